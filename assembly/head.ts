@@ -1,0 +1,146 @@
+/*
+ * The head index: llhttp's callbacks for the parts of a request head, called from its WASM module straight into this
+ * one, so that a request of eight header fields crosses into JavaScript once and not nineteen times.
+ *
+ * Addresses that llhttp passes lie in its own memory; only their distances from the first byte of the target are kept.
+ * A head that arrives in several chunks is presented at addresses that continue: the HTTP thread moves HEAD_BASE before
+ * it parses the next chunk. HTTP thread only, every access plain.
+ */
+import {
+  FIELD_BYTES,
+  FIELD_NAME_BYTES_OFFSET,
+  FIELD_NAME_OFFSET,
+  FIELD_VALUE_BYTES_OFFSET,
+  FIELD_VALUE_OFFSET,
+  HEAD_BASE_OFFSET,
+  HEAD_BEGUN_STATE,
+  HEAD_BODY_BASE_OFFSET,
+  HEAD_BODY_BYTES_OFFSET,
+  HEAD_BROKEN_STATE,
+  HEAD_COMPLETE_STATE,
+  HEAD_FIELD_COUNT_OFFSET,
+  HEAD_FIELD_LIMIT_OFFSET,
+  HEAD_FIELDS_OFFSET,
+  HEAD_INDEX_OFFSET,
+  HEAD_KEEP_ALIVE_OFFSET,
+  HEAD_NAME_STATE,
+  HEAD_STATE_OFFSET,
+  HEAD_TARGET_BYTES_OFFSET,
+  HEAD_TARGET_LIMIT_OFFSET,
+  HEAD_TARGET_STATE,
+  HEAD_TARGET_TOO_LONG_STATE,
+  HEAD_TOO_LARGE_STATE,
+  HEAD_TOTAL_BYTES_OFFSET,
+  HEAD_TOTAL_LIMIT_OFFSET,
+  HEAD_UPGRADE_OFFSET,
+  HEAD_VALUE_STATE,
+} from './layout';
+
+/** What a callback returns to stop the parser (llhttp: HPE_USER). */
+const STOP = -1;
+
+// @ts-ignore: decorator
+@inline
+function get(offset: usize): i32 {
+  return load<i32>(<usize>HEAD_INDEX_OFFSET + offset);
+}
+
+// @ts-ignore: decorator
+@inline
+function set(offset: usize, value: i32): void {
+  store<i32>(<usize>HEAD_INDEX_OFFSET + offset, value);
+}
+
+// @ts-ignore: decorator
+@inline
+function fieldAddress(field: i32): usize {
+  return <usize>(HEAD_INDEX_OFFSET + HEAD_FIELDS_OFFSET) + (<usize>field) * FIELD_BYTES;
+}
+
+function stop(state: i32): i32 {
+  set(HEAD_STATE_OFFSET, state);
+  return STOP;
+}
+
+export function headBegin(_parser: i32): i32 {
+  set(HEAD_STATE_OFFSET, HEAD_BEGUN_STATE);
+  set(HEAD_TARGET_BYTES_OFFSET, 0);
+  set(HEAD_TOTAL_BYTES_OFFSET, 0);
+  set(HEAD_FIELD_COUNT_OFFSET, 0);
+  set(HEAD_BODY_BYTES_OFFSET, 0);
+  return 0;
+}
+
+export function headTarget(_parser: i32, at: i32, bytes: i32): i32 {
+  if (get(HEAD_STATE_OFFSET) != HEAD_TARGET_STATE) {
+    set(HEAD_STATE_OFFSET, HEAD_TARGET_STATE);
+    set(HEAD_BASE_OFFSET, at);
+  }
+  const end = at + bytes - get(HEAD_BASE_OFFSET);
+  if (end > get(HEAD_TARGET_LIMIT_OFFSET)) return stop(HEAD_TARGET_TOO_LONG_STATE);
+  set(HEAD_TARGET_BYTES_OFFSET, end);
+  set(HEAD_TOTAL_BYTES_OFFSET, end);
+  return 0;
+}
+
+export function headName(_parser: i32, at: i32, bytes: i32): i32 {
+  const offset = at - get(HEAD_BASE_OFFSET);
+  if (offset + bytes > get(HEAD_TOTAL_LIMIT_OFFSET)) return stop(HEAD_TOO_LARGE_STATE);
+  let count = get(HEAD_FIELD_COUNT_OFFSET);
+  if (get(HEAD_STATE_OFFSET) != HEAD_NAME_STATE) {
+    if (count >= get(HEAD_FIELD_LIMIT_OFFSET)) return stop(HEAD_TOO_LARGE_STATE);
+    const field = fieldAddress(count);
+    store<u16>(field + FIELD_NAME_OFFSET, <u16>offset);
+    store<u16>(field + FIELD_NAME_BYTES_OFFSET, <u16>bytes);
+    // A field may have no value, and then llhttp reports none.
+    store<u32>(field + FIELD_VALUE_OFFSET, 0);
+    set(HEAD_FIELD_COUNT_OFFSET, ++count);
+    set(HEAD_STATE_OFFSET, HEAD_NAME_STATE);
+  } else {
+    const field = fieldAddress(count - 1);
+    store<u16>(field + FIELD_NAME_BYTES_OFFSET, <u16>(offset + bytes - load<u16>(field + FIELD_NAME_OFFSET)));
+  }
+  set(HEAD_TOTAL_BYTES_OFFSET, offset + bytes);
+  return 0;
+}
+
+export function headValue(_parser: i32, at: i32, bytes: i32): i32 {
+  const offset = at - get(HEAD_BASE_OFFSET);
+  if (offset + bytes > get(HEAD_TOTAL_LIMIT_OFFSET)) return stop(HEAD_TOO_LARGE_STATE);
+  const field = fieldAddress(get(HEAD_FIELD_COUNT_OFFSET) - 1);
+  if (get(HEAD_STATE_OFFSET) != HEAD_VALUE_STATE) {
+    store<u16>(field + FIELD_VALUE_OFFSET, <u16>offset);
+    store<u16>(field + FIELD_VALUE_BYTES_OFFSET, <u16>bytes);
+    set(HEAD_STATE_OFFSET, HEAD_VALUE_STATE);
+  } else {
+    const start = <i32>load<u16>(field + FIELD_VALUE_OFFSET);
+    // A value in two pieces with something between them is a folded line, which RFC 9112 section 5.2 forbids.
+    if (offset != start + <i32>load<u16>(field + FIELD_VALUE_BYTES_OFFSET)) return stop(HEAD_BROKEN_STATE);
+    store<u16>(field + FIELD_VALUE_BYTES_OFFSET, <u16>(offset + bytes - start));
+  }
+  set(HEAD_TOTAL_BYTES_OFFSET, offset + bytes);
+  return 0;
+}
+
+export function headComplete(_parser: i32, _status: i32, upgrade: i32, keepAlive: i32): void {
+  set(HEAD_STATE_OFFSET, HEAD_COMPLETE_STATE);
+  set(HEAD_UPGRADE_OFFSET, upgrade);
+  set(HEAD_KEEP_ALIVE_OFFSET, keepAlive);
+}
+
+/**
+ * Notes a piece of the body while all pieces of this chunk are contiguous.
+ * @returns 1 if it was noted, 0 if the caller has to keep what was noted before
+ */
+export function headBody(at: i32, bytes: i32): i32 {
+  const seen = get(HEAD_BODY_BYTES_OFFSET);
+  if (seen == 0) set(HEAD_BODY_BASE_OFFSET, at);
+  else if (get(HEAD_BODY_BASE_OFFSET) + seen != at) return 0;
+  set(HEAD_BODY_BYTES_OFFSET, seen + bytes);
+  return 1;
+}
+
+/** Copies the field index of the head in hand to `destination` (the slot's data). */
+export function headCopyFields(destination: usize): void {
+  memory.copy(destination, HEAD_INDEX_OFFSET + HEAD_FIELDS_OFFSET, (<usize>get(HEAD_FIELD_COUNT_OFFSET)) * FIELD_BYTES);
+}

@@ -1,0 +1,21 @@
+/* What the WASM module exports. Every thread has an instance of its own over the one shared memory. */
+
+export { doorbellPark, doorbellRing, doorbellUnpark } from './doorbell';
+export { headBegin, headBody, headComplete, headCopyFields, headName, headTarget, headValue } from './head';
+export { writeInteger } from './json/number';
+export { writeString } from './json/string';
+export * from './layout';
+export { ringClaim, ringInitialize, ringLength, ringPoll, ringPublish, ringPublishBatch } from './ring';
+export {
+  semaphoreAvailable,
+  semaphoreAwait,
+  semaphoreInitialize,
+  semaphoreLeave,
+  semaphoreLimit,
+  semaphoreRelease,
+  semaphoreSetLimit,
+  semaphoreTryAcquire,
+  semaphoreTryAcquireUpTo,
+} from './semaphore';
+export { slotClaim, slotComplete, slotSubmit } from './slot';
+export { writeByte, writeBytes, writeHeadBefore } from './writer';

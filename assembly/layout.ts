@@ -1,0 +1,199 @@
+/*
+ * The layout of the shared memory: the one place where its numbers are written.
+ *
+ * This file is compiled twice, by asc for the code in WASM and by tsc for the code in JavaScript, so it is plain
+ * constant arithmetic: no imports, no types, nothing that only one of the two compilers understands.
+ *
+ *   0 ┌──────────────────────────────┐
+ *     │ header                       │  written before the first shard starts
+ *     ├──────────────────────────────┤  HTTP_DOORBELL_OFFSET
+ *     │ the HTTP thread's doorbell   │
+ *     ├──────────────────────────────┤  HEAD_INDEX_OFFSET
+ *     │ head index                   │  private to the HTTP thread
+ *     ├──────────────────────────────┤  STATIC_DATA_OFFSET (asc's --memoryBase)
+ *     │ constant tables of the WASM  │
+ *     ├──────────────────────────────┤  DYNAMIC_OFFSET; placed by src/pool/plan.ts
+ *     │ shard 0: control, rings,     │
+ *     │          scratch             │
+ *     │ shard 1: …                   │
+ *     ├──────────────────────────────┤
+ *     │ slot 0 │ slot 1 │ …          │
+ *     └──────────────────────────────┘
+ *
+ * Words that different threads write lie LINE_BYTES apart. Suffixes: _OFFSET in bytes from the start of the block the
+ * name belongs to, _BYTES a size, _SHIFT a power of two, _STATE a value of a state word.
+ */
+
+/** First word of every block: "LSHD" in little-endian ASCII. */
+export const MAGIC = 0x4448534c;
+/** Second word of every block. Raised with every change of this file that moves something. */
+export const VERSION = 1;
+
+/** Two cache lines: the prefetcher of current x86 CPUs fetches lines in pairs. */
+export const LINE_BYTES = 128;
+
+// ── header ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+export const MAGIC_OFFSET = 0;
+export const VERSION_OFFSET = 4;
+export const MEMORY_BYTES_OFFSET = 8;
+export const SHARD_COUNT_OFFSET = 12;
+export const SHARDS_ADDRESS_OFFSET = 16;
+export const SHARD_STRIDE_OFFSET = 20;
+export const RING_CAPACITY_OFFSET = 24;
+export const SLOT_COUNT_OFFSET = 28;
+export const SLOTS_ADDRESS_OFFSET = 32;
+export const SLOT_STRIDE_OFFSET = 36;
+/** First free address. The only header word that changes: any thread moves it, atomically, to allocate. */
+export const ALLOCATED_OFFSET = 40;
+export const HEADER_BYTES = LINE_BYTES;
+
+// ── doorbell: the words a thread parks on ───────────────────────────────────────────────────────────────────────────
+/** Raised by each ring of the bell; the parked thread waits for it to change. Written by publishers. */
+export const DOORBELL_BELL_OFFSET = 0;
+/** 1 while the owner is parked or about to park. Set by the owner, cleared by whoever rings. */
+export const DOORBELL_PARKED_OFFSET = 4;
+export const DOORBELL_BYTES = LINE_BYTES;
+
+export const HTTP_DOORBELL_OFFSET = HEADER_BYTES;
+
+// ── head index: where llhttp saw the parts of the request head that is being parsed ─────────────────────────────────
+// Offsets of names and values are relative to the first byte of the request target.
+export const HEAD_INDEX_OFFSET = HTTP_DOORBELL_OFFSET + DOORBELL_BYTES;
+/** Address, in the parser's memory, of the first byte of the target. */
+export const HEAD_BASE_OFFSET = 0;
+export const HEAD_TARGET_BYTES_OFFSET = 4;
+/** Target, version and header fields, up to the end of the last value. */
+export const HEAD_TOTAL_BYTES_OFFSET = 8;
+export const HEAD_FIELD_COUNT_OFFSET = 12;
+/** One of HEAD_*_STATE. */
+export const HEAD_STATE_OFFSET = 16;
+/** 1 if the connection may stay open after this message. */
+export const HEAD_KEEP_ALIVE_OFFSET = 20;
+/** 1 if the message asks for another protocol (Upgrade or CONNECT). */
+export const HEAD_UPGRADE_OFFSET = 24;
+/** Body bytes seen in the current chunk: address in the parser's memory, and length. */
+export const HEAD_BODY_BASE_OFFSET = 28;
+export const HEAD_BODY_BYTES_OFFSET = 32;
+/** Limits, written once by the HTTP thread. */
+export const HEAD_TARGET_LIMIT_OFFSET = 36;
+export const HEAD_TOTAL_LIMIT_OFFSET = 40;
+export const HEAD_FIELD_LIMIT_OFFSET = 44;
+export const HEAD_FIELDS_OFFSET = LINE_BYTES;
+
+export const HEAD_IDLE_STATE = 0;
+export const HEAD_BEGUN_STATE = 1;
+export const HEAD_TARGET_STATE = 2;
+export const HEAD_NAME_STATE = 3;
+export const HEAD_VALUE_STATE = 4;
+export const HEAD_COMPLETE_STATE = 5;
+export const HEAD_TARGET_TOO_LONG_STATE = 6;
+export const HEAD_TOO_LARGE_STATE = 7;
+export const HEAD_BROKEN_STATE = 8;
+
+/** A field of the index: four unsigned 16-bit numbers. */
+export const FIELD_NAME_OFFSET = 0;
+export const FIELD_NAME_BYTES_OFFSET = 2;
+export const FIELD_VALUE_OFFSET = 4;
+export const FIELD_VALUE_BYTES_OFFSET = 6;
+export const FIELD_BYTES = 8;
+/** The index has this many entries; the limit in force may be lower. */
+export const MAX_FIELDS = 256;
+/** Head offsets are 16-bit numbers. */
+export const MAX_HEAD_BYTES = 65535;
+
+export const HEAD_INDEX_BYTES = HEAD_FIELDS_OFFSET + MAX_FIELDS * FIELD_BYTES;
+
+// ── WASM's own constant data ────────────────────────────────────────────────────────────────────────────────────────
+/** asc is told the same number (asconfig.json, memoryBase); a test compares them. */
+export const STATIC_DATA_OFFSET = 4096;
+export const DYNAMIC_OFFSET = 65536;
+
+// ── ring: head = consumer, tail = producer, both free-running; index = position & mask ──────────────────────────────
+export const RING_TAIL_OFFSET = 0;
+export const RING_HEAD_OFFSET = LINE_BYTES;
+/** Written once; read by both sides. */
+export const RING_MASK_OFFSET = LINE_BYTES * 2;
+export const RING_ENTRIES_OFFSET = LINE_BYTES * 3;
+export const RING_ENTRY_SHIFT = 2;
+export const RING_ENTRY_BYTES = 4;
+export const MAX_RING_CAPACITY = 1 << 20;
+
+// ── semaphore ───────────────────────────────────────────────────────────────────────────────────────────────────────
+/** Permits that can be taken now; below zero after the limit was lowered under what is out. */
+export const SEMAPHORE_AVAILABLE_OFFSET = 0;
+/** Permits there are. */
+export const SEMAPHORE_LIMIT_OFFSET = 4;
+/** Threads that wait for a permit. */
+export const SEMAPHORE_WAITERS_OFFSET = 8;
+export const SEMAPHORE_BYTES = LINE_BYTES;
+
+// ── shard ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+export const SHARD_DOORBELL_OFFSET = 0;
+export const SHARD_PERMITS_OFFSET = SHARD_DOORBELL_OFFSET + DOORBELL_BYTES;
+/** Counters that the shard writes and anybody reads. */
+export const SHARD_COUNTERS_OFFSET = SHARD_PERMITS_OFFSET + SEMAPHORE_BYTES;
+/** Handlers that were started. */
+export const COUNTER_STARTED_OFFSET = 0;
+/** Batches that were claimed. */
+export const COUNTER_BATCHES_OFFSET = 4;
+/** Times the shard parked. */
+export const COUNTER_PARKS_OFFSET = 8;
+/** Requests that only the park timeout found: a lost wake-up each. Zero, or there is a bug. */
+export const COUNTER_LOST_WAKE_UPS_OFFSET = 12;
+/** Where claims write the slots they took. Private to the shard. */
+export const SHARD_BATCH_OFFSET = SHARD_COUNTERS_OFFSET + LINE_BYTES;
+export const MAX_BATCH = 1024;
+/** Where polls of the completion ring write the slots they found. Private to the HTTP thread. */
+export const SHARD_POLL_OFFSET = SHARD_BATCH_OFFSET + MAX_BATCH * 4;
+/** Bytes that the shard keeps in shared memory to copy from: response head templates. Private to the shard. */
+export const SHARD_TEMPLATES_OFFSET = SHARD_POLL_OFFSET + MAX_BATCH * 4;
+export const SHARD_TEMPLATES_BYTES = 16384;
+/** The submission ring; the completion ring follows it. */
+export const SHARD_RINGS_OFFSET = SHARD_TEMPLATES_OFFSET + SHARD_TEMPLATES_BYTES;
+
+export const MAX_SHARDS = 64;
+
+// ── slot ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+/** The owner word. Everything else in the slot belongs to the owner it names. */
+export const SLOT_OWNER_OFFSET = 0;
+/** Index into the route table. */
+export const SLOT_ROUTE_OFFSET = 4;
+/** Index into METHODS of src/protocol.ts. */
+export const SLOT_METHOD_OFFSET = 8;
+/** SLOT_*_FLAG bits. */
+export const SLOT_FLAGS_OFFSET = 12;
+export const SLOT_TARGET_BYTES_OFFSET = 16;
+export const SLOT_HEAD_BYTES_OFFSET = 20;
+export const SLOT_FIELD_COUNT_OFFSET = 24;
+export const SLOT_BODY_BYTES_OFFSET = 28;
+/** Counts the requests of the server, to name one (wraps at 2³²). */
+export const SLOT_SEQUENCE_OFFSET = 32;
+/** First response byte, relative to the slot's data; head and body are contiguous. */
+export const SLOT_RESPONSE_OFFSET = 40;
+export const SLOT_RESPONSE_HEAD_BYTES_OFFSET = 44;
+export const SLOT_RESPONSE_BODY_BYTES_OFFSET = 48;
+export const SLOT_STATUS_OFFSET = 52;
+/** The request record: field index, head bytes, body bytes. The response is written behind it. */
+export const SLOT_DATA_OFFSET = LINE_BYTES;
+
+/** The request record came by transfer, not in the slot. */
+export const SLOT_REQUEST_TRANSFERRED_FLAG = 1;
+/** The response body goes by transfer; only its head is in the slot. */
+export const SLOT_RESPONSE_TRANSFERRED_FLAG = 2;
+/** The request was HEAD: a body is counted but not sent. */
+export const SLOT_HEAD_REQUEST_FLAG = 4;
+
+export const SLOT_FREE_STATE = 0;
+/** The HTTP thread fills it, or sends from it. */
+export const SLOT_HTTP_STATE = 1;
+/** Published; whoever changes the word to its own claim owns it. */
+export const SLOT_SUBMITTED_STATE = 2;
+/** | shard << SLOT_OWNER_SHIFT: that shard owns it. */
+export const SLOT_CLAIMED_STATE = 3;
+/** | shard << SLOT_OWNER_SHIFT: that shard has given it back; the HTTP thread owns it. */
+export const SLOT_COMPLETED_STATE = 4;
+export const SLOT_OWNER_SHIFT = 8;
+
+export const MIN_SLOT_BYTES = 1024;
+export const MAX_SLOT_BYTES = 1 << 20;
+export const MAX_SLOTS = 1 << 16;

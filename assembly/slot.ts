@@ -1,0 +1,95 @@
+/*
+ * Slots: who owns their bytes, and the three steps by which ownership passes.
+ *
+ *   HTTP ──slotSubmit──▶ SUBMITTED ──slotClaim──▶ CLAIMED by shard n ──slotComplete──▶ COMPLETED by shard n ──▶ HTTP
+ *
+ * The claim is one compare-and-swap on the owner word: a shard that is terminated at any instruction leaves every slot
+ * either SUBMITTED (another shard takes it), CLAIMED under its own number (the HTTP thread gives it up once the worker
+ * has exited), or COMPLETED (its bytes are whole).
+ */
+import {
+  RING_ENTRY_SHIFT,
+  RING_HEAD_OFFSET,
+  RING_TAIL_OFFSET,
+  SLOT_CLAIMED_STATE,
+  SLOT_COMPLETED_STATE,
+  SLOT_HTTP_STATE,
+  SLOT_OWNER_OFFSET,
+  SLOT_OWNER_SHIFT,
+  SLOT_SUBMITTED_STATE,
+} from './layout';
+import { entryAddress, ringPublish } from './ring';
+
+// @ts-ignore: decorator
+@inline
+function ownerAddress(slots: usize, stride: i32, slot: i32): usize {
+  return slots + <usize>slot * <usize>stride + SLOT_OWNER_OFFSET;
+}
+
+/**
+ * Passes a slot that the HTTP thread has filled to whichever shard claims it from `ring`. HTTP thread; never blocks.
+ * @returns 1, or 0 when the ring is full: the slot is still the HTTP thread's
+ */
+export function slotSubmit(ring: usize, slots: usize, stride: i32, slot: i32): i32 {
+  const owner = ownerAddress(slots, stride, slot);
+  // Before the entry is published, so that no claimer can meet the entry with an older owner; pairs with slotClaim.
+  atomic.store<i32>(owner, SLOT_SUBMITTED_STATE);
+  if (ringPublish(ring, slot)) return 1;
+  atomic.store<i32>(owner, SLOT_HTTP_STATE);
+  return 0;
+}
+
+/**
+ * Claims up to `most` submitted slots of `ring`, oldest first, for shard `shard`. Any shard, its own ring or another's;
+ * never blocks.
+ *
+ * An entry whose slot is not SUBMITTED was claimed by another shard and is skipped. A claimer that was held up may claim
+ * a slot from an entry that was written over in the meantime; it is a submitted slot all the same, and the entry under
+ * which it was published is then skipped in its turn.
+ * @returns how many were written to `destination`
+ */
+export function slotClaim(
+  ring: usize,
+  slots: usize,
+  stride: i32,
+  shard: i32,
+  destination: usize,
+  most: i32,
+): i32 {
+  const claimed = SLOT_CLAIMED_STATE | (shard << SLOT_OWNER_SHIFT);
+  let position = atomic.load<i32>(ring + RING_HEAD_OFFSET);
+  const tail = atomic.load<i32>(ring + RING_TAIL_OFFSET);
+  let count = 0;
+  while (position != tail && count < most) {
+    const slot = load<i32>(entryAddress(ring, position));
+    const owner = ownerAddress(slots, stride, slot);
+    if (atomic.cmpxchg<i32>(owner, SLOT_SUBMITTED_STATE, claimed) == SLOT_SUBMITTED_STATE) {
+      store<i32>(destination + ((<usize>count) << RING_ENTRY_SHIFT), slot);
+      count++;
+    }
+    position++;
+  }
+  advanceHead(ring, position);
+  return count;
+}
+
+/** Moves the head to `position` unless somebody has moved it further. */
+function advanceHead(ring: usize, position: i32): void {
+  let head = atomic.load<i32>(ring + RING_HEAD_OFFSET);
+  while (position - head > 0) {
+    const seen = atomic.cmpxchg<i32>(ring + RING_HEAD_OFFSET, head, position);
+    if (seen == head) return;
+    head = seen;
+  }
+}
+
+/**
+ * Gives a claimed slot, its response written, back to the HTTP thread. The shard that claimed it; never blocks.
+ *
+ * The completion ring has an entry for every slot there is, so it cannot be full.
+ */
+export function slotComplete(ring: usize, slots: usize, stride: i32, shard: i32, slot: i32): void {
+  // First the owner word: if the shard ends before the publication, the HTTP thread finds a whole response by it.
+  atomic.store<i32>(ownerAddress(slots, stride, slot), SLOT_COMPLETED_STATE | (shard << SLOT_OWNER_SHIFT));
+  ringPublish(ring, slot);
+}

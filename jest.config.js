@@ -1,0 +1,11 @@
+/** @type {import('jest').Config} */
+export default {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/test'],
+  testMatch: ['**/*.test.ts'],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } }] },
+  // Relative imports between test files are written as TypeScript wants them, with the ending they will have.
+  moduleNameMapper: { '^(\\.{1,2}/(?!.*build/).*)\\.js$': '$1' },
+  testTimeout: 30_000,
+};

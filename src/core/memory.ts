@@ -1,0 +1,130 @@
+import { types } from 'node:util';
+import {
+  ALLOCATED_OFFSET,
+  DYNAMIC_OFFSET,
+  LINE_BYTES,
+  MAGIC,
+  MAGIC_OFFSET,
+  MEMORY_BYTES_OFFSET,
+  VERSION,
+  VERSION_OFFSET,
+} from '../../assembly/layout.js';
+import { LoopShardError } from '../errors.js';
+import { type CoreFunctions, compileCore, instantiateCore, type WasmMemory, type WasmModule } from './module.js';
+
+const PAGE_BYTES = 65_536;
+/** Addresses must stay non-negative as 32-bit integers. */
+const MAX_MEMORY_BYTES = 2 ** 31 - PAGE_BYTES;
+
+/** What one thread sends to another (by `postMessage` or `workerData`) so that both use the same core. */
+export interface SharedCore {
+  memory: WasmMemory;
+  module: WasmModule;
+}
+
+/**
+ * One block of shared memory, this thread's WASM instance over it, and this thread's views of it. The memory never grows,
+ * so the views never go stale.
+ */
+export class CoreMemory {
+  readonly buffer: SharedArrayBuffer;
+  readonly u8: Uint8Array<SharedArrayBuffer>;
+  readonly u16: Uint16Array<SharedArrayBuffer>;
+  readonly i32: Int32Array<SharedArrayBuffer>;
+  /** The same bytes as a Buffer, for writing strings. */
+  readonly bytes: Buffer<SharedArrayBuffer>;
+  readonly wasm: CoreFunctions;
+  readonly #shared: SharedCore;
+
+  private constructor(shared: SharedCore) {
+    this.#shared = shared;
+    this.buffer = shared.memory.buffer;
+    this.u8 = new Uint8Array(this.buffer);
+    this.u16 = new Uint16Array(this.buffer);
+    this.i32 = new Int32Array(this.buffer);
+    this.bytes = Buffer.from(this.buffer);
+    this.wasm = instantiateCore(shared.module, shared.memory);
+  }
+
+  /**
+   * A new block.
+   * @param bytes room for what will be allocated; the control area comes on top
+   * @throws LoopShardError MEMORY_EXHAUSTED if the block would be larger than 2 GiB or cannot be had
+   */
+  static create(bytes: number): CoreMemory {
+    const total = Math.ceil((DYNAMIC_OFFSET + bytes) / PAGE_BYTES) * PAGE_BYTES;
+    if (!(total <= MAX_MEMORY_BYTES)) {
+      throw new LoopShardError(
+        'MEMORY_EXHAUSTED',
+        `${bytes} bytes of shared memory were asked for, and at most ${MAX_MEMORY_BYTES - DYNAMIC_OFFSET} are possible; use fewer or smaller slots.`,
+      );
+    }
+    const pages = total / PAGE_BYTES;
+    const memory = allocatePages(pages);
+    // The header leads: instances check nothing, so it is written before the first view is handed out.
+    const header = new Int32Array(memory.buffer, 0, LINE_BYTES / 4);
+    header[VERSION_OFFSET >> 2] = VERSION;
+    header[MEMORY_BYTES_OFFSET >> 2] = total;
+    header[ALLOCATED_OFFSET >> 2] = DYNAMIC_OFFSET;
+    Atomics.store(header, MAGIC_OFFSET >> 2, MAGIC);
+    return new CoreMemory({ memory, module: compileCore() });
+  }
+
+  /**
+   * Another thread's block.
+   * @throws LoopShardError LAYOUT_MISMATCH if it was not made by this version of LoopShard
+   */
+  static attach(shared: SharedCore): CoreMemory {
+    const { buffer } = shared.memory;
+    if (!types.isSharedArrayBuffer(buffer)) {
+      throw new LoopShardError('LAYOUT_MISMATCH', 'The memory to attach to is not shared; pass what share() returned.');
+    }
+    const header = new Int32Array(buffer, 0, LINE_BYTES / 4);
+    const magic = Atomics.load(header, MAGIC_OFFSET >> 2);
+    const version = header[VERSION_OFFSET >> 2];
+    const bytes = header[MEMORY_BYTES_OFFSET >> 2];
+    if (magic !== MAGIC || version !== VERSION || bytes !== buffer.byteLength) {
+      throw new LoopShardError(
+        'LAYOUT_MISMATCH',
+        `The shared memory has magic ${magic}, version ${version} and ${bytes} bytes, and this copy of LoopShard wants ${MAGIC}, ${VERSION} and ${buffer.byteLength}; make all threads load the same copy.`,
+      );
+    }
+    return new CoreMemory(shared);
+  }
+
+  /** What another thread needs to attach. */
+  share(): SharedCore {
+    return this.#shared;
+  }
+
+  /**
+   * Room for `bytes` bytes on cache lines of its own, zeroed, never given back. Any thread.
+   * @throws LoopShardError MEMORY_EXHAUSTED
+   */
+  allocate(bytes: number): number {
+    const rounded = Math.ceil(bytes / LINE_BYTES) * LINE_BYTES;
+    const word = ALLOCATED_OFFSET >> 2;
+    for (;;) {
+      const address = Atomics.load(this.i32, word);
+      if (address + rounded > this.buffer.byteLength) {
+        throw new LoopShardError(
+          'MEMORY_EXHAUSTED',
+          `${rounded} bytes do not fit the ${this.buffer.byteLength - address} that are left of the shared memory; create it larger.`,
+        );
+      }
+      if (Atomics.compareExchange(this.i32, word, address, address + rounded) === address) return address;
+    }
+  }
+}
+
+function allocatePages(pages: number): WasmMemory {
+  try {
+    return new WebAssembly.Memory({ shared: true, initial: pages, maximum: pages });
+  } catch (cause) {
+    throw new LoopShardError(
+      'MEMORY_EXHAUSTED',
+      `The system has no ${pages * PAGE_BYTES} bytes of address space for the shared memory; use fewer or smaller slots.`,
+      { cause },
+    );
+  }
+}

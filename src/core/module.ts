@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { instantiateSync } from '@assemblyscript/loader';
+
+/** Functions of the WASM core; what each does is said where it is written, in assembly/. Addresses are byte offsets. */
+export interface CoreFunctions {
+  doorbellPark(doorbell: number): number;
+  doorbellUnpark(doorbell: number): void;
+  doorbellRing(doorbell: number): number;
+  headBegin(parser: number): number;
+  headTarget(parser: number, at: number, bytes: number): number;
+  headName(parser: number, at: number, bytes: number): number;
+  headValue(parser: number, at: number, bytes: number): number;
+  headComplete(parser: number, status: number, upgrade: number, keepAlive: number): void;
+  headBody(at: number, bytes: number): number;
+  headCopyFields(destination: number): void;
+  ringInitialize(ring: number, capacity: number): void;
+  ringLength(ring: number): number;
+  ringPublish(ring: number, value: number): number;
+  ringPublishBatch(ring: number, source: number, count: number): number;
+  ringPoll(ring: number, destination: number, max: number): number;
+  ringClaim(ring: number, destination: number, max: number): number;
+  semaphoreInitialize(semaphore: number, permits: number): void;
+  semaphoreAvailable(semaphore: number): number;
+  semaphoreLimit(semaphore: number): number;
+  semaphoreTryAcquire(semaphore: number, count: number): number;
+  semaphoreTryAcquireUpTo(semaphore: number, most: number): number;
+  semaphoreRelease(semaphore: number, count: number): void;
+  semaphoreSetLimit(semaphore: number, permits: number): void;
+  semaphoreAwait(semaphore: number): number;
+  semaphoreLeave(semaphore: number): void;
+  slotSubmit(ring: number, slots: number, stride: number, slot: number): number;
+  slotClaim(ring: number, slots: number, stride: number, shard: number, destination: number, most: number): number;
+  slotComplete(ring: number, slots: number, stride: number, shard: number, slot: number): void;
+  writeByte(position: number, limit: number, byte: number): number;
+  writeBytes(position: number, limit: number, source: number, bytes: number): number;
+  writeInteger(position: number, limit: number, value: number): number;
+  writeString(position: number, limit: number, source: number, bytes: number): number;
+  writeHeadBefore(
+    end: number,
+    template: number,
+    templateBytes: number,
+    fields: number,
+    fieldsBytes: number,
+    contentLength: number,
+  ): number;
+}
+
+/** A compiled `WebAssembly.Module`. */
+export type WasmModule = object;
+
+/** A `WebAssembly.Memory` that is shared. */
+export interface WasmMemory {
+  readonly buffer: SharedArrayBuffer;
+}
+
+let compiled: WasmModule | undefined;
+
+/** The core, compiled once per thread that has no compiled module handed to it. */
+export function compileCore(): WasmModule {
+  compiled ??= new WebAssembly.Module(readFileSync(new URL('../../loopshard.wasm', import.meta.url)));
+  return compiled;
+}
+
+export function instantiateCore(module: WasmModule, memory: WasmMemory): CoreFunctions {
+  const imports = { env: { memory: memory as WebAssembly.Memory } };
+  return instantiateSync<CoreFunctions & Record<string, unknown>>(module as WebAssembly.Module, imports).exports;
+}

@@ -1,0 +1,102 @@
+import { SEMAPHORE_AVAILABLE_OFFSET, SEMAPHORE_BYTES } from '../../assembly/layout.js';
+import { LoopShardError } from '../errors.js';
+import type { CoreMemory } from './memory.js';
+
+const MAX_PERMITS = 2 ** 30;
+
+/** Permits in shared memory: any thread may take, wait for, and give back. */
+export class Semaphore {
+  readonly address: number;
+  readonly #core: CoreMemory;
+  readonly #availableIndex: number;
+
+  private constructor(core: CoreMemory, address: number) {
+    this.#core = core;
+    this.address = address;
+    this.#availableIndex = (address + SEMAPHORE_AVAILABLE_OFFSET) >> 2;
+  }
+
+  /**
+   * @param permits 1 to 2³⁰
+   * @throws LoopShardError OPTION_INVALID, MEMORY_EXHAUSTED
+   */
+  static create(core: CoreMemory, permits: number): Semaphore {
+    checkPermits(permits);
+    const address = core.allocate(SEMAPHORE_BYTES);
+    core.wasm.semaphoreInitialize(address, permits);
+    return new Semaphore(core, address);
+  }
+
+  /** The semaphore that another thread created, by its `address`. */
+  static attach(core: CoreMemory, address: number): Semaphore {
+    return new Semaphore(core, address);
+  }
+
+  /** Permits that can be taken now. A moment's estimate while other threads run. */
+  get available(): number {
+    return this.#core.wasm.semaphoreAvailable(this.address);
+  }
+
+  get limit(): number {
+    return this.#core.wasm.semaphoreLimit(this.address);
+  }
+
+  /** Changes the limit while permits are out; they stay out. */
+  setLimit(permits: number): void {
+    checkPermits(permits);
+    this.#core.wasm.semaphoreSetLimit(this.address, permits);
+  }
+
+  /** Takes `permits`, all or none, without waiting. */
+  tryAcquire(permits = 1): boolean {
+    checkPermits(permits);
+    return this.#core.wasm.semaphoreTryAcquire(this.address, permits) === 1;
+  }
+
+  /**
+   * Takes `permits`, all at once, and blocks the calling thread until it has them.
+   * @param timeoutMs how long to wait at the most; for ever by default
+   * @returns `false` if the time ran out
+   */
+  acquire(permits = 1, timeoutMs = Number.POSITIVE_INFINITY): boolean {
+    checkPermits(permits);
+    const deadline = performance.now() + timeoutMs;
+    while (!this.tryAcquire(permits)) {
+      const left = deadline - performance.now();
+      if (left <= 0) return false;
+      const seen = this.#core.wasm.semaphoreAwait(this.address);
+      if (seen < permits) Atomics.wait(this.#core.i32, this.#availableIndex, seen, left);
+      this.#core.wasm.semaphoreLeave(this.address);
+    }
+    return true;
+  }
+
+  /** Like `acquire`, without blocking. A waiter does not keep the event loop alive. */
+  async acquireAsync(permits = 1, timeoutMs = Number.POSITIVE_INFINITY): Promise<boolean> {
+    checkPermits(permits);
+    const deadline = performance.now() + timeoutMs;
+    while (!this.tryAcquire(permits)) {
+      const left = deadline - performance.now();
+      if (left <= 0) return false;
+      const seen = this.#core.wasm.semaphoreAwait(this.address);
+      if (seen < permits) await Atomics.waitAsync(this.#core.i32, this.#availableIndex, seen, left).value;
+      this.#core.wasm.semaphoreLeave(this.address);
+    }
+    return true;
+  }
+
+  /** Gives permits back and wakes who waits. */
+  release(permits = 1): void {
+    checkPermits(permits);
+    this.#core.wasm.semaphoreRelease(this.address, permits);
+  }
+}
+
+function checkPermits(permits: number): void {
+  if (!Number.isInteger(permits) || permits < 1 || permits > MAX_PERMITS) {
+    throw new LoopShardError(
+      'OPTION_INVALID',
+      `A number of permits is an integer from 1 to ${MAX_PERMITS}, not ${permits}.`,
+    );
+  }
+}

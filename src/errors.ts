@@ -1,0 +1,33 @@
+/** What can be wrong, as a word that programs can compare. */
+export type LoopShardErrorCode =
+  | 'OPTION_INVALID'
+  | 'OPTION_UNKNOWN'
+  | 'MODULE_NOT_FOUND'
+  | 'MODULE_WITHOUT_APP'
+  | 'MODULE_FAILED'
+  | 'ROUTE_INVALID'
+  | 'ROUTE_DUPLICATE'
+  | 'ROUTES_DIFFER'
+  | 'PORT_IN_USE'
+  | 'LISTEN_FAILED'
+  | 'LAYOUT_MISMATCH'
+  | 'MEMORY_EXHAUSTED'
+  | 'SHARD_FAILED'
+  | 'SERVER_CLOSED'
+  | 'HEADER_INVALID'
+  | 'STATUS_INVALID'
+  | 'RESPONSE_INVALID'
+  | 'RESPONSE_TOO_LARGE'
+  | 'BODY_INVALID'
+  | 'REQUEST_FINISHED';
+
+/** Every error that LoopShard raises itself. The message is one sentence that says what to do. */
+export class LoopShardError extends Error {
+  override readonly name = 'LoopShardError';
+  readonly code: LoopShardErrorCode;
+
+  constructor(code: LoopShardErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
