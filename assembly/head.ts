@@ -39,22 +39,16 @@ import {
 /** What a callback returns to stop the parser (llhttp: HPE_USER). */
 const STOP = -1;
 
-// @ts-ignore: decorator
-@inline
 function get(offset: usize): i32 {
   return load<i32>(<usize>HEAD_INDEX_OFFSET + offset);
 }
 
-// @ts-ignore: decorator
-@inline
 function set(offset: usize, value: i32): void {
   store<i32>(<usize>HEAD_INDEX_OFFSET + offset, value);
 }
 
-// @ts-ignore: decorator
-@inline
 function fieldAddress(field: i32): usize {
-  return <usize>(HEAD_INDEX_OFFSET + HEAD_FIELDS_OFFSET) + (<usize>field) * FIELD_BYTES;
+  return <usize>(HEAD_INDEX_OFFSET + HEAD_FIELDS_OFFSET) + <usize>field * FIELD_BYTES;
 }
 
 function stop(state: i32): i32 {
@@ -142,5 +136,5 @@ export function headBody(at: i32, bytes: i32): i32 {
 
 /** Copies the field index of the head in hand to `destination` (the slot's data). */
 export function headCopyFields(destination: usize): void {
-  memory.copy(destination, HEAD_INDEX_OFFSET + HEAD_FIELDS_OFFSET, (<usize>get(HEAD_FIELD_COUNT_OFFSET)) * FIELD_BYTES);
+  memory.copy(destination, HEAD_INDEX_OFFSET + HEAD_FIELDS_OFFSET, <usize>get(HEAD_FIELD_COUNT_OFFSET) * FIELD_BYTES);
 }

@@ -4,16 +4,8 @@
  * Positions run freely and wrap at 2³²; only their differences are ever compared, so the capacity, a power of two, is
  * usable to the last entry.
  */
-import {
-  RING_ENTRIES_OFFSET,
-  RING_ENTRY_SHIFT,
-  RING_HEAD_OFFSET,
-  RING_MASK_OFFSET,
-  RING_TAIL_OFFSET,
-} from './layout';
+import { RING_ENTRIES_OFFSET, RING_ENTRY_SHIFT, RING_HEAD_OFFSET, RING_MASK_OFFSET, RING_TAIL_OFFSET } from './layout';
 
-// @ts-ignore: decorator
-@inline
 export function entryAddress(ring: usize, position: i32): usize {
   // The mask is written before any other thread maps the ring: a plain load is enough.
   const mask = load<i32>(ring + RING_MASK_OFFSET);

@@ -20,8 +20,6 @@ import {
 } from './layout';
 import { entryAddress, ringPublish } from './ring';
 
-// @ts-ignore: decorator
-@inline
 function ownerAddress(slots: usize, stride: i32, slot: i32): usize {
   return slots + <usize>slot * <usize>stride + SLOT_OWNER_OFFSET;
 }
@@ -48,14 +46,7 @@ export function slotSubmit(ring: usize, slots: usize, stride: i32, slot: i32): i
  * which it was published is then skipped in its turn.
  * @returns how many were written to `destination`
  */
-export function slotClaim(
-  ring: usize,
-  slots: usize,
-  stride: i32,
-  shard: i32,
-  destination: usize,
-  most: i32,
-): i32 {
+export function slotClaim(ring: usize, slots: usize, stride: i32, shard: i32, destination: usize, most: i32): i32 {
   const claimed = SLOT_CLAIMED_STATE | (shard << SLOT_OWNER_SHIFT);
   let position = atomic.load<i32>(ring + RING_HEAD_OFFSET);
   const tail = atomic.load<i32>(ring + RING_TAIL_OFFSET);
