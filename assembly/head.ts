@@ -56,6 +56,11 @@ function stop(state: i32): i32 {
   return STOP;
 }
 
+/** Fields behind the body are dropped (RFC 9112 section 7.1.2). */
+function inTrailer(): bool {
+  return get(HEAD_STATE_OFFSET) == HEAD_COMPLETE_STATE;
+}
+
 export function headBegin(_parser: i32): i32 {
   set(HEAD_STATE_OFFSET, HEAD_BEGUN_STATE);
   set(HEAD_TARGET_BYTES_OFFSET, 0);
@@ -78,6 +83,7 @@ export function headTarget(_parser: i32, at: i32, bytes: i32): i32 {
 }
 
 export function headName(_parser: i32, at: i32, bytes: i32): i32 {
+  if (inTrailer()) return 0;
   const offset = at - get(HEAD_BASE_OFFSET);
   if (offset + bytes > get(HEAD_TOTAL_LIMIT_OFFSET)) return stop(HEAD_TOO_LARGE_STATE);
   let count = get(HEAD_FIELD_COUNT_OFFSET);
@@ -99,6 +105,7 @@ export function headName(_parser: i32, at: i32, bytes: i32): i32 {
 }
 
 export function headValue(_parser: i32, at: i32, bytes: i32): i32 {
+  if (inTrailer()) return 0;
   const offset = at - get(HEAD_BASE_OFFSET);
   if (offset + bytes > get(HEAD_TOTAL_LIMIT_OFFSET)) return stop(HEAD_TOO_LARGE_STATE);
   const field = fieldAddress(get(HEAD_FIELD_COUNT_OFFSET) - 1);
@@ -116,10 +123,18 @@ export function headValue(_parser: i32, at: i32, bytes: i32): i32 {
   return 0;
 }
 
-export function headComplete(_parser: i32, _status: i32, upgrade: i32, keepAlive: i32): void {
+/** @returns 1 if there is a field that may announce a body or an expectation, so that the head needs a closer look */
+export function headComplete(_parser: i32, _status: i32, upgrade: i32, keepAlive: i32): i32 {
   set(HEAD_STATE_OFFSET, HEAD_COMPLETE_STATE);
   set(HEAD_UPGRADE_OFFSET, upgrade);
   set(HEAD_KEEP_ALIVE_OFFSET, keepAlive);
+  const count = get(HEAD_FIELD_COUNT_OFFSET);
+  for (let field = 0; field < count; field++) {
+    const bytes = <i32>load<u16>(fieldAddress(field) + FIELD_NAME_BYTES_OFFSET);
+    // Told by their lengths: "expect", "content-length", "transfer-encoding".
+    if (bytes == 6 || bytes == 14 || bytes == 17) return 1;
+  }
+  return 0;
 }
 
 /**

@@ -17,5 +17,5 @@ export {
   semaphoreTryAcquire,
   semaphoreTryAcquireUpTo,
 } from './semaphore';
-export { slotClaim, slotComplete, slotSubmit } from './slot';
+export { slotClaim, slotClaimPermitted, slotComplete, slotSubmit } from './slot';
 export { writeByte, writeBytes, writeHeadBefore } from './writer';

@@ -158,7 +158,7 @@ export const MAX_SHARDS = 64;
 export const SLOT_OWNER_OFFSET = 0;
 /** Index into the route table. */
 export const SLOT_ROUTE_OFFSET = 4;
-/** Index into METHODS of src/protocol.ts. */
+/** Index into METHODS (src/protocol.ts). */
 export const SLOT_METHOD_OFFSET = 8;
 /** SLOT_*_FLAG bits. */
 export const SLOT_FLAGS_OFFSET = 12;
@@ -168,7 +168,7 @@ export const SLOT_FIELD_COUNT_OFFSET = 24;
 export const SLOT_BODY_BYTES_OFFSET = 28;
 /** Counts the requests of the server, to name one (wraps at 2³²). */
 export const SLOT_SEQUENCE_OFFSET = 32;
-/** First response byte, relative to the slot's data; head and body are contiguous. */
+/** Address of the first response byte; head and body are contiguous. */
 export const SLOT_RESPONSE_OFFSET = 40;
 export const SLOT_RESPONSE_HEAD_BYTES_OFFSET = 44;
 export const SLOT_RESPONSE_BODY_BYTES_OFFSET = 48;
@@ -194,6 +194,6 @@ export const SLOT_CLAIMED_STATE = 3;
 export const SLOT_COMPLETED_STATE = 4;
 export const SLOT_OWNER_SHIFT = 8;
 
-export const MIN_SLOT_BYTES = 1024;
+export const MIN_SLOT_BYTES = 2048;
 export const MAX_SLOT_BYTES = 1 << 20;
 export const MAX_SLOTS = 1 << 16;

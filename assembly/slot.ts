@@ -18,7 +18,8 @@ import {
   SLOT_OWNER_SHIFT,
   SLOT_SUBMITTED_STATE,
 } from './layout';
-import { entryAddress, ringPublish } from './ring';
+import { entryAddress, ringLength, ringPublish } from './ring';
+import { semaphoreRelease, semaphoreTryAcquireUpTo } from './semaphore';
 
 function ownerAddress(slots: usize, stride: i32, slot: i32): usize {
   return slots + <usize>slot * <usize>stride + SLOT_OWNER_OFFSET;
@@ -61,6 +62,28 @@ export function slotClaim(ring: usize, slots: usize, stride: i32, shard: i32, de
     position++;
   }
   advanceHead(ring, position);
+  return count;
+}
+
+/**
+ * Like slotClaim, but takes a permit of `semaphore` for each slot first: what cannot be started stays in the ring, where
+ * others see it.
+ */
+export function slotClaimPermitted(
+  semaphore: usize,
+  ring: usize,
+  slots: usize,
+  stride: i32,
+  shard: i32,
+  destination: usize,
+  most: i32,
+): i32 {
+  // A look before the permits: an idle shard must not seem busy to those who balance by them.
+  if (ringLength(ring) == 0) return 0;
+  const permits = semaphoreTryAcquireUpTo(semaphore, most);
+  if (permits == 0) return 0;
+  const count = slotClaim(ring, slots, stride, shard, destination, permits);
+  if (count < permits) semaphoreRelease(semaphore, permits - count);
   return count;
 }
 

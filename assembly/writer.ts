@@ -21,29 +21,38 @@ export function writeByte(position: usize, limit: usize, byte: i32): usize {
   return position + 1;
 }
 
+/** "content-" and "length: " as little-endian words. */
+const CONTENT: u64 = 0x2d746e65746e6f63;
+const LENGTH: u64 = 0x203a6874676e656c;
+const LINE_END: u16 = 0x0a0d;
+
 /**
- * Writes a response head so that it ends at `end`, where the body begins: the template (status line, fields and
- * "content-length: "), the length in digits, a line end, more fields, and the empty line.
+ * Writes a response head so that it ends at `end`, where the body begins: the template (whole lines: the status line and
+ * the fields that repeat), content-length, and the empty line. Further fields, whole lines too, stand already in front of
+ * the empty line. The caller has made sure of the room: templateBytes + fieldsBytes + 30.
+ * @param contentLength bytes, or -1 for a response without a length
  * @returns the address of the head's first byte
  */
 export function writeHeadBefore(
   end: usize,
   template: usize,
   templateBytes: i32,
-  fields: usize,
   fieldsBytes: i32,
-  contentLength: u32,
+  contentLength: i32,
 ): usize {
-  const LINE_END: u16 = 0x0a0d;
   let position = end - 2;
   store<u16>(position, LINE_END);
   position -= fieldsBytes;
-  memory.copy(position, fields, fieldsBytes);
-  position -= 2;
-  store<u16>(position, LINE_END);
-  const digits = decimalDigits(contentLength);
-  position -= digits;
-  writeDecimal(position, contentLength, digits);
+  if (contentLength >= 0) {
+    position -= 2;
+    store<u16>(position, LINE_END);
+    const digits = decimalDigits(contentLength);
+    position -= digits;
+    writeDecimal(position, contentLength, digits);
+    position -= 16;
+    store<u64>(position, CONTENT);
+    store<u64>(position + 8, LENGTH);
+  }
   position -= templateBytes;
   memory.copy(position, template, templateBytes);
   return position;

@@ -1,4 +1,4 @@
-import { DOORBELL_BELL_OFFSET, DOORBELL_BYTES } from '../../assembly/layout.js';
+import { DOORBELL_BELL_OFFSET, DOORBELL_BYTES, DOORBELL_PARKED_OFFSET } from '../../assembly/layout.js';
 import type { CoreMemory } from './memory.js';
 
 /** The word that one thread, the owner, parks on and any other thread wakes it by (assembly/doorbell.ts). */
@@ -33,6 +33,11 @@ export class Doorbell {
   /** The owner: "I am awake". */
   unpark(): void {
     this.#core.wasm.doorbellUnpark(this.address);
+  }
+
+  /** The owner has announced that it parks, and nobody has rung since. */
+  get parked(): boolean {
+    return Atomics.load(this.#core.i32, (this.address + DOORBELL_PARKED_OFFSET) >> 2) === 1;
   }
 
   /** Any thread, after it has published something: wakes the owner if it is parked. Never blocks. */

@@ -10,7 +10,7 @@ export interface CoreFunctions {
   headTarget(parser: number, at: number, bytes: number): number;
   headName(parser: number, at: number, bytes: number): number;
   headValue(parser: number, at: number, bytes: number): number;
-  headComplete(parser: number, status: number, upgrade: number, keepAlive: number): void;
+  headComplete(parser: number, status: number, upgrade: number, keepAlive: number): number;
   headBody(at: number, bytes: number): number;
   headCopyFields(destination: number): void;
   ringInitialize(ring: number, capacity: number): void;
@@ -30,6 +30,15 @@ export interface CoreFunctions {
   semaphoreLeave(semaphore: number): void;
   slotSubmit(ring: number, slots: number, stride: number, slot: number): number;
   slotClaim(ring: number, slots: number, stride: number, shard: number, destination: number, most: number): number;
+  slotClaimPermitted(
+    semaphore: number,
+    ring: number,
+    slots: number,
+    stride: number,
+    shard: number,
+    destination: number,
+    most: number,
+  ): number;
   slotComplete(ring: number, slots: number, stride: number, shard: number, slot: number): void;
   writeByte(position: number, limit: number, byte: number): number;
   writeBytes(position: number, limit: number, source: number, bytes: number): number;
@@ -39,7 +48,6 @@ export interface CoreFunctions {
     end: number,
     template: number,
     templateBytes: number,
-    fields: number,
     fieldsBytes: number,
     contentLength: number,
   ): number;

@@ -1,0 +1,69 @@
+/* What handlers are given and what they give. The types are the manual. */
+import type { Method } from './protocol.js';
+
+/** Path parameters: decoded, by name; `*` for a wildcard. */
+export type Params = Readonly<Record<string, string | undefined>>;
+/** Query parameters: decoded; a key that comes more than once has an array. The object has no prototype. */
+export type Query = Readonly<Record<string, string | string[] | undefined>>;
+
+/**
+ * A request, on a shard. Nothing of it is decoded before it is asked for. Its bytes lie in memory that is used again:
+ * once the handler has settled, everything that would read them throws a `LoopShardError` REQUEST_FINISHED.
+ */
+export interface ShardRequest {
+  /** Names the request in logs; unique in the server's life for 2³² requests. */
+  readonly id: string;
+  readonly method: Method;
+  /** The request target as it was sent, with the query (RFC 9112 section 3.2). */
+  readonly target: string;
+  /** The target up to the query, not decoded. */
+  readonly path: string;
+  readonly params: Params;
+  readonly query: Query;
+  /** Aborted when the client is gone. */
+  readonly signal: AbortSignal;
+  /**
+   * The value of a header field, or `undefined`. Several fields of the name are joined by ", " (`cookie` by "; ").
+   * @param name in any case
+   */
+  header(name: string): string | undefined;
+  /** All header fields by their names in lower case. The object has no prototype. */
+  headers(): Record<string, string>;
+  /** The body: a view, valid until the handler settles. */
+  bytes(): Uint8Array;
+  /** The body, as UTF-8. */
+  text(): string;
+  /**
+   * The body, parsed as JSON.
+   * @throws LoopShardError BODY_INVALID; a handler that lets it pass answers 400
+   */
+  json<T = unknown>(): T;
+}
+
+/** The response's status and header fields, set before the handler settles. The handler returns the body. */
+export interface ShardResponse {
+  /**
+   * @param code 200 to 599; 200 by default, 204 for a handler that returns nothing
+   * @throws LoopShardError STATUS_INVALID
+   */
+  status(code: number): this;
+  /**
+   * Sets a header field, in the place of an earlier one of that name; `set-cookie` is added instead.
+   * @param value Latin-1 without control characters
+   * @throws LoopShardError HEADER_INVALID, also for `content-length`, `transfer-encoding`, `connection` and `date`, which
+   * are the server's
+   */
+  header(name: string, value: string): this;
+  /** Sets `content-type`. */
+  type(mime: string): this;
+}
+
+/**
+ * What a handler returns, or promises:
+ * `Uint8Array`: sent as it is (`application/octet-stream` unless set); `string`: `text/plain; charset=utf-8`;
+ * `undefined`: no body (204); any other JSON value: `application/json`.
+ */
+export type Handler = (req: ShardRequest, res: ShardResponse) => unknown;
+
+/** Called with what a handler threw; its return value is the response, as a handler's is. */
+export type ErrorHandler = (error: unknown, req: ShardRequest, res: ShardResponse) => unknown;

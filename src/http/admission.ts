@@ -1,0 +1,152 @@
+import {
+  FIELD_BYTES,
+  SLOT_BODY_BYTES_OFFSET,
+  SLOT_DATA_OFFSET,
+  SLOT_FIELD_COUNT_OFFSET,
+  SLOT_FLAGS_OFFSET,
+  SLOT_HEAD_BYTES_OFFSET,
+  SLOT_HEAD_REQUEST_FLAG,
+  SLOT_METHOD_OFFSET,
+  SLOT_REQUEST_TRANSFERRED_FLAG,
+  SLOT_ROUTE_OFFSET,
+  SLOT_SEQUENCE_OFFSET,
+  SLOT_TARGET_BYTES_OFFSET,
+} from '../../assembly/layout.js';
+import type { ShardPool } from '../pool/shard-pool.js';
+import { METHODS, NOT_FOUND_ROUTE } from '../protocol.js';
+import { type Answer, allowAnswer, errorAnswer, type Reason } from './answers.js';
+import type { Connection } from './connection.js';
+import { Exchange } from './exchange.js';
+import type { RequestParser } from './request-parser.js';
+import { BAD_PATH, NO_ROUTE, type Router } from './router.js';
+
+const HEAD = METHODS.indexOf('HEAD');
+const OPTIONS = METHODS.indexOf('OPTIONS');
+const QUESTION_MARK = 0x3f;
+
+/** How requests come into slots and onto the submission rings. HTTP thread only. */
+export class Admission {
+  /** The exchange of each slot, made once. */
+  readonly exchanges: readonly Exchange[];
+  readonly #pool: ShardPool;
+  readonly #router: Router;
+  readonly #hasNotFound: boolean;
+  /** Response bytes have to fit behind the request: what is left of the slot must hold a head at the least. */
+  readonly #recordLimit: number;
+  #sequence = 0;
+
+  constructor(pool: ShardPool, router: Router, hasNotFound: boolean) {
+    this.#pool = pool;
+    this.#router = router;
+    this.#hasNotFound = hasNotFound;
+    this.#recordLimit = (pool.plan.slotStride - SLOT_DATA_OFFSET) >> 1;
+    this.exchanges = Array.from({ length: pool.plan.slots }, (_, slot) => new Exchange(slot));
+  }
+
+  /** Routes the request and submits it to a shard, or answers it. */
+  admit(request: RequestParser, connection: Connection): Exchange {
+    const exchange = this.#submitOrAnswer(request, connection);
+    exchange.close = !request.keepAlive || (exchange.slot < 0 && request.method < 0);
+    exchange.sayKeepAlive = request.keepAlive && request.isHttp10;
+    return exchange;
+  }
+
+  #submitOrAnswer(request: RequestParser, connection: Connection): Exchange {
+    const method = request.method;
+    if (method < 0) return this.#refuse(connection, request, 'METHOD_NOT_IMPLEMENTED');
+    const path = readPath(request);
+    let route = this.#router.find(METHODS[method], path);
+    if (route < 0) {
+      const answer = this.#answerUnrouted(request, path, route);
+      if (answer !== undefined) return connection.answered(answer);
+      route = NOT_FOUND_ROUTE;
+    }
+    const shard = this.#pool.pick();
+    if (shard < 0) return this.#refuse(connection, request, 'NO_SHARD');
+    const slot = this.#pool.slots.take();
+    if (slot < 0) return this.#refuse(connection, request, 'NO_SLOT');
+    const exchange = this.exchanges[slot];
+    exchange.reset(connection);
+    exchange.sequence = this.#sequence = (this.#sequence + 1) | 0;
+    this.#fill(exchange, request, route, shard);
+    if (this.#pool.submit(exchange, shard)) return exchange;
+    this.#pool.slots.release(slot);
+    return this.#refuse(connection, request, 'NO_SLOT');
+  }
+
+  #refuse(connection: Connection, request: RequestParser, reason: Reason): Exchange {
+    return connection.answered(errorAnswer(reason, { isHead: request.method === HEAD }));
+  }
+
+  /** The answer to a request that no route takes, or nothing if the not-found handler shall give it. */
+  #answerUnrouted(request: RequestParser, path: string, route: number): Answer | undefined {
+    const isHead = request.method === HEAD;
+    if (path === '*' && request.method === OPTIONS) return allowAnswer(METHODS.join(', '));
+    if (route === BAD_PATH) return errorAnswer('BAD_TARGET', { isHead });
+    const allowed = this.#router.allowed(path);
+    if (route === NO_ROUTE && allowed.length > 0) {
+      const allow = [...allowed, 'OPTIONS'].join(', ');
+      if (request.method === OPTIONS) return allowAnswer(allow);
+      return errorAnswer('METHOD_NOT_ALLOWED', { isHead, allow });
+    }
+    return this.#hasNotFound ? undefined : errorAnswer('NOT_FOUND', { isHead });
+  }
+
+  /** Writes the request record: field index, head, body. */
+  #fill(exchange: Exchange, request: RequestParser, route: number, shard: number): void {
+    const { core, plan } = this.#pool;
+    const { i32 } = core;
+    const slotAddress = plan.slotsAddress + exchange.slot * plan.slotStride;
+    const word = slotAddress >> 2;
+    const { headBytes, bodyBytes, fieldCount, method } = request;
+    let flags = method === HEAD ? SLOT_HEAD_REQUEST_FLAG : 0;
+    if (fieldCount * FIELD_BYTES + headBytes + bodyBytes <= this.#recordLimit) {
+      const data = slotAddress + SLOT_DATA_OFFSET;
+      core.wasm.headCopyFields(data);
+      copyRecord(core.u8, data + fieldCount * FIELD_BYTES, request, headBytes, bodyBytes);
+    } else {
+      flags |= SLOT_REQUEST_TRANSFERRED_FLAG;
+      exchange.transferred = true;
+      this.#pool.transfer(shard, exchange.slot, transferRecord(core.u8, request));
+    }
+    i32[word + (SLOT_ROUTE_OFFSET >> 2)] = route;
+    i32[word + (SLOT_METHOD_OFFSET >> 2)] = method;
+    i32[word + (SLOT_FLAGS_OFFSET >> 2)] = flags;
+    i32[word + (SLOT_TARGET_BYTES_OFFSET >> 2)] = request.targetBytes;
+    i32[word + (SLOT_HEAD_BYTES_OFFSET >> 2)] = headBytes;
+    i32[word + (SLOT_FIELD_COUNT_OFFSET >> 2)] = fieldCount;
+    i32[word + (SLOT_BODY_BYTES_OFFSET >> 2)] = bodyBytes;
+    i32[word + (SLOT_SEQUENCE_OFFSET >> 2)] = exchange.sequence;
+  }
+}
+
+/** The target up to the question mark. */
+function readPath(request: RequestParser): string {
+  const { headSource, headStart, targetBytes } = request;
+  const end = headStart + targetBytes;
+  let at = headStart;
+  while (at < end && headSource[at] !== QUESTION_MARK) at++;
+  return headSource.latin1Slice(headStart, at);
+}
+
+function copyRecord(
+  target: Uint8Array,
+  at: number,
+  request: RequestParser,
+  headBytes: number,
+  bodyBytes: number,
+): void {
+  const start = request.headStart;
+  target.set(request.headSource.subarray(start, start + headBytes), at);
+  if (bodyBytes > 0) target.set(request.body(), at + headBytes);
+}
+
+/** The same record in a buffer of its own. */
+function transferRecord(shared: Uint8Array, request: RequestParser): ArrayBuffer {
+  const { headBytes, bodyBytes } = request;
+  const fields = request.fields(shared);
+  const record = new Uint8Array(fields.length + headBytes + bodyBytes);
+  record.set(fields);
+  copyRecord(record, fields.length, request, headBytes, bodyBytes);
+  return record.buffer;
+}

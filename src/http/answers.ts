@@ -1,0 +1,65 @@
+import { STATUS_CODES } from 'node:http';
+
+/** Why the HTTP thread answers by itself. The code is in the JSON body, for programs. */
+const REASONS = {
+  BAD_REQUEST: [400, 'The request is not valid HTTP.'],
+  BAD_TARGET: [400, 'The request target is not a valid path.'],
+  NOT_FOUND: [404, 'There is no such path.'],
+  METHOD_NOT_ALLOWED: [405, 'The path does not take this method.'],
+  BODY_TOO_LARGE: [413, 'The request body is larger than the server takes.'],
+  TARGET_TOO_LONG: [414, 'The request target is longer than the server takes.'],
+  HEAD_TOO_LARGE: [431, 'The header fields are larger or more than the server takes.'],
+  METHOD_NOT_IMPLEMENTED: [501, 'The server does not know this method.'],
+  SHARD_LOST: [502, 'The thread that handled the request has ended.'],
+  NO_SLOT: [503, 'The server has as many requests in hand as it can take; try again later.'],
+  NO_SHARD: [503, 'No thread can take the request now; try again later.'],
+  VERSION_NOT_SUPPORTED: [505, 'The server speaks HTTP/1.1 and HTTP/1.0.'],
+} as const satisfies Record<string, readonly [number, string]>;
+
+export type Reason = keyof typeof REASONS;
+
+const REFUSALS: Record<number, Reason> = {
+  413: 'BODY_TOO_LARGE',
+  414: 'TARGET_TOO_LONG',
+  431: 'HEAD_TOO_LARGE',
+  505: 'VERSION_NOT_SUPPORTED',
+};
+
+/** The reason for a status with which the parser refuses input. */
+export function refusal(status: number): Reason {
+  return REFUSALS[status] ?? 'BAD_REQUEST';
+}
+
+/** A whole response, and how many bytes of it are the head. */
+export interface Answer {
+  bytes: Buffer;
+  headBytes: number;
+}
+
+export interface AnswerOptions {
+  /** The request was HEAD: no body. */
+  isHead?: boolean;
+  /** Value of the Allow field. */
+  allow?: string;
+}
+
+/** A response with a JSON body that says why. */
+export function errorAnswer(reason: Reason, options: AnswerOptions = {}): Answer {
+  const [statusCode, message] = REASONS[reason];
+  const body = JSON.stringify({ statusCode, code: reason, message });
+  const fields = ['content-type: application/json', `content-length: ${body.length}`];
+  if (statusCode === 503) fields.push('retry-after: 1');
+  return compose(statusCode, fields, options, body);
+}
+
+/** The answer to OPTIONS for a path without an OPTIONS handler. */
+export function allowAnswer(allow: string): Answer {
+  return compose(204, [], { allow }, '');
+}
+
+function compose(statusCode: number, fields: string[], options: AnswerOptions, body: string): Answer {
+  const lines = [`HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode]}`, `date: ${new Date().toUTCString()}`, ...fields];
+  if (options.allow !== undefined) lines.push(`allow: ${options.allow}`);
+  const head = `${lines.join('\r\n')}\r\n\r\n`;
+  return { bytes: Buffer.from(options.isHead === true ? head : head + body, 'latin1'), headBytes: head.length };
+}

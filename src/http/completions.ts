@@ -1,0 +1,152 @@
+import {
+  HTTP_DOORBELL_OFFSET,
+  MAX_BATCH,
+  SHARD_POLL_OFFSET,
+  SLOT_FLAGS_OFFSET,
+  SLOT_RESPONSE_BODY_BYTES_OFFSET,
+  SLOT_RESPONSE_HEAD_BYTES_OFFSET,
+  SLOT_RESPONSE_OFFSET,
+  SLOT_RESPONSE_TRANSFERRED_FLAG,
+} from '../../assembly/layout.js';
+import { Doorbell } from '../core/doorbell.js';
+import { Parking } from '../core/parking.js';
+import type { ShardPool } from '../pool/shard-pool.js';
+import { type Answer, errorAnswer } from './answers.js';
+import type { Connection } from './connection.js';
+import type { Exchange } from './exchange.js';
+
+/** Turns without a completion after which the HTTP thread parks, while answers are owed. */
+const IDLE_TURNS = 50;
+
+/**
+ * The HTTP thread's side of the rings, a turn at a time: rings the doorbells of shards that were given something, takes
+ * what they have completed, hands it to the connections. Between turns the event loop serves the sockets.
+ */
+export class Completions {
+  readonly #pool: ShardPool;
+  readonly #exchanges: readonly Exchange[];
+  readonly #parking: Parking;
+  readonly #release: (exchange: Exchange) => void;
+  /** Connections to flush at the end of the turn. */
+  readonly #touched: Connection[] = [];
+  #outstanding = 0;
+  #idleTurns = 0;
+  #scheduled = false;
+  #stopped = false;
+  readonly #turn = () => this.#runTurn();
+
+  constructor(pool: ShardPool, exchanges: readonly Exchange[], release: (exchange: Exchange) => void) {
+    this.#pool = pool;
+    this.#exchanges = exchanges;
+    this.#release = release;
+    const doorbell = Doorbell.attach(pool.core, HTTP_DOORBELL_OFFSET);
+    const hasWork = () => pool.hasCompletions();
+    this.#parking = new Parking(doorbell, hasWork, () => this.schedule());
+  }
+
+  get lostWakeUps(): number {
+    return this.#parking.lostWakeUps;
+  }
+
+  /** Answers that shards owe. */
+  get outstanding(): number {
+    return this.#outstanding;
+  }
+
+  /** A request was published: this turn's end rings for it. */
+  submitted(): void {
+    this.#outstanding++;
+    this.#idleTurns = 0;
+    this.schedule();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Has a turn run soon. */
+  schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#turn);
+  }
+
+  #runTurn(): void {
+    this.#scheduled = false;
+    if (this.#stopped) return;
+    this.#parking.unpark();
+    this.#pool.ringDoorbells();
+    if (this.#reapAll() > 0) this.#idleTurns = 0;
+    if (this.#outstanding === 0) return;
+    if (this.#idleTurns++ < IDLE_TURNS || !this.#parking.park()) this.schedule();
+  }
+
+  /** Takes every completion there is. Returns how many. */
+  #reapAll(): number {
+    let total = 0;
+    for (let shard = 0; shard < this.#pool.plan.shards; shard++) total += this.reap(shard);
+    for (const connection of this.#touched) connection.flush();
+    this.#touched.length = 0;
+    return total;
+  }
+
+  /** Takes the completions of one shard; their connections are flushed by the next turn at the latest. */
+  reap(shard: number): number {
+    const { core } = this.#pool;
+    const { control, completions } = this.#pool.addresses(shard);
+    const count = core.wasm.ringPoll(completions, control + SHARD_POLL_OFFSET, MAX_BATCH);
+    const start = (control + SHARD_POLL_OFFSET) >> 2;
+    for (let i = 0; i < count; i++) this.complete(core.i32[start + i], shard);
+    return count;
+  }
+
+  /** A slot has come back from `shard` with its response. */
+  complete(slot: number, shard: number): void {
+    const exchange = this.#exchanges[slot];
+    const arrived = this.#readResponse(exchange, shard);
+    if (arrived) this.#settle(exchange);
+    else this.completeWith(exchange, errorAnswer('SHARD_LOST'));
+  }
+
+  /** The HTTP thread answers in the place of a shard that is gone. */
+  completeWith(exchange: Exchange, answer: Answer): void {
+    exchange.bytes = answer.bytes;
+    exchange.headBytes = answer.headBytes;
+    this.#settle(exchange);
+  }
+
+  #settle(exchange: Exchange): void {
+    this.#pool.completed(exchange.shard);
+    this.#outstanding--;
+    const { connection } = exchange;
+    if (connection === undefined) {
+      this.#release(exchange);
+      return;
+    }
+    exchange.ready = true;
+    this.#touched.push(connection);
+  }
+
+  /** `false` if the body was lost with its shard. */
+  #readResponse(exchange: Exchange, shard: number): boolean {
+    const { core, plan } = this.#pool;
+    const { i32 } = core;
+    const word = (plan.slotsAddress + exchange.slot * plan.slotStride) >> 2;
+    const start = i32[word + (SLOT_RESPONSE_OFFSET >> 2)];
+    const headBytes = i32[word + (SLOT_RESPONSE_HEAD_BYTES_OFFSET >> 2)];
+    let bytes = headBytes;
+    if ((i32[word + (SLOT_FLAGS_OFFSET >> 2)] & SLOT_RESPONSE_TRANSFERRED_FLAG) !== 0) {
+      exchange.body = this.#pool.takeTransfer(shard, exchange.slot);
+      if (exchange.body === undefined) return false;
+    } else {
+      bytes += i32[word + (SLOT_RESPONSE_BODY_BYTES_OFFSET >> 2)];
+    }
+    exchange.headBytes = headBytes;
+    const before = exchange.bytes;
+    // Answers of one route are often alike, and a new view costs more than this comparison.
+    if (before === undefined || before.byteOffset !== start || before.length !== bytes) {
+      exchange.bytes = Buffer.from(core.buffer as never, start, bytes);
+    }
+    return true;
+  }
+}

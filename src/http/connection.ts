@@ -1,0 +1,236 @@
+import type { Socket } from 'node:net';
+import type { CoreMemory } from '../core/memory.js';
+import { type Answer, errorAnswer, refusal } from './answers.js';
+import { Exchange } from './exchange.js';
+import type { Llhttp } from './llhttp.js';
+import { RequestParser, type RequestSink } from './request-parser.js';
+import { readWithoutCopies } from './socket.js';
+
+/** What a connection needs of the HTTP thread. */
+export interface ConnectionHost {
+  readonly core: CoreMemory;
+  readonly llhttp: Llhttp;
+  readonly bodyLimitBytes: number;
+  readonly draining: boolean;
+  /** Routes a request and submits it, or answers it at once. */
+  admit(request: RequestParser, connection: Connection): Exchange;
+  /** The answer has left: its slot is free again. */
+  release(exchange: Exchange): void;
+  /** Nobody waits for the answer any more. */
+  abort(exchange: Exchange): void;
+  onConnectionClosed(connection: Connection): void;
+}
+
+/** Requests of one connection that may be in hand at once; further ones wait in the socket. */
+const MAX_PIPELINED = 64;
+/** How long a client has, after a last answer, to stop sending and close (RFC 9112 section 9.6). */
+const LINGER_MS = 2_000;
+
+const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
+const CLOSE_FIELD = Buffer.from('connection: close\r\n\r\n');
+const KEEP_ALIVE_FIELD = Buffer.from('connection: keep-alive\r\n\r\n');
+const EMPTY = Buffer.alloc(0);
+const EMPTY_LINE_BYTES = 2;
+
+/** One client: its bytes parsed, its requests in order, its answers in the same order. HTTP thread only. */
+export class Connection implements RequestSink {
+  readonly #host: ConnectionHost;
+  readonly #socket: Socket;
+  readonly #parser: RequestParser;
+  /** Requests whose answers have not been handed to the socket, oldest first. */
+  #first: Exchange | undefined;
+  #last: Exchange | undefined;
+  /** Requests in hand: those, and those whose answers the socket still holds. */
+  #outstanding = 0;
+  /** Handed to the socket, not yet taken by the kernel: the socket refers to their slots. */
+  #unflushed: Exchange[] = [];
+  #flushAnnounced = false;
+  /** No further request is read: the last one said so, or was not valid. */
+  #inputOver = false;
+  #ended = false;
+
+  constructor(host: ConnectionHost, accepted: Socket) {
+    this.#host = host;
+    this.#parser = new RequestParser(host.llhttp, host.core, this, host.bodyLimitBytes);
+    this.#socket = readWithoutCopies(accepted, (chunk) => this.#onBytes(chunk));
+    this.#socket.on('end', () => this.#onEnd());
+    // 'close' follows, and says all there is to say.
+    this.#socket.on('error', () => {});
+    this.#socket.on('close', () => this.#onClose());
+  }
+
+  /** Nothing is in hand. */
+  get idle(): boolean {
+    return this.#outstanding === 0;
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** The server drains: an idle connection ends now, another one behind its last answer. */
+  drain(): void {
+    if (this.idle && !this.#parser.midMessage) this.#end();
+  }
+
+  // ── input ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #onBytes(chunk: Buffer): void {
+    if (this.#inputOver) return;
+    this.#parser.feed(chunk);
+    this.#afterInput();
+  }
+
+  #afterInput(): void {
+    if (this.#parser.failure !== 0 && !this.#inputOver) this.#refuse(this.#parser.failure);
+    if (!this.#inputOver && this.#parser.rest !== undefined) this.#socket.pause();
+    if (this.#first?.ready === true) this.flush();
+  }
+
+  /** Goes on reading once there is room. */
+  #resumeInput(): void {
+    if (this.#inputOver || this.#parser.rest === undefined || this.#outstanding > MAX_PIPELINED / 2) return;
+    this.#parser.resume();
+    this.#afterInput();
+    if (this.#parser.rest === undefined) this.#socket.resume();
+  }
+
+  onRequest(request: RequestParser): boolean {
+    const exchange = this.#host.admit(request, this);
+    this.#append(exchange);
+    this.#inputOver = exchange.close;
+    return exchange.close || this.#outstanding >= MAX_PIPELINED;
+  }
+
+  onExpectContinue(): void {
+    // Behind an answer that is still owed it would be taken for that one's.
+    if (this.idle) this.#socket.write(CONTINUE);
+  }
+
+  /** Answers what cannot be read on from, behind the answers that are owed. */
+  #refuse(status: number): void {
+    this.#inputOver = true;
+    const exchange = this.answered(errorAnswer(refusal(status)));
+    exchange.close = true;
+    this.#append(exchange);
+  }
+
+  #onEnd(): void {
+    if (!this.#inputOver && !this.#parser.finish()) this.#refuse(400);
+    this.#inputOver = true;
+    for (let exchange = this.#first; exchange !== undefined; exchange = exchange.next) this.#host.abort(exchange);
+    if (this.#first === undefined) this.#end();
+    else this.flush();
+  }
+
+  // ── output ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** An exchange that the HTTP thread answers itself. */
+  answered(answer: Answer): Exchange {
+    const exchange = new Exchange(-1);
+    exchange.connection = this;
+    exchange.bytes = answer.bytes;
+    exchange.headBytes = answer.headBytes;
+    exchange.ready = true;
+    return exchange;
+  }
+
+  #append(exchange: Exchange): void {
+    this.#outstanding++;
+    if (this.#last === undefined) this.#first = exchange;
+    else this.#last.next = exchange;
+    this.#last = exchange;
+  }
+
+  /** Hands to the socket every answer whose turn has come. */
+  flush(): void {
+    const socket = this.#socket;
+    let exchange = this.#first;
+    if (exchange === undefined || !exchange.ready || this.#ended) return;
+    const several = exchange.next?.ready === true;
+    if (several) socket.cork();
+    while (exchange?.ready === true) {
+      this.#first = exchange.next;
+      this.#send(exchange);
+      exchange = this.#first;
+    }
+    if (exchange === undefined) this.#last = undefined;
+    if (several) socket.uncork();
+    this.#releaseFlushed();
+    if (this.#first === undefined && (this.#inputOver || this.#host.draining)) this.#end();
+    else if (this.#parser.rest !== undefined) this.#resumeInput();
+  }
+
+  #send(exchange: Exchange): void {
+    const socket = this.#socket;
+    if (this.#first === undefined && this.#host.draining) exchange.close = true;
+    if (exchange.close || exchange.sayKeepAlive) this.#sendWithField(exchange);
+    else socket.write(exchange.bytes!);
+    if (exchange.body !== undefined) socket.write(exchange.body);
+    this.#unflushed.push(exchange);
+  }
+
+  /** Rare, so the field is put in between and not left room for. */
+  #sendWithField(exchange: Exchange): void {
+    const bytes = exchange.bytes!;
+    const socket = this.#socket;
+    socket.write(bytes.subarray(0, exchange.headBytes - EMPTY_LINE_BYTES));
+    socket.write(exchange.close ? CLOSE_FIELD : KEEP_ALIVE_FIELD);
+    if (exchange.headBytes < bytes.length) socket.write(bytes.subarray(exchange.headBytes));
+  }
+
+  /** Frees the slots that the kernel has a copy of. */
+  #releaseFlushed(): void {
+    if (this.#socket.writableLength === 0) this.#releaseUnflushed(this.#unflushed.length);
+    else this.#announceFlush();
+  }
+
+  /** Asks to be told when what the socket holds now has left; 'drain' comes only above the high-water mark. */
+  #announceFlush(): void {
+    if (this.#flushAnnounced || this.#unflushed.length === 0) return;
+    this.#flushAnnounced = true;
+    const count = this.#unflushed.length;
+    this.#socket.write(EMPTY, (error) => {
+      this.#flushAnnounced = false;
+      // After an error, only 'close' says that nothing refers to the slots any more.
+      if (error) return;
+      this.#releaseUnflushed(count);
+      this.#releaseFlushed();
+      this.#resumeInput();
+    });
+  }
+
+  #releaseUnflushed(count: number): void {
+    const unflushed = this.#unflushed;
+    for (let i = 0; i < count; i++) this.#host.release(unflushed[i]);
+    this.#outstanding -= count;
+    if (count === unflushed.length) unflushed.length = 0;
+    else unflushed.splice(0, count);
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#inputOver = true;
+    this.#socket.end();
+    // What still comes is read and dropped: closing with unread input would reset the connection under the answer.
+    this.#socket.resume();
+    this.#socket.setTimeout(LINGER_MS, () => this.#socket.destroy());
+  }
+
+  #onClose(): void {
+    this.#inputOver = true;
+    this.#ended = true;
+    this.#parser.close();
+    this.#releaseUnflushed(this.#unflushed.length);
+    for (let exchange = this.#first; exchange !== undefined; exchange = exchange.next) {
+      exchange.connection = undefined;
+      if (exchange.slot < 0) continue;
+      if (exchange.ready) this.#host.release(exchange);
+      else this.#host.abort(exchange);
+    }
+    this.#first = undefined;
+    this.#last = undefined;
+    this.#host.onConnectionClosed(this);
+  }
+}

@@ -1,0 +1,158 @@
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import {
+  HEAD_FIELD_LIMIT_OFFSET,
+  HEAD_INDEX_OFFSET,
+  HEAD_TARGET_LIMIT_OFFSET,
+  HEAD_TOTAL_LIMIT_OFFSET,
+} from '../../assembly/layout.js';
+import type { CoreMemory } from '../core/memory.js';
+import { LoopShardError } from '../errors.js';
+import type { ShardPool } from '../pool/shard-pool.js';
+import type { RouteTable } from '../protocol.js';
+import { Admission } from './admission.js';
+import { Completions } from './completions.js';
+import { Connection, type ConnectionHost } from './connection.js';
+import type { Exchange } from './exchange.js';
+import { Llhttp } from './llhttp.js';
+import { reclaim } from './reclaim.js';
+import type { RequestParser } from './request-parser.js';
+import { Router } from './router.js';
+
+export interface HttpThreadOptions {
+  host: string;
+  port: number;
+  bodyLimitBytes: number;
+  maxTargetBytes: number;
+  maxHeadBytes: number;
+  maxHeaderFields: number;
+}
+
+/** Connections the kernel holds until they are accepted. */
+const BACKLOG = 1024;
+
+/** Everything between the sockets and the rings. Runs no user code. */
+export class HttpThread implements ConnectionHost {
+  readonly core: CoreMemory;
+  readonly llhttp: Llhttp;
+  readonly bodyLimitBytes: number;
+  draining = false;
+  readonly #options: HttpThreadOptions;
+  readonly #pool: ShardPool;
+  readonly #admission: Admission;
+  readonly #completions: Completions;
+  readonly #connections = new Set<Connection>();
+  readonly #server: NetServer;
+  #onDrained: (() => void) | undefined;
+
+  constructor(pool: ShardPool, table: RouteTable, options: HttpThreadOptions) {
+    this.core = pool.core;
+    this.llhttp = new Llhttp(pool.core);
+    this.bodyLimitBytes = options.bodyLimitBytes;
+    this.#options = options;
+    this.#pool = pool;
+    this.#admission = new Admission(pool, new Router(table), table.hasNotFound);
+    this.#completions = new Completions(pool, this.#admission.exchanges, (exchange) => this.release(exchange));
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
+      this.#onConnection(socket),
+    );
+    const limits = HEAD_INDEX_OFFSET >> 2;
+    this.core.i32[limits + (HEAD_TARGET_LIMIT_OFFSET >> 2)] = options.maxTargetBytes;
+    this.core.i32[limits + (HEAD_TOTAL_LIMIT_OFFSET >> 2)] = options.maxHeadBytes;
+    this.core.i32[limits + (HEAD_FIELD_LIMIT_OFFSET >> 2)] = options.maxHeaderFields;
+  }
+
+  /** @throws LoopShardError PORT_IN_USE, LISTEN_FAILED */
+  listen(): Promise<void> {
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(cause, host, port)));
+      this.#server.listen({ host, port, backlog: BACKLOG }, resolve);
+    });
+  }
+
+  address() {
+    return this.#server.address();
+  }
+
+  #onConnection(socket: Socket): void {
+    if (this.draining) {
+      socket.destroy();
+      return;
+    }
+    this.#connections.add(new Connection(this, socket));
+  }
+
+  // ── what connections need ───────────────────────────────────────────────────────────────────────────────────────
+
+  admit(request: RequestParser, connection: Connection): Exchange {
+    const exchange = this.#admission.admit(request, connection);
+    if (exchange.slot >= 0) this.#completions.submitted();
+    return exchange;
+  }
+
+  release(exchange: Exchange): void {
+    if (exchange.slot < 0) return;
+    this.#pool.slots.release(exchange.slot);
+    if (this.draining) this.#checkDrained();
+  }
+
+  abort(exchange: Exchange): void {
+    if (exchange.slot >= 0 && !exchange.ready) this.#pool.abort(exchange);
+  }
+
+  onConnectionClosed(connection: Connection): void {
+    this.#connections.delete(connection);
+    this.#checkDrained();
+  }
+
+  // ── shards that end ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The shard's thread has exited: its requests are answered or passed on. */
+  onShardLost(shard: number): void {
+    reclaim(shard, this.#pool, this.#admission.exchanges, this.#completions);
+  }
+
+  // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Accepts no more, and resolves when every request in hand is answered and every connection closed. */
+  drain(): Promise<void> {
+    this.draining = true;
+    this.#server.close();
+    for (const connection of this.#connections) connection.drain();
+    return new Promise((resolve) => {
+      this.#onDrained = resolve;
+      this.#checkDrained();
+    });
+  }
+
+  #checkDrained(): void {
+    if (this.draining && this.#connections.size === 0 && this.#completions.outstanding === 0) this.#onDrained?.();
+  }
+
+  destroy(): void {
+    this.draining = true;
+    this.#completions.stop();
+    this.#server.close();
+    for (const connection of this.#connections) connection.destroy();
+  }
+
+  stats() {
+    return {
+      connections: this.#connections.size,
+      outstanding: this.#completions.outstanding,
+      slots: { free: this.#pool.slots.free, total: this.#pool.plan.slots },
+      lostWakeUps: this.#completions.lostWakeUps,
+    };
+  }
+}
+
+function listenError(cause: NodeJS.ErrnoException, host: string, port: number): LoopShardError {
+  if (cause.code === 'EADDRINUSE') {
+    return new LoopShardError(
+      'PORT_IN_USE',
+      `Port ${port} of ${host} is in use; stop what listens there, or choose another port.`,
+      { cause },
+    );
+  }
+  return new LoopShardError('LISTEN_FAILED', `Cannot listen on port ${port} of ${host}: ${cause.message}.`, { cause });
+}

@@ -1,0 +1,136 @@
+/*
+ * llhttp, the parser that Node.js itself uses, as the WASM build inside undici. This file alone knows where it lies and
+ * how it is spoken to. HTTP thread only.
+ */
+import { createRequire } from 'node:module';
+import type { CoreMemory } from '../core/memory.js';
+import { METHODS } from '../protocol.js';
+
+const require = createRequire(import.meta.url);
+
+interface LlhttpExports {
+  memory: { readonly buffer: ArrayBuffer };
+  _initialize?(): void;
+  malloc(bytes: number): number;
+  llhttp_alloc(type: number): number;
+  llhttp_free(parser: number): void;
+  llhttp_execute(parser: number, at: number, bytes: number): number;
+  llhttp_finish(parser: number): number;
+  llhttp_resume(parser: number): void;
+  llhttp_resume_after_upgrade(parser: number): void;
+  llhttp_get_method(parser: number): number;
+  llhttp_get_http_major(parser: number): number;
+  llhttp_get_http_minor(parser: number): number;
+  llhttp_get_error_pos(parser: number): number;
+}
+
+const { ERROR, METHODS: PARSER_METHODS } = require('undici/lib/llhttp/constants.js') as {
+  ERROR: Record<string, number>;
+  METHODS: Record<string, number>;
+};
+
+/** What `llhttp_execute` returns: 0 or the reason why it stopped. */
+export const PARSED = ERROR.OK;
+export const PAUSED = ERROR.PAUSED;
+export const PAUSED_FOR_UPGRADE = ERROR.PAUSED_UPGRADE;
+export const STOPPED_BY_CALLBACK = ERROR.USER;
+export const INVALID_VERSION = ERROR.INVALID_VERSION;
+/** What a callback returns to go on, or to stop with STOPPED_BY_CALLBACK. */
+export const GO_ON = 0;
+export const STOP = -1;
+
+/** Bytes that are parsed at once. */
+export const CHUNK_BYTES = 65_536;
+
+const REQUEST_TYPE = 1;
+
+/** llhttp's number of a method → its index in METHODS, or -1. */
+const METHOD_INDEX = new Int8Array(64).fill(-1);
+for (const [index, method] of METHODS.entries()) METHOD_INDEX[PARSER_METHODS[method]] = index;
+
+/** What the parser tells JavaScript; everything about the head goes straight to the WASM core (assembly/head.ts). */
+export interface ParserEvents {
+  /** The head is complete and may announce a body. Returns GO_ON or STOP. */
+  onHead(): number;
+  /** A piece of the body at `at` in the parser's memory. Returns GO_ON or STOP. */
+  onBody(at: number, bytes: number): number;
+  /** Returns GO_ON, STOP or PAUSED. */
+  onMessageComplete(): number;
+}
+
+export class Llhttp {
+  readonly #exports: LlhttpExports;
+  /** Where chunks are put to be parsed. */
+  readonly chunkAddress: number;
+  #bytes: Buffer;
+  #active: ParserEvents | undefined;
+
+  constructor(core: CoreMemory) {
+    const { wasm } = core;
+    const imports = {
+      wasm_on_message_begin: wasm.headBegin,
+      wasm_on_url: wasm.headTarget,
+      wasm_on_header_field: wasm.headName,
+      wasm_on_header_value: wasm.headValue,
+      wasm_on_headers_complete: (parser: number, status: number, upgrade: number, keepAlive: number) =>
+        wasm.headComplete(parser, status, upgrade, keepAlive) === 0 ? GO_ON : this.#active!.onHead(),
+      wasm_on_body: (_parser: number, at: number, bytes: number) => this.#active!.onBody(at, bytes),
+      wasm_on_message_complete: () => this.#active!.onMessageComplete(),
+      wasm_on_status: () => GO_ON,
+    };
+    const module = new WebAssembly.Module(require('undici/lib/llhttp/llhttp_simd-wasm.js') as Uint8Array);
+    this.#exports = new WebAssembly.Instance(module, { env: imports }).exports as unknown as LlhttpExports;
+    this.#exports._initialize?.();
+    this.chunkAddress = this.#exports.malloc(CHUNK_BYTES);
+    this.#bytes = Buffer.from(this.#exports.memory.buffer);
+  }
+
+  /** The parser's memory. Stale after `open`. */
+  get bytes(): Buffer {
+    return this.#bytes;
+  }
+
+  /** A new request parser. */
+  open(): number {
+    const parser = this.#exports.llhttp_alloc(REQUEST_TYPE);
+    // The allocation may have made the memory grow, and then the old view is detached.
+    if (this.#bytes.buffer !== this.#exports.memory.buffer) this.#bytes = Buffer.from(this.#exports.memory.buffer);
+    return parser;
+  }
+
+  close(parser: number): void {
+    this.#exports.llhttp_free(parser);
+  }
+
+  /** Parses what stands at `at`. Returns PARSED or why it stopped. */
+  execute(parser: number, events: ParserEvents, at: number, bytes: number): number {
+    this.#active = events;
+    return this.#exports.llhttp_execute(parser, at, bytes);
+  }
+
+  /** The peer has sent its last byte. PARSED if no message was cut short. */
+  finish(parser: number, events: ParserEvents): number {
+    this.#active = events;
+    return this.#exports.llhttp_finish(parser);
+  }
+
+  /** Where `execute` stopped. */
+  position(parser: number): number {
+    return this.#exports.llhttp_get_error_pos(parser);
+  }
+
+  resume(parser: number, reason: number): void {
+    if (reason === PAUSED_FOR_UPGRADE) this.#exports.llhttp_resume_after_upgrade(parser);
+    else this.#exports.llhttp_resume(parser);
+  }
+
+  /** HTTP version of the request: 10 for 1.0, 11 for 1.1, and others that are to be refused. */
+  version(parser: number): number {
+    return this.#exports.llhttp_get_http_major(parser) * 10 + this.#exports.llhttp_get_http_minor(parser);
+  }
+
+  /** Index in METHODS of the request's method, or -1 for one that LoopShard does not route. */
+  method(parser: number): number {
+    return METHOD_INDEX[this.#exports.llhttp_get_method(parser)];
+  }
+}

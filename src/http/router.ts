@@ -1,0 +1,34 @@
+import type FindMyWay from 'find-my-way';
+import { METHODS, type Method, type RouteTable } from '../protocol.js';
+import { createRouter } from '../routing.js';
+
+/** What a request's method and path lead to. */
+export const NO_ROUTE = -1;
+export const BAD_PATH = -2;
+
+const ignore = () => {};
+
+/** find-my-way over the route table that the shards reported. HTTP thread only. */
+export class Router {
+  readonly #router: FindMyWay.Instance<FindMyWay.HTTPVersion.V1>;
+
+  constructor(table: RouteTable) {
+    this.#router = createRouter({ onBadUrl: ignore, querystringParser: ignore as never });
+    for (const [number, route] of table.routes.entries()) {
+      this.#router.on([...route.methods], route.pattern, ignore, { number });
+    }
+  }
+
+  /** The number of the route, NO_ROUTE or BAD_PATH. */
+  find(method: Method, path: string): number {
+    const found = this.#router.find(method, path);
+    if (found === null) return NO_ROUTE;
+    // What onBadUrl leads to has no store.
+    return found.store === null ? BAD_PATH : found.store.number;
+  }
+
+  /** The methods that have a route for `path`. */
+  allowed(path: string): Method[] {
+    return METHODS.filter((method) => this.find(method, path) >= 0);
+  }
+}

@@ -1,0 +1,78 @@
+import {
+  LINE_BYTES,
+  RING_CAPACITY_OFFSET,
+  SHARD_COUNT_OFFSET,
+  SHARD_PERMITS_OFFSET,
+  SHARD_RINGS_OFFSET,
+  SHARD_STRIDE_OFFSET,
+  SHARDS_ADDRESS_OFFSET,
+  SLOT_COUNT_OFFSET,
+  SLOT_DATA_OFFSET,
+  SLOT_STRIDE_OFFSET,
+  SLOTS_ADDRESS_OFFSET,
+} from '../../assembly/layout.js';
+import { CoreMemory } from '../core/memory.js';
+import { ringBytes, ringCapacity } from '../core/ring.js';
+
+/** Where a server's parts lie in the shared memory. Written into the header once; every thread reads the same. */
+export interface Plan {
+  shards: number;
+  shardsAddress: number;
+  shardStride: number;
+  /** Entries of each ring: at least one for every slot. */
+  ringCapacity: number;
+  slots: number;
+  slotsAddress: number;
+  slotStride: number;
+}
+
+/** Room for what shards allocate while they run: constants of compiled writers. Untouched pages cost nothing. */
+const SPARE_BYTES_PER_SHARD = 1 << 20;
+
+/**
+ * Makes and plans a server's shared memory. HTTP thread.
+ * @throws LoopShardError MEMORY_EXHAUSTED
+ */
+export function createServerMemory(options: { shards: number; permits: number; slots: number; slotBytes: number }) {
+  const { shards, permits, slots, slotBytes } = options;
+  const capacity = ringCapacity(slots);
+  // Whole lines and never a power of two, so that neighbouring slots do not fall into the same cache sets.
+  const slotStride = SLOT_DATA_OFFSET + Math.ceil(slotBytes / LINE_BYTES) * LINE_BYTES;
+  const shardStride = Math.ceil((SHARD_RINGS_OFFSET + 2 * ringBytes(capacity)) / LINE_BYTES) * LINE_BYTES;
+  const core = CoreMemory.create(shards * (shardStride + SPARE_BYTES_PER_SHARD) + slots * slotStride);
+  const shardsAddress = core.allocate(shards * shardStride);
+  const slotsAddress = core.allocate(slots * slotStride);
+  core.i32[SHARD_COUNT_OFFSET >> 2] = shards;
+  core.i32[SHARDS_ADDRESS_OFFSET >> 2] = shardsAddress;
+  core.i32[SHARD_STRIDE_OFFSET >> 2] = shardStride;
+  core.i32[RING_CAPACITY_OFFSET >> 2] = capacity;
+  core.i32[SLOT_COUNT_OFFSET >> 2] = slots;
+  core.i32[SLOTS_ADDRESS_OFFSET >> 2] = slotsAddress;
+  core.i32[SLOT_STRIDE_OFFSET >> 2] = slotStride;
+  const plan = readPlan(core);
+  for (let shard = 0; shard < shards; shard++) {
+    const addresses = shardAddresses(plan, shard);
+    core.wasm.ringInitialize(addresses.submissions, capacity);
+    core.wasm.ringInitialize(addresses.completions, capacity);
+    core.wasm.semaphoreInitialize(addresses.control + SHARD_PERMITS_OFFSET, permits);
+  }
+  return { core, plan };
+}
+
+export function readPlan(core: CoreMemory): Plan {
+  return {
+    shards: core.i32[SHARD_COUNT_OFFSET >> 2],
+    shardsAddress: core.i32[SHARDS_ADDRESS_OFFSET >> 2],
+    shardStride: core.i32[SHARD_STRIDE_OFFSET >> 2],
+    ringCapacity: core.i32[RING_CAPACITY_OFFSET >> 2],
+    slots: core.i32[SLOT_COUNT_OFFSET >> 2],
+    slotsAddress: core.i32[SLOTS_ADDRESS_OFFSET >> 2],
+    slotStride: core.i32[SLOT_STRIDE_OFFSET >> 2],
+  };
+}
+
+export function shardAddresses(plan: Plan, shard: number) {
+  const control = plan.shardsAddress + shard * plan.shardStride;
+  const submissions = control + SHARD_RINGS_OFFSET;
+  return { control, submissions, completions: submissions + ringBytes(plan.ringCapacity) };
+}

@@ -1,0 +1,160 @@
+import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
+import type { Piscina } from 'piscina';
+import { LoopShardError } from '../errors.js';
+import type { FailureReport, RouteTable, ShardCommand, ShardReport, ShardStart, Transfer } from '../protocol.js';
+
+export type ShardState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed';
+
+/** What every shard of a server is started with. */
+export type ShardSettings = Omit<ShardStart, 'shard' | 'control' | 'transfers'>;
+
+export interface ShardEvents {
+  /** The worker has exited without having been asked to; nothing of it runs any more. */
+  onLost(shard: ShardHandle, cause: unknown): void;
+  onFailure(shard: ShardHandle, report: FailureReport): void;
+}
+
+/** One shard as the HTTP thread sees it: a long-running task of the thread pool, and the ports to it. */
+export class ShardHandle {
+  readonly number: number;
+  state: ShardState = 'closed';
+  restarts = 0;
+  readonly #threads: Piscina;
+  readonly #settings: ShardSettings;
+  readonly #events: ShardEvents;
+  #control: MessagePort | undefined;
+  #transfers: MessagePort | undefined;
+  /** Response bodies that were received while another one was looked for. */
+  readonly #received = new Map<number, ArrayBuffer>();
+  #ended: Promise<void> = Promise.resolve();
+
+  constructor(number: number, threads: Piscina, settings: ShardSettings, events: ShardEvents) {
+    this.number = number;
+    this.#threads = threads;
+    this.#settings = settings;
+    this.#events = events;
+  }
+
+  /**
+   * Starts the shard's task and waits until it has loaded the user's module.
+   * @throws LoopShardError as the shard reports it, SHARD_FAILED if the thread ended before it could
+   */
+  start(): Promise<RouteTable> {
+    this.state = 'starting';
+    const control = new MessageChannel();
+    const transfers = new MessageChannel();
+    this.#control = control.port1;
+    this.#transfers = transfers.port1;
+    this.#received.clear();
+    const start: ShardStart = {
+      ...this.#settings,
+      shard: this.number,
+      control: control.port2,
+      transfers: transfers.port2,
+    };
+    const task = this.#threads.run(start, { transferList: [control.port2, transfers.port2] as never });
+    return this.#untilReady(control.port1, task);
+  }
+
+  #untilReady(control: MessagePort, task: Promise<void>): Promise<RouteTable> {
+    let exited: Promise<unknown> = Promise.resolve();
+    return new Promise((resolve, reject) => {
+      control.on('message', (report: ShardReport) => {
+        if (report.type === 'failure') this.#events.onFailure(this, report);
+        else if (report.type === 'refused') reject(refused(report));
+        else {
+          exited = this.#exitOf(report.threadId);
+          this.state = 'ready';
+          resolve(report.table);
+        }
+      });
+      const end = async (cause: unknown) => {
+        await exited;
+        const wasReady = this.state === 'ready';
+        const wasAsked = this.state === 'draining' || this.state === 'closed';
+        this.state = wasAsked ? 'closed' : 'failed';
+        this.#closePorts();
+        if (wasReady) this.#events.onLost(this, cause);
+        else if (!wasAsked) reject(endedEarly(this.number, cause));
+      };
+      this.#ended = task.then(
+        () => end(undefined),
+        (error) => end(error),
+      );
+    });
+  }
+
+  /** Resolves once the thread has exited, if it does so before the shard's task has returned. */
+  #exitOf(threadId: number): Promise<unknown> {
+    const worker = this.#threads.threads.find((thread) => thread.threadId === threadId) as Worker | undefined;
+    if (worker === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      worker.once('exit', resolve);
+    });
+  }
+
+  /** Sends a request record that is larger than a slot; before the slot is submitted. */
+  transfer(slot: number, bytes: ArrayBuffer): void {
+    const transfer: Transfer = { slot, bytes };
+    this.#transfers?.postMessage(transfer, [bytes]);
+  }
+
+  /** The response body that the shard sent before it completed `slot`, or nothing if it was lost with the shard. */
+  takeTransfer(slot: number): Buffer | undefined {
+    while (!this.#received.has(slot)) {
+      const message = this.#transfers === undefined ? undefined : receiveMessageOnPort(this.#transfers);
+      if (message === undefined) return undefined;
+      const transfer = message.message as Transfer;
+      this.#received.set(transfer.slot, transfer.bytes);
+    }
+    const bytes = this.#received.get(slot)!;
+    this.#received.delete(slot);
+    return Buffer.from(bytes);
+  }
+
+  abort(slot: number, sequence: number): void {
+    this.#send({ type: 'abort', slot, sequence });
+  }
+
+  /** Has the shard end its loop; for a shard without requests. Resolves once its task has returned. */
+  close(): Promise<void> {
+    if (this.state === 'ready') {
+      this.state = 'draining';
+      this.#send({ type: 'close' });
+    } else {
+      this.state = 'closed';
+    }
+    return this.#ended;
+  }
+
+  /** Its end is wanted from now on. */
+  abandon(): void {
+    this.state = 'closed';
+  }
+
+  #send(command: ShardCommand): void {
+    this.#control?.postMessage(command);
+  }
+
+  #closePorts(): void {
+    this.#control?.close();
+    this.#transfers?.close();
+    this.#control = undefined;
+    this.#transfers = undefined;
+  }
+}
+
+function refused(report: Extract<ShardReport, { type: 'refused' }>): LoopShardError {
+  const error = new LoopShardError(report.code, report.message);
+  error.stack = report.stack;
+  return error;
+}
+
+function endedEarly(shard: number, cause: unknown): LoopShardError {
+  const reason = cause instanceof Error ? cause.message : 'it returned';
+  return new LoopShardError(
+    'SHARD_FAILED',
+    `Shard ${shard} ended before it was ready: ${reason}. Look at what the module does when it is loaded.`,
+    { cause },
+  );
+}

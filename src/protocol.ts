@@ -1,0 +1,62 @@
+/*
+ * What the HTTP thread and the shards say to each other beside the shared memory: the numbering of methods, the route
+ * table, and the messages of the control port.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { SharedCore } from './core/memory.js';
+import type { LoopShardErrorCode } from './errors.js';
+
+/** The methods LoopShard routes; a slot names one by its index. */
+export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+export type Method = (typeof METHODS)[number];
+
+/** A slot that carries a request for the not-found handler has this for a route. */
+export const NOT_FOUND_ROUTE = -1;
+
+/** What the HTTP thread knows of a route. Its position in the table is its number. */
+export interface RouteEntry {
+  methods: readonly Method[];
+  /** A find-my-way pattern. */
+  pattern: string;
+}
+
+export interface RouteTable {
+  routes: RouteEntry[];
+  hasNotFound: boolean;
+}
+
+/** What a shard is started with. */
+export interface ShardStart {
+  shard: number;
+  core: SharedCore;
+  /** URL of the user's module. */
+  module: string;
+  control: MessagePort;
+  transfers: MessagePort;
+  batch: number;
+  park: 'async' | 'sync';
+  responseLimitBytes: number;
+}
+
+/** HTTP thread → shard. */
+export type ShardCommand = { type: 'abort'; slot: number; sequence: number } | { type: 'close' };
+
+/** An error on its way to the logger of the HTTP thread. */
+export interface FailureReport {
+  type: 'failure';
+  message: string;
+  error: { name: string; message: string; stack: string; code?: string };
+  request?: { id: string; method: string; target: string };
+}
+
+/** Shard → HTTP thread. */
+export type ShardReport =
+  | { type: 'ready'; threadId: number; table: RouteTable }
+  | { type: 'refused'; code: LoopShardErrorCode; message: string; stack: string }
+  | FailureReport;
+
+/** A request record or a response body that is larger than a slot, on the transfer port. */
+export interface Transfer {
+  slot: number;
+  bytes: ArrayBuffer;
+}

@@ -1,0 +1,78 @@
+import { LoopShardError } from '../errors.js';
+import type { ShardResponse } from '../handler.js';
+
+/** Fields that describe the message as it is sent, which only the server knows. */
+const SERVER_FIELDS = new Set(['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'date', 'upgrade']);
+/** RFC 9110 section 5.6.2. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** What is not in a field value (RFC 9110 section 5.5): control characters but the tab, and what Latin-1 has not. */
+const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+
+/** Status and header fields, until the handler settles. */
+export class SlotResponse implements ShardResponse {
+  statusCode = 0;
+  contentType: string | undefined;
+  #fields: [name: string, value: string][] | undefined;
+
+  status(code: number): this {
+    if (!Number.isInteger(code) || code < 200 || code > 599) {
+      throw new LoopShardError('STATUS_INVALID', `A response status is an integer from 200 to 599, not ${code}.`);
+    }
+    this.statusCode = code;
+    return this;
+  }
+
+  header(name: string, value: string): this {
+    if (typeof name !== 'string' || !TOKEN.test(name)) {
+      throw new LoopShardError('HEADER_INVALID', `${JSON.stringify(name)} cannot be the name of a header field.`);
+    }
+    const key = name.toLowerCase();
+    if (SERVER_FIELDS.has(key)) {
+      throw new LoopShardError('HEADER_INVALID', `The field ${key} is set by the server; leave it out.`);
+    }
+    checkValue(key, value);
+    if (key === 'content-type') this.contentType = value;
+    else this.#set(key, value);
+    return this;
+  }
+
+  type(mime: string): this {
+    checkValue('content-type', mime);
+    this.contentType = mime;
+    return this;
+  }
+
+  #set(name: string, value: string): void {
+    this.#fields ??= [];
+    const earlier = name === 'set-cookie' ? undefined : this.#fields.find((field) => field[0] === name);
+    if (earlier === undefined) this.#fields.push([name, value]);
+    else earlier[1] = value;
+  }
+
+  /** Back to the start, for an answer in the place of this one. */
+  reset(statusCode: number): void {
+    this.statusCode = statusCode;
+    this.contentType = undefined;
+    this.#fields = undefined;
+  }
+
+  /** The fields but the content type, as they are sent: whole lines, Latin-1. */
+  lines(): string {
+    if (this.#fields === undefined) return '';
+    let lines = '';
+    for (const [name, value] of this.#fields) lines += `${name}: ${value}\r\n`;
+    return lines;
+  }
+}
+
+function checkValue(name: string, value: string): void {
+  if (typeof value !== 'string') {
+    throw new LoopShardError('HEADER_INVALID', `The value of ${name} is a ${typeof value}; pass a string.`);
+  }
+  if (NOT_IN_VALUE.test(value)) {
+    throw new LoopShardError(
+      'HEADER_INVALID',
+      `The value of ${name} has a line end, NUL or another character that a header field cannot carry.`,
+    );
+  }
+}

@@ -1,0 +1,29 @@
+/** Abort signals of the requests that asked for one, and the aborts that came before they did. Shard. */
+export class AbortSignals {
+  readonly #controllers = new Map<number, { sequence: number; controller: AbortController }>();
+  /** Slot → sequence number of a request whose client is gone. */
+  readonly #aborted = new Map<number, number>();
+
+  /** The signal of the request `sequence` in `slot`. */
+  signal(slot: number, sequence: number): AbortSignal {
+    const known = this.#controllers.get(slot);
+    if (known !== undefined) return known.controller.signal;
+    const controller = new AbortController();
+    this.#controllers.set(slot, { sequence, controller });
+    if (this.#aborted.get(slot) === sequence) controller.abort();
+    return controller.signal;
+  }
+
+  /** The HTTP thread says that nobody waits for the request `sequence` any more. It may have settled already. */
+  abort(slot: number, sequence: number): void {
+    const known = this.#controllers.get(slot);
+    if (known === undefined) this.#aborted.set(slot, sequence);
+    else if (known.sequence === sequence) known.controller.abort();
+  }
+
+  /** The request in `slot` has settled. */
+  forget(slot: number): void {
+    if (this.#controllers.size > 0) this.#controllers.delete(slot);
+    if (this.#aborted.size > 0) this.#aborted.delete(slot);
+  }
+}
