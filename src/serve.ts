@@ -173,6 +173,8 @@ class RunningServer implements Server {
       return;
     }
     const { error, request, message } = report;
-    this.#logger.error({ shard, err: { ...error, type: error.name }, req: request }, message);
+    // Loggers know what to do with an Error.
+    const err = Object.assign(new Error(error.message), error);
+    this.#logger.error({ shard, err, req: request }, message);
   }
 }

@@ -1,29 +1,51 @@
+// What `npm start` serves. Every shard imports this module and runs its handlers on an event loop of its own.
+import { pbkdf2Sync } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp } from 'loopshard';
+import { page } from './page.js';
 
 const app = createApp();
-app.get('/json', () => ({ message: 'Hello, World!' }));
-app.get('/async', async () => ({ ok: true }));
-app.get('/users/:id', (req) => ({ id: req.params.id, query: req.query, h: req.headers() }));
+
+app.get('/', (_req, res) => {
+  res.type('text/html; charset=utf-8');
+  return page;
+});
+
+// An object becomes JSON. An async handler holds back nobody else's answer while it waits.
+app.get('/async', async () => {
+  await sleep(10);
+  return { ok: true, handler: 'async' };
+});
+
+app.get('/sync', () => ({ ok: true, handler: 'sync' }));
+
+// Work that would stall a server of one event loop. ?rounds= makes it longer.
+app.get('/compute', (req) => {
+  const rounds = Math.min(Math.max(Number(req.query.rounds) || 10_000, 1), 2_000_000);
+  const key = pbkdf2Sync('correct horse battery staple', 'salt', rounds, 32, 'sha256');
+  return { rounds, key: key.toString('hex') };
+});
+
+app.get('/json', () => ({
+  message: 'Hello, World!',
+  numbers: [1, 2.5, -0, 1e21],
+  nested: { yes: true, nothing: null, text: 'a "quoted" line\n' },
+}));
+
+// Bytes are sent as they are.
+const raw = new TextEncoder().encode('{"already":"bytes"}');
+app.get('/raw', (_req, res) => {
+  res.type('application/json');
+  return raw;
+});
+
+app.get('/users/:id', (req) => ({ id: req.params.id, name: `User ${req.params.id}` }));
+
 app.post('/echo', (req, res) => {
-  res.header('content-type', req.header('content-type') ?? 'text/plain');
+  res.type(req.header('content-type') ?? 'application/octet-stream');
   return req.bytes();
 });
-app.get('/throw', () => {
-  throw new Error('no');
-});
-app.get('/exit', () => {
-  process.exit(3);
-});
-app.get('/stall', () => {
-  const t = Date.now();
-  while (Date.now() - t < 2000);
-  return 'done';
-});
-app.get('/inject', (req, res) => {
-  res.header('x', 'a\r\nb: c');
-  return 'x';
-});
-app.get('/big', () => Buffer.alloc(5e6, 97));
-app.get('/bigint', () => ({ a: 1n }));
-app.get('/none', () => undefined);
+
+app.get('/health', () => ({ status: 'ok' }));
+
 export default app;
