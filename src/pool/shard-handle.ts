@@ -68,8 +68,7 @@ export class ShardHandle {
           resolve(report.table);
         }
       });
-      const end = async (cause: unknown) => {
-        await exited;
+      const end = (cause: unknown) => {
         const wasReady = this.state === 'ready';
         const wasAsked = this.state === 'draining' || this.state === 'closed';
         this.state = wasAsked ? 'closed' : 'failed';
@@ -77,10 +76,11 @@ export class ShardHandle {
         if (wasReady) this.#events.onLost(this, cause);
         else if (!wasAsked) reject(endedEarly(this.number, cause));
       };
-      this.#ended = task.then(
-        () => end(undefined),
-        (error) => end(error),
-      );
+      this.#ended = task.then(end, async (error) => {
+        // The task is given up as soon as an error is seen; the thread may still run its last instructions.
+        await exited;
+        end(error);
+      });
     });
   }
 
@@ -117,14 +117,11 @@ export class ShardHandle {
   }
 
   /** Has the shard end its loop; for a shard without requests. Resolves once its task has returned. */
-  close(): Promise<void> {
-    if (this.state === 'ready') {
-      this.state = 'draining';
-      this.#send({ type: 'close' });
-    } else {
-      this.state = 'closed';
-    }
-    return this.#ended;
+  async close(): Promise<void> {
+    if (this.state !== 'ready') return this.abandon();
+    this.state = 'draining';
+    this.#send({ type: 'close' });
+    await this.#ended;
   }
 
   /** Its end is wanted from now on. */

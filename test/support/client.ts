@@ -1,0 +1,128 @@
+import { connect, type Socket } from 'node:net';
+
+/** A response as it came over the wire. */
+export interface RawResponse {
+  statusLine: string;
+  status: number;
+  /** Fields in the order in which they came, names in lower case. */
+  fields: [string, string][];
+  body: Buffer;
+}
+
+/** The value of a response's field. */
+export function field(response: RawResponse, name: string): string | undefined {
+  return response.fields.find(([key]) => key === name)?.[1];
+}
+
+/** A raw connection: writes what it is told, and takes responses apart by their content-length. */
+export class RawClient {
+  readonly socket: Socket;
+  ended = false;
+  #received = Buffer.alloc(0);
+  #waiting: (() => void)[] = [];
+
+  private constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on('data', (chunk) => {
+      this.#received = Buffer.concat([this.#received, chunk]);
+      this.#notify();
+    });
+    for (const event of ['end', 'close', 'error']) {
+      socket.on(event, () => {
+        this.ended = true;
+        this.#notify();
+      });
+    }
+  }
+
+  static open(port: number, options: { allowHalfOpen?: boolean } = {}): Promise<RawClient> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ port, host: '127.0.0.1', noDelay: true, ...options });
+      socket.once('error', reject);
+      socket.once('connect', () => resolve(new RawClient(socket)));
+    });
+  }
+
+  #notify(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+    });
+  }
+
+  /** Bytes that came and were not read. */
+  get pending(): Buffer {
+    return this.#received;
+  }
+
+  write(bytes: string | Uint8Array): void {
+    this.socket.write(bytes);
+  }
+
+  /** Writes, and waits until the kernel has it. */
+  send(bytes: string | Uint8Array): Promise<void> {
+    return new Promise((resolve) => {
+      this.socket.write(bytes, () => resolve());
+    });
+  }
+
+  /** The next response. `hasBody: false` for the answer to HEAD. */
+  async response(options: { hasBody?: boolean } = {}): Promise<RawResponse> {
+    let end = this.#received.indexOf('\r\n\r\n');
+    while (end < 0) {
+      if (this.ended) throw new Error(`the connection ended before a response; received ${this.#received}`);
+      await this.#change();
+      end = this.#received.indexOf('\r\n\r\n');
+    }
+    const [statusLine, ...lines] = this.#received.toString('latin1', 0, end).split('\r\n');
+    const fields = lines.map((line): [string, string] => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+    });
+    const status = Number(statusLine.split(' ')[1]);
+    const length = Number(fields.find(([name]) => name === 'content-length')?.[1] ?? 0);
+    const total = end + 4 + (options.hasBody === false ? 0 : length);
+    while (this.#received.length < total) {
+      if (this.ended) throw new Error(`the connection ended ${total - this.#received.length} bytes early`);
+      await this.#change();
+    }
+    const body = Buffer.from(this.#received.subarray(end + 4, total));
+    this.#received = this.#received.subarray(total);
+    return { statusLine, status, fields, body };
+  }
+
+  /** Resolves when the server has ended the connection. */
+  async closed(): Promise<void> {
+    while (!this.ended) await this.#change();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+}
+
+/** One request on a connection of its own. */
+export async function exchange(port: number, bytes: string | Uint8Array, hasBody = true): Promise<RawResponse> {
+  const client = await RawClient.open(port);
+  try {
+    client.write(bytes);
+    return await client.response({ hasBody });
+  } finally {
+    client.destroy();
+  }
+}
+
+/** A GET request's bytes. */
+export function get(target: string, ...fields: string[]): string {
+  return `GET ${target} HTTP/1.1\r\nHost: localhost\r\n${fields.map((line) => `${line}\r\n`).join('')}\r\n`;
+}
+
+/** A POST request's bytes. */
+export function post(target: string, body: string | Uint8Array, ...fields: string[]): Buffer {
+  const bytes = Buffer.from(body as string);
+  const lines = [`POST ${target} HTTP/1.1`, 'Host: localhost', `Content-Length: ${bytes.length}`, ...fields];
+  return Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`), bytes]);
+}

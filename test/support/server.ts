@@ -1,0 +1,51 @@
+import { type ServeOptions, type Server, serve } from '../../build/src/index.js';
+
+/** What the servers of a test file have logged. */
+export interface Logged {
+  level: string;
+  details: Record<string, unknown> & { err?: Error };
+  message: string;
+}
+
+export interface TestServer {
+  server: Server;
+  port: number;
+  logged: Logged[];
+}
+
+/** A server on a free port that logs into an array. */
+export async function startServer(options: ServeOptions = {}, fixture = 'app.js'): Promise<TestServer> {
+  const logged: Logged[] = [];
+  const log = (level: string) => (details: object, message: string) =>
+    void logged.push({ level, details: details as Logged['details'], message });
+  const logger = { error: log('error'), warn: log('warn'), info: log('info') };
+  const module = new URL(`../fixtures/${fixture}`, import.meta.url);
+  const server = await serve(module, { port: 0, shards: 2, logger, ...options });
+  return { server, port: server.address().port, logged };
+}
+
+/** Resolves once `condition` holds; looks after every turn of the event loop. */
+export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`${what} did not come about within 10 s`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** Everything that was taken is back: no slot, permit or request is lost. */
+export async function expectConserved({ server }: TestServer): Promise<void> {
+  const conserved = () => {
+    const { slots, outstanding, shards } = server.stats();
+    const back = shards.every(
+      (shard) => shard.outstanding === 0 && shard.queued === 0 && shard.permits.available === shard.permits.limit,
+    );
+    return slots.free === slots.total && outstanding === 0 && back;
+  };
+  await until(conserved, 'the return of every slot and permit').catch((cause) => {
+    throw new Error(`something is lost: ${JSON.stringify(server.stats())}`, { cause });
+  });
+  const stats = server.stats();
+  const lost = [stats.lostWakeUps, ...stats.shards.map((shard) => shard.lostWakeUps)];
+  if (lost.some((count) => count > 0)) throw new Error(`wake-ups were lost: ${JSON.stringify(stats)}`);
+}
