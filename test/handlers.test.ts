@@ -47,7 +47,10 @@ describe('what a handler returns', () => {
 
 describe('status and fields', () => {
   test('are those the handler set', async () => {
-    const response = await exchange(port, get('/headers', 'X-Mixed: Case', 'Accept: a', 'Accept: b', 'Cookie: c=1', 'Cookie: d=2'));
+    const response = await exchange(
+      port,
+      get('/headers', 'X-Mixed: Case', 'Accept: a', 'Accept: b', 'Cookie: c=1', 'Cookie: d=2'),
+    );
     expect(response.fields.filter(([name]) => name.startsWith('x-') || name === 'set-cookie')).toEqual([
       ['x-one', 'one'],
       ['set-cookie', 'a=1'],
@@ -69,12 +72,15 @@ describe('status and fields', () => {
     expect([response.status, field(response, 'content-length')]).toEqual([304, undefined]);
   });
 
-  test.each(['%0D%0AX-Injected:%201', '%0A', '%00', 'a%E2%82%AC'])('a value with %s is 500, and no line of it is sent', async (value) => {
-    const response = await exchange(port, get(`/bad-header?value=${value}`));
-    expect(response.status).toBe(500);
-    expect(response.fields.map(([name]) => name).sort()).toEqual(['content-length', 'content-type', 'date']);
-    expect(running.logged.at(-1)!.details.err).toMatchObject({ code: 'HEADER_INVALID' });
-  });
+  test.each(['%0D%0AX-Injected:%201', '%0A', '%00', 'a%E2%82%AC'])(
+    'a value with %s is 500, and no line of it is sent',
+    async (value) => {
+      const response = await exchange(port, get(`/bad-header?value=${value}`));
+      expect(response.status).toBe(500);
+      expect(response.fields.map(([name]) => name).sort()).toEqual(['content-length', 'content-type', 'date']);
+      expect(running.logged.at(-1)!.details.err).toMatchObject({ code: 'HEADER_INVALID' });
+    },
+  );
 
   test.each(['content-length', 'Transfer-Encoding', 'x y', ''])('the name "%s" is 500', async (name) => {
     expect((await exchange(port, get(`/bad-header?name=${encodeURIComponent(name)}`))).status).toBe(500);

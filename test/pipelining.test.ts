@@ -15,7 +15,16 @@ afterAll(async () => {
 
 test('answers keep the order of their requests, whatever is ready first', async () => {
   const client = await RawClient.open(running.port);
-  const targets = ['/later/60/a', '/sync/b', '/nowhere', '/later/20/c', '/async/d', '/large/50000', '/busy/5/e', '/sync/f'];
+  const targets = [
+    '/later/60/a',
+    '/sync/b',
+    '/nowhere',
+    '/later/20/c',
+    '/async/d',
+    '/large/50000',
+    '/busy/5/e',
+    '/sync/f',
+  ];
   client.write(targets.map((target) => get(target)).join('') + post('/echo', 'g').toString());
   const bodies: string[] = [];
   for (let i = 0; i <= targets.length; i++) {

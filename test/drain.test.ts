@@ -1,0 +1,70 @@
+import { connect } from 'node:net';
+import { expect, test } from '@jest/globals';
+import { field, get, RawClient } from './support/client.js';
+import { startServer, until } from './support/server.js';
+
+test('close() answers what is in hand with connection: close, ends idle connections, and refuses new ones', async () => {
+  const { server, port } = await startServer();
+  const [busy, idle, pipelined] = await Promise.all([1, 2, 3].map(() => RawClient.open(port)));
+  idle.write(get('/json'));
+  await idle.response();
+  busy.write(get('/later/100/busy'));
+  pipelined.write(get('/later/50/one') + get('/sync/two'));
+  await until(() => server.stats().outstanding === 2, 'the requests to arrive');
+  const closed = server.close();
+  expect(server.state).toBe('draining');
+  await idle.closed();
+  const answer = await busy.response();
+  expect([answer.body.toString(), field(answer, 'connection')]).toEqual(['busy', 'close']);
+  const one = await pipelined.response();
+  expect([one.body.toString(), field(one, 'connection')]).toEqual(['one', undefined]);
+  const two = await pipelined.response();
+  expect([two.body.toString(), field(two, 'connection')]).toEqual(['two', 'close']);
+  for (const client of [busy, idle, pipelined]) client.destroy();
+  await closed;
+  expect(server.state).toBe('closed');
+  const error = await new Promise<NodeJS.ErrnoException>((resolve) =>
+    connect(port, '127.0.0.1').once('error', resolve),
+  );
+  expect(error.code).toBe('ECONNREFUSED');
+  expect(server.close()).toBe(server.close());
+});
+
+test('close() cuts off what is not done after closeTimeoutMs', async () => {
+  const { server, port, logged } = await startServer({ closeTimeoutMs: 50 });
+  const client = await RawClient.open(port);
+  client.write(get('/later/60000/never'));
+  await until(() => server.stats().outstanding === 1, 'the request to arrive');
+  await server.close();
+  await client.closed();
+  expect(client.pending.length).toBe(0);
+  expect(logged.map(({ message }) => message)).toEqual(['not drained after 50 ms; the rest is cut off']);
+});
+
+test('a request that is half sent when the server drains is still answered', async () => {
+  const { server, port } = await startServer();
+  const client = await RawClient.open(port);
+  await client.send('GET /sync/half HTTP/1.1\r\nHo');
+  await until(() => server.stats().connections === 1, 'the connection');
+  // The half must have been read: a round trip on another connection comes behind it.
+  const other = await RawClient.open(port);
+  other.write(get('/json'));
+  await other.response();
+  const closed = server.close();
+  client.write('st: x\r\n\r\n');
+  const answer = await client.response();
+  expect([answer.body.toString(), field(answer, 'connection')]).toEqual(['half', 'close']);
+  client.destroy();
+  other.destroy();
+  await closed;
+});
+
+test('destroy() ends a shard that is stuck', async () => {
+  const { server, port } = await startServer({ shards: 1 });
+  const client = await RawClient.open(port);
+  client.write(get('/busy/60000/never'));
+  await until(() => server.stats().outstanding === 1, 'the request to arrive');
+  await server.destroy();
+  await client.closed();
+  expect(server.state).toBe('closed');
+});

@@ -1,0 +1,82 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { exchange, get, RawClient } from './support/client.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+
+let running: TestServer;
+
+beforeEach(async () => {
+  running = await startServer({ shards: 2 });
+});
+
+afterEach(async () => {
+  await expectConserved(running);
+  await running.server.close();
+});
+
+const bothReady = () => running.server.stats().shards.every(({ state }) => state === 'ready');
+const restarts = () => running.server.stats().shards.reduce((sum, shard) => sum + shard.restarts, 0);
+
+test.each(['/exit', '/exit-later', '/uncaught'])(
+  'a shard that ends by %s is replaced; its request gets 502',
+  async (target) => {
+    const { status, body } = await exchange(running.port, get(target));
+    expect([status, JSON.parse(body.toString()).code]).toEqual([502, 'SHARD_LOST']);
+    await until(() => bothReady() && restarts() === 1, 'another thread');
+    for (let i = 0; i < 10; i++)
+      expect((await exchange(running.port, get(`/async/${i}`))).body.toString()).toBe(String(i));
+    expect(running.logged.some(({ level, message }) => level === 'error' && /shard \d was lost/.test(message))).toBe(
+      true,
+    );
+  },
+);
+
+test('the others go on, and nobody gets an answer that is not his', async () => {
+  const clients = await Promise.all(Array.from({ length: 32 }, () => RawClient.open(running.port)));
+  let lost = 0;
+  let answered = 0;
+  const rounds = 150;
+  await Promise.all(
+    clients.map(async (client, number) => {
+      for (let round = 0; round < rounds; round++) {
+        const nonce = `${number}-${round}`;
+        const dies = number === 0 && round % 50 === 10;
+        client.write(get(dies ? '/exit' : `/later/${round % 3}/${nonce}`));
+        const { status, body } = await client.response();
+        if (status === 200) {
+          expect(body.toString()).toBe(nonce);
+          answered++;
+        } else {
+          expect([502, 503]).toContain(status);
+          lost++;
+        }
+      }
+      client.destroy();
+    }),
+  );
+  expect(answered + lost).toBe(clients.length * rounds);
+  expect(lost).toBeGreaterThanOrEqual(3);
+  // Each death takes with it what that shard had claimed, not more.
+  expect(answered).toBeGreaterThan(clients.length * rounds * 0.9);
+  await until(bothReady, 'the replacements');
+});
+
+test('with no shard left for a moment, requests wait or are refused, and then all is well', async () => {
+  await Promise.all([exchange(running.port, get('/exit')), exchange(running.port, get('/exit'))]);
+  const { status } = await exchange(running.port, get('/json'));
+  expect([200, 503]).toContain(status);
+  await until(bothReady, 'the replacements');
+  expect((await exchange(running.port, get('/json'))).status).toBe(200);
+});
+
+test('requests that wait behind one that kills its shard are answered by another thread', async () => {
+  await running.server.close();
+  running = await startServer({ shards: 1, permits: 1 });
+  const clients = await Promise.all(Array.from({ length: 6 }, () => RawClient.open(running.port)));
+  clients[0].write(get('/exit-later'));
+  await until(() => running.server.stats().shards[0].permits.available === 0, 'the fatal request to start');
+  for (const [i, client] of clients.slice(1).entries()) client.write(get(`/sync/${i}`));
+  expect((await clients[0].response()).status).toBe(502);
+  for (const [i, client] of clients.slice(1).entries())
+    expect((await client.response()).body.toString()).toBe(String(i));
+  for (const client of clients) client.destroy();
+});
