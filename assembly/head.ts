@@ -123,7 +123,7 @@ export function headValue(_parser: i32, at: i32, bytes: i32): i32 {
   return 0;
 }
 
-/** @returns 1 if there is a field that may announce a body or an expectation, so that the head needs a closer look */
+/** @returns 1 if there is a field that may announce a body, so that the head needs a closer look */
 export function headComplete(_parser: i32, _status: i32, upgrade: i32, keepAlive: i32): i32 {
   set(HEAD_STATE_OFFSET, HEAD_COMPLETE_STATE);
   set(HEAD_UPGRADE_OFFSET, upgrade);
@@ -131,8 +131,8 @@ export function headComplete(_parser: i32, _status: i32, upgrade: i32, keepAlive
   const count = get(HEAD_FIELD_COUNT_OFFSET);
   for (let field = 0; field < count; field++) {
     const bytes = <i32>load<u16>(fieldAddress(field) + FIELD_NAME_BYTES_OFFSET);
-    // Told by their lengths: "expect", "content-length", "transfer-encoding".
-    if (bytes == 6 || bytes == 14 || bytes == 17) return 1;
+    // Told by their lengths: "content-length", "transfer-encoding".
+    if (bytes == 14 || bytes == 17) return 1;
   }
   return 0;
 }
