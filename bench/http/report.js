@@ -1,46 +1,67 @@
-import { count, ratio, withRange } from './format.js';
+import { count, milliseconds, ratio, withRange } from './format.js';
 import { LOOPSHARD } from './peers.js';
 import { figureSpread, loopShardRatio } from './results.js';
 import { renderTable } from './table.js';
 
 /** @typedef {import('./rounds.js').Measurement} Measurement */
+/** @typedef {import('./peers.js').Peer} Peer */
+/** @typedef {import('./statistics.js').Spread} Spread */
+/** @typedef {{ head: string, cells: string[] }} Column */
 
-const HEAD = ['server', 'requests/s', 'p50 µs', 'p99 µs', 'LoopShard/it'];
+const LEGEND = `Medians over the rounds (lowest–highest). Ratio: LoopShard's requests/s over the server's, compared
+round by round.`;
+const ONE_CONNECTION = `Waking a core that sleeps between two requests decides here (tens of µs on a virtual machine): these figures
+jump with whatever else keeps the cores awake.`;
+
+/** From here on, a column of latencies is in milliseconds. */
+const MILLISECONDS_FROM_US = 5_000;
 
 /**
  * A table for each number of connections.
  * @param {Measurement[]} measurements
- * @param {readonly import('./peers.js').Peer[]} peers
+ * @param {readonly Peer[]} peers
  * @param {number[]} connections
  */
 export function formatResults(measurements, peers, connections) {
-  const legend = 'Medians over the rounds (lowest–highest). LoopShard/it: requests/s, compared round by round.';
   const tables = connections.map((connectionCount) => {
-    const measured = peers.filter(({ id, skips }) => hasRun(measurements, id) && !skips.includes(connectionCount));
-    const rows = measured.map((peer) => resultRow(measurements, peer, connectionCount));
-    return `c=${connectionCount}\n${renderTable(HEAD, rows, ['left', 'right', 'right', 'right', 'right'])}`;
+    const measured = measurements.filter((measurement) => measurement.connections === connectionCount);
+    const present = peers.filter(({ id }) => measured.some(({ peer }) => peer === id));
+    const note = connectionCount === 1 ? `\n${ONE_CONNECTION}` : '';
+    return `c=${connectionCount}\n${resultTable(measured, present, connectionCount)}${note}`;
   });
-  return [legend, ...tables].join('\n\n');
+  return [LEGEND, ...tables].join('\n\n');
 }
 
 /**
  * @param {Measurement[]} measurements
- * @param {import('./peers.js').Peer} peer
+ * @param {Peer[]} peers
  * @param {number} connections
  */
-function resultRow(measurements, { id, title }, connections) {
-  const figure = (/** @type {Parameters<typeof figureSpread>[2]} */ name) =>
-    withRange(figureSpread(measurements, { peer: id, connections }, name), count);
-  const times = id === LOOPSHARD ? undefined : loopShardRatio(measurements, id, connections);
-  return [title, figure('requestsPerSecond'), figure('p50Us'), figure('p99Us'), times ? ratio(times.median) : '–'];
+function resultTable(measurements, peers, connections) {
+  const figures = (/** @type {Parameters<typeof figureSpread>[2]} */ name) =>
+    peers.map(({ id }) => figureSpread(measurements, { peer: id, connections }, name));
+  const times = peers.map(({ id }) => (id === LOOPSHARD ? undefined : loopShardRatio(measurements, id, connections)));
+  const columns = [
+    { head: 'server', cells: peers.map(({ title }) => title) },
+    { head: 'requests/s', cells: figures('requestsPerSecond').map((figure) => withRange(figure, count)) },
+    latencyColumn('p50', figures('p50Us')),
+    latencyColumn('p99', figures('p99Us')),
+    { head: 'ratio', cells: times.map((figure) => (figure ? `${ratio(figure.median)} ×` : '–')) },
+  ];
+  const rows = peers.map((_peer, row) => columns.map(({ cells }) => cells[row]));
+  const heads = columns.map(({ head }) => head);
+  return renderTable(heads, rows, ['left', 'right', 'right', 'right', 'right']);
 }
 
 /**
- * @param {Measurement[]} measurements
- * @param {string} peer
+ * @param {string} name
+ * @param {(Spread | undefined)[]} figures in microseconds
+ * @returns {Column}
  */
-function hasRun(measurements, peer) {
-  return measurements.some((measurement) => measurement.peer === peer);
+function latencyColumn(name, figures) {
+  const isLong = figures.some((figure) => figure && figure.max >= MILLISECONDS_FROM_US);
+  const format = isLong ? milliseconds : count;
+  return { head: `${name} ${isLong ? 'ms' : 'µs'}`, cells: figures.map((figure) => withRange(figure, format)) };
 }
 
 /** @param {import('./targets.js').Target[]} targets */

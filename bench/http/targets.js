@@ -1,4 +1,4 @@
-import { microseconds, ratio, withRange } from './format.js';
+import { ratio, signed, withRange } from './format.js';
 import { LOOPSHARD } from './peers.js';
 import { compareLoads, loopShardRatio, rateRatio } from './results.js';
 
@@ -41,8 +41,8 @@ export function judgeTargets(measurements) {
 function atLeast(what, least, figure) {
   return {
     what,
-    reach: `≥ ${ratio(least)}`,
-    figure: withRange(figure, ratio),
+    reach: `≥ ${ratio(least)} ×`,
+    figure: withRange(figure, ratio, ' ×'),
     verdict: verdict(figure, (f) => f >= least),
   };
 }
@@ -62,8 +62,8 @@ function addedLatency(measurements) {
   const added = compareLoads(measurements, load(LOOPSHARD), load('node-http'), (a, b) => a.p50Us - b.p50Us);
   return {
     what: 'c=1: p50 over that of node:http',
-    reach: `≤ ${microseconds(ADDED_LATENCY_US)}`,
-    figure: withRange(added, microseconds),
+    reach: `≤ ${signed(ADDED_LATENCY_US)} µs`,
+    figure: withRange(added, signed, ' µs'),
     verdict: verdict(added, (us) => us <= ADDED_LATENCY_US),
   };
 }
