@@ -7,14 +7,15 @@ import os from 'node:os';
  * @param {import('./server-process.js').RunningServer[]} servers
  * @param {import('./load.js').Generator} generator
  * @param {import('./options.js').Options} options
+ * @param {number} busyCores before the first load
  */
-export function readConditions(servers, generator, { rounds, seconds, connections }) {
+export function readConditions(servers, generator, { rounds, seconds, connections }, busyCores) {
   return {
     date: new Date().toISOString(),
     cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
     cores: os.availableParallelism(),
     system: `${os.type()} ${os.release()} ${os.arch()}`,
-    loadAverage: os.loadavg()[0],
+    busyCores,
     generator: generator.title,
     generatorIsBottleneck: generator.isBottleneck,
     servers: servers.map(({ peer, version, runtime }) => ({ peer: peer.id, title: peer.title, version, runtime })),
@@ -33,7 +34,7 @@ export function formatConditions({ servers, ...conditions }) {
   return [
     `date        ${conditions.date}`,
     `machine     ${conditions.cpu}, ${conditions.cores} cores, ${conditions.system}`,
-    `            load average ${conditions.loadAverage.toFixed(2)} before the first load`,
+    `            ${conditions.busyCores.toFixed(2)} cores busy before the first load`,
     `servers     ${[...runtimes, ...versions].join(', ')}`,
     `load        ${conditions.generator}, 8 browser-like headers, no pipelining, over loopback`,
     `rounds      ${conditions.rounds} × ${conditions.seconds} s for each server at c=${conditions.connections.join(', ')}`,

@@ -8,6 +8,7 @@ import { HELP, readOptions } from './options.js';
 import { PEERS } from './peers.js';
 import { profileLoopShard } from './profile.js';
 import { say } from './progress.js';
+import { busyCores, disturbance } from './quietness.js';
 import { formatResults, formatTargets } from './report.js';
 import { plannedSeconds, runRounds } from './rounds.js';
 import { startServer } from './server-process.js';
@@ -20,16 +21,18 @@ import { judgeTargets } from './targets.js';
 async function run(options) {
   const generator = chooseGenerator();
   const servers = await startServers(options);
-  const conditions = readConditions(servers, generator, options);
+  const conditions = readConditions(servers, generator, options, await busyCores());
   print(formatConditions(conditions));
   const checked = await checkServers(servers);
   say(`The loads take about ${Math.ceil(plannedSeconds(checked, options))} s.\n`);
   const measurements = await runRounds(checked, generator, options);
   await checkServers(servers);
+  const disturbed = disturbance(conditions.busyCores, await busyCores());
   await Promise.all(servers.map((server) => server.stop()));
   const targets = judgeTargets(measurements);
   print(`\n${formatResults(measurements, PEERS, options.connections)}`);
   if (!generator.isBottleneck) print(`\n${formatTargets(targets)}`);
+  if (disturbed) print(`\n${disturbed}`);
   if (options.json) writeFileSync(options.json, `${JSON.stringify({ conditions, measurements, targets }, null, 2)}\n`);
   if (options.profile) print(`\n${await profileLoopShard(generator, options)}`);
 }

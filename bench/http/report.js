@@ -11,7 +11,7 @@ import { renderTable } from './table.js';
 const LEGEND = `Medians over the rounds (lowest–highest). Ratio: LoopShard's requests/s over the server's, compared
 round by round.`;
 const ONE_CONNECTION = `Waking a core that sleeps between two requests decides here (tens of µs on a virtual machine): these figures
-jump with whatever else keeps the cores awake.`;
+jump with whatever else runs on the cores.`;
 
 /** From here on, a column of latencies is in milliseconds. */
 const MILLISECONDS_FROM_US = 5_000;
