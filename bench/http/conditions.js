@@ -1,0 +1,46 @@
+import os from 'node:os';
+
+/** @typedef {ReturnType<typeof readConditions>} Conditions */
+
+/**
+ * What the figures depend on.
+ * @param {import('./server-process.js').RunningServer[]} servers
+ * @param {import('./load.js').Generator} generator
+ * @param {import('./options.js').Options} options
+ * @param {number} busyCores before the first load
+ */
+export function readConditions(servers, generator, { rounds, seconds, connections }, busyCores) {
+  return {
+    date: new Date().toISOString(),
+    cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
+    cores: os.availableParallelism(),
+    system: `${os.type()} ${os.release()} ${os.arch()}`,
+    busyCores,
+    generator: generator.title,
+    generatorIsBottleneck: generator.isBottleneck,
+    servers: servers.map(({ peer, version, runtime }) => ({ peer: peer.id, title: peer.title, version, runtime })),
+    rounds,
+    seconds,
+    connections,
+  };
+}
+
+/** @param {Conditions} conditions */
+export function formatConditions({ servers, ...conditions }) {
+  const runtimes = new Set(servers.map(({ runtime }) => runtime));
+  const versions = servers
+    .filter(({ runtime, version }) => !runtime.endsWith(` ${version}`))
+    .map(({ title, version }) => `${title} ${version}`);
+  return [
+    `date        ${conditions.date}`,
+    `machine     ${conditions.cpu}, ${conditions.cores} cores, ${conditions.system}`,
+    `            ${conditions.busyCores.toFixed(2)} cores busy before the first load`,
+    `servers     ${[...runtimes, ...versions].join(', ')}`,
+    `load        ${conditions.generator}, 8 browser-like headers, no pipelining, over loopback`,
+    `rounds      ${conditions.rounds} × ${conditions.seconds} s for each server at c=${conditions.connections.join(', ')}`,
+    ...(conditions.generatorIsBottleneck ? ['', BOTTLENECK] : []),
+  ].join('\n');
+}
+
+const BOTTLENECK = `wrk is not installed, and autocannon takes more processor time than the servers: the generator is the bottleneck.
+The servers look more alike than they are, and the targets are not judged. Debian: apt-get install wrk.`;

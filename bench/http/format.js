@@ -1,0 +1,36 @@
+const INTEGER = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+const THREE_DIGITS = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3 });
+
+/** @param {number} value */
+export function count(value) {
+  return INTEGER.format(value);
+}
+
+/** @param {number} us */
+export function milliseconds(us) {
+  return THREE_DIGITS.format(us / 1000);
+}
+
+/** @param {number} value */
+export function ratio(value) {
+  return value.toFixed(2);
+}
+
+/** @param {number} value */
+export function signed(value) {
+  return `${value > 0 ? '+' : ''}${count(value)}`;
+}
+
+/**
+ * The median and, of more than one value, lowest to highest.
+ * @param {import('./statistics.js').Spread | undefined} values
+ * @param {(value: number) => string} format
+ * @param {string} [unit]
+ */
+export function withRange(values, format, unit = '') {
+  if (!values) return '–';
+  const { median, min, max } = values;
+  // A dash next to a minus would be hard to read.
+  const to = min < 0 ? ' to ' : '–';
+  return min === max ? `${format(median)}${unit}` : `${format(median)}${unit} (${format(min)}${to}${format(max)})`;
+}

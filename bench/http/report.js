@@ -1,0 +1,71 @@
+import { count, milliseconds, ratio, withRange } from './format.js';
+import { LOOPSHARD } from './peers.js';
+import { figureSpread, loopShardRatio } from './results.js';
+import { renderTable } from './table.js';
+
+/** @typedef {import('./rounds.js').Measurement} Measurement */
+/** @typedef {import('./peers.js').Peer} Peer */
+/** @typedef {import('./statistics.js').Spread} Spread */
+/** @typedef {{ head: string, cells: string[] }} Column */
+
+const LEGEND = `Medians over the rounds (lowest–highest). Ratio: LoopShard's requests/s over the server's, compared
+round by round.`;
+const ONE_CONNECTION = `Waking a core that sleeps between two requests decides here (tens of µs on a virtual machine): these figures
+jump with whatever else runs on the cores.`;
+
+/** From here on, a column of latencies is in milliseconds. */
+const MILLISECONDS_FROM_US = 5_000;
+
+/**
+ * A table for each number of connections.
+ * @param {Measurement[]} measurements
+ * @param {readonly Peer[]} peers
+ * @param {number[]} connections
+ */
+export function formatResults(measurements, peers, connections) {
+  const tables = connections.map((connectionCount) => {
+    const measured = measurements.filter((measurement) => measurement.connections === connectionCount);
+    const present = peers.filter(({ id }) => measured.some(({ peer }) => peer === id));
+    const note = connectionCount === 1 ? `\n${ONE_CONNECTION}` : '';
+    return `c=${connectionCount}\n${resultTable(measured, present, connectionCount)}${note}`;
+  });
+  return [LEGEND, ...tables].join('\n\n');
+}
+
+/**
+ * @param {Measurement[]} measurements
+ * @param {Peer[]} peers
+ * @param {number} connections
+ */
+function resultTable(measurements, peers, connections) {
+  const figures = (/** @type {Parameters<typeof figureSpread>[2]} */ name) =>
+    peers.map(({ id }) => figureSpread(measurements, { peer: id, connections }, name));
+  const times = peers.map(({ id }) => (id === LOOPSHARD ? undefined : loopShardRatio(measurements, id, connections)));
+  const columns = [
+    { head: 'server', cells: peers.map(({ title }) => title) },
+    { head: 'requests/s', cells: figures('requestsPerSecond').map((figure) => withRange(figure, count)) },
+    latencyColumn('p50', figures('p50Us')),
+    latencyColumn('p99', figures('p99Us')),
+    { head: 'ratio', cells: times.map((figure) => (figure ? `${ratio(figure.median)} ×` : '–')) },
+  ];
+  const rows = peers.map((_peer, row) => columns.map(({ cells }) => cells[row]));
+  const heads = columns.map(({ head }) => head);
+  return renderTable(heads, rows, ['left', 'right', 'right', 'right', 'right']);
+}
+
+/**
+ * @param {string} name
+ * @param {(Spread | undefined)[]} figures in microseconds
+ * @returns {Column}
+ */
+function latencyColumn(name, figures) {
+  const isLong = figures.some((figure) => figure && figure.max >= MILLISECONDS_FROM_US);
+  const format = isLong ? milliseconds : count;
+  return { head: `${name} ${isLong ? 'ms' : 'µs'}`, cells: figures.map((figure) => withRange(figure, format)) };
+}
+
+/** @param {import('./targets.js').Target[]} targets */
+export function formatTargets(targets) {
+  const rows = targets.map(({ what, reach, figure, verdict }) => [what, reach, figure, verdict]);
+  return renderTable(['LoopShard', 'target', 'median (lowest–highest)', ''], rows);
+}

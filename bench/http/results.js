@@ -1,0 +1,57 @@
+import { LOOPSHARD } from './peers.js';
+import { spread } from './statistics.js';
+
+/** @typedef {import('./rounds.js').Measurement} Measurement */
+/** @typedef {{ peer: string, connections: number }} Load which server under how many connections */
+
+/**
+ * One figure of a load over the rounds.
+ * @param {Measurement[]} measurements
+ * @param {Load} load
+ * @param {'requestsPerSecond' | 'p50Us' | 'p99Us'} figure
+ */
+export function figureSpread(measurements, load, figure) {
+  return spread(ofLoad(measurements, load).map((measurement) => measurement[figure]));
+}
+
+/**
+ * Compares two loads round by round, then takes the median: what slowed a whole round down falls out.
+ * @param {Measurement[]} measurements
+ * @param {Load} load
+ * @param {Load} other
+ * @param {(a: Measurement, b: Measurement) => number} compare
+ */
+export function compareLoads(measurements, load, other, compare) {
+  const others = ofLoad(measurements, other);
+  const pairs = ofLoad(measurements, load).flatMap((measurement) => {
+    const partner = others.find(({ round }) => round === measurement.round);
+    return partner ? [compare(measurement, partner)] : [];
+  });
+  return spread(pairs);
+}
+
+/**
+ * How many times the requests/s of another server LoopShard answered.
+ * @param {Measurement[]} measurements
+ * @param {string} peer
+ * @param {number} connections
+ */
+export function loopShardRatio(measurements, peer, connections) {
+  return compareLoads(measurements, { peer: LOOPSHARD, connections }, { peer, connections }, rateRatio);
+}
+
+/**
+ * @param {Measurement} a
+ * @param {Measurement} b
+ */
+export function rateRatio(a, b) {
+  return a.requestsPerSecond / b.requestsPerSecond;
+}
+
+/**
+ * @param {Measurement[]} measurements
+ * @param {Load} load
+ */
+function ofLoad(measurements, { peer, connections }) {
+  return measurements.filter((measurement) => measurement.peer === peer && measurement.connections === connections);
+}

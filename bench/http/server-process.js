@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { startChild } from './children.js';
+import { BenchError } from './errors.js';
+
+const START_TIMEOUT_MS = 15_000;
+const STOP_TIMEOUT_MS = 5_000;
+
+/**
+ * A peer that listens.
+ * @typedef {object} RunningServer
+ * @property {import('./peers.js').Peer} peer
+ * @property {string} url
+ * @property {string} version
+ * @property {string} runtime
+ * @property {() => Promise<void>} stop
+ */
+
+/**
+ * @param {import('./peers.js').Peer} peer
+ * @param {string} runtime the executable
+ * @param {string[]} [flags] for the runtime
+ * @returns {Promise<RunningServer>}
+ */
+export async function startServer(peer, runtime, flags = []) {
+  const file = fileURLToPath(new URL(`./servers/${peer.file}`, import.meta.url));
+  const child = startChild(runtime, [...flags, file]);
+  const ended = once(child, 'exit');
+  const announced = await announcement(peer, child, ended);
+  const stop = async () => {
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    child.stdin.end();
+    await ended;
+    clearTimeout(timer);
+  };
+  return {
+    peer,
+    url: `http://127.0.0.1:${announced.port}/`,
+    version: announced.version,
+    runtime: announced.runtime,
+    stop,
+  };
+}
+
+/**
+ * @param {import('./peers.js').Peer} peer
+ * @param {ReturnType<typeof startChild>} child
+ * @param {Promise<unknown[]>} ended
+ * @returns {Promise<{ port: number, version: string, runtime: string }>}
+ */
+async function announcement(peer, child, ended) {
+  const lines = createInterface({ input: child.stdout });
+  const signal = AbortSignal.timeout(START_TIMEOUT_MS);
+  const endedEarly = ended.then(([code]) => {
+    throw new Error(`it ended with exit code ${code} before it listened`);
+  });
+  try {
+    const [line] = await Promise.race([once(lines, 'line', { signal }), endedEarly]);
+    return JSON.parse(line);
+  } catch (error) {
+    throw new BenchError(`${peer.title} did not start: ${/** @type {Error} */ (error).message}.`);
+  }
+}

@@ -1,0 +1,15 @@
+import cluster from 'node:cluster';
+import { once } from 'node:events';
+import { announce } from './announce.js';
+import { createFastify } from './fastify-app.js';
+
+const PROCESSES = 2;
+
+if (cluster.isPrimary) {
+  // Port 0 means the same free port to every process of a cluster.
+  const workers = Array.from({ length: PROCESSES }, () => cluster.fork());
+  const [[address]] = await Promise.all(workers.map((worker) => once(worker, 'listening')));
+  announce(address.port, createFastify().version);
+} else {
+  await createFastify().listen({ port: 0, host: '127.0.0.1' });
+}

@@ -1,0 +1,19 @@
+/** What every server answers, and what every client sends: the same for all peers. */
+
+export const MESSAGE = { message: 'Hello, World!' };
+
+export const BODY = JSON.stringify(MESSAGE);
+
+export const CONTENT_TYPE = 'application/json';
+
+/** Eight fields besides Host, as long as a browser's are: parsing them is part of the work. */
+export const BROWSER_HEADERS = {
+  'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36',
+  accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8',
+  'accept-language': 'en-US,en;q=0.9',
+  'accept-encoding': 'gzip, deflate, br',
+  connection: 'keep-alive',
+  'cache-control': 'max-age=0',
+  referer: 'http://127.0.0.1/start',
+  cookie: 'session=f0e1d2c3b4a5968778695a4b3c2d1e0f; theme=dark; consent=yes',
+};

@@ -1,0 +1,78 @@
+import { ratio, signed, withRange } from './format.js';
+import { LOOPSHARD } from './peers.js';
+import { compareLoads, loopShardRatio, rateRatio } from './results.js';
+
+/** @typedef {import('./rounds.js').Measurement} Measurement */
+/** @typedef {import('./statistics.js').Spread} Spread */
+
+/**
+ * @typedef {object} Target
+ * @property {string} what
+ * @property {string} reach
+ * @property {string} figure median over the rounds, lowest to highest
+ * @property {'reached' | 'MISSED' | 'not measured'} verdict
+ */
+
+const ADDED_LATENCY_US = 12;
+const MANY_CONNECTIONS_RATIO = 0.95;
+
+/**
+ * @param {Measurement[]} measurements
+ * @returns {Target[]}
+ */
+export function judgeTargets(measurements) {
+  const against = (/** @type {string} */ peer) => loopShardRatio(measurements, peer, 50);
+  return [
+    atLeast('c=50: requests/s against Fastify', 1.8, against('fastify')),
+    atLeast('c=50: requests/s against Fastify cluster(2)', 1.35, against('fastify-cluster')),
+    atLeast('c=50: requests/s against bare net', 0.85, against('net')),
+    atLeast('c=50: requests/s against Bun.serve', 0.75, against('bun')),
+    atLeast('requests/s at c=500 against c=50', MANY_CONNECTIONS_RATIO, manyConnections(measurements)),
+    addedLatency(measurements),
+  ];
+}
+
+/**
+ * @param {string} what
+ * @param {number} least
+ * @param {Spread | undefined} figure
+ * @returns {Target}
+ */
+function atLeast(what, least, figure) {
+  return {
+    what,
+    reach: `≥ ${ratio(least)} ×`,
+    figure: withRange(figure, ratio, ' ×'),
+    verdict: verdict(figure, (f) => f >= least),
+  };
+}
+
+/** @param {Measurement[]} measurements */
+function manyConnections(measurements) {
+  const load = (/** @type {number} */ connections) => ({ peer: LOOPSHARD, connections });
+  return compareLoads(measurements, load(500), load(50), rateRatio);
+}
+
+/**
+ * @param {Measurement[]} measurements
+ * @returns {Target}
+ */
+function addedLatency(measurements) {
+  const load = (/** @type {string} */ peer) => ({ peer, connections: 1 });
+  const added = compareLoads(measurements, load(LOOPSHARD), load('node-http'), (a, b) => a.p50Us - b.p50Us);
+  return {
+    what: 'c=1: p50 over that of node:http',
+    reach: `≤ ${signed(ADDED_LATENCY_US)} µs`,
+    figure: withRange(added, signed, ' µs'),
+    verdict: verdict(added, (us) => us <= ADDED_LATENCY_US),
+  };
+}
+
+/**
+ * @param {Spread | undefined} figure
+ * @param {(median: number) => boolean} isReached
+ */
+function verdict(figure, isReached) {
+  if (!figure) return 'not measured';
+  return isReached(figure.median) ? 'reached' : 'MISSED';
+}

@@ -1,0 +1,10 @@
+-- Prints what wrk counted as one line of JSON. Its own output rounds the latencies; here they are in microseconds.
+function done(summary, latency)
+  local errors = summary.errors
+  print(string.format(
+    '{"requests":%.0f,"bytes":%.0f,"durationUs":%.0f,"p50Us":%.0f,"p99Us":%.0f,' ..
+    '"errors":{"connect":%d,"read":%d,"write":%d,"timeout":%d,"status":%d}}',
+    summary.requests, summary.bytes, summary.duration, latency:percentile(50), latency:percentile(99),
+    errors.connect, errors.read, errors.write, errors.timeout, errors.status
+  ))
+end

@@ -1,0 +1,27 @@
+import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { startChild } from './children.js';
+import { BenchError } from './errors.js';
+import { BROWSER_HEADERS } from './servers/workload.js';
+
+const SUMMARY_SCRIPT = fileURLToPath(new URL('./wrk-summary.lua', import.meta.url));
+const HEADERS = Object.entries(BROWSER_HEADERS).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
+
+/** @returns {string | undefined} undefined where wrk is not installed */
+export function wrkVersion() {
+  const { error, stdout, stderr } = spawnSync('wrk', ['-v'], { encoding: 'utf8' });
+  return error ? undefined : (`${stdout}${stderr}`.match(/\d+\.\d+\.\d+/)?.[0] ?? 'of unknown version');
+}
+
+/** @type {import('./load.js').Generator['run']} */
+export async function runWrk(url, connections, seconds) {
+  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', SUMMARY_SCRIPT, ...HEADERS, url];
+  const wrk = startChild('wrk', args);
+  const [output, [code]] = await Promise.all([text(wrk.stdout), once(wrk, 'close')]);
+  const summary = output.split('\n').find((line) => line.startsWith('{'));
+  if (code !== 0 || !summary) throw new BenchError(`wrk failed with exit code ${code}: ${output.trim()}`);
+  const { requests, bytes, durationUs, p50Us, p99Us, errors } = JSON.parse(summary);
+  return { requests, bytes, seconds: durationUs / 1e6, p50Us, p99Us, errors };
+}
