@@ -1,9 +1,7 @@
 import type { Doorbell } from './doorbell.js';
 
-/** Belt and braces under the doorbell: how long a parked thread sleeps before it looks for itself. */
-const TIMEOUT_MS = 1_000;
-/** How long a publisher may take from its publication to its ring before the ring counts as lost. */
-const GRACE_MS = 20;
+/** Belt and braces under the doorbell: how often a parked thread looks for itself. */
+const LOOK_MS = 1_000;
 
 /** Parks an event loop on a doorbell without freezing it: `Atomics.waitAsync`. For the doorbell's owner. */
 export class Parking {
@@ -15,7 +13,9 @@ export class Parking {
   #parked = false;
   /** A wait that has not settled. At most one: an abandoned second one would swallow the wake-up of the first. */
   #waiting = false;
+  /** There was work and no ring when we looked last. */
   #unannounced = false;
+  readonly #look: NodeJS.Timeout;
 
   /**
    * @param hasWork looks at the rings
@@ -25,16 +25,22 @@ export class Parking {
     this.#doorbell = doorbell;
     this.#hasWork = hasWork;
     this.#wake = wake;
-  }
-
-  get parked(): boolean {
-    return this.#parked;
+    // One timer for all: a timeout of its own for each wait costs more than the wait.
+    this.#look = setInterval(() => this.#lookForWork(), LOOK_MS).unref();
   }
 
   /** Parks, and returns `true`; or sees on the last look that there is work, and returns `false`. */
   park(): boolean {
+    const bell = this.#doorbell.park();
+    if (this.#hasWork()) {
+      this.#doorbell.unpark();
+      return false;
+    }
+    this.#parked = true;
     this.#unannounced = false;
-    return this.#parkFor(TIMEOUT_MS);
+    // A wait of an earlier time still stands: it settles with the same ring.
+    if (!this.#waiting) this.#wait(bell);
+    return true;
   }
 
   /** The thread is awake for another reason. */
@@ -44,20 +50,14 @@ export class Parking {
     this.#doorbell.unpark();
   }
 
-  #parkFor(timeoutMs: number): boolean {
-    const bell = this.#doorbell.park();
-    this.#parked = true;
-    if (!this.#unannounced && this.#hasWork()) {
-      this.unpark();
-      return false;
-    }
-    // A wait of an earlier time still stands: it settles with the same ring, or at its timeout.
-    if (!this.#waiting) this.#wait(bell, timeoutMs);
-    return true;
+  /** Never again. */
+  stop(): void {
+    clearInterval(this.#look);
+    this.unpark();
   }
 
-  #wait(bell: number, timeoutMs: number): void {
-    const outcome = this.#doorbell.waitAsync(bell, timeoutMs);
+  #wait(bell: number): void {
+    const outcome = this.#doorbell.waitAsync(bell, Number.POSITIVE_INFINITY);
     this.#waiting = true;
     // A string means that the bell was rung since it was read.
     if (typeof outcome === 'string') queueMicrotask(() => this.#settle());
@@ -67,20 +67,19 @@ export class Parking {
   #settle(): void {
     this.#waiting = false;
     if (!this.#parked) return;
-    // Whoever rings clears the word first.
-    const rung = !this.#doorbell.parked;
-    if (!rung && !this.#hasWork()) {
-      if (!this.#parkFor(TIMEOUT_MS)) this.#wake();
+    this.unpark();
+    this.#wake();
+  }
+
+  /** Work that no ring announces from one look to the next was published without one. */
+  #lookForWork(): void {
+    const silent = this.#parked && this.#doorbell.parked && this.#hasWork();
+    if (!silent || !this.#unannounced) {
+      this.#unannounced = silent;
       return;
     }
-    if (!rung && !this.#unannounced) {
-      // Published, and perhaps about to be rung.
-      this.#unannounced = true;
-      this.#parkFor(GRACE_MS);
-      return;
-    }
-    if (!rung) this.lostWakeUps++;
     this.#unannounced = false;
+    this.lostWakeUps++;
     this.unpark();
     this.#wake();
   }

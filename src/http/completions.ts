@@ -27,8 +27,9 @@ export class Completions {
   readonly #exchanges: readonly Exchange[];
   readonly #parking: Parking;
   readonly #release: (exchange: Exchange) => void;
-  /** Connections to flush at the end of the turn. */
+  /** Connections to flush at the end of the turn; those from `#touchedCount` on are of earlier turns. */
   readonly #touched: Connection[] = [];
+  #touchedCount = 0;
   #outstanding = 0;
   #idleTurns = 0;
   #scheduled = false;
@@ -62,6 +63,7 @@ export class Completions {
 
   stop(): void {
     this.#stopped = true;
+    this.#parking.stop();
   }
 
   /** Has a turn run soon. */
@@ -85,8 +87,9 @@ export class Completions {
   #reapAll(): number {
     let total = 0;
     for (let shard = 0; shard < this.#pool.plan.shards; shard++) total += this.reap(shard);
-    for (const connection of this.#touched) connection.flush();
-    this.#touched.length = 0;
+    // Emptying an array costs more than counting.
+    for (let i = 0; i < this.#touchedCount; i++) this.#touched[i].flush();
+    this.#touchedCount = 0;
     return total;
   }
 
@@ -124,7 +127,7 @@ export class Completions {
       return;
     }
     exchange.ready = true;
-    this.#touched.push(connection);
+    this.#touched[this.#touchedCount++] = connection;
   }
 
   /** `false` if the body was lost with its shard. */

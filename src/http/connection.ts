@@ -144,21 +144,36 @@ export class Connection implements RequestSink {
 
   /** Hands to the socket every answer whose turn has come. */
   flush(): void {
-    const socket = this.#socket;
-    let exchange = this.#first;
+    const exchange = this.#first;
     if (exchange === undefined || !exchange.ready || this.#ended) return;
-    const several = exchange.next?.ready === true;
-    if (several) socket.cork();
-    while (exchange?.ready === true) {
+    if (exchange.next?.ready === true) this.#sendSeveral();
+    else this.#sendFirst(exchange);
+    if (this.#first === undefined) {
+      this.#last = undefined;
+      if (this.#inputOver || this.#host.draining) return this.#end();
+    }
+    if (this.#parser.rest !== undefined) this.#resumeInput();
+  }
+
+  #sendFirst(exchange: Exchange): void {
+    this.#first = exchange.next;
+    this.#send(exchange);
+    if (this.#socket.writableLength === 0 && this.#unflushed.length === 0) this.#release(exchange);
+    else {
+      this.#unflushed.push(exchange);
+      this.#releaseFlushed();
+    }
+  }
+
+  #sendSeveral(): void {
+    this.#socket.cork();
+    for (let exchange = this.#first; exchange?.ready === true; exchange = this.#first) {
       this.#first = exchange.next;
       this.#send(exchange);
-      exchange = this.#first;
+      this.#unflushed.push(exchange);
     }
-    if (exchange === undefined) this.#last = undefined;
-    if (several) socket.uncork();
+    this.#socket.uncork();
     this.#releaseFlushed();
-    if (this.#first === undefined && (this.#inputOver || this.#host.draining)) this.#end();
-    else if (this.#parser.rest !== undefined) this.#resumeInput();
   }
 
   #send(exchange: Exchange): void {
@@ -167,7 +182,6 @@ export class Connection implements RequestSink {
     if (exchange.close || exchange.sayKeepAlive) this.#sendWithField(exchange);
     else socket.write(exchange.bytes!);
     if (exchange.body !== undefined) socket.write(exchange.body);
-    this.#unflushed.push(exchange);
   }
 
   /** Rare, so the field is put in between and not left room for. */
@@ -181,8 +195,8 @@ export class Connection implements RequestSink {
 
   /** Frees the slots that the kernel has a copy of. */
   #releaseFlushed(): void {
-    if (this.#socket.writableLength === 0) this.#releaseUnflushed(this.#unflushed.length);
-    else this.#announceFlush();
+    if (this.#socket.writableLength > 0) this.#announceFlush();
+    else if (this.#unflushed.length > 0) this.#releaseUnflushed(this.#unflushed.length);
   }
 
   /** Asks to be told when what the socket holds now has left; 'drain' comes only above the high-water mark. */
@@ -201,11 +215,12 @@ export class Connection implements RequestSink {
   }
 
   #releaseUnflushed(count: number): void {
-    const unflushed = this.#unflushed;
-    for (let i = 0; i < count; i++) this.#host.release(unflushed[i]);
-    this.#outstanding -= count;
-    if (count === unflushed.length) unflushed.length = 0;
-    else unflushed.splice(0, count);
+    for (const exchange of this.#unflushed.splice(0, count)) this.#release(exchange);
+  }
+
+  #release(exchange: Exchange): void {
+    this.#outstanding--;
+    this.#host.release(exchange);
   }
 
   #end(): void {

@@ -14,8 +14,13 @@ import { Parking } from '../core/parking.js';
 import type { ShardContext } from './context.js';
 import { Handlers } from './handlers.js';
 
-/** Turns without a request after which the shard parks. */
+/**
+ * Turns without a request after which the shard parks, if batches are so small that hardly anything is going on: then a
+ * core is idle that may as well wait awake. Under load it parks at once, and the core goes to who has work
+ * (docs/internals.md).
+ */
 const IDLE_TURNS = 50;
+const SMALL_BATCH = 2;
 /** How long a turn may start handlers before the event loop has its turn: promises, timers, sockets. */
 const TURN_MS = 1;
 const FIRST_CLAIM = 8;
@@ -36,6 +41,7 @@ export class ShardLoop {
   /** The part of the batch in hand that has not been started. */
   #next = 0;
   #count = 0;
+  /** Turns to wait awake. */
   #idleTurns = 0;
   /** Nothing can be claimed for want of permits; the next handler that settles wakes the loop. */
   #starved = false;
@@ -60,7 +66,7 @@ export class ShardLoop {
   /** No more is claimed. */
   stop(): void {
     this.#stopped = true;
-    this.#parking.unpark();
+    this.#parking.stop();
   }
 
   readonly #hasWork = (): boolean => this.#context.core.wasm.ringLength(this.#context.addresses.submissions) > 0;
@@ -77,10 +83,10 @@ export class ShardLoop {
     this.#parking.unpark();
     if (this.#next === this.#count) this.#claimBatch();
     if (this.#count > 0) {
-      this.#idleTurns = 0;
+      this.#idleTurns = this.#count <= SMALL_BATCH ? IDLE_TURNS : 0;
       this.#startBatch();
       this.#schedule();
-    } else if (this.#idleTurns++ < IDLE_TURNS) {
+    } else if (this.#idleTurns-- > 0) {
       this.#schedule();
     } else {
       this.#park();
