@@ -66,10 +66,8 @@ function announce(server: Server, { batch }: ServeOptions): void {
   const { address, family, port } = server.address();
   const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   const { shards } = server.stats();
-  const permits = shards[0].permits.limit;
-  console.log(
-    `loopshard ${version} listening on ${url} · ${shards.length} shards · ${permits} permits · batch ${batch}`,
-  );
+  const { limit } = shards[0].permits;
+  console.log(`loopshard ${version} listens on ${url}; shards: ${shards.length}, permits: ${limit}, batch: ${batch}`);
 }
 
 /** The first signal drains, the second one ends. */

@@ -50,10 +50,14 @@ export interface FailureReport {
 }
 
 /** Shard → HTTP thread. */
-export type ShardReport =
-  | { type: 'ready'; threadId: number; table: RouteTable }
-  | { type: 'refused'; code: LoopShardErrorCode; message: string; stack: string }
-  | FailureReport;
+export type ShardReport = { type: 'ready'; threadId: number; table: RouteTable } | FailureReport;
+
+/** What the shard's task returns when it could not begin: an error in plain strings, as clones of errors lose their codes. */
+export interface ShardRefusal {
+  code: LoopShardErrorCode;
+  message: string;
+  stack: string;
+}
 
 /** A request record or a response body that is larger than a slot, on the transfer port. */
 export interface Transfer {

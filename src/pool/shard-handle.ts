@@ -1,7 +1,15 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import { LoopShardError } from '../errors.js';
-import type { FailureReport, RouteTable, ShardCommand, ShardReport, ShardStart, Transfer } from '../protocol.js';
+import type {
+  FailureReport,
+  RouteTable,
+  ShardCommand,
+  ShardRefusal,
+  ShardReport,
+  ShardStart,
+  Transfer,
+} from '../protocol.js';
 
 export type ShardState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed';
 
@@ -56,12 +64,11 @@ export class ShardHandle {
     return this.#untilReady(control.port1, task);
   }
 
-  #untilReady(control: MessagePort, task: Promise<void>): Promise<RouteTable> {
+  #untilReady(control: MessagePort, task: Promise<ShardRefusal | undefined>): Promise<RouteTable> {
     let exited: Promise<unknown> = Promise.resolve();
     return new Promise((resolve, reject) => {
       control.on('message', (report: ShardReport) => {
         if (report.type === 'failure') this.#events.onFailure(this, report);
-        else if (report.type === 'refused') reject(refused(report));
         else {
           exited = this.#exitOf(report.threadId);
           this.state = 'ready';
@@ -74,13 +81,16 @@ export class ShardHandle {
         this.state = wasAsked ? 'closed' : 'failed';
         this.#closePorts();
         if (wasReady) this.#events.onLost(this, cause);
-        else if (!wasAsked) reject(endedEarly(this.number, cause));
+        else if (!wasAsked) reject(cause instanceof LoopShardError ? cause : endedEarly(this.number, cause));
       };
-      this.#ended = task.then(end, async (error) => {
-        // The task is given up as soon as an error is seen; the thread may still run its last instructions.
-        await exited;
-        end(error);
-      });
+      this.#ended = task.then(
+        (refusal) => end(refusal && refused(refusal)),
+        async (error) => {
+          // The task is given up as soon as an error is seen; the thread may still run its last instructions.
+          await exited;
+          end(error);
+        },
+      );
     });
   }
 
@@ -141,9 +151,9 @@ export class ShardHandle {
   }
 }
 
-function refused(report: Extract<ShardReport, { type: 'refused' }>): LoopShardError {
-  const error = new LoopShardError(report.code, report.message);
-  error.stack = report.stack;
+function refused({ code, message, stack }: ShardRefusal): LoopShardError {
+  const error = new LoopShardError(code, message);
+  error.stack = stack;
   return error;
 }
 

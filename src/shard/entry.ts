@@ -4,7 +4,7 @@ import { type App, isApp } from '../app.js';
 import { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import { readPlan, shardAddresses } from '../pool/plan.js';
-import type { ShardCommand, ShardReport, ShardStart } from '../protocol.js';
+import type { ShardCommand, ShardRefusal, ShardReport, ShardStart } from '../protocol.js';
 import type { ShardContext } from './context.js';
 import { describe } from './handlers.js';
 import { ShardLoop } from './loop.js';
@@ -12,15 +12,13 @@ import { AbortSignals } from './signals.js';
 import { Transfers } from './transfers.js';
 
 /** Runs the shard until the HTTP thread has it close. */
-export default async function runShard(start: ShardStart): Promise<void> {
-  const report = (message: ShardReport) => start.control.postMessage(message);
+export default async function runShard(start: ShardStart): Promise<ShardRefusal | undefined> {
   let context: ShardContext;
   try {
     context = createContext(start, await loadApp(start.module));
   } catch (error) {
     const { message, stack } = describe(error);
-    report({ type: 'refused', code: error instanceof LoopShardError ? error.code : 'MODULE_FAILED', message, stack });
-    return;
+    return { code: error instanceof LoopShardError ? error.code : 'MODULE_FAILED', message, stack };
   }
   const loop = new ShardLoop(context, start);
   await new Promise<void>((resolve) => {
@@ -32,8 +30,10 @@ export default async function runShard(start: ShardStart): Promise<void> {
       resolve();
     });
     loop.start();
-    report({ type: 'ready', threadId, table: context.app.table() });
+    const ready: ShardReport = { type: 'ready', threadId, table: context.app.table() };
+    start.control.postMessage(ready);
   });
+  return undefined;
 }
 
 function createContext(start: ShardStart, app: App): ShardContext {

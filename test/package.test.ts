@@ -1,0 +1,66 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Program, root } from './support/process.js';
+
+/* The package as users get it: packed, installed into an empty folder, served from there. */
+const run = promisify(execFile);
+let folder: string;
+let packed: { filename: string; files: { path: string }[] };
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'loopshard-'));
+  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
+    cwd: root,
+  });
+  [packed] = JSON.parse(stdout.slice(stdout.indexOf('[')));
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
+
+test('has what a user needs and nothing else', () => {
+  const paths = packed.files.map(({ path }) => path);
+  for (const needed of [
+    'build/loopshard.wasm',
+    'build/src/index.js',
+    'build/src/index.d.ts',
+    'build/src/shard/entry.js',
+    'LICENSE',
+    'README.md',
+    'CHANGELOG.md',
+  ]) {
+    expect(paths).toContain(needed);
+  }
+  expect(
+    paths.filter(
+      (path) => !/^(build\/(src|assembly)\/|build\/loopshard\.wasm$|docs\/|[A-Z]+(\.md)?$|package\.json$)/.test(path),
+    ),
+  ).toEqual([]);
+});
+
+test('is clean for publint and for are-the-types-wrong', async () => {
+  const tarball = join(folder, packed.filename);
+  await run('npx', ['--no-install', 'publint', '--strict', tarball], { cwd: root });
+  await run('npx', ['--no-install', 'attw', '--profile', 'esm-only', tarball], { cwd: root });
+}, 120_000);
+
+test('serves from an empty folder', async () => {
+  await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+  await writeFile(
+    join(folder, 'app.js'),
+    "import { createApp } from 'loopshard';\nexport default createApp().get('/', () => ({ from: 'the tarball' }));\n",
+  );
+  await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', `./${packed.filename}`], { cwd: folder });
+  const program = new Program(process.execPath, ['node_modules/.bin/loopshard', 'serve', 'app.js', '--port', '0'], {
+    cwd: folder,
+  });
+  const [url] = await program.printed(/http:\S+(?=;)/);
+  expect(await (await fetch(url)).json()).toEqual({ from: 'the tarball' });
+  program.child.kill('SIGTERM');
+  expect(await program.exit()).toBe(0);
+}, 180_000);

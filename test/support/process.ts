@@ -1,0 +1,64 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** How long a program has to print what a test waits for. */
+const PATIENCE_MS = 10_000;
+
+/** A program that a test runs, and what it has printed. */
+export class Program {
+  readonly child: ChildProcess;
+  stdout = '';
+  stderr = '';
+  readonly #closed: Promise<number | null>;
+  #notify: (() => void)[] = [];
+
+  constructor(command: string, args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {
+    this.child = spawn(command, args, { cwd: root, ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const name of ['stdout', 'stderr'] as const) {
+      this.child[name]!.setEncoding('utf8').on('data', (text: string) => {
+        this[name] += text;
+        for (const wake of this.#notify.splice(0)) wake();
+      });
+    }
+    this.#closed = new Promise((resolve, reject) => {
+      this.child.once('error', reject);
+      this.child.once('close', (code) => {
+        resolve(code);
+        for (const wake of this.#notify.splice(0)) wake();
+      });
+    });
+  }
+
+  /** Resolves with its exit code. */
+  exit(): Promise<number | null> {
+    return this.#closed;
+  }
+
+  /** Resolves once it has printed what `pattern` matches, with the match. */
+  async printed(pattern: RegExp): Promise<RegExpMatchArray> {
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), PATIENCE_MS);
+    for (;;) {
+      const match = this.stdout.match(pattern);
+      if (match !== null) {
+        clearTimeout(timer);
+        return match;
+      }
+      if (this.child.exitCode !== null || this.child.signalCode !== null) {
+        clearTimeout(timer);
+        throw new Error(
+          `it ended with ${this.child.exitCode} before it printed ${pattern}: ${this.stdout}${this.stderr}`,
+        );
+      }
+      await new Promise<void>((resolve) => {
+        this.#notify.push(resolve);
+      });
+    }
+  }
+}
+
+/** The `loopshard` command, as it was built. */
+export function loopshard(...args: string[]): Program {
+  return new Program(process.execPath, ['build/src/cli.js', ...args]);
+}
