@@ -1,0 +1,58 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { integerRange } from '../build/src/options.js';
+import { loopshard, Program, root } from './support/process.js';
+
+/* The README's examples, run as they stand there. They lie in the package, so that its own name resolves to it. */
+const folder = join(root, 'build', 'readme');
+let readme: string;
+
+beforeAll(async () => {
+  readme = await readFile(join(root, 'README.md'), 'utf8');
+  await mkdir(folder, { recursive: true });
+  const examples = [...readme.matchAll(/```js\n\/\/ (\S+)\n([\s\S]*?)```/g)];
+  expect(examples.map(([, name]) => name)).toEqual(['app.js', 'main.js', 'core.js']);
+  for (const [, name, text] of examples) await writeFile(join(folder, name), text);
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+async function expectApp(port: string): Promise<void> {
+  const url = `http://127.0.0.1:${port}`;
+  expect(await (await fetch(`${url}/hello`)).json()).toEqual({ message: 'Hello, World!' });
+  expect(await (await fetch(`${url}/users/7?verbose=yes`)).json()).toEqual({ id: '7', verbose: true });
+  expect(await (await fetch(`${url}/raw`)).text()).toBe('hi');
+  expect(await (await fetch(`${url}/echo`, { method: 'POST', body: 'echo' })).text()).toBe('echo');
+}
+
+test('the app is served by the program', async () => {
+  const program = new Program(process.execPath, [join(folder, 'main.js')]);
+  const [, port] = await program.printed(/listening on port (\d+)/);
+  await expectApp(port);
+  program.child.kill('SIGTERM');
+  expect(await program.exit()).toBe(0);
+});
+
+test('the app is served by the command', async () => {
+  const program = loopshard('serve', join(folder, 'app.js'), '--port', '0', '--shards', '4');
+  const [, port] = await program.printed(/127\.0\.0\.1:(\d+); shards: 4/);
+  await expectApp(port);
+  program.child.kill('SIGTERM');
+  expect(await program.exit()).toBe(0);
+});
+
+test('the core works on its own', async () => {
+  const program = new Program(process.execPath, [join(folder, 'core.js')]);
+  expect(await program.exit()).toBe(0);
+  expect(program.stdout).toBe('3 1,2,3\ntrue false 0\n"a \\"quoted\\" text"\n');
+});
+
+test('the defaults in the table of options are the real ones', () => {
+  const rows = [...readme.matchAll(/^\| `(\w+)` \| `--[\w-]+` \| ([\d,]+)( MiB)? \|/gm)];
+  expect(rows.length).toBe(8);
+  for (const [, name, number, unit] of rows) {
+    const [, , standard] = integerRange(name as Parameters<typeof integerRange>[0]);
+    expect([name, Number(number.replaceAll(',', '')) * (unit ? 2 ** 20 : 1)]).toEqual([name, standard]);
+  }
+});
