@@ -100,6 +100,7 @@ class RunningServer implements Server {
       },
       {
         onShardLost: (shard, cause) => this.#onShardLost(shard, cause),
+        onShardMissing: (shard, error) => this.#onShardMissing(shard, error),
         onShardRestarted: (shard) => this.#logger.info({ shard }, `shard ${shard} runs again`),
         onFailure: (shard, report) => this.#onFailure(shard, report),
       },
@@ -157,6 +158,7 @@ class RunningServer implements Server {
 
   async destroy(): Promise<void> {
     this.state = 'closed';
+    this.#closed ??= Promise.resolve();
     this.#http?.destroy();
     await this.#pool.destroy();
   }
@@ -167,12 +169,12 @@ class RunningServer implements Server {
     this.#http?.onShardLost(shard);
   }
 
-  #onFailure(shard: number, report: FailureReport | LoopShardError): void {
-    if (report instanceof LoopShardError) {
-      this.#logger.error({ shard, err: report }, `shard ${shard} cannot be started again: ${report.message}`);
-      return;
-    }
-    const { error, request, message } = report;
+  #onShardMissing(shard: number, error: LoopShardError): void {
+    this.#logger.error({ shard, err: error }, `shard ${shard} cannot be started again: ${error.message}`);
+    this.#http?.onShardMissing(shard);
+  }
+
+  #onFailure(shard: number, { error, request, message }: FailureReport): void {
     // Loggers know what to do with an Error.
     const err = Object.assign(new Error(error.message), error);
     this.#logger.error({ shard, err, req: request }, message);

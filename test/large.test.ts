@@ -68,3 +68,10 @@ test('a response over the limit is 500, and logged', async () => {
   expect((await exchange(port, get('/large/6000001'))).status).toBe(500);
   expect(running.logged.at(-1)!.details.err).toMatchObject({ code: 'RESPONSE_TOO_LARGE' });
 });
+
+test('a limit below the size of a slot holds as well', async () => {
+  const small = await startServer({ responseLimitBytes: 200 });
+  expect((await exchange(small.port, get('/large/200'))).body.length).toBe(200);
+  expect((await exchange(small.port, get('/large/201'))).status).toBe(500);
+  await small.server.close();
+});

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { exchange, get, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
@@ -79,4 +80,24 @@ test('requests that wait behind one that kills its shard are answered by another
   for (const [i, client] of clients.slice(1).entries())
     expect((await client.response()).body.toString()).toBe(String(i));
   for (const client of clients) client.destroy();
+});
+
+test('requests that wait for a shard that cannot be started again are refused', async () => {
+  await running.server.close();
+  const marker = new URL('../build/broken-marker', import.meta.url);
+  await rm(marker, { force: true });
+  running = await startServer({ shards: 1, permits: 1 }, 'breaks-later.js');
+  const [fatal, waiting] = await Promise.all([RawClient.open(running.port), RawClient.open(running.port)]);
+  fatal.write(get('/break'));
+  await until(() => running.server.stats().shards[0].permits.available === 0, 'the fatal request to start');
+  waiting.write(get('/fine'));
+  expect((await fatal.response()).status).toBe(502);
+  const refused = await waiting.response();
+  expect([refused.status, JSON.parse(refused.body.toString()).code]).toEqual([503, 'NO_SHARD']);
+  expect((await exchange(running.port, get('/fine'))).status).toBe(503);
+  await rm(marker);
+  await until(bothReady, 'a thread that starts');
+  expect((await exchange(running.port, get('/fine'))).status).toBe(200);
+  fatal.destroy();
+  waiting.destroy();
 });

@@ -69,7 +69,8 @@ export class Admission {
     exchange.reset(connection);
     exchange.sequence = this.#sequence = (this.#sequence + 1) | 0;
     this.#fill(exchange, request, route, shard);
-    if (this.#pool.submit(exchange, shard)) return exchange;
+    exchange.shard = shard;
+    if (this.#pool.submit(slot, shard)) return exchange;
     this.#pool.slots.release(slot);
     return this.#refuse(connection, request, 'NO_SLOT');
   }

@@ -14,7 +14,7 @@ import { Completions } from './completions.js';
 import { Connection, type ConnectionHost } from './connection.js';
 import type { Exchange } from './exchange.js';
 import { Llhttp } from './llhttp.js';
-import { reclaim } from './reclaim.js';
+import { reclaim, refuseWaiting } from './reclaim.js';
 import type { RequestParser } from './request-parser.js';
 import { Router } from './router.js';
 
@@ -97,7 +97,8 @@ export class HttpThread implements ConnectionHost {
   }
 
   abort(exchange: Exchange): void {
-    if (exchange.slot >= 0 && !exchange.ready) this.#pool.abort(exchange);
+    if (exchange.slot < 0 || exchange.ready) return;
+    this.#pool.abort(exchange.shard, exchange.slot, exchange.sequence);
   }
 
   onConnectionClosed(connection: Connection): void {
@@ -110,6 +111,11 @@ export class HttpThread implements ConnectionHost {
   /** The shard's thread has exited: its requests are answered or passed on. */
   onShardLost(shard: number): void {
     reclaim(shard, this.#pool, this.#admission.exchanges, this.#completions);
+  }
+
+  /** No thread has taken the shard's place: what waits for one is refused. */
+  onShardMissing(shard: number): void {
+    refuseWaiting(shard, this.#pool, this.#admission.exchanges, this.#completions);
   }
 
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,7 +7,7 @@ import {
   SLOT_SUBMITTED_STATE,
 } from '../../assembly/layout.js';
 import type { ShardPool } from '../pool/shard-pool.js';
-import { errorAnswer } from './answers.js';
+import { errorAnswer, type Reason } from './answers.js';
 import type { Completions } from './completions.js';
 import type { Exchange } from './exchange.js';
 
@@ -29,28 +29,41 @@ export function reclaim(
     if (exchange.ready) continue;
     const owner = pool.owner(exchange.slot);
     if (owner === completed) completions.complete(exchange.slot, shard);
-    else if (owner === claimed) giveUp(exchange, pool, completions);
+    else if (owner === claimed) giveUp(exchange, pool, completions, 'SHARD_LOST');
     else if (owner === SLOT_SUBMITTED_STATE && exchange.shard === shard) passOn(exchange, pool, completions);
   }
   completions.schedule();
 }
 
-function giveUp(exchange: Exchange, pool: ShardPool, completions: Completions): void {
+/** Answers what waits in the ring of a shard that has no thread. */
+export function refuseWaiting(
+  shard: number,
+  pool: ShardPool,
+  exchanges: readonly Exchange[],
+  completions: Completions,
+): void {
+  for (const exchange of exchanges) {
+    if (exchange.ready || exchange.shard !== shard || pool.owner(exchange.slot) !== SLOT_SUBMITTED_STATE) continue;
+    if (pool.recall(exchange.slot)) giveUp(exchange, pool, completions, 'NO_SHARD');
+  }
+  completions.schedule();
+}
+
+function giveUp(exchange: Exchange, pool: ShardPool, completions: Completions, reason: Reason): void {
   const flags = pool.core.i32[(pool.slotAddress(exchange.slot) + SLOT_FLAGS_OFFSET) >> 2];
-  const answer = errorAnswer('SHARD_LOST', { isHead: (flags & SLOT_HEAD_REQUEST_FLAG) !== 0 });
-  completions.completeWith(exchange, answer);
+  completions.completeWith(exchange, errorAnswer(reason, { isHead: (flags & SLOT_HEAD_REQUEST_FLAG) !== 0 }));
 }
 
 function passOn(exchange: Exchange, pool: ShardPool, completions: Completions): void {
   if (exchange.transferred) {
     // Its record was sent to the thread that is gone.
-    if (pool.recall(exchange.slot)) giveUp(exchange, pool, completions);
+    if (pool.recall(exchange.slot)) giveUp(exchange, pool, completions, 'NO_SHARD');
     return;
   }
   const other = pool.pick();
   // Nobody there: it stays in the ring for the thread that replaces this one.
   if (other < 0 || !pool.recall(exchange.slot)) return;
-  const { shard } = exchange;
-  if (pool.submit(exchange, other)) pool.completed(shard);
-  else giveUp(exchange, pool, completions);
+  if (!pool.submit(exchange.slot, other)) return giveUp(exchange, pool, completions, 'NO_SLOT');
+  pool.completed(exchange.shard);
+  exchange.shard = other;
 }

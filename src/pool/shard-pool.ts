@@ -9,7 +9,6 @@ import {
 } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
-import type { Exchange } from '../http/exchange.js';
 import type { FailureReport, RouteTable } from '../protocol.js';
 import { readCounters } from './counters.js';
 import type { DispatchPolicy, ShardLoad } from './dispatch.js';
@@ -29,9 +28,11 @@ export interface ShardPoolOptions extends Omit<ShardSettings, 'core'> {
 export interface ShardPoolEvents {
   /** The shard's thread has exited: its requests are to be answered, its slots taken back. */
   onShardLost(shard: number, cause: unknown): void;
+  /** No other thread could take its place yet; requests that wait for one wait in vain for now. */
+  onShardMissing(shard: number, error: LoopShardError): void;
   /** Another thread runs the shard. */
   onShardRestarted(shard: number): void;
-  onFailure(shard: number, report: FailureReport | LoopShardError): void;
+  onFailure(shard: number, report: FailureReport): void;
 }
 
 const FIRST_RESTART_DELAY_MS = 10;
@@ -120,12 +121,11 @@ export class ShardPool {
     return this.#policy.pick(this.#load);
   }
 
-  /** Passes the exchange's slot to `shard`. `false` if its ring is full. */
-  submit(exchange: Exchange, shard: number): boolean {
+  /** Passes a slot that the HTTP thread has filled to `shard`. `false` if its ring is full. */
+  submit(slot: number, shard: number): boolean {
     const { slotsAddress, slotStride } = this.plan;
     const { submissions } = this.#addresses[shard];
-    if (this.core.wasm.slotSubmit(submissions, slotsAddress, slotStride, exchange.slot) === 0) return false;
-    exchange.shard = shard;
+    if (this.core.wasm.slotSubmit(submissions, slotsAddress, slotStride, slot) === 0) return false;
     this.#load.outstanding[shard]++;
     this.#given[shard] = 1;
     return true;
@@ -157,8 +157,9 @@ export class ShardPool {
     return this.#shards[shard].takeTransfer(slot);
   }
 
-  abort(exchange: Exchange): void {
-    this.#shards[exchange.shard].abort(exchange.slot, exchange.sequence);
+  /** Tells `shard` that nobody waits for the request `sequence` in `slot` any more. */
+  abort(shard: number, slot: number, sequence: number): void {
+    this.#shards[shard].abort(slot, sequence);
   }
 
   // ── when a shard ends ───────────────────────────────────────────────────────────────────────────────────────────
@@ -206,7 +207,7 @@ export class ShardPool {
       this.#events.onShardRestarted(shard.number);
     } catch (error) {
       if (this.#closing) return;
-      this.#events.onFailure(shard.number, error as LoopShardError);
+      this.#events.onShardMissing(shard.number, error as LoopShardError);
       void this.#restart(shard, Math.min(delayMs * 2, LAST_RESTART_DELAY_MS));
     }
   }

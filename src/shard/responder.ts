@@ -54,6 +54,7 @@ export class Responder {
     let bytes = this.#fit(body, bodyStart, room);
     const transferred = bytes < 0;
     if (transferred) bytes = this.#transfer(slot, body, this.#isHead(address));
+    else this.#checkLimit(bytes);
     const start = this.#heads.write(bodyStart, template, lines, bytes);
     this.#describe(address, status, start, bodyStart - start, this.#isHead(address) ? 0 : bytes, transferred);
   }
@@ -93,18 +94,21 @@ export class Responder {
   /** Sends the body on its own. A copy of the handler's bytes: what is transferred is lost to the sender. */
   #transfer(slot: number, body: string | Uint8Array, isHead: boolean): number {
     const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-    const limit = this.#context.responseLimitBytes;
-    if (bytes > limit) {
-      throw new LoopShardError(
-        'RESPONSE_TOO_LARGE',
-        `The response has ${bytes} bytes, and responseLimitBytes is ${limit}; send less, or raise the limit.`,
-      );
-    }
+    this.#checkLimit(bytes);
     const copy = isHead ? NONE : new Uint8Array(bytes);
     if (!isHead && typeof body === 'string') Buffer.from(copy.buffer as ArrayBuffer).utf8Write(body, 0, bytes);
     else if (!isHead) copy.set(body as Uint8Array);
     this.#context.transfers.send(slot, copy.buffer as ArrayBuffer);
     return bytes;
+  }
+
+  #checkLimit(bytes: number): void {
+    const limit = this.#context.responseLimitBytes;
+    if (bytes <= limit) return;
+    throw new LoopShardError(
+      'RESPONSE_TOO_LARGE',
+      `The response has ${bytes} bytes, and responseLimitBytes is ${limit}; send less, or raise the limit.`,
+    );
   }
 
   #isHead(address: number): boolean {
