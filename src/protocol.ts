@@ -54,6 +54,7 @@ export type ShardReport = { type: 'ready'; threadId: number; table: RouteTable }
 
 /** What the shard's task returns when it could not begin: an error in plain strings, as clones of errors lose their codes. */
 export interface ShardRefusal {
+  threadId: number;
   code: LoopShardErrorCode;
   message: string;
   stack: string;

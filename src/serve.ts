@@ -102,6 +102,7 @@ class RunningServer implements Server {
         onShardLost: (shard, cause) => this.#onShardLost(shard, cause),
         onShardMissing: (shard, error) => this.#onShardMissing(shard, error),
         onShardRestarted: (shard) => this.#logger.info({ shard }, `shard ${shard} runs again`),
+        onStrayError: (error) => this.#logger.error({ err: error }, 'a thread failed after its shard had ended'),
         onFailure: (shard, report) => this.#onFailure(shard, report),
       },
     );

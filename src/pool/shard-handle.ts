@@ -84,7 +84,11 @@ export class ShardHandle {
         else if (!wasAsked) reject(cause instanceof LoopShardError ? cause : endedEarly(this.number, cause));
       };
       this.#ended = task.then(
-        (refusal) => end(refusal && refused(refusal)),
+        async (refusal) => {
+          // The thread remembers that the module failed; another attempt needs another thread.
+          await this.#threadOf(refusal?.threadId)?.terminate();
+          end(refusal && refused(refusal));
+        },
         async (error) => {
           // The task is given up as soon as an error is seen; the thread may still run its last instructions.
           await exited;
@@ -94,9 +98,13 @@ export class ShardHandle {
     });
   }
 
-  /** Resolves once the thread has exited, if it does so before the shard's task has returned. */
+  /** The piscina thread of that id, unless it has ended. */
+  #threadOf(threadId: number | undefined): Worker | undefined {
+    return this.#threads.threads.find((thread) => thread.threadId === threadId);
+  }
+
   #exitOf(threadId: number): Promise<unknown> {
-    const worker = this.#threads.threads.find((thread) => thread.threadId === threadId) as Worker | undefined;
+    const worker = this.#threadOf(threadId);
     if (worker === undefined) return Promise.resolve();
     return new Promise((resolve) => {
       worker.once('exit', resolve);

@@ -33,6 +33,8 @@ export interface ShardPoolEvents {
   /** Another thread runs the shard. */
   onShardRestarted(shard: number): void;
   onFailure(shard: number, report: FailureReport): void;
+  /** A thread that runs no shard, not any more, has thrown. */
+  onStrayError(error: unknown): void;
 }
 
 const FIRST_RESTART_DELAY_MS = 10;
@@ -76,6 +78,8 @@ export class ShardPool {
       atomics: 'disabled',
       resourceLimits: options.resourceLimits,
     });
+    // An error of a thread whose task has ended is nobody's any more; without a listener it would end the process.
+    this.#threads.on('error', (error) => events.onStrayError(error));
     const settings: ShardSettings = {
       core: core.share(),
       module: options.module,

@@ -18,7 +18,7 @@ export default async function runShard(start: ShardStart): Promise<ShardRefusal 
     context = createContext(start, await loadApp(start.module));
   } catch (error) {
     const { message, stack } = describe(error);
-    return { code: error instanceof LoopShardError ? error.code : 'MODULE_FAILED', message, stack };
+    return { threadId, code: error instanceof LoopShardError ? error.code : 'MODULE_FAILED', message, stack };
   }
   const loop = new ShardLoop(context, start);
   await new Promise<void>((resolve) => {
