@@ -2,7 +2,7 @@
 
 export { doorbellPark, doorbellRing, doorbellUnpark } from './doorbell';
 export { headBegin, headBody, headComplete, headCopyFields, headName, headTarget, headValue } from './head';
-export { jsonFloats, jsonInt32s, jsonNumber, jsonNumbers, writeInteger } from './json/number';
+export { jsonInt32s, jsonNumber, jsonNumbers, writeInteger } from './json/number';
 export { escapeText, escapeTextScalar, unitsToBytes, writeString } from './json/string';
 export { jsonRun } from './json/tape';
 export * from './layout';

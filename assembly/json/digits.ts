@@ -5,19 +5,15 @@
 const ASCII_ZEROS: u64 = 0x3030303030303030;
 
 /** The eight digits of `value` < 10⁸ as bytes 0 to 9, the first digit in the lowest byte. */
-// @ts-expect-error: decorators on functions are AssemblyScript's
-@inline
 export function eightDigits(value: u32): u64 {
   const high = value / 10000;
-  const halves = <u64>high | (<u64>(value - high * 10000) << 32);
+  const halves = <u64>high | ((<u64>(value - high * 10000)) << 32);
   const hundreds = ((halves * 10486) >> 20) & 0x0000007f0000007f;
   const pairs = hundreds | ((halves - hundreds * 100) << 16);
   const tens = ((pairs * 103) >> 10) & 0x000f000f000f000f;
   return tens | ((pairs - tens * 10) << 8);
 }
 
-// @ts-expect-error: decorators on functions are AssemblyScript's
-@inline
 export function toAscii(digits: u64): u64 {
   return digits | ASCII_ZEROS;
 }
@@ -46,15 +42,11 @@ export function writeDecimal(position: usize, value: u64, digits: i32): void {
 }
 
 /** `value` without leading zeros. May write up to 24 bytes, whatever it returns. */
-// @ts-expect-error: decorators on functions are AssemblyScript's
-@inline
 export function putUnsigned(position: usize, value: u64): usize {
   return value < 100000000 ? putSmall(position, <u32>value) : putLarge(position, value);
 }
 
 /** `value` < 10⁸. Writes eight bytes. */
-// @ts-expect-error: decorators on functions are AssemblyScript's
-@inline
 export function putSmall(position: usize, value: u32): usize {
   const digits = eightDigits(value);
   // The lowest seven bytes can be leading zeros; the last digit always stays.

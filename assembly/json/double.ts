@@ -18,8 +18,6 @@ const ZERO_POINT: u64 = 0x3030303030302e30;
 export const NUMBER_ROOM: usize = 64;
 
 /** Bits 64 to 127 of a product, from four products of 32-bit halves: WASM has no wider multiplication everywhere. */
-// @ts-expect-error: decorators on functions are AssemblyScript's
-@inline
 function highProduct(a: u64, b: u64): u64 {
   const aLow = a & 0xffffffff;
   const aHigh = a >> 32;
@@ -73,13 +71,11 @@ function putShortest(position: usize, bits: u64): usize {
   const closer = fraction == 0 && biased > 1;
   const tenth = (exponent * 1262611 - (closer ? 524031 : 0)) >> 22;
   const shift = <u64>(exponent + ((-tenth * 1741647) >> 19) + 1);
-  const power = POWERS + (<usize>(-tenth - POWERS_FIRST) << 4);
+  const power = POWERS + ((<usize>(-tenth - POWERS_FIRST)) << 4);
   return chooseDigits(position, significand, shift, load<u64>(power), load<u64>(power, 8), closer, tenth);
 }
 
 /** The end of the rounding interval, or the middle, with all that lies below its lowest bit gathered in that bit. */
-// @ts-expect-error: decorators on functions are AssemblyScript's
-@inline
 function roundToOdd(high: u64, low: u64): u64 {
   return high | u64(low > 1);
 }
@@ -121,8 +117,6 @@ function chooseDigits(
 }
 
 /** Chooses among the candidates between `lower` and `upper`, all in quarters of 10^tenth. */
-// @ts-expect-error: decorators on functions are AssemblyScript's
-@inline
 function putChosen(position: usize, lower: u64, value: u64, upper: u64, odd: u64, tenth: i32): usize {
   // Of an even significand the ends of the interval belong to it.
   lower += odd;
@@ -169,13 +163,12 @@ function putDecimal(position: usize, digits: u64, exponent: i32): usize {
   store<u64>(start + 1, toAscii(upperDigits));
   store<u64>(start + 9, toAscii(lowerDigits));
   if (start != position) return start + count;
-  if (point > 0 && point <= 21) return count <= point ? padZeros(position, count, point) : putPoint(position, count, point);
+  if (point > 0 && point <= 21)
+    return count <= point ? padZeros(position, count, point) : putPoint(position, count, point);
   return putExponent(count > 1 ? putPoint(position, count, 1) : position + 1, point - 1);
 }
 
 /** Moves the digits behind the point by one byte; there are at most 16. */
-// @ts-expect-error: decorators on functions are AssemblyScript's
-@inline
 function putPoint(position: usize, count: i32, point: i32): usize {
   const at = position + point;
   v128.store(at + 1, v128.load(at));

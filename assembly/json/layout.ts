@@ -19,16 +19,22 @@
  */
 export const TAPE_WORK_BYTES = 128;
 export const TAPE_TOKENS_OFFSET = TAPE_WORK_BYTES;
-/** Words. A writer looks for room at least every TAPE_GUARD_WORDS words. */
+/** Words. A writer flushes once it has used TAPE_GUARD of them, and looks at least every TAPE_TOKENS − TAPE_GUARD. */
 export const TAPE_TOKENS = 2048;
-export const TAPE_GUARD_WORDS = 512;
+export const TAPE_GUARD = 1536;
 export const TAPE_NUMBERS_OFFSET = TAPE_TOKENS_OFFSET + TAPE_TOKENS * 4;
-export const TAPE_NUMBERS = 1024;
+/** Half of them for arrays, and one for every token. */
+export const TAPE_NUMBERS = 2 * TAPE_TOKENS;
+export const TAPE_ARRAY_NUMBERS = TAPE_TOKENS;
 export const TAPE_CHARS_OFFSET = TAPE_NUMBERS_OFFSET + TAPE_NUMBERS * 8;
-export const TAPE_CHARS_BYTES = 8192;
+/** Longer strings go through the text. */
+export const TAPE_SHORT_CHARS = 12;
+/** A string takes two words of the tape. */
+export const TAPE_CHARS_BYTES = (TAPE_TOKENS / 2) * TAPE_SHORT_CHARS + 32;
 export const TAPE_TEXT_OFFSET = TAPE_CHARS_OFFSET + TAPE_CHARS_BYTES;
-/** UTF-16 units: text is flushed once it is longer than half of this, and no string of more than half goes on the tape. */
+/** UTF-16 units: text is flushed once it is longer than TAPE_LONG_UNITS, and no longer string goes on the tape. */
 export const TAPE_TEXT_UNITS = 16384;
+export const TAPE_LONG_UNITS = TAPE_TEXT_UNITS / 2;
 /** A UTF-16 unit is at most three bytes of UTF-8; SIMD reads up to 15 bytes past the last. */
 export const TAPE_TEXT_BYTES = TAPE_TEXT_UNITS * 3 + 16;
 export const TAPE_BYTES = TAPE_TEXT_OFFSET + TAPE_TEXT_BYTES;

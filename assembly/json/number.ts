@@ -24,8 +24,6 @@ export function jsonNumber(position: usize, limit: usize, value: f64, work: usiz
   return copyFormed(position, limit, work, putNumber(work, value));
 }
 
-// @ts-expect-error: decorators on functions are AssemblyScript's
-@inline
 function putInt32(position: usize, value: i32): usize {
   if (value < 0) store<u8>(position++, MINUS);
   return putUnsigned(position, <u64>abs(<i64>value));
@@ -59,20 +57,7 @@ export function jsonNumbers(position: usize, limit: usize, source: usize, count:
       if (position >= limit) return 0;
       store<u8>(position++, COMMA);
     }
-    position = jsonNumber(position, limit, load<f64>(source + (<usize>i << 3)), work);
-    if (!position) return 0;
-  }
-  return position;
-}
-
-/** `count` 32-bit floats from `source`, each printed as the double of the same value. */
-export function jsonFloats(position: usize, limit: usize, source: usize, count: i32, work: usize): usize {
-  for (let i = 0; i < count; i++) {
-    if (i) {
-      if (position >= limit) return 0;
-      store<u8>(position++, COMMA);
-    }
-    position = jsonNumber(position, limit, <f64>load<f32>(source + (<usize>i << 2)), work);
+    position = jsonNumber(position, limit, load<f64>(source + ((<usize>i) << 3)), work);
     if (!position) return 0;
   }
   return position;
@@ -85,7 +70,7 @@ export function jsonInt32s(position: usize, limit: usize, source: usize, count: 
       if (position >= limit) return 0;
       store<u8>(position++, COMMA);
     }
-    position = jsonInt32(position, limit, load<i32>(source + (<usize>i << 2)), work);
+    position = jsonInt32(position, limit, load<i32>(source + ((<usize>i) << 2)), work);
     if (!position) return 0;
   }
   return position;

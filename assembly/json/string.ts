@@ -24,9 +24,10 @@ export function writeString(position: usize, limit: usize, source: usize, bytes:
  */
 export function escapeText(position: usize, limit: usize, source: usize, bytes: i32): usize {
   const end = source + bytes;
-  const memoryEnd = <usize>memory.size() << 16;
+  const memoryEnd = (<usize>memory.size()) << 16;
   while (source < end) {
-    if (limit - position < 16 || memoryEnd - source < 16) return escapeTextScalar(position, limit, source, <i32>(end - source));
+    if (limit - position < 16 || memoryEnd - source < 16)
+      return escapeTextScalar(position, limit, source, <i32>(end - source));
     const block = v128.load(source);
     v128.store(position, block);
     const left = <i32>min<usize>(end - source, 16);
@@ -43,8 +44,6 @@ export function escapeText(position: usize, limit: usize, source: usize, bytes: 
 }
 
 /** One bit for each byte of the block that needs an escape. */
-// @ts-expect-error: decorators on functions are AssemblyScript's
-@inline
 function escapeMask(block: v128): i32 {
   const special = v128.or(i8x16.eq(block, i8x16.splat(QUOTE)), i8x16.eq(block, i8x16.splat(BACKSLASH)));
   return i8x16.bitmask(v128.or(special, i8x16.lt_u(block, i8x16.splat(0x20))));
@@ -68,7 +67,7 @@ export function escapeTextScalar(position: usize, limit: usize, source: usize, b
  */
 export function unitsToBytes(source: usize, units: i32): i32 {
   let at = source;
-  const memoryEnd = <usize>memory.size() << 16;
+  const memoryEnd = (<usize>memory.size()) << 16;
   // 16 bytes are at most 16 units, so the loop never passes the end.
   while (units >= 16 && memoryEnd - at >= 16) {
     const block = v128.load(at);

@@ -28,8 +28,6 @@ const TRUE: u32 = 0x65757274;
 const FALS: u32 = 0x736c6166;
 
 /** Short copies in registers: memory.copy is a call into the engine. The source may be read up to 15 bytes past its end. */
-// @ts-expect-error: decorators on functions are AssemblyScript's
-@inline
 function copyShort(position: usize, limit: usize, source: usize, bytes: usize): usize {
   if (limit - position < bytes + 16) return copyExactly(position, limit, source, bytes);
   let done: usize = 0;
@@ -72,7 +70,7 @@ function writeQuote(position: usize, limit: usize): usize {
  */
 export function jsonRun(position: usize, limit: usize, tape: usize, words: i32, ascii: i32): usize {
   let at = tape + TAPE_TOKENS_OFFSET;
-  const end = at + (<usize>words << 2);
+  const end = at + ((<usize>words) << 2);
   let numbers = tape + TAPE_NUMBERS_OFFSET;
   let chars = tape + TAPE_CHARS_OFFSET;
   let text = tape + TAPE_TEXT_OFFSET;
@@ -125,12 +123,12 @@ export function jsonRun(position: usize, limit: usize, tape: usize, words: i32, 
       }
       case TOKEN_INT32S: {
         position = jsonInt32s(position, limit, at + 4, operand, tape);
-        at += 4 + (<usize>operand << 2);
+        at += 4 + ((<usize>operand) << 2);
         break;
       }
       case TOKEN_NUMBERS: {
         position = jsonNumbers(position, limit, numbers, operand, tape);
-        numbers += <usize>operand << 3;
+        numbers += (<usize>operand) << 3;
         break;
       }
     }
@@ -146,8 +144,6 @@ function writeText(position: usize, limit: usize, text: usize, bytes: i32, kind:
   return position ? writeQuote(position, limit) : 0;
 }
 
-// @ts-expect-error: decorators on functions are AssemblyScript's
-@inline
 function writeChars(position: usize, limit: usize, chars: usize, count: usize): usize {
   position = writeQuote(position, limit);
   if (position) position = copyShort(position, limit, chars, count);

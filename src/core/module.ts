@@ -33,7 +33,6 @@ export interface CoreFunctions {
   slotComplete(ring: number, slots: number, stride: number, shard: number, slot: number): void;
   jsonNumber(position: number, limit: number, value: number, work: number): number;
   jsonNumbers(position: number, limit: number, source: number, count: number, work: number): number;
-  jsonFloats(position: number, limit: number, source: number, count: number, work: number): number;
   jsonInt32s(position: number, limit: number, source: number, count: number, work: number): number;
   jsonRun(position: number, limit: number, tape: number, words: number, ascii: number): number;
   escapeText(position: number, limit: number, source: number, bytes: number): number;
