@@ -129,6 +129,7 @@ export function jsonRun(position: usize, limit: usize, tape: usize, words: i32, 
       case TOKEN_NUMBERS: {
         position = jsonNumbers(position, limit, numbers, operand, tape);
         numbers += (<usize>operand) << 3;
+        at += 4;
         break;
       }
     }
