@@ -16,6 +16,11 @@ export interface WriterExplanation {
   lane: 'wasm' | 'v8';
   /** Why this lane. */
   reason: string;
+  /**
+   * Values so far that the lane gave up and that JSON.stringify wrote: lone surrogates, objects with toJSON of their own,
+   * proxies and the like. Slow but right; a number that grows with every value is worth a look.
+   */
+  fallbacks: number;
 }
 
 /** Writes the values of one schema. Made by `compileWriter`; for use in the thread that made it. */
@@ -38,14 +43,18 @@ export class CompiledWriter<T = unknown> {
     this.#maxDepth = maxDepth;
     this.#plain = new PlainLane(root, coerce, maxDepth);
     if (lane === 'v8') {
-      this.#explanation = { lane: 'v8', reason: 'The option lane asks for it.' };
+      this.#explanation = { lane: 'v8', reason: 'The option lane asks for it.', fallbacks: 0 };
       return;
     }
     this.#generator = new Generator(root, maxDepth);
     this.#factory = compileSource(this.#generator.source(root));
     this.#explanation = this.#factory
-      ? { lane: 'wasm', reason: lane === 'wasm' ? 'The option lane asks for it.' : 'It is the faster here.' }
-      : { lane: 'v8', reason: 'This process forbids generating code from strings.' };
+      ? {
+          lane: 'wasm',
+          reason: lane === 'wasm' ? 'The option lane asks for it.' : 'It is the faster here.',
+          fallbacks: 0,
+        }
+      : { lane: 'v8', reason: 'This process forbids generating code from strings.', fallbacks: 0 };
   }
 
   /** Which machinery writes, and why. */
@@ -72,6 +81,7 @@ export class CompiledWriter<T = unknown> {
     } finally {
       tape.busy = false;
     }
+    this.#explanation.fallbacks++;
     return this.#writePlain(core, position, limit, value);
   }
 

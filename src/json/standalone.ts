@@ -28,3 +28,22 @@ export function staging(size: number): Staging | undefined {
   if (size < KEPT_SIZES) kept[size] = made;
   return made;
 }
+
+const LOAN_BYTES = 16 * 1024;
+/** Writers that were never finished keep their region; the others then do without one. */
+const MAX_LOANS = 256;
+const loans: number[] = [];
+const free: number[] = [];
+
+/** A small region for a writer that was given none. `number` is -1, and the region empty, when all are out. */
+export function borrow(): Staging & { number: number } {
+  const { core } = staging(0)!;
+  let number = free.pop();
+  if (number === undefined && loans.length < MAX_LOANS) number = loans.push(core.allocate(LOAN_BYTES)) - 1;
+  if (number === undefined) return { core, start: 0, limit: 0, number: -1 };
+  return { core, start: loans[number], limit: loans[number] + LOAN_BYTES, number };
+}
+
+export function giveBack(number: number): void {
+  if (number >= 0) free.push(number);
+}

@@ -27,7 +27,19 @@ describe('doubles are printed as JSON.stringify prints them', () => {
   });
 
   test('what is no number, zeros, extremes and the borders between the forms', () => {
-    const borders = [0, -0, Number.NaN, Infinity, -Infinity, Number.MAX_VALUE, Number.MIN_VALUE, 2 ** 53, 1e21, 1e-6, 1e-7];
+    const borders = [
+      0,
+      -0,
+      Number.NaN,
+      Infinity,
+      -Infinity,
+      Number.MAX_VALUE,
+      Number.MIN_VALUE,
+      2 ** 53,
+      1e21,
+      1e-6,
+      1e-7,
+    ];
     compare((comparison) => {
       for (const value of borders) addNeighbours(comparison, value, 40);
     });

@@ -22,7 +22,7 @@ export class DoubleComparison {
     const limit = this.#target + COUNT * 32;
     const end = this.#core.wasm.jsonNumbers(this.#target, limit, this.#source, this.#count, this.#work);
     const values = Array.from(this.#values.subarray(0, this.#count));
-    const written = `[${this.#core.bytes.latin1Slice(this.#target, end)}]`;
+    const written = `[${this.#core.bytes.toString('latin1', this.#target, end)}]`;
     if (written !== JSON.stringify(values)) this.#find(values, written.slice(1, -1).split(','));
     this.checked += this.#count;
     this.#count = 0;

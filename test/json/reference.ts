@@ -12,7 +12,8 @@ export function ordered(schema: JsonSchemaObject, value: unknown): unknown {
   // By definition, not by assignment: `__proto__` is a key like any other.
   const define = (key: string, item: unknown) => Object.defineProperty(result, key, { value: item, enumerable: true });
   for (const [key, part] of Object.entries(schema.properties ?? {})) {
-    if (Object.hasOwn(value, key)) define(key, ordered(part as JsonSchemaObject, (value as Record<string, unknown>)[key]));
+    if (Object.hasOwn(value, key))
+      define(key, ordered(part as JsonSchemaObject, (value as Record<string, unknown>)[key]));
   }
   if (schema.additionalProperties === undefined) return result;
   for (const [key, item] of Object.entries(value)) {

@@ -40,7 +40,10 @@ const scalar: fc.Arbitrary<Example> = fc.oneof(
   fc.oneof(text, fc.double(), fc.constant(undefined)).map((value) => ({ schema: {}, value: [value, { value }] })),
 );
 
-const key = fc.oneof(fc.string({ maxLength: 6 }), fc.constantFrom('__proto__', 'constructor', 'toString', 'length', '1', '0'));
+const key = fc.oneof(
+  fc.string({ maxLength: 6 }),
+  fc.constantFrom('__proto__', 'constructor', 'toString', 'length', '1', '0'),
+);
 
 function objectOf(fields: [string, Example, boolean, boolean][], extra: boolean): Example {
   const properties: Record<string, unknown> = {};
@@ -63,7 +66,10 @@ const { example } = fc.letrec<{ example: Example }>((tie) => ({
     scalar,
     fc
       .tuple(
-        fc.uniqueArray(fc.tuple(key, tie('example'), fc.boolean(), fc.boolean()), { selector: ([name]) => name, maxLength: 6 }),
+        fc.uniqueArray(fc.tuple(key, tie('example'), fc.boolean(), fc.boolean()), {
+          selector: ([name]) => name,
+          maxLength: 6,
+        }),
         fc.boolean(),
       )
       .map(([fields, extra]) => objectOf(fields, extra)),
@@ -71,8 +77,12 @@ const { example } = fc.letrec<{ example: Example }>((tie) => ({
       schema: { type: 'array', items: item.schema },
       value: Array.from({ length: count }, () => item.value),
     })),
-    fc.array(fc.double(), { maxLength: 20 }).map((value) => ({ schema: { type: 'array', items: { type: 'number' } }, value })),
-    fc.array(fc.integer(), { maxLength: 20 }).map((value) => ({ schema: { type: 'array', items: { type: 'integer' } }, value })),
+    fc
+      .array(fc.double(), { maxLength: 20 })
+      .map((value) => ({ schema: { type: 'array', items: { type: 'number' } }, value })),
+    fc
+      .array(fc.integer(), { maxLength: 20 })
+      .map((value) => ({ schema: { type: 'array', items: { type: 'integer' } }, value })),
     fc.array(tie('example'), { maxLength: 4 }).map((items) => ({
       schema: { type: 'array', prefixItems: items.map((item) => item.schema) },
       value: items.map((item) => item.value),
