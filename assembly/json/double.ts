@@ -34,10 +34,12 @@ function highProduct(a: u64, b: u64): u64 {
  */
 export function putNumber(position: usize, value: f64): usize {
   const size = abs(value);
-  if (value < 0) store<u8>(position++, MINUS);
+  // Signs of fresh numbers cannot be predicted, so there is no branch on them. Not of -0, which is not below 0.
+  store<u8>(position, MINUS);
+  position += <usize>(value < 0);
   if (size < 9007199254740992) {
-    const whole = <u64>size;
-    if (<f64>whole == size) return putUnsigned(position, whole);
+    const whole = <i64>size;
+    if (<f64>whole == size) return putUnsigned(position, <u64>whole);
     // A decimal of at most 15 digits that reads back as `value` is its shortest form. Two places are common: prices.
     const hundredths = nearest(size * 100);
     if (hundredths < 100000000 && hundredths / 100 == size) return putHundredths(position, <u32>hundredths);
@@ -95,16 +97,19 @@ function chooseDigits(
   const carried = highProduct(powerLow, factor);
   const middle = powerHigh * factor + carried;
   const top = highProduct(powerHigh, factor) + u64(middle < carried);
-  // Half of the interval = power · 2 · 2^shift, or half of that below.
+  // Half of the interval = power · 2 · 2^shift.
   const up = shift + 1;
   const upTop = powerHigh >> (64 - up);
   const upMiddle = (powerHigh << up) | (powerLow >> (64 - up));
   const upBottom = powerLow << up;
-  const down = closer ? shift : up;
-  const downTop = powerHigh >> (64 - down);
-  const downMiddle = (powerHigh << down) | (powerLow >> (64 - down));
-  const downBottom = powerLow << down;
-
+  let downTop = upTop;
+  let downMiddle = upMiddle;
+  let downBottom = upBottom;
+  if (closer) {
+    downTop = powerHigh >> (64 - shift);
+    downMiddle = (powerHigh << shift) | (powerLow >> (64 - shift));
+    downBottom = powerLow << shift;
+  }
   const carry = u64(bottom + upBottom < bottom);
   const upperSum = middle + upMiddle;
   const upperMiddle = upperSum + carry;
@@ -113,41 +118,58 @@ function chooseDigits(
   const lowerDifference = middle - downMiddle;
   const lowerMiddle = lowerDifference - borrow;
   const lower = roundToOdd(top - downTop - u64(middle < downMiddle) - u64(lowerDifference < borrow), lowerMiddle);
-  return putChosen(position, lower, roundToOdd(top, middle), upper, significand & 1, tenth);
-}
-
-/** Chooses among the candidates between `lower` and `upper`, all in quarters of 10^tenth. */
-function putChosen(position: usize, lower: u64, value: u64, upper: u64, odd: u64, tenth: i32): usize {
   // Of an even significand the ends of the interval belong to it.
-  lower += odd;
-  upper -= odd;
-  const floor = value >> 2;
-  if (floor >= 10) {
-    const shorter = floor / 10;
-    const below = lower <= 40 * shorter;
-    const above = 40 * shorter + 40 <= upper;
-    if (below != above) return putDecimal(position, shorter + u64(above), tenth + 1);
-  }
-  const below = lower <= floor << 2;
-  const above = (floor << 2) + 4 <= upper;
-  if (below != above) return putDecimal(position, floor + u64(above), tenth);
-  const half = (floor << 2) + 2;
-  const roundUp = value > half || (value == half && (floor & 1) != 0);
-  return putDecimal(position, floor + u64(roundUp), tenth);
+  const odd = significand & 1;
+  return putChosen(position, lower + odd, roundToOdd(top, middle), upper - odd, tenth);
 }
 
-/** digits · 10^exponent in the form that ECMA-262 prescribes for its size. Trailing zeros are dropped. */
-function putDecimal(position: usize, digits: u64, exponent: i32): usize {
-  // Exactly 17 digits: only subnormal numbers need more than two steps.
+/**
+ * Chooses among the candidates between `lower` and `upper`, all in quarters of 10^tenth: the one multiple of ten, or the
+ * closer neighbour. Which it is, is a toss-up for fresh numbers: selects, no branches.
+ */
+function putChosen(position: usize, lower: u64, value: u64, upper: u64, tenth: i32): usize {
+  const floor = value >> 2;
+  let high = <u32>(floor / 100000000);
+  let low = <u32>(floor - <u64>high * 100000000);
+  const last = low - (low / 10) * 10;
+  const ten = (floor - last) << 2;
+  const tenAbove = ten + 40 <= upper;
+  const tenInside = i32(floor >= 10) & i32(lower <= ten != tenAbove);
+  const one = floor << 2;
+  const oneAbove = one + 4 <= upper;
+  const roundUp = i32(value > one + 2) | (i32(value == one + 2) & <i32>(floor & 1));
+  const oneStep = select<i32>(i32(oneAbove), roundUp, lower <= one != oneAbove);
+  low += select<i32>(select<i32>(10, 0, tenAbove) - <i32>last, oneStep, tenInside);
+  if (low >= 100000000) {
+    low -= 100000000;
+    high++;
+  }
+  // Subnormal numbers have fewer than 16 digits.
+  if (high < 10000000) return putFewDigits(position, <u64>high * 100000000 + low, tenth);
+  // From 16 digits to 17, without a branch either.
+  const short = high < 100000000;
+  const factor = select<u32>(10, 1, short);
+  const carried = select<u32>(low / 10000000, 0, short);
+  return putDecimal(position, high * factor + carried, low * factor - carried * 100000000, tenth - i32(short));
+}
+
+function putFewDigits(position: usize, digits: u64, exponent: i32): usize {
   while (digits < 10000000000000000) {
     digits *= 10;
     exponent--;
   }
-  const first = digits / 10000000000000000;
-  const rest = digits - first * 10000000000000000;
-  const upper = rest / 100000000;
-  const upperDigits = eightDigits(<u32>upper);
-  const lowerDigits = eightDigits(<u32>(rest - upper * 100000000));
+  const high = digits / 100000000;
+  return putDecimal(position, <u32>high, <u32>(digits - high * 100000000), exponent);
+}
+
+/**
+ * Seventeen digits, nine and eight, times 10^exponent in the form that ECMA-262 prescribes for the size. Trailing zeros
+ * are dropped.
+ */
+function putDecimal(position: usize, high: u32, low: u32, exponent: i32): usize {
+  const first = high / 100000000;
+  const upperDigits = eightDigits(high - first * 100000000);
+  const lowerDigits = eightDigits(low);
   let count = 1;
   if (lowerDigits != 0) count = 17 - (<i32>clz(lowerDigits) >> 3);
   else if (upperDigits != 0) count = 9 - (<i32>clz(upperDigits) >> 3);
