@@ -145,21 +145,17 @@ function putChosen(position: usize, lower: u64, value: u64, upper: u64, tenth: i
     high++;
   }
   // Subnormal numbers have fewer than 16 digits.
-  if (high < 10000000) return putFewDigits(position, <u64>high * 100000000 + low, tenth);
+  while (high < 10000000) {
+    const digits = (<u64>high * 100000000 + low) * 10;
+    high = <u32>(digits / 100000000);
+    low = <u32>(digits - <u64>high * 100000000);
+    tenth--;
+  }
   // From 16 digits to 17, without a branch either.
   const short = high < 100000000;
   const factor = select<u32>(10, 1, short);
   const carried = select<u32>(low / 10000000, 0, short);
   return putDecimal(position, high * factor + carried, low * factor - carried * 100000000, tenth - i32(short));
-}
-
-function putFewDigits(position: usize, digits: u64, exponent: i32): usize {
-  while (digits < 10000000000000000) {
-    digits *= 10;
-    exponent--;
-  }
-  const high = digits / 100000000;
-  return putDecimal(position, <u32>high, <u32>(digits - high * 100000000), exponent);
 }
 
 /**

@@ -52,26 +52,28 @@ export function writeInteger(position: usize, limit: usize, value: f64): usize {
 
 /** `count` doubles from `source`, separated by commas. */
 export function jsonNumbers(position: usize, limit: usize, source: usize, count: i32, work: usize): usize {
-  for (let i = 0; i < count; i++) {
-    if (i) {
-      if (position >= limit) return 0;
-      store<u8>(position++, COMMA);
-    }
-    position = jsonNumber(position, limit, load<f64>(source + ((<usize>i) << 3)), work);
-    if (!position) return 0;
+  const end = source + ((<usize>count) << 3);
+  for (; source < end; source += 8) {
+    const isLast = source + 8 == end;
+    if (limit - position > NUMBER_ROOM) position = putNumber(position, load<f64>(source));
+    else if (!(position = jsonNumber(position, limit, load<f64>(source), work))) return 0;
+    if (isLast) return position;
+    if (position >= limit) return 0;
+    store<u8>(position++, COMMA);
   }
   return position;
 }
 
 /** `count` 32-bit integers from `source`, separated by commas. */
 export function jsonInt32s(position: usize, limit: usize, source: usize, count: i32, work: usize): usize {
-  for (let i = 0; i < count; i++) {
-    if (i) {
-      if (position >= limit) return 0;
-      store<u8>(position++, COMMA);
-    }
-    position = jsonInt32(position, limit, load<i32>(source + ((<usize>i) << 2)), work);
-    if (!position) return 0;
+  const end = source + ((<usize>count) << 2);
+  for (; source < end; source += 4) {
+    const isLast = source + 4 == end;
+    if (limit - position > NUMBER_ROOM) position = putInt32(position, load<i32>(source));
+    else if (!(position = jsonInt32(position, limit, load<i32>(source), work))) return 0;
+    if (isLast) return position;
+    if (position >= limit) return 0;
+    store<u8>(position++, COMMA);
   }
   return position;
 }
