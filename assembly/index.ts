@@ -3,7 +3,7 @@
 export { doorbellPark, doorbellRing, doorbellUnpark } from './doorbell';
 export { headBegin, headBody, headComplete, headCopyFields, headName, headTarget, headValue } from './head';
 export { jsonInt32s, jsonNumber, jsonNumbers, writeInteger } from './json/number';
-export { escapeText, escapeTextScalar, unitsToBytes, writeString } from './json/string';
+export { escapeText, escapeTextScalar, hasReplacement, quoteInPlace, unitsToBytes, writeString } from './json/string';
 export { jsonRun } from './json/tape';
 export * from './layout';
 export { ringClaim, ringInitialize, ringLength, ringPoll, ringPublish, ringPublishBatch } from './ring';

@@ -9,7 +9,7 @@
  *     ├────────────┤  TAPE_NUMBERS_OFFSET
  *     │ numbers    │  64-bit floats, in the order in which the tokens want them
  *     ├────────────┤  TAPE_CHARS_OFFSET
- *     │ chars      │  short strings that need no escape
+ *     │ chars      │  short ASCII strings
  *     ├────────────┤  TAPE_TEXT_OFFSET
  *     │ text       │  all other strings, UTF-8, one behind the other
  *     └────────────┘
@@ -29,12 +29,16 @@ export const TAPE_ARRAY_NUMBERS = TAPE_TOKENS;
 export const TAPE_CHARS_OFFSET = TAPE_NUMBERS_OFFSET + TAPE_NUMBERS * 8;
 /** Longer strings go through the text. */
 export const TAPE_SHORT_CHARS = 12;
+/** The same where text waits already. */
+export const TAPE_TINY_CHARS = 4;
 /** A string takes two words of the tape. */
 export const TAPE_CHARS_BYTES = (TAPE_TOKENS / 2) * TAPE_SHORT_CHARS + 32;
 export const TAPE_TEXT_OFFSET = TAPE_CHARS_OFFSET + TAPE_CHARS_BYTES;
 /** UTF-16 units: text is flushed once it is longer than TAPE_LONG_UNITS, and no longer string goes on the tape. */
 export const TAPE_TEXT_UNITS = 16384;
 export const TAPE_LONG_UNITS = TAPE_TEXT_UNITS / 2;
+/** Longer strings are written where they belong at once, if no text waits. */
+export const TAPE_DIRECT_UNITS = 256;
 /** A UTF-16 unit is at most three bytes of UTF-8; SIMD reads up to 15 bytes past the last. */
 export const TAPE_TEXT_BYTES = TAPE_TEXT_UNITS * 3 + 16;
 export const TAPE_BYTES = TAPE_TEXT_OFFSET + TAPE_TEXT_BYTES;

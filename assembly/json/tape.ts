@@ -19,9 +19,8 @@ import {
   TOKEN_TRUE,
 } from './layout';
 import { jsonInt32, jsonInt32s, jsonNumber, jsonNumbers } from './number';
-import { escapeText, unitsToBytes } from './string';
+import { unitsToBytes, writeString } from './string';
 
-const QUOTE: u8 = 0x22;
 const NULL: u32 = 0x6c6c756e;
 const TRUE: u32 = 0x65757274;
 /** "fals": the e is a byte of its own. */
@@ -55,12 +54,6 @@ function writeFalse(position: usize, limit: usize): usize {
   store<u32>(position, FALS);
   store<u8>(position + 4, 0x65);
   return position + 5;
-}
-
-function writeQuote(position: usize, limit: usize): usize {
-  if (position >= limit) return 0;
-  store<u8>(position, QUOTE);
-  return position + 1;
 }
 
 /**
@@ -104,7 +97,7 @@ export function jsonRun(position: usize, limit: usize, tape: usize, words: i32, 
         break;
       }
       case TOKEN_CHARS: {
-        position = writeChars(position, limit, chars, <usize>operand);
+        position = writeString(position, limit, chars, operand);
         chars += operand;
         at += 4;
         break;
@@ -140,13 +133,5 @@ export function jsonRun(position: usize, limit: usize, tape: usize, words: i32, 
 
 function writeText(position: usize, limit: usize, text: usize, bytes: i32, kind: i32): usize {
   if (kind == TOKEN_RAW) return copyExactly(position, limit, text, bytes);
-  position = writeQuote(position, limit);
-  if (position) position = escapeText(position, limit, text, bytes);
-  return position ? writeQuote(position, limit) : 0;
-}
-
-function writeChars(position: usize, limit: usize, chars: usize, count: usize): usize {
-  position = writeQuote(position, limit);
-  if (position) position = copyShort(position, limit, chars, count);
-  return position ? writeQuote(position, limit) : 0;
+  return writeString(position, limit, text, bytes);
 }

@@ -37,6 +37,8 @@ export interface CoreFunctions {
   jsonRun(position: number, limit: number, tape: number, words: number, ascii: number): number;
   escapeText(position: number, limit: number, source: number, bytes: number): number;
   escapeTextScalar(position: number, limit: number, source: number, bytes: number): number;
+  quoteInPlace(position: number, limit: number, bytes: number): number;
+  hasReplacement(source: number, bytes: number): number;
   unitsToBytes(source: number, units: number): number;
   writeByte(position: number, limit: number, byte: number): number;
   writeBytes(position: number, limit: number, source: number, bytes: number): number;
