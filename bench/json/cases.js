@@ -2,7 +2,10 @@
 
 const VALUES = 64;
 
-/** xorshift32: the same values in every run. */
+/**
+ * xorshift32: the same values in every run.
+ * @param {number} seed
+ */
 function random(seed) {
   let state = seed;
   return () => {
@@ -14,21 +17,35 @@ function random(seed) {
 }
 
 const next = random(20260101);
+/** @param {number} limit */
 const whole = (limit) => Math.floor(next() * limit);
+/** @param {string[]} values */
 const pick = (values) => values[whole(values.length)];
 const word = () => Math.floor(next() * 36 ** 8).toString(36);
+/**
+ * @template T
+ * @param {number} count
+ * @param {(i: number) => T} make
+ */
 const list = (count, make) => Array.from({ length: count }, (_, i) => make(i));
 
-/** Through JSON and back, so that strings are flat as they are when they come from a socket or a database. */
+/**
+ * Through JSON and back, so that strings are flat as they are when they come from a socket or a database.
+ * @param {(i: number) => unknown} make
+ * @returns {any[]}
+ */
 const fresh = (make) => JSON.parse(JSON.stringify(list(VALUES, make)));
 
+/** @param {Record<string, unknown>} properties */
 const object = (properties) => ({ type: 'object', properties, required: Object.keys(properties) });
+/** @param {unknown} items */
 const array = (items) => ({ type: 'array', items });
 const string = { type: 'string' };
 const number = { type: 'number' };
 const integer = { type: 'integer' };
 const boolean = { type: 'boolean' };
 
+/** @param {number} id */
 const user = (id) => ({
   id,
   name: `${word()} ${word()}`,
@@ -38,6 +55,7 @@ const user = (id) => ({
   active: next() < 0.5,
 });
 
+/** @param {number} id */
 const order = (id) => ({
   id,
   customer: {
@@ -66,6 +84,12 @@ const orderSchema = object({
 const prose =
   'It is a truth universally acknowledged, that a single man in possession of a good fortune must want a wife. ';
 
+/**
+ * @typedef {{ name: string, group: 'small' | 'rows' | 'numbers' | 'text', schema: object, values: any[],
+ *   others?: (value: any) => unknown }} Case
+ */
+
+/** @type {Case[]} */
 export const cases = [
   {
     name: 'object, 3 fields',

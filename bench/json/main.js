@@ -19,6 +19,7 @@ const TIME_MS = Number(process.env.BENCH_TIME_MS ?? 250);
 /** Calls in one timed sample: the clock itself costs as much as a small object. */
 const CALLS = 64;
 /** What the issue asks for, by group and major version. */
+/** @type {Record<string, (major: number) => number>} */
 const GOALS = {
   small: () => 2,
   numbers: (major) => (major >= 25 ? 1.5 : 3),
@@ -29,11 +30,19 @@ const GOALS = {
 const core = CoreMemory.create(4 * BYTES);
 const start = core.allocate(BYTES);
 const limit = start + BYTES;
-/** The fastest of Node's ways to put a string into a buffer. */
-const put = (text) => start + core.bytes.utf8Write(text, start, BYTES);
-const safe = configure({ deterministic: false, circularValue: undefined });
+const buffer = /** @type {import('../../build/src/json/tape.js').FastBuffer} */ (core.bytes);
+/**
+ * The fastest of Node's ways to put a string into a buffer.
+ * @param {string | undefined} text
+ */
+const put = (text) => start + buffer.utf8Write(/** @type {string} */ (text), start, BYTES);
+const safe = configure({ deterministic: false });
 
-function contenders({ schema, others = (value) => value }) {
+/**
+ * @param {import('./cases.js').Case} entry
+ * @returns {Record<string, (value: any) => number>}
+ */
+function contenders({ schema, others = (/** @type {any} */ value) => value }) {
   const writer = compileWriter(schema);
   const fast = fastJson(schema);
   return {
@@ -44,6 +53,7 @@ function contenders({ schema, others = (value) => value }) {
   };
 }
 
+/** @type {(name: string, functions: Record<string, (value: any) => number>, values: any[]) => void} */
 function compareOutputs(name, functions, values) {
   for (const value of values) {
     const outputs = Object.entries(functions).map(([who, write]) => [
@@ -56,6 +66,7 @@ function compareOutputs(name, functions, values) {
   }
 }
 
+/** @param {import('./cases.js').Case} entry */
 async function measure(entry) {
   const functions = contenders(entry);
   compareOutputs(entry.name, functions, entry.values);
@@ -66,9 +77,13 @@ async function measure(entry) {
     });
   }
   await bench.run();
-  return bench.tasks.map((task) => (task.result.latency.p50 * 1e6) / CALLS);
+  return bench.tasks.map(({ name, result }) => {
+    if (result.state !== 'completed') throw new Error(`${entry.name}: ${name} did not finish.`);
+    return (result.latency.p50 * 1e6) / CALLS;
+  });
 }
 
+/** @param {number} value */
 const nanoseconds = (value) => (value < 10_000 ? `${value.toFixed(0)} ns` : `${(value / 1000).toFixed(1)} µs`);
 
 async function run() {
