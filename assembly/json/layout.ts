@@ -9,7 +9,7 @@
  *     ├────────────┤  TAPE_NUMBERS_OFFSET
  *     │ numbers    │  64-bit floats, in the order in which the tokens want them
  *     ├────────────┤  TAPE_CHARS_OFFSET
- *     │ chars      │  short ASCII strings
+ *     │ chars      │  the first strings and short ones
  *     ├────────────┤  TAPE_TEXT_OFFSET
  *     │ text       │  all other strings, UTF-8, one behind the other
  *     └────────────┘
@@ -27,18 +27,20 @@ export const TAPE_NUMBERS_OFFSET = TAPE_TOKENS_OFFSET + TAPE_TOKENS * 4;
 export const TAPE_NUMBERS = 2 * TAPE_TOKENS;
 export const TAPE_ARRAY_NUMBERS = TAPE_TOKENS;
 export const TAPE_CHARS_OFFSET = TAPE_NUMBERS_OFFSET + TAPE_NUMBERS * 8;
-/** Longer strings go through the text. */
+/** The longest that a writer copies char by char. */
 export const TAPE_SHORT_CHARS = 12;
 /** The same where text waits already. */
 export const TAPE_TINY_CHARS = 4;
-/** A string takes two words of the tape. */
-export const TAPE_CHARS_BYTES = (TAPE_TOKENS / 2) * TAPE_SHORT_CHARS + 32;
+/** Longer strings are written where they belong at once, if no text waits. */
+export const TAPE_DIRECT_UNITS = 256;
+/** So many strings after each flush are written one by one: joining strings pays for four and more. */
+export const TAPE_WRITES = 3;
+/** A string takes two words of the tape, and a UTF-16 unit three bytes at most; SIMD reads up to 15 bytes past the last. */
+export const TAPE_CHARS_BYTES = (TAPE_TOKENS / 2) * TAPE_SHORT_CHARS + TAPE_WRITES * TAPE_DIRECT_UNITS * 3 + 32;
 export const TAPE_TEXT_OFFSET = TAPE_CHARS_OFFSET + TAPE_CHARS_BYTES;
 /** UTF-16 units: text is flushed once it is longer than TAPE_LONG_UNITS, and no longer string goes on the tape. */
 export const TAPE_TEXT_UNITS = 16384;
 export const TAPE_LONG_UNITS = TAPE_TEXT_UNITS / 2;
-/** Longer strings are written where they belong at once, if no text waits. */
-export const TAPE_DIRECT_UNITS = 256;
 /** A UTF-16 unit is at most three bytes of UTF-8; SIMD reads up to 15 bytes past the last. */
 export const TAPE_TEXT_BYTES = TAPE_TEXT_UNITS * 3 + 16;
 export const TAPE_BYTES = TAPE_TEXT_OFFSET + TAPE_TEXT_BYTES;
@@ -51,7 +53,7 @@ export const TOKEN_INT32 = 1;
 export const TOKEN_NUMBER = 2;
 /** A JSON string of as many UTF-16 units of the text as the next word says. */
 export const TOKEN_TEXT = 3;
-/** A JSON string of as many chars as the next word says. */
+/** A JSON string of as many bytes of the chars as the next word says. */
 export const TOKEN_CHARS = 4;
 /** As much of the text, in UTF-16 units, as the next word says, as it is. */
 export const TOKEN_RAW = 5;

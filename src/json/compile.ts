@@ -27,7 +27,8 @@ export interface WriterExplanation {
 export class CompiledWriter<T = unknown> {
   readonly #plain: PlainLane;
   readonly #generator: Generator | undefined;
-  readonly #factory: LaneFactory | undefined;
+  readonly #source: string = '';
+  readonly #compiles: boolean = false;
   readonly #explanation: WriterExplanation;
   readonly #maxDepth: number;
   readonly #lanes = new WeakMap<CoreMemory, Lane | null>();
@@ -47,8 +48,9 @@ export class CompiledWriter<T = unknown> {
       return;
     }
     this.#generator = new Generator(root, maxDepth);
-    this.#factory = compileSource(this.#generator.source(root));
-    this.#explanation = this.#factory
+    this.#source = this.#generator.source(root);
+    this.#compiles = compileSource(this.#source) !== undefined;
+    this.#explanation = this.#compiles
       ? {
           lane: 'wasm',
           reason: lane === 'wasm' ? 'The option lane asks for it.' : 'It is the faster here.',
@@ -90,7 +92,7 @@ export class CompiledWriter<T = unknown> {
    * @throws as `write` does
    */
   toBytes(value: T): Uint8Array<ArrayBuffer> {
-    for (let size = 0; this.#factory !== undefined; size++) {
+    for (let size = 0; this.#compiles; size++) {
       const region = staging(size);
       if (region === undefined) break;
       const end = this.write(region.core, region.start, region.limit, value);
@@ -111,7 +113,7 @@ export class CompiledWriter<T = unknown> {
     }
     if (target instanceof CoreMemory) return this.write(target, offset, size, value);
     const region = staging(0);
-    const end = region && this.#factory ? this.write(region.core, region.start, region.limit, value) : 0;
+    const end = region && this.#compiles ? this.write(region.core, region.start, region.limit, value) : 0;
     const bytes = region && end ? region.core.u8.subarray(region.start, end) : this.toBytes(value);
     if (bytes.length > size - offset) return 0;
     target.set(bytes, offset);
@@ -122,10 +124,11 @@ export class CompiledWriter<T = unknown> {
     let lane = this.#lanes.get(core);
     if (lane === undefined) {
       const { nodes, fragments } = this.#generator ?? {};
-      lane =
-        (this.#factory && fragments && nodes
-          ? openLane(core, this.#factory, fragments, nodes, this.#plain, this.#maxDepth)
-          : undefined) ?? null;
+      const factory = this.#compiles ? compileSource(this.#source) : undefined;
+      lane = null;
+      if (factory && fragments && nodes) {
+        lane = openLane(core, factory, fragments, nodes, this.#plain, this.#maxDepth) ?? null;
+      }
       this.#lanes.set(core, lane);
     }
     this.#core = core;
@@ -151,9 +154,15 @@ export function compileWriter<const S>(schema: S, options?: WriterOptions): Comp
   return new CompiledWriter<Infer<S>>(schema, options);
 }
 
+let compilations = 0;
+
+/**
+ * Every compilation has a source of its own: V8 shares what it has learned between functions of the same source, and
+ * then treats what each of them closes over, the WASM functions above all, as variable.
+ */
 function compileSource(source: string): LaneFactory | undefined {
   try {
-    return new Function('env', source) as LaneFactory;
+    return new Function('env', `${source}\n// ${compilations++}`) as LaneFactory;
   } catch (error) {
     if (error instanceof EvalError) return undefined;
     throw error;

@@ -11,6 +11,7 @@ import {
   TAPE_SPLIT_PAIR,
   TAPE_TEXT_BYTES,
   TAPE_TINY_CHARS,
+  TAPE_WRITES,
   TOKEN_CHARS,
   TOKEN_FALSE,
   TOKEN_INT32,
@@ -36,16 +37,16 @@ function flush() {
   const end = jsonRun(position, limit, TAPE, t - T0, ascii);
   if (end <= ${TAPE_SPLIT_PAIR}) throw end === 0 ? FULL : BAIL;
   position = end;
-  t = T0; n = N0; c = C0;
+  t = T0; n = N0; c = C0; writes = 0;
 }`;
 
 const STRING = `
 function str(f, x, node, key) {
   if (typeof x !== 'string') return odd(f, x, node, key);
   const units = x.length;
-  // A loop is faster than Node's write while nothing else waits to be written by it.
   if (units <= (text === '' ? ${TAPE_SHORT_CHARS} : ${TAPE_TINY_CHARS}) && short(f, x, units)) return;
   if (units > ${TAPE_LONG_UNITS} || (units > ${TAPE_DIRECT_UNITS} && text === '')) return long(f, x, true);
+  if (writes < ${TAPE_WRITES} && units <= ${TAPE_DIRECT_UNITS}) return copy(f, x, units);
   i32[t] = f | ${TOKEN_TEXT};
   i32[t + 1] = units;
   t += 2;
@@ -65,6 +66,15 @@ function short(f, x, units) {
   i32[t + 1] = units;
   t += 2;
   return true;
+}
+function copy(f, x, units) {
+  const written = bytes.utf8Write(x, c, ${TAPE_DIRECT_UNITS * 3});
+  if (written !== units && hasReplacement(c, written) !== 0 && !x.isWellFormed()) throw BAIL;
+  writes++;
+  c += written;
+  i32[t] = f | ${TOKEN_CHARS};
+  i32[t + 1] = written;
+  t += 2;
 }
 function raw(f, x) {
   const units = x.length;
@@ -188,5 +198,5 @@ const { i32, f64, u8, bytes, jsonRun, escapeText, quoteInPlace, hasReplacement, 
 const { FULL, BAIL, plainText, untyped, isList, isPlain, isListed, own, choose, constant, QUOTE, COMMA } = env;
 const { byteLength } = env.Buffer, { isArray } = Array, { getPrototypeOf, keys } = Object, PLAIN = Object.prototype;
 const TG = T0 + ${TAPE_GUARD}, TE = T0 + ${TAPE_GUARD + 256}, NG = N0 + ${TAPE_ARRAY_NUMBERS};
-let t = T0, n = N0, c = C0, text = '', position = 0, limit = 0, depth = 0;
+let t = T0, n = N0, c = C0, text = '', position = 0, limit = 0, depth = 0, writes = 0;
 ${FLUSH}${STRING}${SCALARS}${LISTS}`;
