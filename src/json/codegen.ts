@@ -1,30 +1,12 @@
 import { TOKEN_NOTHING, TOKEN_NULL } from '../../assembly/json/layout.js';
 import { Fragments } from './fragments.js';
+import { append, NONE, type Pending, plain } from './pending.js';
 import type { ArrayNode, ConstantNode, Node, ObjectNode } from './plan.js';
 import { RUNTIME } from './runtime.js';
 import { nodeClass, recursiveNodes, staticDepth } from './shape.js';
 
-/**
- * Constant text that waits for the token which it will precede. Behind the start of an array, or before the first property
- * that is present, there are two candidates: `first` if `condition` holds, `rest` if not.
- */
-interface Pending {
-  condition: string;
-  first: string;
-  rest: string;
-}
-
-const NONE: Pending = { condition: '', first: '', rest: '' };
 const PROPERTIES_PER_GUARD = 40;
 const GUARD = 'if (t > TG) flush();';
-
-function plain(text: string): Pending {
-  return { condition: '', first: text, rest: text };
-}
-
-function append(pending: Pending, text: string): Pending {
-  return { condition: pending.condition, first: pending.first + text, rest: pending.rest + text };
-}
 
 /** Generates the JavaScript that puts values of one plan on the tape. */
 export class Generator {
