@@ -3,7 +3,7 @@ import { Fragments } from './fragments.js';
 import { append, NONE, type Pending, plain } from './pending.js';
 import type { ArrayNode, ConstantNode, Node, ObjectNode } from './plan.js';
 import { RUNTIME } from './runtime.js';
-import { nodeClass, recursiveNodes, staticDepth } from './shape.js';
+import { classTest, nodeClass, recursiveNodes, staticDepth } from './shape.js';
 
 const PROPERTIES_PER_GUARD = 40;
 const GUARD = 'if (t > TG) flush();';
@@ -124,9 +124,9 @@ return function write(start, end, value) {
     const { values, texts } = node;
     const name = this.#name('k');
     if (values.length === 1) {
-      const literal = typeof values[0] === 'object' && values[0] !== null ? undefined : texts[0];
-      const number = this.#number(node);
-      this.#line(literal ? `if (${x} !== ${literal}) throw BAIL;` : `if (constant(${number}, ${x}) < 0) throw BAIL;`);
+      const isObject = typeof values[0] === 'object' && values[0] !== null;
+      const differs = isObject ? `constant(${this.#number(node)}, ${x}) < 0` : `${x} !== ${texts[0]}`;
+      this.#line(`if (${differs}) throw BAIL;`);
       return append(pending, texts[0]);
     }
     const number = this.#number(node);
@@ -146,14 +146,8 @@ return function write(start, end, value) {
     const classes = branches.map(nodeClass);
     const number = this.#number(node);
     if (!classes.includes('') && new Set(classes).size === classes.length) {
-      const tests: Record<string, string> = {
-        null: `${x} === null`,
-        array: `isList(${x})`,
-        object: `typeof ${x} === 'object' && ${x} !== null && !isList(${x})`,
-      };
       branches.forEach((branch, i) => {
-        const test = tests[classes[i]] ?? `typeof ${x} === '${classes[i]}'`;
-        this.#line(`${i > 0 ? 'else ' : ''}if (${test}) {`);
+        this.#line(`${i > 0 ? 'else ' : ''}if (${classTest(classes[i], x)}) {`);
         if (branch.kind === 'null') this.#line(`i32[t++] = ${f} | ${TOKEN_NULL};`);
         else this.#flushPending(this.#emit(branch, x, key, pending, level));
         this.#line('}');
@@ -189,8 +183,7 @@ return function write(start, end, value) {
   #properties(node: ObjectNode, x: string, opening: Pending, level: number): Pending {
     let pending = opening;
     // Until a required property has come, only the running program knows which is the first: `first` says so then.
-    let first = '';
-    let open = true;
+    let [first, open] = ['', true];
     const count = node.additional === 'reject' ? this.#name('p') : '';
     if (count) this.#line(`let ${count} = ${node.properties.filter((property) => property.required).length};`);
     for (const [index, property] of node.properties.entries()) {

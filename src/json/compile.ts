@@ -50,10 +50,18 @@ export class CompiledWriter<T = unknown> {
     this.#generator = new Generator(root, maxDepth);
     this.#source = this.#generator.source(root);
     this.#compiles = compileSource(this.#source) !== undefined;
+    if (this.#compiles && root.kind === 'any' && lane === 'auto') {
+      const reason = 'The schema says nothing of its values: JSON.stringify forms the text, which is written at once.';
+      this.#explanation = { lane: 'v8', reason, fallbacks: 0 };
+      return;
+    }
     this.#explanation = this.#compiles
       ? {
           lane: 'wasm',
-          reason: lane === 'wasm' ? 'The option lane asks for it.' : 'It is the faster here.',
+          reason:
+            lane === 'wasm'
+              ? 'The option lane asks for it.'
+              : 'It is the faster, or as fast, for typed schemas on every version of V8 that was measured.',
           fallbacks: 0,
         }
       : { lane: 'v8', reason: 'This process forbids generating code from strings.', fallbacks: 0 };

@@ -78,7 +78,7 @@ function copy(f, x, units) {
 }
 function raw(f, x) {
   const units = x.length;
-  if (units > ${TAPE_LONG_UNITS}) return long(f, x, false);
+  if (units > ${TAPE_LONG_UNITS} || (units > ${TAPE_DIRECT_UNITS} && text === '')) return long(f, x, false);
   i32[t] = f | ${TOKEN_RAW};
   i32[t + 1] = units;
   t += 2;
@@ -90,10 +90,11 @@ function long(f, x, quoted) {
   flush();
   const units = x.length;
   const room = limit - position - 2;
-  if (quoted && units <= room && (units * 3 <= room || byteLength(x) <= room)) {
-    const written = bytes.utf8Write(x, position + 1, room);
-    if (written !== units && hasReplacement(position + 1, written) !== 0 && !x.isWellFormed()) throw BAIL;
-    position = quoteInPlace(position, limit, written);
+  if (units <= room && (units * 3 <= room || byteLength(x) <= room)) {
+    const start = quoted ? position + 1 : position;
+    const written = bytes.utf8Write(x, start, room);
+    if (written !== units && hasReplacement(start, written) !== 0 && !x.isWellFormed()) throw BAIL;
+    position = quoted ? quoteInPlace(position, limit, written) : start + written;
     if (position === 0) throw FULL;
     return;
   }

@@ -58,3 +58,11 @@ export function nodeClass(node: Node): string {
       return node.kind;
   }
 }
+
+/** The JavaScript that tells whether `x` is of a class of `nodeClass`. */
+export function classTest(name: string, x: string): string {
+  if (name === 'null') return `${x} === null`;
+  if (name === 'array') return `isList(${x})`;
+  if (name === 'object') return `typeof ${x} === 'object' && ${x} !== null && !isList(${x})`;
+  return `typeof ${x} === '${name}'`;
+}
