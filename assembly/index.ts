@@ -2,8 +2,9 @@
 
 export { doorbellPark, doorbellRing, doorbellUnpark } from './doorbell';
 export { headBegin, headBody, headComplete, headCopyFields, headName, headTarget, headValue } from './head';
-export { writeInteger } from './json/number';
-export { writeString } from './json/string';
+export { jsonInt32s, jsonNumber, jsonNumbers, writeInteger } from './json/number';
+export { escapeText, escapeTextScalar, hasReplacement, quoteInPlace, unitsToBytes, writeString } from './json/string';
+export { jsonRun } from './json/tape';
 export * from './layout';
 export { ringClaim, ringInitialize, ringLength, ringPoll, ringPublish, ringPublishBatch } from './ring';
 export {

@@ -5,7 +5,7 @@
  *
  * The thread that owns the bytes; never blocks.
  */
-import { decimalDigits, writeDecimal } from './json/number';
+import { decimalDigits, writeDecimal } from './json/digits';
 
 /** Bytes as they are. */
 export function writeBytes(position: usize, limit: usize, source: usize, bytes: i32): usize {

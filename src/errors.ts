@@ -19,7 +19,11 @@ export type LoopShardErrorCode =
   | 'RESPONSE_INVALID'
   | 'RESPONSE_TOO_LARGE'
   | 'BODY_INVALID'
-  | 'REQUEST_FINISHED';
+  | 'REQUEST_FINISHED'
+  | 'SCHEMA_INVALID'
+  | 'VALUE_MISMATCH'
+  | 'DEPTH_EXCEEDED'
+  | 'NESTING_INVALID';
 
 /** Every error that LoopShard raises itself. The message is one sentence that says what to do. */
 export class LoopShardError extends Error {

@@ -1,26 +1,38 @@
-/* JSON numbers. */
+/* JSON numbers within bounds. Numbers are formed with whole-word stores, which need more room than the number. */
 
-/** Decimal digits of `value`: 1 to 20. */
-export function decimalDigits(value: u64): i32 {
-  let digits = 1;
-  while (value >= 10000) {
-    value /= 10000;
-    digits += 4;
-  }
-  if (value >= 1000) return digits + 3;
-  if (value >= 100) return digits + 2;
-  if (value >= 10) return digits + 1;
-  return digits;
+import { decimalDigits, putUnsigned, writeDecimal } from './digits';
+import { NUMBER_ROOM, putNumber } from './double';
+
+const MINUS: u8 = 0x2d;
+const COMMA: u8 = 0x2c;
+
+/** Copies what was formed at `work` up to `end`, if it fits. */
+function copyFormed(position: usize, limit: usize, work: usize, end: usize): usize {
+  const bytes = end - work;
+  if (bytes > limit - position) return 0;
+  memory.copy(position, work, bytes);
+  return position + bytes;
 }
 
-/** Writes exactly `digits` digits. */
-export function writeDecimal(position: usize, value: u64, digits: i32): void {
-  let at = position + digits;
-  while (at > position) {
-    const next = value / 10;
-    store<u8>(--at, <u8>(0x30 + (value - next * 10)));
-    value = next;
-  }
+/**
+ * A double as JSON.stringify prints it: NaN and infinities as null, -0 as 0.
+ * @param work NUMBER_ROOM bytes of the calling thread's scratch
+ * @returns the position behind it, or 0 if it did not fit
+ */
+export function jsonNumber(position: usize, limit: usize, value: f64, work: usize): usize {
+  if (limit - position >= NUMBER_ROOM) return putNumber(position, value);
+  return copyFormed(position, limit, work, putNumber(work, value));
+}
+
+function putInt32(position: usize, value: i32): usize {
+  if (value < 0) store<u8>(position++, MINUS);
+  return putUnsigned(position, <u64>abs(<i64>value));
+}
+
+/** A 32-bit integer. */
+export function jsonInt32(position: usize, limit: usize, value: i32, work: usize): usize {
+  if (limit - position >= NUMBER_ROOM) return putInt32(position, value);
+  return copyFormed(position, limit, work, putInt32(work, value));
 }
 
 /**
@@ -33,7 +45,35 @@ export function writeInteger(position: usize, limit: usize, value: f64): usize {
   const magnitude = <u64>abs(value);
   const digits = decimalDigits(magnitude);
   if (<usize>(digits + i32(negative)) > limit - position) return 0;
-  if (negative) store<u8>(position++, 0x2d);
+  if (negative) store<u8>(position++, MINUS);
   writeDecimal(position, magnitude, digits);
   return position + digits;
+}
+
+/** `count` doubles from `source`, separated by commas. */
+export function jsonNumbers(position: usize, limit: usize, source: usize, count: i32, work: usize): usize {
+  const end = source + ((<usize>count) << 3);
+  for (; source < end; source += 8) {
+    const isLast = source + 8 == end;
+    if (limit - position > NUMBER_ROOM) position = putNumber(position, load<f64>(source));
+    else if (!(position = jsonNumber(position, limit, load<f64>(source), work))) return 0;
+    if (isLast) return position;
+    if (position >= limit) return 0;
+    store<u8>(position++, COMMA);
+  }
+  return position;
+}
+
+/** `count` 32-bit integers from `source`, separated by commas. */
+export function jsonInt32s(position: usize, limit: usize, source: usize, count: i32, work: usize): usize {
+  const end = source + ((<usize>count) << 2);
+  for (; source < end; source += 4) {
+    const isLast = source + 4 == end;
+    if (limit - position > NUMBER_ROOM) position = putInt32(position, load<i32>(source));
+    else if (!(position = jsonInt32(position, limit, load<i32>(source), work))) return 0;
+    if (isLast) return position;
+    if (position >= limit) return 0;
+    store<u8>(position++, COMMA);
+  }
+  return position;
 }

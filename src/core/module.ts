@@ -40,6 +40,15 @@ export interface CoreFunctions {
     most: number,
   ): number;
   slotComplete(ring: number, slots: number, stride: number, shard: number, slot: number): void;
+  jsonNumber(position: number, limit: number, value: number, work: number): number;
+  jsonNumbers(position: number, limit: number, source: number, count: number, work: number): number;
+  jsonInt32s(position: number, limit: number, source: number, count: number, work: number): number;
+  jsonRun(position: number, limit: number, tape: number, words: number, ascii: number): number;
+  escapeText(position: number, limit: number, source: number, bytes: number): number;
+  escapeTextScalar(position: number, limit: number, source: number, bytes: number): number;
+  quoteInPlace(position: number, limit: number, bytes: number): number;
+  hasReplacement(source: number, bytes: number): number;
+  unitsToBytes(source: number, units: number): number;
   writeByte(position: number, limit: number, byte: number): number;
   writeBytes(position: number, limit: number, source: number, bytes: number): number;
   writeInteger(position: number, limit: number, value: number): number;

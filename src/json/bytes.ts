@@ -1,0 +1,24 @@
+import { CompiledWriter } from './compile.js';
+import type { Infer, JsonSchema } from './schema.js';
+
+let untypedWriter: CompiledWriter | undefined;
+const compiled = new WeakMap<object, CompiledWriter>();
+
+/**
+ * JSON of one value. A schema is compiled once and kept as long as its object lives.
+ * @throws LoopShardError SCHEMA_INVALID, VALUE_MISMATCH (also for `undefined`, which is no JSON), DEPTH_EXCEEDED
+ */
+export function jsonBytes(value: unknown): Uint8Array<ArrayBuffer>;
+export function jsonBytes<const S>(value: Infer<S>, schema: S): Uint8Array<ArrayBuffer>;
+export function jsonBytes(value: unknown, schema?: JsonSchema): Uint8Array<ArrayBuffer> {
+  if (typeof schema !== 'object') {
+    untypedWriter ??= new CompiledWriter(true);
+    return (schema === undefined ? untypedWriter : new CompiledWriter(schema)).toBytes(value);
+  }
+  let writer = compiled.get(schema);
+  if (writer === undefined) {
+    writer = new CompiledWriter(schema);
+    compiled.set(schema, writer);
+  }
+  return writer.toBytes(value);
+}

@@ -1,0 +1,196 @@
+import { types } from 'node:util';
+import type { CoreMemory } from '../core/memory.js';
+import { LoopShardError } from '../errors.js';
+import { Nesting } from './nesting.js';
+import { untyped } from './plain.js';
+import { type NumberArray, Region } from './region.js';
+import { borrow, giveBack } from './standalone.js';
+
+const DEFAULT_MAX_DEPTH = 1000;
+const COMMA = 0x2c;
+
+export interface JsonWriterOptions {
+  /** Objects and arrays inside each other. Default 1,000. */
+  maxDepth?: number;
+  /** Shared memory to write into; private memory is used when it is full. Default: private memory alone. */
+  core?: CoreMemory;
+  /** First byte of the calling thread's own region of `core`. */
+  position?: number;
+  /** The byte behind the region. */
+  limit?: number;
+}
+
+/**
+ * Writes one JSON document part by part, without building it as objects first. Nesting is enforced: a part that has no
+ * place throws NESTING_INVALID, and what was written before stays valid. Every method returns the writer.
+ *
+ * For the thread that made it.
+ */
+export class JsonWriter {
+  readonly #nesting: Nesting;
+  readonly #region: Region;
+  /** The number of a region that is on loan until `finish`, or -1. */
+  readonly #loan: number = -1;
+  readonly #given: boolean;
+  #result: Uint8Array | undefined;
+
+  /** @throws LoopShardError OPTION_INVALID if a core comes without its region */
+  constructor(options: JsonWriterOptions = {}) {
+    const { core, position, limit, maxDepth = DEFAULT_MAX_DEPTH } = options;
+    this.#nesting = new Nesting(maxDepth);
+    this.#given = core !== undefined;
+    if (core === undefined) {
+      const loan = borrow();
+      this.#loan = loan.number;
+      this.#region = new Region(loan.core, loan.start, loan.limit);
+      return;
+    }
+    if (position === undefined || limit === undefined || !(position <= limit && limit <= core.buffer.byteLength)) {
+      throw new LoopShardError('OPTION_INVALID', 'With a core, position and limit say which bytes are the writer’s.');
+    }
+    this.#region = new Region(core, position, limit);
+  }
+
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#region.length;
+  }
+
+  /** Whether all of it lies in the region that the writer was given; else `finish` returns private bytes. */
+  get inPlace(): boolean {
+    return this.#given && this.#region.inPlace;
+  }
+
+  /** The address behind the last byte, while `inPlace`. */
+  get position(): number {
+    return this.#region.position;
+  }
+
+  beginObject(): this {
+    this.#open(true, 0x7b);
+    return this;
+  }
+
+  endObject(): this {
+    this.#nesting.end(true);
+    this.#region.byte(0x7d);
+    return this;
+  }
+
+  beginArray(): this {
+    this.#open(false, 0x5b);
+    return this;
+  }
+
+  endArray(): this {
+    this.#nesting.end(false);
+    this.#region.byte(0x5d);
+    return this;
+  }
+
+  key(name: string): this {
+    expectType(name, 'string', 'key');
+    if (this.#nesting.key() !== 0) this.#region.byte(COMMA);
+    this.#region.string(name);
+    this.#region.byte(0x3a);
+    return this;
+  }
+
+  string(value: string): this {
+    expectType(value, 'string', 'string');
+    this.#before();
+    this.#region.string(value);
+    return this;
+  }
+
+  /** NaN and infinities are null, as JSON.stringify has them. */
+  number(value: number): this {
+    expectType(value, 'number', 'number');
+    this.#before();
+    this.#region.number(value);
+    return this;
+  }
+
+  /** @throws LoopShardError VALUE_MISMATCH for a fraction, NaN or an infinity */
+  integer(value: number | bigint): this {
+    if (typeof value !== 'bigint' && !Number.isInteger(value)) throw mismatch('integer', value);
+    this.#before();
+    if (typeof value === 'bigint') this.#region.text(String(value));
+    else this.#region.number(value);
+    return this;
+  }
+
+  boolean(value: boolean): this {
+    expectType(value, 'boolean', 'boolean');
+    this.#before();
+    this.#region.text(value ? 'true' : 'false');
+    return this;
+  }
+
+  null(): this {
+    this.#before();
+    this.#region.text('null');
+    return this;
+  }
+
+  /** An array of numbers: a vector from a model, a column of a table. */
+  numbers(values: NumberArray): this {
+    if (!types.isTypedArray(values) || types.isBigInt64Array(values) || types.isBigUint64Array(values)) {
+      throw mismatch('numbers', values);
+    }
+    this.#before();
+    this.#region.byte(0x5b);
+    this.#region.numbers(values);
+    this.#region.byte(0x5d);
+    return this;
+  }
+
+  /** Bytes that are one JSON value already. They are not checked. */
+  raw(bytes: Uint8Array): this {
+    if (!types.isUint8Array(bytes)) throw mismatch('raw', bytes);
+    this.#before();
+    this.#region.raw(bytes);
+    return this;
+  }
+
+  /** Any value, as JSON.stringify writes it. */
+  value(value: unknown): this {
+    const text = untyped(value, '', []);
+    if (text === undefined) throw mismatch('value', value);
+    this.#before();
+    this.#region.text(text);
+    return this;
+  }
+
+  /**
+   * Ends the document. May be called again.
+   * @returns a view of the region while `inPlace`, else private bytes
+   * @throws LoopShardError NESTING_INVALID if something is still open, or nothing was written
+   */
+  finish(): Uint8Array {
+    if (this.#result !== undefined) return this.#result;
+    this.#nesting.finish();
+    const bytes = this.#region.bytes();
+    this.#result = this.#given || !this.#region.inPlace ? bytes : Uint8Array.from(bytes);
+    giveBack(this.#loan);
+    return this.#result;
+  }
+
+  #open(object: boolean, bracket: number): void {
+    this.#nesting.begin(object, () => this.#before());
+    this.#region.byte(bracket);
+  }
+
+  #before(): void {
+    if (this.#nesting.value() !== 0) this.#region.byte(COMMA);
+  }
+}
+
+function expectType(value: unknown, type: string, method: string): void {
+  if (typeof value !== type) throw mismatch(method, value);
+}
+
+function mismatch(method: string, value: unknown): LoopShardError {
+  const kind = value === null ? 'null' : typeof value === 'number' ? String(value) : typeof value;
+  return new LoopShardError('VALUE_MISMATCH', `${method}() was given ${kind}, which it cannot write.`);
+}

@@ -1,0 +1,176 @@
+import {
+  TAPE_ARRAY_NUMBERS,
+  TAPE_LONG_UNITS,
+  TAPE_NUMBERS_OFFSET,
+  TAPE_TEXT_BYTES,
+  TAPE_TEXT_OFFSET,
+} from '../../assembly/json/layout.js';
+import type { CoreMemory } from '../core/memory.js';
+import { Tape } from './tape.js';
+
+/** Typed arrays of which every element is a JSON number. */
+export type NumberArray =
+  | Float64Array
+  | Float32Array
+  | Int32Array
+  | Uint32Array
+  | Int16Array
+  | Uint16Array
+  | Int8Array
+  | Uint8Array
+  | Uint8ClampedArray;
+
+/** Of one number, with its comma. */
+const MAX_NUMBER_BYTES = 26;
+
+/**
+ * A place to write that never ends: a region of shared memory, and once that is full, private memory that grows, for
+ * which the region then is the antechamber.
+ */
+export class Region {
+  readonly #core: CoreMemory;
+  readonly #tape: Tape | undefined;
+  readonly #start: number;
+  readonly #limit: number;
+  #position: number;
+  #private: Uint8Array<ArrayBuffer> | undefined;
+  #privateBytes = 0;
+
+  constructor(core: CoreMemory, start: number, limit: number) {
+    this.#core = core;
+    this.#tape = Tape.of(core);
+    this.#start = start;
+    this.#limit = limit;
+    this.#position = start;
+  }
+
+  /** Whether all that was written lies in the region. */
+  get inPlace(): boolean {
+    return this.#private === undefined;
+  }
+
+  /** Behind the last byte in the region. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Bytes written, wherever they lie. */
+  get length(): number {
+    return this.#privateBytes + this.#position - this.#start;
+  }
+
+  /** All that was written: a view of the region, or private bytes. */
+  bytes(): Uint8Array {
+    if (this.#private === undefined) return this.#core.u8.subarray(this.#start, this.#position);
+    this.#moveOut();
+    const all = this.#private.slice(0, this.#privateBytes);
+    this.#private = all;
+    return all;
+  }
+
+  byte(code: number): void {
+    if (this.#position === this.#limit) {
+      this.#moveOut();
+      if (this.#position === this.#limit) {
+        this.raw(Uint8Array.of(code));
+        return;
+      }
+    }
+    this.#core.u8[this.#position++] = code;
+  }
+
+  raw(bytes: Uint8Array): void {
+    if (bytes.length > this.#limit - this.#position) {
+      this.#moveOut();
+      if (bytes.length > this.#limit - this.#position) {
+        this.#append(bytes);
+        return;
+      }
+    }
+    this.#core.u8.set(bytes, this.#position);
+    this.#position += bytes.length;
+  }
+
+  /** JSON text as it is. */
+  text(text: string): void {
+    this.raw(Buffer.from(text));
+  }
+
+  /** A JSON string. */
+  string(value: string): void {
+    const tape = this.#tape;
+    if (tape === undefined || tape.busy || value.length > TAPE_LONG_UNITS) {
+      this.text(JSON.stringify(value));
+      return;
+    }
+    const source = tape.address + TAPE_TEXT_OFFSET;
+    const bytes = tape.bytes.utf8Write(value, source, TAPE_TEXT_BYTES);
+    // UTF-8 has no lone surrogates; JSON.stringify escapes them.
+    if (bytes !== value.length && !value.isWellFormed()) {
+      this.text(JSON.stringify(value));
+      return;
+    }
+    if (this.#took(this.#core.wasm.writeString(this.#position, this.#limit, source, bytes))) return;
+    this.#moveOut();
+    if (!this.#took(this.#core.wasm.writeString(this.#position, this.#limit, source, bytes)))
+      this.text(JSON.stringify(value));
+  }
+
+  number(value: number): void {
+    const tape = this.#tape;
+    if (tape === undefined || tape.busy) {
+      this.text(JSON.stringify(value));
+      return;
+    }
+    if (this.#took(this.#core.wasm.jsonNumber(this.#position, this.#limit, value, tape.address))) return;
+    this.#moveOut();
+    if (!this.#took(this.#core.wasm.jsonNumber(this.#position, this.#limit, value, tape.address))) {
+      this.text(JSON.stringify(value));
+    }
+  }
+
+  /** Numbers with commas between them. */
+  numbers(values: NumberArray): void {
+    const tape = this.#tape;
+    // In small regions a chunk might never fit.
+    const chunk = Math.min(TAPE_ARRAY_NUMBERS, Math.floor((this.#limit - this.#start) / MAX_NUMBER_BYTES));
+    if (tape === undefined || tape.busy || chunk < 1) {
+      this.text(Array.from(values, (value) => JSON.stringify(value)).join());
+      return;
+    }
+    const source = tape.address + TAPE_NUMBERS_OFFSET;
+    for (let at = 0; at < values.length; at += chunk) {
+      const part = values.subarray(at, at + chunk);
+      if (at > 0) this.byte(0x2c);
+      tape.f64.set(part, source >> 3);
+      const { wasm } = this.#core;
+      if (this.#took(wasm.jsonNumbers(this.#position, this.#limit, source, part.length, tape.address))) continue;
+      this.#moveOut();
+      this.#took(wasm.jsonNumbers(this.#position, this.#limit, source, part.length, tape.address));
+    }
+  }
+
+  #took(end: number): boolean {
+    if (end === 0) return false;
+    this.#position = end;
+    return true;
+  }
+
+  /** Empties the region into private memory. */
+  #moveOut(): void {
+    const written = this.#core.u8.subarray(this.#start, this.#position);
+    this.#position = this.#start;
+    this.#append(written);
+  }
+
+  #append(bytes: Uint8Array): void {
+    const needed = this.#privateBytes + bytes.length;
+    if (this.#private === undefined || needed > this.#private.length) {
+      const larger = new Uint8Array(Math.max(needed, 2 * (this.#private?.length ?? this.#limit - this.#start), 1024));
+      if (this.#private !== undefined) larger.set(this.#private.subarray(0, this.#privateBytes));
+      this.#private = larger;
+    }
+    this.#private.set(bytes, this.#privateBytes);
+    this.#privateBytes = needed;
+  }
+}

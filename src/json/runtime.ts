@@ -1,0 +1,203 @@
+/*
+ * The fixed part of every generated writer, as source text, so that it shares its variables with the generated part:
+ * t, n, c are where the next token, number and char go (indexes of i32, f64, u8), `text` is what goes to the tape as text.
+ */
+import {
+  TAPE_ARRAY_NUMBERS,
+  TAPE_DIRECT_UNITS,
+  TAPE_GUARD,
+  TAPE_LONG_UNITS,
+  TAPE_SHORT_CHARS,
+  TAPE_SPLIT_PAIR,
+  TAPE_TEXT_BYTES,
+  TAPE_TINY_CHARS,
+  TAPE_WRITES,
+  TOKEN_CHARS,
+  TOKEN_FALSE,
+  TOKEN_INT32,
+  TOKEN_INT32S,
+  TOKEN_NUMBER,
+  TOKEN_NUMBERS,
+  TOKEN_RAW,
+  TOKEN_TEXT,
+  TOKEN_TRUE,
+} from '../../assembly/json/layout.js';
+
+const FLUSH = `
+function flush() {
+  let ascii = 1;
+  if (text !== '') {
+    const written = bytes.utf8Write(text, TEXT, ${TAPE_TEXT_BYTES});
+    if (written !== text.length) {
+      if (hasReplacement(TEXT, written) !== 0 && !text.isWellFormed()) throw BAIL;
+      ascii = 0;
+    }
+    text = '';
+  }
+  const end = jsonRun(position, limit, TAPE, t - T0, ascii);
+  if (end <= ${TAPE_SPLIT_PAIR}) throw end === 0 ? FULL : BAIL;
+  position = end;
+  t = T0; n = N0; c = C0; writes = 0;
+}`;
+
+const STRING = `
+function str(f, x, node, key) {
+  if (typeof x !== 'string') return odd(f, x, node, key);
+  const units = x.length;
+  if (units <= (text === '' ? ${TAPE_SHORT_CHARS} : ${TAPE_TINY_CHARS}) && short(f, x, units)) return;
+  if (units > ${TAPE_LONG_UNITS} || (units > ${TAPE_DIRECT_UNITS} && text === '')) return long(f, x, true);
+  if (writes < ${TAPE_WRITES} && units <= ${TAPE_DIRECT_UNITS}) return copy(f, x, units);
+  i32[t] = f | ${TOKEN_TEXT};
+  i32[t + 1] = units;
+  t += 2;
+  text += x;
+  if (text.length > ${TAPE_LONG_UNITS}) flush();
+}
+function short(f, x, units) {
+  let all = 0;
+  for (let i = 0; i < units; i++) {
+    const unit = x.charCodeAt(i);
+    u8[c + i] = unit;
+    all |= unit;
+  }
+  if (all > 127) return false;
+  c += units;
+  i32[t] = f | ${TOKEN_CHARS};
+  i32[t + 1] = units;
+  t += 2;
+  return true;
+}
+function copy(f, x, units) {
+  const written = bytes.utf8Write(x, c, ${TAPE_DIRECT_UNITS * 3});
+  if (written !== units && hasReplacement(c, written) !== 0 && !x.isWellFormed()) throw BAIL;
+  writes++;
+  c += written;
+  i32[t] = f | ${TOKEN_CHARS};
+  i32[t + 1] = written;
+  t += 2;
+}
+function raw(f, x) {
+  const units = x.length;
+  if (units > ${TAPE_LONG_UNITS} || (units > ${TAPE_DIRECT_UNITS} && text === '')) return long(f, x, false);
+  i32[t] = f | ${TOKEN_RAW};
+  i32[t + 1] = units;
+  t += 2;
+  text += x;
+  if (text.length > ${TAPE_LONG_UNITS}) flush();
+}
+function long(f, x, quoted) {
+  i32[t++] = f;
+  flush();
+  const units = x.length;
+  const room = limit - position - 2;
+  if (units <= room && (units * 3 <= room || byteLength(x) <= room)) {
+    const start = quoted ? position + 1 : position;
+    const written = bytes.utf8Write(x, start, room);
+    if (written !== units && hasReplacement(start, written) !== 0 && !x.isWellFormed()) throw BAIL;
+    position = quoted ? quoteInPlace(position, limit, written) : start + written;
+    if (position === 0) throw FULL;
+    return;
+  }
+  if (quoted) i32[t++] = QUOTE;
+  flush();
+  for (let at = 0; at < units; ) {
+    let end = Math.min(at + ${TAPE_LONG_UNITS}, units);
+    if (end < units && (x.charCodeAt(end - 1) & 0xfc00) === 0xd800) end--;
+    const piece = x.slice(at, end);
+    const written = bytes.utf8Write(piece, TEXT, ${TAPE_TEXT_BYTES});
+    if (written !== piece.length && hasReplacement(TEXT, written) !== 0 && !piece.isWellFormed()) throw BAIL;
+    position = (quoted ? escapeText : writeBytes)(position, limit, TEXT, written);
+    if (position === 0) throw FULL;
+    at = end;
+  }
+  if (quoted) i32[t++] = QUOTE;
+}`;
+
+const SCALARS = `
+function num(f, x, node, key) {
+  if (typeof x !== 'number') return odd(f, x, node, key);
+  if ((x | 0) === x) {
+    i32[t] = f | ${TOKEN_INT32};
+    i32[t + 1] = x;
+    t += 2;
+  } else {
+    i32[t++] = f | ${TOKEN_NUMBER};
+    f64[n++] = x;
+  }
+}
+function int(f, x, node, key) {
+  if ((typeof x !== 'number') || ((x | 0) !== x && !Number.isInteger(x))) return odd(f, x, node, key);
+  num(f, x, node, key);
+}
+function bool(f, x, node, key) {
+  if (x === true) i32[t++] = f | ${TOKEN_TRUE};
+  else if (x === false) i32[t++] = f | ${TOKEN_FALSE};
+  else odd(f, x, node, key);
+}
+function odd(f, x, node, key) {
+  if (x === undefined) throw BAIL;
+  raw(f, plainText(node, x, key));
+}
+function any(f, x, key, inObject) {
+  if (typeof x === 'string') str(f, x);
+  else if (typeof x === 'number') num(f, x);
+  else {
+    const json = untyped(x, key);
+    if (json === undefined && inObject) throw BAIL;
+    raw(f, json ?? 'null');
+  }
+}`;
+
+const LISTS = `
+function numbers(f, list, key) {
+  const length = list.length;
+  for (let i = 0; i < length; f = COMMA) {
+    if (t > TG || n >= NG) flush();
+    const end = Math.min(length, i + NG - n);
+    i32[t] = f | ${TOKEN_NUMBERS};
+    i32[t + 1] = end - i;
+    t += 2;
+    let at = n;
+    for (; i < end; i++) {
+      const x = list[i];
+      if (typeof x !== 'number') throw BAIL;
+      f64[at++] = x;
+    }
+    n = at;
+  }
+}
+function integers(f, list, key) {
+  const length = list.length;
+  let i = 0;
+  for (; i < length; f = COMMA) {
+    if (t > TG) flush();
+    const end = Math.min(length, i + TE - t);
+    const token = t;
+    let at = t + 2;
+    const first = i;
+    for (; i < end; i++) {
+      const x = list[i];
+      if (typeof x !== 'number' || (x | 0) !== x) break;
+      i32[at++] = x;
+    }
+    if (i > first) {
+      i32[token] = f | ${TOKEN_INT32S};
+      i32[token + 1] = i - first;
+      t = at;
+    }
+    if (i < end) {
+      if (!Number.isInteger(list[i])) throw BAIL;
+      num(i > first ? COMMA : f, list[i]);
+      i++;
+    }
+  }
+}`;
+
+/** The source of the fixed part. */
+export const RUNTIME = `'use strict';
+const { i32, f64, u8, bytes, jsonRun, escapeText, quoteInPlace, hasReplacement, writeBytes, TAPE, TEXT, T0, N0, C0 } = env;
+const { FULL, BAIL, plainText, untyped, isList, isPlain, isListed, own, choose, constant, QUOTE, COMMA } = env;
+const { byteLength } = env.Buffer, { isArray } = Array, { getPrototypeOf, keys } = Object, PLAIN = Object.prototype;
+const TG = T0 + ${TAPE_GUARD}, TE = T0 + ${TAPE_GUARD + 256}, NG = N0 + ${TAPE_ARRAY_NUMBERS};
+let t = T0, n = N0, c = C0, text = '', position = 0, limit = 0, depth = 0, writes = 0;
+${FLUSH}${STRING}${SCALARS}${LISTS}`;

@@ -1,0 +1,61 @@
+import { spawnSync } from 'node:child_process';
+import { describe, expect, test } from '@jest/globals';
+import { CoreMemory } from '../../build/src/core/index.js';
+import { compileWriter, jsonBytes } from '../../build/src/json/index.js';
+import { text, user } from './lanes.js';
+
+describe('alone', () => {
+  test('jsonBytes, with and without a schema', () => {
+    expect(Buffer.from(jsonBytes({ a: [1, 'x'] })).toString()).toBe('{"a":[1,"x"]}');
+    expect(Buffer.from(jsonBytes({ id: 1, name: 'a' }, user)).toString()).toBe('{"id":1,"name":"a"}');
+    expect(jsonBytes(1).buffer.byteLength).toBe(1);
+  });
+
+  test('writeInto private and shared memory', () => {
+    const writer = compileWriter(user);
+    const target = new Uint8Array(40);
+    const end = writer.writeInto(target, 3, { id: 1, name: 'ab' });
+    expect(Buffer.from(target.subarray(3, end)).toString()).toBe('{"id":1,"name":"ab"}');
+    expect(writer.writeInto(target, 30, { id: 1, name: 'ab' })).toBe(0);
+    const core = CoreMemory.create(1 << 20);
+    const start = core.allocate(64);
+    const behind = writer.writeInto(core, start, { id: 2, name: 'c' });
+    expect(core.bytes.toString('utf8', start, behind)).toBe('{"id":2,"name":"c"}');
+    expect(() => writer.writeInto(target, 41, { id: 1, name: '' })).toThrow(
+      expect.objectContaining({ code: 'OPTION_INVALID' }),
+    );
+  });
+
+  test('outputs larger than any region at hand', () => {
+    const rows = Array.from({ length: 120_000 }, (_, id) => ({ id, name: `name ${id}`, tags: ['é'] }));
+    const schema = { type: 'array', items: user };
+    expect(text(compileWriter(schema), rows) === JSON.stringify(rows)).toBe(true);
+  });
+
+  test('memory that is exhausted costs speed, not answers', () => {
+    const core = CoreMemory.create(1);
+    const start = core.allocate(1024);
+    core.allocate(core.buffer.byteLength - start - 1024);
+    const writer = compileWriter(user);
+    const end = writer.write(core, start, start + 1024, { id: 1, name: 'a' });
+    expect(core.bytes.toString('utf8', start, end)).toBe('{"id":1,"name":"a"}');
+    expect(writer.write(core, start, start + 5, { id: 1, name: 'a' })).toBe(0);
+  });
+
+  test('where generating code is forbidden', () => {
+    const script = `import('${new URL('../../build/src/json/index.js', import.meta.url)}').then(({ compileWriter }) => {
+      const writer = compileWriter({ type: 'array', items: { type: 'number' } });
+      process.stdout.write(writer.explain().lane + Buffer.from(writer.toBytes([1, 2.5])));
+    });`;
+    const { stdout } = spawnSync(process.execPath, ['--disallow-code-generation-from-strings', '-e', script]);
+    expect(stdout.toString()).toBe('v8[1,2.5]');
+  });
+
+  test('explain counts what the lane could not take', () => {
+    const writer = compileWriter({ type: 'string' }, { lane: 'wasm' });
+    writer.toBytes('fine');
+    expect(writer.explain()).toMatchObject({ lane: 'wasm', fallbacks: 0 });
+    writer.toBytes('lone \ud800');
+    expect(writer.explain().fallbacks).toBe(1);
+  });
+});

@@ -1,0 +1,74 @@
+import { describe, expect, test } from '@jest/globals';
+import { compileWriter } from '../../build/src/json/index.js';
+import { code, user, write } from './lanes.js';
+
+describe('schemas', () => {
+  const tree = {
+    $defs: {
+      node: { type: 'object', properties: { v: { type: 'integer' }, next: { $ref: '#/$defs/node' } }, required: ['v'] },
+    },
+    $ref: '#/$defs/node',
+  };
+
+  test('recursion, cycles and depth', () => {
+    const value = { v: 1, next: { v: 2, next: { v: 3 } } };
+    expect(write(tree, value)).toBe(JSON.stringify(value));
+    expect(code(tree, value, { maxDepth: 2 })[0]).toBe('DEPTH_EXCEEDED');
+    expect(write(tree, value, { maxDepth: 3 })).toBe(JSON.stringify(value));
+    const cycle: { v: number; next?: unknown } = { v: 1 };
+    cycle.next = cycle;
+    expect(code(tree, cycle)[0]).toBe('DEPTH_EXCEEDED');
+    expect(code({}, cycle)[0]).toBe('DEPTH_EXCEEDED');
+  });
+
+  test('allOf, anyOf of objects, nullable, tuples', () => {
+    const animal = {
+      anyOf: [
+        {
+          type: 'object',
+          properties: { kind: { const: 'cat' }, lives: { type: 'integer' } },
+          required: ['kind', 'lives'],
+        },
+        {
+          type: 'object',
+          properties: { kind: { const: 'dog' }, name: { type: 'string' } },
+          required: ['kind', 'name'],
+        },
+      ],
+    };
+    expect(
+      write({ type: 'array', items: animal }, [
+        { kind: 'dog', name: 'Rex', lives: 1 },
+        { kind: 'cat', lives: 9, name: 'x' },
+      ]),
+    ).toBe('[{"kind":"dog","name":"Rex"},{"kind":"cat","lives":9}]');
+    expect(code(animal, { kind: 'cow' })[0]).toBe('VALUE_MISMATCH');
+    expect(
+      write(
+        { allOf: [user, { type: 'object', properties: { extra: { type: 'boolean' } }, required: ['extra'] }] },
+        { extra: true, id: 1, name: 'a' },
+      ),
+    ).toBe('{"id":1,"name":"a","extra":true}');
+    expect(write({ type: 'string', nullable: true }, null)).toBe('null');
+    expect(
+      write({ type: 'array', items: [{ type: 'string' }, { type: 'number' }], additionalItems: false }, ['a', 1]),
+    ).toBe('["a",1]');
+    expect(write({ const: { a: [1] } }, { a: [1] })).toBe('{"a":[1]}');
+  });
+
+  test('that are wrong are refused with a reason', () => {
+    for (const schema of [
+      3,
+      { type: 'text' },
+      { $ref: '#/nowhere' },
+      { enum: [] },
+      { anyOf: [] },
+      { patternProperties: { '(': {} } },
+      { $ref: '#' },
+      { type: [] },
+    ]) {
+      expect(() => compileWriter(schema)).toThrow(expect.objectContaining({ code: 'SCHEMA_INVALID' }));
+    }
+    expect(() => compileWriter({}, { maxDepth: 0 })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }));
+  });
+});

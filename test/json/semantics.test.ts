@@ -1,0 +1,167 @@
+import { describe, expect, test } from '@jest/globals';
+import { compileWriter } from '../../build/src/json/index.js';
+import { code, text, user, write } from './lanes.js';
+
+describe('values as JSON.stringify has them', () => {
+  test('undefined, functions and symbols are left out', () => {
+    expect(
+      write(
+        { properties: { a: {}, b: { type: 'string' }, c: {}, d: {} } },
+        { a: undefined, b: undefined, c() {}, d: Symbol('d') },
+      ),
+    ).toBe('{}');
+    expect(write({ type: 'array', items: {} }, [undefined, () => 1, Symbol('x'), 1])).toBe('[null,null,null,1]');
+  });
+
+  test('boxed primitives, Map and Set', () => {
+    expect(write({ type: 'array', items: { type: 'number' } }, [new Number(1.5)])).toBe('[1.5]');
+    expect(write({ type: 'string' }, new String('x'))).toBe('"x"');
+    expect(write({ type: 'boolean' }, new Boolean(false))).toBe('false');
+    expect(write({ type: 'integer' }, Object(7n))).toBe('7');
+    expect(write({}, { m: new Map([[1, 2]]), s: new Set([1]) })).toBe('{"m":{},"s":{}}');
+    expect(write({ type: 'object' }, new Map([['a', 1]]))).toBe('{}');
+  });
+
+  test('toJSON is told its key, and called with the value as this', () => {
+    class Money {
+      constructor(readonly cents: number) {}
+      toJSON(key: string) {
+        return `${key}:${this.cents}`;
+      }
+    }
+    const schema = {
+      type: 'object',
+      properties: { price: { type: 'string' }, any: {}, list: { type: 'array', items: { type: 'string' } } },
+    };
+    const value = { price: new Money(5), any: new Money(6), list: [new Money(7), new Money(8)] };
+    expect(write(schema, value)).toBe(JSON.stringify(value));
+    expect(write(user, { toJSON: () => ({ id: 1, name: 'a' }) })).toBe('{"id":1,"name":"a"}');
+  });
+
+  test('dates', () => {
+    const date = new Date(Date.UTC(2024, 1, 29, 12, 30, 1, 5));
+    expect(write({ type: 'string', format: 'date-time' }, date)).toBe('"2024-02-29T12:30:01.005Z"');
+    expect(write({ type: 'string' }, date)).toBe('"2024-02-29T12:30:01.005Z"');
+    expect(write({ type: 'string', format: 'date' }, date)).toBe('"2024-02-29"');
+    expect(write({ type: 'string', format: 'time' }, date)).toBe('"12:30:01.005Z"');
+    expect(write({ anyOf: [{ type: 'string', format: 'date' }, { type: 'null' }] }, date)).toBe('"2024-02-29"');
+    expect(write({ type: ['string', 'null'] }, new Date(Number.NaN))).toBe('null');
+    expect(code({ type: 'string' }, new Date(Number.NaN))[0]).toBe('VALUE_MISMATCH');
+  });
+
+  test('integers of BigInt type', () => {
+    expect(write({ type: 'array', items: { type: 'integer' } }, [2n ** 80n, -1n, 0])).toBe(
+      '[1208925819614629174706176,-1,0]',
+    );
+    expect(write({ type: 'array', items: { type: 'integer' } }, BigInt64Array.of(-5n, 6n))).toBe('[-5,6]');
+    expect(write({ type: 'array', items: { type: 'integer' } }, [1e21, -0, 2 ** 53])).toBe(
+      '[1e+21,0,9007199254740992]',
+    );
+    expect(code({ type: 'number' }, 1n)[0]).toBe('VALUE_MISMATCH');
+    expect(code({}, { a: 1n })[0]).toBe('VALUE_MISMATCH');
+  });
+
+  test('typed arrays are arrays where the schema has one', () => {
+    expect(write({ type: 'array', items: { type: 'number' } }, Float32Array.of(0.5, Number.NaN))).toBe('[0.5,null]');
+    expect(write({ type: 'array', items: { type: 'integer' } }, Uint8Array.of(1, 255))).toBe('[1,255]');
+    expect(write({}, Uint8Array.of(1))).toBe('{"0":1}');
+  });
+
+  test('only what is the object’s own and enumerable', () => {
+    const optional = { type: 'object', properties: { a: { type: 'number' }, toString: {} } };
+    expect(write(optional, Object.create({ a: 1 }))).toBe('{}');
+    expect(write(optional, Object.assign(Object.create(null), { a: 1 }))).toBe('{"a":1}');
+    class Row {
+      a = 2;
+      get hidden() {
+        return 3;
+      }
+    }
+    expect(write({ properties: { a: {}, hidden: {} } }, new Row())).toBe('{"a":2}');
+    expect(write(optional, new Proxy({ a: 1 }, {}))).toBe('{"a":1}');
+  });
+
+  test('a getter or toJSON that writes JSON itself', () => {
+    const writer = compileWriter(user, { lane: 'wasm' });
+    const value = {
+      id: 1,
+      get name() {
+        return text(writer, { id: 2, name: 'inner' });
+      },
+    };
+    expect(text(writer, value)).toBe(JSON.stringify({ id: 1, name: '{"id":2,"name":"inner"}' }));
+  });
+
+  test('what a getter throws comes through, and the writer lives on', () => {
+    const writer = compileWriter(user);
+    const value = {
+      id: 1,
+      get name(): string {
+        throw new TypeError('mine');
+      },
+    };
+    expect(() => writer.toBytes(value)).toThrow('mine');
+    expect(text(writer, { id: 1, name: 'a' })).toBe('{"id":1,"name":"a"}');
+  });
+});
+
+describe('what does not match', () => {
+  test('is an error that names the path', () => {
+    const rows = { type: 'array', items: user };
+    expect(code(rows, [{ id: 1, name: 'a' }, { id: 1 }])).toEqual([
+      'VALUE_MISMATCH',
+      expect.stringContaining('/1/name is missing'),
+    ]);
+    expect(code(rows, [{ id: '1', name: 'a' }])[1]).toContain('/0/id is a string, and its schema wants an integer');
+    expect(code(rows, [{ id: 1.5, name: 'a' }])[1]).toContain('/0/id is 1.5');
+    expect(code(rows, [{ id: Number.NaN, name: 'a' }])[0]).toBe('VALUE_MISMATCH');
+    expect(code(rows, [{ id: 1, name: 'a', tags: ['x', null] }])[1]).toContain('/0/tags/1 is null');
+    expect(code(rows, [null])[1]).toContain('/0 is null, and its schema wants an object');
+    expect(code(rows, {})[1]).toContain('The value is an object, and its schema wants an array');
+    expect(code(user, [])[0]).toBe('VALUE_MISMATCH');
+    expect(code(user, undefined)[0]).toBe('VALUE_MISMATCH');
+    expect(code({}, undefined)[0]).toBe('VALUE_MISMATCH');
+    expect(code({ type: 'object', properties: { 'a/b~c': { type: 'null' } } }, { 'a/b~c': 1 })[1]).toContain(
+      '/a~1b~0c is 1',
+    );
+    expect(code({ const: 'x' }, 'y')[0]).toBe('VALUE_MISMATCH');
+    expect(code({ enum: ['x', 1] }, '1')[1]).toContain('"x" or 1');
+    expect(code({ anyOf: [{ type: 'string' }, { type: 'null' }] }, 3)[1]).toContain('a string or null');
+    expect(code({ type: 'array', prefixItems: [{}], items: false }, [1, 2])[0]).toBe('VALUE_MISMATCH');
+    expect(code({ type: 'array', items: { type: 'number' }, minItems: 2 }, [1])[1]).toContain('at least 2 items');
+    expect(code({ properties: { a: false } }, { a: 1 })[0]).toBe('VALUE_MISMATCH');
+  });
+
+  test('is converted on request only', () => {
+    const schema = {
+      type: 'object',
+      properties: { n: { type: 'number' }, s: { type: 'string' }, b: { type: 'boolean' }, i: { type: 'integer' } },
+    };
+    const value = { n: '1.5', s: 5, b: 1, i: '7' };
+    expect(code(schema, value)[0]).toBe('VALUE_MISMATCH');
+    expect(write(schema, value, { coerce: true })).toBe('{"n":1.5,"s":"5","b":true,"i":7}');
+    expect(code(schema, { n: 'x' }, { coerce: true })[0]).toBe('VALUE_MISMATCH');
+  });
+});
+
+describe('properties that the schema does not list', () => {
+  const value = { id: 1, name: 'a', secret: 'x' };
+  test('are left out, written or refused', () => {
+    expect(write(user, value)).toBe('{"id":1,"name":"a"}');
+    expect(write(user, value, { unlisted: 'write' })).toBe('{"id":1,"name":"a","secret":"x"}');
+    expect(code(user, value, { unlisted: 'reject' })[1]).toContain(
+      '/secret is a property that the schema does not allow',
+    );
+    expect(code({ ...user, additionalProperties: false }, value)[0]).toBe('VALUE_MISMATCH');
+    expect(write({ ...user, additionalProperties: false }, { id: 1, name: 'a' })).toBe('{"id":1,"name":"a"}');
+    expect(write({ ...user, additionalProperties: { type: 'string' } }, value)).toBe(
+      '{"id":1,"name":"a","secret":"x"}',
+    );
+    expect(code({ ...user, additionalProperties: { type: 'number' } }, value)[1]).toContain('/secret');
+    expect(write({ type: 'object' }, value)).toBe(JSON.stringify(value));
+    expect(
+      write({ patternProperties: { '^s': { type: 'string' }, '^n': { type: 'string' } } }, { name: 'a', secret: 'b' }),
+    ).toBe('{"name":"a","secret":"b"}');
+    expect(write({ additionalProperties: {} }, { a: undefined, b: () => 1, '"': 2 })).toBe('{"\\"":2}');
+  });
+});

@@ -1,0 +1,116 @@
+import { describe, expect, test } from '@jest/globals';
+import { CoreMemory } from '../../build/src/core/index.js';
+import { compileWriter } from '../../build/src/json/index.js';
+import { Random, SEED } from './random.js';
+
+const BYTES = 1 << 18;
+const core = CoreMemory.create(BYTES * 2);
+const source = core.allocate(BYTES);
+const target = core.allocate(BYTES);
+const writer = compileWriter({ type: 'string' }, { lane: 'wasm' });
+
+function written(value: string): string {
+  const end = writer.write(core, target, target + BYTES, value);
+  return core.bytes.toString('utf8', target, end);
+}
+
+/** Joins many short texts, so that one write checks them all, and looks for the culprit only if there is one. */
+function compare(texts: string[]): void {
+  const all = texts.join(' ');
+  if (written(all) === JSON.stringify(all)) return;
+  for (const text of texts) expect(written(text)).toBe(JSON.stringify(text));
+  throw new Error('The texts differ together, but none of them does alone.');
+}
+
+describe('strings are quoted as JSON.stringify quotes them', () => {
+  test('every code point', () => {
+    for (let start = 0; start < 0x110000; start += 4096) {
+      const texts = Array.from({ length: 4096 }, (_, i) => String.fromCodePoint(start + i));
+      compare(texts);
+    }
+  }, 60_000);
+
+  test('every code unit alone, in short strings', () => {
+    for (let unit = 0; unit < 0x10000; unit += 7) {
+      const text = String.fromCharCode(unit);
+      expect(written(text)).toBe(JSON.stringify(text));
+    }
+  });
+
+  test('surrogates in every kind of pairing', () => {
+    const kinds = ['\ud800', '\udbff', '\udc00', '\udfff', '\ud83d', '\ude00', 'a', 'é', '"', '漢', ''];
+    for (const a of kinds) {
+      for (const b of kinds) {
+        for (const c of kinds) {
+          for (const long of ['', 'x'.repeat(30)]) {
+            const text = long + a + b + c;
+            expect(written(text)).toBe(JSON.stringify(text));
+          }
+        }
+      }
+    }
+  });
+
+  test('neighbouring strings never borrow a surrogate from each other', () => {
+    const list = compileWriter({ type: 'array', items: { type: 'string' } }, { lane: 'wasm' });
+    for (const pad of ['', 'é', 'x'.repeat(20)]) {
+      const value = [`${pad}\ud83d`, `\ude00${pad}`, `${pad}😀`, 'é', `${pad}\ud83d`, '', '\ude00'];
+      const end = list.write(core, target, target + BYTES, value);
+      expect(core.bytes.toString('utf8', target, end)).toBe(JSON.stringify(value));
+    }
+  });
+
+  test('long texts, cut anywhere', () => {
+    const random = new Random(SEED);
+    const alphabet = ['a', 'b', ' ', 'é', '漢', '😀', '"', '\\', '\n', '\u0001', '\u2028'];
+    for (const length of [8191, 8192, 8193, 16384, 20000, 40000]) {
+      for (const letters of [alphabet, ['x'], ['😀'], ['漢'], ['"']]) {
+        const text = random.text(letters, length) + 'y'.repeat(random.below(3));
+        expect(written(text) === JSON.stringify(text)).toBe(true);
+      }
+    }
+  });
+});
+
+describe('the SIMD scan', () => {
+  const bytesOf = (start: number, end: number) => Buffer.from(core.bytes.subarray(start, end)).toString('latin1');
+
+  test('does what the scalar reference does, wherever the special byte lies and wherever the limit', () => {
+    const random = new Random(SEED);
+    for (let round = 0; round < 3000; round++) {
+      const bytes = random.below(70);
+      for (let i = 0; i < bytes; i++) {
+        core.u8[source + i] = random.below(6) === 0 ? random.below(256) : 0x61 + random.below(26);
+      }
+      const limit = target + random.below(bytes * 3 + 40);
+      core.bytes.fill(0xaa, target, target + 512);
+      const scalar = core.wasm.escapeTextScalar(target, limit, source, bytes);
+      const expected = scalar && bytesOf(target, scalar);
+      core.bytes.fill(0xaa, target, target + 512);
+      const simd = core.wasm.escapeText(target, limit, source, bytes);
+      expect(simd).toBe(scalar);
+      expect(simd && bytesOf(target, simd)).toBe(expected);
+      expect(core.bytes.subarray(limit, target + 512).every((byte) => byte === 0xaa)).toBe(true);
+    }
+  });
+
+  test('reads nothing past the end of the memory', () => {
+    const end = core.buffer.byteLength;
+    core.bytes.fill(0x61, end - 40, end);
+    for (let bytes = 0; bytes < 40; bytes++) {
+      expect(core.wasm.escapeText(target, target + 512, end - bytes, bytes) - target).toBe(bytes);
+    }
+  });
+
+  test('counts UTF-16 units in UTF-8', () => {
+    const random = new Random(SEED);
+    for (let round = 0; round < 2000; round++) {
+      const text = random.text(['a', 'é', '漢', '😀'], random.below(60));
+      const bytes = core.bytes.write(`${text}b漢😀`, source);
+      expect(bytes).toBeGreaterThan(0);
+      expect(core.wasm.unitsToBytes(source, text.length)).toBe(Buffer.byteLength(text));
+    }
+    core.bytes.write('ab😀', source);
+    expect(core.wasm.unitsToBytes(source, 3)).toBe(-1);
+  });
+});

@@ -1,0 +1,11 @@
+import { expect, test } from '@jest/globals';
+import { compareRandomDoubles, DoubleComparison } from '../json/doubles.js';
+import { Random, SEED } from '../json/random.js';
+
+test('10 million random doubles are printed as JSON.stringify prints them', () => {
+  const random = new Random(SEED);
+  const comparison = new DoubleComparison();
+  compareRandomDoubles(comparison, () => random.double(), 10_000_000);
+  expect(comparison.differences).toEqual([]);
+  expect(comparison.checked).toBe(10_000_000);
+}, 180_000);
