@@ -1,14 +1,21 @@
 import type FindMyWay from 'find-my-way';
 import { LoopShardError } from './errors.js';
-import type { ErrorHandler, Handler } from './handler.js';
+import type { ErrorHandler, Handler, RouteOptions } from './handler.js';
+import { type CompiledWriter, compileWriter } from './json/compile.js';
+import type { Infer } from './json/schema.js';
 import { METHODS, type Method, type RouteTable } from './protocol.js';
 import { createRouter } from './routing.js';
 
-interface Route {
+/** A route as a shard knows it. */
+export interface Route {
   methods: readonly Method[];
   pattern: string;
   handler: Handler;
+  /** Writes what the handler returns, if the route has a response schema. */
+  writer: CompiledWriter | undefined;
 }
+
+const NO_METHODS: readonly Method[] = [];
 
 /** Marks apps across copies of this module: the one the user imported and the one the shard imported. */
 const APP = Symbol.for('loopshard.app');
@@ -21,43 +28,58 @@ export class App {
   readonly [APP] = true;
   readonly #routes: Route[] = [];
   readonly #router: FindMyWay.Instance<FindMyWay.HTTPVersion.V1> = createRouter();
-  #notFound: Handler | undefined;
+  #notFound: Route | undefined;
   #onError: ErrorHandler | undefined;
 
   /** Routes GET and HEAD; the body is left out for HEAD. Patterns are find-my-way's: `/users/:id`, `/files/*`. */
-  get(pattern: string, handler: Handler): this {
-    return this.#add(['GET', 'HEAD'], pattern, handler);
+  get<const S>(pattern: string, options: RouteOptions<S>, handler: Handler<Infer<S>>): this;
+  get(pattern: string, handler: Handler): this;
+  get(pattern: string, ...rest: RouteArguments): this {
+    return this.#add(['GET', 'HEAD'], pattern, rest);
   }
 
-  post(pattern: string, handler: Handler): this {
-    return this.#add(['POST'], pattern, handler);
+  post<const S>(pattern: string, options: RouteOptions<S>, handler: Handler<Infer<S>>): this;
+  post(pattern: string, handler: Handler): this;
+  post(pattern: string, ...rest: RouteArguments): this {
+    return this.#add(['POST'], pattern, rest);
   }
 
-  put(pattern: string, handler: Handler): this {
-    return this.#add(['PUT'], pattern, handler);
+  put<const S>(pattern: string, options: RouteOptions<S>, handler: Handler<Infer<S>>): this;
+  put(pattern: string, handler: Handler): this;
+  put(pattern: string, ...rest: RouteArguments): this {
+    return this.#add(['PUT'], pattern, rest);
   }
 
-  patch(pattern: string, handler: Handler): this {
-    return this.#add(['PATCH'], pattern, handler);
+  patch<const S>(pattern: string, options: RouteOptions<S>, handler: Handler<Infer<S>>): this;
+  patch(pattern: string, handler: Handler): this;
+  patch(pattern: string, ...rest: RouteArguments): this {
+    return this.#add(['PATCH'], pattern, rest);
   }
 
-  delete(pattern: string, handler: Handler): this {
-    return this.#add(['DELETE'], pattern, handler);
+  delete<const S>(pattern: string, options: RouteOptions<S>, handler: Handler<Infer<S>>): this;
+  delete(pattern: string, handler: Handler): this;
+  delete(pattern: string, ...rest: RouteArguments): this {
+    return this.#add(['DELETE'], pattern, rest);
   }
 
   /** Routes OPTIONS; without it, OPTIONS is answered with the methods that the path takes. */
-  options(pattern: string, handler: Handler): this {
-    return this.#add(['OPTIONS'], pattern, handler);
+  options<const S>(pattern: string, options: RouteOptions<S>, handler: Handler<Infer<S>>): this;
+  options(pattern: string, handler: Handler): this;
+  options(pattern: string, ...rest: RouteArguments): this {
+    return this.#add(['OPTIONS'], pattern, rest);
   }
 
   /** Routes every method. */
-  all(pattern: string, handler: Handler): this {
-    return this.#add(METHODS, pattern, handler);
+  all<const S>(pattern: string, options: RouteOptions<S>, handler: Handler<Infer<S>>): this;
+  all(pattern: string, handler: Handler): this;
+  all(pattern: string, ...rest: RouteArguments): this {
+    return this.#add(METHODS, pattern, rest);
   }
 
   /** Handles what no route matches; the status is 404 unless the handler sets another. */
   notFound(handler: Handler): this {
-    this.#notFound = checkHandler(handler, 'notFound');
+    checkHandler(handler, 'notFound');
+    this.#notFound = { methods: NO_METHODS, pattern: '', handler, writer: undefined };
     return this;
   }
 
@@ -67,15 +89,17 @@ export class App {
     return this;
   }
 
-  #add(methods: readonly Method[], pattern: string, handler: Handler): this {
+  #add(methods: readonly Method[], pattern: string, rest: RouteArguments): this {
     const name = `${methods[0]} ${pattern}`;
+    const [options, handler] = rest.length > 1 ? (rest as [RouteOptions, Handler]) : [{}, rest[0] as Handler];
     checkHandler(handler, name);
+    const writer = compileResponse(options, name);
     try {
       this.#router.on([...methods], pattern, () => {}, this.#routes.length);
     } catch (cause) {
       throw routeError(name, cause as Error);
     }
-    this.#routes.push({ methods, pattern, handler });
+    this.#routes.push({ methods, pattern, handler, writer });
     return this;
   }
 
@@ -87,9 +111,9 @@ export class App {
     };
   }
 
-  /** The handler of a route by its number in the table; of a negative one, that for what no route matches. */
-  handler(route: number): Handler {
-    return route < 0 ? this.#notFound! : this.#routes[route].handler;
+  /** A route by its number in the table; for a negative one, what is done when no route matches. */
+  route(number: number): Route {
+    return number < 0 ? this.#notFound! : this.#routes[number];
   }
 
   get errorHandler(): ErrorHandler | undefined {
@@ -109,6 +133,31 @@ export function createApp(): App {
 
 export function isApp(value: unknown): value is App {
   return typeof value === 'object' && value !== null && APP in value;
+}
+
+/** A handler, or options and a handler. */
+type RouteArguments = unknown[];
+
+const ROUTE_OPTIONS = ['response'];
+
+function compileResponse(options: RouteOptions, name: string): CompiledWriter | undefined {
+  if (typeof options !== 'object' || options === null) {
+    throw new LoopShardError('ROUTE_INVALID', `The options of ${name} are a ${typeof options}; pass an object.`);
+  }
+  const unknown = Object.keys(options).find((key) => !ROUTE_OPTIONS.includes(key));
+  if (unknown !== undefined) {
+    throw new LoopShardError(
+      'ROUTE_INVALID',
+      `The route ${name} has an option ${unknown}, which there is not; the options are ${ROUTE_OPTIONS.join(', ')}.`,
+    );
+  }
+  if (options.response === undefined) return undefined;
+  try {
+    return compileWriter(options.response);
+  } catch (cause) {
+    if (!(cause instanceof LoopShardError)) throw cause;
+    throw new LoopShardError(cause.code, `The response schema of ${name}: ${cause.message}`, { cause });
+  }
 }
 
 function checkHandler<T>(handler: T, name: string): T {

@@ -1,4 +1,5 @@
 /* What handlers are given and what they give. The types are the manual. */
+import type { JsonWriter } from './json/direct.js';
 import type { Method } from './protocol.js';
 
 /** Path parameters: decoded, by name; `*` for a wildcard. */
@@ -56,14 +57,34 @@ export interface ShardResponse {
   header(name: string, value: string): this;
   /** Sets `content-type`. */
   type(mime: string): this;
+  /**
+   * A writer for a JSON body, straight into the memory that is sent: for rows from a cursor or a vector from a model, which
+   * need not become objects first. Set status and fields before; the handler then returns nothing. The same writer each
+   * time.
+   */
+  writer(): JsonWriter;
 }
 
 /**
  * What a handler returns, or promises:
  * `Uint8Array`: sent as it is (`application/octet-stream` unless set); `string`: `text/plain; charset=utf-8`;
- * `undefined`: no body (204); any other JSON value: `application/json`.
+ * `undefined`: no body (204), or what `res.writer()` has written; any other JSON value: `application/json`.
+ *
+ * On a route with a response schema, everything but bytes and `undefined` is written by the schema.
  */
-export type Handler = (req: ShardRequest, res: ShardResponse) => unknown;
+export type Handler<T = unknown> = (req: ShardRequest, res: ShardResponse) => Result<T> | PromiseLike<Result<T>>;
+
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler without a return statement returns undefined
+type Result<T> = T | Uint8Array | undefined | void;
 
 /** Called with what a handler threw; its return value is the response, as a handler's is. */
 export type ErrorHandler = (error: unknown, req: ShardRequest, res: ShardResponse) => unknown;
+
+/** What a route may be given beside its handler. */
+export interface RouteOptions<S = unknown> {
+  /**
+   * JSON Schema (or TypeBox schema) of what the handler returns. It is compiled to a writer, which is faster than
+   * JSON.stringify, leaves out what the schema does not name, and fails on what does not match.
+   */
+  response?: S;
+}

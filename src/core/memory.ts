@@ -22,6 +22,12 @@ export interface SharedCore {
   module: WasmModule;
 }
 
+/** Bytes from `start` up to `end`. */
+export interface Arena {
+  start: number;
+  end: number;
+}
+
 /**
  * One block of shared memory, this thread's WASM instance over it, and this thread's views of it. The memory never grows,
  * so the views never go stale.
@@ -35,9 +41,12 @@ export class CoreMemory {
   readonly bytes: Buffer<SharedArrayBuffer>;
   readonly wasm: CoreFunctions;
   readonly #shared: SharedCore;
+  /** Where this thread allocates, if not from what is free for all. */
+  readonly #arena: Arena | undefined;
 
-  private constructor(shared: SharedCore) {
+  private constructor(shared: SharedCore, arena?: Arena) {
     this.#shared = shared;
+    this.#arena = arena;
     this.buffer = shared.memory.buffer;
     this.u8 = new Uint8Array(this.buffer);
     this.u16 = new Uint16Array(this.buffer);
@@ -72,9 +81,10 @@ export class CoreMemory {
 
   /**
    * Another thread's block.
+   * @param arena bytes that are this thread's alone, for it to allocate from; whoever comes after it may have them again
    * @throws LoopShardError LAYOUT_MISMATCH if it was not made by this version of LoopShard
    */
-  static attach(shared: SharedCore): CoreMemory {
+  static attach(shared: SharedCore, arena?: Arena): CoreMemory {
     const { buffer } = shared.memory;
     if (!types.isSharedArrayBuffer(buffer)) {
       throw new LoopShardError('LAYOUT_MISMATCH', 'The memory to attach to is not shared; pass what share() returned.');
@@ -89,7 +99,7 @@ export class CoreMemory {
         `The shared memory has magic ${magic}, version ${version} and ${bytes} bytes, and this copy of LoopShard wants ${MAGIC}, ${VERSION} and ${buffer.byteLength}; make all threads load the same copy.`,
       );
     }
-    return new CoreMemory(shared);
+    return new CoreMemory(shared, arena && { ...arena });
   }
 
   /** What another thread needs to attach. */
@@ -98,23 +108,33 @@ export class CoreMemory {
   }
 
   /**
-   * Room for `bytes` bytes on cache lines of its own, zeroed, never given back. Any thread.
+   * Room for `bytes` bytes on cache lines of its own, never given back; zeroed unless it comes from an arena. Any thread.
    * @throws LoopShardError MEMORY_EXHAUSTED
    */
   allocate(bytes: number): number {
     const rounded = Math.ceil(bytes / LINE_BYTES) * LINE_BYTES;
+    if (this.#arena !== undefined) return allocateFrom(this.#arena, rounded);
     const word = ALLOCATED_OFFSET >> 2;
     for (;;) {
       const address = Atomics.load(this.i32, word);
-      if (address + rounded > this.buffer.byteLength) {
-        throw new LoopShardError(
-          'MEMORY_EXHAUSTED',
-          `${rounded} bytes do not fit the ${this.buffer.byteLength - address} that are left of the shared memory; create it larger.`,
-        );
-      }
+      if (address + rounded > this.buffer.byteLength) throw exhausted(rounded, this.buffer.byteLength - address);
       if (Atomics.compareExchange(this.i32, word, address, address + rounded) === address) return address;
     }
   }
+}
+
+function allocateFrom(arena: Arena, bytes: number): number {
+  const address = arena.start;
+  if (address + bytes > arena.end) throw exhausted(bytes, arena.end - address);
+  arena.start += bytes;
+  return address;
+}
+
+function exhausted(wanted: number, left: number): LoopShardError {
+  return new LoopShardError(
+    'MEMORY_EXHAUSTED',
+    `${wanted} bytes do not fit the ${left} that are left of the shared memory; create it larger.`,
+  );
 }
 
 function allocatePages(pages: number): WasmMemory {

@@ -3,6 +3,7 @@ import {
   MAX_BATCH,
   SHARD_POLL_OFFSET,
   SLOT_FLAGS_OFFSET,
+  SLOT_HEAD_REQUEST_FLAG,
   SLOT_RESPONSE_BODY_BYTES_OFFSET,
   SLOT_RESPONSE_HEAD_BYTES_OFFSET,
   SLOT_RESPONSE_OFFSET,
@@ -138,9 +139,11 @@ export class Completions {
     const start = i32[word + (SLOT_RESPONSE_OFFSET >> 2)];
     const headBytes = i32[word + (SLOT_RESPONSE_HEAD_BYTES_OFFSET >> 2)];
     let bytes = headBytes;
-    if ((i32[word + (SLOT_FLAGS_OFFSET >> 2)] & SLOT_RESPONSE_TRANSFERRED_FLAG) !== 0) {
-      exchange.body = this.#pool.takeTransfer(shard, exchange.slot);
-      if (exchange.body === undefined) return false;
+    const flags = i32[word + (SLOT_FLAGS_OFFSET >> 2)];
+    if ((flags & SLOT_RESPONSE_TRANSFERRED_FLAG) !== 0) {
+      const body = this.#pool.takeTransfer(shard, exchange.slot);
+      if (body === undefined) return false;
+      if ((flags & SLOT_HEAD_REQUEST_FLAG) === 0) exchange.body = body;
     } else {
       bytes += i32[word + (SLOT_RESPONSE_BODY_BYTES_OFFSET >> 2)];
     }

@@ -176,6 +176,13 @@ export class JsonWriter {
     return this.#result;
   }
 
+  /** The region is no longer the writer's: every further part throws. May be called at any time. */
+  abandon(): void {
+    this.#nesting.close();
+    if (this.#result === undefined) giveBack(this.#loan);
+    this.#result ??= new Uint8Array(0);
+  }
+
   #open(object: boolean, bracket: number): void {
     this.#nesting.begin(object, () => this.#before());
     this.#region.byte(bracket);

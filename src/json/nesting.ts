@@ -92,6 +92,12 @@ export class Nesting {
     this.#next = outer === undefined ? Next.Nothing : outer === OBJECT ? Next.Key : Next.Item;
   }
 
+  /** Nothing has a place any more. */
+  close(): void {
+    this.#open.length = 0;
+    this.#next = Next.Nothing;
+  }
+
   /** @throws LoopShardError NESTING_INVALID unless the document is complete */
   finish(): void {
     if (this.#next === Next.Nothing) return;

@@ -1,4 +1,5 @@
 import {
+  HEADER_BYTES,
   LINE_BYTES,
   RING_CAPACITY_OFFSET,
   SHARD_COUNT_OFFSET,
@@ -26,8 +27,8 @@ export interface Plan {
   slotStride: number;
 }
 
-/** Room for what shards allocate while they run: constants of compiled writers. Untouched pages cost nothing. */
-const SPARE_BYTES_PER_SHARD = 1 << 20;
+/** Room for what a shard allocates while it runs: scratch and constants of compiled writers. Untouched pages cost nothing. */
+const ARENA_BYTES = 1 << 20;
 
 /**
  * Makes and plans a server's shared memory. HTTP thread.
@@ -38,8 +39,8 @@ export function createServerMemory(options: { shards: number; permits: number; s
   const capacity = ringCapacity(slots);
   // Whole lines and never a power of two, so that neighbouring slots do not fall into the same cache sets.
   const slotStride = SLOT_DATA_OFFSET + Math.ceil(slotBytes / LINE_BYTES) * LINE_BYTES;
-  const shardStride = Math.ceil((SHARD_RINGS_OFFSET + 2 * ringBytes(capacity)) / LINE_BYTES) * LINE_BYTES;
-  const core = CoreMemory.create(shards * (shardStride + SPARE_BYTES_PER_SHARD) + slots * slotStride);
+  const shardStride = SHARD_RINGS_OFFSET + 2 * alignedRingBytes(capacity) + ARENA_BYTES;
+  const core = CoreMemory.create(shards * shardStride + slots * slotStride);
   const shardsAddress = core.allocate(shards * shardStride);
   const slotsAddress = core.allocate(slots * slotStride);
   core.i32[SHARD_COUNT_OFFSET >> 2] = shards;
@@ -49,7 +50,7 @@ export function createServerMemory(options: { shards: number; permits: number; s
   core.i32[SLOT_COUNT_OFFSET >> 2] = slots;
   core.i32[SLOTS_ADDRESS_OFFSET >> 2] = slotsAddress;
   core.i32[SLOT_STRIDE_OFFSET >> 2] = slotStride;
-  const plan = readPlan(core);
+  const plan = readPlan(core.buffer);
   for (let shard = 0; shard < shards; shard++) {
     const addresses = shardAddresses(plan, shard);
     core.wasm.ringInitialize(addresses.submissions, capacity);
@@ -59,20 +60,29 @@ export function createServerMemory(options: { shards: number; permits: number; s
   return { core, plan };
 }
 
-export function readPlan(core: CoreMemory): Plan {
+export function readPlan(buffer: SharedArrayBuffer): Plan {
+  const header = new Int32Array(buffer, 0, HEADER_BYTES >> 2);
   return {
-    shards: core.i32[SHARD_COUNT_OFFSET >> 2],
-    shardsAddress: core.i32[SHARDS_ADDRESS_OFFSET >> 2],
-    shardStride: core.i32[SHARD_STRIDE_OFFSET >> 2],
-    ringCapacity: core.i32[RING_CAPACITY_OFFSET >> 2],
-    slots: core.i32[SLOT_COUNT_OFFSET >> 2],
-    slotsAddress: core.i32[SLOTS_ADDRESS_OFFSET >> 2],
-    slotStride: core.i32[SLOT_STRIDE_OFFSET >> 2],
+    shards: header[SHARD_COUNT_OFFSET >> 2],
+    shardsAddress: header[SHARDS_ADDRESS_OFFSET >> 2],
+    shardStride: header[SHARD_STRIDE_OFFSET >> 2],
+    ringCapacity: header[RING_CAPACITY_OFFSET >> 2],
+    slots: header[SLOT_COUNT_OFFSET >> 2],
+    slotsAddress: header[SLOTS_ADDRESS_OFFSET >> 2],
+    slotStride: header[SLOT_STRIDE_OFFSET >> 2],
   };
 }
 
+/** Rings start on lines of their own. */
+function alignedRingBytes(capacity: number): number {
+  return Math.ceil(ringBytes(capacity) / LINE_BYTES) * LINE_BYTES;
+}
+
+/** Where the parts of a shard lie. The arena is the shard's own; a thread that replaces another one starts it anew. */
 export function shardAddresses(plan: Plan, shard: number) {
   const control = plan.shardsAddress + shard * plan.shardStride;
   const submissions = control + SHARD_RINGS_OFFSET;
-  return { control, submissions, completions: submissions + ringBytes(plan.ringCapacity) };
+  const completions = submissions + alignedRingBytes(plan.ringCapacity);
+  const end = control + plan.shardStride;
+  return { control, submissions, completions, arena: { start: end - ARENA_BYTES, end } };
 }

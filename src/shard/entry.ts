@@ -37,13 +37,14 @@ export default async function runShard(start: ShardStart): Promise<ShardRefusal 
 }
 
 function createContext(start: ShardStart, app: App): ShardContext {
-  const core = CoreMemory.attach(start.core);
-  const plan = readPlan(core);
+  const plan = readPlan(start.core.memory.buffer);
+  const addresses = shardAddresses(plan, start.shard);
+  const core = CoreMemory.attach(start.core, addresses.arena);
   return {
     shard: start.shard,
     core,
     plan,
-    addresses: shardAddresses(plan, start.shard),
+    addresses,
     app,
     control: start.control,
     transfers: new Transfers(start.transfers),

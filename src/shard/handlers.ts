@@ -1,5 +1,6 @@
 import { SLOT_ROUTE_OFFSET } from '../../assembly/layout.js';
 import { LoopShardError } from '../errors.js';
+import type { CompiledWriter } from '../json/compile.js';
 import { NOT_FOUND_ROUTE, type ShardReport } from '../protocol.js';
 import { type ShardContext, slotAddress } from './context.js';
 import { SlotRequest } from './request.js';
@@ -24,27 +25,34 @@ export class Handlers {
   /** Starts the handler of a claimed slot. Never throws. */
   start(slot: number): void {
     const context = this.#context;
-    const route = context.core.i32[(slotAddress(context.plan, slot) + SLOT_ROUTE_OFFSET) >> 2];
+    const number = context.core.i32[(slotAddress(context.plan, slot) + SLOT_ROUTE_OFFSET) >> 2];
+    const { handler, writer } = context.app.route(number);
     const request = new SlotRequest(context, slot);
-    const response = new SlotResponse();
+    const response = new SlotResponse((one) => this.#responder.openWriter(slot, request, one));
     this.inFlight++;
-    if (route === NOT_FOUND_ROUTE) response.statusCode = 404;
+    if (number === NOT_FOUND_ROUTE) response.statusCode = 404;
     let result: unknown;
     try {
-      result = context.app.handler(route)(request, response);
+      result = handler(request, response);
     } catch (error) {
       return this.#fail(slot, request, response, error);
     }
-    if (!isPromise(result)) return this.#succeed(slot, request, response, result);
+    if (!isPromise(result)) return this.#succeed(slot, request, response, result, writer);
     result.then(
-      (value) => this.#succeed(slot, request, response, value),
+      (value) => this.#succeed(slot, request, response, value, writer),
       (error) => this.#fail(slot, request, response, error),
     );
   }
 
-  #succeed(slot: number, request: SlotRequest, response: SlotResponse, value: unknown): void {
+  #succeed(
+    slot: number,
+    request: SlotRequest,
+    response: SlotResponse,
+    value: unknown,
+    writer: CompiledWriter | undefined,
+  ): void {
     try {
-      this.#responder.respond(slot, request, response, value);
+      this.#responder.respond(slot, request, response, value, writer);
     } catch (error) {
       return this.#fail(slot, request, response, error);
     }
@@ -59,14 +67,14 @@ export class Handlers {
     try {
       result = errorHandler(error, request, response);
       if (!isPromise(result)) {
-        this.#responder.respond(slot, request, response, result);
+        this.#responder.respond(slot, request, response, result, undefined);
         return this.#finish(slot, request);
       }
     } catch (second) {
       return this.#failPlainly(slot, request, response, second);
     }
     result
-      .then((value) => this.#responder.respond(slot, request, response, value))
+      .then((value) => this.#responder.respond(slot, request, response, value, undefined))
       .then(
         () => this.#finish(slot, request),
         (second) => this.#failPlainly(slot, request, response, second),
@@ -81,7 +89,7 @@ export class Handlers {
       ? { statusCode: 400, code: error.code, message: error.message }
       : { statusCode: 500, code: 'HANDLER_FAILED', message: 'The handler failed; the server has logged why.' };
     if (!isClients) this.#report(request, error);
-    this.#responder.respond(slot, request, response, body);
+    this.#responder.respond(slot, request, response, body, undefined);
     this.#finish(slot, request);
   }
 

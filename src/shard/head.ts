@@ -3,7 +3,7 @@ import { SHARD_TEMPLATES_BYTES, SHARD_TEMPLATES_OFFSET } from '../../assembly/la
 import type { CoreMemory } from '../core/memory.js';
 
 /** The lines that many responses share: status line, date, content type. In shared memory, to be copied by WASM. */
-interface Template {
+export interface Template {
   address: number;
   bytes: number;
 }

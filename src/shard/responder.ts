@@ -9,138 +9,135 @@ import {
   SLOT_STATUS_OFFSET,
 } from '../../assembly/layout.js';
 import { LoopShardError } from '../errors.js';
+import type { CompiledWriter } from '../json/compile.js';
+import { JsonWriter } from '../json/direct.js';
+import { BodyWriter } from './body.js';
 import { type ShardContext, slotAddress, slotData, slotEnd } from './context.js';
-import { HeadWriter } from './head.js';
+import { HeadWriter, type Template } from './head.js';
 import type { SlotRequest } from './request.js';
 import type { SlotResponse } from './response.js';
 
 const TEXT = 'text/plain; charset=utf-8';
 const BYTES = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
-/** UTF-8 needs at most this many bytes for a UTF-16 unit. */
-const MAX_BYTES_PER_UNIT = 3;
 /** What a slot keeps free of header fields. */
 const FIELDS_MARGIN_BYTES = 512;
-const NONE = new Uint8Array(0);
+/** For `describe`: there is no content-length. */
+const WITHOUT_LENGTH = -1;
+
+/** Where a response goes in its slot. */
+interface Place {
+  address: number;
+  template: Template;
+  lines: string;
+  bodyStart: number;
+  limit: number;
+}
 
 /** Turns what a handler returned into a response in the slot. Shard. */
 export class Responder {
   readonly #context: ShardContext;
   readonly #heads: HeadWriter;
+  readonly #bodies: BodyWriter;
   /** A record takes half of a slot at the most; so do the header fields of a response. */
   readonly #fieldsLimit: number;
 
   constructor(context: ShardContext) {
     this.#context = context;
     this.#heads = new HeadWriter(context.core, context.addresses.control);
+    this.#bodies = new BodyWriter(context);
     this.#fieldsLimit = (context.plan.slotStride >> 1) - FIELDS_MARGIN_BYTES;
   }
 
   /**
    * Writes the response into the slot; a body that does not fit goes by transfer.
-   * @throws LoopShardError RESPONSE_INVALID, RESPONSE_TOO_LARGE, HEADER_INVALID; whatever `toJSON` throws
+   * @param writer of the route's response schema
+   * @throws LoopShardError RESPONSE_INVALID, RESPONSE_TOO_LARGE, HEADER_INVALID, VALUE_MISMATCH; whatever `toJSON` throws
    */
-  respond(slot: number, request: SlotRequest, response: SlotResponse, value: unknown): void {
+  respond(
+    slot: number,
+    request: SlotRequest,
+    response: SlotResponse,
+    value: unknown,
+    writer: CompiledWriter | undefined,
+  ): void {
+    if (response.jsonWriter !== undefined) return this.#respondWritten(slot, request, response, value);
     const status = response.statusCode || (value === undefined ? 204 : 200);
     if (value === undefined || status === 204 || status === 304) return this.#empty(slot, request, response, status);
-    const body = typeof value === 'string' || types.isUint8Array(value) ? value : toJson(value);
-    const type = response.contentType ?? (body === value ? (typeof value === 'string' ? TEXT : BYTES) : JSON_TYPE);
-    const { plan } = this.#context;
-    const address = slotAddress(plan, slot);
-    const template = this.#heads.template(status, type);
-    const lines = this.#lines(response, type);
-    const bodyStart = slotData(address) + request.recordBytes + this.#heads.room(template, lines);
-    const room = slotEnd(plan, address) - bodyStart;
-    let bytes = this.#fit(body, bodyStart, room);
-    const transferred = bytes < 0;
-    if (transferred) bytes = this.#transfer(slot, body, this.#isHead(address));
-    else this.#checkLimit(bytes);
-    const start = this.#heads.write(bodyStart, template, lines, bytes);
-    this.#describe(address, status, start, bodyStart - start, this.#isHead(address) ? 0 : bytes, transferred);
+    const isBytes = types.isUint8Array(value);
+    const isText = typeof value === 'string' && writer === undefined;
+    const place = this.#place(slot, request, response, status, isBytes ? BYTES : isText ? TEXT : JSON_TYPE);
+    const { bodyStart, limit } = place;
+    const bytes =
+      isBytes || isText
+        ? this.#bodies.write(slot, value, bodyStart, limit)
+        : this.#bodies.writeJson(slot, value, writer, bodyStart, limit);
+    this.#finish(place, status, bytes, this.#bodies.transferred);
+  }
+
+  /** A JSON writer behind the room for the head. */
+  openWriter(slot: number, request: SlotRequest, response: SlotResponse): JsonWriter {
+    const place = this.#place(slot, request, response, response.statusCode || 200, JSON_TYPE);
+    return new JsonWriter({ core: this.#context.core, position: place.bodyStart, limit: place.limit });
+  }
+
+  /** What the handler wrote with `res.writer()`. The head takes the room that was left for it. */
+  #respondWritten(slot: number, request: SlotRequest, response: SlotResponse, value: unknown): void {
+    const writer = response.jsonWriter!;
+    if (value !== undefined && value !== writer) {
+      throw new LoopShardError(
+        'RESPONSE_INVALID',
+        'The handler used res.writer() and returned a value too; return nothing.',
+      );
+    }
+    const body = writer.finish();
+    const status = response.statusCode || 200;
+    const place = this.#place(slot, request, response, status, JSON_TYPE);
+    const bytes = writer.inPlace ? this.#bodies.checkLimit(body.length) : this.#bodies.transfer(slot, body);
+    this.#finish(place, status, bytes, !writer.inPlace);
   }
 
   /** No body; 204 and 304 have no length either (RFC 9110 sections 15.3.5 and 15.4.5). */
   #empty(slot: number, request: SlotRequest, response: SlotResponse, status: number): void {
-    const address = slotAddress(this.#context.plan, slot);
-    const template = this.#heads.template(status, response.contentType);
-    const lines = this.#lines(response, response.contentType);
-    const end = slotData(address) + request.recordBytes + this.#heads.room(template, lines);
-    const start = this.#heads.write(end, template, lines, status === 204 || status === 304 ? -1 : 0);
-    this.#describe(address, status, start, end - start, 0, false);
+    const place = this.#place(slot, request, response, status, undefined);
+    this.#finish(place, status, status === 204 || status === 304 ? WITHOUT_LENGTH : 0, false);
   }
 
-  #lines(response: SlotResponse, type: string | undefined): string {
+  #place(
+    slot: number,
+    request: SlotRequest,
+    response: SlotResponse,
+    status: number,
+    standardType: string | undefined,
+  ): Place {
+    const { plan } = this.#context;
+    const address = slotAddress(plan, slot);
+    const type = response.contentType ?? standardType;
+    const template = this.#heads.template(status, type);
     const lines = response.lines();
-    if (lines.length + (type?.length ?? 0) <= this.#fieldsLimit) return lines;
-    throw new LoopShardError(
-      'HEADER_INVALID',
-      `The header fields of the response have ${lines.length} bytes, and at most ${this.#fieldsLimit} fit; set fewer, or make slotBytes larger.`,
-    );
+    if (lines.length + (type?.length ?? 0) > this.#fieldsLimit) throw fieldsTooLarge(lines.length, this.#fieldsLimit);
+    const bodyStart = slotData(address) + request.recordBytes + this.#heads.room(template, lines);
+    return { address, template, lines, bodyStart, limit: slotEnd(plan, address) };
   }
 
-  /** Writes the body if there is room. Returns its bytes, or -1. */
-  #fit(body: string | Uint8Array, at: number, room: number): number {
-    const { u8, bytes } = this.#context.core;
-    if (typeof body !== 'string') {
-      if (body.length > room) return -1;
-      u8.set(body, at);
-      return body.length;
-    }
-    if (body.length > room) return -1;
-    if (body.length * MAX_BYTES_PER_UNIT > room && Buffer.byteLength(body) > room) return -1;
-    return bytes.utf8Write(body, at, room);
-  }
-
-  /** Sends the body on its own. A copy of the handler's bytes: what is transferred is lost to the sender. */
-  #transfer(slot: number, body: string | Uint8Array, isHead: boolean): number {
-    const bytes = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-    this.#checkLimit(bytes);
-    const copy = isHead ? NONE : new Uint8Array(bytes);
-    if (!isHead && typeof body === 'string') Buffer.from(copy.buffer as ArrayBuffer).utf8Write(body, 0, bytes);
-    else if (!isHead) copy.set(body as Uint8Array);
-    this.#context.transfers.send(slot, copy.buffer as ArrayBuffer);
-    return bytes;
-  }
-
-  #checkLimit(bytes: number): void {
-    const limit = this.#context.responseLimitBytes;
-    if (bytes <= limit) return;
-    throw new LoopShardError(
-      'RESPONSE_TOO_LARGE',
-      `The response has ${bytes} bytes, and responseLimitBytes is ${limit}; send less, or raise the limit.`,
-    );
-  }
-
-  #isHead(address: number): boolean {
-    return (this.#context.core.i32[(address + SLOT_FLAGS_OFFSET) >> 2] & SLOT_HEAD_REQUEST_FLAG) !== 0;
-  }
-
-  #describe(address: number, status: number, start: number, head: number, body: number, transferred: boolean): void {
+  /** Writes the head in front of the body, and describes both in the slot. */
+  #finish(place: Place, status: number, bytes: number, transferred: boolean): void {
+    const { address, bodyStart } = place;
     const { i32 } = this.#context.core;
     const word = address >> 2;
+    const start = this.#heads.write(bodyStart, place.template, place.lines, bytes);
+    const isHead = (i32[word + (SLOT_FLAGS_OFFSET >> 2)] & SLOT_HEAD_REQUEST_FLAG) !== 0;
     i32[word + (SLOT_STATUS_OFFSET >> 2)] = status;
     i32[word + (SLOT_RESPONSE_OFFSET >> 2)] = start;
-    i32[word + (SLOT_RESPONSE_HEAD_BYTES_OFFSET >> 2)] = head;
-    i32[word + (SLOT_RESPONSE_BODY_BYTES_OFFSET >> 2)] = body;
+    i32[word + (SLOT_RESPONSE_HEAD_BYTES_OFFSET >> 2)] = bodyStart - start;
+    i32[word + (SLOT_RESPONSE_BODY_BYTES_OFFSET >> 2)] = isHead || bytes === WITHOUT_LENGTH ? 0 : bytes;
     if (transferred) i32[word + (SLOT_FLAGS_OFFSET >> 2)] |= SLOT_RESPONSE_TRANSFERRED_FLAG;
   }
 }
 
-function toJson(value: unknown): string {
-  if (isStream(value)) {
-    throw new LoopShardError(
-      'RESPONSE_INVALID',
-      'The handler returned a stream, which this version cannot send; return bytes, a string or a JSON value.',
-    );
-  }
-  const json = JSON.stringify(value);
-  if (json !== undefined) return json;
-  throw new LoopShardError(
-    'RESPONSE_INVALID',
-    `The handler returned a ${typeof value}, which JSON cannot carry; return bytes, a string or a JSON value.`,
+function fieldsTooLarge(bytes: number, limit: number): LoopShardError {
+  return new LoopShardError(
+    'HEADER_INVALID',
+    `The header fields of the response have ${bytes} bytes, and at most ${limit} fit; set fewer, or make slotBytes larger.`,
   );
-}
-
-function isStream(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }

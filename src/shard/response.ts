@@ -1,5 +1,6 @@
 import { LoopShardError } from '../errors.js';
 import type { ShardResponse } from '../handler.js';
+import type { JsonWriter } from '../json/direct.js';
 
 /** Fields that describe the message as it is sent, which only the server knows. */
 const SERVER_FIELDS = new Set(['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'date', 'upgrade']);
@@ -8,13 +9,27 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** What is not in a field value (RFC 9110 section 5.5): control characters but the tab, and what Latin-1 has not. */
 const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
-/** Status and header fields, until the handler settles. */
+/** Status, header fields and JSON writer, until the handler settles. */
 export class SlotResponse implements ShardResponse {
   statusCode = 0;
   contentType: string | undefined;
+  /** What `writer()` has given out. */
+  jsonWriter: JsonWriter | undefined;
+  readonly #openWriter: (response: SlotResponse) => JsonWriter;
   #fields: [name: string, value: string][] | undefined;
 
+  /** @param openWriter makes a JSON writer behind the room that the head as set by now will need */
+  constructor(openWriter: (response: SlotResponse) => JsonWriter) {
+    this.#openWriter = openWriter;
+  }
+
+  writer(): JsonWriter {
+    this.jsonWriter ??= this.#openWriter(this);
+    return this.jsonWriter;
+  }
+
   status(code: number): this {
+    this.#checkOpen();
     if (!Number.isInteger(code) || code < 200 || code > 599) {
       throw new LoopShardError('STATUS_INVALID', `A response status is an integer from 200 to 599, not ${code}.`);
     }
@@ -23,6 +38,7 @@ export class SlotResponse implements ShardResponse {
   }
 
   header(name: string, value: string): this {
+    this.#checkOpen();
     if (typeof name !== 'string' || !TOKEN.test(name)) {
       throw new LoopShardError('HEADER_INVALID', `${JSON.stringify(name)} cannot be the name of a header field.`);
     }
@@ -37,6 +53,7 @@ export class SlotResponse implements ShardResponse {
   }
 
   type(mime: string): this {
+    this.#checkOpen();
     checkValue('content-type', mime);
     this.contentType = mime;
     return this;
@@ -54,6 +71,16 @@ export class SlotResponse implements ShardResponse {
     this.statusCode = statusCode;
     this.contentType = undefined;
     this.#fields = undefined;
+    this.jsonWriter?.abandon();
+    this.jsonWriter = undefined;
+  }
+
+  #checkOpen(): void {
+    if (this.jsonWriter === undefined) return;
+    throw new LoopShardError(
+      'HEADER_INVALID',
+      'The body is being written already; set status and header fields before the first res.writer().',
+    );
   }
 
   /** The fields but the content type, as they are sent: whole lines, Latin-1. */

@@ -26,8 +26,12 @@ export class Transfers {
     return bytes;
   }
 
-  /** Sends a response body; before the slot is completed. */
-  send(slot: number, bytes: ArrayBuffer): void {
+  /** Sends a response body, which is lost to the caller; before the slot is completed. */
+  send(slot: number, body: Uint8Array<ArrayBuffer>): void {
+    const { buffer } = body;
+    // A part of a larger buffer goes alone.
+    const bytes =
+      body.length === buffer.byteLength ? buffer : buffer.slice(body.byteOffset, body.byteOffset + body.length);
     const transfer: Transfer = { slot, bytes };
     this.#port.postMessage(transfer, [bytes]);
   }
