@@ -18,6 +18,7 @@ import { type Answer, allowAnswer, errorAnswer, type Reason } from './answers.js
 import type { Connection } from './connection.js';
 import { Exchange } from './exchange.js';
 import type { RequestParser } from './request-parser.js';
+import { RouteCache } from './route-cache.js';
 import { BAD_PATH, NO_ROUTE, type Router } from './router.js';
 
 const HEAD = METHODS.indexOf('HEAD');
@@ -30,6 +31,7 @@ export class Admission {
   readonly exchanges: readonly Exchange[];
   readonly #pool: ShardPool;
   readonly #router: Router;
+  readonly #routes = new RouteCache();
   readonly #hasNotFound: boolean;
   /** Response bytes have to fit behind the request: what is left of the slot must hold a head at the least. */
   readonly #recordLimit: number;
@@ -54,12 +56,16 @@ export class Admission {
   #submitOrAnswer(request: RequestParser, connection: Connection): Exchange {
     const method = request.method;
     if (method < 0) return this.#refuse(connection, request, 'METHOD_NOT_IMPLEMENTED');
-    const path = readPath(request);
-    let route = this.#router.find(METHODS[method], path);
+    let route = this.#routes.find(request, method);
     if (route < 0) {
-      const answer = this.#answerUnrouted(request, path, route);
-      if (answer !== undefined) return connection.answered(answer);
-      route = NOT_FOUND_ROUTE;
+      const path = readPath(request);
+      route = this.#router.find(METHODS[method], path);
+      if (route >= 0) this.#routes.remember(request, method, route);
+      else {
+        const answer = this.#answerUnrouted(request, path, route);
+        if (answer !== undefined) return connection.answered(answer);
+        route = NOT_FOUND_ROUTE;
+      }
     }
     const shard = this.#pool.pick();
     if (shard < 0) return this.#refuse(connection, request, 'NO_SHARD');

@@ -56,7 +56,7 @@ export class ShardLoop {
     this.#handlers = new Handlers(context, (slot) => this.#complete(slot));
     this.#counters = (context.addresses.control + SHARD_COUNTERS_OFFSET) >> 2;
     this.#doorbell = Doorbell.attach(context.core, context.addresses.control + SHARD_DOORBELL_OFFSET);
-    this.#parking = new Parking(this.#doorbell, this.#hasWork, () => this.#schedule());
+    this.#parking = new Parking(this.#doorbell, this.#hasWork, () => this.#wake());
   }
 
   start(): void {
@@ -77,6 +77,11 @@ export class ShardLoop {
     setImmediate(this.#turn);
   }
 
+  /** Somebody rang: no need to go round the event loop first. */
+  #wake(): void {
+    if (!this.#scheduled) this.#runTurn();
+  }
+
   #runTurn(): void {
     this.#scheduled = false;
     if (this.#stopped) return;
@@ -85,7 +90,8 @@ export class ShardLoop {
     if (this.#count > 0) {
       this.#idleTurns = this.#count <= SMALL_BATCH ? IDLE_TURNS : 0;
       this.#startBatch();
-      this.#schedule();
+      if (this.#idleTurns > 0 || this.#count > 0 || this.#hasWork()) this.#schedule();
+      else this.#park();
     } else if (this.#idleTurns-- > 0) {
       this.#schedule();
     } else {
