@@ -2,14 +2,14 @@ import type { Socket } from 'node:net';
 import type { CoreMemory } from '../core/memory.js';
 import { type Answer, errorAnswer, refusal } from './answers.js';
 import { Exchange } from './exchange.js';
-import type { Llhttp } from './llhttp.js';
+import type { Parsers } from './llhttp.js';
 import { RequestParser, type RequestSink } from './request-parser.js';
 import { readWithoutCopies } from './socket.js';
 
 /** What a connection needs of the HTTP thread. */
 export interface ConnectionHost {
   readonly core: CoreMemory;
-  readonly llhttp: Llhttp;
+  readonly parsers: Parsers;
   readonly bodyLimitBytes: number;
   readonly draining: boolean;
   /** Routes a request and submits it, or answers it at once. */
@@ -51,8 +51,13 @@ export class Connection implements RequestSink {
 
   constructor(host: ConnectionHost, accepted: Socket) {
     this.#host = host;
-    this.#parser = new RequestParser(host.llhttp, host.core, this, host.bodyLimitBytes);
-    this.#socket = readWithoutCopies(accepted, (chunk) => this.#onBytes(chunk));
+    const llhttp = host.parsers.instance();
+    this.#parser = new RequestParser(llhttp, host.core, this, host.bodyLimitBytes);
+    this.#socket = readWithoutCopies(accepted, {
+      buffer: llhttp.chunk,
+      onRead: (bytes) => this.#onRead(bytes),
+      onBytes: (chunk) => this.#onBytes(chunk),
+    });
     this.#socket.on('end', () => this.#onEnd());
     // 'close' follows, and says all there is to say.
     this.#socket.on('error', () => {});
@@ -74,6 +79,12 @@ export class Connection implements RequestSink {
   }
 
   // ── input ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #onRead(bytes: number): void {
+    if (this.#inputOver) return;
+    this.#parser.feedInPlace(bytes);
+    this.#afterInput();
+  }
 
   #onBytes(chunk: Buffer): void {
     if (this.#inputOver) return;

@@ -13,7 +13,7 @@ import { Admission } from './admission.js';
 import { Completions } from './completions.js';
 import { Connection, type ConnectionHost } from './connection.js';
 import type { Exchange } from './exchange.js';
-import { Llhttp } from './llhttp.js';
+import { Parsers } from './llhttp.js';
 import { reclaim, refuseWaiting } from './reclaim.js';
 import type { RequestParser } from './request-parser.js';
 import { Router } from './router.js';
@@ -33,7 +33,7 @@ const BACKLOG = 1024;
 /** Everything between the sockets and the rings. Runs no user code. */
 export class HttpThread implements ConnectionHost {
   readonly core: CoreMemory;
-  readonly llhttp: Llhttp;
+  readonly parsers: Parsers;
   readonly bodyLimitBytes: number;
   draining = false;
   readonly #options: HttpThreadOptions;
@@ -46,7 +46,7 @@ export class HttpThread implements ConnectionHost {
 
   constructor(pool: ShardPool, table: RouteTable, options: HttpThreadOptions) {
     this.core = pool.core;
-    this.llhttp = new Llhttp(pool.core);
+    this.parsers = new Parsers(pool.core);
     this.bodyLimitBytes = options.bodyLimitBytes;
     this.#options = options;
     this.#pool = pool;

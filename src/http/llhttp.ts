@@ -13,7 +13,7 @@ interface LlhttpExports {
   _initialize?(): void;
   malloc(bytes: number): number;
   llhttp_alloc(type: number): number;
-  llhttp_free(parser: number): void;
+  llhttp_reset(parser: number): void;
   llhttp_execute(parser: number, at: number, bytes: number): number;
   llhttp_finish(parser: number): number;
   llhttp_resume(parser: number): void;
@@ -41,6 +41,8 @@ export const STOP = -1;
 
 /** Bytes that are parsed at once. */
 export const CHUNK_BYTES = 65_536;
+/** Parsers of one instance. */
+const PARSERS = 1_024;
 
 const REQUEST_TYPE = 1;
 
@@ -58,11 +60,18 @@ export interface ParserEvents {
   onMessageComplete(): number;
 }
 
-export class Llhttp {
+/**
+ * An instance of the parser's module, with a fixed number of parsers. All it will ever need is allocated at once, so its
+ * memory never grows and sockets may read right into it.
+ */
+class Llhttp {
   readonly #exports: LlhttpExports;
-  /** Where chunks are put to be parsed. */
+  /** Where what is parsed stands: sockets read into it. */
   readonly chunkAddress: number;
-  #bytes: Buffer;
+  readonly chunk: Buffer;
+  /** The whole of the parser's memory. */
+  readonly bytes: Buffer;
+  readonly #free: number[] = [];
   #active: ParserEvents | undefined;
 
   constructor(core: CoreMemory) {
@@ -82,24 +91,23 @@ export class Llhttp {
     this.#exports = new WebAssembly.Instance(module, { env: imports }).exports as unknown as LlhttpExports;
     this.#exports._initialize?.();
     this.chunkAddress = this.#exports.malloc(CHUNK_BYTES);
-    this.#bytes = Buffer.from(this.#exports.memory.buffer);
+    for (let i = 0; i < PARSERS; i++) this.#free.push(this.#exports.llhttp_alloc(REQUEST_TYPE));
+    this.bytes = Buffer.from(this.#exports.memory.buffer);
+    this.chunk = this.bytes.subarray(this.chunkAddress, this.chunkAddress + CHUNK_BYTES);
   }
 
-  /** The parser's memory. Stale after `open`. */
-  get bytes(): Buffer {
-    return this.#bytes;
+  get hasFree(): boolean {
+    return this.#free.length > 0;
   }
 
-  /** A new request parser. */
+  /** A request parser; only while `hasFree`. */
   open(): number {
-    const parser = this.#exports.llhttp_alloc(REQUEST_TYPE);
-    // The allocation may have made the memory grow, and then the old view is detached.
-    if (this.#bytes.buffer !== this.#exports.memory.buffer) this.#bytes = Buffer.from(this.#exports.memory.buffer);
-    return parser;
+    return this.#free.pop()!;
   }
 
   close(parser: number): void {
-    this.#exports.llhttp_free(parser);
+    this.#exports.llhttp_reset(parser);
+    this.#free.push(parser);
   }
 
   /** Parses what stands at `at`. Returns PARSED or why it stopped. */
@@ -132,5 +140,27 @@ export class Llhttp {
   /** Index in METHODS of the request's method, or -1 for one that LoopShard does not route. */
   method(parser: number): number {
     return METHOD_INDEX[this.#exports.llhttp_get_method(parser)];
+  }
+}
+
+export type { Llhttp };
+
+/** As many instances as there are connections for. */
+export class Parsers {
+  readonly #core: CoreMemory;
+  readonly #instances: Llhttp[] = [];
+
+  constructor(core: CoreMemory) {
+    this.#core = core;
+  }
+
+  /** An instance with a parser to spare. */
+  instance(): Llhttp {
+    let instance = this.#instances.find(({ hasFree }) => hasFree);
+    if (instance === undefined) {
+      instance = new Llhttp(this.#core);
+      this.#instances.push(instance);
+    }
+    return instance;
   }
 }

@@ -137,20 +137,19 @@ export class RequestParser implements ParserEvents {
 
   // ── input ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Parses the next bytes of the connection. Afterwards look at `failure` and `rest`. */
-  feed(chunk: Buffer): void {
-    for (let start = 0; start < chunk.length; start += CHUNK_BYTES) {
-      const piece = chunk.length <= CHUNK_BYTES ? chunk : chunk.subarray(start, start + CHUNK_BYTES);
-      const { chunkAddress, bytes } = this.#llhttp;
-      bytes.set(piece, chunkAddress);
-      this.#run(chunkAddress, chunkAddress + piece.length);
-      if (this.failure !== 0) return;
-      if (this.rest !== undefined) {
-        if (start + CHUNK_BYTES < chunk.length) {
-          this.rest = Buffer.concat([this.rest, chunk.subarray(start + CHUNK_BYTES)]);
-        }
-        return;
-      }
+  /** Parses the first `bytes` bytes of the instance's chunk. Afterwards look at `failure` and `rest`. */
+  feedInPlace(bytes: number): void {
+    const { chunk, chunkAddress } = this.#llhttp;
+    if (this.rest !== undefined) this.rest = Buffer.concat([this.rest, chunk.subarray(0, bytes)]);
+    else this.#run(chunkAddress, chunkAddress + bytes);
+  }
+
+  /** Parses bytes that stand elsewhere. Afterwards look at `failure` and `rest`. */
+  feed(bytes: Buffer): void {
+    for (let start = 0; start < bytes.length && this.failure === 0; start += CHUNK_BYTES) {
+      const piece = bytes.subarray(start, start + CHUNK_BYTES);
+      this.#llhttp.chunk.set(piece);
+      this.feedInPlace(piece.length);
     }
   }
 

@@ -1,0 +1,53 @@
+import { connect, createServer, type Socket } from 'node:net';
+import { expect, test } from '@jest/globals';
+import { get, post, RawClient } from './support/client.js';
+import { expectConserved, startServer } from './support/server.js';
+
+/** The prototype of TCP handles that has the method by which sockets read into a given buffer. */
+async function streamPrototype(): Promise<{ useUserBuffer?: unknown }> {
+  const server = createServer((accepted) => accepted.destroy());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  const socket = await new Promise<Socket>((resolve) => {
+    const connecting = connect(port, '127.0.0.1', () => resolve(connecting));
+  });
+  let prototype = (socket as unknown as { _handle: object })._handle;
+  while (!Object.hasOwn(prototype, 'useUserBuffer')) prototype = Object.getPrototypeOf(prototype);
+  socket.destroy();
+  server.close();
+  return prototype;
+}
+
+test('this Node.js has the handles that reading without copies relies on; without them, data events serve as well', async () => {
+  const prototype = await streamPrototype();
+  const { useUserBuffer } = prototype;
+  expect(typeof useUserBuffer).toBe('function');
+  prototype.useUserBuffer = undefined;
+  try {
+    const running = await startServer({ shards: 1 });
+    const client = await RawClient.open(running.port);
+    const large = 'z'.repeat(200_000);
+    client.write(
+      Buffer.concat([Buffer.from(get('/sync/1').repeat(200)), post('/length', large), Buffer.from(get('/json'))]),
+    );
+    for (let i = 0; i < 200; i++) expect((await client.response()).body.toString()).toBe('1');
+    expect((await client.response()).body.toString()).toBe('{"length":200000}');
+    expect((await client.response()).status).toBe(200);
+    client.destroy();
+    await expectConserved(running);
+    await running.server.close();
+  } finally {
+    prototype.useUserBuffer = useUserBuffer;
+  }
+});
+
+test('more connections than one instance of the parser has room for', async () => {
+  const running = await startServer({ shards: 1 });
+  const clients = await Promise.all(Array.from({ length: 1_100 }, () => RawClient.open(running.port)));
+  for (const [i, client] of clients.entries()) client.write(get(`/sync/${i}`).slice(0, -3));
+  for (const client of clients) client.write(get('/').slice(-3));
+  for (const [i, client] of clients.entries()) expect((await client.response()).body.toString()).toBe(String(i));
+  for (const client of clients) client.destroy();
+  await expectConserved(running);
+  await running.server.close();
+});
