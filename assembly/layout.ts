@@ -27,7 +27,7 @@
 /** First word of every block: "LSHD" in little-endian ASCII. */
 export const MAGIC = 0x4448534c;
 /** Second word of every block. Raised with every change of this file that moves something. */
-export const VERSION = 1;
+export const VERSION = 2;
 
 /** Two cache lines: the prefetcher of current x86 CPUs fetches lines in pairs. */
 export const LINE_BYTES = 128;
@@ -186,7 +186,7 @@ export const SLOT_HEAD_REQUEST_FLAG = 4;
 export const SLOT_FREE_STATE = 0;
 /** The HTTP thread fills it, or sends from it. */
 export const SLOT_HTTP_STATE = 1;
-/** Published; whoever changes the word to its own claim owns it. */
+/** | shard << SLOT_OWNER_SHIFT: published on that shard's ring; whoever changes the word to its own claim owns it. */
 export const SLOT_SUBMITTED_STATE = 2;
 /** | shard << SLOT_OWNER_SHIFT: that shard owns it. */
 export const SLOT_CLAIMED_STATE = 3;

@@ -26,13 +26,14 @@ function ownerAddress(slots: usize, stride: i32, slot: i32): usize {
 }
 
 /**
- * Passes a slot that the HTTP thread has filled to whichever shard claims it from `ring`. HTTP thread; never blocks.
+ * Passes a slot that the HTTP thread has filled to whichever shard claims it from `ring`, the ring of shard `shard`. HTTP
+ * thread; never blocks.
  * @returns 1, or 0 when the ring is full: the slot is still the HTTP thread's
  */
-export function slotSubmit(ring: usize, slots: usize, stride: i32, slot: i32): i32 {
+export function slotSubmit(ring: usize, slots: usize, stride: i32, shard: i32, slot: i32): i32 {
   const owner = ownerAddress(slots, stride, slot);
   // Before the entry is published, so that no claimer can meet the entry with an older owner; pairs with slotClaim.
-  atomic.store<i32>(owner, SLOT_SUBMITTED_STATE);
+  atomic.store<i32>(owner, SLOT_SUBMITTED_STATE | (shard << SLOT_OWNER_SHIFT));
   if (ringPublish(ring, slot)) return 1;
   atomic.store<i32>(owner, SLOT_HTTP_STATE);
   return 0;
@@ -42,12 +43,23 @@ export function slotSubmit(ring: usize, slots: usize, stride: i32, slot: i32): i
  * Claims up to `most` submitted slots of `ring`, oldest first, for shard `shard`. Any shard, its own ring or another's;
  * never blocks.
  *
- * An entry whose slot is not SUBMITTED was claimed by another shard and is skipped. A claimer that was held up may claim
- * a slot from an entry that was written over in the meantime; it is a submitted slot all the same, and the entry under
- * which it was published is then skipped in its turn.
+ * An entry whose slot is not SUBMITTED to this ring is skipped: another shard has claimed it, or the HTTP thread took it
+ * back from a shard that was lost, and may have submitted it elsewhere since. A claimer that was held up may meet an entry
+ * that was written over in the meantime; if its slot is submitted to this ring, the claim is as good as by its own entry,
+ * which is then skipped in its turn.
+ * @param from the shard whose ring it is
  * @returns how many were written to `destination`
  */
-export function slotClaim(ring: usize, slots: usize, stride: i32, shard: i32, destination: usize, most: i32): i32 {
+export function slotClaim(
+  ring: usize,
+  from: i32,
+  slots: usize,
+  stride: i32,
+  shard: i32,
+  destination: usize,
+  most: i32,
+): i32 {
+  const submitted = SLOT_SUBMITTED_STATE | (from << SLOT_OWNER_SHIFT);
   const claimed = SLOT_CLAIMED_STATE | (shard << SLOT_OWNER_SHIFT);
   let position = atomic.load<i32>(ring + RING_HEAD_OFFSET);
   const tail = atomic.load<i32>(ring + RING_TAIL_OFFSET);
@@ -55,7 +67,7 @@ export function slotClaim(ring: usize, slots: usize, stride: i32, shard: i32, de
   while (position != tail && count < most) {
     const slot = load<i32>(entryAddress(ring, position));
     const owner = ownerAddress(slots, stride, slot);
-    if (atomic.cmpxchg<i32>(owner, SLOT_SUBMITTED_STATE, claimed) == SLOT_SUBMITTED_STATE) {
+    if (atomic.cmpxchg<i32>(owner, submitted, claimed) == submitted) {
       store<i32>(destination + ((<usize>count) << RING_ENTRY_SHIFT), slot);
       count++;
     }
@@ -72,6 +84,7 @@ export function slotClaim(ring: usize, slots: usize, stride: i32, shard: i32, de
 export function slotClaimPermitted(
   semaphore: usize,
   ring: usize,
+  from: i32,
   slots: usize,
   stride: i32,
   shard: i32,
@@ -82,7 +95,7 @@ export function slotClaimPermitted(
   if (ringLength(ring) == 0) return 0;
   const permits = semaphoreTryAcquireUpTo(semaphore, most);
   if (permits == 0) return 0;
-  const count = slotClaim(ring, slots, stride, shard, destination, permits);
+  const count = slotClaim(ring, from, slots, stride, shard, destination, permits);
   if (count < permits) semaphoreRelease(semaphore, permits - count);
   return count;
 }

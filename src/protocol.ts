@@ -33,6 +33,8 @@ export interface ShardStart {
   module: string;
   control: MessagePort;
   transfers: MessagePort;
+  /** What the module must define, when the shard takes the place of another one. */
+  table: RouteTable | undefined;
   batch: number;
   park: 'async' | 'sync';
   responseLimitBytes: number;
@@ -63,5 +65,7 @@ export interface ShardRefusal {
 /** A request record or a response body that is larger than a slot, on the transfer port. */
 export interface Transfer {
   slot: number;
+  /** Of the request, so that what was left behind is never taken for another one's. */
+  sequence: number;
   bytes: ArrayBuffer;
 }

@@ -111,7 +111,10 @@ class RunningServer implements Server {
   async start(): Promise<void> {
     try {
       const table = await this.#pool.start();
-      this.#http = new HttpThread(this.#pool, table, this.#options);
+      this.#http = new HttpThread(this.#pool, table, {
+        ...this.#options,
+        onAcceptError: (error) => this.#logger.error({ err: error }, 'a connection could not be accepted'),
+      });
       await this.#http.listen();
       this.state = 'ready';
     } catch (error) {

@@ -68,3 +68,49 @@ test('destroy() ends a shard that is stuck', async () => {
   await client.closed();
   expect(server.state).toBe('closed');
 });
+
+test('an answer that is still on its way to a slow client arrives whole, and then the connection ends', async () => {
+  const { server, port } = await startServer();
+  const client = await RawClient.open(port);
+  client.socket.pause();
+  client.write(get('/large/20000000'));
+  await until(
+    () => server.stats().outstanding === 0 && server.stats().slots.free < server.stats().slots.total,
+    'the answer',
+  );
+  const started = performance.now();
+  const closed = server.close();
+  client.socket.resume();
+  expect((await client.response()).body.length).toBe(20_000_000);
+  await client.closed();
+  client.destroy();
+  await closed;
+  // Not by running into closeTimeoutMs.
+  expect(performance.now() - started).toBeLessThan(9_000);
+});
+
+test('a client that reads nothing for longer than the server lingers still gets the whole of its last answer', async () => {
+  const { server, port } = await startServer();
+  const client = await RawClient.open(port);
+  client.socket.pause();
+  client.write(get('/large/20000000', 'Connection: close'));
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  client.socket.resume();
+  expect((await client.response()).body.length).toBe(20_000_000);
+  client.destroy();
+  await server.close();
+});
+
+test('destroy() during close() settles both at once', async () => {
+  const { server, port } = await startServer();
+  const client = await RawClient.open(port);
+  client.write(get('/later/60000/never'));
+  await until(() => server.stats().outstanding === 1, 'the request to arrive');
+  const closed = server.close();
+  const started = performance.now();
+  await server.destroy();
+  await closed;
+  expect(performance.now() - started).toBeLessThan(5_000);
+  expect(server.state).toBe('closed');
+  client.destroy();
+});

@@ -156,6 +156,46 @@ describe('handlers that fail', () => {
   );
 });
 
+describe('handlers that misbehave', () => {
+  test.each([
+    'null-prototype',
+    'symbol-name',
+    'function-message',
+    'stack-getter',
+    'then-getter',
+    'then-throws',
+    'proxy',
+    'long-type',
+  ])('%s is 500, logged, and does not end the shard', async (what) => {
+    const before = running.logged.length;
+    expect((await exchange(port, get(`/odd/${what}`))).status).toBe(500);
+    await until(() => running.logged.length > before, 'the log entry');
+    expect((await exchange(port, get('/json'))).status).toBe(200);
+    expect(running.server.stats().shards[0].restarts).toBe(0);
+  });
+
+  test('a promise that settles twice answers once', async () => {
+    const client = await RawClient.open(port);
+    for (let i = 0; i < 20; i++) {
+      client.write(get(`/twice/${i}`) + get(`/later/8/then-${i}`));
+      expect((await client.response()).body.toString()).toBe(String(i));
+      expect((await client.response()).body.toString()).toBe(`then-${i}`);
+    }
+    client.destroy();
+    await expectConserved(running);
+  });
+
+  test('bytes that lie about their length are sent whole, and go nowhere else', async () => {
+    const others = await Promise.all([1, 2, 3].map(() => RawClient.open(port)));
+    for (const other of others) other.write(get('/later/50/other'));
+    expect((await exchange(port, get('/short'))).body.equals(Buffer.alloc(60_000, 'a'))).toBe(true);
+    for (const other of others) {
+      expect((await other.response()).body.toString()).toBe('other');
+      other.destroy();
+    }
+  });
+});
+
 describe('apps with handlers for errors and for unknown paths', () => {
   let custom: TestServer;
   beforeAll(async () => {

@@ -12,7 +12,7 @@ beforeAll(async () => {
   readme = await readFile(join(root, 'README.md'), 'utf8');
   await mkdir(folder, { recursive: true });
   const examples = [...readme.matchAll(/```js\n\/\/ (\S+)\n([\s\S]*?)```/g)];
-  expect(examples.map(([, name]) => name)).toEqual(['app.js', 'main.js', 'core.js']);
+  expect(examples.map(([, name]) => name)).toEqual(['app.js', 'main.js', 'rows.js', 'core.js', 'json.js']);
   for (const [, name, text] of examples) await writeFile(join(folder, name), text);
 });
 
@@ -40,6 +40,21 @@ test('the app is served by the command', async () => {
   await expectApp(port);
   program.child.kill('SIGTERM');
   expect(await program.exit()).toBe(0);
+});
+
+test('schemas and writers', async () => {
+  const program = loopshard('serve', join(folder, 'rows.js'), '--port', '0');
+  const [url] = await program.printed(/http:\S+(?=;)/);
+  expect(await (await fetch(`${url}/users/7`)).text()).toBe('{"id":7,"name":"Ada"}');
+  expect(await (await fetch(`${url}/embedding`)).text()).toBe('{"vector":[0.5,-0.25]}');
+  program.child.kill('SIGTERM');
+  expect(await program.exit()).toBe(0);
+});
+
+test('JSON works on its own', async () => {
+  const program = new Program(process.execPath, [join(folder, 'json.js')]);
+  expect(await program.exit()).toBe(0);
+  expect(program.stdout).toBe('{"id":7} wasm\n[1.5,"two",null]\n');
 });
 
 test('the core works on its own', async () => {

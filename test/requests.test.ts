@@ -131,6 +131,18 @@ describe('bodies', () => {
     client.destroy();
   });
 
+  test('that wait for 100 Continue behind another request get it after its answer', async () => {
+    const client = await RawClient.open(port);
+    client.write(
+      `${get('/later/30/first')}POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n`,
+    );
+    expect((await client.response()).body.toString()).toBe('first');
+    expect((await client.response()).statusLine).toBe('HTTP/1.1 100 Continue');
+    client.write('ok');
+    expect((await client.response()).body.toString()).toBe('ok');
+    client.destroy();
+  });
+
   test('of no bytes', async () => {
     expect((await exchange(port, post('/length', ''))).body.toString()).toBe('{"length":0}');
   });

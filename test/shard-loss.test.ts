@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { exchange, get, RawClient } from './support/client.js';
+import { exchange, get, post, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 
 let running: TestServer;
@@ -101,4 +101,70 @@ test('requests that wait for a shard that cannot be started again are refused', 
   expect((await exchange(running.port, get('/fine'))).status).toBe(200);
   fatal.destroy();
   waiting.destroy();
+});
+
+test('bodies larger than a slot are never mixed up, whatever happens to the shards', async () => {
+  await running.server.close();
+  running = await startServer({ shards: 2, slots: 8, slotBytes: 4_096 }, 'slow-start.js');
+  const clients = await Promise.all(Array.from({ length: 6 }, () => RawClient.open(running.port)));
+  let answered = 0;
+  await Promise.all(
+    clients.map(async (client, number) => {
+      for (let round = 0; round < 60; round++) {
+        const body = `${number}-${round}-`.padEnd(20_000, String(number));
+        const dies = number === 0 && (round === 5 || round === 25);
+        client.write(dies ? get('/exit') : post('/echo', body));
+        const response = await client.response();
+        if (response.status !== 200) continue;
+        answered++;
+        if (response.body.toString() !== body)
+          throw new Error(`${body.slice(0, 8)} got ${response.body.subarray(0, 8)}`);
+      }
+      client.destroy();
+    }),
+  );
+  expect(answered).toBeGreaterThan(100);
+  await until(bothReady, 'the replacements');
+});
+
+test('a module that was changed under a running server is refused until it fits again', async () => {
+  await running.server.close();
+  const marker = new URL('../build/changed-marker', import.meta.url);
+  await rm(marker, { force: true });
+  running = await startServer({ shards: 1 }, 'changes-later.js');
+  await exchange(running.port, get('/change'));
+  await until(
+    () => running.logged.some(({ details }) => (details.err as { code?: string })?.code === 'ROUTES_DIFFER'),
+    'the refusal',
+  );
+  expect((await exchange(running.port, get('/fine'))).status).toBe(503);
+  await rm(marker);
+  await until(bothReady, 'a thread that fits');
+  expect((await exchange(running.port, get('/fine'))).status).toBe(200);
+});
+
+test('more completions than one poll takes, when the shard ends at that moment', async () => {
+  await running.server.close();
+  running = await startServer({ shards: 1 });
+  const clients = await Promise.all(Array.from({ length: 60 }, () => RawClient.open(running.port)));
+  for (const client of clients) client.write(get('/later/20/x').repeat(50));
+  await until(() => running.server.stats().outstanding > 2_000, 'the requests to arrive');
+  const killer = await RawClient.open(running.port);
+  killer.write(get('/exit-later'));
+  await until(() => running.server.stats().outstanding > 0, 'the last one');
+  // The HTTP thread is held up while the shard completes and ends.
+  const end = performance.now() + 300;
+  while (performance.now() < end);
+  let answers = 0;
+  for (const client of clients) {
+    for (let i = 0; i < 50; i++) {
+      const { status, body } = await client.response();
+      if (status === 200) expect(body.toString()).toBe('x');
+      answers++;
+    }
+    client.destroy();
+  }
+  killer.destroy();
+  expect(answers).toBe(3_000);
+  await until(bothReady, 'the replacement');
 });

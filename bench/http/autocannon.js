@@ -1,12 +1,12 @@
 import { createHistogram } from 'node:perf_hooks';
 import autocannon from 'autocannon';
-import { BODY, BROWSER_HEADERS } from './servers/workload.js';
+import { BROWSER_HEADERS } from './servers/workload.js';
 
 /** @type {import('./load.js').Generator['run']} */
-export async function runAutocannon(url, connections, seconds) {
+export async function runAutocannon({ url, peer }, connections, seconds) {
   // Its own latencies are whole milliseconds.
   const latenciesUs = createHistogram();
-  const options = { url, connections, duration: seconds, headers: BROWSER_HEADERS, expectBody: BODY };
+  const options = { url, connections, duration: seconds, headers: BROWSER_HEADERS, expectBody: peer.body };
   const result = await new Promise((/** @type {(result: autocannon.Result) => void} */ resolve, reject) => {
     const run = autocannon(options, (error, done) => (error ? reject(error) : resolve(done)));
     run.on('response', (_client, _status, _bytes, ms) => latenciesUs.record(Math.max(1, Math.round(ms * 1000))));

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { text } from 'node:stream/consumers';
 import { BenchError } from './errors.js';
-import { BODY, BROWSER_HEADERS, CONTENT_TYPE } from './servers/workload.js';
+import { BROWSER_HEADERS, CONTENT_TYPE } from './servers/workload.js';
 
 /** Enough for the connections to reach every process of a cluster. */
 const CONNECTIONS = 8;
@@ -16,7 +16,9 @@ const TIMEOUT_MS = 5_000;
  */
 export async function checkServer({ peer, url }) {
   try {
-    const sizes = (await Promise.all(Array.from({ length: CONNECTIONS }, () => checkConnection(url)))).flat();
+    const sizes = (
+      await Promise.all(Array.from({ length: CONNECTIONS }, () => checkConnection(url, peer.body)))
+    ).flat();
     expect('the bytes of an answer', Math.max(...sizes), Math.min(...sizes));
     return sizes[0];
   } catch (error) {
@@ -24,14 +26,17 @@ export async function checkServer({ peer, url }) {
   }
 }
 
-/** @param {string} url */
-async function checkConnection(url) {
+/**
+ * @param {string} url
+ * @param {string} body
+ */
+async function checkConnection(url, body) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   const sizes = [];
   let read = 0;
   try {
     for (let i = 0; i < REQUESTS_PER_CONNECTION; i++) {
-      const { bytesRead, reused } = await checkAnswer(url, agent);
+      const { bytesRead, reused } = await checkAnswer(url, agent, body);
       expect('keep-alive of the connection', reused, i > 0);
       sizes.push(bytesRead - read);
       read = bytesRead;
@@ -45,8 +50,9 @@ async function checkConnection(url) {
 /**
  * @param {string} url
  * @param {http.Agent} agent
+ * @param {string} expected
  */
-async function checkAnswer(url, agent) {
+async function checkAnswer(url, agent, expected) {
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   const request = http.get(url, { agent, headers: BROWSER_HEADERS, signal });
   const [response] = await once(request, 'response');
@@ -56,8 +62,8 @@ async function checkAnswer(url, agent) {
   expect('the status', response.statusCode, 200);
   expect('the content-type', type, CONTENT_TYPE);
   expect('the charset', parameters[0] ?? 'charset=utf-8', 'charset=utf-8');
-  expect('the content-length', response.headers['content-length'], String(Buffer.byteLength(BODY)));
-  expect('the body', body, BODY);
+  expect('the content-length', response.headers['content-length'], String(Buffer.byteLength(expected)));
+  expect('the body', body, expected);
   return { bytesRead: socket.bytesRead, reused: request.reusedSocket };
 }
 

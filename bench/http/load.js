@@ -18,7 +18,7 @@ import { runWrk, wrkVersion } from './wrk.js';
  * @typedef {object} Generator
  * @property {string} title
  * @property {boolean} isBottleneck whether it takes more processor time than the servers that it measures
- * @property {(url: string, connections: number, seconds: number) => Promise<Load>} run
+ * @property {(server: { url: string, peer: { body: string } }, connections: number, seconds: number) => Promise<Load>} run
  */
 
 /** @returns {Generator} wrk, or autocannon where it is missing */
@@ -38,7 +38,7 @@ export function chooseGenerator() {
  * @param {number} seconds
  */
 export async function loadServer(generator, server, answerBytes, connections, seconds) {
-  const load = await generator.run(server.url, connections, seconds);
+  const load = await generator.run(server, connections, seconds);
   const problems = Object.entries(load.errors).flatMap(([kind, count]) => (count > 0 ? `${count} ${kind} errors` : []));
   // When time is up, each connection may have an answer under way that is not counted as a request.
   const extraBytes = load.bytes - load.requests * answerBytes;

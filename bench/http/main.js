@@ -5,7 +5,6 @@ import { formatConditions, readConditions } from './conditions.js';
 import { BenchError } from './errors.js';
 import { chooseGenerator } from './load.js';
 import { HELP, readOptions } from './options.js';
-import { PEERS } from './peers.js';
 import { profileLoopShard } from './profile.js';
 import { say } from './progress.js';
 import { busyCores, disturbance } from './quietness.js';
@@ -30,17 +29,17 @@ async function run(options) {
   const disturbed = disturbance(conditions.busyCores, await busyCores());
   await Promise.all(servers.map((server) => server.stop()));
   const targets = judgeTargets(measurements);
-  print(`\n${formatResults(measurements, PEERS, options.connections)}`);
-  if (!generator.isBottleneck) print(`\n${formatTargets(targets)}`);
+  print(`\n${formatResults(measurements, options.peers, options.connections)}`);
+  if (!generator.isBottleneck && options.workload === 'message') print(`\n${formatTargets(targets)}`);
   if (disturbed) print(`\n${disturbed}`);
   if (options.json) writeFileSync(options.json, `${JSON.stringify({ conditions, measurements, targets }, null, 2)}\n`);
   if (options.profile) print(`\n${await profileLoopShard(generator, options)}`);
 }
 
 /** @param {Options} options */
-async function startServers({ only, node, bun }) {
+async function startServers({ peers, node, bun }) {
   const servers = [];
-  for (const peer of PEERS.filter(({ id }) => only.includes(id))) {
+  for (const peer of peers) {
     const runtime = peer.id === 'bun' ? bun : node;
     if (runtime) servers.push(await startServer(peer, runtime));
     else say('Bun.serve is left out: give its executable with --bun PATH to compare with it.');

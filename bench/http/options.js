@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { BenchError } from './errors.js';
-import { PEERS } from './peers.js';
+import { WORKLOADS } from './peers.js';
 
 export const HELP = `Compares LoopShard with other HTTP servers, side by side on this machine.
 
@@ -9,7 +9,9 @@ export const HELP = `Compares LoopShard with other HTTP servers, side by side on
   --rounds N           rounds that count, after one that warms up    (5)
   --seconds N          length of each load                           (4)
   --connections LIST   connections held open, one load for each      (1,50,500)
-  --only LIST          of ${PEERS.map(({ id }) => id).join(', ')}
+  --workload NAME      message: a small object; rows: 100 rows, with and without a schema    (message)
+  --only LIST          of ${ids('message').join(', ')};
+                       for rows of ${ids('rows').join(', ')}
   --node PATH          runs the servers with another Node.js
   --bun PATH           adds Bun.serve, run by this Bun
   --json FILE          writes the raw results there
@@ -20,6 +22,7 @@ const DEFINITIONS = /** @type {const} */ ({
   rounds: { type: 'string', default: '5' },
   seconds: { type: 'string', default: '4' },
   connections: { type: 'string', default: '1,50,500' },
+  workload: { type: 'string', default: 'message' },
   only: { type: 'string' },
   node: { type: 'string', default: process.execPath },
   bun: { type: 'string' },
@@ -33,7 +36,8 @@ const DEFINITIONS = /** @type {const} */ ({
  * @property {number} rounds
  * @property {number} seconds
  * @property {number[]} connections
- * @property {string[]} only
+ * @property {string} workload
+ * @property {readonly import('./peers.js').Peer[]} peers
  * @property {string} node
  * @property {string | undefined} bun
  * @property {string | undefined} json
@@ -46,12 +50,13 @@ const DEFINITIONS = /** @type {const} */ ({
  * @returns {Options}
  */
 export function readOptions(args) {
-  const { rounds, seconds, connections, only, node, bun, json, profile, help } = parse(args);
+  const { rounds, seconds, connections, workload, only, node, bun, json, profile, help } = parse(args);
   return {
     rounds: integer('rounds', rounds),
     seconds: integer('seconds', seconds),
     connections: [...new Set(list(connections).map((value) => integer('connections', value)))],
-    only: peerIds(only),
+    workload,
+    peers: peersOf(workload, only),
     node,
     bun,
     json,
@@ -83,11 +88,22 @@ function integer(name, value) {
   throw new BenchError(`--${name} takes whole numbers from 1 on, not "${value}".`);
 }
 
-/** @param {string | undefined} only */
-function peerIds(only) {
-  const known = PEERS.map(({ id }) => id);
-  const ids = only === undefined ? known : list(only);
-  const unknown = ids.find((id) => !known.includes(id));
-  if (unknown === undefined) return ids;
-  throw new BenchError(`--only knows no "${unknown}"; there are ${known.join(', ')}.`);
+/** @param {string} workload */
+function ids(workload) {
+  return WORKLOADS[workload].map(({ id }) => id);
+}
+
+/**
+ * @param {string} workload
+ * @param {string | undefined} only
+ */
+function peersOf(workload, only) {
+  if (!Object.hasOwn(WORKLOADS, workload)) {
+    throw new BenchError(`--workload knows no "${workload}"; there are ${Object.keys(WORKLOADS).join(', ')}.`);
+  }
+  const known = ids(workload);
+  const wanted = only === undefined ? known : list(only);
+  const unknown = wanted.find((id) => !known.includes(id));
+  if (unknown !== undefined) throw new BenchError(`--only knows no "${unknown}"; there are ${known.join(', ')}.`);
+  return WORKLOADS[workload].filter(({ id }) => wanted.includes(id));
 }

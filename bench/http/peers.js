@@ -1,20 +1,41 @@
+import { ROWS_BODY } from './servers/rows.js';
+import { BODY } from './servers/workload.js';
+
 /**
  * @typedef {object} Peer
  * @property {string} id what --only takes
  * @property {string} title
  * @property {string} file in servers/
+ * @property {string} path that is asked for
+ * @property {string} body that it has to answer with
  * @property {number[]} skips connection counts that would tell nothing new of it, and cost a load in every round
  */
 
-/** @type {readonly Peer[]} */
-export const PEERS = [
-  { id: 'loopshard', title: 'LoopShard', file: 'loopshard.js', skips: [] },
-  { id: 'node-http', title: 'node:http', file: 'node-http.js', skips: [500] },
-  { id: 'net', title: 'bare net (limit)', file: 'net.js', skips: [] },
-  { id: 'fastify', title: 'Fastify', file: 'fastify.js', skips: [] },
+export const LOOPSHARD = 'loopshard';
+
+const message = { path: '/', body: BODY };
+
+/** A small object, from every kind of server: how much a server costs. */
+const MESSAGE_PEERS = [
+  { id: LOOPSHARD, title: 'LoopShard', file: 'loopshard.js', ...message, skips: [] },
+  { id: 'node-http', title: 'node:http', file: 'node-http.js', ...message, skips: [500] },
+  { id: 'net', title: 'bare net (limit)', file: 'net.js', ...message, skips: [] },
+  { id: 'fastify', title: 'Fastify', file: 'fastify.js', ...message, skips: [] },
   // One connection reaches one of its processes: the same as Fastify alone.
-  { id: 'fastify-cluster', title: 'Fastify cluster(2)', file: 'fastify-cluster.js', skips: [1] },
-  { id: 'bun', title: 'Bun.serve (native)', file: 'bun.js', skips: [] },
+  { id: 'fastify-cluster', title: 'Fastify cluster(2)', file: 'fastify-cluster.js', ...message, skips: [1] },
+  { id: 'bun', title: 'Bun.serve (native)', file: 'bun.js', ...message, skips: [] },
 ];
 
-export const LOOPSHARD = 'loopshard';
+const rows = { path: '/rows', body: ROWS_BODY, skips: [] };
+const rowsBySchema = { ...rows, path: '/rows-schema' };
+
+/** A hundred rows, with and without a schema: how much serialization costs. */
+const ROWS_PEERS = [
+  { id: LOOPSHARD, title: 'LoopShard, schema', file: 'loopshard.js', ...rowsBySchema },
+  { id: 'loopshard-plain', title: 'LoopShard, no schema', file: 'loopshard.js', ...rows },
+  { id: 'fastify', title: 'Fastify, schema', file: 'fastify.js', ...rowsBySchema },
+  { id: 'fastify-plain', title: 'Fastify, no schema', file: 'fastify.js', ...rows },
+];
+
+/** @type {Record<string, readonly Peer[]>} */
+export const WORKLOADS = { message: MESSAGE_PEERS, rows: ROWS_PEERS };

@@ -36,7 +36,7 @@ export async function startServer(peer, runtime, flags = []) {
   };
   return {
     peer,
-    url: `http://127.0.0.1:${announced.port}/`,
+    url: `http://127.0.0.1:${announced.port}${peer.path}`,
     version: announced.version,
     runtime: announced.runtime,
     stop,

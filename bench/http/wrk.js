@@ -16,7 +16,7 @@ export function wrkVersion() {
 }
 
 /** @type {import('./load.js').Generator['run']} */
-export async function runWrk(url, connections, seconds) {
+export async function runWrk({ url }, connections, seconds) {
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', SUMMARY_SCRIPT, ...HEADERS, url];
   const wrk = startChild('wrk', args);
   const [output, [code]] = await Promise.all([text(wrk.stdout), once(wrk, 'close')]);

@@ -28,11 +28,20 @@ export interface CoreFunctions {
   semaphoreSetLimit(semaphore: number, permits: number): void;
   semaphoreAwait(semaphore: number): number;
   semaphoreLeave(semaphore: number): void;
-  slotSubmit(ring: number, slots: number, stride: number, slot: number): number;
-  slotClaim(ring: number, slots: number, stride: number, shard: number, destination: number, most: number): number;
+  slotSubmit(ring: number, slots: number, stride: number, shard: number, slot: number): number;
+  slotClaim(
+    ring: number,
+    from: number,
+    slots: number,
+    stride: number,
+    shard: number,
+    destination: number,
+    most: number,
+  ): number;
   slotClaimPermitted(
     semaphore: number,
     ring: number,
+    from: number,
     slots: number,
     stride: number,
     shard: number,

@@ -114,7 +114,7 @@ export class Admission {
     } else {
       flags |= SLOT_REQUEST_TRANSFERRED_FLAG;
       exchange.transferred = true;
-      this.#pool.transfer(shard, exchange.slot, transferRecord(core.u8, request));
+      this.#pool.transfer(shard, exchange.slot, exchange.sequence, transferRecord(core.u8, request));
     }
     i32[word + (SLOT_ROUTE_OFFSET >> 2)] = route;
     i32[word + (SLOT_METHOD_OFFSET >> 2)] = method;

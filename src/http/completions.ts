@@ -3,7 +3,6 @@ import {
   MAX_BATCH,
   SHARD_POLL_OFFSET,
   SLOT_FLAGS_OFFSET,
-  SLOT_HEAD_REQUEST_FLAG,
   SLOT_RESPONSE_BODY_BYTES_OFFSET,
   SLOT_RESPONSE_HEAD_BYTES_OFFSET,
   SLOT_RESPONSE_OFFSET,
@@ -106,10 +105,12 @@ export class Completions {
 
   /** A slot has come back from `shard` with its response. */
   complete(slot: number, shard: number): void {
+    // A slot that was not completed by this shard, or not since it was taken over, is none of its business.
+    if (!this.#pool.takeOver(slot, shard)) return;
     const exchange = this.#exchanges[slot];
     const arrived = this.#readResponse(exchange, shard);
     if (arrived) this.#settle(exchange);
-    else this.completeWith(exchange, errorAnswer('SHARD_LOST'));
+    else this.completeWith(exchange, errorAnswer('SHARD_LOST', { isHead: this.#pool.isHead(slot) }));
   }
 
   /** The HTTP thread answers in the place of a shard that is gone. */
@@ -141,9 +142,8 @@ export class Completions {
     let bytes = headBytes;
     const flags = i32[word + (SLOT_FLAGS_OFFSET >> 2)];
     if ((flags & SLOT_RESPONSE_TRANSFERRED_FLAG) !== 0) {
-      const body = this.#pool.takeTransfer(shard, exchange.slot);
-      if (body === undefined) return false;
-      if ((flags & SLOT_HEAD_REQUEST_FLAG) === 0) exchange.body = body;
+      exchange.body = this.#pool.takeTransfer(shard, exchange.slot, exchange.sequence);
+      if (exchange.body === undefined) return false;
     } else {
       bytes += i32[word + (SLOT_RESPONSE_BODY_BYTES_OFFSET >> 2)];
     }

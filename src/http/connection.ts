@@ -23,7 +23,7 @@ export interface ConnectionHost {
 
 /** Requests of one connection that may be in hand at once; further ones wait in the socket. */
 const MAX_PIPELINED = 64;
-/** How long a client has, after a last answer, to stop sending and close (RFC 9112 section 9.6). */
+/** How long a client has, once the kernel has its last answer, to stop sending and close (RFC 9112 section 9.6). */
 const LINGER_MS = 2_000;
 
 const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
@@ -48,6 +48,8 @@ export class Connection implements RequestSink {
   /** No further request is read: the last one said so, or was not valid. */
   #inputOver = false;
   #ended = false;
+  /** A client waits for leave to send its body, behind answers that come first. */
+  #owesContinue = false;
 
   constructor(host: ConnectionHost, accepted: Socket) {
     this.#host = host;
@@ -75,7 +77,11 @@ export class Connection implements RequestSink {
 
   /** The server drains: an idle connection ends now, another one behind its last answer. */
   drain(): void {
-    if (this.idle && !this.#parser.midMessage) this.#end();
+    this.#endIfDrained();
+  }
+
+  #endIfDrained(): void {
+    if (this.#host.draining && this.idle && !this.#parser.midMessage) this.#end();
   }
 
   // ── input ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -107,6 +113,7 @@ export class Connection implements RequestSink {
   }
 
   onRequest(request: RequestParser): boolean {
+    this.#owesContinue = false;
     const exchange = this.#host.admit(request, this);
     this.#append(exchange);
     this.#inputOver = exchange.close;
@@ -114,8 +121,9 @@ export class Connection implements RequestSink {
   }
 
   onExpectContinue(): void {
-    // Behind an answer that is still owed it would be taken for that one's.
-    if (this.idle) this.#socket.write(CONTINUE);
+    // In front of an answer that is still owed it would be taken for that one's.
+    if (this.#first === undefined) this.#socket.write(CONTINUE);
+    else this.#owesContinue = true;
   }
 
   /** Answers what cannot be read on from, behind the answers that are owed. */
@@ -162,8 +170,14 @@ export class Connection implements RequestSink {
     if (this.#first === undefined) {
       this.#last = undefined;
       if (this.#inputOver || this.#host.draining) return this.#end();
+      if (this.#owesContinue) this.#sendContinue();
     }
     if (this.#parser.rest !== undefined) this.#resumeInput();
+  }
+
+  #sendContinue(): void {
+    this.#owesContinue = false;
+    this.#socket.write(CONTINUE);
   }
 
   #sendFirst(exchange: Exchange): void {
@@ -222,6 +236,7 @@ export class Connection implements RequestSink {
       this.#releaseUnflushed(count);
       this.#releaseFlushed();
       this.#resumeInput();
+      this.#endIfDrained();
     });
   }
 
@@ -241,7 +256,7 @@ export class Connection implements RequestSink {
     this.#socket.end();
     // What still comes is read and dropped: closing with unread input would reset the connection under the answer.
     this.#socket.resume();
-    this.#socket.setTimeout(LINGER_MS, () => this.#socket.destroy());
+    this.#socket.once('finish', () => this.#socket.setTimeout(LINGER_MS, () => this.#socket.destroy()));
   }
 
   #onClose(): void {

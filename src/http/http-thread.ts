@@ -25,6 +25,7 @@ export interface HttpThreadOptions {
   maxTargetBytes: number;
   maxHeadBytes: number;
   maxHeaderFields: number;
+  onAcceptError(error: Error): void;
 }
 
 /** Connections the kernel holds until they are accepted. */
@@ -65,8 +66,14 @@ export class HttpThread implements ConnectionHost {
   listen(): Promise<void> {
     const { host, port } = this.#options;
     return new Promise((resolve, reject) => {
-      this.#server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(cause, host, port)));
-      this.#server.listen({ host, port, backlog: BACKLOG }, resolve);
+      const refuse = (cause: NodeJS.ErrnoException) => reject(listenError(cause, host, port));
+      this.#server.once('error', refuse);
+      this.#server.listen({ host, port, backlog: BACKLOG }, () => {
+        this.#server.off('error', refuse);
+        // A connection that could not be accepted; the next one may be.
+        this.#server.on('error', this.#options.onAcceptError);
+        resolve();
+      });
     });
   }
 
@@ -140,6 +147,7 @@ export class HttpThread implements ConnectionHost {
     this.#completions.stop();
     this.#server.close();
     for (const connection of this.#connections) connection.destroy();
+    this.#onDrained?.();
   }
 
   stats() {

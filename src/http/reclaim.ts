@@ -1,8 +1,6 @@
 import {
   SLOT_CLAIMED_STATE,
   SLOT_COMPLETED_STATE,
-  SLOT_FLAGS_OFFSET,
-  SLOT_HEAD_REQUEST_FLAG,
   SLOT_OWNER_SHIFT,
   SLOT_SUBMITTED_STATE,
 } from '../../assembly/layout.js';
@@ -22,7 +20,8 @@ export function reclaim(
   exchanges: readonly Exchange[],
   completions: Completions,
 ): void {
-  completions.reap(shard);
+  while (completions.reap(shard) > 0);
+  const submitted = SLOT_SUBMITTED_STATE | (shard << SLOT_OWNER_SHIFT);
   const claimed = SLOT_CLAIMED_STATE | (shard << SLOT_OWNER_SHIFT);
   const completed = SLOT_COMPLETED_STATE | (shard << SLOT_OWNER_SHIFT);
   for (const exchange of exchanges) {
@@ -30,7 +29,7 @@ export function reclaim(
     const owner = pool.owner(exchange.slot);
     if (owner === completed) completions.complete(exchange.slot, shard);
     else if (owner === claimed) giveUp(exchange, pool, completions, 'SHARD_LOST');
-    else if (owner === SLOT_SUBMITTED_STATE && exchange.shard === shard) passOn(exchange, pool, completions);
+    else if (owner === submitted) passOn(exchange, pool, completions);
   }
   completions.schedule();
 }
@@ -43,26 +42,24 @@ export function refuseWaiting(
   completions: Completions,
 ): void {
   for (const exchange of exchanges) {
-    if (exchange.ready || exchange.shard !== shard || pool.owner(exchange.slot) !== SLOT_SUBMITTED_STATE) continue;
-    if (pool.recall(exchange.slot)) giveUp(exchange, pool, completions, 'NO_SHARD');
+    if (!exchange.ready && pool.recall(exchange.slot, shard)) giveUp(exchange, pool, completions, 'NO_SHARD');
   }
   completions.schedule();
 }
 
 function giveUp(exchange: Exchange, pool: ShardPool, completions: Completions, reason: Reason): void {
-  const flags = pool.core.i32[(pool.slotAddress(exchange.slot) + SLOT_FLAGS_OFFSET) >> 2];
-  completions.completeWith(exchange, errorAnswer(reason, { isHead: (flags & SLOT_HEAD_REQUEST_FLAG) !== 0 }));
+  completions.completeWith(exchange, errorAnswer(reason, { isHead: pool.isHead(exchange.slot) }));
 }
 
 function passOn(exchange: Exchange, pool: ShardPool, completions: Completions): void {
   if (exchange.transferred) {
     // Its record was sent to the thread that is gone.
-    if (pool.recall(exchange.slot)) giveUp(exchange, pool, completions, 'NO_SHARD');
+    if (pool.recall(exchange.slot, exchange.shard)) giveUp(exchange, pool, completions, 'NO_SHARD');
     return;
   }
   const other = pool.pick();
   // Nobody there: it stays in the ring for the thread that replaces this one.
-  if (other < 0 || !pool.recall(exchange.slot)) return;
+  if (other < 0 || !pool.recall(exchange.slot, exchange.shard)) return;
   if (!pool.submit(exchange.slot, other)) return giveUp(exchange, pool, completions, 'NO_SLOT');
   pool.completed(exchange.shard);
   exchange.shard = other;

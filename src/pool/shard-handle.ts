@@ -1,20 +1,13 @@
-import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import { LoopShardError } from '../errors.js';
-import type {
-  FailureReport,
-  RouteTable,
-  ShardCommand,
-  ShardRefusal,
-  ShardReport,
-  ShardStart,
-  Transfer,
-} from '../protocol.js';
+import type { FailureReport, RouteTable, ShardCommand, ShardRefusal, ShardReport, ShardStart } from '../protocol.js';
+import { TransferPort } from '../transfers.js';
 
 export type ShardState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed';
 
 /** What every shard of a server is started with. */
-export type ShardSettings = Omit<ShardStart, 'shard' | 'control' | 'transfers'>;
+export type ShardSettings = Omit<ShardStart, 'shard' | 'control' | 'transfers' | 'table'>;
 
 export interface ShardEvents {
   /** The worker has exited without having been asked to; nothing of it runs any more. */
@@ -31,9 +24,7 @@ export class ShardHandle {
   readonly #settings: ShardSettings;
   readonly #events: ShardEvents;
   #control: MessagePort | undefined;
-  #transfers: MessagePort | undefined;
-  /** Response bodies that were received while another one was looked for. */
-  readonly #received = new Map<number, ArrayBuffer>();
+  #transfers: TransferPort | undefined;
   #ended: Promise<void> = Promise.resolve();
 
   constructor(number: number, threads: Piscina, settings: ShardSettings, events: ShardEvents) {
@@ -45,20 +36,21 @@ export class ShardHandle {
 
   /**
    * Starts the shard's task and waits until it has loaded the user's module.
+   * @param table what the module must define
    * @throws LoopShardError as the shard reports it, SHARD_FAILED if the thread ended before it could
    */
-  start(): Promise<RouteTable> {
+  start(table?: RouteTable): Promise<RouteTable> {
     this.state = 'starting';
     const control = new MessageChannel();
     const transfers = new MessageChannel();
     this.#control = control.port1;
-    this.#transfers = transfers.port1;
-    this.#received.clear();
+    this.#transfers = new TransferPort(transfers.port1);
     const start: ShardStart = {
       ...this.#settings,
       shard: this.number,
       control: control.port2,
       transfers: transfers.port2,
+      table,
     };
     const task = this.#threads.run(start, { transferList: [control.port2, transfers.port2] as never });
     return this.#untilReady(control.port1, task);
@@ -112,22 +104,14 @@ export class ShardHandle {
   }
 
   /** Sends a request record that is larger than a slot; before the slot is submitted. */
-  transfer(slot: number, bytes: ArrayBuffer): void {
-    const transfer: Transfer = { slot, bytes };
-    this.#transfers?.postMessage(transfer, [bytes]);
+  transfer(slot: number, sequence: number, bytes: ArrayBuffer): void {
+    this.#transfers?.send(slot, sequence, new Uint8Array(bytes));
   }
 
   /** The response body that the shard sent before it completed `slot`, or nothing if it was lost with the shard. */
-  takeTransfer(slot: number): Buffer | undefined {
-    while (!this.#received.has(slot)) {
-      const message = this.#transfers === undefined ? undefined : receiveMessageOnPort(this.#transfers);
-      if (message === undefined) return undefined;
-      const transfer = message.message as Transfer;
-      this.#received.set(transfer.slot, transfer.bytes);
-    }
-    const bytes = this.#received.get(slot)!;
-    this.#received.delete(slot);
-    return Buffer.from(bytes);
+  takeTransfer(slot: number, sequence: number): Buffer | undefined {
+    const bytes = this.#transfers?.take(slot, sequence);
+    return bytes && Buffer.from(bytes);
   }
 
   abort(slot: number, sequence: number): void {
@@ -153,9 +137,9 @@ export class ShardHandle {
 
   #closePorts(): void {
     this.#control?.close();
-    this.#transfers?.close();
     this.#control = undefined;
-    this.#transfers = undefined;
+    // Kept, with what had arrived: completed slots are still to be answered.
+    this.#transfers?.close();
   }
 }
 

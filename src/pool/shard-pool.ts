@@ -1,10 +1,15 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Piscina } from 'piscina';
 import {
   DOORBELL_PARKED_OFFSET,
   SHARD_DOORBELL_OFFSET,
   SHARD_PERMITS_OFFSET,
+  SLOT_COMPLETED_STATE,
+  SLOT_FLAGS_OFFSET,
+  SLOT_HEAD_REQUEST_FLAG,
   SLOT_HTTP_STATE,
   SLOT_OWNER_OFFSET,
+  SLOT_OWNER_SHIFT,
   SLOT_SUBMITTED_STATE,
 } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
@@ -99,19 +104,16 @@ export class ShardPool {
    * @throws LoopShardError as the first shard that fails reports it, ROUTES_DIFFER
    */
   async start(): Promise<RouteTable> {
-    const tables = await Promise.all(this.#shards.map((shard) => shard.start()));
-    for (const table of tables) this.#accept(table);
+    const [table, ...others] = await Promise.all(this.#shards.map((shard) => shard.start()));
+    if (others.some((other) => !isDeepStrictEqual(other, table))) {
+      throw new LoopShardError(
+        'ROUTES_DIFFER',
+        'The module does not define the same routes each time it is loaded; make its routes depend on nothing that differs between threads.',
+      );
+    }
+    this.#table = table;
     this.#load.ready.fill(1);
-    return tables[0];
-  }
-
-  #accept(table: RouteTable): void {
-    this.#table ??= table;
-    if (JSON.stringify(table) === JSON.stringify(this.#table)) return;
-    throw new LoopShardError(
-      'ROUTES_DIFFER',
-      'The module does not define the same routes each time it is loaded; make its routes depend on nothing that differs between threads.',
-    );
+    return table;
   }
 
   // ── the way of a request ────────────────────────────────────────────────────────────────────────────────────────
@@ -129,7 +131,7 @@ export class ShardPool {
   submit(slot: number, shard: number): boolean {
     const { slotsAddress, slotStride } = this.plan;
     const { submissions } = this.#addresses[shard];
-    if (this.core.wasm.slotSubmit(submissions, slotsAddress, slotStride, slot) === 0) return false;
+    if (this.core.wasm.slotSubmit(submissions, slotsAddress, slotStride, shard, slot) === 0) return false;
     this.#load.outstanding[shard]++;
     this.#given[shard] = 1;
     return true;
@@ -153,12 +155,12 @@ export class ShardPool {
     return this.#addresses.some(({ completions }) => this.core.wasm.ringLength(completions) > 0);
   }
 
-  transfer(shard: number, slot: number, bytes: ArrayBuffer): void {
-    this.#shards[shard].transfer(slot, bytes);
+  transfer(shard: number, slot: number, sequence: number, bytes: ArrayBuffer): void {
+    this.#shards[shard].transfer(slot, sequence, bytes);
   }
 
-  takeTransfer(shard: number, slot: number): Buffer | undefined {
-    return this.#shards[shard].takeTransfer(slot);
+  takeTransfer(shard: number, slot: number, sequence: number): Buffer | undefined {
+    return this.#shards[shard].takeTransfer(slot, sequence);
   }
 
   /** Tells `shard` that nobody waits for the request `sequence` in `slot` any more. */
@@ -173,12 +175,24 @@ export class ShardPool {
     return Atomics.load(this.core.i32, this.#ownerIndex(slot));
   }
 
-  /** Takes back a slot that was submitted, unless a shard has claimed it. */
-  recall(slot: number): boolean {
+  /** Takes back a slot that was submitted to `shard`, unless it was claimed. */
+  recall(slot: number, shard: number): boolean {
+    const submitted = SLOT_SUBMITTED_STATE | (shard << SLOT_OWNER_SHIFT);
+    return Atomics.compareExchange(this.core.i32, this.#ownerIndex(slot), submitted, SLOT_HTTP_STATE) === submitted;
+  }
+
+  /** Takes over a slot that `shard` has completed. `false` if it has not, or was taken over before. */
+  takeOver(slot: number, shard: number): boolean {
     const index = this.#ownerIndex(slot);
-    return (
-      Atomics.compareExchange(this.core.i32, index, SLOT_SUBMITTED_STATE, SLOT_HTTP_STATE) === SLOT_SUBMITTED_STATE
-    );
+    if (this.core.i32[index] !== (SLOT_COMPLETED_STATE | (shard << SLOT_OWNER_SHIFT))) return false;
+    // Plain: the word is ours since the shard's store, which the poll of its ring has made visible.
+    this.core.i32[index] = SLOT_HTTP_STATE;
+    return true;
+  }
+
+  /** The request in `slot` is a HEAD. */
+  isHead(slot: number): boolean {
+    return (this.core.i32[(this.slotAddress(slot) + SLOT_FLAGS_OFFSET) >> 2] & SLOT_HEAD_REQUEST_FLAG) !== 0;
   }
 
   slotAddress(slot: number): number {
@@ -205,7 +219,7 @@ export class ShardPool {
     if (this.#closing) return;
     shard.restarts++;
     try {
-      this.#accept(await shard.start());
+      await shard.start(this.#table);
       if (this.#closing) return;
       this.#load.ready[shard.number] = 1;
       this.#events.onShardRestarted(shard.number);

@@ -3,8 +3,8 @@ import { SLOT_DATA_OFFSET, SLOT_OWNER_OFFSET } from '../../assembly/layout.js';
 import type { App } from '../app.js';
 import type { CoreMemory } from '../core/memory.js';
 import type { Plan, shardAddresses } from '../pool/plan.js';
+import type { TransferPort } from '../transfers.js';
 import type { AbortSignals } from './signals.js';
-import type { Transfers } from './transfers.js';
 
 /** What everything on one shard shares. */
 export interface ShardContext {
@@ -14,7 +14,7 @@ export interface ShardContext {
   readonly addresses: ReturnType<typeof shardAddresses>;
   readonly app: App;
   readonly control: MessagePort;
-  readonly transfers: Transfers;
+  readonly transfers: TransferPort;
   readonly signals: AbortSignals;
   readonly responseLimitBytes: number;
 }

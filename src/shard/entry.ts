@@ -1,21 +1,24 @@
 /* Where a shard begins: the task that piscina runs for it, and the only file that is loaded as a worker. */
+import { isDeepStrictEqual } from 'node:util';
 import { threadId } from 'node:worker_threads';
 import { type App, isApp } from '../app.js';
 import { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import { readPlan, shardAddresses } from '../pool/plan.js';
-import type { ShardCommand, ShardRefusal, ShardReport, ShardStart } from '../protocol.js';
+import type { RouteTable, ShardCommand, ShardRefusal, ShardReport, ShardStart } from '../protocol.js';
+import { TransferPort } from '../transfers.js';
 import type { ShardContext } from './context.js';
-import { describe } from './handlers.js';
+import { describe } from './describe.js';
 import { ShardLoop } from './loop.js';
 import { AbortSignals } from './signals.js';
-import { Transfers } from './transfers.js';
 
 /** Runs the shard until the HTTP thread has it close. */
 export default async function runShard(start: ShardStart): Promise<ShardRefusal | undefined> {
   let context: ShardContext;
   try {
-    context = createContext(start, await loadApp(start.module));
+    const app = await loadApp(start.module);
+    if (start.table !== undefined) expectTable(app.table(), start.table);
+    context = createContext(start, app);
   } catch (error) {
     const { message, stack } = describe(error);
     return { threadId, code: error instanceof LoopShardError ? error.code : 'MODULE_FAILED', message, stack };
@@ -36,6 +39,15 @@ export default async function runShard(start: ShardStart): Promise<ShardRefusal 
   return undefined;
 }
 
+/** @throws LoopShardError ROUTES_DIFFER */
+function expectTable(table: RouteTable, expected: RouteTable): void {
+  if (isDeepStrictEqual(table, expected)) return;
+  throw new LoopShardError(
+    'ROUTES_DIFFER',
+    'The module does not define the routes any more that it defined when the server started; restart the server.',
+  );
+}
+
 function createContext(start: ShardStart, app: App): ShardContext {
   const plan = readPlan(start.core.memory.buffer);
   const addresses = shardAddresses(plan, start.shard);
@@ -47,7 +59,7 @@ function createContext(start: ShardStart, app: App): ShardContext {
     addresses,
     app,
     control: start.control,
-    transfers: new Transfers(start.transfers),
+    transfers: new TransferPort(start.transfers),
     signals: new AbortSignals(),
     responseLimitBytes: start.responseLimitBytes,
   };

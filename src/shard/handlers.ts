@@ -3,6 +3,7 @@ import { LoopShardError } from '../errors.js';
 import type { CompiledWriter } from '../json/compile.js';
 import { NOT_FOUND_ROUTE, type ShardReport } from '../protocol.js';
 import { type ShardContext, slotAddress } from './context.js';
+import { describe } from './describe.js';
 import { SlotRequest } from './request.js';
 import { Responder } from './responder.js';
 import { SlotResponse } from './response.js';
@@ -22,67 +23,65 @@ export class Handlers {
     this.#complete = complete;
   }
 
-  /** Starts the handler of a claimed slot. Never throws. */
+  /** Starts the handler of a claimed slot. Whatever the handler does, it is answered. */
   start(slot: number): void {
     const context = this.#context;
     const number = context.core.i32[(slotAddress(context.plan, slot) + SLOT_ROUTE_OFFSET) >> 2];
     const { handler, writer } = context.app.route(number);
     const request = new SlotRequest(context, slot);
     const response = new SlotResponse((one) => this.#responder.openWriter(slot, request, one));
+    const task: Task = { slot, request, response, writer };
     this.inFlight++;
     if (number === NOT_FOUND_ROUTE) response.statusCode = 404;
-    let result: unknown;
     try {
-      result = handler(request, response);
+      const result = handler(request, response);
+      if (isThenable(result)) this.#settleLater(task, result);
+      else this.#succeed(task, result);
     } catch (error) {
-      return this.#fail(slot, request, response, error);
+      this.#fail(task, error);
     }
-    if (!isPromise(result)) return this.#succeed(slot, request, response, result, writer);
-    result.then(
-      (value) => this.#succeed(slot, request, response, value, writer),
-      (error) => this.#fail(slot, request, response, error),
+  }
+
+  /** Only native promises are sure to settle once and to call nothing back at once. */
+  #settleLater(task: Task, result: PromiseLike<unknown>): void {
+    Promise.resolve(result).then(
+      (value) => this.#succeed(task, value),
+      (error) => this.#fail(task, error),
     );
   }
 
-  #succeed(
-    slot: number,
-    request: SlotRequest,
-    response: SlotResponse,
-    value: unknown,
-    writer: CompiledWriter | undefined,
-  ): void {
+  #succeed(task: Task, value: unknown): void {
+    const { slot, request, response, writer } = task;
+    if (request.finished) return;
     try {
       this.#responder.respond(slot, request, response, value, writer);
     } catch (error) {
-      return this.#fail(slot, request, response, error);
+      this.#fail(task, error);
+      return;
     }
-    this.#finish(slot, request);
+    this.#finish(task);
   }
 
-  #fail(slot: number, request: SlotRequest, response: SlotResponse, error: unknown): void {
+  #fail(task: Task, error: unknown): void {
+    if (task.request.finished) return;
     const { errorHandler } = this.#context.app;
-    if (errorHandler === undefined) return this.#failPlainly(slot, request, response, error);
-    response.reset(500);
-    let result: unknown;
+    if (errorHandler === undefined || task.failed === true) return this.#failPlainly(task, error);
+    // What the error handler gives is no value of the route's schema; and it has one try.
+    task.failed = true;
+    task.writer = undefined;
+    task.response.reset(500);
     try {
-      result = errorHandler(error, request, response);
-      if (!isPromise(result)) {
-        this.#responder.respond(slot, request, response, result, undefined);
-        return this.#finish(slot, request);
-      }
+      const result = errorHandler(error, task.request, task.response);
+      if (isThenable(result)) this.#settleLater(task, result);
+      else this.#succeed(task, result);
     } catch (second) {
-      return this.#failPlainly(slot, request, response, second);
+      this.#failPlainly(task, second);
     }
-    result
-      .then((value) => this.#responder.respond(slot, request, response, value, undefined))
-      .then(
-        () => this.#finish(slot, request),
-        (second) => this.#failPlainly(slot, request, response, second),
-      );
   }
 
   /** The answer that says no more than that it failed; what failed goes to the log. */
-  #failPlainly(slot: number, request: SlotRequest, response: SlotResponse, error: unknown): void {
+  #failPlainly(task: Task, error: unknown): void {
+    const { slot, request, response } = task;
     const isClients = error instanceof LoopShardError && error.code === 'BODY_INVALID';
     response.reset(isClients ? 400 : 500);
     const body = isClients
@@ -90,10 +89,10 @@ export class Handlers {
       : { statusCode: 500, code: 'HANDLER_FAILED', message: 'The handler failed; the server has logged why.' };
     if (!isClients) this.#report(request, error);
     this.#responder.respond(slot, request, response, body, undefined);
-    this.#finish(slot, request);
+    this.#finish(task);
   }
 
-  #finish(slot: number, request: SlotRequest): void {
+  #finish({ slot, request }: Task): void {
     request.finish();
     this.inFlight--;
     this.#complete(slot);
@@ -111,14 +110,16 @@ export class Handlers {
   }
 }
 
-/** An error in plain strings: errors lose their codes when they are cloned. */
-export function describe(error: unknown): { name: string; message: string; stack: string; code?: string } {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error), stack: String(error) };
-  const { name, message } = error;
-  const described = { name, message, stack: error.stack ?? `${name}: ${message}` };
-  return 'code' in error ? { ...described, code: String(error.code) } : described;
+/** A request in the hands of its handler. */
+interface Task {
+  slot: number;
+  request: SlotRequest;
+  response: SlotResponse;
+  writer: CompiledWriter | undefined;
+  /** Its handler has failed, and the error handler has been called. */
+  failed?: boolean;
 }
 
-function isPromise(value: unknown): value is PromiseLike<unknown> {
+function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }

@@ -105,6 +105,7 @@ export class ShardLoop {
     this.#count = core.wasm.slotClaimPermitted(
       addresses.control + SHARD_PERMITS_OFFSET,
       addresses.submissions,
+      shard,
       plan.slotsAddress,
       plan.slotStride,
       shard,

@@ -46,7 +46,7 @@ export class SlotRequest implements ShardRequest {
       this.#u16 = core.u16;
       this.#start = slotData(address);
     } else {
-      const record = context.transfers.take(slot);
+      const record = takeRecord(context, slot, i32[word + (SLOT_SEQUENCE_OFFSET >> 2)]);
       this.#bytes = Buffer.from(record);
       this.#u16 = new Uint16Array(record, 0, record.byteLength >> 1);
       this.#start = 0;
@@ -139,6 +139,11 @@ export class SlotRequest implements ShardRequest {
     return this.#fieldCount * FIELD_BYTES + this.#read(SLOT_HEAD_BYTES_OFFSET) + this.#read(SLOT_BODY_BYTES_OFFSET);
   }
 
+  /** It was answered. */
+  get finished(): boolean {
+    return this.#finished;
+  }
+
   /** The handler has settled: the slot is about to carry somebody else's request. */
   finish(): void {
     this.#finished = true;
@@ -174,6 +179,13 @@ export class SlotRequest implements ShardRequest {
     // llhttp leaves white space at the end, which is no part of the value (RFC 9112 section 5.1).
     return this.#bytes.latin1Slice(start, start + this.#u16[at + (FIELD_VALUE_BYTES_OFFSET >> 1)]).trimEnd();
   }
+}
+
+/** The HTTP thread sent it before it submitted the slot, so it is here. */
+function takeRecord(context: ShardContext, slot: number, sequence: number): ArrayBuffer {
+  const record = context.transfers.take(slot, sequence);
+  if (record !== undefined) return record;
+  throw new LoopShardError('SHARD_FAILED', `The record of the request in slot ${slot} did not arrive.`);
 }
 
 /** Between the values of several fields of one name (RFC 9110 section 5.3; for cookie RFC 9113 section 8.2.3). */

@@ -6,12 +6,13 @@ import {
   SLOT_RESPONSE_HEAD_BYTES_OFFSET,
   SLOT_RESPONSE_OFFSET,
   SLOT_RESPONSE_TRANSFERRED_FLAG,
+  SLOT_SEQUENCE_OFFSET,
   SLOT_STATUS_OFFSET,
 } from '../../assembly/layout.js';
 import { LoopShardError } from '../errors.js';
 import type { CompiledWriter } from '../json/compile.js';
 import { JsonWriter } from '../json/direct.js';
-import { BodyWriter } from './body.js';
+import { type BodyPlace, BodyWriter } from './body.js';
 import { type ShardContext, slotAddress, slotData, slotEnd } from './context.js';
 import { HeadWriter, type Template } from './head.js';
 import type { SlotRequest } from './request.js';
@@ -22,16 +23,14 @@ const BYTES = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
 /** What a slot keeps free of header fields. */
 const FIELDS_MARGIN_BYTES = 512;
-/** For `describe`: there is no content-length. */
+/** In the place of a body's length: there is no content-length. */
 const WITHOUT_LENGTH = -1;
 
 /** Where a response goes in its slot. */
-interface Place {
+interface Place extends BodyPlace {
   address: number;
   template: Template;
   lines: string;
-  bodyStart: number;
-  limit: number;
 }
 
 /** Turns what a handler returned into a response in the slot. Shard. */
@@ -67,11 +66,7 @@ export class Responder {
     const isBytes = types.isUint8Array(value);
     const isText = typeof value === 'string' && writer === undefined;
     const place = this.#place(slot, request, response, status, isBytes ? BYTES : isText ? TEXT : JSON_TYPE);
-    const { bodyStart, limit } = place;
-    const bytes =
-      isBytes || isText
-        ? this.#bodies.write(slot, value, bodyStart, limit)
-        : this.#bodies.writeJson(slot, value, writer, bodyStart, limit);
+    const bytes = isBytes || isText ? this.#bodies.write(place, value) : this.#bodies.writeJson(place, value, writer);
     this.#finish(place, status, bytes, this.#bodies.transferred);
   }
 
@@ -93,8 +88,8 @@ export class Responder {
     const body = writer.finish();
     const status = response.statusCode || 200;
     const place = this.#place(slot, request, response, status, JSON_TYPE);
-    const bytes = writer.inPlace ? this.#bodies.checkLimit(body.length) : this.#bodies.transfer(slot, body);
-    this.#finish(place, status, bytes, !writer.inPlace);
+    const bytes = this.#bodies.writeWritten(place, body, writer.inPlace);
+    this.#finish(place, status, bytes, this.#bodies.transferred);
   }
 
   /** No body; 204 and 304 have no length either (RFC 9110 sections 15.3.5 and 15.4.5). */
@@ -110,23 +105,31 @@ export class Responder {
     status: number,
     standardType: string | undefined,
   ): Place {
-    const { plan } = this.#context;
+    const { plan, core } = this.#context;
     const address = slotAddress(plan, slot);
+    const word = address >> 2;
     const type = response.contentType ?? standardType;
-    const template = this.#heads.template(status, type);
     const lines = response.lines();
-    if (lines.length + (type?.length ?? 0) > this.#fieldsLimit) throw fieldsTooLarge(lines.length, this.#fieldsLimit);
-    const bodyStart = slotData(address) + request.recordBytes + this.#heads.room(template, lines);
-    return { address, template, lines, bodyStart, limit: slotEnd(plan, address) };
+    if (lines.length + (type?.length ?? 0) > this.#fieldsLimit) throw fieldsTooLarge(lines, type, this.#fieldsLimit);
+    const template = this.#heads.template(status, type);
+    return {
+      slot,
+      sequence: core.i32[word + (SLOT_SEQUENCE_OFFSET >> 2)],
+      address,
+      template,
+      lines,
+      bodyStart: slotData(address) + request.recordBytes + this.#heads.room(template, lines),
+      limit: slotEnd(plan, address),
+      isHead: (core.i32[word + (SLOT_FLAGS_OFFSET >> 2)] & SLOT_HEAD_REQUEST_FLAG) !== 0,
+    };
   }
 
   /** Writes the head in front of the body, and describes both in the slot. */
   #finish(place: Place, status: number, bytes: number, transferred: boolean): void {
-    const { address, bodyStart } = place;
+    const { address, bodyStart, isHead } = place;
     const { i32 } = this.#context.core;
     const word = address >> 2;
     const start = this.#heads.write(bodyStart, place.template, place.lines, bytes);
-    const isHead = (i32[word + (SLOT_FLAGS_OFFSET >> 2)] & SLOT_HEAD_REQUEST_FLAG) !== 0;
     i32[word + (SLOT_STATUS_OFFSET >> 2)] = status;
     i32[word + (SLOT_RESPONSE_OFFSET >> 2)] = start;
     i32[word + (SLOT_RESPONSE_HEAD_BYTES_OFFSET >> 2)] = bodyStart - start;
@@ -135,7 +138,8 @@ export class Responder {
   }
 }
 
-function fieldsTooLarge(bytes: number, limit: number): LoopShardError {
+function fieldsTooLarge(lines: string, type: string | undefined, limit: number): LoopShardError {
+  const bytes = lines.length + (type?.length ?? 0);
   return new LoopShardError(
     'HEADER_INVALID',
     `The header fields of the response have ${bytes} bytes, and at most ${limit} fit; set fewer, or make slotBytes larger.`,

@@ -6,6 +6,8 @@ import type { JsonWriter } from '../json/direct.js';
 const SERVER_FIELDS = new Set(['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'date', 'upgrade']);
 /** RFC 9110 section 5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** Templates of response heads must have room for it. */
+const MAX_TYPE_LENGTH = 1_024;
 /** What is not in a field value (RFC 9110 section 5.5): control characters but the tab, and what Latin-1 has not. */
 const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
@@ -46,15 +48,21 @@ export class SlotResponse implements ShardResponse {
     if (SERVER_FIELDS.has(key)) {
       throw new LoopShardError('HEADER_INVALID', `The field ${key} is set by the server; leave it out.`);
     }
+    if (key === 'content-type') return this.type(value);
     checkValue(key, value);
-    if (key === 'content-type') this.contentType = value;
-    else this.#set(key, value);
+    this.#set(key, value);
     return this;
   }
 
   type(mime: string): this {
     this.#checkOpen();
     checkValue('content-type', mime);
+    if (mime.length > MAX_TYPE_LENGTH) {
+      throw new LoopShardError(
+        'HEADER_INVALID',
+        `The content type has ${mime.length} characters; at most ${MAX_TYPE_LENGTH} are allowed.`,
+      );
+    }
     this.contentType = mime;
     return this;
   }

@@ -18,11 +18,12 @@ function setUp(options = { shards: 2, permits: 3, slots: 8, slotBytes: 2_048 }) 
     slots: new SlotStack(core, plan),
     available: (shard: number) => wasm.semaphoreAvailable(addresses[shard].control + layout.SHARD_PERMITS_OFFSET),
     submit: (ring: number, slot: number) =>
-      wasm.slotSubmit(addresses[ring].submissions, slotsAddress, slotStride, slot),
+      wasm.slotSubmit(addresses[ring].submissions, slotsAddress, slotStride, ring, slot),
     claim: (ring: number, shard: number, most: number) => {
       const count = wasm.slotClaimPermitted(
         addresses[shard].control + layout.SHARD_PERMITS_OFFSET,
         addresses[ring].submissions,
+        ring,
         slotsAddress,
         slotStride,
         shard,
@@ -40,6 +41,7 @@ function setUp(options = { shards: 2, permits: 3, slots: 8, slotBytes: 2_048 }) 
   };
 }
 
+const submittedTo = (shard: number) => layout.SLOT_SUBMITTED_STATE | (shard << layout.SLOT_OWNER_SHIFT);
 const claimedBy = (shard: number) => layout.SLOT_CLAIMED_STATE | (shard << layout.SLOT_OWNER_SHIFT);
 const completedBy = (shard: number) => layout.SLOT_COMPLETED_STATE | (shard << layout.SLOT_OWNER_SHIFT);
 
@@ -48,7 +50,7 @@ test('a slot passes from the HTTP thread to a shard and back', () => {
   const slot = slots.take();
   expect(owner(slot)).toBe(layout.SLOT_HTTP_STATE);
   expect(submit(0, slot)).toBe(1);
-  expect(owner(slot)).toBe(layout.SLOT_SUBMITTED_STATE);
+  expect(owner(slot)).toBe(submittedTo(0));
   expect(claim(0, 0, 10)).toEqual([slot]);
   expect(owner(slot)).toBe(claimedBy(0));
   complete(0, slot);
@@ -84,6 +86,17 @@ test('an entry whose slot was taken back is skipped, and its permit returned', (
   core.i32[(plan.slotsAddress + first * plan.slotStride) >> 2] = layout.SLOT_HTTP_STATE;
   expect(claim(0, 0, 10)).toEqual([second]);
   expect(available(0)).toBe(2);
+});
+
+test('an entry whose slot was taken back and submitted to another ring leads to no claim', () => {
+  const { core, plan, slots, owner, submit, claim } = setUp();
+  const slot = slots.take();
+  submit(0, slot);
+  core.i32[(plan.slotsAddress + slot * plan.slotStride) >> 2] = layout.SLOT_HTTP_STATE;
+  submit(1, slot);
+  expect(claim(0, 0, 10)).toEqual([]);
+  expect(owner(slot)).toBe(submittedTo(1));
+  expect(claim(1, 1, 10)).toEqual([slot]);
 });
 
 test('a full ring takes no more, and leaves the slot with the HTTP thread', () => {
