@@ -143,8 +143,9 @@ function copyRecord(
   headBytes: number,
   bodyBytes: number,
 ): void {
-  const start = request.headStart;
-  target.set(request.headSource.subarray(start, start + headBytes), at);
+  const { buffer, byteOffset } = request.headSource;
+  // Not subarray(): Buffer's is slower than a view that V8 makes inline.
+  target.set(new Uint8Array(buffer, byteOffset + request.headStart, headBytes), at);
   if (bodyBytes > 0) target.set(request.body(), at + headBytes);
 }
 

@@ -17,6 +17,15 @@ import type { Exchange } from './exchange.js';
 
 /** Turns without a completion after which the HTTP thread parks, while answers are owed. */
 const IDLE_TURNS = 50;
+/**
+ * Under load, doorbells wait for a few more requests: each wake-up of a shard costs more than a turn of this loop, and on a
+ * machine whose cores are all busy it takes the core from somebody who works (docs/internals.md).
+ */
+const GATHER_TURNS = 2;
+/** Requests that are enough for a wake-up. */
+const GATHER_REQUESTS = 32;
+/** Outstanding requests from which on there is load. */
+const LOAD = 8;
 
 /**
  * The HTTP thread's side of the rings, a turn at a time: rings the doorbells of shards that were given something, takes
@@ -32,6 +41,9 @@ export class Completions {
   #touchedCount = 0;
   #outstanding = 0;
   #idleTurns = 0;
+  /** Requests that no doorbell was rung for, and turns they have waited for company. */
+  #gathered = 0;
+  #postponed = 0;
   #scheduled = false;
   #stopped = false;
   readonly #turn = () => this.#runTurn();
@@ -54,9 +66,10 @@ export class Completions {
     return this.#outstanding;
   }
 
-  /** A request was published: this turn's end rings for it. */
+  /** A request was published: the end of this turn rings for it, or of one soon after. */
   submitted(): void {
     this.#outstanding++;
+    this.#gathered++;
     this.#idleTurns = 0;
     this.schedule();
   }
@@ -77,10 +90,18 @@ export class Completions {
     this.#scheduled = false;
     if (this.#stopped) return;
     this.#parking.unpark();
-    this.#pool.ringDoorbells();
+    this.#ring();
     if (this.#reapAll() > 0) this.#idleTurns = 0;
     if (this.#outstanding === 0) return;
     if (this.#idleTurns++ < IDLE_TURNS || !this.#parking.park()) this.schedule();
+  }
+
+  #ring(): void {
+    const worthWaiting = this.#outstanding >= LOAD && this.#gathered < GATHER_REQUESTS;
+    if (worthWaiting && this.#postponed++ < GATHER_TURNS) return;
+    this.#gathered = 0;
+    this.#postponed = 0;
+    this.#pool.ringDoorbells();
   }
 
   /** Takes every completion there is. Returns how many. */
