@@ -13,7 +13,6 @@ import {
   TAPE_TINY_CHARS,
   TAPE_WRITES,
   TOKEN_CHARS,
-  TOKEN_FALSE,
   TOKEN_INT32,
   TOKEN_INT32S,
   TOKEN_NUMBER,
@@ -130,9 +129,10 @@ function int(f, x, node, key) {
   num(f, x, node, key);
 }
 function bool(f, x, node, key) {
-  if (x === true) i32[t++] = f | ${TOKEN_TRUE};
-  else if (x === false) i32[t++] = f | ${TOKEN_FALSE};
-  else odd(f, x, node, key);
+  // Arithmetic, because no branch on a fresh boolean can be predicted.
+  const no = +(x === false);
+  if ((no | +(x === true)) === 0) return odd(f, x, node, key);
+  i32[t++] = f | (${TOKEN_TRUE} + no);
 }
 function odd(f, x, node, key) {
   if (x === undefined) throw BAIL;
