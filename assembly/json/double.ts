@@ -105,7 +105,7 @@ function putShortest(position: usize, bits: u64): usize {
   }
   // Of an even significand the ends of the interval belong to it.
   const odd = significand & 1;
-  return putChosen(position, lower + odd, value, upper - odd, tenth);
+  return putChosen(position, lower + odd, value, upper - odd, tenth, closer);
 }
 
 /** Whether a limb can take 2³⁴ more, or less, without a carry. */
@@ -120,23 +120,29 @@ function exactProduct(factor: u64, powerHigh: u64, powerLow: u64): u64 {
   return (highProduct(powerHigh, factor) + u64(middle < carried)) | u64(middle > 1);
 }
 
+/** By the lowest three bits of a number of quarters: three quarters are rounded up, two if that makes it even. */
+const ROUND_UP: u64 = 0b11001000;
+
 /**
  * Chooses among the candidates between `lower` and `upper`, all in quarters of 10^tenth: the one multiple of ten, or the
  * closer neighbour. Which it is, is a toss-up for fresh numbers: selects, no branches.
  */
-function putChosen(position: usize, lower: u64, value: u64, upper: u64, tenth: i32): usize {
+function putChosen(position: usize, lower: u64, value: u64, upper: u64, tenth: i32, closer: bool): usize {
   const floor = value >> 2;
   let high = <u32>(floor / 100000000);
   let low = <u32>(floor - <u64>high * 100000000);
   const last = low - (low / 10) * 10;
   const ten = (floor - last) << 2;
   const tenAbove = ten + 40 <= upper;
-  const tenInside = i32(floor >= 10) & i32(lower <= ten != tenAbove);
-  const one = floor << 2;
-  const oneAbove = one + 4 <= upper;
-  const roundUp = i32(value > one + 2) | (i32(value == one + 2) & <i32>(floor & 1));
-  const oneStep = select<i32>(i32(oneAbove), roundUp, lower <= one != oneAbove);
-  low += select<i32>(select<i32>(10, 0, tenAbove) - <i32>last, oneStep, tenInside);
+  const tenInside = i32(lower <= ten) | i32(tenAbove);
+  let step = <i32>(ROUND_UP >> (value & 7)) & 1;
+  if (closer) {
+    // Only where the interval is lopsided can the closer neighbour lie outside and the other inside.
+    const one = floor << 2;
+    const oneAbove = one + 4 <= upper;
+    if (lower <= one != oneAbove) step = i32(oneAbove);
+  }
+  low += select<i32>(select<i32>(10, 0, tenAbove) - <i32>last, step, tenInside);
   if (low >= 100000000) {
     low -= 100000000;
     high++;
