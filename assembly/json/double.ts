@@ -75,8 +75,9 @@ function putHundredths(position: usize, value: u32): usize {
 function putShortest(position: usize, bits: u64): usize {
   const fraction = bits & FRACTION;
   const biased = <i32>(bits >> 52);
-  const significand = biased ? fraction | 0x0010000000000000 : fraction;
-  const exponent = (biased ? biased : 1) - 1075;
+  const subnormal = i32(biased == 0);
+  const significand = fraction | ((<u64>(1 - subnormal)) << 52);
+  const exponent = biased + subnormal - 1075;
   // Below a power of two the neighbour is half as far.
   const closer = fraction == 0 && biased > 1;
   const tenth = (exponent * 1262611 - (closer ? 524031 : 0)) >> 22;

@@ -55,16 +55,17 @@ export function writeInteger(position: usize, limit: usize, value: f64): usize {
 
 /** `count` doubles from `source`, separated by commas. */
 export function jsonNumbers(position: usize, limit: usize, source: usize, count: i32, work: usize): usize {
-  const end = source + ((<usize>count) << 3);
-  for (; source < end; source += 8) {
-    const isLast = source + 8 == end;
-    if (limit - position > NUMBER_ROOM) position = putNumber(position, load<f64>(source));
-    else if (!(position = jsonNumber(position, limit, load<f64>(source), work))) return 0;
-    if (isLast) return position;
-    if (position >= limit) return 0;
+  const last = source + ((<usize>count) << 3) - 8;
+  for (; source < last && limit - position > NUMBER_ROOM; source += 8) {
+    position = putNumber(position, load<f64>(source));
     store<u8>(position++, COMMA);
   }
-  return position;
+  for (; source < last; source += 8) {
+    position = jsonNumber(position, limit, load<f64>(source), work);
+    if (position == 0 || position >= limit) return 0;
+    store<u8>(position++, COMMA);
+  }
+  return source == last ? jsonNumber(position, limit, load<f64>(source), work) : position;
 }
 
 /** `count` 32-bit integers from `source`, separated by commas. */
