@@ -37,9 +37,7 @@ ${this.#bodies.join('\n')}
 return function write(start, end, value) {
   position = start; limit = end; t = T0; n = N0; c = C0; depth = 0; writes = 0;
   if (joined.text !== '') joined = { text: '' };
-  ${main}(value, '');
-  flush();
-  return position;
+  ${main}(value, ''); flush(); return position;
 };`;
   }
 
