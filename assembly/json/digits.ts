@@ -1,17 +1,18 @@
 /*
  * Decimal digits, eight at a time: two four-digit halves, then four pairs, then eight digits side by side in one 64-bit
- * word, each step one multiplication for all lanes. We tried a table of digit pairs: it costs a dependent load for each.
+ * word, each step one multiplication for all lanes. Quotient and remainder side by side, q + (v − 10·q)·2⁸, are
+ * v·2⁸ − q·(10·2⁸ − 1): a shift, a multiplication and a subtraction. We tried a table of digit pairs: it costs a dependent load for each.
  */
 const ASCII_ZEROS: u64 = 0x3030303030303030;
 
 /** The eight digits of `value` < 10⁸ as bytes 0 to 9, the first digit in the lowest byte. */
 export function eightDigits(value: u32): u64 {
-  const high = value / 10000;
-  const halves = <u64>high | ((<u64>(value - high * 10000)) << 32);
+  const high = <u64>(value / 10000);
+  const halves = ((<u64>value) << 32) - high * ((10000 << 32) - 1);
   const hundreds = ((halves * 10486) >> 20) & 0x0000007f0000007f;
-  const pairs = hundreds | ((halves - hundreds * 100) << 16);
+  const pairs = (halves << 16) - hundreds * ((100 << 16) - 1);
   const tens = ((pairs * 103) >> 10) & 0x000f000f000f000f;
-  return tens | ((pairs - tens * 10) << 8);
+  return (pairs << 8) - tens * ((10 << 8) - 1);
 }
 
 export function toAscii(digits: u64): u64 {

@@ -4,9 +4,9 @@
  *
  * General case: Schubfach (R. Giulietti, "The Schubfach way to render doubles", 2020). The paper multiplies the double
  * and both ends of its rounding interval by a 128-bit power of ten; here the ends are the one product plus or minus the
- * shifted power, which needs no multiplication.
+ * shifted power, which needs no multiplication, and most of the lower half of the power is left out where it cannot matter.
  */
-import { eightDigits, putSmall, putUnsigned, toAscii } from './digits';
+import { eightDigits, putUnsigned, toAscii } from './digits';
 import { POWERS, POWERS_FIRST } from './powers';
 
 const MINUS: u8 = 0x2d;
@@ -14,6 +14,8 @@ const POINT: u8 = 0x2e;
 /** "null", "0.000000" and sixteen zeros in little-endian order. */
 const NULL: u32 = 0x6c6c756e;
 const ZERO_POINT: u64 = 0x3030303030302e30;
+const TWO_52: f64 = 4503599627370496;
+const FRACTION: u64 = 0x000fffffffffffff;
 /** Bytes that putNumber may write, which is more than it returns as written. */
 export const NUMBER_ROOM: usize = 64;
 
@@ -37,12 +39,17 @@ export function putNumber(position: usize, value: f64): usize {
   // Signs of fresh numbers cannot be predicted, so there is no branch on them. Not of -0, which is not below 0.
   store<u8>(position, MINUS);
   position += <usize>(value < 0);
-  if (size < 9007199254740992) {
-    const whole = <i64>size;
-    if (<f64>whole == size) return putUnsigned(position, <u64>whole);
+  if (size < TWO_52) {
+    // From 2⁵² on doubles are whole: adding it rounds, and leaves the whole number in the low bits.
+    const whole = size + TWO_52;
+    if (whole - TWO_52 == size) return putUnsigned(position, reinterpret<u64>(whole) & FRACTION);
     // A decimal of at most 15 digits that reads back as `value` is its shortest form. Two places are common: prices.
-    const hundredths = nearest(size * 100);
-    if (hundredths < 100000000 && hundredths / 100 == size) return putHundredths(position, <u32>hundredths);
+    if (size < 1000000) {
+      const hundredths = size * 100 + TWO_52;
+      if ((hundredths - TWO_52) / 100 == size) return putHundredths(position, <u32>reinterpret<u64>(hundredths));
+    }
+  } else if (size < 2 * TWO_52) {
+    return putUnsigned(position, <u64>size);
   } else if (!(size < Infinity)) {
     // JSON.stringify, SerializeJSONProperty: a number that is not finite is null; no minus sign.
     if (value < 0) position--;
@@ -54,92 +61,89 @@ export function putNumber(position: usize, value: f64): usize {
 
 /** `value` < 10⁸ hundredths, not a multiple of 100. */
 function putHundredths(position: usize, value: u32): usize {
-  const whole = value / 100;
-  const end = putSmall(position, whole);
-  const part = value - whole * 100;
-  const tens = (part * 103) >> 10;
-  const ones = part - tens * 10;
-  store<u32>(end, <u32>POINT | ((0x30 + tens) << 8) | ((0x30 + ones) << 16));
-  return end + 2 + <usize>(ones != 0);
+  const digits = eightDigits(value);
+  // One digit before the point stays.
+  const zeros = ctz(digits | 0x0000010000000000) >> 3;
+  const text = toAscii(digits);
+  store<u64>(position, text >> (zeros << 3));
+  const end = position + 6 - <usize>zeros;
+  store<u32>(end, <u32>POINT | ((<u32>(text >> 48)) << 8));
+  return end + 2 + <usize>(digits >> 56 != 0);
 }
 
 /** A finite double that is not 0, by its bits without the sign. */
 function putShortest(position: usize, bits: u64): usize {
-  const fraction = bits & 0x000fffffffffffff;
+  const fraction = bits & FRACTION;
   const biased = <i32>(bits >> 52);
-  const significand = biased ? fraction | 0x0010000000000000 : fraction;
-  const exponent = (biased ? biased : 1) - 1075;
+  const subnormal = i32(biased == 0);
+  const significand = fraction | ((<u64>(1 - subnormal)) << 52);
+  const exponent = biased + subnormal - 1075;
   // Below a power of two the neighbour is half as far.
   const closer = fraction == 0 && biased > 1;
   const tenth = (exponent * 1262611 - (closer ? 524031 : 0)) >> 22;
   const shift = <u64>(exponent + ((-tenth * 1741647) >> 19) + 1);
   const power = POWERS + ((<usize>(-tenth - POWERS_FIRST)) << 4);
-  return chooseDigits(position, significand, shift, load<u64>(power), load<u64>(power, 8), closer, tenth);
-}
-
-/** The end of the rounding interval, or the middle, with all that lies below its lowest bit gathered in that bit. */
-function roundToOdd(high: u64, low: u64): u64 {
-  return high | u64(low > 1);
-}
-
-function chooseDigits(
-  position: usize,
-  significand: u64,
-  shift: u64,
-  powerHigh: u64,
-  powerLow: u64,
-  closer: bool,
-  tenth: i32,
-): usize {
+  const powerHigh = load<u64>(power);
+  const powerLow = load<u64>(power, 8);
   const factor = significand << (shift + 2);
-  // middle = factor · power, in three 64-bit limbs.
-  const bottom = powerLow * factor;
-  const carried = highProduct(powerLow, factor);
+  // Too small by less than 2³⁴ in its middle limb: one multiplication for the lower half of the power instead of five.
+  // Where no carry can come of that, the upper limbs are exact, and what lies below them is not nothing.
+  const carried = (powerLow >> 32) * (factor >> 32);
   const middle = powerHigh * factor + carried;
   const top = highProduct(powerHigh, factor) + u64(middle < carried);
-  // Half of the interval = power · 2 · 2^shift.
-  const up = shift + 1;
-  const upTop = powerHigh >> (64 - up);
-  const upMiddle = (powerHigh << up) | (powerLow >> (64 - up));
-  const upBottom = powerLow << up;
-  let downTop = upTop;
-  let downMiddle = upMiddle;
-  let downBottom = upBottom;
-  if (closer) {
-    downTop = powerHigh >> (64 - shift);
-    downMiddle = (powerHigh << shift) | (powerLow >> (64 - shift));
-    downBottom = powerLow << shift;
+  const halfTop = powerHigh >> (63 - shift);
+  const halfMiddle = (powerHigh << (shift + 1)) | (powerLow >> (63 - shift));
+  const above = middle + halfMiddle;
+  const below = middle - halfMiddle;
+  let value = top | 1;
+  let upper = (top + halfTop + u64(above < middle)) | 1;
+  let lower = (top - halfTop - u64(below > middle)) | 1;
+  if (i32(closer) | i32(!isClear(middle)) | i32(!isClear(above)) | i32(!isClear(below))) {
+    const half = (<u64>2) << shift;
+    value = exactProduct(factor, powerHigh, powerLow);
+    upper = exactProduct(factor + half, powerHigh, powerLow);
+    lower = exactProduct(factor - (half >> u64(closer)), powerHigh, powerLow);
   }
-  const carry = u64(bottom + upBottom < bottom);
-  const upperSum = middle + upMiddle;
-  const upperMiddle = upperSum + carry;
-  const upper = roundToOdd(top + upTop + u64(upperSum < middle) + u64(upperMiddle < carry), upperMiddle);
-  const borrow = u64(bottom < downBottom);
-  const lowerDifference = middle - downMiddle;
-  const lowerMiddle = lowerDifference - borrow;
-  const lower = roundToOdd(top - downTop - u64(middle < downMiddle) - u64(lowerDifference < borrow), lowerMiddle);
   // Of an even significand the ends of the interval belong to it.
   const odd = significand & 1;
-  return putChosen(position, lower + odd, roundToOdd(top, middle), upper - odd, tenth);
+  return putChosen(position, lower + odd, value, upper - odd, tenth, closer);
 }
+
+/** Whether a limb can take 2³⁴ more, or less, without a carry. */
+function isClear(limb: u64): bool {
+  return limb + (1 << 34) >= 1 << 35;
+}
+
+/** The upper limb of three, with all that lies below its lowest bit gathered in that bit. */
+function exactProduct(factor: u64, powerHigh: u64, powerLow: u64): u64 {
+  const carried = highProduct(powerLow, factor);
+  const middle = powerHigh * factor + carried;
+  return (highProduct(powerHigh, factor) + u64(middle < carried)) | u64(middle > 1);
+}
+
+/** By the lowest three bits of a number of quarters: three quarters are rounded up, two if that makes it even. */
+const ROUND_UP: u64 = 0b11001000;
 
 /**
  * Chooses among the candidates between `lower` and `upper`, all in quarters of 10^tenth: the one multiple of ten, or the
  * closer neighbour. Which it is, is a toss-up for fresh numbers: selects, no branches.
  */
-function putChosen(position: usize, lower: u64, value: u64, upper: u64, tenth: i32): usize {
+function putChosen(position: usize, lower: u64, value: u64, upper: u64, tenth: i32, closer: bool): usize {
   const floor = value >> 2;
   let high = <u32>(floor / 100000000);
   let low = <u32>(floor - <u64>high * 100000000);
   const last = low - (low / 10) * 10;
   const ten = (floor - last) << 2;
   const tenAbove = ten + 40 <= upper;
-  const tenInside = i32(floor >= 10) & i32(lower <= ten != tenAbove);
-  const one = floor << 2;
-  const oneAbove = one + 4 <= upper;
-  const roundUp = i32(value > one + 2) | (i32(value == one + 2) & <i32>(floor & 1));
-  const oneStep = select<i32>(i32(oneAbove), roundUp, lower <= one != oneAbove);
-  low += select<i32>(select<i32>(10, 0, tenAbove) - <i32>last, oneStep, tenInside);
+  const tenInside = i32(lower <= ten) | i32(tenAbove);
+  let step = <i32>(ROUND_UP >> (value & 7)) & 1;
+  if (closer) {
+    // Only where the interval is lopsided can the closer neighbour lie outside and the other inside.
+    const one = floor << 2;
+    const oneAbove = one + 4 <= upper;
+    if (lower <= one != oneAbove) step = i32(oneAbove);
+  }
+  low += select<i32>(select<i32>(10, 0, tenAbove) - <i32>last, step, tenInside);
   if (low >= 100000000) {
     low -= 100000000;
     high++;
@@ -151,26 +155,25 @@ function putChosen(position: usize, lower: u64, value: u64, upper: u64, tenth: i
     low = <u32>(digits - <u64>high * 100000000);
     tenth--;
   }
-  // From 16 digits to 17, without a branch either.
-  const short = high < 100000000;
-  const factor = select<u32>(10, 1, short);
-  const carried = select<u32>(low / 10000000, 0, short);
-  return putDecimal(position, high * factor + carried, low * factor - carried * 100000000, tenth - i32(short));
+  return putDecimal(position, high, low, tenth);
 }
 
 /**
- * Seventeen digits, nine and eight, times 10^exponent in the form that ECMA-262 prescribes for the size. Trailing zeros
- * are dropped.
+ * Sixteen or seventeen digits, the last eight of them in `low`, times 10^exponent in the form that ECMA-262 prescribes
+ * for the size. Trailing zeros are dropped.
  */
 function putDecimal(position: usize, high: u32, low: u32, exponent: i32): usize {
   const first = high / 100000000;
+  // Sixteen or seventeen is a toss-up too: a first digit of 0 is overwritten by the next.
+  const short = i32(first == 0);
   const upperDigits = eightDigits(high - first * 100000000);
   const lowerDigits = eightDigits(low);
   let count = 1;
   if (lowerDigits != 0) count = 17 - (<i32>clz(lowerDigits) >> 3);
   else if (upperDigits != 0) count = 9 - (<i32>clz(upperDigits) >> 3);
+  count -= short;
   // Digits before the point.
-  const point = 17 + exponent;
+  const point = 17 + exponent - short;
 
   let start = position;
   if (point <= 0 && point > -6) {
@@ -178,8 +181,8 @@ function putDecimal(position: usize, high: u32, low: u32, exponent: i32): usize 
     start = position + 2 - point;
   }
   store<u8>(start, <u8>(0x30 + first));
-  store<u64>(start + 1, toAscii(upperDigits));
-  store<u64>(start + 9, toAscii(lowerDigits));
+  store<u64>(start + 1 - short, toAscii(upperDigits));
+  store<u64>(start + 9 - short, toAscii(lowerDigits));
   if (start != position) return start + count;
   if (point > 0 && point <= 21)
     return count <= point ? padZeros(position, count, point) : putPoint(position, count, point);

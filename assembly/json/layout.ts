@@ -35,14 +35,14 @@ export const TAPE_TINY_CHARS = 4;
 export const TAPE_DIRECT_UNITS = 256;
 /** So many strings after each flush are written one by one: joining strings pays for four and more. */
 export const TAPE_WRITES = 3;
-/** A string takes two words of the tape, and a UTF-16 unit three bytes at most; SIMD reads up to 15 bytes past the last. */
+/** A string takes two words of the tape, and a UTF-16 unit three bytes at most; SIMD reads up to 31 bytes past the last. */
 export const TAPE_CHARS_BYTES = (TAPE_TOKENS / 2) * TAPE_SHORT_CHARS + TAPE_WRITES * TAPE_DIRECT_UNITS * 3 + 32;
 export const TAPE_TEXT_OFFSET = TAPE_CHARS_OFFSET + TAPE_CHARS_BYTES;
 /** UTF-16 units: text is flushed once it is longer than TAPE_LONG_UNITS, and no longer string goes on the tape. */
 export const TAPE_TEXT_UNITS = 16384;
 export const TAPE_LONG_UNITS = TAPE_TEXT_UNITS / 2;
-/** A UTF-16 unit is at most three bytes of UTF-8; SIMD reads up to 15 bytes past the last. */
-export const TAPE_TEXT_BYTES = TAPE_TEXT_UNITS * 3 + 16;
+/** A UTF-16 unit is at most three bytes of UTF-8; SIMD reads up to 31 bytes past the last. */
+export const TAPE_TEXT_BYTES = TAPE_TEXT_UNITS * 3 + 32;
 export const TAPE_BYTES = TAPE_TEXT_OFFSET + TAPE_TEXT_BYTES;
 
 /** What follows the fragment. The fragment alone. */

@@ -1,6 +1,6 @@
 /* JSON numbers within bounds. Numbers are formed with whole-word stores, which need more room than the number. */
 
-import { decimalDigits, putUnsigned, writeDecimal } from './digits';
+import { decimalDigits, putSmall, putUnsigned, writeDecimal } from './digits';
 import { NUMBER_ROOM, putNumber } from './double';
 
 const MINUS: u8 = 0x2d;
@@ -25,8 +25,11 @@ export function jsonNumber(position: usize, limit: usize, value: f64, work: usiz
 }
 
 function putInt32(position: usize, value: i32): usize {
-  if (value < 0) store<u8>(position++, MINUS);
-  return putUnsigned(position, <u64>abs(<i64>value));
+  // No branch on the sign, which may be as good as random.
+  store<u8>(position, MINUS);
+  const size = <u32>abs(value);
+  position += <usize>(value < 0);
+  return size < 100000000 ? putSmall(position, size) : putUnsigned(position, size);
 }
 
 /** A 32-bit integer. */
@@ -52,28 +55,30 @@ export function writeInteger(position: usize, limit: usize, value: f64): usize {
 
 /** `count` doubles from `source`, separated by commas. */
 export function jsonNumbers(position: usize, limit: usize, source: usize, count: i32, work: usize): usize {
-  const end = source + ((<usize>count) << 3);
-  for (; source < end; source += 8) {
-    const isLast = source + 8 == end;
-    if (limit - position > NUMBER_ROOM) position = putNumber(position, load<f64>(source));
-    else if (!(position = jsonNumber(position, limit, load<f64>(source), work))) return 0;
-    if (isLast) return position;
-    if (position >= limit) return 0;
+  const last = source + ((<usize>count) << 3) - 8;
+  for (; source < last && limit - position > NUMBER_ROOM; source += 8) {
+    position = putNumber(position, load<f64>(source));
     store<u8>(position++, COMMA);
   }
-  return position;
+  for (; source < last; source += 8) {
+    position = jsonNumber(position, limit, load<f64>(source), work);
+    if (position == 0 || position >= limit) return 0;
+    store<u8>(position++, COMMA);
+  }
+  return source == last ? jsonNumber(position, limit, load<f64>(source), work) : position;
 }
 
 /** `count` 32-bit integers from `source`, separated by commas. */
 export function jsonInt32s(position: usize, limit: usize, source: usize, count: i32, work: usize): usize {
-  const end = source + ((<usize>count) << 2);
-  for (; source < end; source += 4) {
-    const isLast = source + 4 == end;
-    if (limit - position > NUMBER_ROOM) position = putInt32(position, load<i32>(source));
-    else if (!(position = jsonInt32(position, limit, load<i32>(source), work))) return 0;
-    if (isLast) return position;
-    if (position >= limit) return 0;
+  const last = source + ((<usize>count) << 2) - 4;
+  for (; source < last && limit - position > NUMBER_ROOM; source += 4) {
+    position = putInt32(position, load<i32>(source));
     store<u8>(position++, COMMA);
   }
-  return position;
+  for (; source < last; source += 4) {
+    position = jsonInt32(position, limit, load<i32>(source), work);
+    if (position == 0 || position >= limit) return 0;
+    store<u8>(position++, COMMA);
+  }
+  return source == last ? jsonInt32(position, limit, load<i32>(source), work) : position;
 }

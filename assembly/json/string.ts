@@ -6,11 +6,26 @@ const QUOTE: u8 = 0x22;
 const BACKSLASH: u8 = 0x5c;
 
 /**
- * A JSON string from `bytes` bytes of UTF-8 at `source`, in quotes.
+ * A JSON string from `bytes` bytes of UTF-8 at `source`, in quotes. Reads up to 31 bytes past the source, but never past
+ * the memory.
  * @returns the position behind it, or 0 if it did not fit
  */
 export function writeString(position: usize, limit: usize, source: usize, bytes: i32): usize {
-  if (position >= limit) return 0;
+  if (<u32>bytes < 32 && limit - position >= 34) {
+    // Two blocks, needed or not: the lengths of fresh strings cannot be predicted.
+    // In place, what is written must not reach what is to be read again.
+    if (source - position > 32 && ((<usize>memory.size()) << 16) - source >= 32) {
+      const first = v128.load(source);
+      const second = v128.load(source, 16);
+      v128.store(position + 1, first);
+      v128.store(position + 1, second, 16);
+      if (!((escapeMask(first) | (escapeMask(second) << 16)) & ~(-1 << bytes))) {
+        store<u8>(position, QUOTE);
+        store<u8>(position + bytes, QUOTE, 1);
+        return position + bytes + 2;
+      }
+    }
+  } else if (position >= limit) return 0;
   store<u8>(position, QUOTE);
   position = escapeText(position + 1, limit, source, bytes);
   if (position == 0 || position >= limit) return 0;

@@ -49,11 +49,12 @@ function writeWord(position: usize, limit: usize, word: u32): usize {
   return position + 4;
 }
 
-function writeFalse(position: usize, limit: usize): usize {
-  if (limit - position < 5) return 0;
-  store<u32>(position, FALS);
-  store<u8>(position + 4, 0x65);
-  return position + 5;
+/** Fresh booleans cannot be predicted: no branch on which it is. */
+function writeBoolean(position: usize, limit: usize, no: usize): usize {
+  if (limit - position < 4 + no) return 0;
+  store<u32>(position, select<u32>(FALS, TRUE, <i32>no));
+  if (limit - position > 4) store<u8>(position + 4, 0x65);
+  return position + 4 + no;
 }
 
 /**
@@ -102,12 +103,9 @@ export function jsonRun(position: usize, limit: usize, tape: usize, words: i32, 
         at += 4;
         break;
       }
-      case TOKEN_TRUE: {
-        position = writeWord(position, limit, TRUE);
-        break;
-      }
+      case TOKEN_TRUE:
       case TOKEN_FALSE: {
-        position = writeFalse(position, limit);
+        position = writeBoolean(position, limit, <usize>(token & TOKEN_KIND_MASK) - TOKEN_TRUE);
         break;
       }
       case TOKEN_NULL: {

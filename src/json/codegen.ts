@@ -35,10 +35,9 @@ export class Generator {
 const ${constants.join(', ')};
 ${this.#bodies.join('\n')}
 return function write(start, end, value) {
-  position = start; limit = end; t = T0; n = N0; c = C0; text = ''; depth = 0; writes = 0;
-  ${main}(value, '');
-  flush();
-  return position;
+  position = start; limit = end; t = T0; n = N0; c = C0; depth = 0; writes = 0;
+  if (joined.text !== '') joined = { text: '' };
+  ${main}(value, ''); flush(); return position;
 };`;
   }
 

@@ -1,6 +1,7 @@
 /*
  * The fixed part of every generated writer, as source text, so that it shares its variables with the generated part:
- * t, n, c are where the next token, number and char go (indexes of i32, f64, u8), `text` is what goes to the tape as text.
+ * t, n, c are where the next token, number and char go (indexes of i32, f64, u8), `joined.text` is what goes to the tape as text.
+ * An object of its own, and a new one after each flush: a young object takes a string without a word to the garbage collector.
  */
 import {
   TAPE_ARRAY_NUMBERS,
@@ -13,7 +14,6 @@ import {
   TAPE_TINY_CHARS,
   TAPE_WRITES,
   TOKEN_CHARS,
-  TOKEN_FALSE,
   TOKEN_INT32,
   TOKEN_INT32S,
   TOKEN_NUMBER,
@@ -26,13 +26,13 @@ import {
 const FLUSH = `
 function flush() {
   let ascii = 1;
-  if (text !== '') {
-    const written = bytes.utf8Write(text, TEXT, ${TAPE_TEXT_BYTES});
-    if (written !== text.length) {
-      if (hasReplacement(TEXT, written) !== 0 && !text.isWellFormed()) throw BAIL;
+  if (joined.text !== '') {
+    const written = bytes.utf8Write(joined.text, TEXT, ${TAPE_TEXT_BYTES});
+    if (written !== joined.text.length) {
+      if (hasReplacement(TEXT, written) !== 0 && !joined.text.isWellFormed()) throw BAIL;
       ascii = 0;
     }
-    text = '';
+    joined = { text: '' };
   }
   const end = jsonRun(position, limit, TAPE, t - T0, ascii);
   if (end <= ${TAPE_SPLIT_PAIR}) throw end === 0 ? FULL : BAIL;
@@ -44,14 +44,14 @@ const STRING = `
 function str(f, x, node, key) {
   if (typeof x !== 'string') return odd(f, x, node, key);
   const units = x.length;
-  if (units <= (text === '' ? ${TAPE_SHORT_CHARS} : ${TAPE_TINY_CHARS}) && short(f, x, units)) return;
-  if (units > ${TAPE_LONG_UNITS} || (units > ${TAPE_DIRECT_UNITS} && text === '')) return long(f, x, true);
+  if (units <= (joined.text === '' ? ${TAPE_SHORT_CHARS} : ${TAPE_TINY_CHARS}) && short(f, x, units)) return;
+  if (units > ${TAPE_LONG_UNITS} || (units > ${TAPE_DIRECT_UNITS} && joined.text === '')) return long(f, x, true);
   if (writes < ${TAPE_WRITES} && units <= ${TAPE_DIRECT_UNITS}) return copy(f, x, units);
   i32[t] = f | ${TOKEN_TEXT};
   i32[t + 1] = units;
   t += 2;
-  text += x;
-  if (text.length > ${TAPE_LONG_UNITS}) flush();
+  joined.text += x;
+  if (joined.text.length > ${TAPE_LONG_UNITS}) flush();
 }
 function short(f, x, units) {
   let all = 0;
@@ -78,12 +78,12 @@ function copy(f, x, units) {
 }
 function raw(f, x) {
   const units = x.length;
-  if (units > ${TAPE_LONG_UNITS} || (units > ${TAPE_DIRECT_UNITS} && text === '')) return long(f, x, false);
+  if (units > ${TAPE_LONG_UNITS} || (units > ${TAPE_DIRECT_UNITS} && joined.text === '')) return long(f, x, false);
   i32[t] = f | ${TOKEN_RAW};
   i32[t + 1] = units;
   t += 2;
-  text += x;
-  if (text.length > ${TAPE_LONG_UNITS}) flush();
+  joined.text += x;
+  if (joined.text.length > ${TAPE_LONG_UNITS}) flush();
 }
 function long(f, x, quoted) {
   i32[t++] = f;
@@ -130,9 +130,10 @@ function int(f, x, node, key) {
   num(f, x, node, key);
 }
 function bool(f, x, node, key) {
-  if (x === true) i32[t++] = f | ${TOKEN_TRUE};
-  else if (x === false) i32[t++] = f | ${TOKEN_FALSE};
-  else odd(f, x, node, key);
+  // Arithmetic, because no branch on a fresh boolean can be predicted.
+  const no = +(x === false);
+  if ((no | +(x === true)) === 0) return odd(f, x, node, key);
+  i32[t++] = f | (${TOKEN_TRUE} + no);
 }
 function odd(f, x, node, key) {
   if (x === undefined) throw BAIL;
@@ -199,5 +200,5 @@ const { i32, f64, u8, bytes, jsonRun, escapeText, quoteInPlace, hasReplacement, 
 const { FULL, BAIL, plainText, untyped, isList, isPlain, isListed, own, choose, constant, QUOTE, COMMA } = env;
 const { byteLength } = env.Buffer, { isArray } = Array, { getPrototypeOf, keys } = Object, PLAIN = Object.prototype;
 const TG = T0 + ${TAPE_GUARD}, TE = T0 + ${TAPE_GUARD + 256}, NG = N0 + ${TAPE_ARRAY_NUMBERS};
-let t = T0, n = N0, c = C0, text = '', position = 0, limit = 0, depth = 0, writes = 0;
+let t = T0, n = N0, c = C0, joined = { text: '' }, position = 0, limit = 0, depth = 0, writes = 0;
 ${FLUSH}${STRING}${SCALARS}${LISTS}`;

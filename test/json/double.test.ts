@@ -72,6 +72,8 @@ describe('doubles are printed as JSON.stringify prints them', () => {
         comparison.add(-random.below(2 ** 53));
         comparison.add(random.below(2 ** 53) * 2 ** random.below(60));
         comparison.add(Math.fround(random.double()));
+        // Products with nothing below the point, or hardly anything.
+        comparison.add((1 + random.below(2 ** 20)) / 2 ** random.below(40));
       }
     });
   });

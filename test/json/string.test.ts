@@ -99,6 +99,28 @@ describe('the SIMD scan', () => {
     core.bytes.fill(0x61, end - 40, end);
     for (let bytes = 0; bytes < 40; bytes++) {
       expect(core.wasm.escapeText(target, target + 512, end - bytes, bytes) - target).toBe(bytes);
+      expect(core.wasm.writeString(target, target + 512, end - bytes, bytes) - target).toBe(bytes + 2);
+    }
+  });
+
+  test('quotes short strings up to any limit, from elsewhere and from the end of where they go', () => {
+    const random = new Random(SEED);
+    for (let round = 0; round < 20_000; round++) {
+      const text = random.text(
+        random.below(2) ? ['a', 'b', 'c'] : ['a', 'b', 'é', '😀', '"', '\n', '\u0001'],
+        random.below(45),
+      );
+      const bytes = Buffer.byteLength(text);
+      const limit = target + bytes + 2 + random.below(60);
+      const from = random.below(2) ? source : limit - bytes;
+      core.bytes.fill(0xaa, limit, limit + 40);
+      core.bytes.write(text, from);
+      const end = core.wasm.writeString(target, limit, from, bytes);
+      const expected = JSON.stringify(text);
+      // In place, there may be too little room for the raw and the escaped text together.
+      const fits = Buffer.byteLength(expected) + (from === source ? 0 : bytes) <= limit - target;
+      if (end !== 0 || fits) expect(core.bytes.toString('utf8', target, end)).toBe(expected);
+      expect(core.bytes.subarray(limit, limit + 40).every((byte) => byte === 0xaa)).toBe(true);
     }
   });
 
