@@ -6,14 +6,14 @@ import { BODY } from './servers/workload.js';
  * @property {string} id what --only takes
  * @property {string} title
  * @property {string} file in servers/
- * @property {string} path that is asked for
+ * @property {string[]} args for it
  * @property {string} body that it has to answer with
  * @property {number[]} skips connection counts that would tell nothing new of it, and cost a load in every round
  */
 
 export const LOOPSHARD = 'loopshard';
 
-const message = { path: '/', body: BODY };
+const message = { args: [], body: BODY };
 
 /** A small object, from every kind of server: how much a server costs. */
 const MESSAGE_PEERS = [
@@ -26,15 +26,16 @@ const MESSAGE_PEERS = [
   { id: 'bun', title: 'Bun.serve (native)', file: 'bun.js', ...message, skips: [] },
 ];
 
-const rows = { path: '/rows', body: ROWS_BODY, skips: [] };
-const rowsBySchema = { ...rows, path: '/rows-schema' };
+const rows = { body: ROWS_BODY, skips: [] };
+const loopshard = { file: 'loopshard.js', ...rows };
+const fastify = { file: 'fastify-rows.js', ...rows };
 
 /** A hundred rows, with and without a schema: how much serialization costs. */
 const ROWS_PEERS = [
-  { id: LOOPSHARD, title: 'LoopShard, schema', file: 'loopshard.js', ...rowsBySchema },
-  { id: 'loopshard-plain', title: 'LoopShard, no schema', file: 'loopshard.js', ...rows },
-  { id: 'fastify', title: 'Fastify, schema', file: 'fastify.js', ...rowsBySchema },
-  { id: 'fastify-plain', title: 'Fastify, no schema', file: 'fastify.js', ...rows },
+  { id: LOOPSHARD, title: 'LoopShard, schema', ...loopshard, args: ['loopshard-rows-schema-app.js'] },
+  { id: 'loopshard-plain', title: 'LoopShard, no schema', ...loopshard, args: ['loopshard-rows-app.js'] },
+  { id: 'fastify', title: 'Fastify, schema', ...fastify, args: ['schema'] },
+  { id: 'fastify-plain', title: 'Fastify, no schema', ...fastify, args: [] },
 ];
 
 /** @type {Record<string, readonly Peer[]>} */

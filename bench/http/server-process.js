@@ -25,7 +25,7 @@ const STOP_TIMEOUT_MS = 5_000;
  */
 export async function startServer(peer, runtime, flags = []) {
   const file = fileURLToPath(new URL(`./servers/${peer.file}`, import.meta.url));
-  const child = startChild(runtime, [...flags, file]);
+  const child = startChild(runtime, [...flags, file, ...peer.args]);
   const ended = once(child, 'exit');
   const announced = await announcement(peer, child, ended);
   const stop = async () => {
@@ -36,7 +36,7 @@ export async function startServer(peer, runtime, flags = []) {
   };
   return {
     peer,
-    url: `http://127.0.0.1:${announced.port}${peer.path}`,
+    url: `http://127.0.0.1:${announced.port}/`,
     version: announced.version,
     runtime: announced.runtime,
     stop,

@@ -99,6 +99,9 @@ export class HttpThread implements ConnectionHost {
 
   release(exchange: Exchange): void {
     if (exchange.slot < 0) return;
+    // Nothing large outlives its answer.
+    exchange.connection = undefined;
+    exchange.body = undefined;
     this.#pool.slots.release(exchange.slot);
     if (this.draining) this.#checkDrained();
   }
