@@ -6,7 +6,7 @@ const calls = [
   ['GET', '/json'],
   ['GET', '/raw'],
   ['GET', '/users/42'],
-  ['GET', '/compute?rounds=200000'],
+  ['GET', '/compute'],
   ['POST', '/echo', 'Hello, shard!'],
   ['GET', '/no-such-path'],
 ];
