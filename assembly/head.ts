@@ -32,7 +32,6 @@ import {
   HEAD_TOO_LARGE_STATE,
   HEAD_TOTAL_BYTES_OFFSET,
   HEAD_TOTAL_LIMIT_OFFSET,
-  HEAD_UPGRADE_OFFSET,
   HEAD_VALUE_STATE,
 } from './layout';
 
@@ -124,9 +123,8 @@ export function headValue(_parser: i32, at: i32, bytes: i32): i32 {
 }
 
 /** @returns 1 if there is a field that may announce a body, so that the head needs a closer look */
-export function headComplete(_parser: i32, _status: i32, upgrade: i32, keepAlive: i32): i32 {
+export function headComplete(_parser: i32, _status: i32, _upgrade: i32, keepAlive: i32): i32 {
   set(HEAD_STATE_OFFSET, HEAD_COMPLETE_STATE);
-  set(HEAD_UPGRADE_OFFSET, upgrade);
   set(HEAD_KEEP_ALIVE_OFFSET, keepAlive);
   const count = get(HEAD_FIELD_COUNT_OFFSET);
   for (let field = 0; field < count; field++) {

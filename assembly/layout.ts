@@ -69,8 +69,6 @@ export const HEAD_FIELD_COUNT_OFFSET = 12;
 export const HEAD_STATE_OFFSET = 16;
 /** 1 if the connection may stay open after this message. */
 export const HEAD_KEEP_ALIVE_OFFSET = 20;
-/** 1 if the message asks for another protocol (Upgrade or CONNECT). */
-export const HEAD_UPGRADE_OFFSET = 24;
 /** Body bytes seen in the current chunk: address in the parser's memory, and length. */
 export const HEAD_BODY_BASE_OFFSET = 28;
 export const HEAD_BODY_BYTES_OFFSET = 32;
@@ -172,7 +170,6 @@ export const SLOT_SEQUENCE_OFFSET = 32;
 export const SLOT_RESPONSE_OFFSET = 40;
 export const SLOT_RESPONSE_HEAD_BYTES_OFFSET = 44;
 export const SLOT_RESPONSE_BODY_BYTES_OFFSET = 48;
-export const SLOT_STATUS_OFFSET = 52;
 /** The request record: field index, head bytes, body bytes. The response is written behind it. */
 export const SLOT_DATA_OFFSET = LINE_BYTES;
 

@@ -13,7 +13,6 @@ export type LoopShardErrorCode =
   | 'LAYOUT_MISMATCH'
   | 'MEMORY_EXHAUSTED'
   | 'SHARD_FAILED'
-  | 'SERVER_CLOSED'
   | 'HEADER_INVALID'
   | 'STATUS_INVALID'
   | 'RESPONSE_INVALID'

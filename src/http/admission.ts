@@ -12,6 +12,7 @@ import {
   SLOT_SEQUENCE_OFFSET,
   SLOT_TARGET_BYTES_OFFSET,
 } from '../../assembly/layout.js';
+import { slotAddress } from '../pool/plan.js';
 import type { ShardPool } from '../pool/shard-pool.js';
 import { METHODS, NOT_FOUND_ROUTE } from '../protocol.js';
 import { type Answer, allowAnswer, errorAnswer, type Reason } from './answers.js';
@@ -103,12 +104,12 @@ export class Admission {
   #fill(exchange: Exchange, request: RequestParser, route: number, shard: number): void {
     const { core, plan } = this.#pool;
     const { i32 } = core;
-    const slotAddress = plan.slotsAddress + exchange.slot * plan.slotStride;
-    const word = slotAddress >> 2;
+    const address = slotAddress(plan, exchange.slot);
+    const word = address >> 2;
     const { headBytes, bodyBytes, fieldCount, method } = request;
     let flags = method === HEAD ? SLOT_HEAD_REQUEST_FLAG : 0;
     if (fieldCount * FIELD_BYTES + headBytes + bodyBytes <= this.#recordLimit) {
-      const data = slotAddress + SLOT_DATA_OFFSET;
+      const data = address + SLOT_DATA_OFFSET;
       core.wasm.headCopyFields(data);
       copyRecord(core.u8, data + fieldCount * FIELD_BYTES, request, headBytes, bodyBytes);
     } else {

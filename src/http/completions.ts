@@ -10,6 +10,7 @@ import {
 } from '../../assembly/layout.js';
 import { Doorbell } from '../core/doorbell.js';
 import { Parking } from '../core/parking.js';
+import { slotAddress } from '../pool/plan.js';
 import type { ShardPool } from '../pool/shard-pool.js';
 import { type Answer, errorAnswer } from './answers.js';
 import type { Connection } from './connection.js';
@@ -157,7 +158,7 @@ export class Completions {
   #readResponse(exchange: Exchange, shard: number): boolean {
     const { core, plan } = this.#pool;
     const { i32 } = core;
-    const word = (plan.slotsAddress + exchange.slot * plan.slotStride) >> 2;
+    const word = slotAddress(plan, exchange.slot) >> 2;
     const start = i32[word + (SLOT_RESPONSE_OFFSET >> 2)];
     const headBytes = i32[word + (SLOT_RESPONSE_HEAD_BYTES_OFFSET >> 2)];
     let bytes = headBytes;

@@ -73,6 +73,11 @@ export function readPlan(buffer: SharedArrayBuffer): Plan {
   };
 }
 
+/** Address of the first byte of a slot: of its owner word. */
+export function slotAddress(plan: Plan, slot: number): number {
+  return plan.slotsAddress + slot * plan.slotStride;
+}
+
 /** Rings start on lines of their own. */
 function alignedRingBytes(capacity: number): number {
   return Math.ceil(ringBytes(capacity) / LINE_BYTES) * LINE_BYTES;

@@ -17,7 +17,7 @@ import { LoopShardError } from '../errors.js';
 import type { FailureReport, RouteTable } from '../protocol.js';
 import { readCounters } from './counters.js';
 import type { DispatchPolicy, ShardLoad } from './dispatch.js';
-import { createServerMemory, type Plan, shardAddresses } from './plan.js';
+import { createServerMemory, type Plan, shardAddresses, slotAddress } from './plan.js';
 import { ShardHandle, type ShardSettings } from './shard-handle.js';
 import { SlotStack } from './slots.js';
 
@@ -192,15 +192,11 @@ export class ShardPool {
 
   /** The request in `slot` is a HEAD. */
   isHead(slot: number): boolean {
-    return (this.core.i32[(this.slotAddress(slot) + SLOT_FLAGS_OFFSET) >> 2] & SLOT_HEAD_REQUEST_FLAG) !== 0;
-  }
-
-  slotAddress(slot: number): number {
-    return this.plan.slotsAddress + slot * this.plan.slotStride;
+    return (this.core.i32[(slotAddress(this.plan, slot) + SLOT_FLAGS_OFFSET) >> 2] & SLOT_HEAD_REQUEST_FLAG) !== 0;
   }
 
   #ownerIndex(slot: number): number {
-    return (this.slotAddress(slot) + SLOT_OWNER_OFFSET) >> 2;
+    return (slotAddress(this.plan, slot) + SLOT_OWNER_OFFSET) >> 2;
   }
 
   #onLost(shard: ShardHandle, cause: unknown): void {

@@ -1,6 +1,6 @@
 import { SLOT_FREE_STATE, SLOT_HTTP_STATE, SLOT_OWNER_OFFSET } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
-import type { Plan } from './plan.js';
+import { type Plan, slotAddress } from './plan.js';
 
 /** The slots nobody uses. HTTP thread only: it alone takes slots and gives them back. */
 export class SlotStack {
@@ -37,6 +37,6 @@ export class SlotStack {
   }
 
   #ownerIndex(slot: number): number {
-    return (this.#plan.slotsAddress + slot * this.#plan.slotStride + SLOT_OWNER_OFFSET) >> 2;
+    return (slotAddress(this.#plan, slot) + SLOT_OWNER_OFFSET) >> 2;
   }
 }

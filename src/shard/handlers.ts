@@ -1,8 +1,9 @@
 import { SLOT_ROUTE_OFFSET } from '../../assembly/layout.js';
 import { LoopShardError } from '../errors.js';
 import type { CompiledWriter } from '../json/compile.js';
+import { slotAddress } from '../pool/plan.js';
 import { NOT_FOUND_ROUTE, type ShardReport } from '../protocol.js';
-import { type ShardContext, slotAddress } from './context.js';
+import type { ShardContext } from './context.js';
 import { describe } from './describe.js';
 import { SlotRequest } from './request.js';
 import { Responder } from './responder.js';

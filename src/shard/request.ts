@@ -6,6 +6,7 @@ import {
   FIELD_VALUE_BYTES_OFFSET,
   FIELD_VALUE_OFFSET,
   SLOT_BODY_BYTES_OFFSET,
+  SLOT_DATA_OFFSET,
   SLOT_FIELD_COUNT_OFFSET,
   SLOT_FLAGS_OFFSET,
   SLOT_HEAD_BYTES_OFFSET,
@@ -16,8 +17,9 @@ import {
 } from '../../assembly/layout.js';
 import { LoopShardError } from '../errors.js';
 import type { Params, Query, ShardRequest } from '../handler.js';
+import { slotAddress } from '../pool/plan.js';
 import { METHODS, type Method } from '../protocol.js';
-import { type ShardContext, slotAddress, slotData } from './context.js';
+import type { ShardContext } from './context.js';
 
 /** A request over its record, in the slot or in a buffer of its own. */
 export class SlotRequest implements ShardRequest {
@@ -44,7 +46,7 @@ export class SlotRequest implements ShardRequest {
     if ((i32[word + (SLOT_FLAGS_OFFSET >> 2)] & SLOT_REQUEST_TRANSFERRED_FLAG) === 0) {
       this.#bytes = core.bytes;
       this.#u16 = core.u16;
-      this.#start = slotData(address);
+      this.#start = address + SLOT_DATA_OFFSET;
     } else {
       const record = takeRecord(context, slot, i32[word + (SLOT_SEQUENCE_OFFSET >> 2)]);
       this.#bytes = Buffer.from(record);

@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import {
+  SLOT_DATA_OFFSET,
   SLOT_FLAGS_OFFSET,
   SLOT_HEAD_REQUEST_FLAG,
   SLOT_RESPONSE_BODY_BYTES_OFFSET,
@@ -7,13 +8,13 @@ import {
   SLOT_RESPONSE_OFFSET,
   SLOT_RESPONSE_TRANSFERRED_FLAG,
   SLOT_SEQUENCE_OFFSET,
-  SLOT_STATUS_OFFSET,
 } from '../../assembly/layout.js';
 import { LoopShardError } from '../errors.js';
 import type { CompiledWriter } from '../json/compile.js';
 import { JsonWriter } from '../json/direct.js';
+import { slotAddress } from '../pool/plan.js';
 import { type BodyPlace, BodyWriter } from './body.js';
-import { type ShardContext, slotAddress, slotData, slotEnd } from './context.js';
+import type { ShardContext } from './context.js';
 import { HeadWriter, type Template } from './head.js';
 import type { SlotRequest } from './request.js';
 import type { SlotResponse } from './response.js';
@@ -67,7 +68,7 @@ export class Responder {
     const isText = typeof value === 'string' && writer === undefined;
     const place = this.#place(slot, request, response, status, isBytes ? BYTES : isText ? TEXT : JSON_TYPE);
     const bytes = isBytes || isText ? this.#bodies.write(place, value) : this.#bodies.writeJson(place, value, writer);
-    this.#finish(place, status, bytes, this.#bodies.transferred);
+    this.#finish(place, bytes, this.#bodies.transferred);
   }
 
   /** A JSON writer behind the room for the head. */
@@ -89,13 +90,13 @@ export class Responder {
     const status = response.statusCode || 200;
     const place = this.#place(slot, request, response, status, JSON_TYPE);
     const bytes = this.#bodies.writeWritten(place, body, writer.inPlace);
-    this.#finish(place, status, bytes, this.#bodies.transferred);
+    this.#finish(place, bytes, this.#bodies.transferred);
   }
 
   /** No body; 204 and 304 have no length either (RFC 9110 sections 15.3.5 and 15.4.5). */
   #empty(slot: number, request: SlotRequest, response: SlotResponse, status: number): void {
     const place = this.#place(slot, request, response, status, undefined);
-    this.#finish(place, status, status === 204 || status === 304 ? WITHOUT_LENGTH : 0, false);
+    this.#finish(place, status === 204 || status === 304 ? WITHOUT_LENGTH : 0, false);
   }
 
   #place(
@@ -118,19 +119,18 @@ export class Responder {
       address,
       template,
       lines,
-      bodyStart: slotData(address) + request.recordBytes + this.#heads.room(template, lines),
-      limit: slotEnd(plan, address),
+      bodyStart: address + SLOT_DATA_OFFSET + request.recordBytes + this.#heads.room(template, lines),
+      limit: address + plan.slotStride,
       isHead: (core.i32[word + (SLOT_FLAGS_OFFSET >> 2)] & SLOT_HEAD_REQUEST_FLAG) !== 0,
     };
   }
 
   /** Writes the head in front of the body, and describes both in the slot. */
-  #finish(place: Place, status: number, bytes: number, transferred: boolean): void {
+  #finish(place: Place, bytes: number, transferred: boolean): void {
     const { address, bodyStart, isHead } = place;
     const { i32 } = this.#context.core;
     const word = address >> 2;
     const start = this.#heads.write(bodyStart, place.template, place.lines, bytes);
-    i32[word + (SLOT_STATUS_OFFSET >> 2)] = status;
     i32[word + (SLOT_RESPONSE_OFFSET >> 2)] = start;
     i32[word + (SLOT_RESPONSE_HEAD_BYTES_OFFSET >> 2)] = bodyStart - start;
     i32[word + (SLOT_RESPONSE_BODY_BYTES_OFFSET >> 2)] = isHead || bytes === WITHOUT_LENGTH ? 0 : bytes;
