@@ -73,6 +73,7 @@ describe('res.writer()', () => {
 
   test.each([
     ['/writer-unfinished', 'NESTING_INVALID'],
+    ['/writer-bodiless', 'RESPONSE_INVALID'],
     ['/writer-and-value', 'RESPONSE_INVALID'],
     ['/writer-then-header', 'HEADER_INVALID'],
   ])('%s is 500', async (target, code) => {

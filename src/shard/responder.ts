@@ -63,7 +63,7 @@ export class Responder {
   ): void {
     if (response.jsonWriter !== undefined) return this.#respondWritten(slot, request, response, value);
     const status = response.statusCode || (value === undefined ? 204 : 200);
-    if (value === undefined || status === 204 || status === 304) return this.#empty(slot, request, response, status);
+    if (value === undefined || isBodiless(status)) return this.#empty(slot, request, response, status);
     const isBytes = types.isUint8Array(value);
     const isText = typeof value === 'string' && writer === undefined;
     const place = this.#place(slot, request, response, status, isBytes ? BYTES : isText ? TEXT : JSON_TYPE);
@@ -73,6 +73,9 @@ export class Responder {
 
   /** A JSON writer behind the room for the head. */
   openWriter(slot: number, request: SlotRequest, response: SlotResponse): JsonWriter {
+    if (isBodiless(response.statusCode)) {
+      throw new LoopShardError('RESPONSE_INVALID', `A response of status ${response.statusCode} has no body to write.`);
+    }
     const place = this.#place(slot, request, response, response.statusCode || 200, JSON_TYPE);
     return new JsonWriter({ core: this.#context.core, position: place.bodyStart, limit: place.limit });
   }
@@ -96,7 +99,7 @@ export class Responder {
   /** No body; 204 and 304 have no length either (RFC 9110 sections 15.3.5 and 15.4.5). */
   #empty(slot: number, request: SlotRequest, response: SlotResponse, status: number): void {
     const place = this.#place(slot, request, response, status, undefined);
-    this.#finish(place, status === 204 || status === 304 ? WITHOUT_LENGTH : 0, false);
+    this.#finish(place, isBodiless(status) ? WITHOUT_LENGTH : 0, false);
   }
 
   #place(
@@ -136,6 +139,11 @@ export class Responder {
     i32[word + (SLOT_RESPONSE_BODY_BYTES_OFFSET >> 2)] = isHead || bytes === WITHOUT_LENGTH ? 0 : bytes;
     if (transferred) i32[word + (SLOT_FLAGS_OFFSET >> 2)] |= SLOT_RESPONSE_TRANSFERRED_FLAG;
   }
+}
+
+/** A client reads no body behind such a head, whatever it says (RFC 9112 section 6.3). */
+function isBodiless(status: number): boolean {
+  return status === 204 || status === 304;
 }
 
 function fieldsTooLarge(lines: string, type: string | undefined, limit: number): LoopShardError {
