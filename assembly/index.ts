@@ -18,5 +18,5 @@ export {
   semaphoreTryAcquire,
   semaphoreTryAcquireUpTo,
 } from './semaphore';
-export { slotClaim, slotClaimPermitted, slotComplete, slotSubmit } from './slot';
+export { slotClaim, slotClaimPermitted, slotComplete, slotOldest, slotSubmit } from './slot';
 export { writeByte, writeBytes, writeHeadBefore } from './writer';

@@ -27,7 +27,7 @@
 /** First word of every block: "LSHD" in little-endian ASCII. */
 export const MAGIC = 0x4448534c;
 /** Second word of every block. Raised with every change of this file that moves something. */
-export const VERSION = 2;
+export const VERSION = 3;
 
 /** Two cache lines: the prefetcher of current x86 CPUs fetches lines in pairs. */
 export const LINE_BYTES = 128;
@@ -138,6 +138,11 @@ export const COUNTER_BATCHES_OFFSET = 4;
 export const COUNTER_PARKS_OFFSET = 8;
 /** Requests that only the park timeout found: a lost wake-up each. Zero, or there is a bug. */
 export const COUNTER_LOST_WAKE_UPS_OFFSET = 12;
+/** Requests that were claimed from the rings of other shards. */
+export const COUNTER_STEALS_OFFSET = 16;
+/** Of the adaptive limiter: mean handler time in microseconds, short and long term; 0 until it has one. */
+export const COUNTER_SHORT_MEAN_OFFSET = 20;
+export const COUNTER_LONG_MEAN_OFFSET = 24;
 /** Where claims write the slots they took. Private to the shard. */
 export const SHARD_BATCH_OFFSET = SHARD_COUNTERS_OFFSET + LINE_BYTES;
 export const MAX_BATCH = 1024;
@@ -146,7 +151,7 @@ export const SHARD_POLL_OFFSET = SHARD_BATCH_OFFSET + MAX_BATCH * 4;
 /** Bytes that the shard keeps in shared memory to copy from: response head templates. Private to the shard. */
 export const SHARD_TEMPLATES_OFFSET = SHARD_POLL_OFFSET + MAX_BATCH * 4;
 export const SHARD_TEMPLATES_BYTES = 16384;
-/** The submission ring; the completion ring follows it. */
+/** The submission ring; the ring of bound submissions and the completion ring follow it. */
 export const SHARD_RINGS_OFFSET = SHARD_TEMPLATES_OFFSET + SHARD_TEMPLATES_BYTES;
 
 export const MAX_SHARDS = 64;
@@ -166,10 +171,18 @@ export const SLOT_FIELD_COUNT_OFFSET = 24;
 export const SLOT_BODY_BYTES_OFFSET = 28;
 /** Counts the requests of the server, to name one (wraps at 2³²). */
 export const SLOT_SEQUENCE_OFFSET = 32;
+/** When it was submitted, and when it is too late to start it (0: never); microseconds of the server's clock. */
+export const SLOT_SUBMITTED_AT_OFFSET = 36;
+export const SLOT_QUEUE_DEADLINE_OFFSET = 40;
+/**
+ * When its handler started, or a SLOT_*_START. The one word beside the owner's that two threads may change: each by a
+ * compare-and-swap from SLOT_NO_START, so that a handler is either started or revoked.
+ */
+export const SLOT_STARTED_AT_OFFSET = 44;
 /** Address of the first response byte; head and body are contiguous. */
-export const SLOT_RESPONSE_OFFSET = 40;
-export const SLOT_RESPONSE_HEAD_BYTES_OFFSET = 44;
-export const SLOT_RESPONSE_BODY_BYTES_OFFSET = 48;
+export const SLOT_RESPONSE_OFFSET = 48;
+export const SLOT_RESPONSE_HEAD_BYTES_OFFSET = 52;
+export const SLOT_RESPONSE_BODY_BYTES_OFFSET = 56;
 /** The request record: field index, head bytes, body bytes. The response is written behind it. */
 export const SLOT_DATA_OFFSET = LINE_BYTES;
 
@@ -179,16 +192,25 @@ export const SLOT_REQUEST_TRANSFERRED_FLAG = 1;
 export const SLOT_RESPONSE_TRANSFERRED_FLAG = 2;
 /** The request was HEAD: a body is counted but not sent. */
 export const SLOT_HEAD_REQUEST_FLAG = 4;
+/** The shard got to the request too late and did not start it: there is no response. */
+export const SLOT_EXPIRED_FLAG = 8;
+
+/** No handler was started yet. */
+export const SLOT_NO_START = 0;
+/** The HTTP thread has answered the request, or its client is gone: no handler will be started. Even; times are odd. */
+export const SLOT_REVOKED_START = 2;
 
 export const SLOT_FREE_STATE = 0;
 /** The HTTP thread fills it, or sends from it. */
 export const SLOT_HTTP_STATE = 1;
-/** | shard << SLOT_OWNER_SHIFT: published on that shard's ring; whoever changes the word to its own claim owns it. */
+/** | shard << SLOT_OWNER_SHIFT: published on that shard's ring; whichever shard changes the word to its claim owns it. */
 export const SLOT_SUBMITTED_STATE = 2;
 /** | shard << SLOT_OWNER_SHIFT: that shard owns it. */
 export const SLOT_CLAIMED_STATE = 3;
 /** | shard << SLOT_OWNER_SHIFT: that shard has given it back; the HTTP thread owns it. */
 export const SLOT_COMPLETED_STATE = 4;
+/** | shard << SLOT_OWNER_SHIFT: published on that shard's ring of bound submissions; no other shard may claim it. */
+export const SLOT_BOUND_STATE = 5;
 export const SLOT_OWNER_SHIFT = 8;
 
 export const MIN_SLOT_BYTES = 2048;

@@ -4,8 +4,8 @@
  *   HTTP ──slotSubmit──▶ SUBMITTED ──slotClaim──▶ CLAIMED by shard n ──slotComplete──▶ COMPLETED by shard n ──▶ HTTP
  *
  * The claim is one compare-and-swap on the owner word: a shard that is terminated at any instruction leaves every slot
- * either SUBMITTED (another shard takes it), CLAIMED under its own number (the HTTP thread gives it up once the worker
- * has exited), or COMPLETED (its bytes are whole).
+ * either SUBMITTED (another shard takes it), CLAIMED under its own number (the HTTP thread gives it up once the worker has
+ * exited), or COMPLETED (its bytes are whole). BOUND is SUBMITTED for the eyes of one shard only.
  */
 import {
   RING_ENTRY_SHIFT,
@@ -16,7 +16,6 @@ import {
   SLOT_HTTP_STATE,
   SLOT_OWNER_OFFSET,
   SLOT_OWNER_SHIFT,
-  SLOT_SUBMITTED_STATE,
 } from './layout';
 import { entryAddress, ringLength, ringPublish } from './ring';
 import { semaphoreRelease, semaphoreTryAcquireUpTo } from './semaphore';
@@ -26,40 +25,39 @@ function ownerAddress(slots: usize, stride: i32, slot: i32): usize {
 }
 
 /**
- * Passes a slot that the HTTP thread has filled to whichever shard claims it from `ring`, the ring of shard `shard`. HTTP
- * thread; never blocks.
- * @returns 1, or 0 when the ring is full: the slot is still the HTTP thread's
+ * Passes a slot that the HTTP thread has filled to whichever shard claims it from `ring`. HTTP thread; never blocks.
+ * @param submitted the owner word from now on: SUBMITTED or BOUND, and whose ring it is
+ * @returns how many slots the ring holds now, or 0 when it is full: the slot is still the HTTP thread's
  */
-export function slotSubmit(ring: usize, slots: usize, stride: i32, shard: i32, slot: i32): i32 {
+export function slotSubmit(ring: usize, submitted: i32, slots: usize, stride: i32, slot: i32): i32 {
   const owner = ownerAddress(slots, stride, slot);
   // Before the entry is published, so that no claimer can meet the entry with an older owner; pairs with slotClaim.
-  atomic.store<i32>(owner, SLOT_SUBMITTED_STATE | (shard << SLOT_OWNER_SHIFT));
-  if (ringPublish(ring, slot)) return 1;
+  atomic.store<i32>(owner, submitted);
+  // At least this one, even if somebody has claimed it already.
+  if (ringPublish(ring, slot)) return max(ringLength(ring), 1);
   atomic.store<i32>(owner, SLOT_HTTP_STATE);
   return 0;
 }
 
 /**
- * Claims up to `most` submitted slots of `ring`, oldest first, for shard `shard`. Any shard, its own ring or another's;
- * never blocks.
+ * Claims up to `most` submitted slots of `ring`, oldest first, for shard `shard`. Any shard, from its own rings or another's
+ * submission ring; never blocks.
  *
- * An entry whose slot is not SUBMITTED to this ring is skipped: another shard has claimed it, or the HTTP thread took it
- * back from a shard that was lost, and may have submitted it elsewhere since. A claimer that was held up may meet an entry
- * that was written over in the meantime; if its slot is submitted to this ring, the claim is as good as by its own entry,
- * which is then skipped in its turn.
- * @param from the shard whose ring it is
+ * An entry whose slot is not `submitted` is skipped: another shard has claimed it, or the HTTP thread took it back and may
+ * have submitted it elsewhere since. A claimer that was held up may meet an entry that was written over in the meantime; if
+ * its slot is submitted to this ring, the claim is as good as by its own entry, which is then skipped in its turn.
+ * @param submitted the owner word of slots that were submitted to this ring
  * @returns how many were written to `destination`
  */
 export function slotClaim(
   ring: usize,
-  from: i32,
+  submitted: i32,
   slots: usize,
   stride: i32,
   shard: i32,
   destination: usize,
   most: i32,
 ): i32 {
-  const submitted = SLOT_SUBMITTED_STATE | (from << SLOT_OWNER_SHIFT);
   const claimed = SLOT_CLAIMED_STATE | (shard << SLOT_OWNER_SHIFT);
   let position = atomic.load<i32>(ring + RING_HEAD_OFFSET);
   const tail = atomic.load<i32>(ring + RING_TAIL_OFFSET);
@@ -79,25 +77,48 @@ export function slotClaim(
 
 /**
  * Like slotClaim, but takes a permit of `semaphore` for each slot first: what cannot be started stays in the ring, where
- * others see it.
+ * others see it. Takes no more than its share of what the ring holds, one part of `sharers`, rounded up.
  */
 export function slotClaimPermitted(
   semaphore: usize,
   ring: usize,
-  from: i32,
+  submitted: i32,
   slots: usize,
   stride: i32,
   shard: i32,
   destination: usize,
   most: i32,
+  sharers: i32,
 ): i32 {
   // A look before the permits: an idle shard must not seem busy to those who balance by them.
-  if (ringLength(ring) == 0) return 0;
-  const permits = semaphoreTryAcquireUpTo(semaphore, most);
+  const length = ringLength(ring);
+  if (length == 0) return 0;
+  const permits = semaphoreTryAcquireUpTo(semaphore, min(most, (length + sharers - 1) / sharers));
   if (permits == 0) return 0;
-  const count = slotClaim(ring, from, slots, stride, shard, destination, permits);
+  const count = slotClaim(ring, submitted, slots, stride, shard, destination, permits);
   if (count < permits) semaphoreRelease(semaphore, permits - count);
   return count;
+}
+
+/**
+ * The slot that has waited longest in `ring`, past entries of slots that are not `submitted` there any more. HTTP thread, which
+ * alone submits: a slot that it finds submitted stays the oldest one until it is claimed.
+ * @returns the slot, or -1
+ */
+export function slotOldest(ring: usize, submitted: i32, slots: usize, stride: i32): i32 {
+  let position = atomic.load<i32>(ring + RING_HEAD_OFFSET);
+  const tail = atomic.load<i32>(ring + RING_TAIL_OFFSET);
+  let slot = -1;
+  while (position != tail) {
+    const candidate = load<i32>(entryAddress(ring, position));
+    if (atomic.load<i32>(ownerAddress(slots, stride, candidate)) == submitted) {
+      slot = candidate;
+      break;
+    }
+    position++;
+  }
+  advanceHead(ring, position);
+  return slot;
 }
 
 /** Moves the head to `position` unless somebody has moved it further. */

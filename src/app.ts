@@ -1,10 +1,13 @@
 import type FindMyWay from 'find-my-way';
 import { LoopShardError } from './errors.js';
+import { type FixedOptions, fixedBody } from './fixed-body.js';
 import type { ErrorHandler, Handler, RouteOptions } from './handler.js';
 import { type CompiledWriter, compileWriter } from './json/compile.js';
 import type { Infer } from './json/schema.js';
-import { METHODS, type Method, type RouteTable } from './protocol.js';
+import { checkRouteScheduling, Subject } from './option-checks.js';
+import { type FixedBody, METHODS, type Method, type RouteTable } from './protocol.js';
 import { createRouter } from './routing.js';
+import { ROUTE_SCHEDULING, type RouteScheduling } from './scheduling.js';
 
 /** A route as a shard knows it. */
 export interface Route {
@@ -13,6 +16,9 @@ export interface Route {
   handler: Handler;
   /** Writes what the handler returns, if the route has a response schema. */
   writer: CompiledWriter | undefined;
+  scheduling: RouteScheduling;
+  /** What is sent without a handler. */
+  fixed: FixedBody | undefined;
 }
 
 const NO_METHODS: readonly Method[] = [];
@@ -76,10 +82,42 @@ export class App {
     return this.#add(METHODS, pattern, rest);
   }
 
+  /**
+   * Routes GET and HEAD to what is always the same: rendered once, and answered by the HTTP thread without a shard, even
+   * while all of them are busy.
+   * @param path without parameters
+   * @param body bytes as they are, text as UTF-8, any other value as JSON
+   * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
+   */
+  static(path: string, body: unknown, options: FixedOptions = {}): this {
+    const name = `static ${path}`;
+    if (/[:*]/.test(path)) {
+      throw new LoopShardError(
+        'ROUTE_INVALID',
+        `The path of ${name} has a parameter; a static answer depends on nothing.`,
+      );
+    }
+    return this.#push(name, {
+      methods: ['GET', 'HEAD'],
+      pattern: path,
+      handler: notCalled,
+      writer: undefined,
+      scheduling: {},
+      fixed: fixedBody(name, body, options),
+    });
+  }
+
   /** Handles what no route matches; the status is 404 unless the handler sets another. */
   notFound(handler: Handler): this {
     checkHandler(handler, 'notFound');
-    this.#notFound = { methods: NO_METHODS, pattern: '', handler, writer: undefined };
+    this.#notFound = {
+      methods: NO_METHODS,
+      pattern: '',
+      handler,
+      writer: undefined,
+      scheduling: {},
+      fixed: undefined,
+    };
     return this;
   }
 
@@ -94,19 +132,29 @@ export class App {
     const [options, handler] = rest.length > 1 ? (rest as [RouteOptions, Handler]) : [{}, rest[0] as Handler];
     checkHandler(handler, name);
     const writer = compileResponse(options, name);
+    const scheduling = checkRouteScheduling(options, pattern, new Subject('ROUTE_INVALID', ` of ${name}`));
+    return this.#push(name, { methods, pattern, handler, writer, scheduling, fixed: undefined });
+  }
+
+  #push(name: string, route: Route): this {
     try {
-      this.#router.on([...methods], pattern, () => {}, this.#routes.length);
+      this.#router.on([...route.methods], route.pattern, () => {}, this.#routes.length);
     } catch (cause) {
       throw routeError(name, cause as Error);
     }
-    this.#routes.push({ methods, pattern, handler, writer });
+    this.#routes.push(route);
     return this;
   }
 
   /** What the HTTP thread needs to know. */
   table(): RouteTable {
     return {
-      routes: this.#routes.map(({ methods, pattern }) => ({ methods: [...methods], pattern })),
+      routes: this.#routes.map(({ methods, pattern, scheduling, fixed }) => ({
+        methods: [...methods],
+        pattern,
+        scheduling,
+        ...(fixed && { fixed }),
+      })),
       hasNotFound: this.#notFound !== undefined,
     };
   }
@@ -138,7 +186,12 @@ export function isApp(value: unknown): value is App {
 /** A handler, or options and a handler. */
 type RouteArguments = unknown[];
 
-const ROUTE_OPTIONS = ['response'];
+const ROUTE_OPTIONS: readonly string[] = ['response', ...ROUTE_SCHEDULING];
+
+/** The handler of a route that the HTTP thread answers. */
+function notCalled(): never {
+  throw new LoopShardError('ROUTE_INVALID', 'A static answer has come to a shard.');
+}
 
 function compileResponse(options: RouteOptions, name: string): CompiledWriter | undefined {
   if (typeof options !== 'object' || options === null) {

@@ -1,6 +1,7 @@
 /* What handlers are given and what they give. The types are the manual. */
 import type { JsonWriter } from './json/direct.js';
 import type { Method } from './protocol.js';
+import type { RouteScheduling } from './scheduling.js';
 
 /** Path parameters: decoded, by name; `*` for a wildcard. */
 export type Params = Readonly<Record<string, string | undefined>>;
@@ -21,7 +22,7 @@ export interface ShardRequest {
   readonly path: string;
   readonly params: Params;
   readonly query: Query;
-  /** Aborted when the client is gone. */
+  /** Aborted when the client is gone, or the handler has taken longer than `handlerTimeoutMs`. */
   readonly signal: AbortSignal;
   /**
    * The value of a header field, or `undefined`. Several fields of the name are joined by ", " (`cookie` by "; ").
@@ -81,7 +82,7 @@ type Result<T> = T | Uint8Array | undefined | void;
 export type ErrorHandler = (error: unknown, req: ShardRequest, res: ShardResponse) => unknown;
 
 /** What a route may be given beside its handler. */
-export interface RouteOptions<S = unknown> {
+export interface RouteOptions<S = unknown> extends RouteScheduling {
   /**
    * JSON Schema (or TypeBox schema) of what the handler returns. It is compiled to a writer, which is faster than
    * JSON.stringify, leaves out what the schema does not name, and fails on what does not match.

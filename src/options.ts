@@ -9,7 +9,18 @@ import {
   MIN_SLOT_BYTES,
 } from '../assembly/layout.js';
 import { LoopShardError } from './errors.js';
-import { DISPATCH_POLICIES, type DispatchName } from './pool/dispatch.js';
+import type { PriorityFunction } from './http/ranking.js';
+import { checkDispatch, checkGroups, checkHealth, checkPermits, checkShedding, Subject } from './option-checks.js';
+import {
+  type AdaptivePermits,
+  type Dispatch,
+  type Group,
+  type HealthPaths,
+  MAX_PERMITS,
+  MAX_TIMEOUT_MS,
+  type Permits,
+  type Shedding,
+} from './scheduling.js';
 
 /** What errors are logged to. A pino logger is one. */
 export interface Logger {
@@ -25,12 +36,48 @@ export interface ServeOptions {
   host?: string;
   /** Worker threads that run handlers, 1 to 64. Default `max(1, min(16, availableParallelism() − 1))`. */
   shards?: number;
-  /** Handlers that may be in flight on each shard, 1 to 65,536. Default 512. */
-  permits?: number;
+  /**
+   * In place of `shards`: shards by group, such as `{ default: 2, cpu: 2 }`. Each group has its own shards, slots and queues,
+   * in proportion; a group that is saturated leaves the others as they are. Routes name theirs.
+   */
+  groups?: Record<string, number>;
+  /**
+   * Handlers that may be in flight on each shard, 1 to 65,536; or `adaptive`: a limiter moves it, by how long handlers take.
+   * Default 512.
+   */
+  permits?: number | 'adaptive' | AdaptivePermits;
   /** Requests that a shard claims at once at the most, 1 to 1,024. Default 256. */
   batch?: number;
-  /** How a request's shard is chosen. Default `least-loaded`: the fewest outstanding requests, ties in turn. */
-  dispatch?: DispatchName;
+  /** How a request's shard is chosen, within its group. Default `least-loaded`. */
+  dispatch?: Dispatch;
+  /** Whether a shard without work claims from the fullest ring of its group. Default true. */
+  steal?: boolean;
+  /**
+   * Requests that may wait for each shard, and for the permits of each route with `maxConcurrency` (there at most half of the
+   * group's slots), `batch` to 65,536; further ones get 503 at once, those of low priority from half of it on. Default 4,096.
+   */
+  maxQueue?: number;
+  /** Refuses requests while others wait for too long. Default false. */
+  shed?: boolean | Shedding;
+  /**
+   * Priority of requests whose route has none, by method and path (not decoded). It is called on the HTTP thread, for each
+   * of them: everything waits for it, so it should do little. Default: all are `normal`.
+   */
+  priority?: PriorityFunction;
+  /** How long a request may wait before its handler starts, up to 1,800,000 ms; then it gets 503. 0 (default): no limit. */
+  queueTimeoutMs?: number;
+  /**
+   * How long a handler may take, up to 1,800,000 ms; then its request gets 504 and its `req.signal` is aborted. A handler that
+   * does not listen keeps its shard's permit all the same. 0 (default): no limit.
+   */
+  handlerTimeoutMs?: number;
+  /** Answers `/livez` and `/readyz`, or other paths, on the HTTP thread. Default false. */
+  health?: boolean | HealthPaths;
+  /**
+   * How much shards give way to other threads of the machine, the HTTP thread among them: 0 to 19, as `nice` has it. Linux
+   * only; elsewhere it does nothing.
+   */
+  shardNice?: number;
   /** Requests in hand at the most, queued ones included, 2 to 65,536; further ones get 503. Default 4,096. */
   slots?: number;
   /**
@@ -50,6 +97,11 @@ export interface ServeOptions {
   maxHeaderFields?: number;
   /** How shards sleep. `async` leaves timers and sockets of handlers alive; `sync` is for handlers without any. */
   park?: 'async' | 'sync';
+  /**
+   * How long `close()` goes on as before except that `readyz` says 503, so that whoever balances between servers takes this one
+   * out first, in milliseconds. Default 0.
+   */
+  drainDelayMs?: number;
   /** How long `close()` waits for requests in hand before it cuts them off, in milliseconds. Default 10,000. */
   closeTimeoutMs?: number;
   /** V8 limits of each shard; one that exceeds them ends, and is replaced. Default: V8's own. */
@@ -58,14 +110,27 @@ export interface ServeOptions {
   logger?: Logger;
 }
 
-export type ResolvedOptions = Required<Omit<ServeOptions, 'logger'>> & { logger: Logger | undefined };
+type Resolved = 'groups' | 'permits' | 'shed' | 'health' | 'priority' | 'logger' | 'shards';
+
+/** Every option, checked and with its default. */
+export interface ResolvedOptions extends Required<Omit<ServeOptions, Resolved>> {
+  groups: Group[];
+  permits: Permits;
+  shed: Required<Shedding> | undefined;
+  health: Required<HealthPaths> | undefined;
+  priority: PriorityFunction | undefined;
+  logger: Logger | undefined;
+}
 
 /** Lowest, highest, default. */
 const INTEGERS = {
   port: [0, 65_535, 8000],
   shards: [1, MAX_SHARDS, Math.max(1, Math.min(16, availableParallelism() - 1))],
-  permits: [1, 65_536, 512],
   batch: [1, MAX_BATCH, 256],
+  maxQueue: [1, 65_536, 4_096],
+  queueTimeoutMs: [0, MAX_TIMEOUT_MS, 0],
+  handlerTimeoutMs: [0, MAX_TIMEOUT_MS, 0],
+  shardNice: [0, 19, 0],
   slots: [2, MAX_SLOTS, 4_096],
   slotBytes: [MIN_SLOT_BYTES, MAX_SLOT_BYTES, 16_384],
   bodyLimitBytes: [0, 2 ** 30, 2 ** 20],
@@ -73,16 +138,34 @@ const INTEGERS = {
   maxTargetBytes: [1, 32_768, 8_192],
   maxHeadBytes: [256, MAX_HEAD_BYTES, 16_384 + 8_192],
   maxHeaderFields: [1, MAX_FIELDS, 100],
+  drainDelayMs: [0, 2 ** 31 - 1, 0],
   closeTimeoutMs: [0, 2 ** 31 - 1, 10_000],
 } as const satisfies Partial<Record<keyof ServeOptions, readonly [number, number, number]>>;
 
 type IntegerOption = keyof typeof INTEGERS;
 
-const OTHERS = ['host', 'dispatch', 'park', 'resourceLimits', 'logger'];
+const subject = new Subject('OPTION_INVALID');
+
+const OTHERS = [
+  'host',
+  'groups',
+  'permits',
+  'dispatch',
+  'steal',
+  'shed',
+  'priority',
+  'health',
+  'park',
+  'resourceLimits',
+  'logger',
+];
+
+/** Permits of a shard: lowest, highest and default. */
+const PERMITS_RANGE = [1, MAX_PERMITS, 512] as const;
 
 /** Lowest, highest and default of the options that are integers. */
-export function integerRange(name: IntegerOption): readonly [number, number, number] {
-  return INTEGERS[name];
+export function integerRange(name: IntegerOption | 'permits'): readonly [number, number, number] {
+  return name === 'permits' ? PERMITS_RANGE : INTEGERS[name];
 }
 
 /**
@@ -100,42 +183,71 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   const integers = Object.fromEntries(
     (Object.keys(INTEGERS) as IntegerOption[]).map((name) => [name, integer(name, options[name])]),
   ) as Record<IntegerOption, number>;
-  const { host = '127.0.0.1', dispatch = 'least-loaded', park = 'async', resourceLimits = {}, logger } = options;
-  if (typeof host !== 'string' || host === '') throw invalid('host', 'a host name or an address', host);
-  oneOf('dispatch', dispatch, Object.keys(DISPATCH_POLICIES));
-  oneOf('park', park, ['async', 'sync']);
+  const { host = '127.0.0.1', park = 'async', steal = true, resourceLimits = {}, priority, logger } = options;
+  if (typeof host !== 'string' || host === '') throw subject.invalid('host', 'a host name or an address', host);
+  subject.oneOf('park', park, ['async', 'sync']);
+  subject.oneOf('steal', steal, [true, false]);
   if (typeof resourceLimits !== 'object' || resourceLimits === null) {
-    throw invalid('resourceLimits', 'an object', resourceLimits);
+    throw subject.invalid('resourceLimits', 'an object', resourceLimits);
+  }
+  if (priority !== undefined && typeof priority !== 'function') {
+    throw subject.invalid('priority', 'a function of method and path', priority);
   }
   checkLogger(logger);
-  if (integers.maxTargetBytes > integers.maxHeadBytes) {
-    throw new LoopShardError(
-      'OPTION_INVALID',
-      `maxTargetBytes (${integers.maxTargetBytes}) is more than maxHeadBytes (${integers.maxHeadBytes}), which includes it; raise the one or lower the other.`,
+  const resolved: ResolvedOptions = {
+    ...integers,
+    host,
+    park,
+    steal,
+    resourceLimits,
+    priority,
+    logger,
+    dispatch: checkDispatch(options.dispatch ?? 'least-loaded', subject),
+    groups: checkGroups(options.groups, integers.shards, subject),
+    permits: checkPermits(options.permits ?? PERMITS_RANGE[2], subject),
+    shed: checkShedding(options.shed ?? false, subject),
+    health: checkHealth(options.health ?? false, subject),
+  };
+  checkTogether(options, resolved);
+  return resolved;
+}
+
+/** What each option allows, and others contradict. */
+function checkTogether(given: ServeOptions, options: ResolvedOptions): void {
+  const { maxTargetBytes, maxHeadBytes, maxQueue, batch, slots, groups, shed, queueTimeoutMs } = options;
+  if (given.shards !== undefined && given.groups !== undefined) {
+    throw subject.wrong('The options shards and groups both say how many shards there are; leave one of them out.');
+  }
+  if (maxTargetBytes > maxHeadBytes) {
+    throw subject.wrong(
+      `maxTargetBytes (${maxTargetBytes}) is more than maxHeadBytes (${maxHeadBytes}), which includes it; raise the one or lower the other.`,
     );
   }
-  return { ...integers, host, dispatch, park, resourceLimits, logger };
+  if (maxQueue < batch) {
+    throw subject.wrong(
+      `maxQueue (${maxQueue}) is less than batch (${batch}), which a shard claims from it at once; raise the one or lower the other.`,
+    );
+  }
+  const shards = groups.reduce((sum, { count }) => sum + count, 0);
+  if (groups.length > 1 && slots < 2 * shards) {
+    throw subject.wrong(`${slots} slots are too few for ${shards} shards in groups; give each shard two at the least.`);
+  }
+  if (shed !== undefined && queueTimeoutMs > 0 && queueTimeoutMs <= shed.targetMs) {
+    throw subject.wrong(
+      `queueTimeoutMs (${queueTimeoutMs}) ends every wait before shed.targetMs (${shed.targetMs}) can be exceeded; raise the one or lower the other.`,
+    );
+  }
 }
 
 function integer(name: IntegerOption, value: number | undefined): number {
   const [lowest, highest, standard] = INTEGERS[name];
-  if (value === undefined) return standard;
-  if (Number.isInteger(value) && value >= lowest && value <= highest) return value;
-  throw invalid(name, `an integer from ${lowest} to ${highest}`, value);
-}
-
-function oneOf(name: string, value: string, known: string[]): void {
-  if (!known.includes(value)) throw invalid(name, `one of ${known.join(', ')}`, value);
+  return value === undefined ? standard : subject.integer(name, value, lowest, highest);
 }
 
 function checkLogger(logger: Logger | undefined): void {
   if (logger === undefined) return;
   for (const method of ['error', 'warn', 'info'] as const) {
-    if (typeof logger?.[method] !== 'function') throw invalid('logger', `a logger with a method ${method}`, logger);
+    if (typeof logger?.[method] !== 'function')
+      throw subject.invalid('logger', `a logger with a method ${method}`, logger);
   }
-}
-
-function invalid(name: string, wanted: string, value: unknown): LoopShardError {
-  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  return new LoopShardError('OPTION_INVALID', `The option ${name} must be ${wanted}, not ${shown}.`);
 }

@@ -2,9 +2,11 @@
  * What the HTTP thread and the shards say to each other beside the shared memory: the numbering of methods, the route
  * table, and the messages of the control port.
  */
+import type { Histogram } from 'node:perf_hooks';
 import type { MessagePort } from 'node:worker_threads';
 import type { SharedCore } from './core/memory.js';
 import type { LoopShardErrorCode } from './errors.js';
+import type { RouteScheduling } from './scheduling.js';
 
 /** The methods LoopShard routes; a slot names one by its index. */
 export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
@@ -18,6 +20,15 @@ export interface RouteEntry {
   methods: readonly Method[];
   /** A find-my-way pattern. */
   pattern: string;
+  scheduling: RouteScheduling;
+  /** What the HTTP thread answers by itself; then no shard has a handler for it. */
+  fixed?: FixedBody;
+}
+
+/** A body that is always the same. */
+export interface FixedBody {
+  type: string;
+  bytes: Uint8Array;
 }
 
 export interface RouteTable {
@@ -25,10 +36,19 @@ export interface RouteTable {
   hasNotFound: boolean;
 }
 
+/** What has to be the same on every shard. Fixed bodies need not: the first shard's are sent. */
+export function comparable(table: RouteTable): object {
+  return { ...table, routes: table.routes.map(({ fixed, ...route }) => ({ ...route, isFixed: fixed !== undefined })) };
+}
+
 /** What a shard is started with. */
 export interface ShardStart {
   shard: number;
+  /** The shards of its group, its own number included. */
+  group: { first: number; count: number };
   core: SharedCore;
+  /** Of the HTTP thread's clock. */
+  epochMs: number;
   /** URL of the user's module. */
   module: string;
   control: MessagePort;
@@ -37,11 +57,25 @@ export interface ShardStart {
   table: RouteTable | undefined;
   batch: number;
   park: 'async' | 'sync';
+  /** It may claim from the rings of others of its group. */
+  steal: boolean;
+  /** Priority of the thread for the system, 0 to 19; higher numbers give way. */
+  nice: number;
+  /** Bounds between which the shard moves its permits, or nothing for a fixed number. */
+  adaptive: { min: number; max: number } | undefined;
   responseLimitBytes: number;
 }
 
+/** In microseconds. A clone on another thread sees what the shard records. */
+export interface ShardHistograms {
+  /** From submission to the start of the handler. */
+  queueTime: Histogram;
+  /** From the start of the handler until it settles. */
+  handlerTime: Histogram;
+}
+
 /** HTTP thread → shard. */
-export type ShardCommand = { type: 'abort'; slot: number; sequence: number } | { type: 'close' };
+export type ShardCommand = { type: 'abort'; slot: number; sequence: number } | { type: 'permits' } | { type: 'close' };
 
 /** An error on its way to the logger of the HTTP thread. */
 export interface FailureReport {
@@ -52,7 +86,9 @@ export interface FailureReport {
 }
 
 /** Shard → HTTP thread. */
-export type ShardReport = { type: 'ready'; threadId: number; table: RouteTable } | FailureReport;
+export type ShardReport =
+  | { type: 'ready'; threadId: number; table: RouteTable; histograms: ShardHistograms }
+  | FailureReport;
 
 /** What the shard's task returns when it could not begin: an error in plain strings, as clones of errors lose their codes. */
 export interface ShardRefusal {

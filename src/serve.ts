@@ -1,53 +1,10 @@
 import { existsSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { resolve as resolvePath } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { pino } from 'pino';
 import { LoopShardError } from './errors.js';
-import { HttpThread } from './http/http-thread.js';
-import { type Logger, type ResolvedOptions, resolveOptions, type ServeOptions } from './options.js';
-import type { ShardCounters } from './pool/counters.js';
-import { DISPATCH_POLICIES } from './pool/dispatch.js';
-import type { ShardState } from './pool/shard-handle.js';
-import { ShardPool } from './pool/shard-pool.js';
-import type { FailureReport } from './protocol.js';
-
-/** A moment's figures of a server. */
-export interface ServerStats {
-  state: ServerState;
-  connections: number;
-  /** Answers that shards owe. */
-  outstanding: number;
-  slots: { free: number; total: number };
-  /** Completions that no doorbell announced. Zero, or there is a bug. */
-  lostWakeUps: number;
-  shards: ({
-    shard: number;
-    state: ShardState;
-    restarts: number;
-    outstanding: number;
-    /** Requests that wait in the ring. */
-    queued: number;
-    permits: { available: number; limit: number };
-  } & ShardCounters)[];
-}
-
-export type ServerState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed';
-
-/** A running server. */
-export interface Server {
-  readonly state: ServerState;
-  /** Where it listens. */
-  address(): AddressInfo;
-  stats(): ServerStats;
-  /**
-   * Drains: accepts no more connections, answers what is in hand with `connection: close`, ends the shards. After
-   * `closeTimeoutMs` it cuts off what is left. Calling it again returns the same promise.
-   */
-  close(): Promise<void>;
-  /** Ends everything at once, requests in hand included. */
-  destroy(): Promise<void>;
-}
+import { resolveOptions, type ServeOptions } from './options.js';
+import { RunningServer, type Server } from './server.js';
 
 /**
  * Starts a server. The calling thread becomes the HTTP thread: keep it free of slow work.
@@ -58,7 +15,8 @@ export interface Server {
 export async function serve(module: URL | string, options: ServeOptions = {}): Promise<Server> {
   const resolved = resolveOptions(options);
   const url = locateModule(module);
-  const server = new RunningServer(url, resolved);
+  const logger = resolved.logger ?? pino({ name: 'loopshard', level: 'warn' }, pino.destination(2));
+  const server = new RunningServer(url, resolved, logger);
   await server.start();
   return server;
 }
@@ -71,116 +29,4 @@ function locateModule(module: URL | string): string {
     'MODULE_NOT_FOUND',
     `There is no file ${fileURLToPath(url)}; give the path of the module that exports your app.`,
   );
-}
-
-class RunningServer implements Server {
-  state: ServerState = 'starting';
-  readonly #options: ResolvedOptions;
-  readonly #logger: Logger;
-  readonly #pool: ShardPool;
-  #http: HttpThread | undefined;
-  #closed: Promise<void> | undefined;
-
-  constructor(module: string, options: ResolvedOptions) {
-    this.#options = options;
-    this.#logger = options.logger ?? pino({ name: 'loopshard', level: 'warn' }, pino.destination(2));
-    const { shards, permits, slots, slotBytes, batch, park, responseLimitBytes, resourceLimits } = options;
-    this.#pool = new ShardPool(
-      {
-        shards,
-        permits,
-        slots,
-        slotBytes,
-        batch,
-        park,
-        responseLimitBytes,
-        resourceLimits,
-        module,
-        policy: DISPATCH_POLICIES[options.dispatch](),
-      },
-      {
-        onShardLost: (shard, cause) => this.#onShardLost(shard, cause),
-        onShardMissing: (shard, error) => this.#onShardMissing(shard, error),
-        onShardRestarted: (shard) => this.#logger.info({ shard }, `shard ${shard} runs again`),
-        onStrayError: (error) => this.#logger.error({ err: error }, 'a thread failed after its shard had ended'),
-        onFailure: (shard, report) => this.#onFailure(shard, report),
-      },
-    );
-  }
-
-  async start(): Promise<void> {
-    try {
-      const table = await this.#pool.start();
-      this.#http = new HttpThread(this.#pool, table, {
-        ...this.#options,
-        onAcceptError: (error) => this.#logger.error({ err: error }, 'a connection could not be accepted'),
-      });
-      await this.#http.listen();
-      this.state = 'ready';
-    } catch (error) {
-      this.state = 'failed';
-      await this.#pool.destroy();
-      throw error;
-    }
-  }
-
-  address(): AddressInfo {
-    return this.#http!.address() as AddressInfo;
-  }
-
-  stats(): ServerStats {
-    return { state: this.state, ...this.#http!.stats(), shards: this.#pool.stats() };
-  }
-
-  close(): Promise<void> {
-    this.#closed ??= this.#drain();
-    return this.#closed;
-  }
-
-  async #drain(): Promise<void> {
-    this.state = 'draining';
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(resolve, this.#options.closeTimeoutMs, 'late');
-    });
-    const outcome = await Promise.race([this.#http!.drain(), late]);
-    clearTimeout(timer);
-    if (this.#isClosed()) return;
-    if (outcome === 'late') {
-      const { outstanding, connections } = this.#http!.stats();
-      const { closeTimeoutMs } = this.#options;
-      this.#logger.warn({ outstanding, connections }, `not drained after ${closeTimeoutMs} ms; the rest is cut off`);
-      return this.destroy();
-    }
-    await this.#pool.close();
-    this.state = 'closed';
-  }
-
-  #isClosed(): boolean {
-    return this.state === 'closed';
-  }
-
-  async destroy(): Promise<void> {
-    this.state = 'closed';
-    this.#closed ??= Promise.resolve();
-    this.#http?.destroy();
-    await this.#pool.destroy();
-  }
-
-  #onShardLost(shard: number, cause: unknown): void {
-    const reason = cause instanceof Error ? cause.message : 'it ended';
-    this.#logger.error({ shard, err: cause }, `shard ${shard} was lost: ${reason}; another thread takes over`);
-    this.#http?.onShardLost(shard);
-  }
-
-  #onShardMissing(shard: number, error: LoopShardError): void {
-    this.#logger.error({ shard, err: error }, `shard ${shard} cannot be started again: ${error.message}`);
-    this.#http?.onShardMissing(shard);
-  }
-
-  #onFailure(shard: number, { error, request, message }: FailureReport): void {
-    // Loggers know what to do with an Error.
-    const err = Object.assign(new Error(error.message), error);
-    this.#logger.error({ shard, err, req: request }, message);
-  }
 }

@@ -1,10 +1,13 @@
 import { MessageChannel } from 'node:worker_threads';
 import { expect, test } from '@jest/globals';
 import * as layout from '../build/assembly/layout.js';
+import { Clock } from '../build/src/core/clock.js';
 import { createApp } from '../build/src/index.js';
 import { createServerMemory, shardAddresses } from '../build/src/pool/plan.js';
+import { Counters } from '../build/src/shard/counters.js';
 import { Handlers } from '../build/src/shard/handlers.js';
 import { AbortSignals } from '../build/src/shard/signals.js';
+import { Times } from '../build/src/shard/times.js';
 import { TransferPort } from '../build/src/transfers.js';
 
 /* Handlers run against real shared memory in this thread, between slots that are full of canaries. */
@@ -30,11 +33,17 @@ test.each(['/bytes', '/text', '/json', '/schema', '/writer'])(
     const { core, plan } = createServerMemory({ shards: 1, permits: 1, slots: 3, slotBytes: SLOT_BYTES });
     const { port1, port2 } = new MessageChannel();
     let completed = 0;
+    const addresses = shardAddresses(plan, 0);
+    const clock = new Clock();
     const context = {
       shard: 0,
+      group: { first: 0, count: 1 },
       core,
       plan,
-      addresses: shardAddresses(plan, 0),
+      addresses,
+      clock,
+      counters: new Counters(core, addresses.control),
+      times: new Times(),
       app,
       control: port1,
       transfers: new TransferPort(port1),
@@ -49,7 +58,7 @@ test.each(['/bytes', '/text', '/json', '/schema', '/writer'])(
     for (size = SLOT_BYTES - 500; size <= SLOT_BYTES + 300; size++) {
       core.i32.fill(0, slot >> 2, (slot + layout.SLOT_DATA_OFFSET) >> 2);
       core.i32[(slot + layout.SLOT_ROUTE_OFFSET) >> 2] = route;
-      handlers.start(1);
+      handlers.start(1, clock.nowUs());
     }
     expect(completed).toBe(801);
     for (const address of around) {

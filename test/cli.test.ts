@@ -15,10 +15,22 @@ async function start(...args: string[]): Promise<{ program: Program; port: numbe
 test('--help lists every option with its range and default', async () => {
   const program = loopshard('serve', '--help');
   expect(await program.exit()).toBe(0);
-  for (const option of ['--port', '--host', '--shards', '--permits', '--batch', '--dispatch', '--slots']) {
+  for (const option of [
+    '--port',
+    '--host',
+    '--shards',
+    '--groups',
+    '--permits',
+    '--batch',
+    '--dispatch',
+    '--shed',
+    '--slots',
+  ]) {
     expect(program.stdout).toContain(option);
   }
-  expect(program.stdout).toMatch(/--permits <number> +handlers in flight on each shard, 1 to 65536\s+\(default: 512\)/);
+  expect(program.stdout).toMatch(
+    /--permits <number> +handlers in flight on each shard, or\s+adaptive, 1 to 65536 \(default: 512\)/,
+  );
 });
 
 test('the start-up line says the address, shards, permits and batch', async () => {

@@ -15,7 +15,10 @@ describe('options out of their range are refused before anything starts', () => 
     [{ bodyLimitBytes: Number.NaN }, 'bodyLimitBytes'],
     [{ maxTargetBytes: 9_000, maxHeadBytes: 8_000 }, 'maxTargetBytes (9000) is more than maxHeadBytes (8000)'],
     [{ host: '' }, 'The option host must be a host name or an address, not "".'],
-    [{ dispatch: 'random' as never }, 'one of least-loaded, round-robin, not "random"'],
+    [
+      { dispatch: 'random' as never },
+      'one of least-loaded, round-robin, route-hash, or { key: { header: \'name\' } }, not "random"',
+    ],
     [{ park: 'never' as never }, 'one of async, sync'],
     [{ logger: {} as never }, 'a logger with a method error'],
     [{ resourceLimits: 5 as never }, 'resourceLimits'],

@@ -49,7 +49,7 @@ test('blocking shards answer as well', async () => {
 });
 
 test('round robin uses the shards in turn', async () => {
-  running = await startServer({ shards: 3, dispatch: 'round-robin' });
+  running = await startServer({ shards: 3, dispatch: 'round-robin', steal: false });
   const threads = [];
   for (let i = 0; i < 6; i++) {
     threads.push(JSON.parse((await exchange(running.port, get('/thread'))).body.toString()).threadId);

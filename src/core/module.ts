@@ -28,10 +28,10 @@ export interface CoreFunctions {
   semaphoreSetLimit(semaphore: number, permits: number): void;
   semaphoreAwait(semaphore: number): number;
   semaphoreLeave(semaphore: number): void;
-  slotSubmit(ring: number, slots: number, stride: number, shard: number, slot: number): number;
+  slotSubmit(ring: number, submitted: number, slots: number, stride: number, slot: number): number;
   slotClaim(
     ring: number,
-    from: number,
+    submitted: number,
     slots: number,
     stride: number,
     shard: number,
@@ -41,13 +41,15 @@ export interface CoreFunctions {
   slotClaimPermitted(
     semaphore: number,
     ring: number,
-    from: number,
+    submitted: number,
     slots: number,
     stride: number,
     shard: number,
     destination: number,
     most: number,
+    sharers: number,
   ): number;
+  slotOldest(ring: number, submitted: number, slots: number, stride: number): number;
   slotComplete(ring: number, slots: number, stride: number, shard: number, slot: number): void;
   jsonNumber(position: number, limit: number, value: number, work: number): number;
   jsonNumbers(position: number, limit: number, source: number, count: number, work: number): number;

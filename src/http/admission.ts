@@ -1,49 +1,52 @@
-import {
-  FIELD_BYTES,
-  SLOT_BODY_BYTES_OFFSET,
-  SLOT_DATA_OFFSET,
-  SLOT_FIELD_COUNT_OFFSET,
-  SLOT_FLAGS_OFFSET,
-  SLOT_HEAD_BYTES_OFFSET,
-  SLOT_HEAD_REQUEST_FLAG,
-  SLOT_METHOD_OFFSET,
-  SLOT_REQUEST_TRANSFERRED_FLAG,
-  SLOT_ROUTE_OFFSET,
-  SLOT_SEQUENCE_OFFSET,
-  SLOT_TARGET_BYTES_OFFSET,
-} from '../../assembly/layout.js';
-import { slotAddress } from '../pool/plan.js';
+import { hashText } from '../pool/dispatch.js';
 import type { ShardPool } from '../pool/shard-pool.js';
 import { METHODS, NOT_FOUND_ROUTE } from '../protocol.js';
 import { type Answer, allowAnswer, errorAnswer, type Reason } from './answers.js';
 import type { Connection } from './connection.js';
-import { Exchange } from './exchange.js';
-import type { RequestParser } from './request-parser.js';
+import type { Deadlines } from './deadlines.js';
+import type { Dispatcher } from './dispatcher.js';
+import type { Exchange } from './exchange.js';
+import type { FixedRoutes } from './fixed-routes.js';
+import type { Gate } from './gate.js';
+import { readKey } from './key-reader.js';
+import type { Ranking } from './ranking.js';
+import { RecordWriter } from './record.js';
+import type { Refusals } from './refusals.js';
+import { type RequestParser, readPath } from './request-parser.js';
 import { RouteCache } from './route-cache.js';
+import type { RouteRules, Rules } from './route-rules.js';
 import { BAD_PATH, NO_ROUTE, type Router } from './router.js';
 
 const HEAD = METHODS.indexOf('HEAD');
 const OPTIONS = METHODS.indexOf('OPTIONS');
-const QUESTION_MARK = 0x3f;
+
+/** What admission asks on a request's way. */
+export interface AdmissionParts {
+  router: Router;
+  hasNotFound: boolean;
+  fixed: FixedRoutes;
+  rules: Rules;
+  ranking: Ranking;
+  gate: Gate;
+  dispatcher: Dispatcher;
+  deadlines: Deadlines;
+  refusals: Refusals;
+}
 
 /** How requests come into slots and onto the submission rings. HTTP thread only. */
 export class Admission {
-  /** The exchange of each slot, made once. */
-  readonly exchanges: readonly Exchange[];
   readonly #pool: ShardPool;
-  readonly #router: Router;
+  readonly #exchanges: readonly Exchange[];
+  readonly #parts: AdmissionParts;
   readonly #routes = new RouteCache();
-  readonly #hasNotFound: boolean;
-  /** Response bytes have to fit behind the request: what is left of the slot must hold a head at the least. */
-  readonly #recordLimit: number;
+  readonly #records: RecordWriter;
   #sequence = 0;
 
-  constructor(pool: ShardPool, router: Router, hasNotFound: boolean) {
+  constructor(pool: ShardPool, exchanges: readonly Exchange[], parts: AdmissionParts) {
     this.#pool = pool;
-    this.#router = router;
-    this.#hasNotFound = hasNotFound;
-    this.#recordLimit = (pool.plan.slotStride - SLOT_DATA_OFFSET) >> 1;
-    this.exchanges = Array.from({ length: pool.plan.slots }, (_, slot) => new Exchange(slot));
+    this.#exchanges = exchanges;
+    this.#parts = parts;
+    this.#records = new RecordWriter(pool.core, pool.plan);
   }
 
   /** Routes the request and submits it to a shard, or answers it. */
@@ -60,7 +63,7 @@ export class Admission {
     let route = this.#routes.find(request, method);
     if (route < 0) {
       const path = readPath(request);
-      route = this.#router.find(METHODS[method], path);
+      route = this.#parts.router.find(METHODS[method], path);
       if (route >= 0) this.#routes.remember(request, method, route);
       else {
         const answer = this.#answerUnrouted(request, path, route);
@@ -68,94 +71,66 @@ export class Admission {
         route = NOT_FOUND_ROUTE;
       }
     }
-    const shard = this.#pool.pick();
+    const fixed = this.#parts.fixed.answer(route, method === HEAD);
+    if (fixed !== undefined) return connection.answered(fixed);
+    return this.#submit(request, connection, route);
+  }
+
+  /** Past the gate, into a slot and onto a ring; or refused at one of these. */
+  #submit(request: RequestParser, connection: Connection, route: number): Exchange {
+    const { rules: allRules, ranking, gate, dispatcher, router } = this.#parts;
+    const rules = allRules.of(route);
+    const rank = rules.rank >= 0 ? rules.rank : ranking.rank(request);
+    const key = rules.key && readKey(request, rules.key, router);
+    const sticky = key !== undefined;
+    const hash = sticky ? hashText(key) : rules.hash;
+    const shard = dispatcher.pick(rules, hash, sticky);
     if (shard < 0) return this.#refuse(connection, request, 'NO_SHARD');
-    const slot = this.#pool.slots.take();
+    const refusal = gate.refusal(rules, rank, shard);
+    if (refusal !== undefined) return this.#refuse(connection, request, refusal);
+    const slot = gate.takeSlot(rules.group, rank);
     if (slot < 0) return this.#refuse(connection, request, 'NO_SLOT');
-    const exchange = this.exchanges[slot];
-    exchange.reset(connection);
+    const exchange = this.#exchanges[slot];
+    exchange.reset(connection, rules, rank);
+    exchange.hash = hash;
+    exchange.sticky = sticky;
+    this.#fill(exchange, request, route, rules);
+    const failure = dispatcher.submit(exchange, shard);
+    if (failure === undefined) return exchange;
+    this.#parts.deadlines.clear(slot);
+    this.#pool.slots[rules.group].release(slot);
+    return this.#refuse(connection, request, failure);
+  }
+
+  #fill(exchange: Exchange, request: RequestParser, route: number, rules: RouteRules): void {
+    const { queueTimeoutUs, handlerTimeoutUs } = rules;
+    const now = this.#pool.clock.nowUs();
+    // 0 says that there is none.
+    const queueDeadline = queueTimeoutUs === 0 ? 0 : (now + queueTimeoutUs) | 0 || 1;
     exchange.sequence = this.#sequence = (this.#sequence + 1) | 0;
-    this.#fill(exchange, request, route, shard);
-    exchange.shard = shard;
-    if (this.#pool.submit(slot, shard)) return exchange;
-    this.#pool.slots.release(slot);
-    return this.#refuse(connection, request, 'NO_SLOT');
+    exchange.submittedAt = now;
+    this.#records.write(exchange, request, route, now, queueDeadline);
+    if (queueDeadline !== 0 || handlerTimeoutUs !== 0) {
+      this.#parts.deadlines.set(exchange.slot, queueDeadline, handlerTimeoutUs);
+    }
   }
 
   #refuse(connection: Connection, request: RequestParser, reason: Reason): Exchange {
-    return connection.answered(errorAnswer(reason, { isHead: request.method === HEAD }));
+    return connection.answered(this.#parts.refusals.answer(reason, request.method === HEAD));
   }
 
   /** The answer to a request that no route takes, or nothing if the not-found handler shall give it. */
   #answerUnrouted(request: RequestParser, path: string, route: number): Answer | undefined {
+    const { router, hasNotFound } = this.#parts;
     const isHead = request.method === HEAD;
     if (path === '*' && request.method === OPTIONS) return allowAnswer(METHODS.join(', '));
     if (route === BAD_PATH) return errorAnswer('BAD_TARGET', { isHead });
-    const allowed = this.#router.allowed(path);
+    const allowed = router.allowed(path);
     if (route === NO_ROUTE && allowed.length > 0) {
       const allow = [...allowed, 'OPTIONS'].join(', ');
       if (request.method === OPTIONS) return allowAnswer(allow);
       return errorAnswer('METHOD_NOT_ALLOWED', { isHead, allow });
     }
-    return this.#hasNotFound ? undefined : errorAnswer('NOT_FOUND', { isHead });
+    return hasNotFound ? undefined : errorAnswer('NOT_FOUND', { isHead });
   }
-
-  /** Writes the request record: field index, head, body. */
-  #fill(exchange: Exchange, request: RequestParser, route: number, shard: number): void {
-    const { core, plan } = this.#pool;
-    const { i32 } = core;
-    const address = slotAddress(plan, exchange.slot);
-    const word = address >> 2;
-    const { headBytes, bodyBytes, fieldCount, method } = request;
-    let flags = method === HEAD ? SLOT_HEAD_REQUEST_FLAG : 0;
-    if (fieldCount * FIELD_BYTES + headBytes + bodyBytes <= this.#recordLimit) {
-      const data = address + SLOT_DATA_OFFSET;
-      core.wasm.headCopyFields(data);
-      copyRecord(core.u8, data + fieldCount * FIELD_BYTES, request, headBytes, bodyBytes);
-    } else {
-      flags |= SLOT_REQUEST_TRANSFERRED_FLAG;
-      exchange.transferred = true;
-      this.#pool.transfer(shard, exchange.slot, exchange.sequence, transferRecord(core.u8, request));
-    }
-    i32[word + (SLOT_ROUTE_OFFSET >> 2)] = route;
-    i32[word + (SLOT_METHOD_OFFSET >> 2)] = method;
-    i32[word + (SLOT_FLAGS_OFFSET >> 2)] = flags;
-    i32[word + (SLOT_TARGET_BYTES_OFFSET >> 2)] = request.targetBytes;
-    i32[word + (SLOT_HEAD_BYTES_OFFSET >> 2)] = headBytes;
-    i32[word + (SLOT_FIELD_COUNT_OFFSET >> 2)] = fieldCount;
-    i32[word + (SLOT_BODY_BYTES_OFFSET >> 2)] = bodyBytes;
-    i32[word + (SLOT_SEQUENCE_OFFSET >> 2)] = exchange.sequence;
-  }
-}
-
-/** The target up to the question mark. */
-function readPath(request: RequestParser): string {
-  const { headSource, headStart, targetBytes } = request;
-  const end = headStart + targetBytes;
-  let at = headStart;
-  while (at < end && headSource[at] !== QUESTION_MARK) at++;
-  return headSource.latin1Slice(headStart, at);
-}
-
-function copyRecord(
-  target: Uint8Array,
-  at: number,
-  request: RequestParser,
-  headBytes: number,
-  bodyBytes: number,
-): void {
-  const { buffer, byteOffset } = request.headSource;
-  // Not subarray(): Buffer's is slower than a view that V8 makes inline.
-  target.set(new Uint8Array(buffer, byteOffset + request.headStart, headBytes), at);
-  if (bodyBytes > 0) target.set(request.body(), at + headBytes);
-}
-
-/** The same record in a buffer of its own. */
-function transferRecord(shared: Uint8Array, request: RequestParser): ArrayBuffer {
-  const { headBytes, bodyBytes } = request;
-  const fields = request.fields(shared);
-  const record = new Uint8Array(fields.length + headBytes + bodyBytes);
-  record.set(fields);
-  copyRecord(record, fields.length, request, headBytes, bodyBytes);
-  return record.buffer;
 }

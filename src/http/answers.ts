@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import type { FixedBody } from '../protocol.js';
 
 /** Why the HTTP thread answers by itself. The code is in the JSON body, for programs. */
 const REASONS = {
@@ -13,6 +14,10 @@ const REASONS = {
   SHARD_LOST: [502, 'The thread that handled the request has ended.'],
   NO_SLOT: [503, 'The server has as many requests in hand as it can take; try again later.'],
   NO_SHARD: [503, 'No thread can take the request now; try again later.'],
+  QUEUE_FULL: [503, 'More requests wait than the server lets wait; try again later.'],
+  OVERLOADED: [503, 'Requests wait for too long as it is; try again later.'],
+  QUEUE_TIMEOUT: [503, 'The request has waited for too long; try again later.'],
+  HANDLER_TIMEOUT: [504, 'The handler of the request took too long.'],
   VERSION_NOT_SUPPORTED: [505, 'The server speaks HTTP/1.1 and HTTP/1.0.'],
 } as const satisfies Record<string, readonly [number, string]>;
 
@@ -41,20 +46,36 @@ export interface AnswerOptions {
   isHead?: boolean;
   /** Value of the Allow field. */
   allow?: string;
+  /** In place of the reason's own. */
+  status?: number;
+  /** Value of Retry-After behind a 503 or 429. Default 1. */
+  retryAfterSeconds?: number;
 }
 
 /** A response with a JSON body that says why. */
 export function errorAnswer(reason: Reason, options: AnswerOptions = {}): Answer {
-  const [statusCode, message] = REASONS[reason];
+  const [standard, message] = REASONS[reason];
+  const { status: statusCode = standard, retryAfterSeconds = 1 } = options;
   const body = JSON.stringify({ statusCode, code: reason, message });
   const fields = ['content-type: application/json', `content-length: ${body.length}`];
-  if (statusCode === 503) fields.push('retry-after: 1');
+  if (statusCode === 503 || statusCode === 429) fields.push(`retry-after: ${retryAfterSeconds}`);
   return compose(statusCode, fields, options, body);
 }
 
 /** The answer to OPTIONS for a path without an OPTIONS handler. */
 export function allowAnswer(allow: string): Answer {
   return compose(204, [], { allow }, '');
+}
+
+/** A body that is always the same, behind a head with the date of now. */
+export function fixedAnswer(statusCode: number, { type, bytes }: FixedBody, fields: readonly string[] = []): Answer {
+  const { bytes: head } = compose(
+    statusCode,
+    [`content-type: ${type}`, `content-length: ${bytes.length}`, ...fields],
+    {},
+    '',
+  );
+  return { bytes: Buffer.concat([head, bytes]), headBytes: head.length };
 }
 
 function compose(statusCode: number, fields: string[], options: AnswerOptions, body: string): Answer {

@@ -2,6 +2,7 @@ import {
   HTTP_DOORBELL_OFFSET,
   MAX_BATCH,
   SHARD_POLL_OFFSET,
+  SLOT_EXPIRED_FLAG,
   SLOT_FLAGS_OFFSET,
   SLOT_RESPONSE_BODY_BYTES_OFFSET,
   SLOT_RESPONSE_HEAD_BYTES_OFFSET,
@@ -12,9 +13,10 @@ import { Doorbell } from '../core/doorbell.js';
 import { Parking } from '../core/parking.js';
 import { slotAddress } from '../pool/plan.js';
 import type { ShardPool } from '../pool/shard-pool.js';
-import { type Answer, errorAnswer } from './answers.js';
+import type { Reason } from './answers.js';
 import type { Connection } from './connection.js';
 import type { Exchange } from './exchange.js';
+import type { Refusals } from './refusals.js';
 
 /** Turns without a completion after which the HTTP thread parks, while answers are owed. */
 const IDLE_TURNS = 50;
@@ -28,6 +30,13 @@ const GATHER_REQUESTS = 32;
 /** Outstanding requests from which on there is load. */
 const LOAD = 8;
 
+export interface CompletionEvents {
+  /** The slot is back from its shard. */
+  onReturned(exchange: Exchange): void;
+  /** And nobody wants what is in it. */
+  onUnwanted(exchange: Exchange): void;
+}
+
 /**
  * The HTTP thread's side of the rings, a turn at a time: rings the doorbells of shards that were given something, takes
  * what they have completed, hands it to the connections. Between turns the event loop serves the sockets.
@@ -36,7 +45,8 @@ export class Completions {
   readonly #pool: ShardPool;
   readonly #exchanges: readonly Exchange[];
   readonly #parking: Parking;
-  readonly #release: (exchange: Exchange) => void;
+  readonly #refusals: Refusals;
+  readonly #events: CompletionEvents;
   /** Connections to flush at the end of the turn; those from `#touchedCount` on are of earlier turns. */
   readonly #touched: Connection[] = [];
   #touchedCount = 0;
@@ -49,12 +59,13 @@ export class Completions {
   #stopped = false;
   readonly #turn = () => this.#runTurn();
 
-  constructor(pool: ShardPool, exchanges: readonly Exchange[], release: (exchange: Exchange) => void) {
+  constructor(pool: ShardPool, exchanges: readonly Exchange[], refusals: Refusals, events: CompletionEvents) {
     this.#pool = pool;
     this.#exchanges = exchanges;
-    this.#release = release;
+    this.#refusals = refusals;
+    this.#events = events;
     const doorbell = Doorbell.attach(pool.core, HTTP_DOORBELL_OFFSET);
-    const hasWork = () => pool.hasCompletions();
+    const hasWork = () => pool.rings.hasCompletions();
     this.#parking = new Parking(doorbell, hasWork, () => this.schedule());
   }
 
@@ -102,7 +113,7 @@ export class Completions {
     if (worthWaiting && this.#postponed++ < GATHER_TURNS) return;
     this.#gathered = 0;
     this.#postponed = 0;
-    this.#pool.ringDoorbells();
+    this.#pool.rings.ringDoorbells();
   }
 
   /** Takes every completion there is. Returns how many. */
@@ -118,7 +129,7 @@ export class Completions {
   /** Takes the completions of one shard; their connections are flushed by the next turn at the latest. */
   reap(shard: number): number {
     const { core } = this.#pool;
-    const { control, completions } = this.#pool.addresses(shard);
+    const { control, completions } = this.#pool.rings.addresses(shard);
     const count = core.wasm.ringPoll(completions, control + SHARD_POLL_OFFSET, MAX_BATCH);
     const start = (control + SHARD_POLL_OFFSET) >> 2;
     for (let i = 0; i < count; i++) this.complete(core.i32[start + i], shard);
@@ -128,44 +139,70 @@ export class Completions {
   /** A slot has come back from `shard` with its response. */
   complete(slot: number, shard: number): void {
     // A slot that was not completed by this shard, or not since it was taken over, is none of its business.
-    if (!this.#pool.takeOver(slot, shard)) return;
+    if (!this.#pool.rings.takeOver(slot, shard)) return;
     const exchange = this.#exchanges[slot];
-    const arrived = this.#readResponse(exchange, shard);
-    if (arrived) this.#settle(exchange);
-    else this.completeWith(exchange, errorAnswer('SHARD_LOST', { isHead: this.#pool.isHead(slot) }));
+    const failure = this.#readResponse(exchange, shard);
+    if (failure === undefined) this.#settle(exchange);
+    else this.refuse(exchange, failure);
   }
 
-  /** The HTTP thread answers in the place of a shard that is gone. */
-  completeWith(exchange: Exchange, answer: Answer): void {
-    exchange.bytes = answer.bytes;
-    exchange.headBytes = answer.headBytes;
+  /** The HTTP thread answers in the place of a shard: the slot is back, or never went. */
+  refuse(exchange: Exchange, reason: Reason): void {
+    if (exchange.connection !== undefined) {
+      const answer = this.#refusals.answer(reason, this.#pool.rings.isHead(exchange.slot));
+      exchange.bytes = answer.bytes;
+      exchange.headBytes = answer.headBytes;
+    }
+    this.#settle(exchange);
+  }
+
+  /** The HTTP thread answers now, and the slot comes back later, when nobody waits for it any more. */
+  refuseEarly(exchange: Exchange, reason: Reason): void {
+    const { connection } = exchange;
+    if (connection === undefined) return;
+    const answer = this.#refusals.answer(reason, this.#pool.rings.isHead(exchange.slot));
+    exchange.connection = undefined;
+    connection.answerInstead(exchange, answer);
+    this.#touch(connection);
+    this.schedule();
+  }
+
+  /** Nobody waits for the request, and no shard has it. */
+  drop(exchange: Exchange): void {
     this.#settle(exchange);
   }
 
   #settle(exchange: Exchange): void {
-    this.#pool.completed(exchange.shard);
+    this.#events.onReturned(exchange);
     this.#outstanding--;
     const { connection } = exchange;
     if (connection === undefined) {
-      this.#release(exchange);
+      this.#events.onUnwanted(exchange);
       return;
     }
     exchange.ready = true;
+    this.#touch(connection);
+  }
+
+  #touch(connection: Connection): void {
     this.#touched[this.#touchedCount++] = connection;
   }
 
-  /** `false` if the body was lost with its shard. */
-  #readResponse(exchange: Exchange, shard: number): boolean {
+  /** Returns why there is no response, if so. */
+  #readResponse(exchange: Exchange, shard: number): Reason | undefined {
     const { core, plan } = this.#pool;
     const { i32 } = core;
     const word = slotAddress(plan, exchange.slot) >> 2;
+    const flags = i32[word + (SLOT_FLAGS_OFFSET >> 2)];
+    if ((flags & SLOT_EXPIRED_FLAG) !== 0) return 'QUEUE_TIMEOUT';
+    // Nobody waits for it, and it may not have a response at all.
+    if (exchange.connection === undefined) return undefined;
     const start = i32[word + (SLOT_RESPONSE_OFFSET >> 2)];
     const headBytes = i32[word + (SLOT_RESPONSE_HEAD_BYTES_OFFSET >> 2)];
     let bytes = headBytes;
-    const flags = i32[word + (SLOT_FLAGS_OFFSET >> 2)];
     if ((flags & SLOT_RESPONSE_TRANSFERRED_FLAG) !== 0) {
       exchange.body = this.#pool.takeTransfer(shard, exchange.slot, exchange.sequence);
-      if (exchange.body === undefined) return false;
+      if (exchange.body === undefined) return 'SHARD_LOST';
     } else {
       bytes += i32[word + (SLOT_RESPONSE_BODY_BYTES_OFFSET >> 2)];
     }
@@ -175,6 +212,6 @@ export class Completions {
     if (before === undefined || before.byteOffset !== start || before.length !== bytes) {
       exchange.bytes = Buffer.from(core.buffer as never, start, bytes);
     }
-    return true;
+    return undefined;
   }
 }

@@ -16,8 +16,10 @@ export interface ConnectionHost {
   admit(request: RequestParser, connection: Connection): Exchange;
   /** The answer has left: its slot is free again. */
   release(exchange: Exchange): void;
-  /** Nobody waits for the answer any more. */
-  abort(exchange: Exchange): void;
+  /** The client has sent its last byte, and may be gone. */
+  announceAbort(exchange: Exchange): void;
+  /** The connection is closed: nobody waits for the answer any more. */
+  abandon(exchange: Exchange): void;
   onConnectionClosed(connection: Connection): void;
 }
 
@@ -137,7 +139,9 @@ export class Connection implements RequestSink {
   #onEnd(): void {
     if (!this.#inputOver && !this.#parser.finish()) this.#refuse(400);
     this.#inputOver = true;
-    for (let exchange = this.#first; exchange !== undefined; exchange = exchange.next) this.#host.abort(exchange);
+    for (let exchange = this.#first; exchange !== undefined; exchange = exchange.next) {
+      this.#host.announceAbort(exchange);
+    }
     if (this.#first === undefined) this.#end();
     else this.flush();
   }
@@ -152,6 +156,22 @@ export class Connection implements RequestSink {
     exchange.headBytes = answer.headBytes;
     exchange.ready = true;
     return exchange;
+  }
+
+  /** Puts an answer into the place of a request whose slot is not back. */
+  answerInstead(exchange: Exchange, answer: Answer): void {
+    const instead = this.answered(answer);
+    instead.close = exchange.close;
+    instead.sayKeepAlive = exchange.sayKeepAlive;
+    instead.next = exchange.next;
+    if (this.#last === exchange) this.#last = instead;
+    if (this.#first === exchange) {
+      this.#first = instead;
+      return;
+    }
+    let before = this.#first!;
+    while (before.next !== exchange) before = before.next!;
+    before.next = instead;
   }
 
   #append(exchange: Exchange): void {
@@ -266,9 +286,7 @@ export class Connection implements RequestSink {
     this.#releaseUnflushed(this.#unflushed.length);
     for (let exchange = this.#first; exchange !== undefined; exchange = exchange.next) {
       exchange.connection = undefined;
-      if (exchange.slot < 0) continue;
-      if (exchange.ready) this.#host.release(exchange);
-      else this.#host.abort(exchange);
+      this.#host.abandon(exchange);
     }
     this.#first = undefined;
     this.#last = undefined;

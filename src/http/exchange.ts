@@ -1,10 +1,10 @@
 import type { Connection } from './connection.js';
+import type { RouteRules } from './route-rules.js';
 
 /** A request and its answer, from the last byte of the one to the last byte of the other. HTTP thread only. */
 export class Exchange {
   /** The slot that carries it, or -1 for an answer that the HTTP thread gives itself. */
   readonly slot: number;
-  shard = -1;
   /** Names the request in the slot. */
   sequence = 0;
   /** Who waits for the answer; nobody any more once the connection is gone. */
@@ -15,8 +15,6 @@ export class Exchange {
   close = false;
   /** HTTP/1.0: the client wants to hear that the connection stays. */
   sayKeepAlive = false;
-  /** The request record went by transfer: it is lost with its shard. */
-  transferred = false;
   /** The answer is complete. */
   ready = false;
   /** Response head, and the body too unless that came by transfer. A view of the slot, or bytes of our own. */
@@ -25,18 +23,45 @@ export class Exchange {
   /** A response body that came by transfer. */
   body: Buffer | undefined;
 
+  // ── its way to a shard ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The shard in whose ring it was put, which need not be the one that runs it; -1 before that. */
+  shard = -1;
+  rules: RouteRules | undefined;
+  /** Index in PRIORITIES. */
+  rank = 0;
+  /** What dispatch goes by. */
+  hash = 0;
+  /** It has a key: no other shard may run it. */
+  sticky = false;
+  /** The request record went by transfer: it is lost with its shard, and no other shard has it. */
+  transferred = false;
+  /** Such a record before it was sent. */
+  record: ArrayBuffer | undefined;
+  /** It has one of its route's permits. */
+  permitted = false;
+  /** When it was put into the ring, by the server's clock. */
+  submittedAt = 0;
+
   constructor(slot: number) {
     this.slot = slot;
   }
 
   /** For the next request in the same slot. `bytes` stays: the next answer may well be of the same length. */
-  reset(connection: Connection): void {
+  reset(connection: Connection, rules: RouteRules, rank: number): void {
     this.connection = connection;
     this.next = undefined;
     this.close = false;
     this.sayKeepAlive = false;
-    this.transferred = false;
     this.ready = false;
     this.body = undefined;
+    this.shard = -1;
+    this.rules = rules;
+    this.rank = rank;
+    this.hash = rules.hash;
+    this.sticky = false;
+    this.transferred = false;
+    this.record = undefined;
+    this.permitted = false;
   }
 }

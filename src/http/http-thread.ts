@@ -9,22 +9,22 @@ import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import type { ShardPool } from '../pool/shard-pool.js';
 import type { RouteTable } from '../protocol.js';
-import { Admission } from './admission.js';
-import { Completions } from './completions.js';
 import { Connection, type ConnectionHost } from './connection.js';
 import type { Exchange } from './exchange.js';
 import { Parsers } from './llhttp.js';
-import { reclaim, refuseWaiting } from './reclaim.js';
 import type { RequestParser } from './request-parser.js';
-import { Router } from './router.js';
+import { Scheduler, type SchedulerEvents, type SchedulerOptions } from './scheduler.js';
 
-export interface HttpThreadOptions {
+export interface HttpThreadOptions extends SchedulerOptions {
   host: string;
   port: number;
   bodyLimitBytes: number;
   maxTargetBytes: number;
   maxHeadBytes: number;
   maxHeaderFields: number;
+}
+
+export interface HttpThreadEvents extends Omit<SchedulerEvents, 'onReleased'> {
   onAcceptError(error: Error): void;
 }
 
@@ -38,21 +38,25 @@ export class HttpThread implements ConnectionHost {
   readonly bodyLimitBytes: number;
   draining = false;
   readonly #options: HttpThreadOptions;
-  readonly #pool: ShardPool;
-  readonly #admission: Admission;
-  readonly #completions: Completions;
+  readonly #events: HttpThreadEvents;
+  readonly scheduler: Scheduler;
   readonly #connections = new Set<Connection>();
   readonly #server: NetServer;
   #onDrained: (() => void) | undefined;
 
-  constructor(pool: ShardPool, table: RouteTable, options: HttpThreadOptions) {
+  /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
+  constructor(pool: ShardPool, table: RouteTable, options: HttpThreadOptions, events: HttpThreadEvents) {
     this.core = pool.core;
     this.parsers = new Parsers(pool.core);
     this.bodyLimitBytes = options.bodyLimitBytes;
     this.#options = options;
-    this.#pool = pool;
-    this.#admission = new Admission(pool, new Router(table), table.hasNotFound);
-    this.#completions = new Completions(pool, this.#admission.exchanges, (exchange) => this.release(exchange));
+    this.#events = events;
+    this.scheduler = new Scheduler(pool, table, options, {
+      ...events,
+      onReleased: () => {
+        if (this.draining) this.#checkDrained();
+      },
+    });
     this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
       this.#onConnection(socket),
     );
@@ -71,7 +75,7 @@ export class HttpThread implements ConnectionHost {
       this.#server.listen({ host, port, backlog: BACKLOG }, () => {
         this.#server.off('error', refuse);
         // A connection that could not be accepted; the next one may be.
-        this.#server.on('error', this.#options.onAcceptError);
+        this.#server.on('error', this.#events.onAcceptError);
         resolve();
       });
     });
@@ -92,40 +96,24 @@ export class HttpThread implements ConnectionHost {
   // ── what connections need ───────────────────────────────────────────────────────────────────────────────────────
 
   admit(request: RequestParser, connection: Connection): Exchange {
-    const exchange = this.#admission.admit(request, connection);
-    if (exchange.slot >= 0) this.#completions.submitted();
-    return exchange;
+    return this.scheduler.admit(request, connection);
   }
 
   release(exchange: Exchange): void {
-    if (exchange.slot < 0) return;
-    // Nothing large outlives its answer.
-    exchange.connection = undefined;
-    exchange.body = undefined;
-    this.#pool.slots.release(exchange.slot);
-    if (this.draining) this.#checkDrained();
+    this.scheduler.release(exchange);
   }
 
-  abort(exchange: Exchange): void {
-    if (exchange.slot < 0 || exchange.ready) return;
-    this.#pool.abort(exchange.shard, exchange.slot, exchange.sequence);
+  announceAbort(exchange: Exchange): void {
+    this.scheduler.announceAbort(exchange);
+  }
+
+  abandon(exchange: Exchange): void {
+    this.scheduler.abandon(exchange);
   }
 
   onConnectionClosed(connection: Connection): void {
     this.#connections.delete(connection);
     this.#checkDrained();
-  }
-
-  // ── shards that end ─────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** The shard's thread has exited: its requests are answered or passed on. */
-  onShardLost(shard: number): void {
-    reclaim(shard, this.#pool, this.#admission.exchanges, this.#completions);
-  }
-
-  /** No thread has taken the shard's place: what waits for one is refused. */
-  onShardMissing(shard: number): void {
-    refuseWaiting(shard, this.#pool, this.#admission.exchanges, this.#completions);
   }
 
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -142,24 +130,20 @@ export class HttpThread implements ConnectionHost {
   }
 
   #checkDrained(): void {
-    if (this.draining && this.#connections.size === 0 && this.#completions.outstanding === 0) this.#onDrained?.();
+    if (this.draining && this.#connections.size === 0 && this.scheduler.outstanding === 0) this.#onDrained?.();
   }
 
   destroy(): void {
     this.draining = true;
-    this.#completions.stop();
+    this.scheduler.stop();
     this.#server.close();
     for (const connection of this.#connections) connection.destroy();
     this.#onDrained?.();
   }
 
-  stats() {
-    return {
-      connections: this.#connections.size,
-      outstanding: this.#completions.outstanding,
-      slots: { free: this.#pool.slots.free, total: this.#pool.plan.slots },
-      lostWakeUps: this.#completions.lostWakeUps,
-    };
+  /** Open ones. */
+  get connections(): number {
+    return this.#connections.size;
   }
 }
 

@@ -248,9 +248,9 @@ export class RequestParser implements ParserEvents {
 
   onHead(): number {
     if (this.#partial !== undefined && !this.#partial.headComplete) this.#completePartialHead();
-    const length = this.#field('content-length');
+    const length = this.field('content-length');
     if (length !== undefined && Number(length) > this.#bodyLimitBytes) return this.#refuse(413);
-    if (this.#field('expect')?.toLowerCase() === '100-continue' && !this.isHttp10) this.#sink.onExpectContinue();
+    if (this.field('expect')?.toLowerCase() === '100-continue' && !this.isHttp10) this.#sink.onExpectContinue();
     return GO_ON;
   }
 
@@ -283,8 +283,11 @@ export class RequestParser implements ParserEvents {
     return STOP;
   }
 
-  /** The value of the field, which the caller knows to be rare. */
-  #field(name: string): string | undefined {
+  /**
+   * The value of the first such field. Slow, for what is rarely asked.
+   * @param name in lower case
+   */
+  field(name: string): string | undefined {
     const { u16 } = this.#core;
     for (let i = 0, at = FIELDS; i < this.fieldCount; i++, at += FIELD_BYTES) {
       if (u16[(at + FIELD_NAME_BYTES_OFFSET) >> 1] !== name.length) continue;
@@ -296,4 +299,14 @@ export class RequestParser implements ParserEvents {
     }
     return undefined;
   }
+}
+
+const QUESTION_MARK = 0x3f;
+
+/** The target up to the question mark. */
+export function readPath({ headSource, headStart, targetBytes }: RequestParser): string {
+  const end = headStart + targetBytes;
+  let at = headStart;
+  while (at < end && headSource[at] !== QUESTION_MARK) at++;
+  return headSource.latin1Slice(headStart, at);
 }

@@ -14,9 +14,12 @@ export class Router {
 
   constructor(table: RouteTable) {
     this.#router = createRouter({ onBadUrl: ignore, querystringParser: ignore as never });
-    for (const [number, route] of table.routes.entries()) {
-      this.#router.on([...route.methods], route.pattern, ignore, { number });
-    }
+    for (const [number, { methods, pattern }] of table.routes.entries()) this.add(methods, pattern, number);
+  }
+
+  /** @throws if one of the methods has that pattern already */
+  add(methods: readonly Method[], pattern: string, number: number): void {
+    this.#router.on([...methods], pattern, ignore, { number });
   }
 
   /** The number of the route, NO_ROUTE or BAD_PATH. */
@@ -25,6 +28,11 @@ export class Router {
     if (found === null) return NO_ROUTE;
     // What onBadUrl leads to has no store.
     return found.store === null ? BAD_PATH : found.store.number;
+  }
+
+  /** The parameters of a path, decoded. */
+  params(method: Method, path: string): Record<string, string | undefined> {
+    return this.#router.find(method, path)?.params ?? {};
   }
 
   /** The methods that have a route for `path`. */

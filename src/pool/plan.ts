@@ -2,14 +2,18 @@ import {
   HEADER_BYTES,
   LINE_BYTES,
   RING_CAPACITY_OFFSET,
+  SEMAPHORE_BYTES,
   SHARD_COUNT_OFFSET,
   SHARD_PERMITS_OFFSET,
   SHARD_RINGS_OFFSET,
   SHARD_STRIDE_OFFSET,
   SHARDS_ADDRESS_OFFSET,
+  SLOT_BOUND_STATE,
   SLOT_COUNT_OFFSET,
   SLOT_DATA_OFFSET,
+  SLOT_OWNER_SHIFT,
   SLOT_STRIDE_OFFSET,
+  SLOT_SUBMITTED_STATE,
   SLOTS_ADDRESS_OFFSET,
 } from '../../assembly/layout.js';
 import { CoreMemory } from '../core/memory.js';
@@ -27,6 +31,9 @@ export interface Plan {
   slotStride: number;
 }
 
+/** Semaphores of routes with a limit of their own: one each. */
+export const MAX_LIMITED_ROUTES = 256;
+
 /** Room for what a shard allocates while it runs: scratch and constants of compiled writers. Untouched pages cost nothing. */
 const ARENA_BYTES = 1 << 20;
 
@@ -39,8 +46,8 @@ export function createServerMemory(options: { shards: number; permits: number; s
   const capacity = ringCapacity(slots);
   // Whole lines and never a power of two, so that neighbouring slots do not fall into the same cache sets.
   const slotStride = SLOT_DATA_OFFSET + Math.ceil(slotBytes / LINE_BYTES) * LINE_BYTES;
-  const shardStride = SHARD_RINGS_OFFSET + 2 * alignedRingBytes(capacity) + ARENA_BYTES;
-  const core = CoreMemory.create(shards * shardStride + slots * slotStride);
+  const shardStride = SHARD_RINGS_OFFSET + 3 * alignedRingBytes(capacity) + ARENA_BYTES;
+  const core = CoreMemory.create(shards * shardStride + slots * slotStride + MAX_LIMITED_ROUTES * SEMAPHORE_BYTES);
   const shardsAddress = core.allocate(shards * shardStride);
   const slotsAddress = core.allocate(slots * slotStride);
   core.i32[SHARD_COUNT_OFFSET >> 2] = shards;
@@ -54,6 +61,7 @@ export function createServerMemory(options: { shards: number; permits: number; s
   for (let shard = 0; shard < shards; shard++) {
     const addresses = shardAddresses(plan, shard);
     core.wasm.ringInitialize(addresses.submissions, capacity);
+    core.wasm.ringInitialize(addresses.bound, capacity);
     core.wasm.ringInitialize(addresses.completions, capacity);
     core.wasm.semaphoreInitialize(addresses.control + SHARD_PERMITS_OFFSET, permits);
   }
@@ -83,11 +91,22 @@ function alignedRingBytes(capacity: number): number {
   return Math.ceil(ringBytes(capacity) / LINE_BYTES) * LINE_BYTES;
 }
 
+/** The owner word of a slot in the submission ring of `shard`. */
+export function submittedTo(shard: number): number {
+  return SLOT_SUBMITTED_STATE | (shard << SLOT_OWNER_SHIFT);
+}
+
+/** The owner word of a slot in the ring of `shard` that no other shard claims from. */
+export function boundTo(shard: number): number {
+  return SLOT_BOUND_STATE | (shard << SLOT_OWNER_SHIFT);
+}
+
 /** Where the parts of a shard lie. The arena is the shard's own; a thread that replaces another one starts it anew. */
 export function shardAddresses(plan: Plan, shard: number) {
   const control = plan.shardsAddress + shard * plan.shardStride;
   const submissions = control + SHARD_RINGS_OFFSET;
-  const completions = submissions + alignedRingBytes(plan.ringCapacity);
+  const bound = submissions + alignedRingBytes(plan.ringCapacity);
+  const completions = bound + alignedRingBytes(plan.ringCapacity);
   const end = control + plan.shardStride;
-  return { control, submissions, completions, arena: { start: end - ARENA_BYTES, end } };
+  return { control, submissions, bound, completions, arena: { start: end - ARENA_BYTES, end } };
 }

@@ -1,25 +1,38 @@
 import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import { LoopShardError } from '../errors.js';
-import type { FailureReport, RouteTable, ShardCommand, ShardRefusal, ShardReport, ShardStart } from '../protocol.js';
+import type {
+  FailureReport,
+  RouteTable,
+  ShardCommand,
+  ShardHistograms,
+  ShardRefusal,
+  ShardReport,
+  ShardStart,
+} from '../protocol.js';
+import type { Group } from '../scheduling.js';
 import { TransferPort } from '../transfers.js';
 
 export type ShardState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed';
 
 /** What every shard of a server is started with. */
-export type ShardSettings = Omit<ShardStart, 'shard' | 'control' | 'transfers' | 'table'>;
+export type ShardSettings = Omit<ShardStart, 'shard' | 'group' | 'control' | 'transfers' | 'table'>;
 
 export interface ShardEvents {
   /** The worker has exited without having been asked to; nothing of it runs any more. */
   onLost(shard: ShardHandle, cause: unknown): void;
+  onState(shard: ShardHandle, state: ShardState): void;
   onFailure(shard: ShardHandle, report: FailureReport): void;
 }
 
 /** One shard as the HTTP thread sees it: a long-running task of the thread pool, and the ports to it. */
 export class ShardHandle {
   readonly number: number;
-  state: ShardState = 'closed';
+  readonly group: Group;
   restarts = 0;
+  /** The shard's own, seen live from here; of the latest thread that ran it. */
+  histograms: ShardHistograms | undefined;
+  #state: ShardState = 'closed';
   readonly #threads: Piscina;
   readonly #settings: ShardSettings;
   readonly #events: ShardEvents;
@@ -27,11 +40,22 @@ export class ShardHandle {
   #transfers: TransferPort | undefined;
   #ended: Promise<void> = Promise.resolve();
 
-  constructor(number: number, threads: Piscina, settings: ShardSettings, events: ShardEvents) {
+  constructor(number: number, group: Group, threads: Piscina, settings: ShardSettings, events: ShardEvents) {
     this.number = number;
+    this.group = group;
     this.#threads = threads;
     this.#settings = settings;
     this.#events = events;
+  }
+
+  get state(): ShardState {
+    return this.#state;
+  }
+
+  #become(state: ShardState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#events.onState(this, state);
   }
 
   /**
@@ -40,7 +64,7 @@ export class ShardHandle {
    * @throws LoopShardError as the shard reports it, SHARD_FAILED if the thread ended before it could
    */
   start(table?: RouteTable): Promise<RouteTable> {
-    this.state = 'starting';
+    this.#become('starting');
     const control = new MessageChannel();
     const transfers = new MessageChannel();
     this.#control = control.port1;
@@ -48,6 +72,7 @@ export class ShardHandle {
     const start: ShardStart = {
       ...this.#settings,
       shard: this.number,
+      group: { first: this.group.first, count: this.group.count },
       control: control.port2,
       transfers: transfers.port2,
       table,
@@ -63,14 +88,15 @@ export class ShardHandle {
         if (report.type === 'failure') this.#events.onFailure(this, report);
         else {
           exited = this.#exitOf(report.threadId);
-          this.state = 'ready';
+          this.histograms = report.histograms;
+          this.#become('ready');
           resolve(report.table);
         }
       });
       const end = (cause: unknown) => {
         const wasReady = this.state === 'ready';
         const wasAsked = this.state === 'draining' || this.state === 'closed';
-        this.state = wasAsked ? 'closed' : 'failed';
+        this.#become(wasAsked ? 'closed' : 'failed');
         this.#closePorts();
         if (wasReady) this.#events.onLost(this, cause);
         else if (!wasAsked) reject(cause instanceof LoopShardError ? cause : endedEarly(this.number, cause));
@@ -118,17 +144,22 @@ export class ShardHandle {
     this.#send({ type: 'abort', slot, sequence });
   }
 
+  /** A shard that waits for a permit hears that there may be more of them. */
+  permitsChanged(): void {
+    this.#send({ type: 'permits' });
+  }
+
   /** Has the shard end its loop; for a shard without requests. Resolves once its task has returned. */
   async close(): Promise<void> {
     if (this.state !== 'ready') return this.abandon();
-    this.state = 'draining';
+    this.#become('draining');
     this.#send({ type: 'close' });
     await this.#ended;
   }
 
   /** Its end is wanted from now on. */
   abandon(): void {
-    this.state = 'closed';
+    this.#become('closed');
   }
 
   #send(command: ShardCommand): void {

@@ -1,32 +1,24 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Piscina } from 'piscina';
-import {
-  DOORBELL_PARKED_OFFSET,
-  SHARD_DOORBELL_OFFSET,
-  SHARD_PERMITS_OFFSET,
-  SLOT_COMPLETED_STATE,
-  SLOT_FLAGS_OFFSET,
-  SLOT_HEAD_REQUEST_FLAG,
-  SLOT_HTTP_STATE,
-  SLOT_OWNER_OFFSET,
-  SLOT_OWNER_SHIFT,
-  SLOT_SUBMITTED_STATE,
-} from '../../assembly/layout.js';
+import { SHARD_PERMITS_OFFSET } from '../../assembly/layout.js';
+import { Clock } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
-import type { FailureReport, RouteTable } from '../protocol.js';
+import { comparable, type FailureReport, type RouteTable } from '../protocol.js';
+import type { Group, Permits } from '../scheduling.js';
 import { readCounters } from './counters.js';
-import type { DispatchPolicy, ShardLoad } from './dispatch.js';
-import { createServerMemory, type Plan, shardAddresses, slotAddress } from './plan.js';
-import { ShardHandle, type ShardSettings } from './shard-handle.js';
+import type { ShardLoad } from './dispatch.js';
+import { summarize } from './histograms.js';
+import { createServerMemory, type Plan } from './plan.js';
+import { Rings } from './rings.js';
+import { ShardHandle, type ShardSettings, type ShardState } from './shard-handle.js';
 import { SlotStack } from './slots.js';
 
-export interface ShardPoolOptions extends Omit<ShardSettings, 'core'> {
-  shards: number;
-  permits: number;
+export interface ShardPoolOptions extends Omit<ShardSettings, 'core' | 'epochMs' | 'adaptive'> {
+  groups: readonly Group[];
+  permits: Permits;
   slots: number;
   slotBytes: number;
-  policy: DispatchPolicy;
   resourceLimits: { maxOldGenerationSizeMb?: number; maxYoungGenerationSizeMb?: number; stackSizeMb?: number };
 }
 
@@ -37,6 +29,7 @@ export interface ShardPoolEvents {
   onShardMissing(shard: number, error: LoopShardError): void;
   /** Another thread runs the shard. */
   onShardRestarted(shard: number): void;
+  onShardState(shard: number, state: ShardState): void;
   onFailure(shard: number, report: FailureReport): void;
   /** A thread that runs no shard, not any more, has thrown. */
   onStrayError(error: unknown): void;
@@ -45,35 +38,35 @@ export interface ShardPoolEvents {
 const FIRST_RESTART_DELAY_MS = 10;
 const LAST_RESTART_DELAY_MS = 5_000;
 
-/** All shards: their threads, their rings, and which of them the next request goes to. HTTP thread only. */
+/** All shards: their threads, and what each of them has in hand. HTTP thread only. */
 export class ShardPool {
   readonly core: CoreMemory;
   readonly plan: Plan;
-  readonly slots: SlotStack;
-  readonly #load: ShardLoad;
-  readonly #policy: DispatchPolicy;
-  readonly #permits: number;
+  readonly clock = new Clock();
+  readonly groups: readonly Group[];
+  readonly rings: Rings;
+  readonly load: ShardLoad;
+  /** Of each group, in the order of `groups`. */
+  readonly slots: readonly SlotStack[];
+  readonly #permits: Int32Array;
   readonly #threads: Piscina;
   readonly #shards: ShardHandle[];
-  readonly #addresses: ReturnType<typeof shardAddresses>[];
   readonly #events: ShardPoolEvents;
-  /** Shards that were given something since their doorbells were rung. */
-  readonly #given: Uint8Array;
   #table: RouteTable | undefined;
   #closing = false;
 
   constructor(options: ShardPoolOptions, events: ShardPoolEvents) {
-    const { shards, policy } = options;
-    const { core, plan } = createServerMemory(options);
+    const { groups, permits } = options;
+    const shards = groups.reduce((sum, { count }) => sum + count, 0);
+    const { core, plan } = createServerMemory({ ...options, shards, permits: permits.initial });
     this.core = core;
     this.plan = plan;
-    this.slots = new SlotStack(core, plan);
-    this.#load = { outstanding: new Int32Array(shards), ready: new Uint8Array(shards) };
-    this.#given = new Uint8Array(shards);
-    this.#policy = policy;
-    this.#permits = options.permits;
+    this.groups = groups;
+    this.rings = new Rings(core, plan);
+    this.slots = groups.map((group) => slotsOf(group, core, plan));
+    this.load = { outstanding: new Int32Array(shards), ready: new Uint8Array(shards) };
+    this.#permits = new Int32Array(shards).fill(permits.initial);
     this.#events = events;
-    this.#addresses = Array.from({ length: shards }, (_, shard) => shardAddresses(plan, shard));
     this.#threads = new Piscina({
       filename: new URL('../shard/entry.js', import.meta.url).href,
       minThreads: shards,
@@ -87,16 +80,26 @@ export class ShardPool {
     this.#threads.on('error', (error) => events.onStrayError(error));
     const settings: ShardSettings = {
       core: core.share(),
+      epochMs: this.clock.epochMs,
       module: options.module,
       batch: options.batch,
       park: options.park,
+      steal: options.steal,
+      nice: options.nice,
+      adaptive: permits.adaptive,
       responseLimitBytes: options.responseLimitBytes,
     };
-    const shardEvents = {
-      onLost: (shard: ShardHandle, cause: unknown) => this.#onLost(shard, cause),
-      onFailure: (shard: ShardHandle, report: FailureReport) => events.onFailure(shard.number, report),
-    };
-    this.#shards = this.#addresses.map((_, number) => new ShardHandle(number, this.#threads, settings, shardEvents));
+    this.#shards = groups.flatMap((group) =>
+      Array.from({ length: group.count }, (_, i) => this.#handle(group.first + i, group, settings)),
+    );
+  }
+
+  #handle(number: number, group: Group, settings: ShardSettings): ShardHandle {
+    return new ShardHandle(number, group, this.#threads, settings, {
+      onLost: (shard, cause) => this.#onLost(shard, cause),
+      onState: (shard, state) => this.#events.onShardState(shard.number, state),
+      onFailure: (shard, report) => this.#events.onFailure(shard.number, report),
+    });
   }
 
   /**
@@ -105,54 +108,33 @@ export class ShardPool {
    */
   async start(): Promise<RouteTable> {
     const [table, ...others] = await Promise.all(this.#shards.map((shard) => shard.start()));
-    if (others.some((other) => !isDeepStrictEqual(other, table))) {
+    if (others.some((other) => !isDeepStrictEqual(comparable(other), comparable(table)))) {
       throw new LoopShardError(
         'ROUTES_DIFFER',
         'The module does not define the same routes each time it is loaded; make its routes depend on nothing that differs between threads.',
       );
     }
     this.#table = table;
-    this.#load.ready.fill(1);
+    this.load.ready.fill(1);
     return table;
   }
 
   // ── the way of a request ────────────────────────────────────────────────────────────────────────────────────────
 
-  addresses(shard: number): ReturnType<typeof shardAddresses> {
-    return this.#addresses[shard];
-  }
-
-  /** The shard for the next request, or -1 if none is ready. */
-  pick(): number {
-    return this.#policy.pick(this.#load);
-  }
-
-  /** Passes a slot that the HTTP thread has filled to `shard`. `false` if its ring is full. */
-  submit(slot: number, shard: number): boolean {
-    const { slotsAddress, slotStride } = this.plan;
-    const { submissions } = this.#addresses[shard];
-    if (this.core.wasm.slotSubmit(submissions, slotsAddress, slotStride, shard, slot) === 0) return false;
-    this.#load.outstanding[shard]++;
-    this.#given[shard] = 1;
-    return true;
+  /**
+   * Passes a slot that the HTTP thread has filled to `shard`.
+   * @param bound no other shard may claim it
+   * @returns how many slots wait in that ring now, or 0 if it is full
+   */
+  submit(slot: number, shard: number, bound: boolean): number {
+    const length = this.rings.submit(slot, shard, bound);
+    if (length > 0) this.load.outstanding[shard]++;
+    return length;
   }
 
   /** A request that was submitted to `shard` is not its any more. */
   completed(shard: number): void {
-    this.#load.outstanding[shard]--;
-  }
-
-  /** Wakes the shards that sleep over what was submitted. */
-  ringDoorbells(): void {
-    for (let shard = 0; shard < this.#given.length; shard++) {
-      if (this.#given[shard] === 0) continue;
-      this.#given[shard] = 0;
-      this.core.wasm.doorbellRing(this.#addresses[shard].control + SHARD_DOORBELL_OFFSET);
-    }
-  }
-
-  hasCompletions(): boolean {
-    return this.#addresses.some(({ completions }) => this.core.wasm.ringLength(completions) > 0);
+    this.load.outstanding[shard]--;
   }
 
   transfer(shard: number, slot: number, sequence: number, bytes: ArrayBuffer): void {
@@ -168,44 +150,25 @@ export class ShardPool {
     this.#shards[shard].abort(slot, sequence);
   }
 
+  /** Changes how many handlers may be in flight on `shard`; those that are stay. */
+  setPermits(shard: number, permits: number): void {
+    this.#permits[shard] = permits;
+    this.core.wasm.semaphoreSetLimit(this.#semaphore(shard), permits);
+    this.#shards[shard].permitsChanged();
+  }
+
+  #semaphore(shard: number): number {
+    return this.rings.addresses(shard).control + SHARD_PERMITS_OFFSET;
+  }
+
   // ── when a shard ends ───────────────────────────────────────────────────────────────────────────────────────────
-
-  /** The owner word of a slot. */
-  owner(slot: number): number {
-    return Atomics.load(this.core.i32, this.#ownerIndex(slot));
-  }
-
-  /** Takes back a slot that was submitted to `shard`, unless it was claimed. */
-  recall(slot: number, shard: number): boolean {
-    const submitted = SLOT_SUBMITTED_STATE | (shard << SLOT_OWNER_SHIFT);
-    return Atomics.compareExchange(this.core.i32, this.#ownerIndex(slot), submitted, SLOT_HTTP_STATE) === submitted;
-  }
-
-  /** Takes over a slot that `shard` has completed. `false` if it has not, or was taken over before. */
-  takeOver(slot: number, shard: number): boolean {
-    const index = this.#ownerIndex(slot);
-    if (this.core.i32[index] !== (SLOT_COMPLETED_STATE | (shard << SLOT_OWNER_SHIFT))) return false;
-    // Plain: the word is ours since the shard's store, which the poll of its ring has made visible.
-    this.core.i32[index] = SLOT_HTTP_STATE;
-    return true;
-  }
-
-  /** The request in `slot` is a HEAD. */
-  isHead(slot: number): boolean {
-    return (this.core.i32[(slotAddress(this.plan, slot) + SLOT_FLAGS_OFFSET) >> 2] & SLOT_HEAD_REQUEST_FLAG) !== 0;
-  }
-
-  #ownerIndex(slot: number): number {
-    return (slotAddress(this.plan, slot) + SLOT_OWNER_OFFSET) >> 2;
-  }
 
   #onLost(shard: ShardHandle, cause: unknown): void {
     const { number } = shard;
-    this.#load.ready[number] = 0;
-    const { control } = this.#addresses[number];
+    this.load.ready[number] = 0;
     // The thread is gone: its permits and its parking are nobody's.
-    this.core.wasm.semaphoreInitialize(control + SHARD_PERMITS_OFFSET, this.#permits);
-    Atomics.store(this.core.i32, (control + SHARD_DOORBELL_OFFSET + DOORBELL_PARKED_OFFSET) >> 2, 0);
+    this.core.wasm.semaphoreInitialize(this.#semaphore(number), this.#permits[number]);
+    this.rings.forgetParked(number);
     this.#events.onShardLost(number, cause);
     void this.#restart(shard, FIRST_RESTART_DELAY_MS);
   }
@@ -217,7 +180,7 @@ export class ShardPool {
     try {
       await shard.start(this.#table);
       if (this.#closing) return;
-      this.#load.ready[shard.number] = 1;
+      this.load.ready[shard.number] = 1;
       this.#events.onShardRestarted(shard.number);
     } catch (error) {
       if (this.#closing) return;
@@ -233,8 +196,7 @@ export class ShardPool {
     this.#closing = true;
     const closed = this.#shards.map((shard) => shard.close());
     // A shard that parks with `park: 'sync'` hears nothing but its doorbell.
-    this.#given.fill(1);
-    this.ringDoorbells();
+    for (const { number } of this.#shards) this.rings.wake(number);
     await Promise.all(closed);
     await this.#threads.destroy();
   }
@@ -251,19 +213,26 @@ export class ShardPool {
   stats() {
     const { wasm, i32 } = this.core;
     return this.#shards.map((shard) => {
-      const { control, submissions } = this.#addresses[shard.number];
+      const { number } = shard;
+      const semaphore = this.#semaphore(number);
       return {
-        shard: shard.number,
+        shard: number,
+        group: shard.group.name,
         state: shard.state,
         restarts: shard.restarts,
-        outstanding: this.#load.outstanding[shard.number],
-        queued: wasm.ringLength(submissions),
-        permits: {
-          available: wasm.semaphoreAvailable(control + SHARD_PERMITS_OFFSET),
-          limit: wasm.semaphoreLimit(control + SHARD_PERMITS_OFFSET),
-        },
-        ...readCounters(i32, control),
+        outstanding: this.load.outstanding[number],
+        queued: this.rings.queued(number),
+        permits: { available: wasm.semaphoreAvailable(semaphore), limit: wasm.semaphoreLimit(semaphore) },
+        ...readCounters(i32, this.rings.addresses(number).control),
+        queueTime: summarize(shard.histograms?.queueTime),
+        handlerTime: summarize(shard.histograms?.handlerTime),
       };
     });
   }
+}
+
+/** Slots in proportion to shards. */
+function slotsOf({ first, count }: Group, core: CoreMemory, plan: Plan): SlotStack {
+  const boundary = (shard: number) => Math.floor((plan.slots * shard) / plan.shards);
+  return new SlotStack(core, plan, boundary(first), boundary(first + count) - boundary(first));
 }

@@ -1,17 +1,25 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { App } from '../app.js';
+import type { Clock } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
 import type { Plan, shardAddresses } from '../pool/plan.js';
 import type { TransferPort } from '../transfers.js';
+import type { Counters } from './counters.js';
 import type { AbortSignals } from './signals.js';
+import type { Times } from './times.js';
 
 /** What everything on one shard shares. */
 export interface ShardContext {
   readonly shard: number;
+  /** The shards of its group. */
+  readonly group: { first: number; count: number };
   readonly core: CoreMemory;
   readonly plan: Plan;
   readonly addresses: ReturnType<typeof shardAddresses>;
   readonly app: App;
+  readonly clock: Clock;
+  readonly counters: Counters;
+  readonly times: Times;
   readonly control: MessagePort;
   readonly transfers: TransferPort;
   readonly signals: AbortSignals;

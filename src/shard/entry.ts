@@ -1,16 +1,29 @@
 /* Where a shard begins: the task that piscina runs for it, and the only file that is loaded as a worker. */
+import { setPriority } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { threadId } from 'node:worker_threads';
+import { COUNTER_LONG_MEAN_OFFSET, COUNTER_SHORT_MEAN_OFFSET, SHARD_PERMITS_OFFSET } from '../../assembly/layout.js';
 import { type App, isApp } from '../app.js';
+import { Clock } from '../core/clock.js';
 import { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import { readPlan, shardAddresses } from '../pool/plan.js';
-import type { RouteTable, ShardCommand, ShardRefusal, ShardReport, ShardStart } from '../protocol.js';
+import {
+  comparable,
+  type RouteTable,
+  type ShardCommand,
+  type ShardRefusal,
+  type ShardReport,
+  type ShardStart,
+} from '../protocol.js';
 import { TransferPort } from '../transfers.js';
 import type { ShardContext } from './context.js';
+import { Counters } from './counters.js';
 import { describe } from './describe.js';
+import { Gradient2 } from './limiter.js';
 import { ShardLoop } from './loop.js';
 import { AbortSignals } from './signals.js';
+import { Times } from './times.js';
 
 /** Runs the shard until the HTTP thread has it close. */
 export default async function runShard(start: ShardStart): Promise<ShardRefusal | undefined> {
@@ -23,17 +36,25 @@ export default async function runShard(start: ShardStart): Promise<ShardRefusal 
     const { message, stack } = describe(error);
     return { threadId, code: error instanceof LoopShardError ? error.code : 'MODULE_FAILED', message, stack };
   }
-  const loop = new ShardLoop(context, start);
+  giveWay(start.nice);
+  const loop = new ShardLoop(context, start, createLimiter(start, context));
   await new Promise<void>((resolve) => {
     // The listener also keeps the event loop alive: a parked shard has nothing else that would.
     start.control.on('message', (command: ShardCommand) => {
       if (command.type === 'abort') return context.signals.abort(command.slot, command.sequence);
+      if (command.type === 'permits') return loop.permitsChanged();
       loop.stop();
       start.control.close();
       resolve();
     });
     loop.start();
-    const ready: ShardReport = { type: 'ready', threadId, table: context.app.table() };
+    const { queueTime, handlerTime } = context.times;
+    const ready: ShardReport = {
+      type: 'ready',
+      threadId,
+      table: context.app.table(),
+      histograms: { queueTime, handlerTime },
+    };
     start.control.postMessage(ready);
   });
   return undefined;
@@ -41,7 +62,7 @@ export default async function runShard(start: ShardStart): Promise<ShardRefusal 
 
 /** @throws LoopShardError ROUTES_DIFFER */
 function expectTable(table: RouteTable, expected: RouteTable): void {
-  if (isDeepStrictEqual(table, expected)) return;
+  if (isDeepStrictEqual(comparable(table), comparable(expected))) return;
   throw new LoopShardError(
     'ROUTES_DIFFER',
     'The module does not define the routes any more that it defined when the server started; restart the server.',
@@ -54,15 +75,35 @@ function createContext(start: ShardStart, app: App): ShardContext {
   const core = CoreMemory.attach(start.core, addresses.arena);
   return {
     shard: start.shard,
+    group: start.group,
     core,
     plan,
     addresses,
     app,
+    clock: new Clock(start.epochMs),
+    counters: new Counters(core, addresses.control),
+    times: new Times(),
     control: start.control,
     transfers: new TransferPort(start.transfers),
     signals: new AbortSignals(),
     responseLimitBytes: start.responseLimitBytes,
   };
+}
+
+/** Linux counts niceness by thread, and 0 means the calling one; elsewhere it would be the whole process's. */
+function giveWay(nice: number): void {
+  if (nice > 0 && process.platform === 'linux') setPriority(0, nice);
+}
+
+function createLimiter({ adaptive }: ShardStart, { core, addresses, counters }: ShardContext): Gradient2 | undefined {
+  if (adaptive === undefined) return undefined;
+  const semaphore = addresses.control + SHARD_PERMITS_OFFSET;
+  const initial = core.wasm.semaphoreLimit(semaphore);
+  return new Gradient2({ ...adaptive, initial }, (limit, shortMeanUs, longMeanUs) => {
+    core.wasm.semaphoreSetLimit(semaphore, limit);
+    counters.set(COUNTER_SHORT_MEAN_OFFSET, shortMeanUs);
+    counters.set(COUNTER_LONG_MEAN_OFFSET, longMeanUs);
+  });
 }
 
 async function loadApp(url: string): Promise<App> {

@@ -1,4 +1,12 @@
-import { SLOT_ROUTE_OFFSET } from '../../assembly/layout.js';
+import {
+  SLOT_EXPIRED_FLAG,
+  SLOT_FLAGS_OFFSET,
+  SLOT_NO_START,
+  SLOT_QUEUE_DEADLINE_OFFSET,
+  SLOT_ROUTE_OFFSET,
+  SLOT_STARTED_AT_OFFSET,
+  SLOT_SUBMITTED_AT_OFFSET,
+} from '../../assembly/layout.js';
 import { LoopShardError } from '../errors.js';
 import type { CompiledWriter } from '../json/compile.js';
 import { slotAddress } from '../pool/plan.js';
@@ -15,23 +23,36 @@ export class Handlers {
   inFlight = 0;
   readonly #context: ShardContext;
   readonly #responder: Responder;
-  readonly #complete: (slot: number) => void;
+  readonly #complete: (slot: number, handlerUs: number) => void;
+  /** The clock when the latest handler settled. */
+  #settledAt = 0;
 
-  /** @param complete called with each slot whose response is written */
-  constructor(context: ShardContext, complete: (slot: number) => void) {
+  /** @param complete called with each slot that is done, and how long its handler took; 0 if it was not started */
+  constructor(context: ShardContext, complete: (slot: number, handlerUs: number) => void) {
     this.#context = context;
     this.#responder = new Responder(context);
     this.#complete = complete;
   }
 
-  /** Starts the handler of a claimed slot. Whatever the handler does, it is answered. */
-  start(slot: number): void {
+  /**
+   * Starts the handler of a claimed slot, unless it is too late for that. Whatever the handler does, it is answered.
+   * @param now the server's clock
+   * @returns the clock again, once the handler lets go of the thread
+   */
+  start(slot: number, now: number): number {
     const context = this.#context;
-    const number = context.core.i32[(slotAddress(context.plan, slot) + SLOT_ROUTE_OFFSET) >> 2];
+    if (!this.#mayStart(slot, now)) {
+      this.#complete(slot, 0);
+      return now;
+    }
+    const { i32 } = context.core;
+    const word = slotAddress(context.plan, slot) >> 2;
+    context.times.recordQueue((now - i32[word + (SLOT_SUBMITTED_AT_OFFSET >> 2)]) | 0);
+    const number = i32[word + (SLOT_ROUTE_OFFSET >> 2)];
     const { handler, writer } = context.app.route(number);
     const request = new SlotRequest(context, slot);
     const response = new SlotResponse((one) => this.#responder.openWriter(slot, request, one));
-    const task: Task = { slot, request, response, writer };
+    const task: Task = { slot, startedAt: now, request, response, writer };
     this.inFlight++;
     if (number === NOT_FOUND_ROUTE) response.statusCode = 404;
     try {
@@ -41,6 +62,21 @@ export class Handlers {
     } catch (error) {
       this.#fail(task, error);
     }
+    return request.finished ? this.#settledAt : context.clock.nowUs();
+  }
+
+  /** Nobody has revoked it, and it has not waited for too long. Both in one word, which the HTTP thread changes too. */
+  #mayStart(slot: number, now: number): boolean {
+    const { core, plan } = this.#context;
+    const word = slotAddress(plan, slot) >> 2;
+    const deadline = core.i32[word + (SLOT_QUEUE_DEADLINE_OFFSET >> 2)];
+    if (deadline !== 0 && ((now - deadline) | 0) >= 0) {
+      core.i32[word + (SLOT_FLAGS_OFFSET >> 2)] |= SLOT_EXPIRED_FLAG;
+      return false;
+    }
+    const started = word + (SLOT_STARTED_AT_OFFSET >> 2);
+    // Odd, so that no time is one of the other values.
+    return Atomics.compareExchange(core.i32, started, SLOT_NO_START, now | 1) === SLOT_NO_START;
   }
 
   /** Only native promises are sure to settle once and to call nothing back at once. */
@@ -93,10 +129,14 @@ export class Handlers {
     this.#finish(task);
   }
 
-  #finish({ slot, request }: Task): void {
+  #finish({ slot, startedAt, request }: Task): void {
+    const { clock, times } = this.#context;
+    this.#settledAt = clock.nowUs();
+    const handlerUs = Math.max(1, (this.#settledAt - startedAt) | 0);
+    times.recordHandler(handlerUs);
     request.finish();
     this.inFlight--;
-    this.#complete(slot);
+    this.#complete(slot, handlerUs);
   }
 
   #report(request: SlotRequest, error: unknown): void {
@@ -114,6 +154,8 @@ export class Handlers {
 /** A request in the hands of its handler. */
 interface Task {
   slot: number;
+  /** By the server's clock. */
+  startedAt: number;
   request: SlotRequest;
   response: SlotResponse;
   writer: CompiledWriter | undefined;

@@ -1,44 +1,46 @@
 import {
-  COUNTER_BATCHES_OFFSET,
   COUNTER_LOST_WAKE_UPS_OFFSET,
   COUNTER_PARKS_OFFSET,
-  COUNTER_STARTED_OFFSET,
   HTTP_DOORBELL_OFFSET,
-  SHARD_BATCH_OFFSET,
-  SHARD_COUNTERS_OFFSET,
   SHARD_DOORBELL_OFFSET,
   SHARD_PERMITS_OFFSET,
 } from '../../assembly/layout.js';
 import { Doorbell } from '../core/doorbell.js';
 import { Parking } from '../core/parking.js';
+import { Claims } from './claims.js';
 import type { ShardContext } from './context.js';
 import { Handlers } from './handlers.js';
+import type { Gradient2 } from './limiter.js';
 
 /**
- * Turns without a request after which the shard parks, if batches are so small that hardly anything is going on: then a
- * core is idle that may as well wait awake. Under load it parks at once, and the core goes to who has work
+ * Turns without a request after which the shard parks, if so few are started in a turn that hardly anything is going on: then
+ * a core is idle that may as well wait awake. Under load it parks at once, and the core goes to who has work
  * (docs/internals.md).
  */
 const IDLE_TURNS = 50;
-const SMALL_BATCH = 2;
+const SMALL_TURN = 2;
 /** How long a turn may start handlers before the event loop has its turn: promises, timers, sockets. */
-const TURN_MS = 1;
-const FIRST_CLAIM = 8;
+const TURN_US = 1_000;
 /** How long `park: 'sync'` blocks at a time. */
 const SYNC_PARK_MS = 1_000;
+
+export interface LoopOptions {
+  batch: number;
+  park: 'async' | 'sync';
+  steal: boolean;
+}
 
 /** The shard's loop: claims what may start, starts it, gives back what is done. Between turns the event loop runs. */
 export class ShardLoop {
   readonly #context: ShardContext;
+  readonly #claims: Claims;
   readonly #handlers: Handlers;
   readonly #doorbell: Doorbell;
   readonly #parking: Parking;
   readonly #parkSync: boolean;
-  readonly #maxClaim: number;
-  readonly #counters: number;
-  /** Slots claimed at once: doubled while they are started within a turn, cut back when they are not. */
-  #claim = FIRST_CLAIM;
-  /** The part of the batch in hand that has not been started. */
+  readonly #batch: number;
+  readonly #limiter: Gradient2 | undefined;
+  /** The part of the claim in hand that has not been started. */
   #next = 0;
   #count = 0;
   /** Turns to wait awake. */
@@ -49,14 +51,17 @@ export class ShardLoop {
   #stopped = false;
   readonly #turn = () => this.#runTurn();
 
-  constructor(context: ShardContext, options: { batch: number; park: 'async' | 'sync' }) {
+  /** @param limiter of adaptive permits */
+  constructor(context: ShardContext, options: LoopOptions, limiter: Gradient2 | undefined) {
     this.#context = context;
-    this.#maxClaim = options.batch;
+    this.#batch = options.batch;
     this.#parkSync = options.park === 'sync';
-    this.#handlers = new Handlers(context, (slot) => this.#complete(slot));
-    this.#counters = (context.addresses.control + SHARD_COUNTERS_OFFSET) >> 2;
+    this.#limiter = limiter;
+    this.#claims = new Claims(context, options);
+    this.#handlers = new Handlers(context, (slot, us) => this.#complete(slot, us));
     this.#doorbell = Doorbell.attach(context.core, context.addresses.control + SHARD_DOORBELL_OFFSET);
-    this.#parking = new Parking(this.#doorbell, this.#hasWork, () => this.#wake());
+    const hasWork = () => this.#claims.hasWork();
+    this.#parking = new Parking(this.#doorbell, hasWork, () => this.#wake());
   }
 
   start(): void {
@@ -69,7 +74,11 @@ export class ShardLoop {
     this.#parking.stop();
   }
 
-  readonly #hasWork = (): boolean => this.#context.core.wasm.ringLength(this.#context.addresses.submissions) > 0;
+  /** There may be more permits than there were. */
+  permitsChanged(): void {
+    this.#starved = false;
+    this.#schedule();
+  }
 
   #schedule(): void {
     if (this.#scheduled || this.#stopped) return;
@@ -86,11 +95,10 @@ export class ShardLoop {
     this.#scheduled = false;
     if (this.#stopped) return;
     this.#parking.unpark();
-    if (this.#next === this.#count) this.#claimBatch();
-    if (this.#count > 0) {
-      this.#idleTurns = this.#count <= SMALL_BATCH ? IDLE_TURNS : 0;
-      this.#startBatch();
-      if (this.#idleTurns > 0 || this.#count > 0 || this.#hasWork()) this.#schedule();
+    const started = this.#startHandlers();
+    if (started > 0) {
+      this.#idleTurns = started <= SMALL_TURN ? IDLE_TURNS : 0;
+      if (this.#idleTurns > 0 || this.#count > 0 || this.#claims.hasWork()) this.#schedule();
       else this.#park();
     } else if (this.#idleTurns-- > 0) {
       this.#schedule();
@@ -99,44 +107,36 @@ export class ShardLoop {
     }
   }
 
-  #claimBatch(): void {
-    const { core, plan, addresses, shard } = this.#context;
-    this.#next = 0;
-    this.#count = core.wasm.slotClaimPermitted(
-      addresses.control + SHARD_PERMITS_OFFSET,
-      addresses.submissions,
-      shard,
-      plan.slotsAddress,
-      plan.slotStride,
-      shard,
-      addresses.control + SHARD_BATCH_OFFSET,
-      Math.min(this.#claim, this.#maxClaim),
-    );
-    if (this.#count === 0) return;
-    this.#add(COUNTER_STARTED_OFFSET, this.#count);
-    this.#add(COUNTER_BATCHES_OFFSET, 1);
+  /** Starts handlers, as many as a turn has time for and a batch holds. Returns how many. */
+  #startHandlers(): number {
+    let started = 0;
+    let now = this.#context.clock.nowUs();
+    const turnStart = now;
+    while (started < this.#batch && (this.#count > 0 || this.#claim())) {
+      while (this.#next < this.#count) {
+        const before = now;
+        now = this.#handlers.start(this.#claims.slot(this.#next++), before);
+        started++;
+        this.#claims.learn((now - before) | 0);
+        if (((now - turnStart) | 0) > TURN_US) break;
+      }
+      if (this.#next === this.#count) this.#next = this.#count = 0;
+      if (((now - turnStart) | 0) > TURN_US) break;
+    }
+    return started;
   }
 
-  /** Starts the handlers of the batch, as many as a turn has time for. */
-  #startBatch(): void {
-    const { i32 } = this.#context.core;
-    const start = (this.#context.addresses.control + SHARD_BATCH_OFFSET) >> 2;
-    const deadline = performance.now() + TURN_MS;
-    while (this.#next < this.#count) {
-      this.#handlers.start(i32[start + this.#next++]);
-      if (performance.now() > deadline) {
-        this.#claim = Math.max(1, this.#next >> 1);
-        break;
-      }
-    }
-    if (this.#next < this.#count) return;
-    if (this.#count >= this.#claim && this.#claim < this.#maxClaim) this.#claim *= 2;
-    this.#next = this.#count = 0;
+  /** A shard that would park otherwise takes what waits for others. */
+  #claim(): boolean {
+    this.#count = this.#claims.claim();
+    if (this.#count === 0 && this.#idleTurns <= 0) this.#count = this.#claims.steal();
+    return this.#count > 0;
   }
 
   /** The response of `slot` is written: the slot goes back, its permit is free, and the HTTP thread is told. */
-  #complete(slot: number): void {
-    const { core, plan, addresses, shard } = this.#context;
+  #complete(slot: number, handlerUs: number): void {
+    const { core, plan, addresses, shard, clock } = this.#context;
+    if (handlerUs > 0) this.#limiter?.sample(handlerUs, this.#handlers.inFlight + 1, clock.nowUs());
     core.wasm.semaphoreRelease(addresses.control + SHARD_PERMITS_OFFSET, 1);
     core.wasm.slotComplete(addresses.completions, plan.slotsAddress, plan.slotStride, shard, slot);
     // At once and not behind the batch: the next handler may be a slow one. Only a parked HTTP thread costs a call.
@@ -148,32 +148,18 @@ export class ShardLoop {
   }
 
   #park(): void {
-    this.#add(COUNTER_PARKS_OFFSET, 1);
+    const { counters } = this.#context;
+    counters.add(COUNTER_PARKS_OFFSET, 1);
     if (this.#parkSync && this.#handlers.inFlight === 0) this.#parkBlocking();
-    else if (this.#permits() === 0) this.#starved = true;
+    else if (this.#claims.permits === 0) this.#starved = true;
     else if (!this.#parking.park()) this.#schedule();
-    Atomics.store(
-      this.#context.core.i32,
-      this.#counters + (COUNTER_LOST_WAKE_UPS_OFFSET >> 2),
-      this.#parking.lostWakeUps,
-    );
-  }
-
-  #permits(): number {
-    const { core, addresses } = this.#context;
-    return core.wasm.semaphoreAvailable(addresses.control + SHARD_PERMITS_OFFSET);
+    counters.set(COUNTER_LOST_WAKE_UPS_OFFSET, this.#parking.lostWakeUps);
   }
 
   #parkBlocking(): void {
     const bell = this.#doorbell.park();
-    if (!this.#hasWork()) this.#doorbell.wait(bell, SYNC_PARK_MS);
+    if (!this.#claims.hasWork()) this.#doorbell.wait(bell, SYNC_PARK_MS);
     this.#doorbell.unpark();
     this.#schedule();
-  }
-
-  /** Only this thread writes its counters, so they need no atomic addition. */
-  #add(offset: number, by: number): void {
-    const index = this.#counters + (offset >> 2);
-    this.#context.core.i32[index] = (this.#context.core.i32[index] + by) | 0;
   }
 }

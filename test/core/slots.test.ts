@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import * as layout from '../../build/assembly/layout.js';
-import { createServerMemory, shardAddresses } from '../../build/src/pool/plan.js';
+import { boundTo, createServerMemory, shardAddresses, submittedTo } from '../../build/src/pool/plan.js';
 import { SlotStack } from '../../build/src/pool/slots.js';
 
 /* Ownership, step by step: what a claim, a completion and a full ring leave behind. */
@@ -18,17 +18,20 @@ function setUp(options = { shards: 2, permits: 3, slots: 8, slotBytes: 2_048 }) 
     slots: new SlotStack(core, plan),
     available: (shard: number) => wasm.semaphoreAvailable(addresses[shard].control + layout.SHARD_PERMITS_OFFSET),
     submit: (ring: number, slot: number) =>
-      wasm.slotSubmit(addresses[ring].submissions, slotsAddress, slotStride, ring, slot),
-    claim: (ring: number, shard: number, most: number) => {
+      wasm.slotSubmit(addresses[ring].submissions, submittedTo(ring), slotsAddress, slotStride, slot),
+    oldest: (ring: number) => wasm.slotOldest(addresses[ring].submissions, submittedTo(ring), slotsAddress, slotStride),
+    length: (ring: number) => wasm.ringLength(addresses[ring].submissions),
+    claim: (ring: number, shard: number, most: number, sharers = 1) => {
       const count = wasm.slotClaimPermitted(
         addresses[shard].control + layout.SHARD_PERMITS_OFFSET,
         addresses[ring].submissions,
-        ring,
+        submittedTo(ring),
         slotsAddress,
         slotStride,
         shard,
         batch,
         most,
+        sharers,
       );
       return [...core.i32.subarray(batch >> 2, (batch >> 2) + count)];
     },
@@ -41,7 +44,6 @@ function setUp(options = { shards: 2, permits: 3, slots: 8, slotBytes: 2_048 }) 
   };
 }
 
-const submittedTo = (shard: number) => layout.SLOT_SUBMITTED_STATE | (shard << layout.SLOT_OWNER_SHIFT);
 const claimedBy = (shard: number) => layout.SLOT_CLAIMED_STATE | (shard << layout.SLOT_OWNER_SHIFT);
 const completedBy = (shard: number) => layout.SLOT_COMPLETED_STATE | (shard << layout.SLOT_OWNER_SHIFT);
 
@@ -103,7 +105,40 @@ test('a full ring takes no more, and leaves the slot with the HTTP thread', () =
   const { slots, owner, submit } = setUp();
   const taken = Array.from({ length: 8 }, () => slots.take());
   expect(slots.take()).toBe(-1);
-  for (const slot of taken) expect(submit(1, slot)).toBe(1);
+  for (const [i, slot] of taken.entries()) expect(submit(1, slot)).toBe(i + 1);
   expect(submit(1, taken[0])).toBe(0);
   expect(owner(taken[0])).toBe(layout.SLOT_HTTP_STATE);
+});
+
+test('a claim takes its share of what waits, rounded up', () => {
+  const { slots, submit, claim } = setUp({ shards: 2, permits: 8, slots: 8, slotBytes: 2_048 });
+  const taken = Array.from({ length: 5 }, () => slots.take());
+  for (const slot of taken) submit(0, slot);
+  expect(claim(0, 0, 10, 2)).toEqual(taken.slice(0, 3));
+  expect(claim(0, 1, 10, 2)).toEqual(taken.slice(3, 4));
+  expect(claim(0, 0, 10, 2)).toEqual(taken.slice(4));
+});
+
+test('a slot that is bound to a shard is not claimed through an older entry of it in the ring that others claim from', () => {
+  const { core, plan, slots, submit, claim } = setUp();
+  const { slotsAddress, slotStride } = plan;
+  const slot = slots.take();
+  submit(0, slot);
+  core.i32[(slotsAddress + slot * slotStride) >> 2] = layout.SLOT_HTTP_STATE;
+  const { bound } = shardAddresses(plan, 0);
+  core.wasm.slotSubmit(bound, boundTo(0), slotsAddress, slotStride, slot);
+  expect(claim(0, 1, 10)).toEqual([]);
+  const batch = core.allocate(64);
+  expect(core.wasm.slotClaim(bound, boundTo(0), slotsAddress, slotStride, 0, batch, 10)).toBe(1);
+});
+
+test('the oldest slot is found past entries of slots that were taken back, which are left behind', () => {
+  const { core, plan, slots, submit, oldest, length } = setUp();
+  const taken = Array.from({ length: 3 }, () => slots.take());
+  for (const slot of taken) submit(0, slot);
+  for (const slot of taken.slice(0, 2)) {
+    core.i32[(plan.slotsAddress + slot * plan.slotStride) >> 2] = layout.SLOT_HTTP_STATE;
+  }
+  expect([oldest(0), length(0)]).toEqual([taken[2], 1]);
+  expect(oldest(1)).toBe(-1);
 });

@@ -1,0 +1,36 @@
+import { types } from 'node:util';
+import { LoopShardError } from './errors.js';
+import type { FixedBody } from './protocol.js';
+
+export interface FixedOptions {
+  /** Content type. Default by the body: `application/octet-stream`, `text/plain; charset=utf-8`, `application/json`. */
+  type?: string;
+}
+
+/** What is not in a field value (RFC 9110 section 5.5). */
+const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+
+/**
+ * The bytes of an answer that is always the same.
+ * @throws LoopShardError ROUTE_INVALID
+ */
+export function fixedBody(name: string, body: unknown, { type }: FixedOptions): FixedBody {
+  if (type !== undefined && (typeof type !== 'string' || type === '' || NOT_IN_VALUE.test(type))) {
+    throw new LoopShardError(
+      'ROUTE_INVALID',
+      `The type of ${name} is no content type; pass a string such as text/html.`,
+    );
+  }
+  if (types.isUint8Array(body)) return { type: type ?? 'application/octet-stream', bytes: Uint8Array.from(body) };
+  if (typeof body === 'string') return { type: type ?? 'text/plain; charset=utf-8', bytes: encode(body) };
+  const json = JSON.stringify(body);
+  if (json !== undefined) return { type: type ?? 'application/json', bytes: encode(json) };
+  throw new LoopShardError(
+    'ROUTE_INVALID',
+    `The body of ${name} is a ${typeof body}; pass bytes, a string or a JSON value.`,
+  );
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

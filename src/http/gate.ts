@@ -1,0 +1,64 @@
+import type { ShardPool } from '../pool/shard-pool.js';
+import type { Shedding } from '../scheduling.js';
+import { PRIORITIES } from '../scheduling.js';
+import type { Reason } from './answers.js';
+import type { Dispatcher } from './dispatcher.js';
+import { Overload } from './overload.js';
+import type { RouteRules } from './route-rules.js';
+
+const HIGH = PRIORITIES.indexOf('high');
+const NORMAL = PRIORITIES.indexOf('normal');
+/** Slots of a group that only requests of high priority get, where there are any: one in so many. */
+const RESERVED_PART = 16;
+
+export interface GateOptions {
+  maxQueue: number;
+  shed: Required<Shedding> | undefined;
+  /** There may be requests of high priority. */
+  hasHigh: boolean;
+}
+
+/** Who is let in. HTTP thread. */
+export class Gate {
+  /** Of each shard, if requests are shed by age. */
+  readonly overloads: readonly Overload[];
+  readonly #pool: ShardPool;
+  readonly #dispatcher: Dispatcher;
+  readonly #maxQueue: number;
+  readonly #reserved: readonly number[];
+
+  constructor(pool: ShardPool, dispatcher: Dispatcher, { maxQueue, shed, hasHigh }: GateOptions) {
+    this.#pool = pool;
+    this.#dispatcher = dispatcher;
+    this.#maxQueue = maxQueue;
+    this.overloads = shed === undefined ? [] : Array.from({ length: pool.plan.shards }, () => new Overload(shed));
+    this.#reserved = pool.slots.map(({ total }) => (hasHigh ? Math.ceil(total / RESERVED_PART) : 0));
+  }
+
+  /** Why a request of this rank may not wait for `shard`, or nothing if it may. */
+  refusal(rules: RouteRules, rank: number, shard: number): Reason | undefined {
+    if (rank === HIGH) return undefined;
+    const queued = this.#queued(shard);
+    // Half of a queue is for those who are not low.
+    const room = rank > NORMAL ? this.#maxQueue >> 1 : this.#maxQueue;
+    if (queued >= room) return 'QUEUE_FULL';
+    // A route that is limited must not take the slots of all others.
+    const waiting = rules.waiting.size;
+    if (waiting > 0 && waiting >= Math.min(room, this.#pool.slots[rules.group].total >> 1)) return 'QUEUE_FULL';
+    if (this.overloads.length > 0 && this.overloads[shard].refuses(rank, queued)) return 'OVERLOADED';
+    return undefined;
+  }
+
+  /** A slot for a request of this rank, or -1. */
+  takeSlot(group: number, rank: number): number {
+    return this.#pool.slots[group].take(rank === HIGH ? 0 : this.#reserved[group]);
+  }
+
+  /** What the last submission saw, which is at most what there is, unless that would be too much. */
+  #queued(shard: number): number {
+    const { queued } = this.#dispatcher;
+    // Looking is a miss of the cache: the shard writes there.
+    if (queued[shard] > 1) queued[shard] = this.#pool.rings.queued(shard);
+    return queued[shard];
+  }
+}

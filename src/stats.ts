@@ -1,0 +1,53 @@
+import type { Reason } from './http/answers.js';
+import type { ShardCounters } from './pool/counters.js';
+import type { TimeSummary } from './pool/histograms.js';
+import type { ShardState } from './pool/shard-handle.js';
+
+export type ServerState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed';
+
+/** A moment's figures of a shard. */
+export interface ShardStats extends ShardCounters {
+  shard: number;
+  group: string;
+  state: ShardState;
+  /** Times another thread took over. */
+  restarts: number;
+  /** Requests that were given to the shard and are not answered, waiting ones included. */
+  outstanding: number;
+  /** Requests that wait in its rings. */
+  queued: number;
+  /** How long the oldest of them has waited, in milliseconds. */
+  queueAgeMs: number;
+  permits: { available: number; limit: number };
+  /** Requests are being refused because others wait for too long. */
+  shedding: boolean;
+  /** From submission to the start of the handler, in microseconds, since the thread was started. */
+  queueTime: TimeSummary;
+  /** From the start of the handler until it settled, in microseconds, since the thread was started. */
+  handlerTime: TimeSummary;
+}
+
+/** A moment's figures of a route with `maxConcurrency`. */
+export interface RouteStats {
+  /** Such as `GET /report`. */
+  route: string;
+  permits: { available: number; limit: number };
+  /** Requests that wait for a permit. */
+  waiting: number;
+}
+
+/** A moment's figures of a server. */
+export interface ServerStats {
+  state: ServerState;
+  connections: number;
+  /** Answers that shards owe. */
+  outstanding: number;
+  slots: { free: number; total: number };
+  /** Completions that no doorbell announced. Zero, or there is a bug. */
+  lostWakeUps: number;
+  /** Requests that the HTTP thread refused for want of room or time, by the code in the answer. */
+  refused: Partial<Record<Reason, number>>;
+  shards: ShardStats[];
+  /** Routes with `maxConcurrency`. */
+  routes: RouteStats[];
+}
