@@ -14,13 +14,11 @@ export class Dispatcher {
   /** Requests that waited in each shard's rings when the last one was put there. */
   readonly queued: Int32Array;
   readonly #pool: ShardPool;
-  readonly #now: () => number;
   readonly #fail: (exchange: Exchange, reason: Reason) => void;
 
   /** @param fail what to do with a request that no shard takes after it had to wait */
   constructor(pool: ShardPool, fail: (exchange: Exchange, reason: Reason) => void) {
     this.#pool = pool;
-    this.#now = () => pool.clock.nowUs();
     this.#fail = fail;
     const { shards } = pool.plan;
     this.submitted = new Int32Array(shards);
@@ -53,6 +51,8 @@ export class Dispatcher {
 
   #submitLate(exchange: Exchange): void {
     const { rules, hash, sticky } = exchange;
+    // Its wait in this ring begins now.
+    exchange.submittedAt = this.#pool.clock.nowUs();
     const reason = this.#toShard(exchange, this.pick(rules!, hash, sticky));
     if (reason !== undefined) this.#fail(exchange, reason);
   }
@@ -65,7 +65,6 @@ export class Dispatcher {
     const length = this.#pool.submit(slot, shard, exchange.sticky || exchange.transferred);
     if (length === 0) return 'QUEUE_FULL';
     exchange.shard = shard;
-    exchange.submittedAt = this.#now();
     this.submitted[shard]++;
     this.queued[shard] = length;
     return undefined;
