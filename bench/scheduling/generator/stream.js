@@ -43,7 +43,8 @@ export class Stream {
   #random;
   #chooseKind;
   #timer = /** @type {NodeJS.Timeout | undefined} */ (undefined);
-  #isRunning = false;
+  #isStarted = false;
+  #isStopped = false;
   #onFree = () => {};
 
   /**
@@ -76,25 +77,25 @@ export class Stream {
   }
 
   start() {
-    this.#isRunning = true;
+    this.#isStarted = true;
     if (this.#times) this.#sendDue();
     else for (const connection of this.#free.splice(0)) this.#send(connection, this.#clock.now());
   }
 
-  /** No more requests. Those that were due are counted. */
+  /** Makes a closed loop end with the answers that it waits for. An open loop has sent or queued all of its requests. */
   stop() {
-    this.#isRunning = false;
-    clearTimeout(this.#timer);
+    this.#isStopped = true;
   }
 
   /** Resolves when every answer is here. */
   answered() {
-    return this.#until(() => !this.#connections.some(({ isBusy }) => isBusy));
+    const isQueueEmpty = () => this.#next >= (this.#times?.length ?? 0);
+    return this.#until(() => isQueueEmpty() && !this.#connections.some(({ isBusy }) => isBusy));
   }
 
   /** Ends the connections. */
   close() {
-    this.stop();
+    clearTimeout(this.#timer);
     for (const connection of this.#connections) connection.end();
   }
 
@@ -162,9 +163,9 @@ export class Stream {
 
   /** @param {Connection} connection */
   #onReady(connection) {
-    if (this.#isRunning && !this.#times) this.#send(connection, this.#clock.now());
+    if (this.#isStarted && !this.#isStopped && !this.#times) this.#send(connection, this.#clock.now());
     else this.#free.push(connection);
-    if (this.#isRunning && this.#times) this.#sendDue();
+    if (this.#isStarted && this.#times) this.#sendDue();
     this.#onFree();
   }
 

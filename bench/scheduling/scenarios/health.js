@@ -4,7 +4,7 @@ import { withinUs } from '../targets.js';
 import { CLUSTER, CORES, FASTIFY, loopshard, PISCINA } from '../variants.js';
 
 const WORKS = { work: 5 };
-const PROBE = { path: '/livez', perSecond: 100, connections: 20 };
+const PROBE = { path: '/livez', perSecond: 100, connections: 100 };
 const BURN = { path: '/work', connections: 50 };
 
 const WITHIN_US = 5_000;

@@ -7,8 +7,8 @@ import { CLUSTER, CORES, FASTIFY, loopshard, PISCINA } from '../variants.js';
 const WORKS = { short: 0.2, long: 20 };
 const LONG_SHARE = 0.05;
 /** Of the work that the cores could do if they did nothing else. */
-const UTILIZATION = 0.6;
-const CONNECTIONS = 50;
+const UTILIZATION = 0.5;
+const CONNECTIONS = 200;
 
 const MEAN_MS = (1 - LONG_SHARE) * WORKS.short + LONG_SHARE * WORKS.long;
 const PER_SECOND = Math.round((UTILIZATION * CORES * 1000) / MEAN_MS);

@@ -5,7 +5,7 @@ import { compareLoads } from '../samples.js';
 import { CLUSTER, CORES, loopshard, PISCINA } from '../variants.js';
 
 const WORKS = { short: 0.2, burn: 20 };
-const PROBE = { path: '/short', perSecond: 200, connections: 20 };
+const PROBE = { path: '/short', perSecond: 200, connections: 100 };
 const BURN = { path: '/burn', connections: 50 };
 
 const P99_RATIO = 2;
