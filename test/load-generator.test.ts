@@ -107,7 +107,7 @@ test('every request of an open loop is counted once, by kind and status', async 
 });
 
 test('a server that stalls is charged for every request that was due meanwhile', async () => {
-  const STALL_MS = 500;
+  const STALL_MS = 700;
   let stalledUntil: Promise<unknown> | undefined;
   const port = await listen(async (_request, response) => {
     stalledUntil ??= new Promise((resolve) => setTimeout(resolve, STALL_MS));
@@ -119,14 +119,14 @@ test('a server that stalls is charged for every request that was due meanwhile',
   const { due, accepted, unanswered } = open.kinds.open;
   expect(unanswered).toBe(0);
   expect(accepted.count).toBe(due);
-  // Half of the load was stalled, and those who came then waited for a quarter of a second on average.
-  expect(accepted.p50Us).toBeGreaterThan(5_000);
-  expect(accepted.p99Us).toBeGreaterThan(350_000);
-  expect(open.lateness.p99Us).toBeGreaterThan(350_000);
+  // Most of the requests were due during the stall, and waited for a third of a second on average.
+  expect(accepted.p50Us).toBeGreaterThan(100_000);
+  expect(accepted.p99Us).toBeGreaterThan(600_000);
+  expect(open.lateness.p99Us).toBeGreaterThan(600_000);
 
   stalledUntil = undefined;
   const closed = await runLoad({ ...plan, port, streams: [{ connections: 1, kinds: [kind('closed')] }] });
-  expect(closed.kinds.closed.accepted.maxUs).toBeGreaterThan(450_000);
+  expect(closed.kinds.closed.accepted.maxUs).toBeGreaterThan(650_000);
   expect(closed.kinds.closed.accepted.p99Us).toBeLessThan(50_000);
 });
 

@@ -17,7 +17,8 @@ const FORMATS = {
  * @property {string} head
  * @property {string} figure
  * @property {keyof typeof FORMATS} format `ms` takes microseconds, `MiB` bytes
- * @property {string} [against] id of a server: what is shown is the quotient with its figure, round by round
+ * @property {Partial<import('./samples.js').Load>} [against] another server or phase: what is shown is the quotient with
+ * its figure, round by round
  */
 
 const LEGEND = 'Medians over the rounds (lowest–highest).';
@@ -49,6 +50,7 @@ export function formatReport({ phases, variants, columns }, samples, targets) {
  */
 function cell(samples, load, { figure, format, against }) {
   if (against === undefined) return withRange(figureSpread(samples, load, figure), FORMATS[format]);
-  if (against === load.variant) return '–';
-  return withRange(compareLoads(samples, figure, load, { ...load, variant: against }), FORMATS[format], ' ×');
+  const other = { ...load, ...against };
+  if (other.variant === load.variant && other.phase === load.phase) return '–';
+  return withRange(compareLoads(samples, figure, load, other), FORMATS[format], ' ×');
 }

@@ -56,7 +56,7 @@ export function adaptive() {
     },
     columns: [
       { head: 'answers/s', figure: 'goodput', format: 'count' },
-      { head: "of the best's", figure: 'goodput', format: 'share', against: 'oracle' },
+      { head: "of the best's", figure: 'goodput', format: 'share', against: { variant: 'oracle' } },
       { head: 'p50 ms', figure: 'p50Us', format: 'ms' },
       { head: 'p99 ms', figure: 'p99Us', format: 'ms' },
       { head: 'refused/s', figure: 'refused', format: 'count' },

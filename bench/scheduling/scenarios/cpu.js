@@ -33,7 +33,7 @@ export function cpu() {
     },
     columns: [
       { head: 'requests/s', figure: 'perSecond', format: 'count' },
-      { head: "of LoopShard's", figure: 'perSecond', format: 'share', against: 'loopshard' },
+      { head: "of LoopShard's", figure: 'perSecond', format: 'share', against: { variant: 'loopshard' } },
       { head: 'p50 ms', figure: 'p50Us', format: 'ms' },
       { head: 'p99 ms', figure: 'p99Us', format: 'ms' },
     ],

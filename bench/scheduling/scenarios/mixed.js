@@ -76,7 +76,7 @@ export function mixed() {
       { head: 'requests/s', figure: 'perSecond', format: 'count' },
       { head: 'short p50 ms', figure: 'shortP50Us', format: 'ms' },
       { head: 'short p99 ms', figure: 'shortP99Us', format: 'ms' },
-      { head: "of cluster's", figure: 'shortP99Us', format: 'share', against: CLUSTER.peer.id },
+      { head: "of cluster's", figure: 'shortP99Us', format: 'share', against: { variant: CLUSTER.peer.id } },
       { head: 'long p50 ms', figure: 'longP50Us', format: 'ms' },
       { head: 'long p99 ms', figure: 'longP99Us', format: 'ms' },
       { head: 'failed', figure: 'failed', format: 'count' },

@@ -12,9 +12,11 @@ import { CLUSTER, CLUSTER_UNDER_PRESSURE, CORES, loopshard } from '../variants.j
 const WORK_MS = 5;
 const CONNECTIONS = 1_000;
 const GRACE_SECONDS = 2;
-/** Enough for every core to have work, few enough for nobody to refuse any. */
-const CAPACITY_CONNECTIONS = 4 * CORES;
-const CAPACITY_SECONDS = 5;
+
+/** A closed loop with enough connections for every core to have work, and too few for anybody to refuse any. */
+const PEAK = 'peak';
+const PEAK_CONNECTIONS = 2 * CORES;
+const PEAK_SECONDS = 10;
 
 const NORMAL = '0.8 × capacity';
 const OVERLOADS = ['3 × capacity', '10 × capacity'];
@@ -39,30 +41,36 @@ const VARIANTS = [
  * @returns {import('../scenario.js').Scenario}
  */
 export function overload() {
-  /** Answers per second that each server can give; and the memory it had then. @type {Map<string, Peak>} */
-  const peaks = new Map();
+  /** Resident memory of each server before the loads, in bytes. @type {Map<string, number>} */
+  const rssAtStart = new Map();
   let capacity = 0;
   return {
     name: 'overload',
     title: 'more requests than anybody could answer',
     works: { work: WORK_MS },
     variants: VARIANTS,
-    phases: [NORMAL, ...OVERLOADS],
+    phases: [PEAK, NORMAL, ...OVERLOADS],
     rounds: 2,
     seconds: 30,
     load: {
-      title: `open loop over ${CONNECTIONS} connections, the same for all servers`,
+      title: `peak: closed loop over ${PEAK_CONNECTIONS} connections, ${PEAK_SECONDS} s at the most; the others: open loop over
+            ${CONNECTIONS} connections, the same for all servers`,
       run: async (server, phase, bench) => {
-        const perSecond = Number.parseFloat(phase) * capacity;
-        const result = await run(server, bench, { perSecond, connections: CONNECTIONS });
-        return figures(result, await memoryOf(server), /** @type {Peak} */ (peaks.get(server.peer.id)));
+        const result = phase === PEAK ? await runPeak(server, bench) : await runOpen(server, phase, bench, capacity);
+        const { maxRss } = await memoryOf(server);
+        return { ...figures(result), maxRss, memoryGrowth: maxRss - (rssAtStart.get(server.peer.id) ?? 0) };
       },
     },
     prepare: async (servers, bench) => {
-      for (const server of servers) peaks.set(server.peer.id, await findPeak(server, bench));
-      // Without LoopShard among them (--only), the first server's.
-      capacity = (peaks.get('loopshard') ?? /** @type {Peak} */ (peaks.values().next().value)).perSecond;
-      return formatPeaks(servers, peaks, capacity);
+      // Of LoopShard, unless --only leaves it out.
+      const measured = servers.find(({ peer }) => peer.id === 'loopshard') ?? servers[0];
+      await runPeak(measured, { ...bench, seconds: 1 });
+      capacity = (await runPeak(measured, bench)).kinds.work.okPerSecond;
+      for (const server of servers) rssAtStart.set(server.peer.id, (await memoryOf(server)).rss);
+      const memory = servers.map(({ peer }) => `${peer.title} ${mebibytes(rssAtStart.get(peer.id) ?? 0)}`);
+      return `
+capacity    ${count(capacity)} requests/s, of ${measured.peer.title}
+RSS         at the start: ${memory.join(', ')}`;
     },
     columns: COLUMNS,
     judge,
@@ -74,16 +82,34 @@ export function overload() {
 /** @type {import('../report.js').Column[]} */
 const COLUMNS = [
   { head: 'answers/s', figure: 'goodput', format: 'count' },
-  { head: 'of its peak', figure: 'share', format: 'share' },
+  { head: 'of peak', figure: 'goodput', format: 'share', against: { phase: PEAK } },
   { head: 'p99 ms', figure: 'acceptedP99Us', format: 'ms' },
   { head: 'refused/s', figure: 'refused', format: 'count' },
-  { head: 'refusal p99 ms', figure: 'refusalP99Us', format: 'ms' },
+  { head: 'p99 ms', figure: 'refusalP99Us', format: 'ms' },
   { head: 'unanswered', figure: 'unanswered', format: 'count' },
-  { head: 'RSS, max MiB', figure: 'maxRss', format: 'MiB' },
-  { head: 'generator, cores', figure: 'generatorCores', format: 'share' },
+  { head: 'max RSS MiB', figure: 'maxRss', format: 'MiB' },
+  { head: 'load, cores', figure: 'generatorCores', format: 'share' },
 ];
 
-/** @typedef {{ perSecond: number, rss: number }} Peak */
+/**
+ * What a server answers when it always has work, but no queue to speak of.
+ * @param {RunningServer} server
+ * @param {Bench} bench
+ */
+function runPeak(server, bench) {
+  const seconds = Math.min(PEAK_SECONDS, bench.seconds);
+  return run(server, { ...bench, seconds }, { connections: PEAK_CONNECTIONS });
+}
+
+/**
+ * @param {RunningServer} server
+ * @param {string} phase which begins with the multiple
+ * @param {Bench} bench
+ * @param {number} capacity
+ */
+function runOpen(server, phase, bench, capacity) {
+  return run(server, bench, { perSecond: Number.parseFloat(phase) * capacity, connections: CONNECTIONS });
+}
 
 /**
  * @param {RunningServer} server
@@ -104,60 +130,33 @@ function memoryOf(server) {
   return ask(server.child, 'memory');
 }
 
-/**
- * What a server answers when it always has work, but no queue.
- * @param {RunningServer} server
- * @param {Bench} bench
- * @returns {Promise<Peak>}
- */
-async function findPeak(server, bench) {
-  const connections = CAPACITY_CONNECTIONS;
-  await run(server, { ...bench, seconds: 1 }, { connections });
-  const { rss } = await memoryOf(server);
-  const seconds = Math.min(CAPACITY_SECONDS, bench.seconds);
-  const { kinds } = await run(server, { ...bench, seconds }, { connections });
-  return { perSecond: kinds.work.okPerSecond, rss };
-}
-
-/**
- * @param {RunningServer[]} servers
- * @param {Map<string, Peak>} peaks
- * @param {number} capacity
- */
-function formatPeaks(servers, peaks, capacity) {
-  const lines = servers.map(({ peer }) => {
-    const { perSecond, rss } = /** @type {Peak} */ (peaks.get(peer.id));
-    return `            ${peer.title}: ${count(perSecond)} answers/s, RSS ${count(rss / 2 ** 20)} MiB`;
-  });
-  const how = `closed loop over ${CAPACITY_CONNECTIONS} connections`;
-  return [`capacity    ${count(capacity)} requests/s; peaks, in a ${how}:`, ...lines].join('\n');
-}
-
-/**
- * @param {import('../generator/load.js').LoadResult} result
- * @param {{ maxRss: number }} memory
- * @param {Peak} peak
- */
-function figures({ kinds, seconds, generatorCores }, { maxRss }, peak) {
+/** @param {import('../generator/load.js').LoadResult} result */
+function figures({ kinds, seconds, generatorCores }) {
   const { okPerSecond, refused, refusals, accepted, unanswered } = kinds.work;
   return {
     goodput: okPerSecond,
-    share: okPerSecond / peak.perSecond,
     acceptedP99Us: accepted.count > 0 ? accepted.p99Us : Number.NaN,
     refused: refused / seconds,
     refusalP99Us: refusals.count > 0 ? refusals.p99Us : Number.NaN,
     unanswered,
-    maxRss,
-    memoryGrowth: maxRss - peak.rss,
     generatorCores,
   };
+}
+
+/** @param {number} bytes */
+function mebibytes(bytes) {
+  return `${count(bytes / 2 ** 20)} MiB`;
 }
 
 /** @param {Sample[]} samples */
 function judge(samples) {
   const load = (/** @type {string} */ phase) => ({ variant: 'loopshard', phase });
   const targets = OVERLOADS.flatMap((phase) => [
-    atLeast(`${phase}: answers/s against its peak`, GOODPUT_SHARE, figureSpread(samples, load(phase), 'share')),
+    atLeast(
+      `${phase}: answers/s against its peak`,
+      GOODPUT_SHARE,
+      compareLoads(samples, 'goodput', load(phase), load(PEAK)),
+    ),
     withinUs(`${phase}: refusals, p99`, REFUSED_WITHIN_US, figureSpread(samples, load(phase), 'refusalP99Us')),
     atMost(
       `${phase}: p99 of what is accepted, against ${NORMAL}`,
@@ -182,13 +181,12 @@ function growthOf(samples, load) {
  * @returns {import('../../http/targets.js').Target}
  */
 function memoryTarget(growth) {
-  const mebibytes = (/** @type {number} */ bytes) => `+${count(bytes / 2 ** 20)} MiB`;
   const isMeasured = Number.isFinite(growth);
   const outcome = growth <= MEMORY_GROWTH_BYTES ? 'reached' : 'MISSED';
   return {
     what: 'RSS at the most, against the start',
-    reach: `≤ ${mebibytes(MEMORY_GROWTH_BYTES)}`,
-    figure: isMeasured ? mebibytes(growth) : '–',
+    reach: `≤ +${mebibytes(MEMORY_GROWTH_BYTES)}`,
+    figure: isMeasured ? `+${mebibytes(growth)}` : '–',
     verdict: isMeasured ? outcome : 'not measured',
   };
 }
