@@ -6,7 +6,7 @@ ${CORES} cores: nobody has one for itself.`;
 
 /**
  * What the figures of a scenario depend on.
- * @param {import('./scenario.js').Scenario} scenario
+ * @param {{ works: Record<string, number>, load: { title: string, isBottleneck?: boolean } }} scenario
  * @param {import('../http/server-process.js').RunningServer[]} servers
  * @param {{ rounds: number, seconds: number }} options
  * @param {Record<string, number>} iterations
