@@ -12,16 +12,28 @@ function print(text) {
 }
 
 /** @param {import('./options.js').Options} options */
-async function run({ scenarios, json, ...options }) {
+async function run({ scenarios: names, json, ...options }) {
+  const scenarios = names.map((name) => SCENARIOS[name]());
+  checkOnly(scenarios, options.only ?? []);
   const generator = await startGenerator();
   const results = [];
-  for (const name of scenarios) {
+  for (const scenario of scenarios) {
     if (results.length > 0) print('\n');
-    results.push(await runScenario(SCENARIOS[name](), generator, options, print));
+    results.push(await runScenario(scenario, generator, options, print));
     // After each: a run of all of them is long.
     if (json) writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
   }
   generator.stop();
+}
+
+/**
+ * @param {import('./scenario.js').Scenario[]} scenarios
+ * @param {string[]} only
+ */
+function checkOnly(scenarios, only) {
+  const known = new Set(scenarios.flatMap(({ variants }) => variants.map(({ peer }) => peer.id)));
+  const unknown = only.find((id) => !known.has(id));
+  if (unknown !== undefined) throw new BenchError(`--only knows no "${unknown}"; there are ${[...known].join(', ')}.`);
 }
 
 endChildrenOnExit();

@@ -22,10 +22,10 @@ export function readOptions(args) {
     .description(
       'Shows how LoopShard shares out work that is more than it seems, beside other servers on this machine.',
     )
-    .argument('[scenario...]', `of ${names.join(', ')}; all by default`, collectScenario, /** @type {string[]} */ ([]))
+    .argument('[scenario...]', `of ${names.join(', ')}; all by default`, collectScenario)
     .option('--rounds <n>', "rounds that count, after one that warms up (default: the scenario's)", positiveInteger)
     .option('--seconds <n>', "length of each load (default: the scenario's)", positiveInteger)
-    .option('--only <list>', 'servers by their ids in bench/scheduling/scenarios, separated by commas', list)
+    .option('--only <list>', 'servers by their ids, separated by commas; an unknown one has them all listed', list)
     .option(
       '--quick',
       `short for --rounds ${QUICK.rounds} --seconds ${QUICK.seconds}: shows that it runs, not how fast`,
@@ -33,9 +33,9 @@ export function readOptions(args) {
     .option('--json <file>', 'writes the raw results there')
     .parse(args, { from: 'user' });
   const { rounds, seconds, only, quick, json } = command.opts();
-  const chosen = /** @type {string[]} */ (command.processedArgs[0]);
+  const chosen = /** @type {string[] | undefined} */ (command.processedArgs[0]);
   return {
-    scenarios: chosen.length > 0 ? chosen : names,
+    scenarios: chosen ?? names,
     rounds: rounds ?? (quick ? QUICK.rounds : undefined),
     seconds: seconds ?? (quick ? QUICK.seconds : undefined),
     only,
@@ -45,9 +45,9 @@ export function readOptions(args) {
 
 /**
  * @param {string} value
- * @param {string[]} before
+ * @param {string[]} [before]
  */
-function collectScenario(value, before) {
+function collectScenario(value, before = []) {
   if (Object.hasOwn(SCENARIOS, value)) return [...before, value];
   throw new InvalidArgumentError(`There are ${Object.keys(SCENARIOS).join(', ')}.`);
 }

@@ -91,5 +91,8 @@ export function record(into, ms) {
 export function summary(of) {
   const count = of.totalCount;
   if (count === 0) return { count, p50Us: 0, p99Us: 0, maxUs: 0 };
-  return { count, p50Us: of.getValueAtPercentile(50), p99Us: of.getValueAtPercentile(99), maxUs: of.maxValue };
+  const maxUs = of.maxValue;
+  // A percentile is the upper end of its bucket.
+  const percentile = (/** @type {number} */ percent) => Math.min(maxUs, of.getValueAtPercentile(percent));
+  return { count, p50Us: percentile(50), p99Us: percentile(99), maxUs };
 }
