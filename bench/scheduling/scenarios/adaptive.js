@@ -23,6 +23,16 @@ const DOWNSTREAM = {
 };
 
 const common = { shards: 1, maxQueue: MAX_QUEUE };
+/** @type {import('../report.js').Column[]} */
+const COLUMNS = [
+  { head: 'answers/s', figure: 'goodput', format: 'count' },
+  { head: "of the best's", figure: 'goodput', format: 'share', against: { variant: 'oracle' } },
+  { head: 'p50 ms', figure: 'p50Us', format: 'ms' },
+  { head: 'p99 ms', figure: 'p99Us', format: 'ms' },
+  { head: 'refused/s', figure: 'refused', format: 'count' },
+  { head: 'unanswered', figure: 'unanswered', format: 'count' },
+];
+
 const load = (/** @type {string} */ variant) => ({ variant, phase: '' });
 
 /**
@@ -54,14 +64,7 @@ export function adaptive() {
             maxQueue ${MAX_QUEUE}`,
       run: runDownstream,
     },
-    columns: [
-      { head: 'answers/s', figure: 'goodput', format: 'count' },
-      { head: "of the best's", figure: 'goodput', format: 'share', against: { variant: 'oracle' } },
-      { head: 'p50 ms', figure: 'p50Us', format: 'ms' },
-      { head: 'p99 ms', figure: 'p99Us', format: 'ms' },
-      { head: 'refused/s', figure: 'refused', format: 'count' },
-      { head: 'unanswered', figure: 'unanswered', format: 'count' },
-    ],
+    columns: COLUMNS,
     judge: (samples) => [
       atLeast('answers/s against 512 permits', 2, compareLoads(samples, 'goodput', load('adaptive'), load('static'))),
       atLeast('answers/s against the best', 0.9, compareLoads(samples, 'goodput', load('adaptive'), load('oracle'))),

@@ -38,6 +38,17 @@ const LOOPSHARDS = [
   ),
 ];
 
+/** @type {import('../report.js').Column[]} */
+const COLUMNS = [
+  { head: 'requests/s', figure: 'perSecond', format: 'count' },
+  { head: 'short p50 ms', figure: 'shortP50Us', format: 'ms' },
+  { head: 'short p99 ms', figure: 'shortP99Us', format: 'ms' },
+  { head: "of cluster's", figure: 'shortP99Us', format: 'share', against: { variant: CLUSTER.peer.id } },
+  { head: 'long p50 ms', figure: 'longP50Us', format: 'ms' },
+  { head: 'long p99 ms', figure: 'longP99Us', format: 'ms' },
+  { head: 'failed', figure: 'failed', format: 'count' },
+];
+
 const load = (/** @type {string} */ variant) => ({ variant, phase: '' });
 
 /**
@@ -55,32 +66,9 @@ export function mixed() {
     seconds: 8,
     load: {
       title: `open loop, ${PER_SECOND} requests/s over ${CONNECTIONS} connections: ${100 * UTILIZATION} % of the cores`,
-      run: async (server, _phase, { generator, seconds, seed }) => {
-        const port = Number(new URL(server.url).port);
-        const kinds = [kind('short', { weight: 1 - LONG_SHARE }), kind('long', { weight: LONG_SHARE })];
-        const streams = [{ perSecond: PER_SECOND, connections: CONNECTIONS, kinds }];
-        const result = await generator.run({ port, seconds, graceSeconds: 5, seed, streams });
-        const { short, long } = result.kinds;
-        return {
-          perSecond: short.okPerSecond + long.okPerSecond,
-          shortP50Us: short.accepted.p50Us,
-          shortP99Us: short.accepted.p99Us,
-          longP50Us: long.accepted.p50Us,
-          longP99Us: long.accepted.p99Us,
-          failed: short.due + long.due - (short.statuses[200] ?? 0) - (long.statuses[200] ?? 0),
-          generatorCores: result.generatorCores,
-        };
-      },
+      run,
     },
-    columns: [
-      { head: 'requests/s', figure: 'perSecond', format: 'count' },
-      { head: 'short p50 ms', figure: 'shortP50Us', format: 'ms' },
-      { head: 'short p99 ms', figure: 'shortP99Us', format: 'ms' },
-      { head: "of cluster's", figure: 'shortP99Us', format: 'share', against: { variant: CLUSTER.peer.id } },
-      { head: 'long p50 ms', figure: 'longP50Us', format: 'ms' },
-      { head: 'long p99 ms', figure: 'longP99Us', format: 'ms' },
-      { head: 'failed', figure: 'failed', format: 'count' },
-    ],
+    columns: COLUMNS,
     judge: (samples) => {
       const against = (/** @type {string} */ id) =>
         compareLoads(samples, 'shortP99Us', load(id), load(CLUSTER.peer.id));
@@ -91,5 +79,23 @@ export function mixed() {
     },
     progress: ({ perSecond, shortP99Us, longP99Us }) =>
       `${count(perSecond)} requests/s   p99 short ${milliseconds(shortP99Us)} ms, long ${milliseconds(longP99Us)} ms`,
+  };
+}
+
+/** @type {import('../scenario.js').Scenario['load']['run']} */
+async function run(server, _phase, { generator, seconds, seed }) {
+  const port = Number(new URL(server.url).port);
+  const kinds = [kind('short', { weight: 1 - LONG_SHARE }), kind('long', { weight: LONG_SHARE })];
+  const streams = [{ perSecond: PER_SECOND, connections: CONNECTIONS, kinds }];
+  const result = await generator.run({ port, seconds, graceSeconds: 5, seed, streams });
+  const { short, long } = result.kinds;
+  return {
+    perSecond: short.okPerSecond + long.okPerSecond,
+    shortP50Us: short.accepted.p50Us,
+    shortP99Us: short.accepted.p99Us,
+    longP50Us: long.accepted.p50Us,
+    longP99Us: long.accepted.p99Us,
+    failed: short.due + long.due - (short.statuses[200] ?? 0) - (long.statuses[200] ?? 0),
+    generatorCores: result.generatorCores,
   };
 }
