@@ -147,7 +147,7 @@ test('more completions than one poll takes, when the shard ends at that moment',
   await running.server.close();
   running = await startServer({ shards: 1 });
   const clients = await Promise.all(Array.from({ length: 60 }, () => RawClient.open(running.port)));
-  for (const client of clients) client.write(get('/later/20/x').repeat(50));
+  for (const client of clients) client.write(get('/later/200/x').repeat(50));
   await until(() => running.server.stats().outstanding > 2_000, 'the requests to arrive');
   const killer = await RawClient.open(running.port);
   killer.write(get('/exit-later'));

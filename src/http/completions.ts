@@ -11,6 +11,7 @@ import {
 } from '../../assembly/layout.js';
 import { Doorbell } from '../core/doorbell.js';
 import { Parking } from '../core/parking.js';
+import { Patience } from '../core/patience.js';
 import { slotAddress } from '../pool/plan.js';
 import type { ShardPool } from '../pool/shard-pool.js';
 import type { Reason } from './answers.js';
@@ -18,7 +19,7 @@ import type { Connection } from './connection.js';
 import type { Exchange } from './exchange.js';
 import type { Refusals } from './refusals.js';
 
-/** Turns without a completion after which the HTTP thread parks, while answers are owed. */
+/** Turns without a completion for which the HTTP thread waits awake at the most, while answers are owed. */
 const IDLE_TURNS = 50;
 /**
  * Under load, doorbells wait for a few more requests: each wake-up of a shard costs more than a turn of this loop, and on a
@@ -51,7 +52,7 @@ export class Completions {
   readonly #touched: Connection[] = [];
   #touchedCount = 0;
   #outstanding = 0;
-  #idleTurns = 0;
+  readonly #patience = new Patience(IDLE_TURNS);
   /** Requests that no doorbell was rung for, and turns they have waited for company. */
   #gathered = 0;
   #postponed = 0;
@@ -82,7 +83,7 @@ export class Completions {
   submitted(): void {
     this.#outstanding++;
     this.#gathered++;
-    this.#idleTurns = 0;
+    this.#patience.restart();
     this.schedule();
   }
 
@@ -103,9 +104,9 @@ export class Completions {
     if (this.#stopped) return;
     this.#parking.unpark();
     this.#ring();
-    if (this.#reapAll() > 0) this.#idleTurns = 0;
+    if (this.#reapAll() > 0) this.#patience.rewarded();
     if (this.#outstanding === 0) return;
-    if (this.#idleTurns++ < IDLE_TURNS || !this.#parking.park()) this.schedule();
+    if (this.#patience.wait() || !this.#parking.park()) this.schedule();
   }
 
   #ring(): void {
