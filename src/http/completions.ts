@@ -67,7 +67,7 @@ export class Completions {
     this.#events = events;
     const doorbell = Doorbell.attach(pool.core, HTTP_DOORBELL_OFFSET);
     const hasWork = () => pool.rings.hasCompletions();
-    this.#parking = new Parking(doorbell, hasWork, () => this.schedule());
+    this.#parking = new Parking(doorbell, hasWork, () => this.#wake());
   }
 
   get lostWakeUps(): number {
@@ -79,9 +79,15 @@ export class Completions {
     return this.#outstanding;
   }
 
-  /** A request was published: the end of this turn rings for it, or of one soon after. */
-  submitted(): void {
+  /** A request was let in: an answer is owed. */
+  owe(): void {
     this.#outstanding++;
+  }
+
+  /** A request was published to `shard`: the end of this turn rings for it, or of one soon after. */
+  published(shard: number): void {
+    // Both threads see to it themselves that they miss nothing: there is nobody to wake, and nothing to take.
+    if (this.#parking.isParked && !this.#pool.rings.isParked(shard)) return;
     this.#gathered++;
     this.#patience.restart();
     this.schedule();
@@ -99,6 +105,11 @@ export class Completions {
     setImmediate(this.#turn);
   }
 
+  /** Somebody rang: no need to go round the event loop first. */
+  #wake(): void {
+    if (!this.#scheduled) this.#runTurn();
+  }
+
   #runTurn(): void {
     this.#scheduled = false;
     if (this.#stopped) return;
@@ -106,15 +117,19 @@ export class Completions {
     this.#ring();
     if (this.#reapAll() > 0) this.#patience.rewarded();
     if (this.#outstanding === 0) return;
-    if (this.#patience.wait() || !this.#parking.park()) this.schedule();
+    // Who was given something and not told would wait for ever.
+    if (this.#gathered > 0 || this.#patience.wait() || !this.#parking.park()) this.schedule();
   }
 
   #ring(): void {
+    if (this.#gathered === 0) return;
     const worthWaiting = this.#outstanding >= LOAD && this.#gathered < GATHER_REQUESTS;
-    if (worthWaiting && this.#postponed++ < GATHER_TURNS) return;
+    if (this.#pool.rings.someSleep) {
+      if (worthWaiting && this.#postponed++ < GATHER_TURNS) return;
+      this.#pool.rings.ringDoorbells();
+    }
     this.#gathered = 0;
     this.#postponed = 0;
-    this.#pool.rings.ringDoorbells();
   }
 
   /** Takes every completion there is. Returns how many. */

@@ -3,6 +3,13 @@ import type { Reason } from './answers.js';
 import type { Exchange } from './exchange.js';
 import type { RouteRules } from './route-rules.js';
 
+export interface DispatcherEvents {
+  /** A request was put into a ring of `shard`. */
+  onPublished(shard: number): void;
+  /** No shard takes a request after it had to wait. */
+  onFailed(exchange: Exchange, reason: Reason): void;
+}
+
 /**
  * How requests get to shards and back: each to the ring its dispatch policy picks, those of a route with `maxConcurrency`
  * only with one of its permits. HTTP thread.
@@ -14,12 +21,11 @@ export class Dispatcher {
   /** Requests that waited in each shard's rings when the last one was put there. */
   readonly queued: Int32Array;
   readonly #pool: ShardPool;
-  readonly #fail: (exchange: Exchange, reason: Reason) => void;
+  readonly #events: DispatcherEvents;
 
-  /** @param fail what to do with a request that no shard takes after it had to wait */
-  constructor(pool: ShardPool, fail: (exchange: Exchange, reason: Reason) => void) {
+  constructor(pool: ShardPool, events: DispatcherEvents) {
     this.#pool = pool;
-    this.#fail = fail;
+    this.#events = events;
     const { shards } = pool.plan;
     this.submitted = new Int32Array(shards);
     this.recalled = new Int32Array(shards);
@@ -54,7 +60,7 @@ export class Dispatcher {
     // Its wait in this ring begins now.
     exchange.submittedAt = this.#pool.clock.nowUs();
     const reason = this.#toShard(exchange, this.pick(rules!, hash, sticky));
-    if (reason !== undefined) this.#fail(exchange, reason);
+    if (reason !== undefined) this.#events.onFailed(exchange, reason);
   }
 
   #toShard(exchange: Exchange, shard: number): Reason | undefined {
@@ -67,6 +73,7 @@ export class Dispatcher {
     exchange.shard = shard;
     this.submitted[shard]++;
     this.queued[shard] = length;
+    this.#events.onPublished(shard);
     return undefined;
   }
 

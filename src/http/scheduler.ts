@@ -60,7 +60,13 @@ export class Scheduler {
       onReturned: (exchange) => this.#onReturned(exchange),
       onUnwanted: (exchange) => this.release(exchange),
     });
-    this.#dispatcher = new Dispatcher(pool, (exchange, reason) => this.#completions.refuse(exchange, reason));
+    this.#dispatcher = new Dispatcher(pool, {
+      onPublished: (shard) => {
+        this.#completions.published(shard);
+        this.#watch.published();
+      },
+      onFailed: (exchange, reason) => this.#completions.refuse(exchange, reason),
+    });
     this.#rules = new Rules(table, pool, options);
     this.#deadlines = new Deadlines(pool.plan.slots, pool.rings, {
       onQueueTimeout: (slot) => this.#onQueueTimeout(this.#exchanges[slot]),
@@ -95,10 +101,7 @@ export class Scheduler {
   /** Routes a request and submits it, or answers it at once. */
   admit(request: RequestParser, connection: Connection): Exchange {
     const exchange = this.#admission.admit(request, connection);
-    if (exchange.slot >= 0) {
-      this.#completions.submitted();
-      this.#watch.submitted();
-    }
+    if (exchange.slot >= 0) this.#completions.owe();
     return exchange;
   }
 

@@ -27,10 +27,10 @@ const ACCEPTED_P99_RATIO = 3;
 /** All slots of LoopShard's shared memory, and as much again for the connections and their requests. */
 const MEMORY_GROWTH_BYTES = 128 * 2 ** 20;
 
-const LIMITS = { maxQueue: 8 * CORES, shed: { targetMs: 20, intervalMs: 100, status: 503 } };
+const LIMITS = { shed: { targetMs: 20, intervalMs: 100 } };
 
 const VARIANTS = [
-  loopshard('loopshard', 'LoopShard, maxQueue and shed', { shards: CORES, ...LIMITS }),
+  loopshard('loopshard', 'LoopShard, shed', { shards: CORES, ...LIMITS }),
   loopshard('defaults', 'LoopShard, defaults', { shards: CORES }),
   CLUSTER,
   CLUSTER_UNDER_PRESSURE,
