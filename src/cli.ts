@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LoopShardError } from './errors.js';
+import { STANDARD_NICE } from './option-checks.js';
 import { integerRange, type ServeOptions } from './options.js';
 import { DISPATCH_NAMES, type KeySource } from './scheduling.js';
 import { serve } from './serve.js';
@@ -55,7 +56,12 @@ program
   .addOption(integerOption('--queue-timeout-ms <number>', 'queueTimeoutMs', 'time a request may wait; 0 for any'))
   .addOption(integerOption('--handler-timeout-ms <number>', 'handlerTimeoutMs', 'time a handler may take; 0 for any'))
   .addOption(new Option('--health', 'answer /livez and /readyz'))
-  .addOption(integerOption('--shard-nice <number>', 'shardNice', 'how much shards give way to other threads; Linux'))
+  .addOption(
+    new Option(
+      '--shard-nice <number>',
+      `how much shards give way to other threads, 0 to 19; Linux (default: ${STANDARD_NICE})`,
+    ).argParser(parseInteger),
+  )
   .addOption(integerOption('--slots <number>', 'slots', 'requests in hand, at the most'))
   .addOption(integerOption('--slot-bytes <number>', 'slotBytes', 'shared memory for each slot'))
   .addOption(integerOption('--body-limit-bytes <number>', 'bodyLimitBytes', 'request body, at the most'))

@@ -185,3 +185,18 @@ export function checkRouteScheduling(options: RouteScheduling, pattern: string, 
   const given = ROUTE_SCHEDULING.filter((name) => options[name] !== undefined);
   return Object.fromEntries(given.map((name) => [name, options[name]]));
 }
+
+const MAX_NICE = 19;
+/** So that the HTTP thread gets a core as soon as it needs one (docs/scheduling.md). */
+export const STANDARD_NICE = 5;
+
+/**
+ * The niceness of each group's shards, in the order of the groups.
+ * @throws LoopShardError
+ */
+export function checkNice(nice: number | Record<string, number>, groups: readonly Group[], subject: Subject): number[] {
+  if (typeof nice !== 'object') return groups.map(() => subject.integer('shardNice', nice, 0, MAX_NICE));
+  const names = groups.map(({ name }) => name);
+  const given = subject.object('shardNice', nice, names);
+  return names.map((name) => subject.integer(`shardNice.${name}`, given[name] ?? STANDARD_NICE, 0, MAX_NICE));
+}

@@ -10,7 +10,16 @@ import {
 } from '../assembly/layout.js';
 import { LoopShardError } from './errors.js';
 import type { PriorityFunction } from './http/ranking.js';
-import { checkDispatch, checkGroups, checkHealth, checkPermits, checkShedding, Subject } from './option-checks.js';
+import {
+  checkDispatch,
+  checkGroups,
+  checkHealth,
+  checkNice,
+  checkPermits,
+  checkShedding,
+  STANDARD_NICE,
+  Subject,
+} from './option-checks.js';
 import {
   type AdaptivePermits,
   type Dispatch,
@@ -74,10 +83,10 @@ export interface ServeOptions {
   /** Answers `/livez` and `/readyz`, or other paths, on the HTTP thread. Default false. */
   health?: boolean | HealthPaths;
   /**
-   * How much shards give way to other threads of the machine, the HTTP thread among them: 0 to 19, as `nice` has it. Linux
-   * only; elsewhere it does nothing.
+   * How much shards give way to other threads of the machine, the HTTP thread among them: 0 to 19, as `nice` has it; or by
+   * group, such as `{ cpu: 10 }`. Default 5. Linux only; elsewhere it does nothing.
    */
-  shardNice?: number;
+  shardNice?: number | Record<string, number>;
   /** Requests in hand at the most, queued ones included, 2 to 65,536; further ones get 503. Default 4,096. */
   slots?: number;
   /**
@@ -110,11 +119,13 @@ export interface ServeOptions {
   logger?: Logger;
 }
 
-type Resolved = 'groups' | 'permits' | 'shed' | 'health' | 'priority' | 'logger' | 'shards';
+type Resolved = 'shardNice' | 'groups' | 'permits' | 'shed' | 'health' | 'priority' | 'logger' | 'shards';
 
 /** Every option, checked and with its default. */
 export interface ResolvedOptions extends Required<Omit<ServeOptions, Resolved>> {
   groups: Group[];
+  /** Of each group. */
+  shardNice: number[];
   permits: Permits;
   shed: Required<Shedding> | undefined;
   health: Required<HealthPaths> | undefined;
@@ -130,7 +141,6 @@ const INTEGERS = {
   maxQueue: [1, 65_536, 4_096],
   queueTimeoutMs: [0, MAX_TIMEOUT_MS, 0],
   handlerTimeoutMs: [0, MAX_TIMEOUT_MS, 0],
-  shardNice: [0, 19, 0],
   slots: [2, MAX_SLOTS, 4_096],
   slotBytes: [MIN_SLOT_BYTES, MAX_SLOT_BYTES, 16_384],
   bodyLimitBytes: [0, 2 ** 30, 2 ** 20],
@@ -155,6 +165,7 @@ const OTHERS = [
   'shed',
   'priority',
   'health',
+  'shardNice',
   'park',
   'resourceLimits',
   'logger',
@@ -194,6 +205,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     throw subject.invalid('priority', 'a function of method and path', priority);
   }
   checkLogger(logger);
+  const groups = checkGroups(options.groups, integers.shards, subject);
   const resolved: ResolvedOptions = {
     ...integers,
     host,
@@ -203,7 +215,8 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     priority,
     logger,
     dispatch: checkDispatch(options.dispatch ?? 'least-loaded', subject),
-    groups: checkGroups(options.groups, integers.shards, subject),
+    groups,
+    shardNice: checkNice(options.shardNice ?? STANDARD_NICE, groups, subject),
     permits: checkPermits(options.permits ?? PERMITS_RANGE[2], subject),
     shed: checkShedding(options.shed ?? false, subject),
     health: checkHealth(options.health ?? false, subject),

@@ -61,7 +61,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#logger = logger;
     this.#shedders = new Shedders(options.groups);
     this.#pool = new ShardPool(
-      { ...options, module, nice: options.shardNice },
+      { ...options, module },
       {
         onShardLost: (shard, cause) => this.#onShardLost(shard, cause),
         onShardMissing: (shard, error) => this.#onShardMissing(shard, error),

@@ -22,7 +22,7 @@ const DOWNSTREAM = {
   skips: [],
 };
 
-const common = { shards: 1, maxQueue: MAX_QUEUE };
+const common = { shards: 1, maxQueue: MAX_QUEUE, batch: 64 };
 /** @type {import('../report.js').Column[]} */
 const COLUMNS = [
   { head: 'answers/s', figure: 'goodput', format: 'count' },
