@@ -60,7 +60,13 @@ export class Scheduler {
       onReturned: (exchange) => this.#onReturned(exchange),
       onUnwanted: (exchange) => this.release(exchange),
     });
-    this.#dispatcher = new Dispatcher(pool, (exchange, reason) => this.#completions.refuse(exchange, reason));
+    this.#dispatcher = new Dispatcher(pool, {
+      onLate: () => {
+        this.#completions.schedule();
+        this.#watch.submitted();
+      },
+      onFailure: (exchange, reason) => this.#giveUp(exchange, reason),
+    });
     this.#rules = new Rules(table, pool, options);
     this.#deadlines = new Deadlines(pool.plan.slots, pool.rings, {
       onQueueTimeout: (slot) => this.#onQueueTimeout(this.#exchanges[slot]),
