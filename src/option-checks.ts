@@ -163,6 +163,11 @@ export function checkHealth(health: boolean | HealthPaths, subject: Subject): Re
   };
 }
 
+/** The names of a pattern's parameters, as find-my-way reads them. */
+function parameters(pattern: string): string[] {
+  return [...pattern.matchAll(/:([^/:*(?.-]+)/g)].map(([, name]) => name);
+}
+
 const TIMEOUTS = ['queueTimeoutMs', 'handlerTimeoutMs'] as const;
 
 /**
@@ -174,7 +179,7 @@ export function checkRouteScheduling(options: RouteScheduling, pattern: string, 
   if (group !== undefined && (typeof group !== 'string' || group === ''))
     throw subject.invalid('group', 'a name', group);
   if (dispatch !== undefined) checkDispatch(dispatch, subject);
-  if (typeof dispatch === 'object' && 'param' in dispatch.key && !pattern.includes(`:${dispatch.key.param}`)) {
+  if (typeof dispatch === 'object' && 'param' in dispatch.key && !parameters(pattern).includes(dispatch.key.param)) {
     throw subject.wrong(
       `The pattern ${pattern} has no parameter :${dispatch.key.param} to take the key of dispatch from.`,
     );
