@@ -130,8 +130,8 @@ export const SHARD_DOORBELL_OFFSET = 0;
 export const SHARD_PERMITS_OFFSET = SHARD_DOORBELL_OFFSET + DOORBELL_BYTES;
 /** Counters that the shard writes and anybody reads. */
 export const SHARD_COUNTERS_OFFSET = SHARD_PERMITS_OFFSET + SEMAPHORE_BYTES;
-/** Slots that were claimed. */
-export const COUNTER_CLAIMED_OFFSET = 0;
+/** Handlers that were started. */
+export const COUNTER_STARTED_OFFSET = 0;
 /** Batches that were claimed. */
 export const COUNTER_BATCHES_OFFSET = 4;
 /** Times the shard parked. */

@@ -2,8 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LoopShardError } from './errors.js';
-import { STANDARD_NICE } from './option-checks.js';
-import { integerRange, type ServeOptions } from './options.js';
+import { integerRange, type RangeOption, type ServeOptions } from './options.js';
 import { DISPATCH_NAMES, type KeySource } from './scheduling.js';
 import { serve } from './serve.js';
 import type { Server } from './server.js';
@@ -14,8 +13,6 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 interface CliOptions extends ServeOptions {
   dispatchKey?: KeySource;
 }
-
-type IntegerName = Parameters<typeof integerRange>[0];
 
 const program = new Command('loopshard')
   .description('Serve HTTP from many event loops behind one port.')
@@ -56,12 +53,7 @@ program
   .addOption(integerOption('--queue-timeout-ms <number>', 'queueTimeoutMs', 'time a request may wait; 0 for any'))
   .addOption(integerOption('--handler-timeout-ms <number>', 'handlerTimeoutMs', 'time a handler may take; 0 for any'))
   .addOption(new Option('--health', 'answer /livez and /readyz'))
-  .addOption(
-    new Option(
-      '--shard-nice <number>',
-      `how much shards give way to other threads, 0 to 19; Linux (default: ${STANDARD_NICE})`,
-    ).argParser(parseInteger),
-  )
+  .addOption(integerOption('--shard-nice <number>', 'shardNice', 'how much shards give way to other threads; Linux'))
   .addOption(integerOption('--slots <number>', 'slots', 'requests in hand, at the most'))
   .addOption(integerOption('--slot-bytes <number>', 'slotBytes', 'shared memory for each slot'))
   .addOption(integerOption('--body-limit-bytes <number>', 'bodyLimitBytes', 'request body, at the most'))
@@ -76,7 +68,7 @@ program
 await program.parseAsync();
 
 /** An option that is checked where every caller's options are checked: by serve(). */
-function integerOption(flags: string, name: IntegerName, description: string): Option {
+function integerOption(flags: string, name: RangeOption, description: string): Option {
   const [lowest, highest, standard] = integerRange(name);
   // Not commander's default, so that serve() knows what was given.
   return new Option(flags, `${description}, ${lowest} to ${highest} (default: ${standard})`).argParser(parseInteger);

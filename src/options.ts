@@ -17,7 +17,6 @@ import {
   checkNice,
   checkPermits,
   checkShedding,
-  STANDARD_NICE,
   Subject,
 } from './option-checks.js';
 import {
@@ -25,6 +24,7 @@ import {
   type Dispatch,
   type Group,
   type HealthPaths,
+  MAX_NICE,
   MAX_PERMITS,
   MAX_TIMEOUT_MS,
   type Permits,
@@ -153,6 +153,7 @@ const INTEGERS = {
 } as const satisfies Partial<Record<keyof ServeOptions, readonly [number, number, number]>>;
 
 type IntegerOption = keyof typeof INTEGERS;
+export type RangeOption = IntegerOption | keyof typeof OTHER_INTEGERS;
 
 const subject = new Subject('OPTION_INVALID');
 
@@ -171,12 +172,12 @@ const OTHERS = [
   'logger',
 ];
 
-/** Permits of a shard: lowest, highest and default. */
-const PERMITS_RANGE = [1, MAX_PERMITS, 512] as const;
+/** The same, of options that may be something else than an integer too. */
+const OTHER_INTEGERS = { permits: [1, MAX_PERMITS, 512], shardNice: [0, MAX_NICE, 5] } as const;
 
 /** Lowest, highest and default of the options that are integers. */
-export function integerRange(name: IntegerOption | 'permits'): readonly [number, number, number] {
-  return name === 'permits' ? PERMITS_RANGE : INTEGERS[name];
+export function integerRange(name: RangeOption): readonly [number, number, number] {
+  return { ...INTEGERS, ...OTHER_INTEGERS }[name];
 }
 
 /**
@@ -216,8 +217,8 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     logger,
     dispatch: checkDispatch(options.dispatch ?? 'least-loaded', subject),
     groups,
-    shardNice: checkNice(options.shardNice ?? STANDARD_NICE, groups, subject),
-    permits: checkPermits(options.permits ?? PERMITS_RANGE[2], subject),
+    shardNice: checkNice(options.shardNice ?? {}, OTHER_INTEGERS.shardNice[2], groups, subject),
+    permits: checkPermits(options.permits ?? OTHER_INTEGERS.permits[2], subject),
     shed: checkShedding(options.shed ?? false, subject),
     health: checkHealth(options.health ?? false, subject),
   };

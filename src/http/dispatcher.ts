@@ -18,10 +18,12 @@ export class Dispatcher {
   /** Requests that were put into each shard's rings, and those that were taken back; they wrap at 2³². */
   readonly submitted: Int32Array;
   readonly recalled: Int32Array;
-  /** Requests that waited in each shard's rings when the last one was put there. */
+  /** Requests that waited in each shard's rings when they were looked at last, and those put there since: at least what waits. */
   readonly queued: Int32Array;
   readonly #pool: ShardPool;
   readonly #events: DispatcherEvents;
+  /** Routes whose waiting requests are being started; each that fails frees a permit for the next one. */
+  readonly #starting = new Set<RouteRules>();
 
   constructor(pool: ShardPool, events: DispatcherEvents) {
     this.#pool = pool;
@@ -43,9 +45,13 @@ export class Dispatcher {
    * @returns why it could not be done; the slot is still the caller's then
    */
   submit(exchange: Exchange, shard: number): Reason | undefined {
-    if (this.#takePermit(exchange)) return this.#toShard(exchange, shard);
-    exchange.rules!.waiting.add(exchange);
-    return undefined;
+    if (!this.#takePermit(exchange)) {
+      exchange.rules!.waiting.add(exchange);
+      return undefined;
+    }
+    const reason = this.#toShard(exchange, shard);
+    if (reason !== undefined && exchange.permitted) this.#releasePermit(exchange);
+    return reason;
   }
 
   /** Submits once more what was taken back from the ring of a shard that is gone. */
@@ -68,11 +74,10 @@ export class Dispatcher {
     const { slot, record } = exchange;
     if (record !== undefined) this.#pool.transfer(shard, slot, exchange.sequence, record);
     exchange.record = undefined;
-    const length = this.#pool.submit(slot, shard, exchange.sticky || exchange.transferred);
-    if (length === 0) return 'QUEUE_FULL';
+    if (this.#pool.submit(slot, shard, exchange.sticky || exchange.transferred) === 0) return 'QUEUE_FULL';
     exchange.shard = shard;
     this.submitted[shard]++;
-    this.queued[shard] = length;
+    this.queued[shard]++;
     this.#events.onPublished(shard);
     return undefined;
   }
@@ -115,10 +120,13 @@ export class Dispatcher {
   }
 
   #startWaiting(rules: RouteRules): void {
+    if (rules.waiting.size === 0 || this.#starting.has(rules)) return;
+    this.#starting.add(rules);
     for (const exchange of rules.waiting) {
-      if (!this.#takePermit(exchange)) return;
+      if (!this.#takePermit(exchange)) break;
       rules.waiting.delete(exchange);
       this.#submitLate(exchange);
     }
+    this.#starting.delete(rules);
   }
 }

@@ -65,7 +65,7 @@ export class Scheduler {
         this.#completions.published(shard);
         this.#watch.published();
       },
-      onFailed: (exchange, reason) => this.#completions.refuse(exchange, reason),
+      onFailed: (exchange, reason) => this.#giveUp(exchange, reason),
     });
     this.#rules = new Rules(table, pool, options);
     this.#deadlines = new Deadlines(pool.plan.slots, pool.rings, {

@@ -1,17 +1,17 @@
 import {
   COUNTER_BATCHES_OFFSET,
-  COUNTER_CLAIMED_OFFSET,
   COUNTER_LONG_MEAN_OFFSET,
   COUNTER_LOST_WAKE_UPS_OFFSET,
   COUNTER_PARKS_OFFSET,
   COUNTER_SHORT_MEAN_OFFSET,
+  COUNTER_STARTED_OFFSET,
   COUNTER_STEALS_OFFSET,
   SHARD_COUNTERS_OFFSET,
 } from '../../assembly/layout.js';
 
 /** What a shard counts of itself, read from the HTTP thread. The words wrap at 2³². */
 export interface ShardCounters {
-  /** Requests that were claimed, its own and stolen ones. */
+  /** Handlers that were started, of stolen requests too. */
   requests: number;
   /** Batches that were claimed. */
   batches: number;
@@ -29,7 +29,7 @@ export function readCounters(i32: Int32Array, control: number): ShardCounters {
   const word = (control + SHARD_COUNTERS_OFFSET) >> 2;
   const read = (offset: number) => Atomics.load(i32, word + (offset >> 2)) >>> 0;
   return {
-    requests: read(COUNTER_CLAIMED_OFFSET),
+    requests: read(COUNTER_STARTED_OFFSET),
     batches: read(COUNTER_BATCHES_OFFSET),
     steals: read(COUNTER_STEALS_OFFSET),
     parks: read(COUNTER_PARKS_OFFSET),

@@ -1,6 +1,5 @@
 import {
   COUNTER_BATCHES_OFFSET,
-  COUNTER_CLAIMED_OFFSET,
   COUNTER_STEALS_OFFSET,
   SHARD_BATCH_OFFSET,
   SHARD_PERMITS_OFFSET,
@@ -105,7 +104,6 @@ export class Claims {
       sharers,
     );
     if (count === 0) return 0;
-    counters.add(COUNTER_CLAIMED_OFFSET, count);
     counters.add(COUNTER_BATCHES_OFFSET, 1);
     return count;
   }

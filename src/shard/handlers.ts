@@ -1,4 +1,5 @@
 import {
+  COUNTER_STARTED_OFFSET,
   SLOT_EXPIRED_FLAG,
   SLOT_FLAGS_OFFSET,
   SLOT_NO_START,
@@ -54,6 +55,7 @@ export class Handlers {
     const response = new SlotResponse((one) => this.#responder.openWriter(slot, request, one));
     const task: Task = { slot, startedAt: now, request, response, writer };
     this.inFlight++;
+    context.counters.add(COUNTER_STARTED_OFFSET, 1);
     if (number === NOT_FOUND_ROUTE) response.statusCode = 404;
     try {
       const result = handler(request, response);
