@@ -32,6 +32,7 @@ import {
   HEAD_TOO_LARGE_STATE,
   HEAD_TOTAL_BYTES_OFFSET,
   HEAD_TOTAL_LIMIT_OFFSET,
+  HEAD_UPGRADE_OFFSET,
   HEAD_VALUE_STATE,
 } from './layout';
 
@@ -122,17 +123,10 @@ export function headValue(_parser: i32, at: i32, bytes: i32): i32 {
   return 0;
 }
 
-/** @returns 1 if there is a field that may announce a body, so that the head needs a closer look */
-export function headComplete(_parser: i32, _status: i32, _upgrade: i32, keepAlive: i32): i32 {
+export function headComplete(_parser: i32, _status: i32, upgrade: i32, keepAlive: i32): void {
   set(HEAD_STATE_OFFSET, HEAD_COMPLETE_STATE);
   set(HEAD_KEEP_ALIVE_OFFSET, keepAlive);
-  const count = get(HEAD_FIELD_COUNT_OFFSET);
-  for (let field = 0; field < count; field++) {
-    const bytes = <i32>load<u16>(fieldAddress(field) + FIELD_NAME_BYTES_OFFSET);
-    // Told by their lengths: "content-length", "transfer-encoding".
-    if (bytes == 14 || bytes == 17) return 1;
-  }
-  return 0;
+  set(HEAD_UPGRADE_OFFSET, upgrade);
 }
 
 /**

@@ -69,6 +69,8 @@ export const HEAD_FIELD_COUNT_OFFSET = 12;
 export const HEAD_STATE_OFFSET = 16;
 /** 1 if the connection may stay open after this message. */
 export const HEAD_KEEP_ALIVE_OFFSET = 20;
+/** 1 if the client offers to upgrade the connection. */
+export const HEAD_UPGRADE_OFFSET = 24;
 /** Body bytes seen in the current chunk: address in the parser's memory, and length. */
 export const HEAD_BODY_BASE_OFFSET = 28;
 export const HEAD_BODY_BYTES_OFFSET = 32;

@@ -21,10 +21,10 @@ import { Exchange } from './exchange.js';
 import type { RequestParser } from './request-parser.js';
 import { RouteCache } from './route-cache.js';
 import { BAD_PATH, NO_ROUTE, type Router } from './router.js';
+import { readPath } from './target.js';
 
 const HEAD = METHODS.indexOf('HEAD');
 const OPTIONS = METHODS.indexOf('OPTIONS');
-const QUESTION_MARK = 0x3f;
 
 /** How requests come into slots and onto the submission rings. HTTP thread only. */
 export class Admission {
@@ -49,18 +49,18 @@ export class Admission {
   /** Routes the request and submits it to a shard, or answers it. */
   admit(request: RequestParser, connection: Connection): Exchange {
     const exchange = this.#submitOrAnswer(request, connection);
-    exchange.close = !request.keepAlive || (exchange.slot < 0 && request.method < 0);
+    if (!request.keepAlive) exchange.close = true;
     exchange.sayKeepAlive = request.keepAlive && request.isHttp10;
     return exchange;
   }
 
   #submitOrAnswer(request: RequestParser, connection: Connection): Exchange {
     const method = request.method;
-    if (method < 0) return this.#refuse(connection, request, 'METHOD_NOT_IMPLEMENTED');
     let route = this.#routes.find(request, method);
     if (route < 0) {
-      const path = readPath(request);
-      route = this.#router.find(METHODS[method], path);
+      const path = readPath(request.headSource, request.headStart, request.targetBytes);
+      route = path === undefined ? BAD_PATH : this.#router.find(METHODS[method], path);
+      if (path === undefined || route === BAD_PATH) return this.#refuseTarget(connection, request);
       if (route >= 0) this.#routes.remember(request, method, route);
       else {
         const answer = this.#answerUnrouted(request, path, route);
@@ -86,11 +86,17 @@ export class Admission {
     return connection.answered(errorAnswer(reason, { isHead: request.method === HEAD }));
   }
 
+  /** A target that is none casts doubt on all that follows. */
+  #refuseTarget(connection: Connection, request: RequestParser): Exchange {
+    const exchange = this.#refuse(connection, request, 'BAD_TARGET');
+    exchange.close = true;
+    return exchange;
+  }
+
   /** The answer to a request that no route takes, or nothing if the not-found handler shall give it. */
   #answerUnrouted(request: RequestParser, path: string, route: number): Answer | undefined {
     const isHead = request.method === HEAD;
     if (path === '*' && request.method === OPTIONS) return allowAnswer(METHODS.join(', '));
-    if (route === BAD_PATH) return errorAnswer('BAD_TARGET', { isHead });
     const allowed = this.#router.allowed(path);
     if (route === NO_ROUTE && allowed.length > 0) {
       const allow = [...allowed, 'OPTIONS'].join(', ');
@@ -115,7 +121,7 @@ export class Admission {
     } else {
       flags |= SLOT_REQUEST_TRANSFERRED_FLAG;
       exchange.transferred = true;
-      this.#pool.transfer(shard, exchange.slot, exchange.sequence, transferRecord(core.u8, request));
+      this.#pool.transfer(shard, exchange.slot, exchange.sequence, transferRecord(request));
     }
     i32[word + (SLOT_ROUTE_OFFSET >> 2)] = route;
     i32[word + (SLOT_METHOD_OFFSET >> 2)] = method;
@@ -126,15 +132,6 @@ export class Admission {
     i32[word + (SLOT_BODY_BYTES_OFFSET >> 2)] = bodyBytes;
     i32[word + (SLOT_SEQUENCE_OFFSET >> 2)] = exchange.sequence;
   }
-}
-
-/** The target up to the question mark. */
-function readPath(request: RequestParser): string {
-  const { headSource, headStart, targetBytes } = request;
-  const end = headStart + targetBytes;
-  let at = headStart;
-  while (at < end && headSource[at] !== QUESTION_MARK) at++;
-  return headSource.latin1Slice(headStart, at);
 }
 
 function copyRecord(
@@ -151,9 +148,9 @@ function copyRecord(
 }
 
 /** The same record in a buffer of its own. */
-function transferRecord(shared: Uint8Array, request: RequestParser): ArrayBuffer {
+function transferRecord(request: RequestParser): ArrayBuffer {
   const { headBytes, bodyBytes } = request;
-  const fields = request.fields(shared);
+  const fields = request.fields();
   const record = new Uint8Array(fields.length + headBytes + bodyBytes);
   record.set(fields);
   copyRecord(record, fields.length, request, headBytes, bodyBytes);

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { CoreMemory } from '../core/memory.js';
-import { type Answer, errorAnswer, refusal } from './answers.js';
+import { type Answer, errorAnswer, type Reason } from './answers.js';
 import { Exchange } from './exchange.js';
 import type { Parsers } from './llhttp.js';
 import { RequestParser, type RequestSink } from './request-parser.js';
@@ -53,10 +53,9 @@ export class Connection implements RequestSink {
 
   constructor(host: ConnectionHost, accepted: Socket) {
     this.#host = host;
-    const llhttp = host.parsers.instance();
-    this.#parser = new RequestParser(llhttp, host.core, this, host.bodyLimitBytes);
+    this.#parser = new RequestParser(host.parsers, this, host.bodyLimitBytes);
     this.#socket = readWithoutCopies(accepted, {
-      buffer: llhttp.chunk,
+      buffer: this.#parser.chunk,
       onRead: (bytes) => this.#onRead(bytes),
       onBytes: (chunk) => this.#onBytes(chunk),
     });
@@ -99,7 +98,8 @@ export class Connection implements RequestSink {
   }
 
   #afterInput(): void {
-    if (this.#parser.failure !== 0 && !this.#inputOver) this.#refuse(this.#parser.failure);
+    const { failure } = this.#parser;
+    if (failure !== undefined && !this.#inputOver) this.#refuse(failure);
     if (!this.#inputOver && this.#parser.rest !== undefined) this.#socket.pause();
     if (this.#first?.ready === true) this.flush();
   }
@@ -127,15 +127,15 @@ export class Connection implements RequestSink {
   }
 
   /** Answers what cannot be read on from, behind the answers that are owed. */
-  #refuse(status: number): void {
+  #refuse(reason: Reason): void {
     this.#inputOver = true;
-    const exchange = this.answered(errorAnswer(refusal(status)));
+    const exchange = this.answered(errorAnswer(reason, { isHead: this.#parser.failedHead }));
     exchange.close = true;
     this.#append(exchange);
   }
 
   #onEnd(): void {
-    if (!this.#inputOver && !this.#parser.finish()) this.#refuse(400);
+    if (!this.#inputOver && !this.#parser.finish()) this.#refuse('BAD_REQUEST');
     this.#inputOver = true;
     for (let exchange = this.#first; exchange !== undefined; exchange = exchange.next) this.#host.abort(exchange);
     if (this.#first === undefined) this.#end();
