@@ -14,6 +14,7 @@ import {
   FIELD_VALUE_OFFSET,
   HEAD_BASE_OFFSET,
   HEAD_BEGUN_STATE,
+  HEAD_BODY_FLAG,
   HEAD_BODY_BASE_OFFSET,
   HEAD_BODY_BYTES_OFFSET,
   HEAD_BROKEN_STATE,
@@ -21,6 +22,8 @@ import {
   HEAD_FIELD_COUNT_OFFSET,
   HEAD_FIELD_LIMIT_OFFSET,
   HEAD_FIELDS_OFFSET,
+  HEAD_HOST_MASK,
+  HEAD_HOSTS_FLAG,
   HEAD_INDEX_OFFSET,
   HEAD_KEEP_ALIVE_OFFSET,
   HEAD_NAME_STATE,
@@ -35,6 +38,10 @@ import {
   HEAD_UPGRADE_OFFSET,
   HEAD_VALUE_STATE,
 } from './layout';
+
+const HOST_BYTES = 4;
+const CONTENT_LENGTH_BYTES = 14;
+const TRANSFER_ENCODING_BYTES = 17;
 
 /** What a callback returns to stop the parser (llhttp: HPE_USER). */
 const STOP = -1;
@@ -123,10 +130,19 @@ export function headValue(_parser: i32, at: i32, bytes: i32): i32 {
   return 0;
 }
 
-export function headComplete(_parser: i32, _status: i32, upgrade: i32, keepAlive: i32): void {
+/** @returns HEAD_HOST_MASK and HEAD_*_FLAG: which fields are worth a look */
+export function headComplete(_parser: i32, _status: i32, upgrade: i32, keepAlive: i32): i32 {
   set(HEAD_STATE_OFFSET, HEAD_COMPLETE_STATE);
   set(HEAD_KEEP_ALIVE_OFFSET, keepAlive);
   set(HEAD_UPGRADE_OFFSET, upgrade);
+  const count = get(HEAD_FIELD_COUNT_OFFSET);
+  let found = 0;
+  for (let field = 0; field < count; field++) {
+    const bytes = <i32>load<u16>(fieldAddress(field) + FIELD_NAME_BYTES_OFFSET);
+    if (bytes == HOST_BYTES) found |= found & HEAD_HOST_MASK ? HEAD_HOSTS_FLAG : field + 1;
+    else if (bytes == CONTENT_LENGTH_BYTES || bytes == TRANSFER_ENCODING_BYTES) found |= HEAD_BODY_FLAG;
+  }
+  return found;
 }
 
 /**

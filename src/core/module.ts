@@ -10,7 +10,7 @@ export interface CoreFunctions {
   headTarget(parser: number, at: number, bytes: number): number;
   headName(parser: number, at: number, bytes: number): number;
   headValue(parser: number, at: number, bytes: number): number;
-  headComplete(parser: number, status: number, upgrade: number, keepAlive: number): void;
+  headComplete(parser: number, status: number, upgrade: number, keepAlive: number): number;
   headBody(at: number, bytes: number): number;
   headCopyFields(destination: number): void;
   ringInitialize(ring: number, capacity: number): void;

@@ -1,11 +1,20 @@
+import { HEAD_BODY_FLAG, HEAD_HOST_MASK, HEAD_HOSTS_FLAG } from '../../assembly/layout.js';
 import type { Reason } from './answers.js';
 import type { HeadIndex } from './head-index.js';
 import { isHost } from './host.js';
 
-const LETTER_E = 0x65;
+/** Where the two digits of HTTP/1.1 stand. */
+const MAJOR_OFFSET = 5;
+const MINOR_OFFSET = 7;
+const ONE = 0x31;
 const LETTER_H = 0x48;
 const LOWER_CASE = 0x20;
-const HOST = Buffer.from('host');
+const LETTER_O = 0x6f;
+const LETTER_S = 0x73;
+const LETTER_T = 0x74;
+const HOST_BYTES = 'host'.length;
+const NO_HOST = -1;
+const SEVERAL_HOSTS = -2;
 const EXPECT_BYTES = 'expect'.length;
 const CONNECTION_BYTES = 'connection'.length;
 const CONTENT_LENGTH_BYTES = 'content-length'.length;
@@ -18,7 +27,9 @@ const ENDS_CHUNKED = /^(?:[\w!#$%&'*+.^`|~-]+[\t ]*,[\t ]*)+chunked$/i;
  * looked at as bytes, and only what is rare as text. HTTP thread only.
  */
 export class HeadRules {
-  /** Of the head that was checked last: the body's length if it is said. */
+  /** Of the head that was checked last: its version is HTTP/1.0, not 1.1. */
+  isHttp10 = false;
+  /** The body's length if it is said. */
   contentLength = 0;
   /** The body comes in chunks. */
   isChunked = false;
@@ -36,56 +47,61 @@ export class HeadRules {
 
   /**
    * @param source what holds the head, from `start` on
-   * @param version 10 for HTTP/1.0, 11 for HTTP/1.1
+   * @param found what headComplete has returned
    * @returns why it is refused
    */
-  check(source: Buffer, start: number, version: number): Reason | undefined {
-    const index = this.#index;
+  check(source: Buffer, start: number, found: number): Reason | undefined {
     this.#source = source;
     this.#start = start;
     this.contentLength = 0;
     this.isChunked = false;
     this.expectsContinue = false;
     // One space in front of HTTP (RFC 9112 section 3); llhttp knows RTSP as well, and requests without a version.
-    if (source[start + index.targetBytes + 1] !== LETTER_H) return 'BAD_REQUEST';
-    if (version !== 11 && version !== 10) return 'VERSION_NOT_SUPPORTED';
-    let host = -1;
-    let hasMore = version === 10;
-    for (let field = 0, count = index.fieldCount; field < count; field++) {
-      const bytes = index.nameBytes(field);
-      if (bytes === HOST.length) {
-        if (!this.#isNamedHost(field)) continue;
-        // RFC 9112 section 3.2.
-        if (host >= 0) return 'BAD_HOST';
-        host = field;
-      } else if (bytes === EXPECT_BYTES) {
-        hasMore ||= (source[start + index.nameOffset(field)] | LOWER_CASE) === LETTER_E;
-      } else if (bytes === CONTENT_LENGTH_BYTES || bytes === TRANSFER_ENCODING_BYTES) hasMore = true;
+    const at = start + this.#index.targetBytes + 1;
+    if (source[at] !== LETTER_H) return 'BAD_REQUEST';
+    const minor = source[at + MINOR_OFFSET];
+    if (source[at + MAJOR_OFFSET] !== ONE || minor > ONE) return 'VERSION_NOT_SUPPORTED';
+    this.isHttp10 = minor !== ONE;
+    let host = (found & HEAD_HOST_MASK) - 1;
+    if (host >= 0 && ((found & HEAD_HOSTS_FLAG) !== 0 || !this.#isNamedHost(host))) host = this.#findHost(host);
+    // RFC 9112 section 3.2.
+    if (host === NO_HOST ? !this.isHttp10 : host === SEVERAL_HOSTS || !this.#hasValidHost(host)) return 'BAD_HOST';
+    return (found & HEAD_BODY_FLAG) !== 0 || this.isHttp10 ? this.#checkMore() : undefined;
+  }
+
+  /** The number of the only Host, which is not in front of `from`; NO_HOST or SEVERAL_HOSTS. */
+  #findHost(from: number): number {
+    let host = NO_HOST;
+    for (let field = from; field < this.#index.fieldCount; field++) {
+      if (this.#index.nameBytes(field) !== HOST_BYTES || !this.#isNamedHost(field)) continue;
+      if (host !== NO_HOST) return SEVERAL_HOSTS;
+      host = field;
     }
-    if (host < 0 ? version === 11 : !this.#hasValidHost(host)) return 'BAD_HOST';
-    return hasMore ? this.#checkMore(version) : undefined;
+    return host;
   }
 
   #isNamedHost(field: number): boolean {
+    const source = this.#source;
     const at = this.#start + this.#index.nameOffset(field);
-    for (let i = 0; i < HOST.length; i++) if ((this.#source[at + i] | LOWER_CASE) !== HOST[i]) return false;
-    return true;
+    return (
+      (source[at] | LOWER_CASE) === LETTER_H + LOWER_CASE &&
+      (source[at + 1] | LOWER_CASE) === LETTER_O &&
+      (source[at + 2] | LOWER_CASE) === LETTER_S &&
+      (source[at + 3] | LOWER_CASE) === LETTER_T
+    );
   }
 
   #hasValidHost(field: number): boolean {
-    const known = this.#knownHost;
     const start = this.#start + this.#index.valueOffset(field);
     const bytes = this.#index.valueBytes(field);
-    let same = bytes === known.length;
-    for (let i = 0; same && i < bytes; i++) same = this.#source[start + i] === known[i];
-    if (same) return true;
+    if (isSame(this.#source, start, bytes, this.#knownHost)) return true;
     if (!isHost(this.#value(field))) return false;
     this.#knownHost = Uint8Array.from(this.#source.subarray(start, start + bytes));
     return true;
   }
 
   /** Fields that say how the message ends and what the client expects. */
-  #checkMore(version: number): Reason | undefined {
+  #checkMore(): Reason | undefined {
     let codings: string | undefined;
     let expectations: string | undefined;
     let options: string | undefined;
@@ -96,7 +112,7 @@ export class HeadRules {
       else if (name === 'expect') expectations = join(expectations, this.#value(field));
       else if (name === 'connection') options = join(options, this.#value(field));
     }
-    if (version === 10) {
+    if (this.isHttp10) {
       // RFC 9112 section 9.3; llhttp keeps the connection for "keep-alive, close".
       const persists = hasMember(options, 'keep-alive') && !hasMember(options, 'close');
       this.#index.keepAlive = persists;
@@ -115,7 +131,7 @@ export class HeadRules {
     return ENDS_CHUNKED.test(codings) ? 'CODING_NOT_IMPLEMENTED' : 'BAD_REQUEST';
   }
 
-  /** RFC 9110 section 10.1.1. */
+  /** RFC 9110 section 10.1.1. Only requests with a body are asked what they expect: nothing else has a meaning. */
   #checkExpectations(expectations: string | undefined): Reason | undefined {
     for (const member of members(expectations)) {
       if (member !== '100-continue') return 'EXPECTATION_FAILED';
@@ -142,6 +158,12 @@ export class HeadRules {
     // llhttp leaves white space at the end, which is no part of the value (RFC 9112 section 5.1).
     return this.#source.latin1Slice(start, start + this.#index.valueBytes(field)).trimEnd();
   }
+}
+
+function isSame(source: Buffer, start: number, bytes: number, known: Uint8Array): boolean {
+  if (bytes !== known.length) return false;
+  for (let i = 0; i < bytes; i++) if (source[start + i] !== known[i]) return false;
+  return true;
 }
 
 /** Several fields of a name are one list (RFC 9110 section 5.3). */

@@ -21,8 +21,6 @@ interface LlhttpExports {
   llhttp_resume(parser: number): void;
   llhttp_resume_after_upgrade(parser: number): void;
   llhttp_get_method(parser: number): number;
-  llhttp_get_http_major(parser: number): number;
-  llhttp_get_http_minor(parser: number): number;
   llhttp_get_error_pos(parser: number): number;
   llhttp_get_error_reason(parser: number): number;
 }
@@ -59,8 +57,8 @@ for (const [index, method] of METHODS.entries()) METHOD_INDEX[PARSER_METHODS[met
 
 /** What the parser tells JavaScript; everything about the head goes straight to the WASM core (assembly/head.ts). */
 export interface ParserEvents {
-  /** The head is complete. Returns GO_ON or STOP. */
-  onHead(): number;
+  /** The head is complete; `found` is what headComplete returned. Returns GO_ON or STOP. */
+  onHead(found: number): number;
   /** A piece of the body at `at` in the parser's memory. Returns GO_ON or STOP. */
   onBody(at: number, bytes: number): number;
   /** Returns GO_ON, STOP or PAUSED. */
@@ -88,10 +86,8 @@ class Llhttp {
       wasm_on_url: wasm.headTarget,
       wasm_on_header_field: wasm.headName,
       wasm_on_header_value: wasm.headValue,
-      wasm_on_headers_complete: (parser: number, status: number, upgrade: number, keepAlive: number) => {
-        wasm.headComplete(parser, status, upgrade, keepAlive);
-        return this.#active!.onHead();
-      },
+      wasm_on_headers_complete: (parser: number, status: number, upgrade: number, keepAlive: number) =>
+        this.#active!.onHead(wasm.headComplete(parser, status, upgrade, keepAlive)),
       wasm_on_body: (_parser: number, at: number, bytes: number) => this.#active!.onBody(at, bytes),
       wasm_on_message_complete: () => this.#active!.onMessageComplete(),
       wasm_on_status: () => GO_ON,
@@ -149,11 +145,6 @@ class Llhttp {
   resume(parser: number, reason: number): void {
     if (reason === PAUSED_FOR_UPGRADE) this.#exports.llhttp_resume_after_upgrade(parser);
     else this.#exports.llhttp_resume(parser);
-  }
-
-  /** HTTP version of the request: 10 for 1.0, 11 for 1.1, and others that are to be refused. */
-  version(parser: number): number {
-    return this.#exports.llhttp_get_http_major(parser) * 10 + this.#exports.llhttp_get_http_minor(parser);
   }
 
   /** Index in METHODS of the request's method, or -1 for one that LoopShard does not route. */
