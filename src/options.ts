@@ -48,6 +48,23 @@ export interface ServeOptions {
   maxHeadBytes?: number;
   /** Header fields at the most, 1 to 256; more get 431. Default 100. */
   maxHeaderFields?: number;
+  /**
+   * Time for a request's head, in milliseconds, from its first byte on; then the client gets 408. A new connection that
+   * sends nothing is closed after the same time. Default 10,000.
+   */
+  headersTimeoutMs?: number;
+  /** Time for a whole request, from its first byte on; then the client gets 408. Default 60,000. */
+  requestTimeoutMs?: number;
+  /** How long a connection may be idle between two requests before it is closed. Default 65,000. */
+  keepAliveTimeoutMs?: number;
+  /** How long a client may take nothing of an answer before it is cut off. Default 30,000. */
+  sendTimeoutMs?: number;
+  /** Connections at the most, 1 to 1,048,576; further ones are closed at once. Default 16,384. */
+  maxConnections?: number;
+  /** Requests on one connection, which is closed behind the last one; 0, the default, for any number. */
+  maxRequestsPerConnection?: number;
+  /** Bytes of answers that may wait for a client before no more of its requests are read. Default 1 MiB. */
+  maxBufferedBytes?: number;
   /** How shards sleep. `async` leaves timers and sockets of handlers alive; `sync` is for handlers without any. */
   park?: 'async' | 'sync';
   /** How long `close()` waits for requests in hand before it cuts them off, in milliseconds. Default 10,000. */
@@ -73,6 +90,13 @@ const INTEGERS = {
   maxTargetBytes: [1, 32_768, 8_192],
   maxHeadBytes: [256, MAX_HEAD_BYTES, 16_384 + 8_192],
   maxHeaderFields: [1, MAX_FIELDS, 100],
+  headersTimeoutMs: [1, 2 ** 31 - 1, 10_000],
+  requestTimeoutMs: [1, 2 ** 31 - 1, 60_000],
+  keepAliveTimeoutMs: [1, 2 ** 31 - 1, 65_000],
+  sendTimeoutMs: [1, 2 ** 31 - 1, 30_000],
+  maxConnections: [1, 2 ** 20, 16_384],
+  maxRequestsPerConnection: [0, 2 ** 31 - 1, 0],
+  maxBufferedBytes: [0, 2 ** 31 - 1, 2 ** 20],
   closeTimeoutMs: [0, 2 ** 31 - 1, 10_000],
 } as const satisfies Partial<Record<keyof ServeOptions, readonly [number, number, number]>>;
 

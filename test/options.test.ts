@@ -14,6 +14,8 @@ describe('options out of their range are refused before anything starts', () => 
     [{ slotBytes: 100 }, 'slotBytes'],
     [{ bodyLimitBytes: Number.NaN }, 'bodyLimitBytes'],
     [{ maxTargetBytes: 9_000, maxHeadBytes: 8_000 }, 'maxTargetBytes (9000) is more than maxHeadBytes (8000)'],
+    [{ headersTimeoutMs: 0 }, 'The option headersTimeoutMs must be an integer from 1 to 2147483647, not 0.'],
+    [{ maxConnections: 0 }, 'maxConnections'],
     [{ host: '' }, 'The option host must be a host name or an address, not "".'],
     [{ dispatch: 'random' as never }, 'one of least-loaded, round-robin, not "random"'],
     [{ park: 'never' as never }, 'one of async, sync'],

@@ -11,17 +11,18 @@ import type { ShardPool } from '../pool/shard-pool.js';
 import type { RouteTable } from '../protocol.js';
 import { Admission } from './admission.js';
 import { Completions } from './completions.js';
-import { Connection, type ConnectionHost } from './connection.js';
+import { Connection, type ConnectionHost, type ConnectionLimits } from './connection.js';
 import type { Exchange } from './exchange.js';
 import { Parsers } from './llhttp.js';
+import { Schedule, type Timeouts } from './patience.js';
 import { reclaim, refuseWaiting } from './reclaim.js';
 import type { RequestParser } from './request-parser.js';
 import { Router } from './router.js';
 
-export interface HttpThreadOptions {
+export interface HttpThreadOptions extends ConnectionLimits, Timeouts {
   host: string;
   port: number;
-  bodyLimitBytes: number;
+  maxConnections: number;
   maxTargetBytes: number;
   maxHeadBytes: number;
   maxHeaderFields: number;
@@ -35,7 +36,7 @@ const BACKLOG = 1024;
 export class HttpThread implements ConnectionHost {
   readonly core: CoreMemory;
   readonly parsers: Parsers;
-  readonly bodyLimitBytes: number;
+  readonly limits: ConnectionLimits;
   draining = false;
   readonly #options: HttpThreadOptions;
   readonly #pool: ShardPool;
@@ -43,12 +44,14 @@ export class HttpThread implements ConnectionHost {
   readonly #completions: Completions;
   readonly #connections = new Set<Connection>();
   readonly #server: NetServer;
+  #watch: NodeJS.Timeout | undefined;
+  #connectionsRefused = 0;
   #onDrained: (() => void) | undefined;
 
   constructor(pool: ShardPool, table: RouteTable, options: HttpThreadOptions) {
     this.core = pool.core;
     this.parsers = new Parsers(pool.core);
-    this.bodyLimitBytes = options.bodyLimitBytes;
+    this.limits = options;
     this.#options = options;
     this.#pool = pool;
     this.#admission = new Admission(pool, new Router(table), table.hasNotFound);
@@ -72,6 +75,7 @@ export class HttpThread implements ConnectionHost {
         this.#server.off('error', refuse);
         // A connection that could not be accepted; the next one may be.
         this.#server.on('error', this.#options.onAcceptError);
+        this.#watchConnections();
         resolve();
       });
     });
@@ -81,8 +85,19 @@ export class HttpThread implements ConnectionHost {
     return this.#server.address();
   }
 
+  /** One interval looks after all timeouts. */
+  #watchConnections(): void {
+    const { intervalMs, looks } = new Schedule(this.#options);
+    const watch = () => {
+      for (const connection of this.#connections) connection.watch(looks);
+    };
+    this.#watch = setInterval(watch, intervalMs).unref();
+  }
+
   #onConnection(socket: Socket): void {
-    if (this.draining) {
+    const isFull = this.#connections.size >= this.#options.maxConnections;
+    if (isFull) this.#connectionsRefused++;
+    if (isFull || this.draining) {
       socket.destroy();
       return;
     }
@@ -142,12 +157,15 @@ export class HttpThread implements ConnectionHost {
   }
 
   #checkDrained(): void {
-    if (this.draining && this.#connections.size === 0 && this.#completions.outstanding === 0) this.#onDrained?.();
+    if (!this.draining || this.#connections.size > 0 || this.#completions.outstanding > 0) return;
+    clearInterval(this.#watch);
+    this.#onDrained?.();
   }
 
   destroy(): void {
     this.draining = true;
     this.#completions.stop();
+    clearInterval(this.#watch);
     this.#server.close();
     for (const connection of this.#connections) connection.destroy();
     this.#onDrained?.();
@@ -156,6 +174,7 @@ export class HttpThread implements ConnectionHost {
   stats() {
     return {
       connections: this.#connections.size,
+      connectionsRefused: this.#connectionsRefused,
       outstanding: this.#completions.outstanding,
       slots: { free: this.#pool.slots.free, total: this.#pool.plan.slots },
       lostWakeUps: this.#completions.lostWakeUps,
