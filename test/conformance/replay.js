@@ -31,6 +31,8 @@ export function parseAnswers(bytes, isHead) {
 export class Wire {
   received = Buffer.alloc(0);
   ended = false;
+  /** @type {Error | undefined} */
+  failure;
   /** @type {(() => void)[]} */
   #waiting = [];
 
@@ -40,6 +42,9 @@ export class Wire {
     this.socket.on('data', (chunk) => {
       this.received = Buffer.concat([this.received, chunk]);
       this.#wake();
+    });
+    this.socket.on('error', (error) => {
+      this.failure = error;
     });
     for (const event of ['end', 'error', 'close']) {
       this.socket.on(event, () => {
