@@ -9,6 +9,7 @@ import {
   MIN_SLOT_BYTES,
 } from '../assembly/layout.js';
 import { LoopShardError } from './errors.js';
+import { type ListenChoice, type Listening, resolveListening } from './http/listen.js';
 import { DISPATCH_POLICIES, type DispatchName } from './pool/dispatch.js';
 
 /** What errors are logged to. A pino logger is one. */
@@ -18,11 +19,7 @@ export interface Logger {
   info(details: object, message: string): void;
 }
 
-export interface ServeOptions {
-  /** 0 to 65,535; 0 takes a free one. Default 8000. */
-  port?: number;
-  /** Address to bind. Default 127.0.0.1. */
-  host?: string;
+export interface ServeOptions extends ListenChoice {
   /** Worker threads that run handlers, 1 to 64. Default `max(1, min(16, availableParallelism() − 1))`. */
   shards?: number;
   /** Handlers that may be in flight on each shard, 1 to 65,536. Default 512. */
@@ -75,7 +72,10 @@ export interface ServeOptions {
   logger?: Logger;
 }
 
-export type ResolvedOptions = Required<Omit<ServeOptions, 'logger'>> & { logger: Logger | undefined };
+export type ResolvedOptions = Required<Omit<ServeOptions, 'logger' | keyof ListenChoice>> & {
+  listening: Listening;
+  logger: Logger | undefined;
+};
 
 /** Lowest, highest, default. */
 const INTEGERS = {
@@ -102,7 +102,7 @@ const INTEGERS = {
 
 type IntegerOption = keyof typeof INTEGERS;
 
-const OTHERS = ['host', 'dispatch', 'park', 'resourceLimits', 'logger'];
+const OTHERS = ['host', 'ipv6Only', 'path', 'fd', 'tls', 'dispatch', 'park', 'resourceLimits', 'logger'];
 
 /** Lowest, highest and default of the options that are integers. */
 export function integerRange(name: IntegerOption): readonly [number, number, number] {
@@ -124,8 +124,8 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   const integers = Object.fromEntries(
     (Object.keys(INTEGERS) as IntegerOption[]).map((name) => [name, integer(name, options[name])]),
   ) as Record<IntegerOption, number>;
-  const { host = '127.0.0.1', dispatch = 'least-loaded', park = 'async', resourceLimits = {}, logger } = options;
-  if (typeof host !== 'string' || host === '') throw invalid('host', 'a host name or an address', host);
+  const { dispatch = 'least-loaded', park = 'async', resourceLimits = {}, logger } = options;
+  const listening = resolveListening(options, integers.port);
   oneOf('dispatch', dispatch, Object.keys(DISPATCH_POLICIES));
   oneOf('park', park, ['async', 'sync']);
   if (typeof resourceLimits !== 'object' || resourceLimits === null) {
@@ -138,7 +138,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
       `maxTargetBytes (${integers.maxTargetBytes}) is more than maxHeadBytes (${integers.maxHeadBytes}), which includes it; raise the one or lower the other.`,
     );
   }
-  return { ...integers, host, dispatch, park, resourceLimits, logger };
+  return { ...integers, listening, dispatch, park, resourceLimits, logger };
 }
 
 function integer(name: IntegerOption, value: number | undefined): number {

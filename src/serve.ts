@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { resolve as resolvePath } from 'node:path';
+import type { SecureContextOptions } from 'node:tls';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { pino } from 'pino';
 import { LoopShardError } from './errors.js';
@@ -39,8 +40,14 @@ export type ServerState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed
 /** A running server. */
 export interface Server {
   readonly state: ServerState;
-  /** Where it listens. */
+  /** Where it listens. For a Unix socket `address` is its path, `family` is `Unix` and `port` 0. */
   address(): AddressInfo;
+  /**
+   * Has new connections use other keys and certificates; those that are open go on.
+   * @param options what `tls.createSecureContext` takes
+   * @throws LoopShardError OPTION_INVALID for a server without TLS, TLS_INVALID
+   */
+  setSecureContext(options: SecureContextOptions): void;
   stats(): ServerStats;
   /**
    * Drains: accepts no more connections, answers what is in hand with `connection: close`, ends the shards. After
@@ -55,7 +62,7 @@ export interface Server {
  * Starts a server. The calling thread becomes the HTTP thread: keep it free of slow work.
  * @param module the module whose default export is the app; a path is taken from the working directory
  * @throws LoopShardError OPTION_INVALID, OPTION_UNKNOWN, MODULE_NOT_FOUND, MODULE_WITHOUT_APP, MODULE_FAILED,
- * ROUTE_INVALID, ROUTE_DUPLICATE, ROUTES_DIFFER, MEMORY_EXHAUSTED, SHARD_FAILED, PORT_IN_USE, LISTEN_FAILED
+ * ROUTE_INVALID, ROUTE_DUPLICATE, ROUTES_DIFFER, MEMORY_EXHAUSTED, SHARD_FAILED, PORT_IN_USE, LISTEN_FAILED, TLS_INVALID
  */
 export async function serve(module: URL | string, options: ServeOptions = {}): Promise<Server> {
   const resolved = resolveOptions(options);
@@ -127,7 +134,11 @@ class RunningServer implements Server {
   }
 
   address(): AddressInfo {
-    return this.#http!.address() as AddressInfo;
+    return this.#http!.address();
+  }
+
+  setSecureContext(options: SecureContextOptions): void {
+    this.#http!.setSecureContext(options);
   }
 
   stats(): ServerStats {

@@ -1,4 +1,5 @@
-import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 import {
   HEAD_FIELD_LIMIT_OFFSET,
   HEAD_INDEX_OFFSET,
@@ -6,13 +7,13 @@ import {
   HEAD_TOTAL_LIMIT_OFFSET,
 } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
-import { LoopShardError } from '../errors.js';
 import type { ShardPool } from '../pool/shard-pool.js';
 import type { RouteTable } from '../protocol.js';
 import { Admission } from './admission.js';
 import { Completions } from './completions.js';
 import { Connection, type ConnectionHost, type ConnectionLimits } from './connection.js';
 import type { Exchange } from './exchange.js';
+import { Listener, type Listening } from './listen.js';
 import { Parsers } from './llhttp.js';
 import { Schedule, type Timeouts } from './patience.js';
 import { reclaim, refuseWaiting } from './reclaim.js';
@@ -20,17 +21,13 @@ import type { RequestParser } from './request-parser.js';
 import { Router } from './router.js';
 
 export interface HttpThreadOptions extends ConnectionLimits, Timeouts {
-  host: string;
-  port: number;
+  listening: Listening;
   maxConnections: number;
   maxTargetBytes: number;
   maxHeadBytes: number;
   maxHeaderFields: number;
   onAcceptError(error: Error): void;
 }
-
-/** Connections the kernel holds until they are accepted. */
-const BACKLOG = 1024;
 
 /** Everything between the sockets and the rings. Runs no user code. */
 export class HttpThread implements ConnectionHost {
@@ -43,7 +40,7 @@ export class HttpThread implements ConnectionHost {
   readonly #admission: Admission;
   readonly #completions: Completions;
   readonly #connections = new Set<Connection>();
-  readonly #server: NetServer;
+  readonly #listener: Listener;
   #watch: NodeJS.Timeout | undefined;
   #connectionsRefused = 0;
   #onDrained: (() => void) | undefined;
@@ -56,9 +53,7 @@ export class HttpThread implements ConnectionHost {
     this.#pool = pool;
     this.#admission = new Admission(pool, new Router(table), table.hasNotFound);
     this.#completions = new Completions(pool, this.#admission.exchanges, (exchange) => this.release(exchange));
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
-      this.#onConnection(socket),
-    );
+    this.#listener = new Listener(options.listening, options, (socket) => this.#onConnection(socket));
     const limits = HEAD_INDEX_OFFSET >> 2;
     this.core.i32[limits + (HEAD_TARGET_LIMIT_OFFSET >> 2)] = options.maxTargetBytes;
     this.core.i32[limits + (HEAD_TOTAL_LIMIT_OFFSET >> 2)] = options.maxHeadBytes;
@@ -66,23 +61,21 @@ export class HttpThread implements ConnectionHost {
   }
 
   /** @throws LoopShardError PORT_IN_USE, LISTEN_FAILED */
-  listen(): Promise<void> {
-    const { host, port } = this.#options;
-    return new Promise((resolve, reject) => {
-      const refuse = (cause: NodeJS.ErrnoException) => reject(listenError(cause, host, port));
-      this.#server.once('error', refuse);
-      this.#server.listen({ host, port, backlog: BACKLOG }, () => {
-        this.#server.off('error', refuse);
-        // A connection that could not be accepted; the next one may be.
-        this.#server.on('error', this.#options.onAcceptError);
-        this.#watchConnections();
-        resolve();
-      });
-    });
+  async listen(): Promise<void> {
+    await this.#listener.listen(this.#options.onAcceptError);
+    this.#watchConnections();
   }
 
-  address() {
-    return this.#server.address();
+  /** The listening address; `port` is 0 and `family` `Unix` for a Unix socket. */
+  address(): AddressInfo {
+    const address = this.#listener.address();
+    if (address !== null && typeof address === 'object') return address;
+    return { address: address ?? '', family: 'Unix', port: 0 };
+  }
+
+  /** @throws LoopShardError OPTION_INVALID, TLS_INVALID */
+  setSecureContext(options: SecureContextOptions): void {
+    this.#listener.setSecureContext(options);
   }
 
   /** One interval looks after all timeouts. */
@@ -148,7 +141,7 @@ export class HttpThread implements ConnectionHost {
   /** Accepts no more, and resolves when every request in hand is answered and every connection closed. */
   drain(): Promise<void> {
     this.draining = true;
-    this.#server.close();
+    this.#listener.close();
     for (const connection of this.#connections) connection.drain();
     return new Promise((resolve) => {
       this.#onDrained = resolve;
@@ -166,7 +159,7 @@ export class HttpThread implements ConnectionHost {
     this.draining = true;
     this.#completions.stop();
     clearInterval(this.#watch);
-    this.#server.close();
+    this.#listener.destroy();
     for (const connection of this.#connections) connection.destroy();
     this.#onDrained?.();
   }
@@ -174,21 +167,10 @@ export class HttpThread implements ConnectionHost {
   stats() {
     return {
       connections: this.#connections.size,
-      connectionsRefused: this.#connectionsRefused,
+      connectionsRefused: this.#connectionsRefused + this.#listener.refused,
       outstanding: this.#completions.outstanding,
       slots: { free: this.#pool.slots.free, total: this.#pool.plan.slots },
       lostWakeUps: this.#completions.lostWakeUps,
     };
   }
-}
-
-function listenError(cause: NodeJS.ErrnoException, host: string, port: number): LoopShardError {
-  if (cause.code === 'EADDRINUSE') {
-    return new LoopShardError(
-      'PORT_IN_USE',
-      `Port ${port} of ${host} is in use; stop what listens there, or choose another port.`,
-      { cause },
-    );
-  }
-  return new LoopShardError('LISTEN_FAILED', `Cannot listen on port ${port} of ${host}: ${cause.message}.`, { cause });
 }

@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 
 /** The part of a TCP handle that tells whether it can read into a buffer of ours, and what it holds. */
 interface StreamHandle {
@@ -27,7 +28,7 @@ export interface Reader {
 export function readWithoutCopies(accepted: Socket, reader: Reader): Socket {
   const holder = accepted as unknown as { _handle: StreamHandle | null };
   const handle = holder._handle;
-  if (typeof handle?.useUserBuffer !== 'function') {
+  if (accepted instanceof TLSSocket || typeof handle?.useUserBuffer !== 'function') {
     accepted.on('data', (chunk) => reader.onBytes(chunk));
     accepted.resume();
     return accepted;
