@@ -12,7 +12,7 @@ import { LoopShardError } from './errors.js';
 import { type ListenChoice, type Listening, resolveListening } from './http/listen.js';
 import { DISPATCH_POLICIES, type DispatchName } from './pool/dispatch.js';
 
-/** What errors are logged to. A pino logger is one. */
+/** What errors, and requests with `accessLog`, are logged to. A pino logger is one. */
 export interface Logger {
   error(details: object, message: string): void;
   warn(details: object, message: string): void;
@@ -68,7 +68,9 @@ export interface ServeOptions extends ListenChoice {
   closeTimeoutMs?: number;
   /** V8 limits of each shard; one that exceeds them ends, and is replaced. Default: V8's own. */
   resourceLimits?: { maxOldGenerationSizeMb?: number; maxYoungGenerationSizeMb?: number; stackSizeMb?: number };
-  /** Default: pino, to standard error, from level `warn` on. */
+  /** A line at level `info` for each request that is answered. Default `false`. */
+  accessLog?: boolean;
+  /** Default: pino, to standard error, from level `warn` on, with `accessLog` from `info` on. */
   logger?: Logger;
 }
 
@@ -102,7 +104,7 @@ const INTEGERS = {
 
 type IntegerOption = keyof typeof INTEGERS;
 
-const OTHERS = ['host', 'ipv6Only', 'path', 'fd', 'tls', 'dispatch', 'park', 'resourceLimits', 'logger'];
+const OTHERS = ['host', 'ipv6Only', 'path', 'fd', 'tls', 'accessLog', 'dispatch', 'park', 'resourceLimits', 'logger'];
 
 /** Lowest, highest and default of the options that are integers. */
 export function integerRange(name: IntegerOption): readonly [number, number, number] {
@@ -124,13 +126,14 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   const integers = Object.fromEntries(
     (Object.keys(INTEGERS) as IntegerOption[]).map((name) => [name, integer(name, options[name])]),
   ) as Record<IntegerOption, number>;
-  const { dispatch = 'least-loaded', park = 'async', resourceLimits = {}, logger } = options;
+  const { dispatch = 'least-loaded', park = 'async', resourceLimits = {}, accessLog = false, logger } = options;
   const listening = resolveListening(options, integers.port);
   oneOf('dispatch', dispatch, Object.keys(DISPATCH_POLICIES));
   oneOf('park', park, ['async', 'sync']);
   if (typeof resourceLimits !== 'object' || resourceLimits === null) {
     throw invalid('resourceLimits', 'an object', resourceLimits);
   }
+  if (typeof accessLog !== 'boolean') throw invalid('accessLog', 'true or false', accessLog);
   checkLogger(logger);
   if (integers.maxTargetBytes > integers.maxHeadBytes) {
     throw new LoopShardError(
@@ -138,7 +141,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
       `maxTargetBytes (${integers.maxTargetBytes}) is more than maxHeadBytes (${integers.maxHeadBytes}), which includes it; raise the one or lower the other.`,
     );
   }
-  return { ...integers, listening, dispatch, park, resourceLimits, logger };
+  return { ...integers, listening, dispatch, park, resourceLimits, accessLog, logger };
 }
 
 function integer(name: IntegerOption, value: number | undefined): number {

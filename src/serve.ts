@@ -5,7 +5,9 @@ import type { SecureContextOptions } from 'node:tls';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { pino } from 'pino';
 import { LoopShardError } from './errors.js';
+import { AccessLog } from './http/access-log.js';
 import { HttpThread } from './http/http-thread.js';
+import type { UpgradeListener } from './http/upgrade.js';
 import { type Logger, type ResolvedOptions, resolveOptions, type ServeOptions } from './options.js';
 import type { ShardCounters } from './pool/counters.js';
 import { DISPATCH_POLICIES } from './pool/dispatch.js';
@@ -48,10 +50,16 @@ export interface Server {
    * @throws LoopShardError OPTION_INVALID for a server without TLS, TLS_INVALID
    */
   setSecureContext(options: SecureContextOptions): void;
+  /**
+   * Has `listener` take over connections whose clients ask for another protocol (RFC 9110 section 7.8), instead of
+   * answering them as if they did not; one listener at a time, `undefined` for none. It runs on the HTTP thread: keep it
+   * short. `ws` with `noServer: true` is one (examples/websocket). Requests with a body are not offered to it.
+   */
+  onUpgrade(listener: UpgradeListener | undefined): void;
   stats(): ServerStats;
   /**
    * Drains: accepts no more connections, answers what is in hand with `connection: close`, ends the shards. After
-   * `closeTimeoutMs` it cuts off what is left. Calling it again returns the same promise.
+   * `closeTimeoutMs` it cuts off what is left, connections that were upgraded and not ended included. Calling it again returns the same promise.
    */
   close(): Promise<void>;
   /** Ends everything at once, requests in hand included. */
@@ -82,6 +90,10 @@ function locateModule(module: URL | string): string {
   );
 }
 
+function standardLogger(accessLog: boolean): Logger {
+  return pino({ name: 'loopshard', level: accessLog ? 'info' : 'warn' }, pino.destination(2));
+}
+
 class RunningServer implements Server {
   state: ServerState = 'starting';
   readonly #options: ResolvedOptions;
@@ -92,7 +104,7 @@ class RunningServer implements Server {
 
   constructor(module: string, options: ResolvedOptions) {
     this.#options = options;
-    this.#logger = options.logger ?? pino({ name: 'loopshard', level: 'warn' }, pino.destination(2));
+    this.#logger = options.logger ?? standardLogger(options.accessLog);
     const { shards, permits, slots, slotBytes, batch, park, responseLimitBytes, resourceLimits } = options;
     this.#pool = new ShardPool(
       {
@@ -122,6 +134,8 @@ class RunningServer implements Server {
       const table = await this.#pool.start();
       this.#http = new HttpThread(this.#pool, table, {
         ...this.#options,
+        accessLog: this.#options.accessLog ? new AccessLog(this.#logger) : undefined,
+        onUpgradeError: (error) => this.#logger.error({ err: error }, 'the listener of onUpgrade threw'),
         onAcceptError: (error) => this.#logger.error({ err: error }, 'a connection could not be accepted'),
       });
       await this.#http.listen();
@@ -139,6 +153,10 @@ class RunningServer implements Server {
 
   setSecureContext(options: SecureContextOptions): void {
     this.#http!.setSecureContext(options);
+  }
+
+  onUpgrade(listener: UpgradeListener | undefined): void {
+    this.#http!.upgradeListener = listener;
   }
 
   stats(): ServerStats {

@@ -25,6 +25,7 @@ describe('options out of their range are refused before anything starts', () => 
     [{ ipv6Only: 1 as never }, 'ipv6Only'],
     [{ tls: true as never }, 'The option tls must be an object'],
     [{ tls: {} }, 'The option tls has no certificate; give it key and cert, or pfx.'],
+    [{ accessLog: 'yes' as never }, 'The option accessLog must be true or false, not "yes".'],
     [{ dispatch: 'random' as never }, 'one of least-loaded, round-robin, not "random"'],
     [{ park: 'never' as never }, 'one of async, sync'],
     [{ logger: {} as never }, 'a logger with a method error'],

@@ -6,6 +6,7 @@ import { Output, type OutputHost } from './output.js';
 import { BODY_PHASE, BUSY_PHASE, CLOSING_PHASE, HEAD_PHASE, IDLE_PHASE, type Looks, Patience } from './patience.js';
 import { RequestParser, type RequestSink } from './request-parser.js';
 import { readWithoutCopies, unsentBytes } from './socket.js';
+import { readUpgrade, UpgradedSocket, type UpgradeListener, type UpgradeRequest } from './upgrade.js';
 
 export interface ConnectionLimits {
   bodyLimitBytes: number;
@@ -20,6 +21,10 @@ export interface ConnectionHost extends OutputHost {
   readonly limits: ConnectionLimits;
   /** Routes a request and submits it, or answers it at once. */
   admit(request: RequestParser, connection: Connection): Exchange;
+  /** Takes connections over, if there is one. */
+  readonly upgradeListener: UpgradeListener | undefined;
+  /** The listener has thrown. */
+  onUpgradeError(error: unknown): void;
   onConnectionClosed(connection: Connection): void;
 }
 
@@ -40,6 +45,9 @@ export class Connection implements RequestSink {
   /** No further request is read: the last one said so, or was not valid. */
   #inputOver = false;
   #ended = false;
+  /** A client that wants another protocol, behind answers that come first; and then the connection for that. */
+  #upgrade: UpgradeRequest | undefined;
+  #upgraded: UpgradedSocket | undefined;
   /** A client waits for leave to send its body, behind answers that come first. */
   #owesContinue = false;
 
@@ -73,18 +81,21 @@ export class Connection implements RequestSink {
   }
 
   #endIfDrained(): void {
+    if (this.#upgrade !== undefined || this.#upgraded !== undefined) return;
     if (this.#host.draining && this.idle && !this.#parser.midMessage) this.#end();
   }
 
   // ── input ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #onRead(bytes: number): void {
+    if (this.#upgraded !== undefined) return this.#upgraded.receive(this.#parser.chunk.subarray(0, bytes));
     if (this.#inputOver) return;
     this.#parser.feedInPlace(bytes);
     this.#afterInput();
   }
 
   #onBytes(chunk: Buffer): void {
+    if (this.#upgraded !== undefined) return this.#upgraded.receive(chunk);
     if (this.#inputOver) return;
     this.#parser.feed(chunk);
     this.#afterInput();
@@ -95,6 +106,7 @@ export class Connection implements RequestSink {
     if (failure !== undefined && !this.#inputOver) this.#refuse(failure);
     if (!this.#inputOver && this.#parser.rest !== undefined) this.#socket.pause();
     if (this.#output.first?.ready === true) this.flush();
+    else if (this.#upgrade !== undefined && this.#output.first === undefined) this.#handOver();
   }
 
   /** Goes on reading once there is room. */
@@ -108,7 +120,11 @@ export class Connection implements RequestSink {
 
   onRequest(request: RequestParser): boolean {
     this.#owesContinue = false;
+    if (request.upgrade && this.#host.upgradeListener !== undefined && request.bodyBytes === 0) {
+      return this.#takeUpgrade(request);
+    }
     const exchange = this.#host.admit(request, this);
+    if (this.#host.accessLog !== undefined) this.#host.accessLog.admitted(exchange, request);
     if (++this.#requests === this.#host.limits.maxRequestsPerConnection) exchange.close = true;
     this.#output.append(exchange);
     this.#inputOver = exchange.close;
@@ -131,10 +147,15 @@ export class Connection implements RequestSink {
     this.#inputOver = true;
     const exchange = this.answered(errorAnswer(reason, { isHead: this.#parser.failedHead }));
     exchange.close = true;
+    this.#host.accessLog?.refused(exchange);
     this.#output.append(exchange);
   }
 
   #onEnd(): void {
+    if (this.#upgraded !== undefined) {
+      this.#upgraded.push(null);
+      return;
+    }
     if (!this.#inputOver && !this.#parser.finish()) this.#refuse('BAD_REQUEST');
     this.#inputOver = true;
     this.#output.abort();
@@ -159,6 +180,7 @@ export class Connection implements RequestSink {
     if (this.#output.first?.ready !== true || this.#ended) return;
     this.#output.sendReady();
     if (this.#output.first === undefined) {
+      if (this.#upgrade !== undefined) return this.#handOver();
       if (this.#inputOver || this.#host.draining) return this.#end();
       if (this.#owesContinue) this.#sendContinue();
     }
@@ -175,10 +197,39 @@ export class Connection implements RequestSink {
     this.#socket.write(CONTINUE);
   }
 
+  // ── another protocol ────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Returns `true`: what follows is not HTTP. */
+  #takeUpgrade(request: RequestParser): true {
+    this.#inputOver = true;
+    const upgraded = new UpgradedSocket(this.#socket);
+    this.#upgrade = readUpgrade(request, upgraded);
+    this.#socket.pause();
+    return true;
+  }
+
+  /** Nothing is owed any more: the connection is the listener's. */
+  #handOver(): void {
+    const request = this.#upgrade!;
+    const upgraded = request.socket as UpgradedSocket;
+    const head = this.#parser.rest ?? Buffer.alloc(0);
+    this.#upgrade = undefined;
+    this.#upgraded = upgraded;
+    this.#parser.close();
+    try {
+      if (this.#host.upgradeListener === undefined) upgraded.destroy();
+      else this.#host.upgradeListener(request, upgraded, head);
+    } catch (error) {
+      this.#host.onUpgradeError(error);
+      upgraded.destroy();
+    }
+  }
+
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Looks whether the client has taken too long; once in each interval of the schedule. */
   watch(looks: Looks): void {
+    if (this.#upgraded !== undefined) return;
     const expiry = this.#patience.look(this.#phase(), this.#requests, unsentBytes(this.#socket), looks);
     if (expiry === 'none') return;
     if (expiry === 'destroy') this.#socket.destroy();
@@ -208,7 +259,8 @@ export class Connection implements RequestSink {
   #onClose(): void {
     this.#inputOver = true;
     this.#ended = true;
-    this.#parser.close();
+    if (this.#upgraded === undefined) this.#parser.close();
+    else this.#upgraded.destroy();
     this.#output.close();
     this.#host.onConnectionClosed(this);
   }

@@ -9,6 +9,7 @@ import {
 import type { CoreMemory } from '../core/memory.js';
 import type { ShardPool } from '../pool/shard-pool.js';
 import type { RouteTable } from '../protocol.js';
+import type { AccessLog } from './access-log.js';
 import { Admission } from './admission.js';
 import { Completions } from './completions.js';
 import { Connection, type ConnectionHost, type ConnectionLimits } from './connection.js';
@@ -19,6 +20,7 @@ import { Schedule, type Timeouts } from './patience.js';
 import { reclaim, refuseWaiting } from './reclaim.js';
 import type { RequestParser } from './request-parser.js';
 import { Router } from './router.js';
+import type { UpgradeListener } from './upgrade.js';
 
 export interface HttpThreadOptions extends ConnectionLimits, Timeouts {
   listening: Listening;
@@ -26,7 +28,10 @@ export interface HttpThreadOptions extends ConnectionLimits, Timeouts {
   maxTargetBytes: number;
   maxHeadBytes: number;
   maxHeaderFields: number;
+  accessLog: AccessLog | undefined;
   onAcceptError(error: Error): void;
+  /** The upgrade listener has thrown. */
+  onUpgradeError(error: unknown): void;
 }
 
 /** Everything between the sockets and the rings. Runs no user code. */
@@ -34,6 +39,8 @@ export class HttpThread implements ConnectionHost {
   readonly core: CoreMemory;
   readonly parsers: Parsers;
   readonly limits: ConnectionLimits;
+  readonly accessLog: AccessLog | undefined;
+  upgradeListener: UpgradeListener | undefined;
   draining = false;
   readonly #options: HttpThreadOptions;
   readonly #pool: ShardPool;
@@ -49,6 +56,7 @@ export class HttpThread implements ConnectionHost {
     this.core = pool.core;
     this.parsers = new Parsers(pool.core);
     this.limits = options;
+    this.accessLog = options.accessLog;
     this.#options = options;
     this.#pool = pool;
     this.#admission = new Admission(pool, new Router(table), table.hasNotFound);
@@ -117,6 +125,10 @@ export class HttpThread implements ConnectionHost {
   abort(exchange: Exchange): void {
     if (exchange.slot < 0 || exchange.ready) return;
     this.#pool.abort(exchange.shard, exchange.slot, exchange.sequence);
+  }
+
+  onUpgradeError(error: unknown): void {
+    this.#options.onUpgradeError(error);
   }
 
   onConnectionClosed(connection: Connection): void {

@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net';
+import type { AccessLog } from './access-log.js';
 import type { Exchange } from './exchange.js';
 
 /** What becomes of exchanges whose answers have left, or will not. */
 export interface OutputHost {
   readonly draining: boolean;
+  readonly accessLog: AccessLog | undefined;
   /** The answer has left: its slot is free again. */
   release(exchange: Exchange): void;
   /** Nobody waits for the answer any more. */
@@ -75,6 +77,7 @@ export class Output {
   #send(exchange: Exchange): void {
     const socket = this.#socket;
     if (this.first === undefined && this.#host.draining) exchange.close = true;
+    if (this.#host.accessLog !== undefined) this.#host.accessLog.answered(exchange);
     if (exchange.close || exchange.sayKeepAlive) this.#sendWithField(exchange);
     else socket.write(exchange.bytes!);
     if (exchange.body !== undefined) socket.write(exchange.body);
