@@ -69,6 +69,8 @@ export const HEAD_FIELD_COUNT_OFFSET = 12;
 export const HEAD_STATE_OFFSET = 16;
 /** 1 if the connection may stay open after this message. */
 export const HEAD_KEEP_ALIVE_OFFSET = 20;
+/** 1 if the client offers to upgrade the connection. */
+export const HEAD_UPGRADE_OFFSET = 24;
 /** Body bytes seen in the current chunk: address in the parser's memory, and length. */
 export const HEAD_BODY_BASE_OFFSET = 28;
 export const HEAD_BODY_BYTES_OFFSET = 32;
@@ -98,6 +100,14 @@ export const FIELD_BYTES = 8;
 export const MAX_FIELDS = 256;
 /** Head offsets are 16-bit numbers. */
 export const MAX_HEAD_BYTES = 65535;
+
+// What headComplete says of the names of the fields, by their lengths; nothing else of them can be read from here.
+/** One more than the number of the first field that may be Host; 0 if there is none. */
+export const HEAD_HOST_MASK = 0x1ff;
+/** More than one field may be Host. */
+export const HEAD_HOSTS_FLAG = 0x200;
+/** A field may be Content-Length or Transfer-Encoding. */
+export const HEAD_BODY_FLAG = 0x400;
 
 export const HEAD_INDEX_BYTES = HEAD_FIELDS_OFFSET + MAX_FIELDS * FIELD_BYTES;
 

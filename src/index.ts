@@ -4,6 +4,7 @@ export { LoopShardError, type LoopShardErrorCode } from './errors.js';
 export type { FixedOptions } from './fixed-body.js';
 export type { ErrorHandler, Handler, Params, Query, RouteOptions, ShardRequest, ShardResponse } from './handler.js';
 export type { PriorityFunction } from './http/ranking.js';
+export type { UpgradeListener, UpgradeRequest } from './http/upgrade.js';
 export type { Logger, ServeOptions } from './options.js';
 export type { ShardCounters } from './pool/counters.js';
 export type { TimeSummary } from './pool/histograms.js';

@@ -9,6 +9,7 @@ import {
   MIN_SLOT_BYTES,
 } from '../assembly/layout.js';
 import { LoopShardError } from './errors.js';
+import { type ListenChoice, type Listening, resolveListening } from './http/listen.js';
 import type { PriorityFunction } from './http/ranking.js';
 import {
   checkDispatch,
@@ -31,18 +32,14 @@ import {
   type Shedding,
 } from './scheduling.js';
 
-/** What errors are logged to. A pino logger is one. */
+/** What errors, and requests with `accessLog`, are logged to. A pino logger is one. */
 export interface Logger {
   error(details: object, message: string): void;
   warn(details: object, message: string): void;
   info(details: object, message: string): void;
 }
 
-export interface ServeOptions {
-  /** 0 to 65,535; 0 takes a free one. Default 8000. */
-  port?: number;
-  /** Address to bind. Default 127.0.0.1. */
-  host?: string;
+export interface ServeOptions extends ListenChoice {
   /** Worker threads that run handlers, 1 to 64. Default `max(1, min(16, availableParallelism() − 1))`. */
   shards?: number;
   /**
@@ -104,6 +101,23 @@ export interface ServeOptions {
   maxHeadBytes?: number;
   /** Header fields at the most, 1 to 256; more get 431. Default 100. */
   maxHeaderFields?: number;
+  /**
+   * Time for a request's head, in milliseconds, from its first byte on; then the client gets 408. A new connection that
+   * sends nothing is closed after the same time. Default 10,000.
+   */
+  headersTimeoutMs?: number;
+  /** Time for a whole request, from its first byte on; then the client gets 408. Default 60,000. */
+  requestTimeoutMs?: number;
+  /** How long a connection may be idle between two requests before it is closed. Default 65,000. */
+  keepAliveTimeoutMs?: number;
+  /** How long a client may take nothing of an answer before it is cut off. Default 30,000. */
+  sendTimeoutMs?: number;
+  /** Connections at the most, 1 to 1,048,576; further ones are closed at once. Default 16,384. */
+  maxConnections?: number;
+  /** Requests on one connection, which is closed behind the last one; 0, the default, for any number. */
+  maxRequestsPerConnection?: number;
+  /** Bytes of answers that may wait for a client before no more of its requests are read. Default 1 MiB. */
+  maxBufferedBytes?: number;
   /** How shards sleep. `async` leaves timers and sockets of handlers alive; `sync` is for handlers without any. */
   park?: 'async' | 'sync';
   /**
@@ -115,14 +129,17 @@ export interface ServeOptions {
   closeTimeoutMs?: number;
   /** V8 limits of each shard; one that exceeds them ends, and is replaced. Default: V8's own. */
   resourceLimits?: { maxOldGenerationSizeMb?: number; maxYoungGenerationSizeMb?: number; stackSizeMb?: number };
-  /** Default: pino, to standard error, from level `warn` on. */
+  /** A line at level `info` for each request that is answered. Default `false`. */
+  accessLog?: boolean;
+  /** Default: pino, to standard error, from level `warn` on, with `accessLog` from `info` on. */
   logger?: Logger;
 }
 
 type Resolved = 'shardNice' | 'groups' | 'permits' | 'shed' | 'health' | 'priority' | 'logger' | 'shards';
 
 /** Every option, checked and with its default. */
-export interface ResolvedOptions extends Required<Omit<ServeOptions, Resolved>> {
+export interface ResolvedOptions extends Required<Omit<ServeOptions, Resolved | keyof ListenChoice>> {
+  listening: Listening;
   groups: Group[];
   /** Of each group. */
   shardNice: number[];
@@ -149,6 +166,13 @@ const INTEGERS = {
   maxHeadBytes: [256, MAX_HEAD_BYTES, 16_384 + 8_192],
   maxHeaderFields: [1, MAX_FIELDS, 100],
   drainDelayMs: [0, 2 ** 31 - 1, 0],
+  headersTimeoutMs: [1, 2 ** 31 - 1, 10_000],
+  requestTimeoutMs: [1, 2 ** 31 - 1, 60_000],
+  keepAliveTimeoutMs: [1, 2 ** 31 - 1, 65_000],
+  sendTimeoutMs: [1, 2 ** 31 - 1, 30_000],
+  maxConnections: [1, 2 ** 20, 16_384],
+  maxRequestsPerConnection: [0, 2 ** 31 - 1, 0],
+  maxBufferedBytes: [0, 2 ** 31 - 1, 2 ** 20],
   closeTimeoutMs: [0, 2 ** 31 - 1, 10_000],
 } as const satisfies Partial<Record<keyof ServeOptions, readonly [number, number, number]>>;
 
@@ -159,6 +183,11 @@ const subject = new Subject('OPTION_INVALID');
 
 const OTHERS = [
   'host',
+  'ipv6Only',
+  'path',
+  'fd',
+  'tls',
+  'accessLog',
   'groups',
   'permits',
   'dispatch',
@@ -195,10 +224,11 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   const integers = Object.fromEntries(
     (Object.keys(INTEGERS) as IntegerOption[]).map((name) => [name, integer(name, options[name])]),
   ) as Record<IntegerOption, number>;
-  const { host = '127.0.0.1', park = 'async', steal = true, resourceLimits = {}, priority, logger } = options;
-  if (typeof host !== 'string' || host === '') throw subject.invalid('host', 'a host name or an address', host);
+  const { park = 'async', steal = true, resourceLimits = {}, accessLog = false, priority, logger } = options;
+  const listening = resolveListening(options, integers.port);
   subject.oneOf('park', park, ['async', 'sync']);
   subject.oneOf('steal', steal, [true, false]);
+  subject.oneOf('accessLog', accessLog, [true, false]);
   if (typeof resourceLimits !== 'object' || resourceLimits === null) {
     throw subject.invalid('resourceLimits', 'an object', resourceLimits);
   }
@@ -209,7 +239,8 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   const groups = checkGroups(options.groups, integers.shards, subject);
   const resolved: ResolvedOptions = {
     ...integers,
-    host,
+    listening,
+    accessLog,
     park,
     steal,
     resourceLimits,

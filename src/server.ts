@@ -1,8 +1,11 @@
 import { EventEmitter } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 import { SEMAPHORE_LIMIT_OFFSET } from '../assembly/layout.js';
 import type { LoopShardError } from './errors.js';
+import { AccessLog } from './http/access-log.js';
 import { HttpThread } from './http/http-thread.js';
+import type { UpgradeListener } from './http/upgrade.js';
 import { Subject } from './option-checks.js';
 import type { Logger, ResolvedOptions } from './options.js';
 import type { ShardState } from './pool/shard-handle.js';
@@ -26,8 +29,20 @@ export interface ServerEvents {
 /** A running server. */
 export interface Server extends EventEmitter<ServerEvents> {
   readonly state: ServerState;
-  /** Where it listens. */
+  /** Where it listens. For a Unix socket `address` is its path, `family` is `Unix` and `port` 0. */
   address(): AddressInfo;
+  /**
+   * Has new connections use other keys and certificates; those that are open go on.
+   * @param options what `tls.createSecureContext` takes
+   * @throws LoopShardError OPTION_INVALID for a server without TLS, TLS_INVALID
+   */
+  setSecureContext(options: SecureContextOptions): void;
+  /**
+   * Has `listener` take over connections whose clients ask for another protocol (RFC 9110 section 7.8), instead of
+   * answering them as if they did not; one listener at a time, `undefined` for none. It runs on the HTTP thread: keep it
+   * short. `ws` with `noServer: true` is one (examples/websocket). Requests with a body are not offered to it.
+   */
+  onUpgrade(listener: UpgradeListener | undefined): void;
   stats(): ServerStats;
   /**
    * Changes how many handlers may be in flight; those that are stay.
@@ -38,7 +53,8 @@ export interface Server extends EventEmitter<ServerEvents> {
   setPermits(permits: number, of?: PermitHolder): void;
   /**
    * Drains: accepts no more connections, answers what is in hand with `connection: close`, ends the shards. After
-   * `closeTimeoutMs` it cuts off what is left. Calling it again returns the same promise.
+   * `closeTimeoutMs` it cuts off what is left, connections that were upgraded and not ended included. Calling it again
+   * returns the same promise.
    */
   close(): Promise<void>;
   /** Ends everything at once, requests in hand included. */
@@ -86,7 +102,9 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   async start(): Promise<void> {
     try {
       const table = await this.#pool.start();
-      this.#http = new HttpThread(this.#pool, table, this.#options, {
+      const accessLog = this.#options.accessLog ? new AccessLog(this.#logger) : undefined;
+      this.#http = new HttpThread(this.#pool, table, this.#options, accessLog, {
+        onUpgradeError: (error) => this.#logger.error({ err: error }, 'the listener of onUpgrade threw'),
         onAcceptError: (error) => this.#logger.error({ err: error }, 'a connection could not be accepted'),
         onPriorityFailure: (error) =>
           this.#logger.error({ err: error }, 'the option priority failed; requests are normal'),
@@ -104,18 +122,27 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   }
 
   address(): AddressInfo {
-    return this.#http!.address() as AddressInfo;
+    return this.#http!.address();
+  }
+
+  setSecureContext(options: SecureContextOptions): void {
+    this.#http!.setSecureContext(options);
+  }
+
+  onUpgrade(listener: UpgradeListener | undefined): void {
+    this.#http!.upgradeListener = listener;
   }
 
   // ── figures and limits ──────────────────────────────────────────────────────────────────────────────────────────
 
   stats(): ServerStats {
-    const { scheduler, connections } = this.#http!;
+    const { scheduler, connections, connectionsRefused } = this.#http!;
     const { slots, plan, core } = this.#pool;
     const waits = scheduler.waits();
     return {
       state: this.#state,
       connections,
+      connectionsRefused,
       outstanding: scheduler.outstanding,
       slots: { free: slots.reduce((sum, { free }) => sum + free, 0), total: plan.slots },
       lostWakeUps: scheduler.lostWakeUps,

@@ -40,6 +40,8 @@ export interface RouteStats {
 export interface ServerStats {
   state: ServerState;
   connections: number;
+  /** Connections that were closed at once, because there were `maxConnections`. */
+  connectionsRefused: number;
   /** Answers that shards owe. */
   outstanding: number;
   slots: { free: number; total: number };

@@ -11,7 +11,7 @@ import {
 } from '../../assembly/layout.js';
 import { Doorbell } from '../core/doorbell.js';
 import { Parking } from '../core/parking.js';
-import { Patience } from '../core/patience.js';
+import { WaitStrategy } from '../core/wait-strategy.js';
 import { slotAddress } from '../pool/plan.js';
 import type { ShardPool } from '../pool/shard-pool.js';
 import type { Reason } from './answers.js';
@@ -52,7 +52,7 @@ export class Completions {
   readonly #touched: Connection[] = [];
   #touchedCount = 0;
   #outstanding = 0;
-  readonly #patience = new Patience(IDLE_TURNS);
+  readonly #waiting = new WaitStrategy(IDLE_TURNS);
   /** Requests that no doorbell was rung for, and turns they have waited for company. */
   #gathered = 0;
   #postponed = 0;
@@ -89,7 +89,7 @@ export class Completions {
     // Both threads see to it themselves that they miss nothing: there is nobody to wake, and nothing to take.
     if (this.#parking.isParked && !this.#pool.rings.isParked(shard)) return;
     this.#gathered++;
-    this.#patience.restart();
+    this.#waiting.restart();
     this.schedule();
   }
 
@@ -115,10 +115,10 @@ export class Completions {
     if (this.#stopped) return;
     this.#parking.unpark();
     this.#ring();
-    if (this.#reapAll() > 0) this.#patience.rewarded();
+    if (this.#reapAll() > 0) this.#waiting.rewarded();
     if (this.#outstanding === 0) return;
     // Who was given something and not told would wait for ever.
-    if (this.#gathered > 0 || this.#patience.wait() || !this.#parking.park()) this.schedule();
+    if (this.#gathered > 0 || this.#waiting.wait() || !this.#parking.park()) this.schedule();
   }
 
   #ring(): void {

@@ -7,7 +7,7 @@ import {
 } from '../../assembly/layout.js';
 import { Doorbell } from '../core/doorbell.js';
 import { Parking } from '../core/parking.js';
-import { Patience } from '../core/patience.js';
+import { WaitStrategy } from '../core/wait-strategy.js';
 import { Claims } from './claims.js';
 import type { ShardContext } from './context.js';
 import { Handlers } from './handlers.js';
@@ -44,7 +44,7 @@ export class ShardLoop {
   /** The part of the claim in hand that has not been started. */
   #next = 0;
   #count = 0;
-  readonly #patience = new Patience(IDLE_TURNS);
+  readonly #waiting = new WaitStrategy(IDLE_TURNS);
   /** Hardly anything is going on. */
   #calm = false;
   /** Nothing can be claimed for want of permits; the next handler that settles wakes the loop. */
@@ -99,10 +99,10 @@ export class ShardLoop {
     this.#parking.unpark();
     const started = this.#startHandlers();
     if (started > 0) {
-      this.#patience.rewarded();
+      this.#waiting.rewarded();
       this.#calm = started <= SMALL_TURN;
       if (this.#calm || this.#count > 0 || this.#claims.hasWork()) return this.#schedule();
-    } else if (this.#calm && this.#patience.wait()) {
+    } else if (this.#calm && this.#waiting.wait()) {
       return this.#schedule();
     }
     this.#stealOrPark();

@@ -7,7 +7,7 @@ const WEIGHT = 1 / 8;
  * Whether to wait awake for work, or to park at once: by how long the latest waits took, awake or parked. A thread that waits
  * awake spares a wake-up of tens of microseconds, but takes a core from whoever has work. For one thread.
  */
-export class Patience {
+export class WaitStrategy {
   readonly #turns: number;
   #waited = 0;
   #since = 0;
