@@ -111,6 +111,16 @@ test('a client that leaves closes the stream', async () => {
   await once(taken!, 'close');
 });
 
+test('a listener may refuse without reading', async () => {
+  running.server.onUpgrade((_request, socket) => {
+    socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+  });
+  client.write(get('/x', ...OFFER));
+  expect((await client.response()).status).toBe(404);
+  client.socket.end();
+  await until(() => running.server.stats().connections === 0, 'the end of the connection');
+});
+
 test('a listener that throws is logged, and its client sent away', async () => {
   running.server.onUpgrade(() => {
     throw new Error('on purpose');

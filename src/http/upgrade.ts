@@ -65,6 +65,8 @@ export class UpgradedSocket extends Duplex {
 
   override _final(done: () => void): void {
     this.#socket.end(done);
+    // A listener that only refuses reads nothing; the client's end has to be seen all the same.
+    if (this.readableFlowing === null) this.resume();
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
