@@ -60,7 +60,7 @@ test.each(['reset', 'end'] as const)('a client leaves (%s) after every byte of i
 
 test('clients leave while their handlers run', async () => {
   const clients = await Promise.all(Array.from({ length: 40 }, () => RawClient.open(running.port)));
-  for (const [i, client] of clients.entries()) client.write(get(`/later/${20 + i}/x`) + get('/large/9000'));
+  for (const [i, client] of clients.entries()) client.write(get(`/later/${300 + i}/x`) + get('/large/9000'));
   await until(() => running.server.stats().outstanding >= 40, 'the requests to arrive');
   for (const client of clients) client.destroy();
   await expectQuiet();
