@@ -69,6 +69,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   #state: ServerState = 'starting';
   #http: HttpThread | undefined;
   #closed: Promise<void> | undefined;
+  #endDelay: (() => void) | undefined;
 
   /** @param module URL */
   constructor(module: string, options: ResolvedOptions, logger: Logger) {
@@ -222,7 +223,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   async #drain(): Promise<void> {
     this.#become('draining');
     const { drainDelayMs, closeTimeoutMs } = this.#options;
-    if (drainDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, drainDelayMs));
+    if (drainDelayMs > 0) await this.#delay(drainDelayMs);
     if (this.#isClosed()) return;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'late'>((resolve) => {
@@ -242,6 +243,17 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#become('closed');
   }
 
+  /** Ends early if the server is destroyed meanwhile. */
+  #delay(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#endDelay = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
   #isClosed(): boolean {
     return this.#state === 'closed';
   }
@@ -249,6 +261,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   async destroy(): Promise<void> {
     this.#become('closed');
     this.#closed ??= Promise.resolve();
+    this.#endDelay?.();
     this.#http?.destroy();
     await this.#pool.destroy();
   }

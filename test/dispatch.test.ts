@@ -118,7 +118,8 @@ describe('on a server', () => {
     return all;
   }
 
-  const keys = Array.from({ length: 16 }, (_, i) => `k${i}`);
+  // An odd number: taking turns would lead elsewhere the second time.
+  const keys = Array.from({ length: 13 }, (_, i) => `k${i}`);
 
   test.each<[string, (key: string) => [string, ...string[]]]>([
     ['a header', (key) => ['/by-header', `x-key: ${key}`]],

@@ -50,7 +50,8 @@ test('answers while every shard is busy, and is not to be cached', async () => {
   const client = await RawClient.open(running.port);
   client.write(get('/livez').replace('GET', 'HEAD') + get('/livez'));
   expect((await client.response({ hasBody: false })).status).toBe(200);
-  expect((await client.response()).body.toString()).toBe('{"status":"live"}');
+  const next = await client.response();
+  expect([next.statusLine, next.body.toString()]).toEqual(['HTTP/1.1 200 OK', '{"status":"live"}']);
   client.destroy();
   stage.release('block');
   await blocking.response;
@@ -88,6 +89,16 @@ test('says that it is not ready while the server drains, which goes on as before
   await client.closed();
   await closing;
   expect(performance.now() - begin).toBeGreaterThanOrEqual(399);
+});
+
+test('a server that is destroyed does not wait for the end of drainDelayMs', async () => {
+  await start({ drainDelayMs: 60_000 });
+  const begin = performance.now();
+  const closing = running.server.close();
+  await running.server.destroy();
+  await closing;
+  expect(performance.now() - begin).toBeLessThan(30_000);
+  expect(running.server.state).toBe('closed');
 });
 
 test('says that it is not ready while it sheds for longer than shedGraceMs', async () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import type { ServeOptions } from '../build/src/index.js';
-import { get, RawClient } from './support/client.js';
+import { exchange, get, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 import { outcome, Stage } from './support/stage.js';
 
@@ -148,8 +148,12 @@ test('a ring that is full of requests whose clients have left keeps no permit', 
 test("more of a route's permits start those that wait at once, even while all threads sleep", async () => {
   await start({ shards: 1 });
   const [first, second, third] = await line('/one/:id', '/one', ['a', 'b', 'c']);
-  const parks = () => running.server.stats().shards[0].parks;
-  await until(() => parks() >= 2, 'the shard to sleep');
+  const { parks } = running.server.stats().shards[0];
+  expect((await exchange(running.port, get('/thread'))).status).toBe(200);
+  const answered = performance.now();
+  // The HTTP thread does not tell when it sleeps, which it does after some turns.
+  const asleep = () => running.server.stats().shards[0].parks > parks && performance.now() - answered > 100;
+  await until(asleep, 'both threads to sleep');
   const begin = performance.now();
   running.server.setPermits(2, { route: 'GET /one/:id' });
   await started(2);
