@@ -89,10 +89,14 @@ export class Dispatcher {
     if (exchange.permitted) this.#releasePermit(exchange);
   }
 
-  /** Takes a request back that no shard has claimed. `false` if one has. */
+  /**
+   * Takes a request back that no shard has claimed. `false` if one has; and if its record lies in the port of a shard that is
+   * alive, where it takes room until the shard looks: so many as there are slots may do so.
+   */
   recall(exchange: Exchange): boolean {
     if (exchange.rules?.waiting.delete(exchange)) return true;
-    if (exchange.shard < 0 || !this.#pool.rings.recall(exchange.slot)) return false;
+    const isSent = exchange.transferred && exchange.shard >= 0 && this.#pool.load.ready[exchange.shard] === 1;
+    if (isSent || exchange.shard < 0 || !this.#pool.rings.recall(exchange.slot)) return false;
     this.recalled[exchange.shard]++;
     return true;
   }

@@ -131,7 +131,8 @@ export class Watch {
         if (slot < 0) break;
         const exchange = this.#exchanges[slot];
         if (!this.#gate.overloads[shard].gaveUpOn(exchange.rank, (now - exchange.submittedAt) | 0)) break;
-        if (this.#dispatcher.recall(exchange)) this.#events.onGivenUp(exchange);
+        if (!this.#dispatcher.recall(exchange)) break;
+        this.#events.onGivenUp(exchange);
       }
     }
   }
