@@ -7,7 +7,7 @@ export type { PriorityFunction } from './http/ranking.js';
 export type { UpgradeListener, UpgradeRequest } from './http/upgrade.js';
 export type { Logger, ServeOptions } from './options.js';
 export type { ShardCounters } from './pool/counters.js';
-export type { TimeSummary } from './pool/histograms.js';
+export type { Summary } from './pool/histograms.js';
 export type { ShardState } from './pool/shard-handle.js';
 export type {
   AdaptivePermits,

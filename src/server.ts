@@ -140,6 +140,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     const { scheduler, connections, connectionsRefused } = this.#http!;
     const { slots, plan, core } = this.#pool;
     const waits = scheduler.waits();
+    const { permits } = this.#options;
     return {
       state: this.#state,
       connections,
@@ -148,9 +149,10 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       slots: { free: slots.reduce((sum, { free }) => sum + free, 0), total: plan.slots },
       lostWakeUps: scheduler.lostWakeUps,
       refused: { ...scheduler.refusals.counts },
-      shards: this.#pool.stats().map((shard) => ({
+      shards: this.#pool.stats().map(({ shortMeanUs, longMeanUs, ...shard }) => ({
         ...shard,
         queueAgeMs: waits[shard.shard] / 1_000,
+        limiter: permits.adaptive && { ...permits.adaptive, shortMeanUs, longMeanUs },
         shedding: this.#shedders.has(shard.shard),
       })),
       routes: [...scheduler.limited].map(([route, { semaphore, waiting }]) => ({

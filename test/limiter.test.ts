@@ -87,14 +87,14 @@ test('adaptive permits of a server move within their bounds, and the stats say w
   const running = await startServer({ shards: 1, permits }, 'scheduling-app.js');
   const shard = () => running.server.stats().shards[0];
   expect(shard().permits.limit).toBe(5);
-  expect(shard().limiter).toEqual({ shortMeanUs: 0, longMeanUs: 0 });
+  expect(shard().limiter).toEqual({ min: 2, max: 12, shortMeanUs: 0, longMeanUs: 0 });
   const client = await RawClient.open(running.port);
   await until(async () => {
     client.write(get('/busy/1').repeat(30));
     for (let i = 0; i < 30; i++) expect((await client.response()).status).toBe(200);
-    return shard().limiter.longMeanUs > 0;
+    return shard().limiter!.longMeanUs > 0;
   }, 'the first window');
-  expect(shard().limiter.shortMeanUs).toBeGreaterThan(500);
+  expect(shard().limiter!.shortMeanUs).toBeGreaterThan(500);
   expect(shard().permits.limit).toBeGreaterThanOrEqual(2);
   expect(shard().permits.limit).toBeLessThanOrEqual(12);
   expect(() => running.server.setPermits(3)).toThrow(/The permits are adaptive/);

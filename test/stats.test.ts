@@ -76,6 +76,9 @@ test('have histograms of how long requests waited and handlers took, in microsec
   client.destroy();
   const [{ queueTime, handlerTime }] = stats().shards;
   expect([queueTime.count, handlerTime.count]).toEqual([10, 10]);
+  const [{ batchSize, batches }] = stats().shards;
+  expect(batchSize.count).toBe(batches);
+  expect(batchSize.mean * batches).toBeCloseTo(10);
   expect(handlerTime.min).toBeGreaterThan(9_000);
   expect(handlerTime.p50).toBeGreaterThan(9_000);
   expect(queueTime.max).toBeGreaterThan(85_000);

@@ -226,6 +226,7 @@ export class ShardPool {
         queued: this.rings.queued(number),
         permits: { available: wasm.semaphoreAvailable(semaphore), limit: wasm.semaphoreLimit(semaphore) },
         ...readCounters(i32, this.rings.addresses(number).control),
+        batchSize: summarize(shard.histograms?.batchSize),
         queueTime: summarize(shard.histograms?.queueTime),
         handlerTime: summarize(shard.histograms?.handlerTime),
       };

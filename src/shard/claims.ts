@@ -90,7 +90,7 @@ export class Claims {
   }
 
   #claimFrom(ring: number, submitted: number, sharers: number): number {
-    const { core, plan, shard, counters } = this.#context;
+    const { core, plan, shard, counters, times } = this.#context;
     const most = Math.max(1, Math.min(this.#maxClaim, CLAIM_US / this.#startUs));
     const count = core.wasm.slotClaimPermitted(
       this.#semaphore,
@@ -105,6 +105,7 @@ export class Claims {
     );
     if (count === 0) return 0;
     counters.add(COUNTER_BATCHES_OFFSET, 1);
+    times.recordBatch(count);
     return count;
   }
 }
