@@ -5,6 +5,7 @@ import { Rings } from '../build/src/pool/rings.js';
 import { Claims } from '../build/src/shard/claims.js';
 import type { ShardContext } from '../build/src/shard/context.js';
 import { Counters } from '../build/src/shard/counters.js';
+import { Times } from '../build/src/shard/times.js';
 import { get, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 import { Stage } from './support/stage.js';
@@ -16,7 +17,8 @@ function memory({ shards = 1, permits = 512, batch = 256, steal = true } = {}) {
   const contextOf = (shard: number): ShardContext => {
     const addresses = shardAddresses(plan, shard);
     const counters = new Counters(core, addresses.control);
-    return { shard, group: { first: 0, count: shards }, core, plan, addresses, counters } as ShardContext;
+    const times = new Times();
+    return { shard, group: { first: 0, count: shards }, core, plan, addresses, counters, times } as ShardContext;
   };
   const claims = new Claims(contextOf(0), { batch, steal });
   let next = 0;
