@@ -69,9 +69,10 @@ export interface ShardResponse {
 /**
  * What a handler returns, or promises:
  * `Uint8Array`: sent as it is (`application/octet-stream` unless set); `string`: `text/plain; charset=utf-8`;
- * `undefined`: no body (204), or what `res.writer()` has written; any other JSON value: `application/json`.
+ * `undefined`: no body (204), or what `res.writer()` has written; an `AsyncIterable` of bytes or strings, of which a
+ * `ReadableStream` is one: streamed (docs/streaming.md); any other JSON value: `application/json`.
  *
- * On a route with a response schema, everything but bytes and `undefined` is written by the schema.
+ * On a route with a response schema, everything but bytes and `undefined` is written by the schema; it streams nothing.
  */
 export type Handler<T = unknown> = (req: ShardRequest, res: ShardResponse) => Result<T> | PromiseLike<Result<T>>;
 

@@ -1,6 +1,7 @@
 /** LoopShard: many event loops behind one HTTP port. */
 export { App, createApp } from './app.js';
 export { LoopShardError, type LoopShardErrorCode } from './errors.js';
+export { type EventStreamOptions, eventStream, type ServerSentEvent } from './event-stream.js';
 export type { FixedOptions } from './fixed-body.js';
 export type { ErrorHandler, Handler, Params, Query, RouteOptions, ShardRequest, ShardResponse } from './handler.js';
 export type { PriorityFunction } from './http/ranking.js';

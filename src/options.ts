@@ -68,7 +68,7 @@ export interface ServeOptions {
   queueTimeoutMs?: number;
   /**
    * How long a handler may take, up to 1,800,000 ms; then its request gets 504 and its `req.signal` is aborted. A handler that
-   * does not listen keeps its shard's permit all the same. 0 (default): no limit.
+   * does not listen keeps its shard's permit all the same. Of a stream, the time until its first chunk. 0 (default): no limit.
    */
   handlerTimeoutMs?: number;
   /** Answers `/livez` and `/readyz`, or other paths, on the HTTP thread. Default false. */
@@ -87,7 +87,7 @@ export interface ServeOptions {
   slotBytes?: number;
   /** Request body at the most, 0 to 1 GiB; a larger one gets 413. Default 1 MiB. */
   bodyLimitBytes?: number;
-  /** Response body at the most, up to 2 GiB − 1; for a larger one the client gets 500. Default 64 MiB. */
+  /** Response body at the most, up to 2 GiB − 1; for a larger one the client gets 500; streams have no limit. Default 64 MiB. */
   responseLimitBytes?: number;
   /** Request target at the most, 1 to 32,768 bytes; a longer one gets 414. Default 8,192. */
   maxTargetBytes?: number;

@@ -69,6 +69,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         onShardState: (shard, state) => this.emit('shard', { shard, group: this.#groupOf(shard), state }),
         onStrayError: (error) => this.#logger.error({ err: error }, 'a thread failed after its shard had ended'),
         onFailure: (shard, report) => this.#onFailure(shard, report),
+        onStreamPiece: (shard, piece) => this.#http?.scheduler.onStreamPiece(shard, piece),
       },
     );
   }

@@ -4,6 +4,7 @@ import { type Answer, errorAnswer, refusal } from './answers.js';
 import { Exchange } from './exchange.js';
 import type { Parsers } from './llhttp.js';
 import { RequestParser, type RequestSink } from './request-parser.js';
+import type { ResponseStream } from './response-stream.js';
 import { readWithoutCopies } from './socket.js';
 
 /** What a connection needs of the HTTP thread. */
@@ -184,15 +185,48 @@ export class Connection implements RequestSink {
   /** Hands to the socket every answer whose turn has come. */
   flush(): void {
     const exchange = this.#first;
-    if (exchange === undefined || !exchange.ready || this.#ended) return;
+    if (exchange === undefined || this.#ended) return;
+    if (exchange.stream !== undefined) return this.#flushStream(exchange, exchange.stream);
+    if (!exchange.ready) return;
     if (exchange.next?.ready === true) this.#sendSeveral();
     else this.#sendFirst(exchange);
+    this.#afterSending();
+  }
+
+  #afterSending(): void {
     if (this.#first === undefined) {
       this.#last = undefined;
       if (this.#inputOver || this.#host.draining) return this.#end();
       if (this.#owesContinue) this.#sendContinue();
+    } else if (this.#first.ready || this.#first.stream !== undefined) {
+      return this.flush();
     }
     if (this.#parser.rest !== undefined) this.#resumeInput();
+  }
+
+  /** Hands to the socket what there is of a stream; what is behind it waits for its end. */
+  #flushStream(exchange: Exchange, stream: ResponseStream): void {
+    if (!stream.begun) {
+      stream.begun = true;
+      if (exchange.next === undefined && this.#host.draining) exchange.close = true;
+      this.#send(exchange);
+    }
+    stream.writeTo(this.#socket);
+    if (stream.last === 'broken') return this.#cut(stream.closes);
+    if (!exchange.ready) return;
+    this.#first = exchange.next;
+    this.#unflushed.push(exchange);
+    this.#releaseFlushed();
+    if (exchange.close) this.#end();
+    else this.#afterSending();
+  }
+
+  /** Part of an answer was sent that will never be whole: the client must not take it for one (RFC 9112 section 8). */
+  #cut(closes: boolean): void {
+    this.#ended = true;
+    // The end of the connection would be the end of the body.
+    if (closes && !('encrypted' in this.#socket)) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
   }
 
   #sendContinue(): void {
@@ -212,7 +246,7 @@ export class Connection implements RequestSink {
 
   #sendSeveral(): void {
     this.#socket.cork();
-    for (let exchange = this.#first; exchange?.ready === true; exchange = this.#first) {
+    for (let exchange = this.#first; mayJoin(exchange); exchange = this.#first) {
       this.#first = exchange.next;
       this.#send(exchange);
       this.#unflushed.push(exchange);
@@ -292,4 +326,9 @@ export class Connection implements RequestSink {
     this.#last = undefined;
     this.#host.onConnectionClosed(this);
   }
+}
+
+/** It can be sent together with what is before it. */
+function mayJoin(exchange: Exchange | undefined): exchange is Exchange {
+  return exchange?.ready === true && exchange.stream === undefined;
 }

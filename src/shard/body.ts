@@ -98,20 +98,10 @@ function textFits(text: string, room: number): boolean {
 }
 
 function stringify(value: unknown): string {
-  if (isStream(value)) {
-    throw new LoopShardError(
-      'RESPONSE_INVALID',
-      'The handler returned a stream, which this version cannot send; return bytes, a string or a JSON value.',
-    );
-  }
   const json = JSON.stringify(value);
   if (json !== undefined) return json;
   throw new LoopShardError(
     'RESPONSE_INVALID',
     `The handler returned a ${typeof value}, which JSON cannot carry; return bytes, a string or a JSON value.`,
   );
-}
-
-function isStream(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }

@@ -6,6 +6,7 @@ import type { Plan, shardAddresses } from '../pool/plan.js';
 import type { TransferPort } from '../transfers.js';
 import type { Counters } from './counters.js';
 import type { AbortSignals } from './signals.js';
+import type { OutgoingStreams } from './streams.js';
 import type { Times } from './times.js';
 
 /** What everything on one shard shares. */
@@ -22,6 +23,7 @@ export interface ShardContext {
   readonly times: Times;
   readonly control: MessagePort;
   readonly transfers: TransferPort;
+  readonly streams: OutgoingStreams;
   readonly signals: AbortSignals;
   readonly responseLimitBytes: number;
 }

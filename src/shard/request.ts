@@ -21,6 +21,8 @@ import { slotAddress } from '../pool/plan.js';
 import { METHODS, type Method } from '../protocol.js';
 import type { ShardContext } from './context.js';
 
+const HTTP_10 = ' HTTP/1.0';
+
 /** A request over its record, in the slot or in a buffer of its own. */
 export class SlotRequest implements ShardRequest {
   readonly #context: ShardContext;
@@ -86,6 +88,17 @@ export class SlotRequest implements ShardRequest {
 
   get signal(): AbortSignal {
     return this.#context.signals.signal(this.#slot, this.#read(SLOT_SEQUENCE_OFFSET));
+  }
+
+  get sequence(): number {
+    return this.#read(SLOT_SEQUENCE_OFFSET);
+  }
+
+  /** The client speaks HTTP/1.0. The record has the version behind the target, unless there are no fields: 1.1 has one. */
+  get isHttp10(): boolean {
+    if (this.#fieldCount === 0) return true;
+    const end = this.#head + this.#read(SLOT_TARGET_BYTES_OFFSET);
+    return this.#bytes.latin1Slice(end, end + HTTP_10.length) === HTTP_10;
   }
 
   header(name: string): string | undefined {

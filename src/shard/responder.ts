@@ -18,6 +18,7 @@ import type { ShardContext } from './context.js';
 import { HeadWriter, type Template } from './head.js';
 import type { SlotRequest } from './request.js';
 import type { SlotResponse } from './response.js';
+import { discardStream, isStream } from './stream-source.js';
 
 const TEXT = 'text/plain; charset=utf-8';
 const BYTES = 'application/octet-stream';
@@ -26,6 +27,7 @@ const JSON_TYPE = 'application/json';
 const FIELDS_MARGIN_BYTES = 512;
 /** In the place of a body's length: there is no content-length. */
 const WITHOUT_LENGTH = -1;
+const CHUNKED_LINE = 'transfer-encoding: chunked\r\n';
 
 /** Where a response goes in its slot. */
 interface Place extends BodyPlace {
@@ -52,6 +54,7 @@ export class Responder {
   /**
    * Writes the response into the slot; a body that does not fit goes by transfer.
    * @param writer of the route's response schema
+   * @returns a stream that is to be sent: nothing was written then
    * @throws LoopShardError RESPONSE_INVALID, RESPONSE_TOO_LARGE, HEADER_INVALID, VALUE_MISMATCH; whatever `toJSON` throws
    */
   respond(
@@ -60,15 +63,61 @@ export class Responder {
     response: SlotResponse,
     value: unknown,
     writer: CompiledWriter | undefined,
-  ): void {
-    if (response.jsonWriter !== undefined) return this.#respondWritten(slot, request, response, value);
+  ): AsyncIterable<unknown> | undefined {
+    if (response.jsonWriter !== undefined) {
+      this.#respondWritten(slot, request, response, value);
+      return undefined;
+    }
     const status = response.statusCode || (value === undefined ? 204 : 200);
-    if (value === undefined || isBodiless(status)) return this.#empty(slot, request, response, status);
+    if (value === undefined || isBodiless(status)) {
+      if (isStream(value)) discardStream(value);
+      this.#empty(slot, request, response, status);
+      return undefined;
+    }
     const isBytes = types.isUint8Array(value);
     const isText = typeof value === 'string' && writer === undefined;
+    if (!isBytes && !isText && writer === undefined && isStream(value)) {
+      return this.#openBody(slot, request, response, value);
+    }
     const place = this.#place(slot, request, response, status, isBytes ? BYTES : isText ? TEXT : JSON_TYPE);
     const bytes = isBytes || isText ? this.#bodies.write(place, value) : this.#bodies.writeJson(place, value, writer);
     this.#finish(place, bytes, this.#bodies.transferred);
+    return undefined;
+  }
+
+  /** Answers HEAD, which needs no stream; any other request gets it. */
+  #openBody(
+    slot: number,
+    request: SlotRequest,
+    response: SlotResponse,
+    stream: AsyncIterable<unknown>,
+  ): AsyncIterable<unknown> | undefined {
+    if (request.method !== 'HEAD') return stream;
+    discardStream(stream);
+    this.#finish(
+      this.#place(slot, request, response, response.statusCode || 200, undefined, isChunked(request)),
+      WITHOUT_LENGTH,
+      false,
+    );
+    return undefined;
+  }
+
+  /**
+   * The head of a stream.
+   * @param standardType the content type, unless the handler has set one
+   * @returns its bytes; nothing if the response has no body: then all of it is in the slot
+   * @throws LoopShardError HEADER_INVALID
+   */
+  streamHead(slot: number, request: SlotRequest, response: SlotResponse, standardType: string): Uint8Array | undefined {
+    const status = response.statusCode || 200;
+    if (isBodiless(status)) {
+      this.#empty(slot, request, response, status);
+      return undefined;
+    }
+    const place = this.#place(slot, request, response, status, standardType, isChunked(request));
+    response.isSealed = true;
+    const start = this.#heads.write(place.bodyStart, place.template, place.lines, WITHOUT_LENGTH);
+    return this.#context.core.u8.slice(start, place.bodyStart);
   }
 
   /** A JSON writer behind the room for the head. */
@@ -108,12 +157,13 @@ export class Responder {
     response: SlotResponse,
     status: number,
     standardType: string | undefined,
+    isChunkedToo = false,
   ): Place {
     const { plan, core } = this.#context;
     const address = slotAddress(plan, slot);
     const word = address >> 2;
     const type = response.contentType ?? standardType;
-    const lines = response.lines();
+    const lines = isChunkedToo ? response.lines() + CHUNKED_LINE : response.lines();
     if (lines.length + (type?.length ?? 0) > this.#fieldsLimit) throw fieldsTooLarge(lines, type, this.#fieldsLimit);
     const template = this.#heads.template(status, type);
     return {
@@ -139,6 +189,11 @@ export class Responder {
     i32[word + (SLOT_RESPONSE_BODY_BYTES_OFFSET >> 2)] = isHead || bytes === WITHOUT_LENGTH ? 0 : bytes;
     if (transferred) i32[word + (SLOT_FLAGS_OFFSET >> 2)] |= SLOT_RESPONSE_TRANSFERRED_FLAG;
   }
+}
+
+/** A client of HTTP/1.0 does not know the chunked coding (RFC 9112 section 6.1). */
+function isChunked(request: SlotRequest): boolean {
+  return !request.isHttp10;
 }
 
 /** A client reads no body behind such a head, whatever it says (RFC 9112 section 6.3). */

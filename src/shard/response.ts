@@ -17,6 +17,8 @@ export class SlotResponse implements ShardResponse {
   contentType: string | undefined;
   /** What `writer()` has given out. */
   jsonWriter: JsonWriter | undefined;
+  /** The head of a stream is made: nothing of it can be changed. */
+  isSealed = false;
   readonly #openWriter: (response: SlotResponse) => JsonWriter;
   #fields: [name: string, value: string][] | undefined;
 
@@ -79,11 +81,18 @@ export class SlotResponse implements ShardResponse {
     this.statusCode = statusCode;
     this.contentType = undefined;
     this.#fields = undefined;
+    this.isSealed = false;
     this.jsonWriter?.abandon();
     this.jsonWriter = undefined;
   }
 
   #checkOpen(): void {
+    if (this.isSealed) {
+      throw new LoopShardError(
+        'HEADER_INVALID',
+        'The head of the response is sent; set status and header fields before the stream yields its first chunk.',
+      );
+    }
     if (this.jsonWriter === undefined) return;
     throw new LoopShardError(
       'HEADER_INVALID',
