@@ -1,5 +1,6 @@
 /** LoopShard: many event loops behind one HTTP port. */
 export { App, createApp } from './app.js';
+export type { CompressOptions, Encoding } from './compression.js';
 export { LoopShardError, type LoopShardErrorCode } from './errors.js';
 export { type EventStreamOptions, eventStream, type ServerSentEvent } from './event-stream.js';
 export type { FixedOptions } from './fixed-body.js';
@@ -9,6 +10,7 @@ export type { Logger, ServeOptions } from './options.js';
 export type { ShardCounters } from './pool/counters.js';
 export type { TimeSummary } from './pool/histograms.js';
 export type { ShardState } from './pool/shard-handle.js';
+export type { RequestIdOptions } from './request-id.js';
 export type {
   AdaptivePermits,
   Dispatch,

@@ -8,9 +8,11 @@ import {
   MAX_SLOTS,
   MIN_SLOT_BYTES,
 } from '../assembly/layout.js';
+import { type CompressOptions, type CompressRules, checkCompress } from './compression.js';
 import { LoopShardError } from './errors.js';
 import type { PriorityFunction } from './http/ranking.js';
 import { checkDispatch, checkGroups, checkHealth, checkPermits, checkShedding, Subject } from './option-checks.js';
+import { checkRequestId, type RequestIdOptions } from './request-id.js';
 import {
   type AdaptivePermits,
   type Dispatch,
@@ -95,6 +97,13 @@ export interface ServeOptions {
   maxHeadBytes?: number;
   /** Header fields at the most, 1 to 256; more get 431. Default 100. */
   maxHeaderFields?: number;
+  /** Compresses responses, on the shards. Routes may have their own. Default false. */
+  compress?: boolean | CompressOptions;
+  /**
+   * Names requests by a header field: `req.id` is the client's, if that is 1 to 128 visible ASCII characters, otherwise a UUID;
+   * logs and responses of handlers have it too. Default false: `req.id` is the server's own.
+   */
+  requestId?: boolean | RequestIdOptions;
   /** How shards sleep. `async` leaves timers and sockets of handlers alive; `sync` is for handlers without any. */
   park?: 'async' | 'sync';
   /**
@@ -110,7 +119,7 @@ export interface ServeOptions {
   logger?: Logger;
 }
 
-type Resolved = 'groups' | 'permits' | 'shed' | 'health' | 'priority' | 'logger' | 'shards';
+type Resolved = 'compress' | 'requestId' | 'groups' | 'permits' | 'shed' | 'health' | 'priority' | 'logger' | 'shards';
 
 /** Every option, checked and with its default. */
 export interface ResolvedOptions extends Required<Omit<ServeOptions, Resolved>> {
@@ -119,6 +128,9 @@ export interface ResolvedOptions extends Required<Omit<ServeOptions, Resolved>> 
   shed: Required<Shedding> | undefined;
   health: Required<HealthPaths> | undefined;
   priority: PriorityFunction | undefined;
+  compress: CompressRules | undefined;
+  /** Name of the field in lower case. */
+  requestId: string | undefined;
   logger: Logger | undefined;
 }
 
@@ -155,6 +167,8 @@ const OTHERS = [
   'shed',
   'priority',
   'health',
+  'compress',
+  'requestId',
   'park',
   'resourceLimits',
   'logger',
@@ -207,6 +221,8 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     permits: checkPermits(options.permits ?? PERMITS_RANGE[2], subject),
     shed: checkShedding(options.shed ?? false, subject),
     health: checkHealth(options.health ?? false, subject),
+    compress: checkCompress(options.compress ?? false, subject),
+    requestId: checkRequestId(options.requestId ?? false, subject),
   };
   checkTogether(options, resolved);
   return resolved;

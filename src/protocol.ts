@@ -4,6 +4,7 @@
  */
 import type { Histogram } from 'node:perf_hooks';
 import type { MessagePort } from 'node:worker_threads';
+import type { CompressRules } from './compression.js';
 import type { SharedCore } from './core/memory.js';
 import type { LoopShardErrorCode } from './errors.js';
 import type { RouteScheduling } from './scheduling.js';
@@ -65,6 +66,9 @@ export interface ShardStart {
   /** Bounds between which the shard moves its permits, or nothing for a fixed number. */
   adaptive: { min: number; max: number } | undefined;
   responseLimitBytes: number;
+  compress: CompressRules | undefined;
+  /** Name of the field that names requests, in lower case. */
+  requestId: string | undefined;
 }
 
 /** In microseconds. A clone on another thread sees what the shard records. */

@@ -51,6 +51,8 @@ test.each(['/bytes', '/text', '/json', '/schema', '/writer'])(
       signals: new AbortSignals(),
       streams: new OutgoingStreams(port1),
       responseLimitBytes: 2 ** 20,
+      compress: undefined,
+      requestId: undefined,
     };
     const handlers = new Handlers(context, () => completed++);
     const route = app.table().routes.findIndex(({ pattern }) => pattern === path);

@@ -90,6 +90,8 @@ export class ShardPool {
       nice: options.nice,
       adaptive: permits.adaptive,
       responseLimitBytes: options.responseLimitBytes,
+      compress: options.compress,
+      requestId: options.requestId,
     };
     this.#shards = groups.flatMap((group) =>
       Array.from({ length: group.count }, (_, i) => this.#handle(group.first + i, group, settings)),

@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { App } from '../app.js';
+import type { CompressRules } from '../compression.js';
 import type { Clock } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
 import type { Plan, shardAddresses } from '../pool/plan.js';
@@ -26,4 +27,7 @@ export interface ShardContext {
   readonly streams: OutgoingStreams;
   readonly signals: AbortSignals;
   readonly responseLimitBytes: number;
+  readonly compress: CompressRules | undefined;
+  /** Name of the field that names requests, in lower case. */
+  readonly requestId: string | undefined;
 }

@@ -89,6 +89,8 @@ function createContext(start: ShardStart, app: App): ShardContext {
     streams: new OutgoingStreams(start.streams),
     signals: new AbortSignals(),
     responseLimitBytes: start.responseLimitBytes,
+    compress: start.compress,
+    requestId: start.requestId,
   };
 }
 

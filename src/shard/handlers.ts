@@ -57,9 +57,11 @@ export class Handlers {
     const word = slotAddress(context.plan, slot) >> 2;
     context.times.recordQueue((now - i32[word + (SLOT_SUBMITTED_AT_OFFSET >> 2)]) | 0);
     const number = i32[word + (SLOT_ROUTE_OFFSET >> 2)];
-    const { handler, writer } = context.app.route(number);
+    const { handler, writer, compress } = context.app.route(number);
     const request = new SlotRequest(context, slot);
-    const response = new SlotResponse((one) => this.#responder.openWriter(slot, request, one));
+    const response = new SlotResponse(request, compress === undefined ? context.compress : compress.rules, (one) =>
+      this.#responder.openWriter(slot, request, one),
+    );
     const task: Task = { slot, startedAt: now, request, response, writer };
     this.inFlight++;
     if (number === NOT_FOUND_ROUTE) response.statusCode = 404;

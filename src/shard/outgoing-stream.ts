@@ -1,8 +1,7 @@
-import { types } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
-import { LoopShardError } from '../errors.js';
 import { STREAM_CANCELLED, STREAM_WINDOW_BYTES, type StreamPiece } from '../protocol.js';
 import type { PieceBuffer } from './piece-buffer.js';
+import { toBytes } from './stream-source.js';
 
 /** What a stream does once it has its first chunk. */
 export interface OpenedStream {
@@ -206,14 +205,4 @@ export class OutgoingStream {
     this.#isOver = true;
     this.#events.onEnded();
   }
-}
-
-/** @throws LoopShardError RESPONSE_INVALID */
-function toBytes(chunk: unknown): Uint8Array {
-  if (typeof chunk === 'string') return Buffer.from(chunk);
-  if (types.isUint8Array(chunk)) return chunk;
-  throw new LoopShardError(
-    'RESPONSE_INVALID',
-    `A stream has yielded ${chunk === null ? 'null' : `a ${typeof chunk}`}, which cannot be sent; yield bytes or strings.`,
-  );
 }

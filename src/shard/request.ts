@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { parse as parseQuery } from 'fast-querystring';
 import {
   FIELD_BYTES,
@@ -19,6 +20,7 @@ import { LoopShardError } from '../errors.js';
 import type { Params, Query, ShardRequest } from '../handler.js';
 import { slotAddress } from '../pool/plan.js';
 import { METHODS, type Method } from '../protocol.js';
+import { isSaneId } from '../request-id.js';
 import type { ShardContext } from './context.js';
 
 const HTTP_10 = ' HTTP/1.0';
@@ -35,6 +37,7 @@ export class SlotRequest implements ShardRequest {
   readonly #head: number;
   readonly #fieldCount: number;
   #finished = false;
+  #id: string | undefined;
 
   constructor(context: ShardContext, slot: number) {
     const { core, plan } = context;
@@ -59,6 +62,11 @@ export class SlotRequest implements ShardRequest {
   }
 
   get id(): string {
+    const { requestId } = this.#context;
+    if (requestId !== undefined) {
+      this.#id ??= this.#nameFrom(requestId);
+      return this.#id;
+    }
     return `${this.#context.shard.toString(36)}-${(this.#read(SLOT_SEQUENCE_OFFSET) >>> 0).toString(36)}`;
   }
 
@@ -163,6 +171,11 @@ export class SlotRequest implements ShardRequest {
   finish(): void {
     this.#finished = true;
     this.#context.signals.forget(this.#slot);
+  }
+
+  #nameFrom(field: string): string {
+    const sent = this.header(field);
+    return isSaneId(sent) ? sent : randomUUID();
   }
 
   #read(offset: number): number {

@@ -1,3 +1,6 @@
+import { types } from 'node:util';
+import { LoopShardError } from '../errors.js';
+
 /** What a handler may return to have its response streamed: an AsyncIterable; ReadableStreams and Node.js streams are some. */
 export function isStream(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
@@ -19,4 +22,17 @@ export function discardStream(stream: AsyncIterable<unknown>): void {
     // Nobody waits for what becomes of it.
     Promise.resolve(dispose.call(stream)).catch(() => {});
   } catch {}
+}
+
+/**
+ * A chunk that a stream has yielded.
+ * @throws LoopShardError RESPONSE_INVALID
+ */
+export function toBytes(chunk: unknown): Uint8Array {
+  if (typeof chunk === 'string') return Buffer.from(chunk);
+  if (types.isUint8Array(chunk)) return chunk;
+  throw new LoopShardError(
+    'RESPONSE_INVALID',
+    `A stream has yielded ${chunk === null ? 'null' : `a ${typeof chunk}`}, which cannot be sent; yield bytes or strings.`,
+  );
 }

@@ -1,5 +1,6 @@
 import { SLOT_FLAGS_OFFSET, SLOT_STREAM_FLAG } from '../../assembly/layout.js';
 import { slotAddress } from '../pool/plan.js';
+import { CompressedStream } from './compressor.js';
 import type { ShardContext } from './context.js';
 import type { FirstChunk, OpenedStream } from './outgoing-stream.js';
 import { PieceBuffer } from './piece-buffer.js';
@@ -52,7 +53,7 @@ export class StreamedResponses {
     const { sequence } = request;
     const forget = () => streams.forget(slot);
     streams.start({ slot, sequence }, stream, {
-      open: (first) => this.#open(task, first),
+      open: (first, source) => this.#open(task, first, source),
       onFailed: (error) => {
         forget();
         this.#events.onFailed(task, error);
@@ -74,13 +75,26 @@ export class StreamedResponses {
     });
   }
 
-  #open({ slot, startedAt, request, response }: StreamedTask, first: FirstChunk | undefined): OpenedStream | undefined {
-    const head = this.#responder.streamHead(slot, request, response, first?.isText === false ? BYTES : TEXT);
+  #open(
+    { slot, startedAt, request, response }: StreamedTask,
+    first: FirstChunk | undefined,
+    source: AsyncIterator<unknown>,
+  ): OpenedStream | undefined {
+    const head = this.#responder.streamHead(
+      slot,
+      request,
+      response,
+      first?.isText === false ? BYTES : TEXT,
+      first !== undefined,
+    );
     if (head === undefined) return undefined;
     const { clock, times } = this.#context;
     times.recordHandler(Math.max(1, (clock.nowUs() - startedAt) | 0));
     const closes = request.isHttp10;
-    return { pieces: new PieceBuffer(!closes, head), headBytes: head.length, closes, instead: undefined };
+    const { bytes, encoding } = head;
+    const instead =
+      encoding === undefined || first === undefined ? undefined : new CompressedStream(encoding, first.bytes, source);
+    return { pieces: new PieceBuffer(!closes, bytes), headBytes: bytes.length, closes, instead };
   }
 
   #markStreamed(slot: number): void {
