@@ -87,7 +87,7 @@ export class App {
 
   /**
    * Routes GET and HEAD to what is always the same: rendered once, and answered by the HTTP thread without a shard, even
-   * while all of them are busy.
+   * while all of them are busy. It has a strong entity tag, and who has it gets 304 (RFC 9110 section 13.1.2).
    * @param path without parameters
    * @param body bytes as they are, text as UTF-8, any other value as JSON
    * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE

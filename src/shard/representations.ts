@@ -1,5 +1,5 @@
 import type { Encoding } from '../compression.js';
-import { matches, tagOf, weaken } from './entity-tags.js';
+import { matches, tagOf, weaken } from '../entity-tags.js';
 import { isEligible, Negotiation } from './negotiation.js';
 import type { SlotRequest } from './request.js';
 import type { SlotResponse } from './response.js';

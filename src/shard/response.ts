@@ -1,8 +1,8 @@
 import type { CompressRules } from '../compression.js';
+import { formatTag } from '../entity-tags.js';
 import { LoopShardError } from '../errors.js';
 import type { ShardResponse } from '../handler.js';
 import type { JsonWriter } from '../json/direct.js';
-import { formatTag } from './entity-tags.js';
 import { isNotModified } from './representations.js';
 import type { SlotRequest } from './request.js';
 

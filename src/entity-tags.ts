@@ -1,5 +1,6 @@
+/* Entity tags (RFC 9110 section 8.8.3). HTTP thread and shard. */
 import { hash } from 'node:crypto';
-import { LoopShardError } from '../errors.js';
+import { LoopShardError } from './errors.js';
 
 /** RFC 9110 section 8.8.3. */
 const ENTITY_TAG = /^(W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/;
