@@ -16,11 +16,14 @@ import {
   HEAD_BEGUN_STATE,
   HEAD_BODY_BASE_OFFSET,
   HEAD_BODY_BYTES_OFFSET,
+  HEAD_BODY_FLAG,
   HEAD_BROKEN_STATE,
   HEAD_COMPLETE_STATE,
   HEAD_FIELD_COUNT_OFFSET,
   HEAD_FIELD_LIMIT_OFFSET,
   HEAD_FIELDS_OFFSET,
+  HEAD_HOST_MASK,
+  HEAD_HOSTS_FLAG,
   HEAD_INDEX_OFFSET,
   HEAD_KEEP_ALIVE_OFFSET,
   HEAD_NAME_STATE,
@@ -32,8 +35,13 @@ import {
   HEAD_TOO_LARGE_STATE,
   HEAD_TOTAL_BYTES_OFFSET,
   HEAD_TOTAL_LIMIT_OFFSET,
+  HEAD_UPGRADE_OFFSET,
   HEAD_VALUE_STATE,
 } from './layout';
+
+const HOST_BYTES = 4;
+const CONTENT_LENGTH_BYTES = 14;
+const TRANSFER_ENCODING_BYTES = 17;
 
 /** What a callback returns to stop the parser (llhttp: HPE_USER). */
 const STOP = -1;
@@ -122,17 +130,19 @@ export function headValue(_parser: i32, at: i32, bytes: i32): i32 {
   return 0;
 }
 
-/** @returns 1 if there is a field that may announce a body, so that the head needs a closer look */
-export function headComplete(_parser: i32, _status: i32, _upgrade: i32, keepAlive: i32): i32 {
+/** @returns HEAD_HOST_MASK and HEAD_*_FLAG: which fields are worth a look */
+export function headComplete(_parser: i32, _status: i32, upgrade: i32, keepAlive: i32): i32 {
   set(HEAD_STATE_OFFSET, HEAD_COMPLETE_STATE);
   set(HEAD_KEEP_ALIVE_OFFSET, keepAlive);
+  set(HEAD_UPGRADE_OFFSET, upgrade);
   const count = get(HEAD_FIELD_COUNT_OFFSET);
+  let found = 0;
   for (let field = 0; field < count; field++) {
     const bytes = <i32>load<u16>(fieldAddress(field) + FIELD_NAME_BYTES_OFFSET);
-    // Told by their lengths: "content-length", "transfer-encoding".
-    if (bytes == 14 || bytes == 17) return 1;
+    if (bytes == HOST_BYTES) found |= found & HEAD_HOST_MASK ? HEAD_HOSTS_FLAG : field + 1;
+    else if (bytes == CONTENT_LENGTH_BYTES || bytes == TRANSFER_ENCODING_BYTES) found |= HEAD_BODY_FLAG;
   }
-  return 0;
+  return found;
 }
 
 /**

@@ -27,7 +27,7 @@
 /** First word of every block: "LSHD" in little-endian ASCII. */
 export const MAGIC = 0x4448534c;
 /** Second word of every block. Raised with every change of this file that moves something. */
-export const VERSION = 4;
+export const VERSION = 5;
 
 /** Two cache lines: the prefetcher of current x86 CPUs fetches lines in pairs. */
 export const LINE_BYTES = 128;
@@ -69,6 +69,8 @@ export const HEAD_FIELD_COUNT_OFFSET = 12;
 export const HEAD_STATE_OFFSET = 16;
 /** 1 if the connection may stay open after this message. */
 export const HEAD_KEEP_ALIVE_OFFSET = 20;
+/** 1 if the client offers to upgrade the connection. */
+export const HEAD_UPGRADE_OFFSET = 24;
 /** Body bytes seen in the current chunk: address in the parser's memory, and length. */
 export const HEAD_BODY_BASE_OFFSET = 28;
 export const HEAD_BODY_BYTES_OFFSET = 32;
@@ -98,6 +100,14 @@ export const FIELD_BYTES = 8;
 export const MAX_FIELDS = 256;
 /** Head offsets are 16-bit numbers. */
 export const MAX_HEAD_BYTES = 65535;
+
+// What headComplete says of the names of the fields, by their lengths; nothing else of them can be read from here.
+/** One more than the number of the first field that may be Host; 0 if there is none. */
+export const HEAD_HOST_MASK = 0x1ff;
+/** More than one field may be Host. */
+export const HEAD_HOSTS_FLAG = 0x200;
+/** A field may be Content-Length or Transfer-Encoding. */
+export const HEAD_BODY_FLAG = 0x400;
 
 export const HEAD_INDEX_BYTES = HEAD_FIELDS_OFFSET + MAX_FIELDS * FIELD_BYTES;
 

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LoopShardError } from './errors.js';
-import { integerRange, type ServeOptions } from './options.js';
+import { integerRange, type RangeOption, type ServeOptions } from './options.js';
 import { DISPATCH_NAMES, type KeySource } from './scheduling.js';
 import { serve } from './serve.js';
 import type { Server } from './server.js';
@@ -13,8 +13,6 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 interface CliOptions extends ServeOptions {
   dispatchKey?: KeySource;
 }
-
-type IntegerName = Parameters<typeof integerRange>[0];
 
 const program = new Command('loopshard')
   .description('Serve HTTP from many event loops behind one port.')
@@ -72,7 +70,7 @@ program
 await program.parseAsync();
 
 /** An option that is checked where every caller's options are checked: by serve(). */
-function integerOption(flags: string, name: IntegerName, description: string): Option {
+function integerOption(flags: string, name: RangeOption, description: string): Option {
   const [lowest, highest, standard] = integerRange(name);
   // Not commander's default, so that serve() knows what was given.
   return new Option(flags, `${description}, ${lowest} to ${highest} (default: ${standard})`).argParser(parseInteger);

@@ -8,6 +8,7 @@ export type LoopShardErrorCode =
   | 'ROUTE_INVALID'
   | 'ROUTE_DUPLICATE'
   | 'ROUTES_DIFFER'
+  | 'TLS_INVALID'
   | 'PORT_IN_USE'
   | 'LISTEN_FAILED'
   | 'LAYOUT_MISMATCH'

@@ -6,9 +6,10 @@ export { type EventStreamOptions, eventStream, type ServerSentEvent } from './ev
 export type { FixedOptions } from './fixed-body.js';
 export type { ErrorHandler, Handler, Params, Query, RouteOptions, ShardRequest, ShardResponse } from './handler.js';
 export type { PriorityFunction } from './http/ranking.js';
+export type { UpgradeListener, UpgradeRequest } from './http/upgrade.js';
 export type { Logger, ServeOptions } from './options.js';
 export type { ShardCounters } from './pool/counters.js';
-export type { TimeSummary } from './pool/histograms.js';
+export type { Summary } from './pool/histograms.js';
 export type { ShardState } from './pool/shard-handle.js';
 export type { RequestIdOptions } from './request-id.js';
 export type {

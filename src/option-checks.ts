@@ -9,6 +9,7 @@ import {
   type Group,
   type HealthPaths,
   KEY_SOURCES,
+  MAX_NICE,
   MAX_PERMITS,
   MAX_TIMEOUT_MS,
   type Permits,
@@ -163,6 +164,11 @@ export function checkHealth(health: boolean | HealthPaths, subject: Subject): Re
   };
 }
 
+/** The names of a pattern's parameters, as find-my-way reads them. */
+function parameters(pattern: string): string[] {
+  return [...pattern.matchAll(/:([^/:*(?.-]+)/g)].map(([, name]) => name);
+}
+
 const TIMEOUTS = ['queueTimeoutMs', 'handlerTimeoutMs'] as const;
 
 /**
@@ -174,7 +180,7 @@ export function checkRouteScheduling(options: RouteScheduling, pattern: string, 
   if (group !== undefined && (typeof group !== 'string' || group === ''))
     throw subject.invalid('group', 'a name', group);
   if (dispatch !== undefined) checkDispatch(dispatch, subject);
-  if (typeof dispatch === 'object' && 'param' in dispatch.key && !pattern.includes(`:${dispatch.key.param}`)) {
+  if (typeof dispatch === 'object' && 'param' in dispatch.key && !parameters(pattern).includes(dispatch.key.param)) {
     throw subject.wrong(
       `The pattern ${pattern} has no parameter :${dispatch.key.param} to take the key of dispatch from.`,
     );
@@ -184,4 +190,20 @@ export function checkRouteScheduling(options: RouteScheduling, pattern: string, 
   for (const name of TIMEOUTS) if (options[name] !== undefined) subject.integer(name, options[name], 1, MAX_TIMEOUT_MS);
   const given = ROUTE_SCHEDULING.filter((name) => options[name] !== undefined);
   return Object.fromEntries(given.map((name) => [name, options[name]]));
+}
+
+/**
+ * The niceness of each group's shards, in the order of the groups.
+ * @throws LoopShardError
+ */
+export function checkNice(
+  nice: number | Record<string, number>,
+  standard: number,
+  groups: readonly Group[],
+  subject: Subject,
+): number[] {
+  if (typeof nice !== 'object') return groups.map(() => subject.integer('shardNice', nice, 0, MAX_NICE));
+  const names = groups.map(({ name }) => name);
+  const given = subject.object('shardNice', nice, names);
+  return names.map((name) => subject.integer(`shardNice.${name}`, given[name] ?? standard, 0, MAX_NICE));
 }

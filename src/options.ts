@@ -10,32 +10,38 @@ import {
 } from '../assembly/layout.js';
 import { type CompressOptions, type CompressRules, checkCompress } from './compression.js';
 import { LoopShardError } from './errors.js';
+import { type ListenChoice, type Listening, resolveListening } from './http/listen.js';
 import type { PriorityFunction } from './http/ranking.js';
-import { checkDispatch, checkGroups, checkHealth, checkPermits, checkShedding, Subject } from './option-checks.js';
+import {
+  checkDispatch,
+  checkGroups,
+  checkHealth,
+  checkNice,
+  checkPermits,
+  checkShedding,
+  Subject,
+} from './option-checks.js';
 import { checkRequestId, type RequestIdOptions } from './request-id.js';
 import {
   type AdaptivePermits,
   type Dispatch,
   type Group,
   type HealthPaths,
+  MAX_NICE,
   MAX_PERMITS,
   MAX_TIMEOUT_MS,
   type Permits,
   type Shedding,
 } from './scheduling.js';
 
-/** What errors are logged to. A pino logger is one. */
+/** What errors, and requests with `accessLog`, are logged to. A pino logger is one. */
 export interface Logger {
   error(details: object, message: string): void;
   warn(details: object, message: string): void;
   info(details: object, message: string): void;
 }
 
-export interface ServeOptions {
-  /** 0 to 65,535; 0 takes a free one. Default 8000. */
-  port?: number;
-  /** Address to bind. Default 127.0.0.1. */
-  host?: string;
+export interface ServeOptions extends ListenChoice {
   /** Worker threads that run handlers, 1 to 64. Default `max(1, min(16, availableParallelism() − 1))`. */
   shards?: number;
   /**
@@ -76,10 +82,10 @@ export interface ServeOptions {
   /** Answers `/livez` and `/readyz`, or other paths, on the HTTP thread. Default false. */
   health?: boolean | HealthPaths;
   /**
-   * How much shards give way to other threads of the machine, the HTTP thread among them: 0 to 19, as `nice` has it. Linux
-   * only; elsewhere it does nothing.
+   * How much shards give way to other threads of the machine, the HTTP thread among them: 0 to 19, as `nice` has it; or by
+   * group, such as `{ cpu: 10 }`. Default 5. Linux only; elsewhere it does nothing.
    */
-  shardNice?: number;
+  shardNice?: number | Record<string, number>;
   /** Requests in hand at the most, queued ones included, 2 to 65,536; further ones get 503. Default 4,096. */
   slots?: number;
   /**
@@ -104,6 +110,23 @@ export interface ServeOptions {
    * logs and responses of handlers have it too. Default false: `req.id` is the server's own.
    */
   requestId?: boolean | RequestIdOptions;
+  /**
+   * Time for a request's head, in milliseconds, from its first byte on; then the client gets 408. A new connection that
+   * sends nothing is closed after the same time. Default 10,000.
+   */
+  headersTimeoutMs?: number;
+  /** Time for a whole request, from its first byte on; then the client gets 408. Default 60,000. */
+  requestTimeoutMs?: number;
+  /** How long a connection may be idle between two requests before it is closed. Default 65,000. */
+  keepAliveTimeoutMs?: number;
+  /** How long a client may take nothing of an answer before it is cut off. Default 30,000. */
+  sendTimeoutMs?: number;
+  /** Connections at the most, 1 to 1,048,576; further ones are closed at once. Default 16,384. */
+  maxConnections?: number;
+  /** Requests on one connection, which is closed behind the last one; 0, the default, for any number. */
+  maxRequestsPerConnection?: number;
+  /** Bytes of answers that may wait for a client before no more of its requests are read. Default 1 MiB. */
+  maxBufferedBytes?: number;
   /** How shards sleep. `async` leaves timers and sockets of handlers alive; `sync` is for handlers without any. */
   park?: 'async' | 'sync';
   /**
@@ -115,15 +138,30 @@ export interface ServeOptions {
   closeTimeoutMs?: number;
   /** V8 limits of each shard; one that exceeds them ends, and is replaced. Default: V8's own. */
   resourceLimits?: { maxOldGenerationSizeMb?: number; maxYoungGenerationSizeMb?: number; stackSizeMb?: number };
-  /** Default: pino, to standard error, from level `warn` on. */
+  /** A line at level `info` for each request that is answered. Default `false`. */
+  accessLog?: boolean;
+  /** Default: pino, to standard error, from level `warn` on, with `accessLog` from `info` on. */
   logger?: Logger;
 }
 
-type Resolved = 'compress' | 'requestId' | 'groups' | 'permits' | 'shed' | 'health' | 'priority' | 'logger' | 'shards';
+type Resolved =
+  | 'compress'
+  | 'requestId'
+  | 'shardNice'
+  | 'groups'
+  | 'permits'
+  | 'shed'
+  | 'health'
+  | 'priority'
+  | 'logger'
+  | 'shards';
 
 /** Every option, checked and with its default. */
-export interface ResolvedOptions extends Required<Omit<ServeOptions, Resolved>> {
+export interface ResolvedOptions extends Required<Omit<ServeOptions, Resolved | keyof ListenChoice>> {
+  listening: Listening;
   groups: Group[];
+  /** Of each group. */
+  shardNice: number[];
   permits: Permits;
   shed: Required<Shedding> | undefined;
   health: Required<HealthPaths> | undefined;
@@ -142,7 +180,6 @@ const INTEGERS = {
   maxQueue: [1, 65_536, 4_096],
   queueTimeoutMs: [0, MAX_TIMEOUT_MS, 0],
   handlerTimeoutMs: [0, MAX_TIMEOUT_MS, 0],
-  shardNice: [0, 19, 0],
   slots: [2, MAX_SLOTS, 4_096],
   slotBytes: [MIN_SLOT_BYTES, MAX_SLOT_BYTES, 16_384],
   bodyLimitBytes: [0, 2 ** 30, 2 ** 20],
@@ -151,15 +188,28 @@ const INTEGERS = {
   maxHeadBytes: [256, MAX_HEAD_BYTES, 16_384 + 8_192],
   maxHeaderFields: [1, MAX_FIELDS, 100],
   drainDelayMs: [0, 2 ** 31 - 1, 0],
+  headersTimeoutMs: [1, 2 ** 31 - 1, 10_000],
+  requestTimeoutMs: [1, 2 ** 31 - 1, 60_000],
+  keepAliveTimeoutMs: [1, 2 ** 31 - 1, 65_000],
+  sendTimeoutMs: [1, 2 ** 31 - 1, 30_000],
+  maxConnections: [1, 2 ** 20, 16_384],
+  maxRequestsPerConnection: [0, 2 ** 31 - 1, 0],
+  maxBufferedBytes: [0, 2 ** 31 - 1, 2 ** 20],
   closeTimeoutMs: [0, 2 ** 31 - 1, 10_000],
 } as const satisfies Partial<Record<keyof ServeOptions, readonly [number, number, number]>>;
 
 type IntegerOption = keyof typeof INTEGERS;
+export type RangeOption = IntegerOption | keyof typeof OTHER_INTEGERS;
 
 const subject = new Subject('OPTION_INVALID');
 
 const OTHERS = [
   'host',
+  'ipv6Only',
+  'path',
+  'fd',
+  'tls',
+  'accessLog',
   'groups',
   'permits',
   'dispatch',
@@ -169,17 +219,18 @@ const OTHERS = [
   'health',
   'compress',
   'requestId',
+  'shardNice',
   'park',
   'resourceLimits',
   'logger',
 ];
 
-/** Permits of a shard: lowest, highest and default. */
-const PERMITS_RANGE = [1, MAX_PERMITS, 512] as const;
+/** The same, of options that may be something else than an integer too. */
+const OTHER_INTEGERS = { permits: [1, MAX_PERMITS, 512], shardNice: [0, MAX_NICE, 5] } as const;
 
 /** Lowest, highest and default of the options that are integers. */
-export function integerRange(name: IntegerOption | 'permits'): readonly [number, number, number] {
-  return name === 'permits' ? PERMITS_RANGE : INTEGERS[name];
+export function integerRange(name: RangeOption): readonly [number, number, number] {
+  return { ...INTEGERS, ...OTHER_INTEGERS }[name];
 }
 
 /**
@@ -197,10 +248,11 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   const integers = Object.fromEntries(
     (Object.keys(INTEGERS) as IntegerOption[]).map((name) => [name, integer(name, options[name])]),
   ) as Record<IntegerOption, number>;
-  const { host = '127.0.0.1', park = 'async', steal = true, resourceLimits = {}, priority, logger } = options;
-  if (typeof host !== 'string' || host === '') throw subject.invalid('host', 'a host name or an address', host);
+  const { park = 'async', steal = true, resourceLimits = {}, accessLog = false, priority, logger } = options;
+  const listening = resolveListening(options, integers.port);
   subject.oneOf('park', park, ['async', 'sync']);
   subject.oneOf('steal', steal, [true, false]);
+  subject.oneOf('accessLog', accessLog, [true, false]);
   if (typeof resourceLimits !== 'object' || resourceLimits === null) {
     throw subject.invalid('resourceLimits', 'an object', resourceLimits);
   }
@@ -208,17 +260,20 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     throw subject.invalid('priority', 'a function of method and path', priority);
   }
   checkLogger(logger);
+  const groups = checkGroups(options.groups, integers.shards, subject);
   const resolved: ResolvedOptions = {
     ...integers,
-    host,
+    listening,
+    accessLog,
     park,
     steal,
     resourceLimits,
     priority,
     logger,
     dispatch: checkDispatch(options.dispatch ?? 'least-loaded', subject),
-    groups: checkGroups(options.groups, integers.shards, subject),
-    permits: checkPermits(options.permits ?? PERMITS_RANGE[2], subject),
+    groups,
+    shardNice: checkNice(options.shardNice ?? {}, OTHER_INTEGERS.shardNice[2], groups, subject),
+    permits: checkPermits(options.permits ?? OTHER_INTEGERS.permits[2], subject),
     shed: checkShedding(options.shed ?? false, subject),
     health: checkHealth(options.health ?? false, subject),
     compress: checkCompress(options.compress ?? false, subject),

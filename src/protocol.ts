@@ -77,6 +77,8 @@ export interface ShardHistograms {
   queueTime: Histogram;
   /** From the start of the handler until it settles. */
   handlerTime: Histogram;
+  /** Not a time: slots of a claim. */
+  batchSize: Histogram;
 }
 
 /** HTTP thread → shard. */

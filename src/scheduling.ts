@@ -94,6 +94,7 @@ export interface Permits {
 /** Deadlines are kept in microseconds of 31 bits. */
 export const MAX_TIMEOUT_MS = 1_800_000;
 export const MAX_PERMITS = 65_536;
+export const MAX_NICE = 19;
 
 /** The names of RouteScheduling. */
 export const ROUTE_SCHEDULING = [

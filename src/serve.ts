@@ -3,19 +3,19 @@ import { resolve as resolvePath } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { pino } from 'pino';
 import { LoopShardError } from './errors.js';
-import { resolveOptions, type ServeOptions } from './options.js';
+import { type Logger, resolveOptions, type ServeOptions } from './options.js';
 import { RunningServer, type Server } from './server.js';
 
 /**
  * Starts a server. The calling thread becomes the HTTP thread: keep it free of slow work.
  * @param module the module whose default export is the app; a path is taken from the working directory
  * @throws LoopShardError OPTION_INVALID, OPTION_UNKNOWN, MODULE_NOT_FOUND, MODULE_WITHOUT_APP, MODULE_FAILED,
- * ROUTE_INVALID, ROUTE_DUPLICATE, ROUTES_DIFFER, MEMORY_EXHAUSTED, SHARD_FAILED, PORT_IN_USE, LISTEN_FAILED
+ * ROUTE_INVALID, ROUTE_DUPLICATE, ROUTES_DIFFER, MEMORY_EXHAUSTED, SHARD_FAILED, PORT_IN_USE, LISTEN_FAILED, TLS_INVALID
  */
 export async function serve(module: URL | string, options: ServeOptions = {}): Promise<Server> {
   const resolved = resolveOptions(options);
   const url = locateModule(module);
-  const logger = resolved.logger ?? pino({ name: 'loopshard', level: 'warn' }, pino.destination(2));
+  const logger = resolved.logger ?? standardLogger(resolved.accessLog);
   const server = new RunningServer(url, resolved, logger);
   await server.start();
   return server;
@@ -29,4 +29,8 @@ function locateModule(module: URL | string): string {
     'MODULE_NOT_FOUND',
     `There is no file ${fileURLToPath(url)}; give the path of the module that exports your app.`,
   );
+}
+
+function standardLogger(accessLog: boolean): Logger {
+  return pino({ name: 'loopshard', level: accessLog ? 'info' : 'warn' }, pino.destination(2));
 }

@@ -1,8 +1,11 @@
 import { EventEmitter } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 import { SEMAPHORE_LIMIT_OFFSET } from '../assembly/layout.js';
 import type { LoopShardError } from './errors.js';
+import { AccessLog } from './http/access-log.js';
 import { HttpThread } from './http/http-thread.js';
+import type { UpgradeListener } from './http/upgrade.js';
 import { Subject } from './option-checks.js';
 import type { Logger, ResolvedOptions } from './options.js';
 import type { ShardState } from './pool/shard-handle.js';
@@ -26,8 +29,20 @@ export interface ServerEvents {
 /** A running server. */
 export interface Server extends EventEmitter<ServerEvents> {
   readonly state: ServerState;
-  /** Where it listens. */
+  /** Where it listens. For a Unix socket `address` is its path, `family` is `Unix` and `port` 0. */
   address(): AddressInfo;
+  /**
+   * Has new connections use other keys and certificates; those that are open go on.
+   * @param options what `tls.createSecureContext` takes
+   * @throws LoopShardError OPTION_INVALID for a server without TLS, TLS_INVALID
+   */
+  setSecureContext(options: SecureContextOptions): void;
+  /**
+   * Has `listener` take over connections whose clients ask for another protocol (RFC 9110 section 7.8), instead of
+   * answering them as if they did not; one listener at a time, `undefined` for none. It runs on the HTTP thread: keep it
+   * short. `ws` with `noServer: true` is one (examples/websocket). Requests with a body are not offered to it.
+   */
+  onUpgrade(listener: UpgradeListener | undefined): void;
   stats(): ServerStats;
   /**
    * Changes how many handlers may be in flight; those that are stay.
@@ -38,7 +53,8 @@ export interface Server extends EventEmitter<ServerEvents> {
   setPermits(permits: number, of?: PermitHolder): void;
   /**
    * Drains: accepts no more connections, answers what is in hand with `connection: close`, ends the shards. After
-   * `closeTimeoutMs` it cuts off what is left. Calling it again returns the same promise.
+   * `closeTimeoutMs` it cuts off what is left, connections that were upgraded and not ended included. Calling it again
+   * returns the same promise.
    */
   close(): Promise<void>;
   /** Ends everything at once, requests in hand included. */
@@ -53,6 +69,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   #state: ServerState = 'starting';
   #http: HttpThread | undefined;
   #closed: Promise<void> | undefined;
+  #endDelay: (() => void) | undefined;
 
   /** @param module URL */
   constructor(module: string, options: ResolvedOptions, logger: Logger) {
@@ -61,7 +78,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#logger = logger;
     this.#shedders = new Shedders(options.groups);
     this.#pool = new ShardPool(
-      { ...options, module, nice: options.shardNice },
+      { ...options, module },
       {
         onShardLost: (shard, cause) => this.#onShardLost(shard, cause),
         onShardMissing: (shard, error) => this.#onShardMissing(shard, error),
@@ -87,7 +104,9 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   async start(): Promise<void> {
     try {
       const table = await this.#pool.start();
-      this.#http = new HttpThread(this.#pool, table, this.#options, {
+      const accessLog = this.#options.accessLog ? new AccessLog(this.#logger, this.#options.requestId) : undefined;
+      this.#http = new HttpThread(this.#pool, table, this.#options, accessLog, {
+        onUpgradeError: (error) => this.#logger.error({ err: error }, 'the listener of onUpgrade threw'),
         onAcceptError: (error) => this.#logger.error({ err: error }, 'a connection could not be accepted'),
         onPriorityFailure: (error) =>
           this.#logger.error({ err: error }, 'the option priority failed; requests are normal'),
@@ -105,25 +124,36 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   }
 
   address(): AddressInfo {
-    return this.#http!.address() as AddressInfo;
+    return this.#http!.address();
+  }
+
+  setSecureContext(options: SecureContextOptions): void {
+    this.#http!.setSecureContext(options);
+  }
+
+  onUpgrade(listener: UpgradeListener | undefined): void {
+    this.#http!.upgradeListener = listener;
   }
 
   // ── figures and limits ──────────────────────────────────────────────────────────────────────────────────────────
 
   stats(): ServerStats {
-    const { scheduler, connections } = this.#http!;
+    const { scheduler, connections, connectionsRefused } = this.#http!;
     const { slots, plan, core } = this.#pool;
     const waits = scheduler.waits();
+    const { permits } = this.#options;
     return {
       state: this.#state,
       connections,
+      connectionsRefused,
       outstanding: scheduler.outstanding,
       slots: { free: slots.reduce((sum, { free }) => sum + free, 0), total: plan.slots },
       lostWakeUps: scheduler.lostWakeUps,
       refused: { ...scheduler.refusals.counts },
-      shards: this.#pool.stats().map((shard) => ({
+      shards: this.#pool.stats().map(({ shortMeanUs, longMeanUs, ...shard }) => ({
         ...shard,
         queueAgeMs: waits[shard.shard] / 1_000,
+        limiter: permits.adaptive && { ...permits.adaptive, shortMeanUs, longMeanUs },
         shedding: this.#shedders.has(shard.shard),
       })),
       routes: [...scheduler.limited].map(([route, { semaphore, waiting }]) => ({
@@ -196,7 +226,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   async #drain(): Promise<void> {
     this.#become('draining');
     const { drainDelayMs, closeTimeoutMs } = this.#options;
-    if (drainDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, drainDelayMs));
+    if (drainDelayMs > 0) await this.#delay(drainDelayMs);
     if (this.#isClosed()) return;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'late'>((resolve) => {
@@ -216,6 +246,17 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#become('closed');
   }
 
+  /** Ends early if the server is destroyed meanwhile. */
+  #delay(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#endDelay = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
   #isClosed(): boolean {
     return this.#state === 'closed';
   }
@@ -223,6 +264,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   async destroy(): Promise<void> {
     this.#become('closed');
     this.#closed ??= Promise.resolve();
+    this.#endDelay?.();
     this.#http?.destroy();
     await this.#pool.destroy();
   }

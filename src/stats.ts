@@ -1,12 +1,12 @@
 import type { Reason } from './http/answers.js';
 import type { ShardCounters } from './pool/counters.js';
-import type { TimeSummary } from './pool/histograms.js';
+import type { Summary } from './pool/histograms.js';
 import type { ShardState } from './pool/shard-handle.js';
 
 export type ServerState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed';
 
 /** A moment's figures of a shard. */
-export interface ShardStats extends ShardCounters {
+export interface ShardStats extends Omit<ShardCounters, 'shortMeanUs' | 'longMeanUs'> {
   shard: number;
   group: string;
   state: ShardState;
@@ -19,12 +19,16 @@ export interface ShardStats extends ShardCounters {
   /** How long the oldest of them has waited, in milliseconds. */
   queueAgeMs: number;
   permits: { available: number; limit: number };
+  /** Of adaptive permits: between which bounds they move, and what they go by, mean handler times in microseconds. */
+  limiter: { min: number; max: number; shortMeanUs: number; longMeanUs: number } | undefined;
   /** Requests are being refused because others wait for too long. */
   shedding: boolean;
+  /** Requests that were claimed at once, since the thread was started. */
+  batchSize: Summary;
   /** From submission to the start of the handler, in microseconds, since the thread was started. */
-  queueTime: TimeSummary;
+  queueTime: Summary;
   /** From the start of the handler until it settled, in microseconds, since the thread was started. */
-  handlerTime: TimeSummary;
+  handlerTime: Summary;
 }
 
 /** A moment's figures of a route with `maxConcurrency`. */
@@ -40,6 +44,8 @@ export interface RouteStats {
 export interface ServerStats {
   state: ServerState;
   connections: number;
+  /** Connections that were closed at once, because there were `maxConnections`. */
+  connectionsRefused: number;
   /** Answers that shards owe. */
   outstanding: number;
   slots: { free: number; total: number };

@@ -36,7 +36,9 @@ function decoded(response: RawResponse, body = response.body): string {
 /** A response with a length, or in the chunked coding. */
 async function ask(path: string, accept?: string, ...fields: string[]): Promise<RawResponse> {
   const client = await RawClient.open(port);
-  client.write(get(path, ...(accept === undefined ? [] : [`Accept-Encoding: ${accept}`]), ...fields));
+  client.write(
+    get(path.replaceAll('"', '%22'), ...(accept === undefined ? [] : [`Accept-Encoding: ${accept}`]), ...fields),
+  );
   const response = await client.response();
   if (field(response, 'transfer-encoding') === 'chunked') {
     await until(() => decodeChunked(client.pending) !== undefined, 'the end of the stream');

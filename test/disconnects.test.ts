@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { exchange, get, post, RawClient } from './support/client.js';
+import { disconnectMany, watchParsers } from './support/disconnects.js';
+import { createRandom } from './support/random.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 
+const parsers = watchParsers();
 let running: TestServer;
 
 beforeAll(async () => {
@@ -60,7 +63,7 @@ test.each(['reset', 'end'] as const)('a client leaves (%s) after every byte of i
 
 test('clients leave while their handlers run', async () => {
   const clients = await Promise.all(Array.from({ length: 40 }, () => RawClient.open(running.port)));
-  for (const [i, client] of clients.entries()) client.write(get(`/later/${20 + i}/x`) + get('/large/9000'));
+  for (const [i, client] of clients.entries()) client.write(get(`/later/${300 + i}/x`) + get('/large/9000'));
   await until(() => running.server.stats().outstanding >= 40, 'the requests to arrive');
   for (const client of clients) client.destroy();
   await expectQuiet();
@@ -76,4 +79,8 @@ test('a client that stops reading and leaves gives back what was on its way to i
   }, 'answers that wait for the client');
   client.destroy();
   await expectQuiet();
+});
+
+test('2,000 clients leave at random places', async () => {
+  await disconnectMany(running, parsers, 2_000, createRandom());
 });

@@ -12,7 +12,15 @@ beforeAll(async () => {
   readme = await readFile(join(root, 'README.md'), 'utf8');
   await mkdir(folder, { recursive: true });
   const examples = [...readme.matchAll(/```js\n\/\/ (\S+)\n([\s\S]*?)```/g)];
-  expect(examples.map(([, name]) => name)).toEqual(['app.js', 'main.js', 'rows.js', 'core.js', 'json.js']);
+  expect(examples.map(([, name]) => name)).toEqual([
+    'app.js',
+    'main.js',
+    'rows.js',
+    'busy-app.js',
+    'busy.js',
+    'core.js',
+    'json.js',
+  ]);
   for (const [, name, text] of examples) await writeFile(join(folder, name), text);
 });
 
@@ -51,6 +59,18 @@ test('schemas and writers', async () => {
   expect(await program.exit()).toBe(0);
 });
 
+test('scheduling', async () => {
+  const program = new Program(process.execPath, [join(folder, 'busy.js')]);
+  const [, port] = await program.printed(/listening on port (\d+); ready: true/);
+  const read = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).text();
+  expect(await read('/robots.txt')).toBe('User-agent: *\nDisallow:\n');
+  expect(await read('/quick')).toBe('{"ok":true}');
+  expect(await read('/hash/x')).toMatch(/^[0-9a-f]{64}$/);
+  expect(await read('/readyz')).toBe('{"status":"ready"}');
+  program.child.kill('SIGTERM');
+  expect(await program.exit()).toBe(0);
+});
+
 test('JSON works on its own', async () => {
   const program = new Program(process.execPath, [join(folder, 'json.js')]);
   expect(await program.exit()).toBe(0);
@@ -65,7 +85,7 @@ test('the core works on its own', async () => {
 
 test('the defaults in the table of options are the real ones', () => {
   const rows = [...readme.matchAll(/^\| `(\w+)` \| `--[\w-]+` \| ([\d,]+)( MiB)? \|/gm)];
-  expect(rows.length).toBe(8);
+  expect(rows.length).toBe(13);
   for (const [, name, number, unit] of rows) {
     const [, , standard] = integerRange(name as Parameters<typeof integerRange>[0]);
     expect([name, Number(number.replaceAll(',', '')) * (unit ? 2 ** 20 : 1)]).toEqual([name, standard]);

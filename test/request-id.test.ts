@@ -54,6 +54,15 @@ test('streams have it, and responses without a body', async () => {
   expect((await ask('/fresh', 'X-Request-Id: n', 'If-None-Match: "v1"')).sent).toBe('n');
 });
 
+test('the access log has it', async () => {
+  const logging = await startServer({ requestId: true, accessLog: true }, 'representations.js');
+  await exchange(logging.port, get('/id', 'x-request-id: mine'));
+  await exchange(logging.port, get('/static', 'x-request-id: mine'));
+  const lines = logging.logged.filter(({ message }) => message === 'request answered');
+  expect(lines.map(({ details }) => details.id)).toEqual(['mine', undefined]);
+  await logging.server.close();
+});
+
 describe('the option', () => {
   test('names another field', async () => {
     const other = await startServer({ requestId: { header: 'X-Trace' } }, 'representations.js');

@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { exchange, get, post, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { outcome, Stage } from './support/stage.js';
 
 let running: TestServer;
 
@@ -147,7 +148,7 @@ test('more completions than one poll takes, when the shard ends at that moment',
   await running.server.close();
   running = await startServer({ shards: 1 });
   const clients = await Promise.all(Array.from({ length: 60 }, () => RawClient.open(running.port)));
-  for (const client of clients) client.write(get('/later/20/x').repeat(50));
+  for (const client of clients) client.write(get('/later/200/x').repeat(50));
   await until(() => running.server.stats().outstanding > 2_000, 'the requests to arrive');
   const killer = await RawClient.open(running.port);
   killer.write(get('/exit-later'));
@@ -167,4 +168,103 @@ test('more completions than one poll takes, when the shard ends at that moment',
   killer.destroy();
   expect(answers).toBe(3_000);
   await until(bothReady, 'the replacement');
+});
+
+describe('what a shard had claimed and not started when it ended', () => {
+  let stage: Stage;
+
+  beforeEach(async () => {
+    await running.server.close();
+    stage = new Stage();
+    running = await startServer({ shards: 2, steal: false, slotBytes: 4_096 }, 'scheduling-app.js');
+    await until(() => running.server.stats().shards.every(({ parks }) => parks > 0), 'the shards to sleep');
+  });
+
+  afterEach(() => stage.end());
+
+  /** Sends requests at once, the first of which ends its shard, and waits until that has claimed them all. */
+  async function claimTogether(requests: (string | Uint8Array)[], waiting: number): Promise<RawClient> {
+    const client = await RawClient.open(running.port);
+    client.write(Buffer.concat(requests.map((request) => Buffer.from(request as string))));
+    const { length } = requests;
+    await until(() => {
+      const { shards } = running.server.stats();
+      const claimed = shards.every(({ queued }) => queued === 0);
+      return stage.started.length === length - waiting && claimed;
+    }, 'a claim for all');
+    return client;
+  }
+
+  const request = (path: string) => get(stage.target(path), 'X-Key: same');
+
+  test('is run by another one, once', async () => {
+    // In turn: every other one goes to the shard that ends.
+    const paths = ['/die/fatal', ...Array.from({ length: 9 }, (_, i) => `/run/${i}`)];
+    const client = await claimTogether(paths.map(request), 4);
+    const dying = stage.threadOf('fatal');
+    stage.release('fatal');
+    expect(await outcome(client.response())).toEqual([502, 'SHARD_LOST']);
+    for (let i = 0; i < 9; i++) {
+      const { id, threadId } = JSON.parse((await client.response()).body.toString());
+      expect(id).toBe(String(i));
+      expect(threadId).not.toBe(dying);
+    }
+    expect([...stage.started].sort()).toEqual([...new Set(stage.started)].sort());
+    client.destroy();
+    await until(bothReady, 'the replacement');
+  });
+
+  test('is run by another one even if it has a key', async () => {
+    const paths = ['/sticky/die/fatal', '/sticky/run/1', '/sticky/run/2', '/sticky/run/3'];
+    const client = await claimTogether(paths.map(request), 3);
+    // And these wait in its ring.
+    client.write(request('/sticky/run/4') + request('/sticky/run/5'));
+    await until(() => running.server.stats().outstanding === 6, 'the requests to arrive');
+    stage.release('fatal');
+    expect((await client.response()).status).toBe(502);
+    for (let i = 1; i <= 5; i++) expect(JSON.parse((await client.response()).body.toString()).id).toBe(String(i));
+    expect(stage.started).toHaveLength(6);
+    client.destroy();
+    await until(bothReady, 'the replacement');
+  });
+
+  test('is given up if its record went with the shard; one that waited may be tried again', async () => {
+    const large = post(stage.target('/sticky/large/1'), 'x'.repeat(10_000), 'X-Key: same');
+    const client = await claimTogether([request('/sticky/die/fatal'), large, request('/sticky/run/2')], 2);
+    client.write(large);
+    await until(() => running.server.stats().outstanding === 4, 'the last one to arrive');
+    stage.release('fatal');
+    const lost = [502, 'SHARD_LOST'];
+    const outcomes = [];
+    for (let i = 0; i < 4; i++) outcomes.push(await outcome(client.response()));
+    expect(outcomes).toEqual([lost, lost, [200, undefined], [503, 'NO_SHARD']]);
+    client.destroy();
+    await until(bothReady, 'the replacement');
+  });
+
+  test('is given up if its client has left, and its answers are not missed', async () => {
+    const client = await claimTogether(['/sticky/die/fatal', '/sticky/run/1', '/sticky/run/2'].map(request), 2);
+    client.socket.resetAndDestroy();
+    await until(() => running.server.stats().connections === 0, 'the client to leave');
+    stage.release('fatal');
+    await until(() => restarts() === 1 && bothReady(), 'the replacement');
+    await expectConserved(running);
+    expect(stage.started).toEqual(['fatal']);
+  });
+});
+
+test('a request that was stolen outlives the shard it was given to first', async () => {
+  await running.server.close();
+  const stage = new Stage();
+  running = await startServer({ shards: 2, dispatch: 'round-robin' }, 'scheduling-app.js');
+  const fatal = await stage.send(running, '/die/fatal');
+  await until(() => stage.started.length === 1, 'the start');
+  const pending = await Promise.all(Array.from({ length: 6 }, (_, i) => stage.send(running, `/wait/${i}`)));
+  await until(() => stage.started.length === 7, 'the thefts');
+  stage.release('fatal');
+  expect((await fatal.response).status).toBe(502);
+  await until(bothReady, 'the replacement');
+  stage.release(0, 1, 2, 3, 4, 5);
+  for (const { response } of pending) expect((await response).status).toBe(200);
+  stage.end();
 });

@@ -5,8 +5,8 @@ import os from 'node:os';
 /**
  * What the figures depend on.
  * @param {import('./server-process.js').RunningServer[]} servers
- * @param {import('./load.js').Generator} generator
- * @param {import('./options.js').Options} options
+ * @param {Pick<import('./load.js').Generator, 'title' | 'isBottleneck'>} generator
+ * @param {Pick<import('./options.js').Options, 'rounds' | 'seconds' | 'connections'>} options
  * @param {number} busyCores before the first load
  */
 export function readConditions(servers, generator, { rounds, seconds, connections }, busyCores) {

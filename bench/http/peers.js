@@ -5,7 +5,7 @@ import { BODY } from './servers/workload.js';
  * @typedef {object} Peer
  * @property {string} id what --only takes
  * @property {string} title
- * @property {string} file in servers/
+ * @property {string} file in servers/, or a URL
  * @property {string[]} args for it
  * @property {string} body that it has to answer with
  * @property {number[]} skips connection counts that would tell nothing new of it, and cost a load in every round

@@ -12,7 +12,7 @@ export function beginStep(text) {
 /** @param {import('./rounds.js').Measurement} measurement */
 export function endStep({ requestsPerSecond, p50Us, p99Us }) {
   const rate = count(requestsPerSecond).padStart(9);
-  process.stderr.write(`${rate} requests/s   p50 ${count(p50Us)} µs   p99 ${count(p99Us)} µs\n`);
+  say(`${rate} requests/s   p50 ${count(p50Us)} µs   p99 ${count(p99Us)} µs`);
 }
 
 /** @param {string} text */

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { startChild } from './children.js';
 import { BenchError } from './errors.js';
 
+const SERVERS = new URL('./servers/', import.meta.url);
 const START_TIMEOUT_MS = 15_000;
 const STOP_TIMEOUT_MS = 5_000;
 
@@ -14,6 +15,7 @@ const STOP_TIMEOUT_MS = 5_000;
  * @property {string} url
  * @property {string} version
  * @property {string} runtime
+ * @property {import('./children.js').Child} child
  * @property {() => Promise<void>} stop
  */
 
@@ -21,11 +23,11 @@ const STOP_TIMEOUT_MS = 5_000;
  * @param {import('./peers.js').Peer} peer
  * @param {string} runtime the executable
  * @param {string[]} [flags] for the runtime
+ * @param {Parameters<typeof startChild>[2]} [options] of the process
  * @returns {Promise<RunningServer>}
  */
-export async function startServer(peer, runtime, flags = []) {
-  const file = fileURLToPath(new URL(`./servers/${peer.file}`, import.meta.url));
-  const child = startChild(runtime, [...flags, file, ...peer.args]);
+export async function startServer(peer, runtime, flags = [], options = {}) {
+  const child = startChild(runtime, [...flags, fileURLToPath(new URL(peer.file, SERVERS)), ...peer.args], options);
   const ended = once(child, 'exit');
   const announced = await announcement(peer, child, ended);
   const stop = async () => {
@@ -39,6 +41,7 @@ export async function startServer(peer, runtime, flags = []) {
     url: `http://127.0.0.1:${announced.port}/`,
     version: announced.version,
     runtime: announced.runtime,
+    child,
     stop,
   };
 }

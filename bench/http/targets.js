@@ -71,8 +71,9 @@ function addedLatency(measurements) {
 /**
  * @param {Spread | undefined} figure
  * @param {(median: number) => boolean} isReached
+ * @returns {Target['verdict']}
  */
-function verdict(figure, isReached) {
+export function verdict(figure, isReached) {
   if (!figure) return 'not measured';
   return isReached(figure.median) ? 'reached' : 'MISSED';
 }

@@ -29,6 +29,11 @@ export class Parking {
     this.#look = setInterval(() => this.#lookForWork(), LOOK_MS).unref();
   }
 
+  /** The thread has parked, and nothing has woken it yet. */
+  get isParked(): boolean {
+    return this.#parked;
+  }
+
   /** Parks, and returns `true`; or sees on the last look that there is work, and returns `false`. */
   park(): boolean {
     const bell = this.#doorbell.park();

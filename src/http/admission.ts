@@ -12,10 +12,11 @@ import { readKey } from './key-reader.js';
 import type { Ranking } from './ranking.js';
 import { RecordWriter } from './record.js';
 import type { Refusals } from './refusals.js';
-import { type RequestParser, readPath } from './request-parser.js';
+import type { RequestParser } from './request-parser.js';
 import { RouteCache } from './route-cache.js';
 import type { RouteRules, Rules } from './route-rules.js';
 import { BAD_PATH, NO_ROUTE, type Router } from './router.js';
+import { readPath } from './target.js';
 
 const HEAD = METHODS.indexOf('HEAD');
 const OPTIONS = METHODS.indexOf('OPTIONS');
@@ -52,18 +53,18 @@ export class Admission {
   /** Routes the request and submits it to a shard, or answers it. */
   admit(request: RequestParser, connection: Connection): Exchange {
     const exchange = this.#submitOrAnswer(request, connection);
-    exchange.close = !request.keepAlive || (exchange.slot < 0 && request.method < 0);
+    if (!request.keepAlive) exchange.close = true;
     exchange.sayKeepAlive = request.keepAlive && request.isHttp10;
     return exchange;
   }
 
   #submitOrAnswer(request: RequestParser, connection: Connection): Exchange {
     const method = request.method;
-    if (method < 0) return this.#refuse(connection, request, 'METHOD_NOT_IMPLEMENTED');
     let route = this.#routes.find(request, method);
     if (route < 0) {
-      const path = readPath(request);
-      route = this.#parts.router.find(METHODS[method], path);
+      const path = readPath(request.headSource, request.headStart, request.targetBytes);
+      route = path === undefined ? BAD_PATH : this.#parts.router.find(METHODS[method], path);
+      if (path === undefined || route === BAD_PATH) return this.#refuseTarget(connection, request);
       if (route >= 0) this.#routes.remember(request, method, route);
       else {
         const answer = this.#answerUnrouted(request, path, route);
@@ -119,12 +120,18 @@ export class Admission {
     return connection.answered(this.#parts.refusals.answer(reason, request.method === HEAD));
   }
 
+  /** A target that is none casts doubt on all that follows. */
+  #refuseTarget(connection: Connection, request: RequestParser): Exchange {
+    const exchange = this.#refuse(connection, request, 'BAD_TARGET');
+    exchange.close = true;
+    return exchange;
+  }
+
   /** The answer to a request that no route takes, or nothing if the not-found handler shall give it. */
   #answerUnrouted(request: RequestParser, path: string, route: number): Answer | undefined {
     const { router, hasNotFound } = this.#parts;
     const isHead = request.method === HEAD;
     if (path === '*' && request.method === OPTIONS) return allowAnswer(METHODS.join(', '));
-    if (route === BAD_PATH) return errorAnswer('BAD_TARGET', { isHead });
     const allowed = router.allowed(path);
     if (route === NO_ROUTE && allowed.length > 0) {
       const allow = [...allowed, 'OPTIONS'].join(', ');

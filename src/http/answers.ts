@@ -4,13 +4,17 @@ import type { FixedBody } from '../protocol.js';
 /** Why the HTTP thread answers by itself. The code is in the JSON body, for programs. */
 const REASONS = {
   BAD_REQUEST: [400, 'The request is not valid HTTP.'],
+  BAD_HOST: [400, 'The request needs one Host field, with a host and perhaps a port.'],
   BAD_TARGET: [400, 'The request target is not a valid path.'],
   NOT_FOUND: [404, 'There is no such path.'],
   METHOD_NOT_ALLOWED: [405, 'The path does not take this method.'],
+  REQUEST_TIMEOUT: [408, 'The request did not arrive in time.'],
   BODY_TOO_LARGE: [413, 'The request body is larger than the server takes.'],
   TARGET_TOO_LONG: [414, 'The request target is longer than the server takes.'],
+  EXPECTATION_FAILED: [417, 'The server meets no expectation but 100-continue.'],
   HEAD_TOO_LARGE: [431, 'The header fields are larger or more than the server takes.'],
   METHOD_NOT_IMPLEMENTED: [501, 'The server does not know this method.'],
+  CODING_NOT_IMPLEMENTED: [501, 'The server knows no transfer coding but chunked.'],
   SHARD_LOST: [502, 'The thread that handled the request has ended.'],
   NO_SLOT: [503, 'The server has as many requests in hand as it can take; try again later.'],
   NO_SHARD: [503, 'No thread can take the request now; try again later.'],
@@ -22,18 +26,6 @@ const REASONS = {
 } as const satisfies Record<string, readonly [number, string]>;
 
 export type Reason = keyof typeof REASONS;
-
-const REFUSALS: Record<number, Reason> = {
-  413: 'BODY_TOO_LARGE',
-  414: 'TARGET_TOO_LONG',
-  431: 'HEAD_TOO_LARGE',
-  505: 'VERSION_NOT_SUPPORTED',
-};
-
-/** The reason for a status with which the parser refuses input. */
-export function refusal(status: number): Reason {
-  return REFUSALS[status] ?? 'BAD_REQUEST';
-}
 
 /** A whole response, and how many bytes of it are the head. */
 export interface Answer {

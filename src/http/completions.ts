@@ -12,6 +12,7 @@ import {
 } from '../../assembly/layout.js';
 import { Doorbell } from '../core/doorbell.js';
 import { Parking } from '../core/parking.js';
+import { WaitStrategy } from '../core/wait-strategy.js';
 import { slotAddress } from '../pool/plan.js';
 import type { ShardPool } from '../pool/shard-pool.js';
 import type { Reason } from './answers.js';
@@ -19,7 +20,7 @@ import type { Connection } from './connection.js';
 import type { Exchange } from './exchange.js';
 import type { Refusals } from './refusals.js';
 
-/** Turns without a completion after which the HTTP thread parks, while answers are owed. */
+/** Turns without a completion for which the HTTP thread waits awake at the most, while answers are owed. */
 const IDLE_TURNS = 50;
 /**
  * Under load, doorbells wait for a few more requests: each wake-up of a shard costs more than a turn of this loop, and on a
@@ -54,7 +55,7 @@ export class Completions {
   #outstanding = 0;
   /** Of these, those whose answers have begun: streams, which may last. */
   #streaming = 0;
-  #idleTurns = 0;
+  readonly #waiting = new WaitStrategy(IDLE_TURNS);
   /** Requests that no doorbell was rung for, and turns they have waited for company. */
   #gathered = 0;
   #postponed = 0;
@@ -69,7 +70,7 @@ export class Completions {
     this.#events = events;
     const doorbell = Doorbell.attach(pool.core, HTTP_DOORBELL_OFFSET);
     const hasWork = () => pool.rings.hasCompletions();
-    this.#parking = new Parking(doorbell, hasWork, () => this.schedule());
+    this.#parking = new Parking(doorbell, hasWork, () => this.#wake());
   }
 
   get lostWakeUps(): number {
@@ -81,11 +82,17 @@ export class Completions {
     return this.#outstanding;
   }
 
-  /** A request was published: the end of this turn rings for it, or of one soon after. */
-  submitted(): void {
+  /** A request was let in: an answer is owed. */
+  owe(): void {
     this.#outstanding++;
+  }
+
+  /** A request was published to `shard`: the end of this turn rings for it, or of one soon after. */
+  published(shard: number): void {
+    // Both threads see to it themselves that they miss nothing: there is nobody to wake, and nothing to take.
+    if (this.#parking.isParked && !this.#pool.rings.isParked(shard)) return;
     this.#gathered++;
-    this.#idleTurns = 0;
+    this.#waiting.restart();
     this.schedule();
   }
 
@@ -106,22 +113,31 @@ export class Completions {
     setImmediate(this.#turn);
   }
 
+  /** Somebody rang: no need to go round the event loop first. */
+  #wake(): void {
+    if (!this.#scheduled) this.#runTurn();
+  }
+
   #runTurn(): void {
     this.#scheduled = false;
     if (this.#stopped) return;
     this.#parking.unpark();
     this.#ring();
-    if (this.#reapAll() > 0) this.#idleTurns = 0;
+    if (this.#reapAll() > 0) this.#waiting.rewarded();
     if (this.#outstanding === 0) return;
-    if (this.#idleTurns++ < IDLE_TURNS || !this.#parking.park()) this.schedule();
+    // Who was given something and not told would wait for ever.
+    if (this.#gathered > 0 || this.#waiting.wait() || !this.#parking.park()) this.schedule();
   }
 
   #ring(): void {
+    if (this.#gathered === 0) return;
     const worthWaiting = this.#outstanding - this.#streaming >= LOAD && this.#gathered < GATHER_REQUESTS;
-    if (worthWaiting && this.#postponed++ < GATHER_TURNS) return;
+    if (this.#pool.rings.someSleep) {
+      if (worthWaiting && this.#postponed++ < GATHER_TURNS) return;
+      this.#pool.rings.ringDoorbells();
+    }
     this.#gathered = 0;
     this.#postponed = 0;
-    this.#pool.rings.ringDoorbells();
   }
 
   /** Takes every completion there is. Returns how many. */

@@ -1,68 +1,66 @@
 import type { Socket } from 'node:net';
-import type { CoreMemory } from '../core/memory.js';
-import { type Answer, errorAnswer, refusal } from './answers.js';
+import { type Answer, errorAnswer, type Reason } from './answers.js';
 import { Exchange } from './exchange.js';
 import type { Parsers } from './llhttp.js';
+import { Output, type OutputHost } from './output.js';
+import { BODY_PHASE, BUSY_PHASE, CLOSING_PHASE, HEAD_PHASE, IDLE_PHASE, type Looks, Patience } from './patience.js';
 import { RequestParser, type RequestSink } from './request-parser.js';
 import type { ResponseStream } from './response-stream.js';
-import { readWithoutCopies } from './socket.js';
+import { readWithoutCopies, unsentBytes } from './socket.js';
+import { readUpgrade, UpgradedSocket, type UpgradeListener, type UpgradeRequest } from './upgrade.js';
+
+export interface ConnectionLimits {
+  bodyLimitBytes: number;
+  /** 0 for any number. */
+  maxRequestsPerConnection: number;
+  maxBufferedBytes: number;
+}
 
 /** What a connection needs of the HTTP thread. */
-export interface ConnectionHost {
-  readonly core: CoreMemory;
+export interface ConnectionHost extends OutputHost {
   readonly parsers: Parsers;
-  readonly bodyLimitBytes: number;
-  readonly draining: boolean;
+  readonly limits: ConnectionLimits;
   /** Routes a request and submits it, or answers it at once. */
   admit(request: RequestParser, connection: Connection): Exchange;
-  /** The answer has left: its slot is free again. */
-  release(exchange: Exchange): void;
-  /** The client has sent its last byte, and may be gone. */
-  announceAbort(exchange: Exchange): void;
-  /** The connection is closed: nobody waits for the answer any more. */
-  abandon(exchange: Exchange): void;
+  /** Takes connections over, if there is one. */
+  readonly upgradeListener: UpgradeListener | undefined;
+  /** The listener has thrown. */
+  onUpgradeError(error: unknown): void;
   onConnectionClosed(connection: Connection): void;
 }
 
 /** Requests of one connection that may be in hand at once; further ones wait in the socket. */
 const MAX_PIPELINED = 64;
-/** How long a client has, once the kernel has its last answer, to stop sending and close (RFC 9112 section 9.6). */
-const LINGER_MS = 2_000;
 
 const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
-const CLOSE_FIELD = Buffer.from('connection: close\r\n\r\n');
-const KEEP_ALIVE_FIELD = Buffer.from('connection: keep-alive\r\n\r\n');
-const EMPTY = Buffer.alloc(0);
-const EMPTY_LINE_BYTES = 2;
 
 /** One client: its bytes parsed, its requests in order, its answers in the same order. HTTP thread only. */
 export class Connection implements RequestSink {
   readonly #host: ConnectionHost;
   readonly #socket: Socket;
   readonly #parser: RequestParser;
-  /** Requests whose answers have not been handed to the socket, oldest first. */
-  #first: Exchange | undefined;
-  #last: Exchange | undefined;
-  /** Requests in hand: those, and those whose answers the socket still holds. */
-  #outstanding = 0;
-  /** Handed to the socket, not yet taken by the kernel: the socket refers to their slots. */
-  #unflushed: Exchange[] = [];
-  #flushAnnounced = false;
+  readonly #output: Output;
+  readonly #patience = new Patience();
+  /** Requests that were complete. */
+  #requests = 0;
   /** No further request is read: the last one said so, or was not valid. */
   #inputOver = false;
   #ended = false;
+  /** A client that wants another protocol, behind answers that come first; and then the connection for that. */
+  #upgrade: UpgradeRequest | undefined;
+  #upgraded: UpgradedSocket | undefined;
   /** A client waits for leave to send its body, behind answers that come first. */
   #owesContinue = false;
 
   constructor(host: ConnectionHost, accepted: Socket) {
     this.#host = host;
-    const llhttp = host.parsers.instance();
-    this.#parser = new RequestParser(llhttp, host.core, this, host.bodyLimitBytes);
+    this.#parser = new RequestParser(host.parsers, this, host.limits.bodyLimitBytes);
     this.#socket = readWithoutCopies(accepted, {
-      buffer: llhttp.chunk,
+      buffer: this.#parser.chunk,
       onRead: (bytes) => this.#onRead(bytes),
       onBytes: (chunk) => this.#onBytes(chunk),
     });
+    this.#output = new Output(host, this.#socket, () => this.#onFlushed());
     this.#socket.on('end', () => this.#onEnd());
     // 'close' follows, and says all there is to say.
     this.#socket.on('error', () => {});
@@ -71,7 +69,7 @@ export class Connection implements RequestSink {
 
   /** Nothing is in hand. */
   get idle(): boolean {
-    return this.#outstanding === 0;
+    return this.#output.outstanding === 0;
   }
 
   destroy(): void {
@@ -84,32 +82,38 @@ export class Connection implements RequestSink {
   }
 
   #endIfDrained(): void {
+    if (this.#upgrade !== undefined || this.#upgraded !== undefined) return;
     if (this.#host.draining && this.idle && !this.#parser.midMessage) this.#end();
   }
 
   // ── input ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #onRead(bytes: number): void {
+    if (this.#upgraded !== undefined) return this.#upgraded.receive(this.#parser.chunk.subarray(0, bytes));
     if (this.#inputOver) return;
     this.#parser.feedInPlace(bytes);
     this.#afterInput();
   }
 
   #onBytes(chunk: Buffer): void {
+    if (this.#upgraded !== undefined) return this.#upgraded.receive(chunk);
     if (this.#inputOver) return;
     this.#parser.feed(chunk);
     this.#afterInput();
   }
 
   #afterInput(): void {
-    if (this.#parser.failure !== 0 && !this.#inputOver) this.#refuse(this.#parser.failure);
+    const { failure } = this.#parser;
+    if (failure !== undefined && !this.#inputOver) this.#refuse(failure);
     if (!this.#inputOver && this.#parser.rest !== undefined) this.#socket.pause();
-    if (this.#first?.ready === true) this.flush();
+    if (this.#output.first?.ready === true) this.flush();
+    else if (this.#upgrade !== undefined && this.#output.first === undefined) this.#handOver();
   }
 
   /** Goes on reading once there is room. */
   #resumeInput(): void {
-    if (this.#inputOver || this.#parser.rest === undefined || this.#outstanding > MAX_PIPELINED / 2) return;
+    if (this.#inputOver || this.#parser.rest === undefined || this.#output.outstanding > MAX_PIPELINED / 2) return;
+    if (this.#isBehind()) return;
     this.#parser.resume();
     this.#afterInput();
     if (this.#parser.rest === undefined) this.#socket.resume();
@@ -117,33 +121,46 @@ export class Connection implements RequestSink {
 
   onRequest(request: RequestParser): boolean {
     this.#owesContinue = false;
+    if (request.upgrade && this.#host.upgradeListener !== undefined && request.bodyBytes === 0) {
+      return this.#takeUpgrade(request);
+    }
     const exchange = this.#host.admit(request, this);
-    this.#append(exchange);
+    if (this.#host.accessLog !== undefined) this.#host.accessLog.admitted(exchange, request);
+    if (++this.#requests === this.#host.limits.maxRequestsPerConnection) exchange.close = true;
+    this.#output.append(exchange);
     this.#inputOver = exchange.close;
-    return exchange.close || this.#outstanding >= MAX_PIPELINED;
+    return exchange.close || this.#output.outstanding >= MAX_PIPELINED || this.#isBehind();
+  }
+
+  /** The client does not take its answers: it gets no more of them to wait for. */
+  #isBehind(): boolean {
+    return this.#socket.writableLength > this.#host.limits.maxBufferedBytes;
   }
 
   onExpectContinue(): void {
     // In front of an answer that is still owed it would be taken for that one's.
-    if (this.#first === undefined) this.#socket.write(CONTINUE);
+    if (this.#output.first === undefined) this.#socket.write(CONTINUE);
     else this.#owesContinue = true;
   }
 
   /** Answers what cannot be read on from, behind the answers that are owed. */
-  #refuse(status: number): void {
+  #refuse(reason: Reason): void {
     this.#inputOver = true;
-    const exchange = this.answered(errorAnswer(refusal(status)));
+    const exchange = this.answered(errorAnswer(reason, { isHead: this.#parser.failedHead }));
     exchange.close = true;
-    this.#append(exchange);
+    this.#host.accessLog?.refused(exchange);
+    this.#output.append(exchange);
   }
 
   #onEnd(): void {
-    if (!this.#inputOver && !this.#parser.finish()) this.#refuse(400);
-    this.#inputOver = true;
-    for (let exchange = this.#first; exchange !== undefined; exchange = exchange.next) {
-      this.#host.announceAbort(exchange);
+    if (this.#upgraded !== undefined) {
+      this.#upgraded.push(null);
+      return;
     }
-    if (this.#first === undefined) this.#end();
+    if (!this.#inputOver && !this.#parser.finish()) this.#refuse('BAD_REQUEST');
+    this.#inputOver = true;
+    this.#output.announceAbort();
+    if (this.#output.first === undefined) this.#end();
     else this.flush();
   }
 
@@ -162,61 +179,37 @@ export class Connection implements RequestSink {
   /** Puts an answer into the place of a request whose slot is not back. */
   answerInstead(exchange: Exchange, answer: Answer): void {
     const instead = this.answered(answer);
-    instead.close = exchange.close;
-    instead.sayKeepAlive = exchange.sayKeepAlive;
-    instead.next = exchange.next;
-    if (this.#last === exchange) this.#last = instead;
-    if (this.#first === exchange) {
-      this.#first = instead;
-      return;
-    }
-    let before = this.#first!;
-    while (before.next !== exchange) before = before.next!;
-    before.next = instead;
-  }
-
-  #append(exchange: Exchange): void {
-    this.#outstanding++;
-    if (this.#last === undefined) this.#first = exchange;
-    else this.#last.next = exchange;
-    this.#last = exchange;
+    this.#host.accessLog?.replaced(exchange, instead);
+    this.#output.replace(exchange, instead);
   }
 
   /** Hands to the socket every answer whose turn has come. */
   flush(): void {
-    const exchange = this.#first;
-    if (exchange === undefined || this.#ended) return;
-    if (exchange.stream !== undefined) return this.#flushStream(exchange, exchange.stream);
-    if (!exchange.ready) return;
-    if (exchange.next?.ready === true) this.#sendSeveral();
-    else this.#sendFirst(exchange);
+    const { first } = this.#output;
+    if (first === undefined || this.#ended) return;
+    if (first.stream !== undefined) return this.#flushStream(first, first.stream);
+    if (!first.ready) return;
+    this.#output.sendReady();
     this.#afterSending();
   }
 
   #afterSending(): void {
-    if (this.#first === undefined) {
-      this.#last = undefined;
+    const { first } = this.#output;
+    if (first === undefined) {
+      if (this.#upgrade !== undefined) return this.#handOver();
       if (this.#inputOver || this.#host.draining) return this.#end();
       if (this.#owesContinue) this.#sendContinue();
-    } else if (this.#first.ready || this.#first.stream !== undefined) {
+    } else if (first.ready || first.stream !== undefined) {
       return this.flush();
     }
     if (this.#parser.rest !== undefined) this.#resumeInput();
   }
 
-  /** Hands to the socket what there is of a stream; what is behind it waits for its end. */
+  /** What is behind a stream waits for its end. */
   #flushStream(exchange: Exchange, stream: ResponseStream): void {
-    if (!stream.begun) {
-      stream.begun = true;
-      if (exchange.next === undefined && this.#host.draining) exchange.close = true;
-      this.#send(exchange);
-    }
-    stream.writeTo(this.#socket);
+    this.#output.sendStream(exchange, stream);
     if (stream.last === 'broken') return this.#cut(stream.closes);
     if (!exchange.ready) return;
-    this.#first = exchange.next;
-    this.#unflushed.push(exchange);
-    this.#releaseFlushed();
     if (exchange.close) this.#end();
     else this.#afterSending();
   }
@@ -224,9 +217,14 @@ export class Connection implements RequestSink {
   /** Part of an answer was sent that will never be whole: the client must not take it for one (RFC 9112 section 8). */
   #cut(closes: boolean): void {
     this.#ended = true;
-    // The end of the connection would be the end of the body.
+    // The end of the connection would be the end of the body, unless TLS tells an end from a break.
     if (closes && !('encrypted' in this.#socket)) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
+  }
+
+  #onFlushed(): void {
+    this.#resumeInput();
+    this.#endIfDrained();
   }
 
   #sendContinue(): void {
@@ -234,73 +232,54 @@ export class Connection implements RequestSink {
     this.#socket.write(CONTINUE);
   }
 
-  #sendFirst(exchange: Exchange): void {
-    this.#first = exchange.next;
-    this.#send(exchange);
-    if (this.#socket.writableLength === 0 && this.#unflushed.length === 0) this.#release(exchange);
+  // ── another protocol ────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Returns `true`: what follows is not HTTP. */
+  #takeUpgrade(request: RequestParser): true {
+    this.#inputOver = true;
+    const upgraded = new UpgradedSocket(this.#socket);
+    this.#upgrade = readUpgrade(request, upgraded);
+    this.#socket.pause();
+    return true;
+  }
+
+  /** Nothing is owed any more: the connection is the listener's. */
+  #handOver(): void {
+    const request = this.#upgrade!;
+    const upgraded = request.socket as UpgradedSocket;
+    const head = this.#parser.rest ?? Buffer.alloc(0);
+    this.#upgrade = undefined;
+    this.#upgraded = upgraded;
+    this.#parser.close();
+    try {
+      if (this.#host.upgradeListener === undefined) upgraded.destroy();
+      else this.#host.upgradeListener(request, upgraded, head);
+    } catch (error) {
+      this.#host.onUpgradeError(error);
+      upgraded.destroy();
+    }
+  }
+
+  // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Looks whether the client has taken too long; once in each interval of the schedule. */
+  watch(looks: Looks): void {
+    if (this.#upgraded !== undefined) return;
+    const expiry = this.#patience.look(this.#phase(), this.#requests, unsentBytes(this.#socket), looks);
+    if (expiry === 'none') return;
+    if (expiry === 'destroy') this.#socket.destroy();
+    else if (expiry === 'close') this.#end();
     else {
-      this.#unflushed.push(exchange);
-      this.#releaseFlushed();
+      this.#refuse('REQUEST_TIMEOUT');
+      this.flush();
     }
   }
 
-  #sendSeveral(): void {
-    this.#socket.cork();
-    for (let exchange = this.#first; mayJoin(exchange); exchange = this.#first) {
-      this.#first = exchange.next;
-      this.#send(exchange);
-      this.#unflushed.push(exchange);
-    }
-    this.#socket.uncork();
-    this.#releaseFlushed();
-  }
-
-  #send(exchange: Exchange): void {
-    const socket = this.#socket;
-    if (this.#first === undefined && this.#host.draining) exchange.close = true;
-    if (exchange.close || exchange.sayKeepAlive) this.#sendWithField(exchange);
-    else socket.write(exchange.bytes!);
-    if (exchange.body !== undefined) socket.write(exchange.body);
-  }
-
-  /** Rare, so the field is put in between and not left room for. */
-  #sendWithField(exchange: Exchange): void {
-    const bytes = exchange.bytes!;
-    const socket = this.#socket;
-    socket.write(bytes.subarray(0, exchange.headBytes - EMPTY_LINE_BYTES));
-    socket.write(exchange.close ? CLOSE_FIELD : KEEP_ALIVE_FIELD);
-    if (exchange.headBytes < bytes.length) socket.write(bytes.subarray(exchange.headBytes));
-  }
-
-  /** Frees the slots that the kernel has a copy of. */
-  #releaseFlushed(): void {
-    if (this.#socket.writableLength > 0) this.#announceFlush();
-    else if (this.#unflushed.length > 0) this.#releaseUnflushed(this.#unflushed.length);
-  }
-
-  /** Asks to be told when what the socket holds now has left; 'drain' comes only above the high-water mark. */
-  #announceFlush(): void {
-    if (this.#flushAnnounced || this.#unflushed.length === 0) return;
-    this.#flushAnnounced = true;
-    const count = this.#unflushed.length;
-    this.#socket.write(EMPTY, (error) => {
-      this.#flushAnnounced = false;
-      // After an error, only 'close' says that nothing refers to the slots any more.
-      if (error) return;
-      this.#releaseUnflushed(count);
-      this.#releaseFlushed();
-      this.#resumeInput();
-      this.#endIfDrained();
-    });
-  }
-
-  #releaseUnflushed(count: number): void {
-    for (const exchange of this.#unflushed.splice(0, count)) this.#release(exchange);
-  }
-
-  #release(exchange: Exchange): void {
-    this.#outstanding--;
-    this.#host.release(exchange);
+  #phase(): number {
+    if (this.#ended) return this.#socket.writableLength > 0 ? BUSY_PHASE : CLOSING_PHASE;
+    if (this.#inputOver || this.#owesContinue || this.#parser.rest !== undefined) return BUSY_PHASE;
+    if (this.#parser.midMessage) return this.#parser.midHead ? HEAD_PHASE : BODY_PHASE;
+    return this.idle ? IDLE_PHASE : BUSY_PHASE;
   }
 
   #end(): void {
@@ -310,25 +289,14 @@ export class Connection implements RequestSink {
     this.#socket.end();
     // What still comes is read and dropped: closing with unread input would reset the connection under the answer.
     this.#socket.resume();
-    this.#socket.once('finish', () => this.#socket.setTimeout(LINGER_MS, () => this.#socket.destroy()));
   }
 
   #onClose(): void {
     this.#inputOver = true;
     this.#ended = true;
-    this.#parser.close();
-    this.#releaseUnflushed(this.#unflushed.length);
-    for (let exchange = this.#first; exchange !== undefined; exchange = exchange.next) {
-      exchange.connection = undefined;
-      this.#host.abandon(exchange);
-    }
-    this.#first = undefined;
-    this.#last = undefined;
+    if (this.#upgraded === undefined) this.#parser.close();
+    else this.#upgraded.destroy();
+    this.#output.close();
     this.#host.onConnectionClosed(this);
   }
-}
-
-/** It can be sent together with what is before it. */
-function mayJoin(exchange: Exchange | undefined): exchange is Exchange {
-  return exchange?.ready === true && exchange.stream === undefined;
 }

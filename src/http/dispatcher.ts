@@ -3,6 +3,13 @@ import type { Reason } from './answers.js';
 import type { Exchange } from './exchange.js';
 import type { RouteRules } from './route-rules.js';
 
+export interface DispatcherEvents {
+  /** A request was put into a ring of `shard`. */
+  onPublished(shard: number): void;
+  /** No shard takes a request after it had to wait. */
+  onFailed(exchange: Exchange, reason: Reason): void;
+}
+
 /**
  * How requests get to shards and back: each to the ring its dispatch policy picks, those of a route with `maxConcurrency`
  * only with one of its permits. HTTP thread.
@@ -11,15 +18,16 @@ export class Dispatcher {
   /** Requests that were put into each shard's rings, and those that were taken back; they wrap at 2³². */
   readonly submitted: Int32Array;
   readonly recalled: Int32Array;
-  /** Requests that waited in each shard's rings when the last one was put there. */
+  /** Requests that waited in each shard's rings when they were looked at last, and those put there since: at least what waits. */
   readonly queued: Int32Array;
   readonly #pool: ShardPool;
-  readonly #fail: (exchange: Exchange, reason: Reason) => void;
+  readonly #events: DispatcherEvents;
+  /** Routes whose waiting requests are being started; each that fails frees a permit for the next one. */
+  readonly #starting = new Set<RouteRules>();
 
-  /** @param fail what to do with a request that no shard takes after it had to wait */
-  constructor(pool: ShardPool, fail: (exchange: Exchange, reason: Reason) => void) {
+  constructor(pool: ShardPool, events: DispatcherEvents) {
     this.#pool = pool;
-    this.#fail = fail;
+    this.#events = events;
     const { shards } = pool.plan;
     this.submitted = new Int32Array(shards);
     this.recalled = new Int32Array(shards);
@@ -37,9 +45,13 @@ export class Dispatcher {
    * @returns why it could not be done; the slot is still the caller's then
    */
   submit(exchange: Exchange, shard: number): Reason | undefined {
-    if (this.#takePermit(exchange)) return this.#toShard(exchange, shard);
-    exchange.rules!.waiting.add(exchange);
-    return undefined;
+    if (!this.#takePermit(exchange)) {
+      exchange.rules!.waiting.add(exchange);
+      return undefined;
+    }
+    const reason = this.#toShard(exchange, shard);
+    if (reason !== undefined && exchange.permitted) this.#releasePermit(exchange);
+    return reason;
   }
 
   /** Submits once more what was taken back from the ring of a shard that is gone. */
@@ -54,7 +66,7 @@ export class Dispatcher {
     // Its wait in this ring begins now.
     exchange.submittedAt = this.#pool.clock.nowUs();
     const reason = this.#toShard(exchange, this.pick(rules!, hash, sticky));
-    if (reason !== undefined) this.#fail(exchange, reason);
+    if (reason !== undefined) this.#events.onFailed(exchange, reason);
   }
 
   #toShard(exchange: Exchange, shard: number): Reason | undefined {
@@ -62,11 +74,11 @@ export class Dispatcher {
     const { slot, record } = exchange;
     if (record !== undefined) this.#pool.transfer(shard, slot, exchange.sequence, record);
     exchange.record = undefined;
-    const length = this.#pool.submit(slot, shard, exchange.sticky || exchange.transferred);
-    if (length === 0) return 'QUEUE_FULL';
+    if (this.#pool.submit(slot, shard, exchange.sticky || exchange.transferred) === 0) return 'QUEUE_FULL';
     exchange.shard = shard;
     this.submitted[shard]++;
-    this.queued[shard] = length;
+    this.queued[shard]++;
+    this.#events.onPublished(shard);
     return undefined;
   }
 
@@ -77,10 +89,14 @@ export class Dispatcher {
     if (exchange.permitted) this.#releasePermit(exchange);
   }
 
-  /** Takes a request back that no shard has claimed. `false` if one has. */
+  /**
+   * Takes a request back that no shard has claimed. `false` if one has; and if its record lies in the port of a shard that is
+   * alive, where it takes room until the shard looks: so many as there are slots may do so.
+   */
   recall(exchange: Exchange): boolean {
     if (exchange.rules?.waiting.delete(exchange)) return true;
-    if (exchange.shard < 0 || !this.#pool.rings.recall(exchange.slot)) return false;
+    const isSent = exchange.transferred && exchange.shard >= 0 && this.#pool.load.ready[exchange.shard] === 1;
+    if (isSent || exchange.shard < 0 || !this.#pool.rings.recall(exchange.slot)) return false;
     this.recalled[exchange.shard]++;
     return true;
   }
@@ -108,10 +124,13 @@ export class Dispatcher {
   }
 
   #startWaiting(rules: RouteRules): void {
+    if (rules.waiting.size === 0 || this.#starting.has(rules)) return;
+    this.#starting.add(rules);
     for (const exchange of rules.waiting) {
-      if (!this.#takePermit(exchange)) return;
+      if (!this.#takePermit(exchange)) break;
       rules.waiting.delete(exchange);
       this.#submitLate(exchange);
     }
+    this.#starting.delete(rules);
   }
 }

@@ -38,14 +38,14 @@ export class Gate {
   /** Why a request of this rank may not wait for `shard`, or nothing if it may. */
   refusal(rules: RouteRules, rank: number, shard: number): Reason | undefined {
     if (rank === HIGH) return undefined;
-    const queued = this.#queued(shard);
     // Half of a queue is for those who are not low.
-    const room = rank > NORMAL ? this.#maxQueue >> 1 : this.#maxQueue;
-    if (queued >= room) return 'QUEUE_FULL';
+    const room = rank > NORMAL ? (this.#maxQueue + 1) >> 1 : this.#maxQueue;
+    if (this.#seen(shard) >= room && this.#look(shard) >= room) return 'QUEUE_FULL';
     // A route that is limited must not take the slots of all others.
     const waiting = rules.waiting.size;
     if (waiting > 0 && waiting >= Math.min(room, this.#pool.slots[rules.group].total >> 1)) return 'QUEUE_FULL';
-    if (this.overloads.length > 0 && this.overloads[shard].refuses(rank, queued)) return 'OVERLOADED';
+    const overload = this.overloads[shard];
+    if (overload?.refuses(rank, this.#seen(shard)) && overload.refuses(rank, this.#look(shard))) return 'OVERLOADED';
     return undefined;
   }
 
@@ -54,11 +54,15 @@ export class Gate {
     return this.#pool.slots[group].take(rank === HIGH ? 0 : this.#reserved[group]);
   }
 
-  /** What the last submission saw, which is at most what there is, unless that would be too much. */
-  #queued(shard: number): number {
-    const { queued } = this.#dispatcher;
-    // Looking is a miss of the cache: the shard writes there.
-    if (queued[shard] > 1) queued[shard] = this.#pool.rings.queued(shard);
-    return queued[shard];
+  /** At least what waits now, without a look. */
+  #seen(shard: number): number {
+    return this.#dispatcher.queued[shard];
+  }
+
+  /** What waits now. To look is a miss of the cache: the shard writes there. */
+  #look(shard: number): number {
+    const queued = this.#pool.rings.queued(shard);
+    this.#dispatcher.queued[shard] = queued;
+    return queued;
   }
 }

@@ -1,4 +1,5 @@
-import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 import {
   HEAD_FIELD_LIMIT_OFFSET,
   HEAD_INDEX_OFFSET,
@@ -6,19 +7,21 @@ import {
   HEAD_TOTAL_LIMIT_OFFSET,
 } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
-import { LoopShardError } from '../errors.js';
 import type { ShardPool } from '../pool/shard-pool.js';
 import type { RouteTable } from '../protocol.js';
-import { Connection, type ConnectionHost } from './connection.js';
+import type { AccessLog } from './access-log.js';
+import { Connection, type ConnectionHost, type ConnectionLimits } from './connection.js';
 import type { Exchange } from './exchange.js';
+import { Listener, type Listening } from './listen.js';
 import { Parsers } from './llhttp.js';
+import { Schedule, type Timeouts } from './patience.js';
 import type { RequestParser } from './request-parser.js';
 import { Scheduler, type SchedulerEvents, type SchedulerOptions } from './scheduler.js';
+import type { UpgradeListener } from './upgrade.js';
 
-export interface HttpThreadOptions extends SchedulerOptions {
-  host: string;
-  port: number;
-  bodyLimitBytes: number;
+export interface HttpThreadOptions extends SchedulerOptions, ConnectionLimits, Timeouts {
+  listening: Listening;
+  maxConnections: number;
   maxTargetBytes: number;
   maxHeadBytes: number;
   maxHeaderFields: number;
@@ -26,29 +29,39 @@ export interface HttpThreadOptions extends SchedulerOptions {
 
 export interface HttpThreadEvents extends Omit<SchedulerEvents, 'onReleased'> {
   onAcceptError(error: Error): void;
+  /** The upgrade listener has thrown. */
+  onUpgradeError(error: unknown): void;
 }
-
-/** Connections the kernel holds until they are accepted. */
-const BACKLOG = 1024;
 
 /** Everything between the sockets and the rings. Runs no user code. */
 export class HttpThread implements ConnectionHost {
   readonly core: CoreMemory;
   readonly parsers: Parsers;
-  readonly bodyLimitBytes: number;
+  readonly limits: ConnectionLimits;
+  readonly accessLog: AccessLog | undefined;
+  upgradeListener: UpgradeListener | undefined;
   draining = false;
   readonly #options: HttpThreadOptions;
   readonly #events: HttpThreadEvents;
   readonly scheduler: Scheduler;
   readonly #connections = new Set<Connection>();
-  readonly #server: NetServer;
+  readonly #listener: Listener;
+  #watch: NodeJS.Timeout | undefined;
+  #connectionsRefused = 0;
   #onDrained: (() => void) | undefined;
 
   /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
-  constructor(pool: ShardPool, table: RouteTable, options: HttpThreadOptions, events: HttpThreadEvents) {
+  constructor(
+    pool: ShardPool,
+    table: RouteTable,
+    options: HttpThreadOptions,
+    accessLog: AccessLog | undefined,
+    events: HttpThreadEvents,
+  ) {
     this.core = pool.core;
     this.parsers = new Parsers(pool.core);
-    this.bodyLimitBytes = options.bodyLimitBytes;
+    this.limits = options;
+    this.accessLog = accessLog;
     this.#options = options;
     this.#events = events;
     this.scheduler = new Scheduler(pool, table, options, {
@@ -57,9 +70,7 @@ export class HttpThread implements ConnectionHost {
         if (this.draining) this.#checkDrained();
       },
     });
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
-      this.#onConnection(socket),
-    );
+    this.#listener = new Listener(options.listening, options, (socket) => this.#onConnection(socket));
     const limits = HEAD_INDEX_OFFSET >> 2;
     this.core.i32[limits + (HEAD_TARGET_LIMIT_OFFSET >> 2)] = options.maxTargetBytes;
     this.core.i32[limits + (HEAD_TOTAL_LIMIT_OFFSET >> 2)] = options.maxHeadBytes;
@@ -67,26 +78,36 @@ export class HttpThread implements ConnectionHost {
   }
 
   /** @throws LoopShardError PORT_IN_USE, LISTEN_FAILED */
-  listen(): Promise<void> {
-    const { host, port } = this.#options;
-    return new Promise((resolve, reject) => {
-      const refuse = (cause: NodeJS.ErrnoException) => reject(listenError(cause, host, port));
-      this.#server.once('error', refuse);
-      this.#server.listen({ host, port, backlog: BACKLOG }, () => {
-        this.#server.off('error', refuse);
-        // A connection that could not be accepted; the next one may be.
-        this.#server.on('error', this.#events.onAcceptError);
-        resolve();
-      });
-    });
+  async listen(): Promise<void> {
+    await this.#listener.listen(this.#events.onAcceptError);
+    this.#watchConnections();
   }
 
-  address() {
-    return this.#server.address();
+  /** The listening address; `port` is 0 and `family` `Unix` for a Unix socket. */
+  address(): AddressInfo {
+    const address = this.#listener.address();
+    if (address !== null && typeof address === 'object') return address;
+    return { address: address ?? '', family: 'Unix', port: 0 };
+  }
+
+  /** @throws LoopShardError OPTION_INVALID, TLS_INVALID */
+  setSecureContext(options: SecureContextOptions): void {
+    this.#listener.setSecureContext(options);
+  }
+
+  /** One interval looks after all timeouts. */
+  #watchConnections(): void {
+    const { intervalMs, looks } = new Schedule(this.#options);
+    const watch = () => {
+      for (const connection of this.#connections) connection.watch(looks);
+    };
+    this.#watch = setInterval(watch, intervalMs).unref();
   }
 
   #onConnection(socket: Socket): void {
-    if (this.draining) {
+    const isFull = this.#connections.size >= this.#options.maxConnections;
+    if (isFull) this.#connectionsRefused++;
+    if (isFull || this.draining) {
       socket.destroy();
       return;
     }
@@ -111,6 +132,10 @@ export class HttpThread implements ConnectionHost {
     this.scheduler.abandon(exchange);
   }
 
+  onUpgradeError(error: unknown): void {
+    this.#events.onUpgradeError(error);
+  }
+
   onConnectionClosed(connection: Connection): void {
     this.#connections.delete(connection);
     this.#checkDrained();
@@ -121,7 +146,7 @@ export class HttpThread implements ConnectionHost {
   /** Accepts no more, and resolves when every request in hand is answered and every connection closed. */
   drain(): Promise<void> {
     this.draining = true;
-    this.#server.close();
+    this.#listener.close();
     for (const connection of this.#connections) connection.drain();
     return new Promise((resolve) => {
       this.#onDrained = resolve;
@@ -130,13 +155,16 @@ export class HttpThread implements ConnectionHost {
   }
 
   #checkDrained(): void {
-    if (this.draining && this.#connections.size === 0 && this.scheduler.outstanding === 0) this.#onDrained?.();
+    if (!this.draining || this.#connections.size > 0 || this.scheduler.outstanding > 0) return;
+    clearInterval(this.#watch);
+    this.#onDrained?.();
   }
 
   destroy(): void {
     this.draining = true;
     this.scheduler.stop();
-    this.#server.close();
+    clearInterval(this.#watch);
+    this.#listener.destroy();
     for (const connection of this.#connections) connection.destroy();
     this.#onDrained?.();
   }
@@ -145,15 +173,9 @@ export class HttpThread implements ConnectionHost {
   get connections(): number {
     return this.#connections.size;
   }
-}
 
-function listenError(cause: NodeJS.ErrnoException, host: string, port: number): LoopShardError {
-  if (cause.code === 'EADDRINUSE') {
-    return new LoopShardError(
-      'PORT_IN_USE',
-      `Port ${port} of ${host} is in use; stop what listens there, or choose another port.`,
-      { cause },
-    );
+  /** Those that were closed at once because there were too many. */
+  get connectionsRefused(): number {
+    return this.#connectionsRefused + this.#listener.refused;
   }
-  return new LoopShardError('LISTEN_FAILED', `Cannot listen on port ${port} of ${host}: ${cause.message}.`, { cause });
 }

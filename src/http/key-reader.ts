@@ -2,7 +2,7 @@ import { parseCookie } from 'cookie';
 import { parse as parseQuery } from 'fast-querystring';
 import { METHODS } from '../protocol.js';
 import type { KeySource } from '../scheduling.js';
-import { type RequestParser, readPath } from './request-parser.js';
+import type { RequestParser } from './request-parser.js';
 import type { Router } from './router.js';
 
 /** The key by which a request is dispatched, or nothing if it has none. HTTP thread. */
@@ -12,7 +12,7 @@ export function readKey(request: RequestParser, source: KeySource, router: Route
     const cookies = request.field('cookie');
     return cookies === undefined ? undefined : nonEmpty(parseCookie(cookies)[source.cookie]);
   }
-  if ('param' in source) return nonEmpty(router.params(METHODS[request.method], readPath(request))[source.param]);
+  if ('param' in source) return nonEmpty(router.params(METHODS[request.method], request.path)[source.param]);
   const value = parseQuery(readQuery(request))[source.query];
   return nonEmpty(Array.isArray(value) ? value[0] : value);
 }
@@ -21,8 +21,7 @@ function nonEmpty(value: string | undefined): string | undefined {
   return value === '' ? undefined : value;
 }
 
-function readQuery({ headSource, headStart, targetBytes }: RequestParser): string {
-  const target = headSource.latin1Slice(headStart, headStart + targetBytes);
+function readQuery({ target }: RequestParser): string {
   const start = target.indexOf('?');
   return start < 0 ? '' : target.slice(start + 1);
 }

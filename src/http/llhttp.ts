@@ -5,6 +5,8 @@
 import { createRequire } from 'node:module';
 import type { CoreMemory } from '../core/memory.js';
 import { METHODS } from '../protocol.js';
+import { HeadIndex } from './head-index.js';
+import { HeadRules } from './head-rules.js';
 
 const require = createRequire(import.meta.url);
 
@@ -19,9 +21,8 @@ interface LlhttpExports {
   llhttp_resume(parser: number): void;
   llhttp_resume_after_upgrade(parser: number): void;
   llhttp_get_method(parser: number): number;
-  llhttp_get_http_major(parser: number): number;
-  llhttp_get_http_minor(parser: number): number;
   llhttp_get_error_pos(parser: number): number;
+  llhttp_get_error_reason(parser: number): number;
 }
 
 const { ERROR, METHODS: PARSER_METHODS } = require('undici/lib/llhttp/constants.js') as {
@@ -35,6 +36,10 @@ export const PAUSED = ERROR.PAUSED;
 export const PAUSED_FOR_UPGRADE = ERROR.PAUSED_UPGRADE;
 export const STOPPED_BY_CALLBACK = ERROR.USER;
 export const INVALID_VERSION = ERROR.INVALID_VERSION;
+/** A client of HTTP/2 that did not ask first (RFC 9113 section 3.4). */
+export const HTTP2_PREFACE = ERROR.PAUSED_H2_UPGRADE;
+export const INVALID_CONSTANT = ERROR.INVALID_CONSTANT;
+export const INVALID_METHOD = ERROR.INVALID_METHOD;
 /** What a callback returns to go on, or to stop with STOPPED_BY_CALLBACK. */
 export const GO_ON = 0;
 export const STOP = -1;
@@ -52,8 +57,8 @@ for (const [index, method] of METHODS.entries()) METHOD_INDEX[PARSER_METHODS[met
 
 /** What the parser tells JavaScript; everything about the head goes straight to the WASM core (assembly/head.ts). */
 export interface ParserEvents {
-  /** The head is complete and may announce a body. Returns GO_ON or STOP. */
-  onHead(): number;
+  /** The head is complete; `found` is what headComplete returned. Returns GO_ON or STOP. */
+  onHead(found: number): number;
   /** A piece of the body at `at` in the parser's memory. Returns GO_ON or STOP. */
   onBody(at: number, bytes: number): number;
   /** Returns GO_ON, STOP or PAUSED. */
@@ -82,7 +87,7 @@ class Llhttp {
       wasm_on_header_field: wasm.headName,
       wasm_on_header_value: wasm.headValue,
       wasm_on_headers_complete: (parser: number, status: number, upgrade: number, keepAlive: number) =>
-        wasm.headComplete(parser, status, upgrade, keepAlive) === 0 ? GO_ON : this.#active!.onHead(),
+        this.#active!.onHead(wasm.headComplete(parser, status, upgrade, keepAlive)),
       wasm_on_body: (_parser: number, at: number, bytes: number) => this.#active!.onBody(at, bytes),
       wasm_on_message_complete: () => this.#active!.onMessageComplete(),
       wasm_on_status: () => GO_ON,
@@ -94,6 +99,10 @@ class Llhttp {
     for (let i = 0; i < PARSERS; i++) this.#free.push(this.#exports.llhttp_alloc(REQUEST_TYPE));
     this.bytes = Buffer.from(this.#exports.memory.buffer);
     this.chunk = this.bytes.subarray(this.chunkAddress, this.chunkAddress + CHUNK_BYTES);
+  }
+
+  get openParsers(): number {
+    return PARSERS - this.#free.length;
   }
 
   get hasFree(): boolean {
@@ -127,14 +136,15 @@ class Llhttp {
     return this.#exports.llhttp_get_error_pos(parser);
   }
 
+  /** Why it stopped, in llhttp's words. */
+  reason(parser: number): string {
+    const start = this.#exports.llhttp_get_error_reason(parser);
+    return start === 0 ? '' : this.bytes.latin1Slice(start, this.bytes.indexOf(0, start));
+  }
+
   resume(parser: number, reason: number): void {
     if (reason === PAUSED_FOR_UPGRADE) this.#exports.llhttp_resume_after_upgrade(parser);
     else this.#exports.llhttp_resume(parser);
-  }
-
-  /** HTTP version of the request: 10 for 1.0, 11 for 1.1, and others that are to be refused. */
-  version(parser: number): number {
-    return this.#exports.llhttp_get_http_major(parser) * 10 + this.#exports.llhttp_get_http_minor(parser);
   }
 
   /** Index in METHODS of the request's method, or -1 for one that LoopShard does not route. */
@@ -145,13 +155,17 @@ class Llhttp {
 
 export type { Llhttp };
 
-/** As many instances as there are connections for. */
+/** As many instances as there are connections for, and what all of them share. */
 export class Parsers {
+  readonly index: HeadIndex;
+  readonly rules: HeadRules;
   readonly #core: CoreMemory;
   readonly #instances: Llhttp[] = [];
 
   constructor(core: CoreMemory) {
     this.#core = core;
+    this.index = new HeadIndex(core);
+    this.rules = new HeadRules(this.index);
   }
 
   /** An instance with a parser to spare. */
@@ -162,5 +176,10 @@ export class Parsers {
       this.#instances.push(instance);
     }
     return instance;
+  }
+
+  /** Parsers that connections have. */
+  get open(): number {
+    return this.#instances.reduce((sum, { openParsers }) => sum + openParsers, 0);
   }
 }

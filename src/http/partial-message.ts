@@ -1,26 +1,25 @@
-import { FIELD_BYTES, HEAD_FIELD_COUNT_OFFSET, HEAD_FIELDS_OFFSET, HEAD_INDEX_OFFSET } from '../../assembly/layout.js';
-import type { CoreMemory } from '../core/memory.js';
+import type { HeadIndex } from './head-index.js';
 
 /**
  * A request that did not arrive in one chunk: copies of what the next chunk will overwrite. HTTP thread only, and rarely
  * needed, so it is plain rather than fast.
  */
 export class PartialMessage {
+  /** The last bytes in front of the target, two at the most, while the target has not begun. */
+  lineStart: Buffer = Buffer.alloc(0);
   /** Head bytes from the first byte of the target on. */
   head: Buffer = Buffer.alloc(0);
   headComplete = false;
   readonly body = new GrowingBytes();
   #index: Uint8Array = new Uint8Array(0);
 
-  /** Keeps the head index of the core, which is about to serve another connection. */
-  saveIndex(core: CoreMemory): void {
-    const fields = core.i32[(HEAD_INDEX_OFFSET + HEAD_FIELD_COUNT_OFFSET) >> 2];
-    const end = HEAD_INDEX_OFFSET + HEAD_FIELDS_OFFSET + fields * FIELD_BYTES;
-    this.#index = core.u8.slice(HEAD_INDEX_OFFSET, end);
+  /** Keeps the head index, which is about to serve another connection. */
+  saveIndex(index: HeadIndex): void {
+    this.#index = index.save();
   }
 
-  restoreIndex(core: CoreMemory): void {
-    core.u8.set(this.#index, HEAD_INDEX_OFFSET);
+  restoreIndex(index: HeadIndex): void {
+    index.restore(this.#index);
   }
 }
 

@@ -1,6 +1,6 @@
 import { METHODS, type Method } from '../protocol.js';
 import { PRIORITIES, type Priority } from '../scheduling.js';
-import { type RequestParser, readPath } from './request-parser.js';
+import type { RequestParser } from './request-parser.js';
 
 const NORMAL = PRIORITIES.indexOf('normal');
 
@@ -27,7 +27,7 @@ export class Ranking {
   rank(request: RequestParser): number {
     if (this.#priority === undefined) return NORMAL;
     try {
-      const priority = this.#priority(METHODS[request.method], readPath(request));
+      const priority = this.#priority(METHODS[request.method], request.path);
       const rank = PRIORITIES.indexOf(priority);
       if (rank >= 0) return rank;
       throw new TypeError(`priority() returned ${String(priority)}, which is none of ${PRIORITIES.join(', ')}`);

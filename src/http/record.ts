@@ -56,7 +56,7 @@ export class RecordWriter {
     } else {
       flags |= SLOT_REQUEST_TRANSFERRED_FLAG;
       exchange.transferred = true;
-      exchange.record = ownRecord(core.u8, request);
+      exchange.record = ownRecord(request);
     }
     i32[word + (SLOT_ROUTE_OFFSET >> 2)] = route;
     i32[word + (SLOT_METHOD_OFFSET >> 2)] = method;
@@ -86,9 +86,9 @@ function copyRecord(
 }
 
 /** The same record in a buffer of its own. */
-function ownRecord(shared: Uint8Array, request: RequestParser): ArrayBuffer {
+function ownRecord(request: RequestParser): ArrayBuffer {
   const { headBytes, bodyBytes } = request;
-  const fields = request.fields(shared);
+  const fields = request.fields();
   const record = new Uint8Array(fields.length + headBytes + bodyBytes);
   record.set(fields);
   copyRecord(record, fields.length, request, headBytes, bodyBytes);

@@ -1,52 +1,36 @@
 import {
-  FIELD_BYTES,
-  FIELD_NAME_BYTES_OFFSET,
-  FIELD_NAME_OFFSET,
-  FIELD_VALUE_BYTES_OFFSET,
-  FIELD_VALUE_OFFSET,
-  HEAD_BASE_OFFSET,
   HEAD_BEGUN_STATE,
-  HEAD_BODY_BASE_OFFSET,
-  HEAD_BODY_BYTES_OFFSET,
   HEAD_COMPLETE_STATE,
-  HEAD_FIELD_COUNT_OFFSET,
-  HEAD_FIELDS_OFFSET,
   HEAD_IDLE_STATE,
-  HEAD_INDEX_OFFSET,
-  HEAD_KEEP_ALIVE_OFFSET,
-  HEAD_STATE_OFFSET,
-  HEAD_TARGET_BYTES_OFFSET,
   HEAD_TARGET_TOO_LONG_STATE,
   HEAD_TOO_LARGE_STATE,
-  HEAD_TOTAL_BYTES_OFFSET,
-  HEAD_TOTAL_LIMIT_OFFSET,
 } from '../../assembly/layout.js';
-import type { CoreMemory } from '../core/memory.js';
+import { METHODS } from '../protocol.js';
+import type { Reason } from './answers.js';
+import { Framing } from './framing.js';
+import type { HeadRules } from './head-rules.js';
 import {
   CHUNK_BYTES,
   GO_ON,
-  INVALID_VERSION,
-  type Llhttp,
   PARSED,
   PAUSED,
   PAUSED_FOR_UPGRADE,
   type ParserEvents,
+  type Parsers,
   STOP,
   STOPPED_BY_CALLBACK,
 } from './llhttp.js';
+import { refusalOf } from './parse-failure.js';
 import { PartialMessage } from './partial-message.js';
+import { RequestInHand } from './request-in-hand.js';
+import { parseAbsolute, replaceTarget } from './target.js';
 
-const index = (offset: number) => (HEAD_INDEX_OFFSET + offset) >> 2;
-const BASE = index(HEAD_BASE_OFFSET);
-const TARGET_BYTES = index(HEAD_TARGET_BYTES_OFFSET);
-const TOTAL_BYTES = index(HEAD_TOTAL_BYTES_OFFSET);
-const FIELD_COUNT = index(HEAD_FIELD_COUNT_OFFSET);
-const STATE = index(HEAD_STATE_OFFSET);
-const TOTAL_LIMIT = index(HEAD_TOTAL_LIMIT_OFFSET);
-const KEEP_ALIVE = index(HEAD_KEEP_ALIVE_OFFSET);
-const BODY_BASE = index(HEAD_BODY_BASE_OFFSET);
-const BODY_BYTES = index(HEAD_BODY_BYTES_OFFSET);
-const FIELDS = HEAD_INDEX_OFFSET + HEAD_FIELDS_OFFSET;
+const HEAD = METHODS.indexOf('HEAD');
+const OPTIONS = METHODS.indexOf('OPTIONS');
+const SLASH = 0x2f;
+const SPACE = 0x20;
+/** From the end of the target to the end of a head without fields: " HTTP/1.0", and two line ends. */
+const LEAST_REST_BYTES = 13;
 
 /** What a connection does with what was parsed. Everything on the parser is valid during the call only. */
 export interface RequestSink {
@@ -57,98 +41,54 @@ export interface RequestSink {
 }
 
 /** The bytes of one connection, parsed: at most one request at a time is in hand. HTTP thread only. */
-export class RequestParser implements ParserEvents {
-  /** Status to refuse the connection's input with, or 0. */
-  failure = 0;
+export class RequestParser extends RequestInHand implements ParserEvents {
+  /** Why the connection's input is refused. */
+  failure: Reason | undefined;
+  /** What is refused is a HEAD request. */
+  failedHead = false;
   /** What was not parsed because the sink wanted no more; `resume` goes on with it. */
   rest: Buffer | undefined;
-  readonly #llhttp: Llhttp;
-  readonly #core: CoreMemory;
+  readonly #rules: HeadRules;
   readonly #sink: RequestSink;
   readonly #bodyLimitBytes: number;
   readonly #parser: number;
-  #partial: PartialMessage | undefined;
+  readonly #framing = new Framing();
   #stoppedAs = PARSED;
+  /** Where the bytes that are being parsed stand. */
+  #runStart = 0;
+  #runEnd = 0;
 
-  constructor(llhttp: Llhttp, core: CoreMemory, sink: RequestSink, bodyLimitBytes: number) {
-    this.#llhttp = llhttp;
-    this.#core = core;
+  constructor(parsers: Parsers, sink: RequestSink, bodyLimitBytes: number) {
+    super(parsers.instance(), parsers.index);
+    this.#rules = parsers.rules;
     this.#sink = sink;
     this.#bodyLimitBytes = bodyLimitBytes;
-    this.#parser = llhttp.open();
+    this.#parser = this.llhttp.open();
   }
 
   close(): void {
-    this.#llhttp.close(this.#parser);
-  }
-
-  // ── the request in hand ─────────────────────────────────────────────────────────────────────────────────────────
-
-  /** Index in METHODS, or -1. */
-  get method(): number {
-    return this.#llhttp.method(this.#parser);
-  }
-
-  get keepAlive(): boolean {
-    return this.#core.i32[KEEP_ALIVE] === 1;
-  }
-
-  get isHttp10(): boolean {
-    return this.#llhttp.version(this.#parser) === 10;
-  }
-
-  get targetBytes(): number {
-    return this.#core.i32[TARGET_BYTES];
-  }
-
-  /** Target, version and fields. */
-  get headBytes(): number {
-    return this.#core.i32[TOTAL_BYTES];
-  }
-
-  /** The field index, in the core's memory. */
-  fields(shared: Uint8Array): Uint8Array {
-    return shared.subarray(FIELDS, FIELDS + this.fieldCount * FIELD_BYTES);
-  }
-
-  get fieldCount(): number {
-    return this.#core.i32[FIELD_COUNT];
-  }
-
-  /** What holds the head, from `headStart` on. */
-  get headSource(): Buffer {
-    return this.#partial === undefined ? this.#llhttp.bytes : this.#partial.head;
-  }
-
-  get headStart(): number {
-    return this.#partial === undefined ? this.#core.i32[BASE] : 0;
-  }
-
-  get bodyBytes(): number {
-    return this.#partial === undefined ? this.#core.i32[BODY_BYTES] : this.#partial.body.length;
-  }
-
-  /** The body: a view. */
-  body(): Buffer {
-    if (this.#partial !== undefined) return this.#partial.body.view();
-    const start = this.#core.i32[BODY_BASE];
-    return this.#llhttp.bytes.subarray(start, start + this.#core.i32[BODY_BYTES]);
+    this.llhttp.close(this.#parser);
   }
 
   // ── input ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Sockets read into it. */
+  get chunk(): Buffer {
+    return this.llhttp.chunk;
+  }
+
   /** Parses the first `bytes` bytes of the instance's chunk. Afterwards look at `failure` and `rest`. */
   feedInPlace(bytes: number): void {
-    const { chunk, chunkAddress } = this.#llhttp;
+    const { chunk, chunkAddress } = this.llhttp;
     if (this.rest !== undefined) this.rest = Buffer.concat([this.rest, chunk.subarray(0, bytes)]);
     else this.#run(chunkAddress, chunkAddress + bytes);
   }
 
   /** Parses bytes that stand elsewhere. Afterwards look at `failure` and `rest`. */
   feed(bytes: Buffer): void {
-    for (let start = 0; start < bytes.length && this.failure === 0; start += CHUNK_BYTES) {
+    for (let start = 0; start < bytes.length && this.failure === undefined; start += CHUNK_BYTES) {
       const piece = bytes.subarray(start, start + CHUNK_BYTES);
-      this.#llhttp.chunk.set(piece);
+      this.llhttp.chunk.set(piece);
       this.feedInPlace(piece.length);
     }
   }
@@ -158,155 +98,173 @@ export class RequestParser implements ParserEvents {
     const rest = this.rest;
     if (rest === undefined) return;
     this.rest = undefined;
-    this.#llhttp.resume(this.#parser, this.#stoppedAs);
+    this.llhttp.resume(this.#parser, this.#stoppedAs);
     if (rest.length > 0) this.feed(rest);
   }
 
   /** A part of a request has arrived, and not all of it. */
   get midMessage(): boolean {
-    return this.#partial !== undefined;
+    return this.partial !== undefined;
+  }
+
+  /** A part of a request has arrived, and its head not completely. */
+  get midHead(): boolean {
+    return this.partial !== undefined && !this.partial.headComplete;
   }
 
   /** The client has sent its last byte. `true` if it did so between two requests. */
   finish(): boolean {
-    return this.#partial === undefined && this.#llhttp.finish(this.#parser, this) === PARSED;
+    return this.partial === undefined && this.llhttp.finish(this.#parser, this) === PARSED;
   }
 
   #run(start: number, end: number): void {
-    const { i32 } = this.#core;
-    if (this.#partial === undefined) i32[STATE] = HEAD_IDLE_STATE;
+    this.#runStart = start;
+    this.#runEnd = end;
+    this.#framing.from = start;
+    if (this.partial === undefined) this.index.state = HEAD_IDLE_STATE;
     else this.#restorePartial(start);
     let at = start;
     for (;;) {
-      const result = this.#llhttp.execute(this.#parser, this, at, end - at);
+      const result = this.llhttp.execute(this.#parser, this, at, end - at);
       if (result === PARSED) break;
       if (result !== PAUSED && result !== PAUSED_FOR_UPGRADE) return this.#fail(result);
-      at = this.#llhttp.position(this.#parser);
+      at = this.llhttp.position(this.#parser);
       if (result === PAUSED) {
         this.#stoppedAs = result;
-        this.rest = Buffer.from(this.#llhttp.bytes.subarray(at, end));
+        this.rest = Buffer.from(this.llhttp.bytes.subarray(at, end));
         return;
       }
       // An offer to upgrade that nobody takes up is an ordinary request (RFC 9110 section 7.8).
-      this.#llhttp.resume(this.#parser, result);
+      this.llhttp.resume(this.#parser, result);
       if (at === end) break;
     }
-    if (i32[STATE] !== HEAD_IDLE_STATE) this.#savePartial(end);
+    if (this.index.state !== HEAD_IDLE_STATE) this.#savePartial(end);
   }
 
   #fail(result: number): void {
-    if (this.failure !== 0) return;
-    const state = this.#core.i32[STATE];
-    if (result === INVALID_VERSION) this.failure = 505;
-    else if (result !== STOPPED_BY_CALLBACK) this.failure = 400;
-    else if (state === HEAD_TARGET_TOO_LONG_STATE) this.failure = 414;
-    else if (state === HEAD_TOO_LARGE_STATE) this.failure = 431;
-    else this.failure = 400;
+    if (this.failure !== undefined) return;
+    const { state } = this.index;
+    if (result !== STOPPED_BY_CALLBACK)
+      this.failure = refusalOf(this.llhttp, this.#parser, result, this.#runStart, this.#runEnd);
+    else if (state === HEAD_TARGET_TOO_LONG_STATE) this.failure = 'TARGET_TOO_LONG';
+    else this.failure = state === HEAD_TOO_LARGE_STATE ? 'HEAD_TOO_LARGE' : 'BAD_REQUEST';
   }
 
   // ── messages in pieces ──────────────────────────────────────────────────────────────────────────────────────────
 
   #restorePartial(start: number): void {
-    const partial = this.#partial!;
-    partial.restoreIndex(this.#core);
+    const partial = this.partial!;
+    partial.restoreIndex(this.index);
     // The head goes on at `start`: as if all of it stood right before.
-    if (!partial.headComplete) this.#core.i32[BASE] = start - partial.head.length;
+    if (!partial.headComplete) this.index.base = start - partial.head.length;
   }
 
   #savePartial(end: number): void {
     const partial = this.#keepPartial();
-    const state = this.#core.i32[STATE];
-    if (!partial.headComplete && state > HEAD_BEGUN_STATE) {
+    const { state } = this.index;
+    if (partial.headComplete) {
+      if (this.#framing.exceeds(end, this.bodyBytes, this.index.totalLimit)) this.failure = 'BODY_TOO_LARGE';
+    } else if (state > HEAD_BEGUN_STATE) {
+      if (this.#isLineBroken()) this.failure = 'BAD_REQUEST';
       partial.head = this.#headSoFar(end);
-      if (partial.head.length > this.#core.i32[TOTAL_LIMIT]) this.failure = 431;
+      if (partial.head.length > this.index.totalLimit) this.failure = 'HEAD_TOO_LARGE';
+    } else {
+      const bytes = Buffer.concat([partial.lineStart, this.llhttp.bytes.subarray(this.#runStart, end)]);
+      partial.lineStart = Buffer.from(bytes.subarray(-2));
     }
-    partial.saveIndex(this.#core);
+    partial.saveIndex(this.index);
   }
 
   /** Head bytes from the target on up to `end`, with those of earlier chunks in front. */
   #headSoFar(end: number): Buffer {
-    const partial = this.#partial!;
-    const start = this.#core.i32[BASE] + partial.head.length;
-    return Buffer.concat([partial.head, this.#llhttp.bytes.subarray(start, end)]);
+    const partial = this.partial!;
+    const start = this.index.base + partial.head.length;
+    return Buffer.concat([partial.head, this.llhttp.bytes.subarray(start, end)]);
   }
 
   #keepPartial(): PartialMessage {
-    if (this.#partial !== undefined) return this.#partial;
+    if (this.partial !== undefined) return this.partial;
     const partial = new PartialMessage();
-    this.#partial = partial;
-    if (this.#core.i32[STATE] === HEAD_COMPLETE_STATE) {
-      const base = this.#core.i32[BASE];
-      partial.head = Buffer.from(this.#llhttp.bytes.subarray(base, base + this.headBytes));
+    if (this.index.state === HEAD_COMPLETE_STATE) {
+      partial.head = Buffer.from(this.llhttp.bytes.subarray(this.headStart, this.headStart + this.headBytes));
       partial.headComplete = true;
-      const bodyStart = this.#core.i32[BODY_BASE];
-      partial.body.append(this.#llhttp.bytes.subarray(bodyStart, bodyStart + this.#core.i32[BODY_BYTES]));
+      partial.body.append(this.body());
     }
+    this.partial = partial;
     return partial;
   }
 
   // ── what llhttp reports ─────────────────────────────────────────────────────────────────────────────────────────
 
-  onHead(): number {
-    if (this.#partial !== undefined && !this.#partial.headComplete) this.#completePartialHead();
-    const length = this.field('content-length');
-    if (length !== undefined && Number(length) > this.#bodyLimitBytes) return this.#refuse(413);
-    if (this.field('expect')?.toLowerCase() === '100-continue' && !this.isHttp10) this.#sink.onExpectContinue();
+  onHead(found: number): number {
+    const broken = this.#isLineBroken();
+    const headEnd = this.index.base + this.headBytes;
+    if (this.partial !== undefined) this.#completePartialHead(headEnd);
+    this.method = this.llhttp.method(this.#parser);
+    const rules = this.#rules;
+    const reason = rules.check(this.headSource, this.headStart, found);
+    this.isHttp10 = rules.isHttp10;
+    if (reason !== undefined) return this.#refuse(reason);
+    if (broken) return this.#refuse('BAD_REQUEST');
+    if (this.method < 0) return this.#refuse('METHOD_NOT_IMPLEMENTED');
+    if (this.headSource[this.headStart] !== SLASH && !this.#isOtherTarget()) return this.#refuse('BAD_TARGET');
+    if (rules.contentLength > this.#bodyLimitBytes) return this.#refuse('BODY_TOO_LARGE');
+    this.#framing.begin(rules.isChunked, headEnd);
+    if (rules.expectsContinue) this.#sink.onExpectContinue();
     return GO_ON;
   }
 
+  /** More than one space in front of the target (RFC 9112 section 3)? Asked in the chunk in which the target begins. */
+  #isLineBroken(): boolean {
+    const partial = this.partial;
+    if (partial !== undefined && partial.head.length > 0) return false;
+    const distance = this.index.base - 2 - this.#runStart;
+    if (distance >= 0) return this.llhttp.bytes[this.#runStart + distance] === SPACE;
+    return partial?.lineStart.at(distance) === SPACE;
+  }
+
+  /** Is the target `*`, or one in absolute-form, which then becomes one in origin-form? */
+  #isOtherTarget(): boolean {
+    const start = this.headStart;
+    const text = this.headSource.latin1Slice(start, start + this.targetBytes);
+    if (text === '*') return this.method === OPTIONS;
+    const absolute = parseAbsolute(text, this.method === OPTIONS);
+    if (absolute === undefined) return false;
+    const head = replaceTarget(this.index, this.headSource, start, absolute);
+    // It has no place in the chunk.
+    this.partial ??= new PartialMessage();
+    this.partial.head = head;
+    this.partial.headComplete = true;
+    return true;
+  }
+
   onBody(at: number, bytes: number): number {
-    if (this.bodyBytes + bytes > this.#bodyLimitBytes) return this.#refuse(413);
-    if (this.#partial === undefined && this.#core.wasm.headBody(at, bytes) === 1) return GO_ON;
+    const bodyBytes = this.bodyBytes + bytes;
+    if (bodyBytes > this.#bodyLimitBytes) return this.#refuse('BODY_TOO_LARGE');
+    if (this.#framing.exceeds(at + bytes, bodyBytes, this.index.totalLimit)) return this.#refuse('BODY_TOO_LARGE');
+    if (this.partial === undefined && this.index.noteBody(at, bytes)) return GO_ON;
     const { body } = this.#keepPartial();
-    body.append(this.#llhttp.bytes.subarray(at, at + bytes));
+    body.append(this.llhttp.bytes.subarray(at, at + bytes));
     return GO_ON;
   }
 
   onMessageComplete(): number {
-    const version = this.#llhttp.version(this.#parser);
-    if (version !== 11 && version !== 10) return this.#refuse(505);
-    if (this.#partial !== undefined && !this.#partial.headComplete) this.#completePartialHead();
     const pause = this.#sink.onRequest(this);
-    this.#partial = undefined;
-    this.#core.i32[STATE] = HEAD_IDLE_STATE;
+    this.partial = undefined;
+    this.index.state = HEAD_IDLE_STATE;
     return pause ? PAUSED : GO_ON;
   }
 
-  #completePartialHead(): void {
-    const partial = this.#partial!;
-    partial.head = this.#headSoFar(this.#core.i32[BASE] + this.headBytes);
+  #completePartialHead(headEnd: number): void {
+    const partial = this.partial!;
+    const end = Math.max(headEnd, this.index.base + this.targetBytes + LEAST_REST_BYTES);
+    partial.head = this.#headSoFar(Math.min(end, this.#runEnd));
     partial.headComplete = true;
   }
 
-  #refuse(status: number): number {
-    this.failure = status;
+  #refuse(reason: Reason): number {
+    this.failure = reason;
+    this.failedHead = this.method === HEAD;
     return STOP;
   }
-
-  /**
-   * The value of the first such field. Slow, for what is rarely asked.
-   * @param name in lower case
-   */
-  field(name: string): string | undefined {
-    const { u16 } = this.#core;
-    for (let i = 0, at = FIELDS; i < this.fieldCount; i++, at += FIELD_BYTES) {
-      if (u16[(at + FIELD_NAME_BYTES_OFFSET) >> 1] !== name.length) continue;
-      const start = this.headStart + u16[(at + FIELD_NAME_OFFSET) >> 1];
-      if (this.headSource.toString('latin1', start, start + name.length).toLowerCase() !== name) continue;
-      const value = this.headStart + u16[(at + FIELD_VALUE_OFFSET) >> 1];
-      const end = value + u16[(at + FIELD_VALUE_BYTES_OFFSET) >> 1];
-      return this.headSource.toString('latin1', value, end).trim();
-    }
-    return undefined;
-  }
-}
-
-const QUESTION_MARK = 0x3f;
-
-/** The target up to the question mark. */
-export function readPath({ headSource, headStart, targetBytes }: RequestParser): string {
-  const end = headStart + targetBytes;
-  let at = headStart;
-  while (at < end && headSource[at] !== QUESTION_MARK) at++;
-  return headSource.latin1Slice(headStart, at);
 }

@@ -69,7 +69,13 @@ export class Scheduler {
         this.#completions.streamBegun();
       },
     });
-    this.#dispatcher = new Dispatcher(pool, (exchange, reason) => this.#completions.refuse(exchange, reason));
+    this.#dispatcher = new Dispatcher(pool, {
+      onPublished: (shard) => {
+        this.#completions.published(shard);
+        this.#watch.published();
+      },
+      onFailed: (exchange, reason) => this.#giveUp(exchange, reason),
+    });
     this.#rules = new Rules(table, pool, options);
     this.#deadlines = new Deadlines(pool.plan.slots, pool.rings, {
       onQueueTimeout: (slot) => this.#onQueueTimeout(this.#exchanges[slot]),
@@ -104,10 +110,7 @@ export class Scheduler {
   /** Routes a request and submits it, or answers it at once. */
   admit(request: RequestParser, connection: Connection): Exchange {
     const exchange = this.#admission.admit(request, connection);
-    if (exchange.slot >= 0) {
-      this.#completions.submitted();
-      this.#watch.submitted();
-    }
+    if (exchange.slot >= 0) this.#completions.owe();
     return exchange;
   }
 

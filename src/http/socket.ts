@@ -1,8 +1,11 @@
 import { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 
-/** The part of a TCP handle that tells whether it can read into a buffer of ours. */
+/** The part of a TCP handle that tells whether it can read into a buffer of ours, and what it holds. */
 interface StreamHandle {
   useUserBuffer?: unknown;
+  /** Bytes that the kernel has not taken; shrinks as it takes them, where `writableLength` waits for a whole write. */
+  writeQueueSize?: unknown;
 }
 
 /** Where a connection's bytes go. */
@@ -25,7 +28,7 @@ export interface Reader {
 export function readWithoutCopies(accepted: Socket, reader: Reader): Socket {
   const holder = accepted as unknown as { _handle: StreamHandle | null };
   const handle = holder._handle;
-  if (typeof handle?.useUserBuffer !== 'function') {
+  if (accepted instanceof TLSSocket || typeof handle?.useUserBuffer !== 'function') {
     accepted.on('data', (chunk) => reader.onBytes(chunk));
     accepted.resume();
     return accepted;
@@ -43,4 +46,12 @@ export function readWithoutCopies(accepted: Socket, reader: Reader): Socket {
   const socket = new Socket({ handle, allowHalfOpen: true, onread } as never);
   socket.resume();
   return socket;
+}
+
+/** Bytes that were written to the socket and have not left. */
+export function unsentBytes(socket: Socket): number {
+  const { writableLength } = socket;
+  if (writableLength === 0) return 0;
+  const size = (socket as unknown as { _handle?: StreamHandle | null })._handle?.writeQueueSize;
+  return typeof size === 'number' && size > 0 ? size : writableLength;
 }

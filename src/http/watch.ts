@@ -59,7 +59,7 @@ export class Watch {
   }
 
   /** Something was put into a ring. */
-  submitted(): void {
+  published(): void {
     if (this.#fast) return;
     this.#fast = true;
     this.#timer.refresh();
@@ -91,7 +91,7 @@ export class Watch {
       this.#sweptAt = now;
       this.#deadlines.sweep(now);
     }
-    if (waiting) this.submitted();
+    if (waiting) this.published();
     else if (this.#deadlines.pending && !this.#slow) {
       this.#slow = true;
       this.#slowTimer.refresh();
@@ -131,7 +131,8 @@ export class Watch {
         if (slot < 0) break;
         const exchange = this.#exchanges[slot];
         if (!this.#gate.overloads[shard].gaveUpOn(exchange.rank, (now - exchange.submittedAt) | 0)) break;
-        if (this.#dispatcher.recall(exchange)) this.#events.onGivenUp(exchange);
+        if (!this.#dispatcher.recall(exchange)) break;
+        this.#events.onGivenUp(exchange);
       }
     }
   }

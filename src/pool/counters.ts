@@ -11,7 +11,7 @@ import {
 
 /** What a shard counts of itself, read from the HTTP thread. The words wrap at 2³². */
 export interface ShardCounters {
-  /** Handlers that were started. */
+  /** Handlers that were started, of stolen requests too. */
   requests: number;
   /** Batches that were claimed. */
   batches: number;
@@ -21,8 +21,9 @@ export interface ShardCounters {
   parks: number;
   /** Requests that no doorbell announced. Zero, or there is a bug. */
   lostWakeUps: number;
-  /** What adaptive permits go by: mean handler time in microseconds, short and long term. 0 with a fixed number of permits. */
-  limiter: { shortMeanUs: number; longMeanUs: number };
+  /** What adaptive permits go by: mean handler times in microseconds. 0 with a fixed number of permits. */
+  shortMeanUs: number;
+  longMeanUs: number;
 }
 
 export function readCounters(i32: Int32Array, control: number): ShardCounters {
@@ -34,6 +35,7 @@ export function readCounters(i32: Int32Array, control: number): ShardCounters {
     steals: read(COUNTER_STEALS_OFFSET),
     parks: read(COUNTER_PARKS_OFFSET),
     lostWakeUps: read(COUNTER_LOST_WAKE_UPS_OFFSET),
-    limiter: { shortMeanUs: read(COUNTER_SHORT_MEAN_OFFSET), longMeanUs: read(COUNTER_LONG_MEAN_OFFSET) },
+    shortMeanUs: read(COUNTER_SHORT_MEAN_OFFSET),
+    longMeanUs: read(COUNTER_LONG_MEAN_OFFSET),
   };
 }

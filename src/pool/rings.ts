@@ -82,6 +82,17 @@ export class Rings {
 
   // ── doorbells ───────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Does a shard sleep over what was submitted? One that is awake looks for itself before it parks. */
+  get someSleep(): boolean {
+    let sleeping = false;
+    for (let shard = 0; shard < this.#given.length; shard++) {
+      if (this.#given[shard] === 0) continue;
+      if (this.isParked(shard)) sleeping = true;
+      else this.#given[shard] = 0;
+    }
+    return sleeping;
+  }
+
   /** Wakes the shards that sleep over what was submitted. */
   ringDoorbells(): void {
     for (let shard = 0; shard < this.#given.length; shard++) {

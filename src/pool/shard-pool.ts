@@ -14,8 +14,10 @@ import { Rings } from './rings.js';
 import { ShardHandle, type ShardSettings, type ShardState } from './shard-handle.js';
 import { SlotStack } from './slots.js';
 
-export interface ShardPoolOptions extends Omit<ShardSettings, 'core' | 'epochMs' | 'adaptive'> {
+export interface ShardPoolOptions extends Omit<ShardSettings, 'core' | 'epochMs' | 'adaptive' | 'nice'> {
   groups: readonly Group[];
+  /** Of each group. */
+  shardNice: readonly number[];
   permits: Permits;
   slots: number;
   slotBytes: number;
@@ -80,22 +82,22 @@ export class ShardPool {
     });
     // An error of a thread whose task has ended is nobody's any more; without a listener it would end the process.
     this.#threads.on('error', (error) => events.onStrayError(error));
-    const settings: ShardSettings = {
+    const settings = {
       core: core.share(),
       epochMs: this.clock.epochMs,
       module: options.module,
       batch: options.batch,
       park: options.park,
       steal: options.steal,
-      nice: options.nice,
       adaptive: permits.adaptive,
       responseLimitBytes: options.responseLimitBytes,
       compress: options.compress,
       requestId: options.requestId,
     };
-    this.#shards = groups.flatMap((group) =>
-      Array.from({ length: group.count }, (_, i) => this.#handle(group.first + i, group, settings)),
-    );
+    this.#shards = groups.flatMap((group, index) => {
+      const ofGroup: ShardSettings = { ...settings, nice: options.shardNice[index] };
+      return Array.from({ length: group.count }, (_, i) => this.#handle(group.first + i, group, ofGroup));
+    });
   }
 
   #handle(number: number, group: Group, settings: ShardSettings): ShardHandle {
@@ -239,6 +241,7 @@ export class ShardPool {
         queued: this.rings.queued(number),
         permits: { available: wasm.semaphoreAvailable(semaphore), limit: wasm.semaphoreLimit(semaphore) },
         ...readCounters(i32, this.rings.addresses(number).control),
+        batchSize: summarize(shard.histograms?.batchSize),
         queueTime: summarize(shard.histograms?.queueTime),
         handlerTime: summarize(shard.histograms?.handlerTime),
       };

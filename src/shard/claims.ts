@@ -1,6 +1,5 @@
 import {
   COUNTER_BATCHES_OFFSET,
-  COUNTER_STARTED_OFFSET,
   COUNTER_STEALS_OFFSET,
   SHARD_BATCH_OFFSET,
   SHARD_PERMITS_OFFSET,
@@ -91,7 +90,7 @@ export class Claims {
   }
 
   #claimFrom(ring: number, submitted: number, sharers: number): number {
-    const { core, plan, shard, counters } = this.#context;
+    const { core, plan, shard, counters, times } = this.#context;
     const most = Math.max(1, Math.min(this.#maxClaim, CLAIM_US / this.#startUs));
     const count = core.wasm.slotClaimPermitted(
       this.#semaphore,
@@ -105,8 +104,8 @@ export class Claims {
       sharers,
     );
     if (count === 0) return 0;
-    counters.add(COUNTER_STARTED_OFFSET, count);
     counters.add(COUNTER_BATCHES_OFFSET, 1);
+    times.recordBatch(count);
     return count;
   }
 }

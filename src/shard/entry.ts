@@ -49,12 +49,12 @@ export default async function runShard(start: ShardStart): Promise<ShardRefusal 
       resolve();
     });
     loop.start();
-    const { queueTime, handlerTime } = context.times;
+    const { queueTime, handlerTime, batchSize } = context.times;
     const ready: ShardReport = {
       type: 'ready',
       threadId,
       table: context.app.table(),
-      histograms: { queueTime, handlerTime },
+      histograms: { queueTime, handlerTime, batchSize },
     };
     start.control.postMessage(ready);
   });

@@ -1,4 +1,5 @@
 import {
+  COUNTER_STARTED_OFFSET,
   SLOT_EXPIRED_FLAG,
   SLOT_FLAGS_OFFSET,
   SLOT_NO_START,
@@ -64,6 +65,7 @@ export class Handlers {
     );
     const task: Task = { slot, startedAt: now, request, response, writer };
     this.inFlight++;
+    context.counters.add(COUNTER_STARTED_OFFSET, 1);
     if (number === NOT_FOUND_ROUTE) response.statusCode = 404;
     try {
       const result = handler(request, response);

@@ -7,14 +7,15 @@ import {
 } from '../../assembly/layout.js';
 import { Doorbell } from '../core/doorbell.js';
 import { Parking } from '../core/parking.js';
+import { WaitStrategy } from '../core/wait-strategy.js';
 import { Claims } from './claims.js';
 import type { ShardContext } from './context.js';
 import { Handlers } from './handlers.js';
 import type { Gradient2 } from './limiter.js';
 
 /**
- * Turns without a request after which the shard parks, if so few are started in a turn that hardly anything is going on: then
- * a core is idle that may as well wait awake. Under load it parks at once, and the core goes to who has work
+ * Turns without a request for which the shard waits awake at the most, if so few were started in the last turn that hardly
+ * anything is going on: then a core is idle. Under load it parks at once, and the core goes to who has work
  * (docs/internals.md).
  */
 const IDLE_TURNS = 50;
@@ -43,8 +44,9 @@ export class ShardLoop {
   /** The part of the claim in hand that has not been started. */
   #next = 0;
   #count = 0;
-  /** Turns to wait awake. */
-  #idleTurns = 0;
+  readonly #waiting = new WaitStrategy(IDLE_TURNS);
+  /** Hardly anything is going on. */
+  #calm = false;
   /** Nothing can be claimed for want of permits; the next handler that settles wakes the loop. */
   #starved = false;
   #scheduled = false;
@@ -97,14 +99,20 @@ export class ShardLoop {
     this.#parking.unpark();
     const started = this.#startHandlers();
     if (started > 0) {
-      this.#idleTurns = started <= SMALL_TURN ? IDLE_TURNS : 0;
-      if (this.#idleTurns > 0 || this.#count > 0 || this.#claims.hasWork()) this.#schedule();
-      else this.#park();
-    } else if (this.#idleTurns-- > 0) {
-      this.#schedule();
-    } else {
-      this.#park();
+      this.#waiting.rewarded();
+      this.#calm = started <= SMALL_TURN;
+      if (this.#calm || this.#count > 0 || this.#claims.hasWork()) return this.#schedule();
+    } else if (this.#calm && this.#waiting.wait()) {
+      return this.#schedule();
     }
+    this.#stealOrPark();
+  }
+
+  /** A shard that would park otherwise takes what waits for others. */
+  #stealOrPark(): void {
+    this.#count = this.#claims.steal();
+    if (this.#count > 0) this.#schedule();
+    else this.#park();
   }
 
   /** Starts handlers, as many as a turn has time for and a batch holds. Returns how many. */
@@ -126,10 +134,8 @@ export class ShardLoop {
     return started;
   }
 
-  /** A shard that would park otherwise takes what waits for others. */
   #claim(): boolean {
     this.#count = this.#claims.claim();
-    if (this.#count === 0 && this.#idleTurns <= 0) this.#count = this.#claims.steal();
     return this.#count > 0;
   }
 

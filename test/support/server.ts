@@ -20,7 +20,12 @@ export async function startServer(options: ServeOptions = {}, fixture = 'app.js'
     void logged.push({ level, details: details as Logged['details'], message });
   const logger = { error: log('error'), warn: log('warn'), info: log('info') };
   const module = new URL(`../fixtures/${fixture}`, import.meta.url);
-  const server = await serve(module, { port: 0, shards: 2, logger, ...options });
+  const server = await serve(module, {
+    port: 0,
+    ...(options.groups === undefined && { shards: 2 }),
+    logger,
+    ...options,
+  });
   return { server, port: server.address().port, logged };
 }
 
@@ -36,11 +41,12 @@ export async function until(condition: () => boolean | Promise<boolean>, what: s
 /** Everything that was taken is back: no slot, permit or request is lost. */
 export async function expectConserved({ server }: TestServer): Promise<void> {
   const conserved = () => {
-    const { slots, outstanding, shards } = server.stats();
+    const { slots, outstanding, shards, routes } = server.stats();
     const back = shards.every(
       (shard) => shard.outstanding === 0 && shard.queued === 0 && shard.permits.available === shard.permits.limit,
     );
-    return slots.free === slots.total && outstanding === 0 && back;
+    const unlimited = routes.every(({ permits, waiting }) => permits.available === permits.limit && waiting === 0);
+    return slots.free === slots.total && outstanding === 0 && back && unlimited;
   };
   await until(conserved, 'the return of every slot and permit').catch((cause) => {
     throw new Error(`something is lost: ${JSON.stringify(server.stats())}`, { cause });

@@ -1,0 +1,101 @@
+import { connect } from 'node:net';
+import { ResponseReader } from './response-reader.js';
+
+/** What is read is looked at before the next read, so all connections may read into the same bytes. */
+const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
+
+/**
+ * One connection that carries one request at a time. When the server ends it, it connects again.
+ * @typedef {object} ConnectionEvents
+ * @property {(connection: Connection, status: number) => void} onAnswer
+ * @property {(connection: Connection) => void} onLost the server ended it while it owed an answer
+ * @property {(connection: Connection) => void} onReady it can carry a request (again)
+ * @property {(error: Error) => void} onFailure the load makes no sense any more
+ */
+
+export class Connection {
+  /** What it carries: the number of the request's kind, and when it was due, in ms of the load's clock. */
+  kind = 0;
+  dueMs = 0;
+  isBusy = false;
+  #port;
+  #events;
+  /** @type {import('node:net').Socket | undefined} */
+  #socket;
+  #isEnded = false;
+  #closesAfterAnswer = false;
+
+  /**
+   * @param {number} port on 127.0.0.1
+   * @param {ConnectionEvents} events
+   */
+  constructor(port, events) {
+    this.#port = port;
+    this.#events = events;
+  }
+
+  open() {
+    const reader = new ResponseReader((status, closes) => this.#onResponse(status, closes));
+    const onread = { buffer: READ_BUFFER, callback: (/** @type {number} */ bytes) => this.#onBytes(reader, bytes) };
+    const socket = connect({ port: this.#port, host: '127.0.0.1', noDelay: true, onread });
+    this.#socket = socket;
+    socket.once('connect', () => this.#events.onReady(this));
+    // 'close' follows, and says enough once there was a connection.
+    socket.on('error', (error) => {
+      if (socket.connecting || /** @type {NodeJS.ErrnoException} */ (error).syscall === 'connect') this.#fail(error);
+    });
+    socket.once('close', () => this.#onClose());
+  }
+
+  /** @param {Buffer} request */
+  send(request) {
+    this.isBusy = true;
+    this.#socket?.write(request);
+  }
+
+  end() {
+    this.#isEnded = true;
+    this.#socket?.destroy();
+  }
+
+  /**
+   * @param {ResponseReader} reader
+   * @param {number} bytes
+   */
+  #onBytes(reader, bytes) {
+    try {
+      if (!this.#isEnded) reader.push(READ_BUFFER, bytes);
+    } catch (error) {
+      this.#fail(/** @type {Error} */ (error));
+    }
+    return true;
+  }
+
+  /**
+   * @param {number} status
+   * @param {boolean} closes
+   */
+  #onResponse(status, closes) {
+    if (!this.isBusy) throw new Error(`an answer (${status}) that nobody asked for`);
+    this.isBusy = false;
+    this.#closesAfterAnswer = closes;
+    this.#events.onAnswer(this, status);
+    if (closes) this.#socket?.end();
+    else if (!this.#isEnded) this.#events.onReady(this);
+  }
+
+  #onClose() {
+    if (this.#isEnded) return;
+    if (this.isBusy || !this.#closesAfterAnswer) this.#events.onLost(this);
+    this.isBusy = false;
+    this.#closesAfterAnswer = false;
+    this.open();
+  }
+
+  /** @param {Error} error */
+  #fail(error) {
+    if (this.#isEnded) return;
+    this.end();
+    this.#events.onFailure(error);
+  }
+}

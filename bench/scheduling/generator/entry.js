@@ -1,0 +1,11 @@
+// The load generator's process: a plan comes in as a message, its result goes back as one.
+import { runLoad } from './load.js';
+
+process.on('message', async (/** @type {import('./load.js').LoadPlan} */ plan) => {
+  try {
+    process.send?.({ result: await runLoad(plan) });
+  } catch (error) {
+    process.send?.({ error: /** @type {Error} */ (error).message });
+  }
+});
+process.once('disconnect', () => process.exit(0));

@@ -1,0 +1,70 @@
+/**
+ * Reads the answers of one connection as their bytes come in. It understands what the servers of these benches send: a
+ * status line, fields, and a body as long as content-length says (RFC 9112 section 6). Anything else is an error, not a
+ * guess.
+ */
+export class ResponseReader {
+  /** What has come of a head that is not complete; one character for each byte. */
+  #head = '';
+  #bodyBytesLeft = 0;
+  #status = 0;
+  #closes = false;
+  #onResponse;
+
+  /** @param {(status: number, closes: boolean) => void} onResponse for each complete answer; `closes`: it is the last */
+  constructor(onResponse) {
+    this.#onResponse = onResponse;
+  }
+
+  /**
+   * @param {Buffer} buffer
+   * @param {number} length how many of its bytes have just come
+   * @throws Error of an answer that this reader does not understand
+   */
+  push(buffer, length) {
+    let offset = 0;
+    while (offset < length) {
+      offset += this.#bodyBytesLeft > 0 ? this.#skipBody(length - offset) : this.#readHead(buffer, offset, length);
+    }
+  }
+
+  /** @param {number} available */
+  #skipBody(available) {
+    const taken = Math.min(available, this.#bodyBytesLeft);
+    this.#bodyBytesLeft -= taken;
+    if (this.#bodyBytesLeft === 0) this.#onResponse(this.#status, this.#closes);
+    return taken;
+  }
+
+  /**
+   * @param {Buffer} buffer
+   * @param {number} from
+   * @param {number} to
+   */
+  #readHead(buffer, from, to) {
+    const before = this.#head.length;
+    this.#head += buffer.latin1Slice(from, to);
+    const end = this.#head.indexOf('\r\n\r\n');
+    if (end < 0) return to - from;
+    const head = this.#head.slice(0, end);
+    this.#head = '';
+    this.#bodyBytesLeft = this.#parseHead(head);
+    // 1xx announces another answer to the same request.
+    if (this.#bodyBytesLeft === 0 && this.#status >= 200) this.#onResponse(this.#status, this.#closes);
+    return end + 4 - before;
+  }
+
+  /**
+   * @param {string} head
+   * @returns {number} bytes of the body
+   */
+  #parseHead(head) {
+    if (!/^HTTP\/1\.1 \d{3}/.test(head)) throw new Error(`not an answer: ${head.slice(0, 80)}`);
+    this.#status = Number(head.slice(9, 12));
+    this.#closes = /\r\nconnection: *close/i.test(head);
+    if (this.#status < 200 || this.#status === 204 || this.#status === 304) return 0;
+    const length = head.match(/\r\ncontent-length: *(\d+)/i);
+    if (!length) throw new Error(`an answer without content-length: ${head.slice(0, 80)}`);
+    return Number(length[1]);
+  }
+}

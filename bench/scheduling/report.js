@@ -1,0 +1,56 @@
+import { count, milliseconds, ratio, withRange } from '../http/format.js';
+import { formatTargets } from '../http/report.js';
+import { renderTable } from '../http/table.js';
+import { compareLoads, figureSpread } from './samples.js';
+
+/** @typedef {import('./samples.js').Sample} Sample */
+
+const FORMATS = {
+  count,
+  ms: milliseconds,
+  share: ratio,
+  MiB: (/** @type {number} */ bytes) => count(bytes / 2 ** 20),
+};
+
+/**
+ * @typedef {object} Column
+ * @property {string} head
+ * @property {string} figure
+ * @property {keyof typeof FORMATS} format `ms` takes microseconds, `MiB` bytes
+ * @property {Partial<import('./samples.js').Load>} [against] another server or phase: what is shown is the quotient with
+ * its figure, round by round
+ */
+
+const LEGEND = 'Medians over the rounds (lowest–highest).';
+
+/**
+ * A table for each phase, then the targets.
+ * @param {import('./scenario.js').Scenario} scenario
+ * @param {Sample[]} samples
+ * @param {import('../http/targets.js').Target[]} targets
+ */
+export function formatReport({ phases, variants, columns }, samples, targets) {
+  const tables = phases.map((phase) => {
+    const title = phase === '' ? '' : `${phase}\n`;
+    const present = variants.filter(({ peer }) => samples.some(({ variant }) => variant === peer.id));
+    const rows = present.map(({ peer }) => [
+      peer.title,
+      ...columns.map((column) => cell(samples, { variant: peer.id, phase }, column)),
+    ]);
+    const heads = ['server', ...columns.map(({ head }) => head)];
+    return `${title}${renderTable(heads, rows, ['left', ...columns.map(() => /** @type {const} */ ('right'))])}`;
+  });
+  return [LEGEND, ...tables, formatTargets(targets)].join('\n\n');
+}
+
+/**
+ * @param {Sample[]} samples
+ * @param {import('./samples.js').Load} load
+ * @param {Column} column
+ */
+function cell(samples, load, { figure, format, against }) {
+  if (against === undefined) return withRange(figureSpread(samples, load, figure), FORMATS[format]);
+  const other = { ...load, ...against };
+  if (other.variant === load.variant && other.phase === load.phase) return '–';
+  return withRange(compareLoads(samples, figure, load, other), FORMATS[format], ' ×');
+}

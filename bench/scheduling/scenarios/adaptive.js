@@ -1,0 +1,84 @@
+import { count, milliseconds } from '../../http/format.js';
+import { startServer } from '../../http/server-process.js';
+import { kind } from '../requests.js';
+import { compareLoads } from '../samples.js';
+import { atLeast, atMost } from '../targets.js';
+import { loopshard } from '../variants.js';
+
+/** Calls at once that the downstream bears, and how long each takes then. */
+const BEARS = 50;
+const SERVICE_MS = 50;
+const CAPACITY = (BEARS * 1000) / SERVICE_MS;
+const LOAD = 1.2;
+const CONNECTIONS = 1_000;
+const MAX_QUEUE = 200;
+
+const DOWNSTREAM = {
+  id: 'downstream',
+  title: 'The downstream',
+  file: new URL('../servers/downstream.js', import.meta.url).href,
+  args: [String(BEARS), String(SERVICE_MS)],
+  body: '{"from":"downstream"}',
+  skips: [],
+};
+
+const common = { shards: 1, maxQueue: MAX_QUEUE, batch: 64 };
+/** @type {import('../report.js').Column[]} */
+const COLUMNS = [
+  { head: 'answers/s', figure: 'goodput', format: 'count' },
+  { head: "of the best's", figure: 'goodput', format: 'share', against: { variant: 'oracle' } },
+  { head: 'p50 ms', figure: 'p50Us', format: 'ms' },
+  { head: 'p99 ms', figure: 'p99Us', format: 'ms' },
+  { head: 'refused/s', figure: 'refused', format: 'count' },
+  { head: 'unanswered', figure: 'unanswered', format: 'count' },
+];
+
+const load = (/** @type {string} */ variant) => ({ variant, phase: '' });
+
+/**
+ * What handlers call collapses when too many call it at once.
+ * @returns {import('../scenario.js').Scenario}
+ */
+export function adaptive() {
+  return {
+    name: 'adaptive',
+    title: `handlers call a service that bears ${BEARS} calls at once and collapses beyond them`,
+    works: {},
+    variants: [
+      loopshard('adaptive', "LoopShard, permits 'adaptive'", { ...common, permits: 'adaptive' }),
+      loopshard('static', 'LoopShard, 512 permits', { ...common, permits: 512 }),
+      loopshard('oracle', `LoopShard, ${BEARS} permits (the best)`, { ...common, permits: BEARS }),
+    ],
+    phases: [''],
+    rounds: 3,
+    seconds: 15,
+    // As long as what counts: the limiter has to find its limit.
+    warmUpSeconds: (seconds) => seconds,
+    before: async () => {
+      const server = await startServer(DOWNSTREAM, process.execPath);
+      const bodies = { downstream: DOWNSTREAM.body };
+      return { settings: { downstream: `${server.url}downstream` }, bodies, stop: server.stop };
+    },
+    load: {
+      title: `open loop, ${LOAD * CAPACITY} requests/s over ${CONNECTIONS} connections: ${LOAD} × what the service bears; 1 shard,
+            maxQueue ${MAX_QUEUE}`,
+      run: runDownstream,
+    },
+    columns: COLUMNS,
+    judge: (samples) => [
+      atLeast('answers/s against 512 permits', 2, compareLoads(samples, 'goodput', load('adaptive'), load('static'))),
+      atLeast('answers/s against the best', 0.9, compareLoads(samples, 'goodput', load('adaptive'), load('oracle'))),
+      atMost('p99 against the best', 2, compareLoads(samples, 'p99Us', load('adaptive'), load('oracle'))),
+    ],
+    progress: ({ goodput, p99Us }) => `${count(goodput)} answers/s   p99 ${milliseconds(p99Us)} ms`,
+  };
+}
+
+/** @type {import('../scenario.js').Scenario['load']['run']} */
+async function runDownstream(server, _phase, { generator, seconds, seed }) {
+  const port = Number(new URL(server.url).port);
+  const streams = [{ perSecond: LOAD * CAPACITY, connections: CONNECTIONS, kinds: [kind('downstream')] }];
+  const { kinds } = await generator.run({ port, seconds, graceSeconds: 5, seed, streams });
+  const { okPerSecond, accepted, refused, unanswered } = kinds.downstream;
+  return { goodput: okPerSecond, p50Us: accepted.p50Us, p99Us: accepted.p99Us, refused: refused / seconds, unanswered };
+}

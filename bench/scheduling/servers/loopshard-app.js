@@ -1,0 +1,24 @@
+import { createApp } from 'loopshard';
+import { Agent } from 'undici';
+import { readSettings } from './settings.js';
+import { answer } from './work.js';
+
+const { iterations, routeOptions = {}, ownHealth, downstream } = readSettings();
+
+const app = createApp();
+for (const [name, count] of Object.entries(iterations)) {
+  app.get(`/${name}`, routeOptions[name] ?? {}, () => answer(name, count));
+}
+if (!ownHealth) app.get('/livez', () => ({ status: 'ok' }));
+if (downstream) {
+  // As many connections as there are calls: what limits them is to be the permits.
+  const agent = new Agent({ connections: null, pipelining: 1 });
+  const { origin, pathname: path } = new URL(downstream);
+  app.get('/downstream', routeOptions.downstream ?? {}, async (_req, res) => {
+    const { body, statusCode } = await agent.request({ origin, path, method: 'GET' });
+    res.status(statusCode).type('application/json');
+    return body.bytes();
+  });
+}
+
+export default app;

@@ -1,0 +1,94 @@
+/** What a connection is waiting for. */
+export const IDLE_PHASE = 0;
+/** The rest of a request's head. */
+export const HEAD_PHASE = 1;
+/** The rest of a request's body. */
+export const BODY_PHASE = 2;
+/** Nothing of the client: the server owes it something, or reads no more of it for now. */
+export const BUSY_PHASE = 3;
+/** The client's end of the connection, behind the last answer. */
+export const CLOSING_PHASE = 4;
+
+/** How long a client has, once the kernel has its last answer, to stop sending and close (RFC 9112 section 9.6). */
+const LINGER_MS = 2_000;
+
+/** How long clients may take, in milliseconds. */
+export interface Timeouts {
+  headersTimeoutMs: number;
+  requestTimeoutMs: number;
+  keepAliveTimeoutMs: number;
+  sendTimeoutMs: number;
+}
+
+/** The same, in looks. */
+export interface Looks {
+  head: number;
+  request: number;
+  keepAlive: number;
+  send: number;
+  linger: number;
+}
+
+/** What is to be done with a connection that has taken too long. */
+export type Expiry = 'none' | 'close' | 'refuse' | 'destroy';
+
+/** Between two looks: a timeout is met up to two of them late. */
+const LONGEST_INTERVAL_MS = 500;
+const SHORTEST_INTERVAL_MS = 10;
+/** Looks in the shortest timeout, so that short ones are met about as exactly. */
+const LOOKS_IN_TIMEOUT = 4;
+
+/** How often connections are looked at, and how many looks each timeout has. */
+export class Schedule {
+  readonly intervalMs: number;
+  readonly looks: Looks;
+
+  constructor({ headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, sendTimeoutMs }: Timeouts) {
+    const shortest = Math.min(headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, sendTimeoutMs);
+    const interval = Math.floor(shortest / LOOKS_IN_TIMEOUT);
+    this.intervalMs = Math.max(SHORTEST_INTERVAL_MS, Math.min(LONGEST_INTERVAL_MS, interval));
+    const looks = (ms: number) => Math.ceil(ms / this.intervalMs);
+    this.looks = {
+      head: looks(Math.min(headersTimeoutMs, requestTimeoutMs)),
+      request: looks(requestTimeoutMs),
+      keepAlive: looks(keepAliveTimeoutMs),
+      send: looks(sendTimeoutMs),
+      linger: looks(LINGER_MS),
+    };
+  }
+}
+
+/**
+ * How long a connection has been waiting for the same thing. Nothing is noted while requests pass: one interval for all
+ * connections looks at each and counts the looks at which nothing had changed. So time does not pass faster for clients
+ * than for a server that was held up. HTTP thread only.
+ */
+export class Patience {
+  #phase = IDLE_PHASE;
+  #requests = 0;
+  /** Looks since the one that found something new. */
+  #looks = -1;
+  #unsent = 0;
+  #unsentLooks = 0;
+
+  /**
+   * @param phase what the connection waits for
+   * @param requests how many it has had
+   * @param unsent bytes that the kernel has not taken
+   */
+  look(phase: number, requests: number, unsent: number, limits: Looks): Expiry {
+    // A body goes on with the time of its head.
+    const goesOn = phase === this.#phase || (phase === BODY_PHASE && this.#phase === HEAD_PHASE);
+    this.#looks = goesOn && requests === this.#requests ? this.#looks + 1 : 0;
+    this.#phase = phase;
+    this.#requests = requests;
+    this.#unsentLooks = unsent > 0 && unsent === this.#unsent ? this.#unsentLooks + 1 : 0;
+    this.#unsent = unsent;
+    if (this.#unsentLooks >= limits.send) return 'destroy';
+    if (phase === HEAD_PHASE) return this.#looks >= limits.head ? 'refuse' : 'none';
+    if (phase === BODY_PHASE) return this.#looks >= limits.request ? 'refuse' : 'none';
+    if (phase === CLOSING_PHASE) return this.#looks >= limits.linger ? 'destroy' : 'none';
+    if (phase === BUSY_PHASE) return 'none';
+    return this.#looks >= (requests === 0 ? limits.head : limits.keepAlive) ? 'close' : 'none';
+  }
+}

@@ -1,0 +1,94 @@
+import type { HeadIndex } from './head-index.js';
+import type { Llhttp } from './llhttp.js';
+import type { PartialMessage } from './partial-message.js';
+
+/** What the parser knows of the request that it has in hand. HTTP thread only. */
+export class RequestInHand {
+  /** Once the head is complete: index in METHODS. */
+  method = -1;
+  isHttp10 = false;
+  protected readonly llhttp: Llhttp;
+  protected readonly index: HeadIndex;
+  /** What has come in earlier chunks. */
+  protected partial: PartialMessage | undefined;
+
+  constructor(llhttp: Llhttp, index: HeadIndex) {
+    this.llhttp = llhttp;
+    this.index = index;
+  }
+
+  get keepAlive(): boolean {
+    return this.index.keepAlive;
+  }
+
+  /** The client offers another protocol. HTTP/1.0 cannot (RFC 9110 section 7.8). */
+  get upgrade(): boolean {
+    return this.index.upgrade && !this.isHttp10;
+  }
+
+  get targetBytes(): number {
+    return this.index.targetBytes;
+  }
+
+  /** In origin-form, or `*`. */
+  get target(): string {
+    return this.headSource.latin1Slice(this.headStart, this.headStart + this.targetBytes);
+  }
+
+  /** The target up to the query, not decoded. */
+  get path(): string {
+    const { target } = this;
+    const end = target.indexOf('?');
+    return end < 0 ? target : target.slice(0, end);
+  }
+
+  /** Target, version and fields. */
+  get headBytes(): number {
+    return this.index.totalBytes;
+  }
+
+  /** The field index: a view of the core's memory. */
+  fields(): Uint8Array {
+    return this.index.entries();
+  }
+
+  get fieldCount(): number {
+    return this.index.fieldCount;
+  }
+
+  /** What holds the head, from `headStart` on. */
+  get headSource(): Buffer {
+    return this.partial === undefined ? this.llhttp.bytes : this.partial.head;
+  }
+
+  get headStart(): number {
+    return this.partial === undefined ? this.index.base : 0;
+  }
+
+  get bodyBytes(): number {
+    return this.partial === undefined ? this.index.bodyBytes : this.partial.body.length;
+  }
+
+  /** The body: a view. */
+  body(): Buffer {
+    if (this.partial !== undefined) return this.partial.body.view();
+    const start = this.index.bodyBase;
+    return this.llhttp.bytes.subarray(start, start + this.index.bodyBytes);
+  }
+
+  /**
+   * The value of the first such field, or nothing. For what is rarely asked.
+   * @param name in lower case
+   */
+  field(name: string): string | undefined {
+    const { headSource, headStart, index } = this;
+    for (let field = 0; field < index.fieldCount; field++) {
+      if (index.nameBytes(field) !== name.length) continue;
+      const start = headStart + index.nameOffset(field);
+      if (headSource.latin1Slice(start, start + name.length).toLowerCase() !== name) continue;
+      const value = headStart + index.valueOffset(field);
+      return headSource.latin1Slice(value, value + index.valueBytes(field)).trim();
+    }
+    return undefined;
+  }
+}

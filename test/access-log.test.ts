@@ -1,0 +1,67 @@
+import { afterEach, expect, test } from '@jest/globals';
+import { exchange, get, RawClient } from './support/client.js';
+import { Program, root } from './support/process.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+
+let running: TestServer | undefined;
+
+afterEach(async () => {
+  if (running === undefined) return;
+  await expectConserved(running);
+  await running.server.close();
+  running = undefined;
+});
+
+test('a line for each answer, in the order of the answers', async () => {
+  running = await startServer({ shards: 1, accessLog: true });
+  const client = await RawClient.open(running.port);
+  client.write(
+    `${get('/later/30/x?a=1')}${get('/large/300000')}${get('/nowhere')}HEAD /json HTTP/1.1\r\nHost: x\r\n\r\nBAD\r\n\r\n`,
+  );
+  await client.closed();
+  await until(() => running!.logged.length === 5, 'five lines');
+  const received = client.pending.length;
+  client.destroy();
+  const lines = running.logged.map(({ level, message, details }) => ({ level, message, ...details }));
+  const common = { level: 'info', message: 'request answered' };
+  expect(lines).toMatchObject([
+    { ...common, id: '0-1', method: 'GET', target: '/later/30/x?a=1', status: 200 },
+    { ...common, id: '0-2', method: 'GET', target: '/large/300000', status: 200 },
+    { ...common, id: undefined, method: 'GET', target: '/nowhere', status: 404 },
+    { ...common, id: '0-3', method: 'HEAD', target: '/json', status: 200 },
+    { ...common, id: undefined, method: null, target: null, status: 400 },
+  ]);
+  const durations = lines.map((line) => Number((line as Record<string, unknown>).durationMs));
+  expect(durations[0]).toBeGreaterThan(28);
+  expect(durations.every((ms) => ms >= 0 && ms < 10_000)).toBe(true);
+  const bytes = lines.map((line) => Number((line as Record<string, unknown>).bytes));
+  // The last answer has a field more, which says that the connection is closed.
+  expect(bytes.reduce((sum, one) => sum + one)).toBe(received - 'connection: close\r\n'.length);
+});
+
+test('no line without the option, nor for an answer that nobody waited for', async () => {
+  running = await startServer({ shards: 1 });
+  expect((await exchange(running.port, get('/json'))).status).toBe(200);
+  expect(running.logged).toEqual([]);
+  await running.server.close();
+  running = await startServer({ shards: 1, accessLog: true });
+  const client = await RawClient.open(running.port);
+  client.write(get('/later/50/x'));
+  await until(() => running!.server.stats().outstanding === 1, 'the request');
+  client.socket.resetAndDestroy();
+  await until(() => running!.server.stats().connections === 0, 'the end of the connection');
+  await expectConserved(running);
+  expect(running.logged).toEqual([]);
+});
+
+test('without a logger, pino writes the lines to standard error', async () => {
+  const script = `
+    import { serve } from 'loopshard';
+    const server = await serve('test/fixtures/app.js', { port: 0, shards: 1, accessLog: true });
+    await (await fetch('http://127.0.0.1:' + server.address().port + '/json')).text();
+    await server.close();`;
+  const program = new Program(process.execPath, ['--input-type=module', '-e', script], { cwd: root });
+  expect(await program.exit()).toBe(0);
+  const line = JSON.parse(program.stderr);
+  expect(line).toMatchObject({ level: 30, name: 'loopshard', method: 'GET', target: '/json', status: 200, id: '0-1' });
+});

@@ -1,0 +1,158 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { SHARD_PERMITS_OFFSET } from '../build/assembly/layout.js';
+import { createServerMemory, shardAddresses } from '../build/src/pool/plan.js';
+import { Rings } from '../build/src/pool/rings.js';
+import { Claims } from '../build/src/shard/claims.js';
+import type { ShardContext } from '../build/src/shard/context.js';
+import { Counters } from '../build/src/shard/counters.js';
+import { Times } from '../build/src/shard/times.js';
+import { get, RawClient } from './support/client.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { Stage } from './support/stage.js';
+
+/** The shared memory of a server without its threads, and what shard 0 claims there. */
+function memory({ shards = 1, permits = 512, batch = 256, steal = true } = {}) {
+  const { core, plan } = createServerMemory({ shards, permits, slots: 512, slotBytes: 2_048 });
+  const rings = new Rings(core, plan);
+  const contextOf = (shard: number): ShardContext => {
+    const addresses = shardAddresses(plan, shard);
+    const counters = new Counters(core, addresses.control);
+    const times = new Times();
+    return { shard, group: { first: 0, count: shards }, core, plan, addresses, counters, times } as ShardContext;
+  };
+  const claims = new Claims(contextOf(0), { batch, steal });
+  let next = 0;
+  const submit = (count: number, shard = 0, bound = false) => {
+    const slots = Array.from({ length: count }, () => next++);
+    for (const slot of slots) expect(rings.submit(slot, shard, bound)).toBeGreaterThan(0);
+    return slots;
+  };
+  const claimed = (count: number) => Array.from({ length: count }, (_, i) => claims.slot(i));
+  const release = (count: number) =>
+    core.wasm.semaphoreRelease(contextOf(0).addresses.control + SHARD_PERMITS_OFFSET, count);
+  return { core, rings, claims, submit, claimed, release };
+}
+
+describe('how many requests a shard takes out of its ring at once', () => {
+  test('eight as long as it does not know how long they take, oldest first', () => {
+    const { claims, submit, claimed } = memory();
+    const slots = submit(20);
+    expect(claimed(claims.claim())).toEqual(slots.slice(0, 8));
+    expect(claimed(claims.claim())).toEqual(slots.slice(8, 16));
+    expect(claimed(claims.claim())).toEqual(slots.slice(16));
+    expect(claims.claim()).toBe(0);
+  });
+
+  test('one behind a slow handler, and more again after some hundred fast ones', () => {
+    const { claims, submit } = memory();
+    claims.learn(50_000);
+    submit(200);
+    expect(claims.claim()).toBe(1);
+    for (let i = 0; i < 200; i++) claims.learn(10);
+    expect(claims.claim()).toBe(1);
+    for (let i = 0; i < 300; i++) claims.learn(10);
+    expect(claims.claim()).toBeGreaterThan(20);
+  });
+
+  test('what can be started within a millisecond, up to a batch', () => {
+    const { claims, submit } = memory({ batch: 30 });
+    submit(100);
+    for (let i = 0; i < 2_000; i++) claims.learn(100);
+    expect([9, 10]).toContain(claims.claim());
+    for (let i = 0; i < 2_000; i++) claims.learn(0);
+    expect(claims.claim()).toBe(30);
+  });
+
+  test('no more than there are permits', () => {
+    const { claims, submit, release } = memory({ permits: 3 });
+    submit(6);
+    expect(claims.claim()).toBe(3);
+    expect(claims.permits).toBe(0);
+    expect(claims.claim()).toBe(0);
+    release(2);
+    expect(claims.claim()).toBe(2);
+  });
+
+  test('a share, if others could steal', () => {
+    const { claims, submit } = memory({ shards: 4 });
+    for (let i = 0; i < 2_000; i++) claims.learn(1);
+    submit(100);
+    expect(claims.claim()).toBe(25);
+    expect(claims.claim()).toBe(19);
+    const alone = memory({ shards: 4, steal: false });
+    for (let i = 0; i < 2_000; i++) alone.claims.learn(1);
+    alone.submit(100);
+    expect(alone.claims.claim()).toBe(100);
+  });
+
+  test('bound ones and others come first in turns', () => {
+    const { claims, submit, claimed } = memory();
+    const bound = submit(10, 0, true);
+    const free = submit(10);
+    expect(claimed(claims.claim())).toEqual(bound.slice(0, 8));
+    expect(claimed(claims.claim())).toEqual(free.slice(0, 8));
+    expect(claimed(claims.claim())).toEqual(bound.slice(8));
+    expect(claimed(claims.claim())).toEqual(free.slice(8));
+  });
+
+  test('not those that were taken back, which cost no permit', () => {
+    const { claims, submit, claimed, rings } = memory({ permits: 4 });
+    const slots = submit(6);
+    for (const slot of slots.slice(0, 4)) expect(rings.recall(slot)).toBe(true);
+    expect(claimed(claims.claim())).toEqual(slots.slice(4));
+    expect(claims.permits).toBe(2);
+    expect(slots.slice(4).map((slot) => rings.recall(slot))).toEqual([false, false]);
+  });
+});
+
+describe('what a shard steals', () => {
+  test('half of the fullest ring, of what others may run', () => {
+    const { claims, submit, claimed, rings } = memory({ shards: 3 });
+    for (let i = 0; i < 2_000; i++) claims.learn(1);
+    submit(6, 1);
+    submit(40, 2, true);
+    const fullest = submit(10, 2);
+    expect(claims.claim()).toBe(0);
+    expect(claimed(claims.steal())).toEqual(fullest.slice(0, 5));
+    expect(fullest.slice(0, 5).map((slot) => rings.claimedBy(slot))).toEqual([0, 0, 0, 0, 0]);
+    expect(claims.steal()).toBe(3);
+    let rest = 0;
+    for (let count = claims.steal(); count > 0; count = claims.steal()) rest += count;
+    expect(rest).toBe(8);
+    expect(rings.queued(2)).toBe(40);
+  });
+
+  test('nothing without a permit', () => {
+    const { claims, submit } = memory({ shards: 2, permits: 2 });
+    submit(10, 1);
+    expect(claims.steal()).toBe(2);
+    expect(claims.steal()).toBe(0);
+  });
+});
+
+describe('on a server', () => {
+  let running: TestServer;
+  const stage = new Stage();
+
+  afterEach(async () => {
+    stage.end();
+    await expectConserved(running);
+    await running.server.close();
+  });
+
+  test('a handler that blocks locks up few of those behind it; the others are run elsewhere', async () => {
+    running = await startServer({ shards: 2 }, 'scheduling-app.js');
+    const parked = () => running.server.stats().shards.every(({ parks }) => parks > 0);
+    await until(parked, 'the shards to sleep');
+    const client = await RawClient.open(running.port);
+    const others = Array.from({ length: 40 }, (_, i) => get(stage.target(`/run/${i}`))).join('');
+    client.write(get(stage.target('/hold/slow')) + others);
+    // Up to seven were claimed with the slow one, before anything was known of it.
+    await until(() => stage.started.length >= 34, 'most of the requests');
+    // From now on, it is known to be slow: nothing is locked up behind it.
+    stage.release('slow');
+    for (let i = 0; i < 41; i++) expect((await client.response()).status).toBe(200);
+    client.destroy();
+    expect(stage.started).toHaveLength(41);
+  });
+});

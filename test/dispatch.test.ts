@@ -1,0 +1,191 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Dispatch } from '../build/src/index.js';
+import { createPolicy, hashText, type ShardLoad } from '../build/src/pool/dispatch.js';
+import { exchange, get } from './support/client.js';
+import { createRandom } from './support/random.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+
+const KEYS = 20_000;
+
+function loadOf(shards: number, outstanding: number[] = []): ShardLoad {
+  return {
+    outstanding: Int32Array.from({ length: shards }, (_, shard) => outstanding[shard] ?? 0),
+    ready: new Uint8Array(shards).fill(1),
+  };
+}
+
+const group = (count: number, first = 0) => ({ name: 'default', first, count });
+
+describe('least-loaded', () => {
+  test('picks the shard with the fewest outstanding requests', () => {
+    const policy = createPolicy('least-loaded', group(3));
+    for (let i = 0; i < 5; i++) expect(policy.pick(loadOf(3, [4, 1, 2]), 0)).toBe(1);
+  });
+
+  test('picks equals in turn', () => {
+    const policy = createPolicy('least-loaded', group(3));
+    const picked = Array.from({ length: 6 }, () => policy.pick(loadOf(3), 0));
+    expect(picked).toEqual([0, 1, 2, 0, 1, 2]);
+  });
+
+  test('stays within its group, and picks none that is not ready', () => {
+    const policy = createPolicy('least-loaded', group(2, 1));
+    const load = loadOf(4, [0, 5, 6, 0]);
+    expect(policy.pick(load, 0)).toBe(1);
+    load.ready[1] = 0;
+    expect(policy.pick(load, 0)).toBe(2);
+    load.ready[2] = 0;
+    expect(policy.pick(load, 0)).toBe(-1);
+  });
+});
+
+test('round-robin goes on in turn, whatever the load, and skips who is not ready', () => {
+  const policy = createPolicy('round-robin', group(3, 2));
+  const load = loadOf(6, [0, 0, 9]);
+  const pick = () => policy.pick(load, 0);
+  expect([pick(), pick(), pick(), pick()]).toEqual([2, 3, 4, 2]);
+  load.ready[3] = 0;
+  expect([pick(), pick(), pick()]).toEqual([4, 2, 4]);
+  load.ready.fill(0);
+  expect(pick()).toBe(-1);
+});
+
+describe.each<Dispatch>(['route-hash', { key: { header: 'x-key' } }])('rendezvous hashing (%j)', (dispatch) => {
+  const random = createRandom();
+  const hashes = Array.from({ length: KEYS }, () => hashText(`${random()}`));
+  const policy = createPolicy(dispatch, group(8));
+  const before = hashes.map((hash) => policy.pick(loadOf(8), hash));
+
+  test('shares the keys out evenly, whatever the load', () => {
+    for (let shard = 0; shard < 8; shard++) {
+      const share = before.filter((one) => one === shard).length / KEYS;
+      expect(share).toBeGreaterThan(0.11);
+      expect(share).toBeLessThan(0.14);
+    }
+    expect(hashes.map((hash) => policy.pick(loadOf(8, [900, 0, 700]), hash))).toEqual(before);
+  });
+
+  test('a lost shard moves its own keys only, evenly; and has them again when it is back', () => {
+    const load = loadOf(8);
+    load.ready[3] = 0;
+    const during = hashes.map((hash) => policy.pick(load, hash));
+    const moved = during.filter((shard, i) => shard !== before[i]);
+    expect(moved).toHaveLength(before.filter((shard) => shard === 3).length);
+    for (const shard of [0, 1, 2, 4, 5, 6, 7]) {
+      expect(moved.filter((one) => one === shard).length / moved.length).toBeGreaterThan(0.1);
+    }
+    load.ready[3] = 1;
+    expect(hashes.map((hash) => policy.pick(load, hash))).toEqual(before);
+  });
+
+  test('an added shard takes its own share only', () => {
+    const more = createPolicy(dispatch, group(9));
+    const after = hashes.map((hash) => more.pick(loadOf(9), hash));
+    const moved = after.filter((shard, i) => shard !== before[i]);
+    expect(new Set(moved)).toEqual(new Set([8]));
+    expect(moved.length / KEYS).toBeGreaterThan(0.09);
+    expect(moved.length / KEYS).toBeLessThan(0.13);
+  });
+
+  test('a group further back has the same shares', () => {
+    const further = createPolicy(dispatch, group(8, 5));
+    expect(hashes.map((hash) => further.pick(loadOf(13), hash) - 5)).toEqual(before);
+  });
+});
+
+describe('on a server', () => {
+  let running: TestServer;
+
+  beforeAll(async () => {
+    running = await startServer({ shards: 4, steal: false }, 'scheduling-app.js');
+  });
+
+  afterAll(async () => {
+    await expectConserved(running);
+    await running.server.close();
+  });
+
+  async function thread(target: string, ...fields: string[]): Promise<number> {
+    const { status, body } = await exchange(running.port, get(target, ...fields));
+    expect(status).toBe(200);
+    return JSON.parse(body.toString()).threadId;
+  }
+
+  /** The threads of requests, one after the other. */
+  async function threads(requests: [string, ...string[]][]): Promise<number[]> {
+    const all = [];
+    for (const request of requests) all.push(await thread(...request));
+    return all;
+  }
+
+  // An odd number: taking turns would lead elsewhere the second time.
+  const keys = Array.from({ length: 13 }, (_, i) => `k${i}`);
+
+  test.each<[string, (key: string) => [string, ...string[]]]>([
+    ['a header', (key) => ['/by-header', `x-key: ${key}`]],
+    ['a cookie', (key) => ['/by-cookie', `Cookie: other=1; session=${key}; last=2`]],
+    ['a path parameter', (key) => [`/by-param/${key}`]],
+    ['a query value', (key) => [`/by-query?a=1&key=${key}&b=2`]],
+  ])('requests with the same key, from %s, run on the same shard', async (_source, request) => {
+    const first = await threads(keys.map(request));
+    expect(await threads(keys.map(request))).toEqual(first);
+    expect(new Set(first).size).toBeGreaterThan(2);
+  });
+
+  test('all sources of a key lead to the same shard', async () => {
+    const byHeader = await threads(keys.map((key) => ['/by-header', `x-key: ${key}`]));
+    expect(await threads(keys.map((key) => [`/by-param/${key}`]))).toEqual(byHeader);
+    expect(await threads(keys.map((key) => [`/by-query?key=${key}`]))).toEqual(byHeader);
+  });
+
+  test.each<[string, ...string[]]>([
+    ['/by-header'],
+    ['/by-header', 'x-key: '],
+    ['/by-cookie', 'Cookie: other=1'],
+    ['/by-query?key='],
+    ['/by-query'],
+  ])('requests without the key go to the shards in turn (%s %s)', async (...request) => {
+    expect(new Set(await threads([request, request, request, request])).size).toBe(4);
+  });
+
+  test('a route with dispatch of its own: in turn, or always the same shard', async () => {
+    const inTurn = await threads(Array.from({ length: 8 }, () => ['/in-turn']));
+    expect(new Set(inTurn.slice(0, 4)).size).toBe(4);
+    expect(inTurn.slice(4)).toEqual(inTurn.slice(0, 4));
+    expect(new Set(await threads(Array.from({ length: 8 }, () => ['/by-route']))).size).toBe(1);
+  });
+
+  test('a key keeps its shard when another one is lost, and gets its own back', async () => {
+    const before = await threads(keys.map((key) => [`/by-param/${key}`]));
+    const [victim] = before;
+    const key = keys[before.indexOf(victim)];
+    const fatal = exchange(running.port, get('/sticky/exit', `x-key: ${key}`));
+    expect((await fatal).status).toBe(502);
+    await until(() => running.server.stats().shards.every(({ state }) => state === 'ready'), 'the replacement');
+    await until(async () => (await thread(`/by-param/${key}`)) > Math.max(...before), 'the new thread');
+    const after = await threads(keys.map((one) => [`/by-param/${one}`]));
+    for (const [i, one] of after.entries()) {
+      if (before[i] === victim) expect(one).toBe(after[0]);
+      else expect(one).toBe(before[i]);
+    }
+  });
+});
+
+test("the server's dispatch is that of routes without one: by a key, where they have it", async () => {
+  const running = await startServer(
+    { shards: 4, steal: false, dispatch: { key: { query: 'user' } } },
+    'scheduling-app.js',
+  );
+  const thread = async (target: string) =>
+    JSON.parse((await exchange(running.port, get(target))).body.toString()).threadId;
+  const threads = async (target: string) => {
+    const all = new Set();
+    for (let i = 0; i < 4; i++) all.add(await thread(target));
+    return all.size;
+  };
+  expect(await threads('/thread?user=ada')).toBe(1);
+  expect(await threads('/thread')).toBe(4);
+  expect(await threads('/in-turn?user=ada')).toBe(4);
+  await expectConserved(running);
+  await running.server.close();
+});

@@ -1,0 +1,78 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { exchange, get } from './support/client.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { outcome, type Pending, Stage } from './support/stage.js';
+
+let running: TestServer;
+let stage: Stage;
+
+beforeEach(async () => {
+  stage = new Stage();
+  const options = { groups: { default: 1, slow: 2 }, slots: 30, maxQueue: 1_024 };
+  running = await startServer(options, 'groups-app.js');
+});
+
+afterEach(async () => {
+  stage.end();
+  await expectConserved(running);
+  await running.server.close();
+});
+
+async function thread(target: string): Promise<number> {
+  const { status, body } = await exchange(running.port, get(target));
+  expect(status).toBe(200);
+  return JSON.parse(body.toString()).threadId;
+}
+
+/** Sends requests that block the shards of the group, more than it has slots. */
+async function saturate(): Promise<Pending[]> {
+  const pending = await Promise.all(Array.from({ length: 25 }, () => stage.send(running, '/slow/hold')));
+  await until(() => running.server.stats().refused.NO_SLOT === 5, 'the slots of the group to fill');
+  return pending;
+}
+
+test('each group runs its routes on its own shards', async () => {
+  const standard = new Set<number>();
+  const slow = new Set<number>();
+  for (let i = 0; i < 8; i++) {
+    standard.add(await thread('/thread'));
+    slow.add(await thread('/slow/thread'));
+  }
+  expect([standard.size, slow.size]).toEqual([1, 2]);
+  expect([...standard].some((one) => slow.has(one))).toBe(false);
+  expect(running.server.stats().shards.map(({ group }) => group)).toEqual(['default', 'slow', 'slow']);
+});
+
+test('a group has slots in proportion to its shards; when they are gone, the other group has its own', async () => {
+  const pending = await saturate();
+  for (let i = 0; i < 20; i++) await thread('/thread');
+  expect(running.server.stats().slots).toEqual({ free: 10, total: 30 });
+  stage.release('hold');
+  const outcomes = await Promise.all(pending.map(({ response }) => outcome(response)));
+  expect(outcomes.filter(([status]) => status === 200)).toHaveLength(20);
+  expect(outcomes.filter(([, code]) => code === 'NO_SLOT')).toHaveLength(5);
+});
+
+test('a shard steals nothing from another group', async () => {
+  const pending = await saturate();
+  const [idle] = running.server.stats().shards;
+  for (let i = 0; i < 5; i++) await thread('/thread');
+  const [standard, ...slow] = running.server.stats().shards;
+  expect([standard.steals, standard.requests - idle.requests]).toEqual([0, 5]);
+  expect(slow.reduce((sum, { outstanding }) => sum + outstanding, 0)).toBe(20);
+  stage.release('hold');
+  await Promise.all(pending.map(({ response }) => response));
+});
+
+test('a group without a thread refuses its own requests only, and the server is not ready', async () => {
+  const lost = await Promise.all([1, 2].map(() => exchange(running.port, get('/slow/exit'))));
+  for (const response of lost) expect([502, 503]).toContain(response.status);
+  await thread('/thread');
+  await until(() => running.server.stats().shards.every(({ state }) => state === 'ready'), 'the replacements');
+  await thread('/slow/thread');
+});
+
+test('permits are set by group', () => {
+  running.server.setPermits(9, { group: 'slow' });
+  expect(running.server.stats().shards.map(({ permits }) => permits.limit)).toEqual([512, 9, 9]);
+});

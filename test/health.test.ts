@@ -1,0 +1,142 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { ServeOptions } from '../build/src/index.js';
+import { exchange, field, get, RawClient } from './support/client.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { Stage } from './support/stage.js';
+
+let running: TestServer;
+let stage: Stage;
+
+beforeEach(() => {
+  stage = new Stage();
+});
+
+afterEach(async () => {
+  stage.end();
+  await expectConserved(running);
+  await running.server.close();
+});
+
+async function start(options: ServeOptions): Promise<void> {
+  running = await startServer({ shards: 1, ...options }, 'scheduling-app.js');
+}
+
+async function look(target: string) {
+  const response = await exchange(running.port, get(target));
+  return { status: response.status, ...JSON.parse(response.body.toString()) };
+}
+
+const ready = { status: 'ready' };
+const notReady = (reason: string) => ({ status: 'not ready', reason });
+
+async function expectReadiness(status: number, body: object): Promise<void> {
+  const response = await exchange(running.port, get('/readyz'));
+  expect([response.status, JSON.parse(response.body.toString())]).toEqual([status, body]);
+}
+
+test('is off by default', async () => {
+  await start({});
+  for (const path of ['/livez', '/readyz']) expect((await look(path)).code).toBe('NOT_FOUND');
+});
+
+test('answers while every shard is busy, and is not to be cached', async () => {
+  await start({ health: true, permits: 1 });
+  const blocking = await stage.send(running, '/hold/block');
+  await until(() => stage.started.length === 1, 'the handler that blocks');
+  await expectReadiness(200, ready);
+  const response = await exchange(running.port, get('/livez'));
+  expect([response.status, JSON.parse(response.body.toString())]).toEqual([200, { status: 'live' }]);
+  expect(field(response, 'cache-control')).toBe('no-store');
+  const client = await RawClient.open(running.port);
+  client.write(get('/livez').replace('GET', 'HEAD') + get('/livez'));
+  expect((await client.response({ hasBody: false })).status).toBe(200);
+  const next = await client.response();
+  expect([next.statusLine, next.body.toString()]).toEqual(['HTTP/1.1 200 OK', '{"status":"live"}']);
+  client.destroy();
+  stage.release('block');
+  await blocking.response;
+  expect(running.server.stats().shards[0].requests).toBe(1);
+});
+
+test('at other paths', async () => {
+  await start({ health: { livez: '/health/live', readyz: '/health/ready' } });
+  expect((await look('/health/live')).status).toBe('live');
+  expect((await look('/health/ready')).status).toBe('ready');
+  expect((await look('/livez')).code).toBe('NOT_FOUND');
+});
+
+test('a path that is a route already is refused at the start', async () => {
+  await start({});
+  await expect(startServer({ health: { livez: '/thread' } }, 'scheduling-app.js')).rejects.toMatchObject({
+    code: 'ROUTE_DUPLICATE',
+    message: 'The path /thread of the option health is a route of the app too; give one of them another path.',
+  });
+});
+
+test('says that it is not ready while the server drains, which goes on as before for drainDelayMs', async () => {
+  await start({ health: true, drainDelayMs: 400 });
+  const begin = performance.now();
+  const closing = running.server.close();
+  expect(running.server.state).toBe('draining');
+  await expectReadiness(503, notReady('draining'));
+  // New connections are taken, and stay open.
+  const client = await RawClient.open(running.port);
+  for (const target of ['/thread', '/livez']) {
+    client.write(get(target));
+    const response = await client.response();
+    expect([response.status, field(response, 'connection')]).toEqual([200, undefined]);
+  }
+  await client.closed();
+  await closing;
+  expect(performance.now() - begin).toBeGreaterThanOrEqual(399);
+});
+
+test('a server that is destroyed does not wait for the end of drainDelayMs', async () => {
+  await start({ drainDelayMs: 60_000 });
+  const begin = performance.now();
+  const closing = running.server.close();
+  await running.server.destroy();
+  await closing;
+  expect(performance.now() - begin).toBeLessThan(30_000);
+  expect(running.server.state).toBe('closed');
+});
+
+test('says that it is not ready while it sheds for longer than shedGraceMs', async () => {
+  await start({ health: { shedGraceMs: 100 }, shed: { targetMs: 20, intervalMs: 40 } });
+  const blocking = await stage.send(running, '/hold/block');
+  await until(() => stage.started.length === 1, 'the handler that blocks');
+  let since = 0;
+  running.server.on('shedding', () => {
+    since = performance.now();
+  });
+  await stage.send(running, '/high/a');
+  await until(() => since > 0, 'the shedding');
+  let unready = 0;
+  await until(async () => {
+    const { status } = await look('/readyz');
+    unready = performance.now();
+    return status === 'not ready';
+  }, 'the end of the grace');
+  expect(unready - since).toBeGreaterThanOrEqual(100);
+  await expectReadiness(503, notReady('overloaded'));
+  expect((await look('/livez')).status).toBe('live');
+  stage.release('block');
+  await blocking.response;
+  await until(async () => (await look('/readyz')).status === 'ready', 'the end of the shedding');
+});
+
+test('says that it is not ready while a group has no shard', async () => {
+  await start({ health: true });
+  const dying = await stage.send(running, '/die/a');
+  await until(() => stage.started.length === 1, 'the start');
+  await expectReadiness(200, ready);
+  const seen: unknown[] = [];
+  running.server.on('shard', ({ state }) => {
+    if (state === 'starting') void look('/readyz').then((health) => seen.push(health.reason));
+  });
+  stage.release('a');
+  expect((await dying.response).status).toBe(502);
+  await until(() => seen.length === 1, 'a look while the thread starts');
+  expect(seen).toEqual(['no shards']);
+  await until(async () => (await look('/readyz')).status === 'ready', 'the replacement');
+});

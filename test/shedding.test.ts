@@ -1,0 +1,261 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Overload } from '../build/src/http/overload.js';
+import type { ServeOptions } from '../build/src/index.js';
+import { PRIORITIES } from '../build/src/scheduling.js';
+import { field, get, RawClient } from './support/client.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { outcome, Stage } from './support/stage.js';
+
+const [HIGH, NORMAL, LOW] = PRIORITIES.map((_, rank) => rank);
+const US_PER_MS = 1_000;
+const LOOK_MS = 2;
+
+describe('Overload, with a target of 50 ms and an interval of 100 ms', () => {
+  /** Looks every 2 ms for a time at a ring in which the oldest request has waited for `waitMs`. */
+  class Simulation {
+    readonly overload = new Overload({ targetMs: 50, intervalMs: 100 });
+    nowUs: number;
+
+    constructor(nowUs = 0) {
+      this.nowUs = nowUs;
+    }
+
+    look(ms: number, waitMs: number, left = 4): void {
+      for (let passed = 0; passed < ms; passed += LOOK_MS) {
+        this.nowUs = (this.nowUs + LOOK_MS * US_PER_MS) | 0;
+        this.overload.look(this.nowUs, waitMs * US_PER_MS, left);
+      }
+    }
+  }
+
+  test('sheds once the wait was above the target for an interval, not before', () => {
+    const simulation = new Simulation();
+    simulation.look(100, 60);
+    expect(simulation.overload.shedding).toBe(false);
+    simulation.look(4, 60);
+    expect(simulation.overload.shedding).toBe(true);
+  });
+
+  test('a moment below the target begins the interval anew', () => {
+    const simulation = new Simulation();
+    simulation.look(98, 60);
+    simulation.look(2, 50);
+    simulation.look(98, 60);
+    expect(simulation.overload.shedding).toBe(false);
+  });
+
+  test('ends once the wait was below half of the target for an interval', () => {
+    const simulation = new Simulation();
+    simulation.look(110, 60);
+    simulation.look(300, 26);
+    expect(simulation.overload.shedding).toBe(true);
+    simulation.look(100, 20);
+    expect(simulation.overload.shedding).toBe(true);
+    simulation.look(4, 20);
+    expect(simulation.overload.shedding).toBe(false);
+  });
+
+  test('while it sheds, as many may wait as the shard gets through within the target', () => {
+    const simulation = new Simulation();
+    // Two a millisecond: a hundred in 50 ms.
+    simulation.look(400, 60, 4);
+    const { overload } = simulation;
+    expect([overload.refuses(NORMAL, 95), overload.refuses(NORMAL, 101)]).toEqual([false, true]);
+    expect([overload.refuses(HIGH, 4_000), overload.refuses(LOW, 0)]).toEqual([false, true]);
+  });
+
+  test('one may wait even for a shard that gets through nothing, and no more', () => {
+    const simulation = new Simulation();
+    simulation.look(200, 60, 0);
+    expect(simulation.overload.refuses(NORMAL, 0)).toBe(false);
+    expect(simulation.overload.refuses(NORMAL, 1)).toBe(true);
+  });
+
+  test('low ones are refused as soon as the wait is above the target, others not yet', () => {
+    const simulation = new Simulation();
+    simulation.look(2, 60);
+    const { overload } = simulation;
+    expect([overload.refuses(LOW, 0), overload.refuses(NORMAL, 4_000)]).toEqual([true, false]);
+    simulation.look(2, 40);
+    expect(overload.refuses(LOW, 0)).toBe(false);
+  });
+
+  test('gives up on what waits longer than the target, except high ones, while it sheds', () => {
+    const simulation = new Simulation();
+    const { overload } = simulation;
+    expect(overload.gaveUpOn(NORMAL, 60 * US_PER_MS)).toBe(false);
+    simulation.look(110, 60);
+    expect(overload.gaveUpOn(NORMAL, 60 * US_PER_MS)).toBe(true);
+    expect(overload.gaveUpOn(NORMAL, 40 * US_PER_MS)).toBe(false);
+    expect(overload.gaveUpOn(HIGH, 60 * US_PER_MS)).toBe(false);
+  });
+
+  test('does not mind that the clock wraps', () => {
+    const simulation = new Simulation(2 ** 31 - 50 * US_PER_MS);
+    simulation.look(100, 60);
+    expect(simulation.overload.shedding).toBe(false);
+    simulation.look(304, 60);
+    expect(simulation.overload.shedding).toBe(true);
+    expect(simulation.overload.refuses(NORMAL, 95)).toBe(false);
+  });
+});
+
+describe('on a server', () => {
+  let running: TestServer;
+  let stage: Stage;
+
+  beforeEach(() => {
+    stage = new Stage();
+  });
+
+  afterEach(async () => {
+    stage.end();
+    await expectConserved(running);
+    await running.server.close();
+  });
+
+  async function startBlocked(options: ServeOptions) {
+    running = await startServer({ shards: 1, ...options }, 'scheduling-app.js');
+    const blocking = await stage.send(running, '/hold/block');
+    await until(() => stage.started.length === 1, 'the handler that blocks');
+    return blocking;
+  }
+
+  const shard = () => running.server.stats().shards[0];
+
+  async function queue(path: string, count: number) {
+    const pending = [];
+    for (let i = 0; i < count; i++) {
+      const before = shard().queued;
+      pending.push(await stage.send(running, `${path}/${i}`));
+      await until(() => shard().queued === before + 1, 'the request to wait');
+    }
+    return pending;
+  }
+
+  test('with maxQueue waiting, others are refused at once: low ones from half of it on, high ones never', async () => {
+    const blocking = await startBlocked({ maxQueue: 4, batch: 4 });
+    const pending = await queue('/low', 2);
+    expect(await outcome((await stage.send(running, '/low/x')).response)).toEqual([503, 'QUEUE_FULL']);
+    pending.push(...(await queue('/run', 2)));
+    const refused = await (await stage.send(running, '/run/x')).response;
+    expect(await outcome(refused)).toEqual([503, 'QUEUE_FULL']);
+    expect(field(refused, 'retry-after')).toBe('1');
+    pending.push(...(await queue('/high', 2)));
+    expect(running.server.stats().refused).toEqual({ QUEUE_FULL: 2 });
+    stage.release('block');
+    for (const { response } of [blocking, ...pending]) expect((await response).status).toBe(200);
+    // And there is room again.
+    expect((await (await stage.send(running, '/low/y')).response).status).toBe(200);
+  });
+
+  test('a queue of one takes one after the other', async () => {
+    const blocking = await startBlocked({ maxQueue: 1, batch: 1 });
+    const [waiting] = await queue('/run', 1);
+    expect(await outcome((await stage.send(running, '/run/x')).response)).toEqual([503, 'QUEUE_FULL']);
+    stage.release('block');
+    for (const { response } of [blocking, waiting]) expect((await response).status).toBe(200);
+    for (const path of ['/run/1', '/low/2', '/run/3', '/sticky/run/4']) {
+      expect((await (await stage.send(running, path, 'X-Key: 1')).response).status).toBe(200);
+    }
+  });
+
+  test('sticky requests and others fill the same queue', async () => {
+    const blocking = await startBlocked({ maxQueue: 4, batch: 4 });
+    const pending = [];
+    for (let i = 0; i < 4; i++) {
+      pending.push(await stage.send(running, i % 2 === 0 ? `/run/${i}` : `/sticky/run/${i}`, 'X-Key: 1'));
+      await until(() => shard().queued === i + 1, 'the request to wait');
+    }
+    for (const path of ['/run/x', '/sticky/run/x']) {
+      expect(await outcome((await stage.send(running, path, 'X-Key: 1')).response)).toEqual([503, 'QUEUE_FULL']);
+    }
+    stage.release('block');
+    for (const { response } of [blocking, ...pending]) expect((await response).status).toBe(200);
+  });
+
+  test('the last slots are for requests of high priority', async () => {
+    const blocking = await startBlocked({ slots: 32 });
+    const pending = await queue('/run', 29);
+    expect(await outcome((await stage.send(running, '/run/x')).response)).toEqual([503, 'NO_SLOT']);
+    pending.push(...(await queue('/high', 2)));
+    expect(await outcome((await stage.send(running, '/high/x')).response)).toEqual([503, 'NO_SLOT']);
+    stage.release('block');
+    for (const { response } of [blocking, ...pending]) expect((await response).status).toBe(200);
+  });
+
+  test("the server's priority function decides where the route does not, and may fail", async () => {
+    const seen: string[] = [];
+    const priority = (method: string, path: string) => {
+      seen.push(`${method} ${path}`);
+      if (path.endsWith('fails')) throw new Error('no idea');
+      return path.endsWith('vip') ? 'high' : 'low';
+    };
+    const blocking = await startBlocked({ maxQueue: 1, batch: 1, priority });
+    const [waiting] = await queue('/low', 1);
+    const vip = await stage.send(running, '/run/vip');
+    await until(() => shard().queued === 2, 'the request of high priority');
+    expect(await outcome((await stage.send(running, '/run/x')).response)).toEqual([503, 'QUEUE_FULL']);
+    for (let i = 0; i < 2; i++) {
+      expect(await outcome((await stage.send(running, '/run/fails')).response)).toEqual([503, 'QUEUE_FULL']);
+    }
+    stage.release('block');
+    for (const { response } of [blocking, waiting, vip]) expect((await response).status).toBe(200);
+    expect(seen).toEqual(['GET /hold/block', 'GET /run/vip', 'GET /run/x', 'GET /run/fails', 'GET /run/fails']);
+    const failures = running.logged.filter(({ message }) => /the option priority failed/.test(message));
+    expect(failures).toHaveLength(1);
+  });
+
+  test.each([503, 429] as const)('what waits for too long makes room: %d with Retry-After', async (status) => {
+    const shed = { targetMs: 30, intervalMs: 60, status, retryAfterSeconds: 7 };
+    const blocking = await startBlocked({ shed });
+    const events: boolean[] = [];
+    running.server.on('shedding', ({ shedding }) => void events.push(shedding));
+    const waiting = await Promise.all(Array.from({ length: 5 }, (_, i) => stage.send(running, `/run/${i}`)));
+    const high = await stage.send(running, '/high/h');
+    for (const { response } of waiting) {
+      expect(await outcome(await response)).toEqual([status, 'OVERLOADED']);
+      expect(field(await response, 'retry-after')).toBe('7');
+    }
+    expect(shard().shedding).toBe(true);
+    expect(await outcome((await stage.send(running, '/run/x')).response)).toEqual([status, 'OVERLOADED']);
+    expect(await outcome((await stage.send(running, '/low/x')).response)).toEqual([status, 'OVERLOADED']);
+    expect(running.server.stats().refused).toEqual({ OVERLOADED: 7 });
+    stage.release('block');
+    for (const { response } of [blocking, high]) expect((await response).status).toBe(200);
+    // While it still sheds, an empty ring has room for one.
+    expect(shard().shedding).toBe(true);
+    expect((await (await stage.send(running, '/run/y')).response).status).toBe(200);
+    await until(() => !shard().shedding, 'the end of the shedding');
+    expect(events).toEqual([true, false]);
+    expect(stage.started).toEqual(['block', 'h', 'y']);
+  });
+
+  test('under three times the load it can take, a shard goes on working, and who is let in waits about as long as the target', async () => {
+    running = await startServer({ shards: 1, shed: { targetMs: 50, intervalMs: 100 } }, 'scheduling-app.js');
+    const clients = await Promise.all(Array.from({ length: 60 }, () => RawClient.open(running.port)));
+    const end = performance.now() + 2_500;
+    const settled = performance.now() + 700;
+    const waits: number[] = [];
+    let refused = 0;
+    await Promise.all(
+      clients.map(async (client) => {
+        while (performance.now() < end) {
+          const begin = performance.now();
+          client.write(get('/busy/2'));
+          const { status } = await client.response();
+          if (status === 503) {
+            refused++;
+            await new Promise((resolve) => setTimeout(resolve, 20));
+          } else if (begin > settled) waits.push(performance.now() - begin);
+        }
+        client.destroy();
+      }),
+    );
+    waits.sort((a, b) => a - b);
+    expect(refused).toBeGreaterThan(100);
+    // Of some 850 that a shard of its own core would get through.
+    expect(waits.length).toBeGreaterThan(200);
+    expect(waits[Math.floor(waits.length * 0.9)]).toBeLessThan(150);
+  });
+});

@@ -1,0 +1,115 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { ServeOptions } from '../build/src/index.js';
+import { get, post, RawClient } from './support/client.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { Stage } from './support/stage.js';
+
+let running: TestServer;
+let stage: Stage;
+
+beforeEach(() => {
+  stage = new Stage();
+});
+
+afterEach(async () => {
+  stage.end();
+  await expectConserved(running);
+  await running.server.close();
+});
+
+/** Two shards that get requests in turn, one of which is kept from all of its own by a handler. */
+async function startBlocked(options: ServeOptions = {}) {
+  running = await startServer({ shards: 2, dispatch: 'round-robin', ...options }, 'scheduling-app.js');
+  const blocking = await stage.send(running, '/hold/block');
+  await until(() => stage.started.length === 1, 'the handler that blocks');
+  return { blocking, thread: stage.threadOf('block') };
+}
+
+const steals = () => running.server.stats().shards.map((shard) => shard.steals);
+const queued = () => running.server.stats().shards.reduce((sum, shard) => sum + shard.queued, 0);
+
+async function finish(blocking: { response: Promise<{ status: number }> }): Promise<void> {
+  stage.release('block');
+  expect((await blocking.response).status).toBe(200);
+}
+
+test('a shard without work takes what waits for one that is busy, and counts it', async () => {
+  const { blocking, thread } = await startBlocked();
+  for (let i = 0; i < 20; i++) {
+    const { response } = await stage.send(running, `/run/${i}`);
+    expect(JSON.parse((await response).body.toString()).threadId).not.toBe(thread);
+  }
+  expect(stage.started).toHaveLength(21);
+  expect(steals().filter((count) => count === 10)).toHaveLength(1);
+  expect(steals().filter((count) => count === 0)).toHaveLength(1);
+  await finish(blocking);
+});
+
+test('a backlog of many is shared out', async () => {
+  const { blocking } = await startBlocked();
+  const clients = await Promise.all(Array.from({ length: 10 }, () => RawClient.open(running.port)));
+  for (const client of clients) client.write(get('/thread').repeat(40));
+  for (const client of clients) {
+    for (let i = 0; i < 40; i++) expect((await client.response()).status).toBe(200);
+    client.destroy();
+  }
+  expect(steals().reduce((sum, count) => sum + count)).toBe(200);
+  await finish(blocking);
+});
+
+test('nothing is stolen with steal: false', async () => {
+  const { blocking, thread } = await startBlocked({ steal: false });
+  const pending = await Promise.all(Array.from({ length: 10 }, (_, i) => stage.send(running, `/run/${i}`)));
+  await until(() => stage.started.length === 6 && queued() === 5, 'half of the requests');
+  await finish(blocking);
+  const threads = [];
+  for (const { response } of pending) threads.push(JSON.parse((await response).body.toString()).threadId);
+  expect(threads.filter((one) => one === thread)).toHaveLength(5);
+  expect(steals()).toEqual([0, 0]);
+});
+
+test('requests with a key are never stolen', async () => {
+  const { blocking, thread } = await startBlocked();
+  const pending = await Promise.all(
+    Array.from({ length: 32 }, (_, i) => stage.send(running, `/sticky/run/${i}`, `X-Key: ${i}`)),
+  );
+  await until(() => stage.started.length - 1 + queued() === 32, 'the requests to arrive');
+  const waiting = queued();
+  expect(waiting).toBeGreaterThan(0);
+  // The other shard looks for something to steal, and finds what has no key.
+  const others = await Promise.all([stage.send(running, '/run/x'), stage.send(running, '/run/y')]);
+  for (const { response } of others) expect((await response).status).toBe(200);
+  expect(queued()).toBe(waiting);
+  await finish(blocking);
+  const threads = [];
+  for (const { response } of pending) threads.push(JSON.parse((await response).body.toString()).threadId);
+  expect(threads.filter((one) => one === thread)).toHaveLength(waiting);
+});
+
+test('requests whose records went by transfer are never stolen', async () => {
+  const { blocking, thread } = await startBlocked({ slotBytes: 4_096 });
+  const clients = await Promise.all(Array.from({ length: 8 }, () => RawClient.open(running.port)));
+  for (const [i, client] of clients.entries()) {
+    client.write(post(stage.target(`/large/${i}`), 'x'.repeat(10_000)));
+  }
+  await until(() => stage.started.length === 5 && queued() === 4, 'half of the requests');
+  const { response } = await stage.send(running, '/run/x');
+  expect((await response).status).toBe(200);
+  expect(queued()).toBe(4);
+  await finish(blocking);
+  const threads = [];
+  for (const client of clients) {
+    threads.push(JSON.parse((await client.response()).body.toString()).threadId);
+    client.destroy();
+  }
+  expect(threads.filter((one) => one === thread)).toHaveLength(4);
+});
+
+test('blocking shards steal as well', async () => {
+  const { blocking, thread } = await startBlocked({ park: 'sync' });
+  for (let i = 0; i < 10; i++) {
+    const { response } = await stage.send(running, `/run/${i}`);
+    expect(JSON.parse((await response).body.toString()).threadId).not.toBe(thread);
+  }
+  await finish(blocking);
+});

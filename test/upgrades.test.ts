@@ -1,0 +1,152 @@
+import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { UpgradeRequest } from '../build/src/index.js';
+import { get, post, RawClient } from './support/client.js';
+import { watchParsers } from './support/disconnects.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+
+const parsers = watchParsers();
+let running: TestServer;
+let client: RawClient;
+
+beforeEach(async () => {
+  running = await startServer({ shards: 1, keepAliveTimeoutMs: 200, closeTimeoutMs: 300 });
+  client = await RawClient.open(running.port);
+});
+
+afterEach(async () => {
+  client.destroy();
+  await until(() => running.server.stats().connections === 0, 'the end of all connections');
+  await expectConserved(running);
+  expect([...parsers].reduce((sum, { open }) => sum + open, 0)).toBe(0);
+  await running.server.close();
+});
+
+const OFFER = ['Connection: Upgrade', 'Upgrade: shout'];
+const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: shout\r\n\r\n';
+
+/** Answers in capitals whatever comes. */
+function shout(_request: UpgradeRequest, socket: Duplex, head: Buffer): void {
+  socket.write(SWITCHING);
+  socket.write(head.toString().toUpperCase());
+  socket.on('data', (chunk: Buffer) => socket.write(chunk.toString().toUpperCase()));
+  socket.on('end', () => socket.end());
+}
+
+test('the listener gets the request, the connection and the bytes behind the request', async () => {
+  let seen: UpgradeRequest | undefined;
+  running.server.onUpgrade((request, socket, head) => {
+    seen = request;
+    shout(request, socket, head);
+  });
+  client.write(`${get('/chat?a=1', ...OFFER, 'X-A: 1', 'x-a: 2', 'Cookie: a', 'Cookie: b', 'X-Empty:')}early `);
+  await until(() => client.pending.includes('EARLY'), 'the first bytes');
+  client.write('late');
+  await until(() => client.pending.toString() === `${SWITCHING}EARLY LATE`, 'the later bytes');
+  expect(seen).toMatchObject({ method: 'GET', url: '/chat?a=1', httpVersion: '1.1' });
+  expect({ ...seen?.headers }).toEqual({
+    host: 'localhost',
+    connection: 'Upgrade',
+    upgrade: 'shout',
+    'x-a': '1, 2',
+    cookie: 'a; b',
+    'x-empty': '',
+  });
+  expect(seen?.rawHeaders.slice(0, 4)).toEqual(['Host', 'localhost', 'Connection', 'Upgrade']);
+});
+
+test('it comes after the answers that are owed, wherever the bytes are split', async () => {
+  running.server.onUpgrade(shout);
+  const bytes = `${get('/later/60/first')}${get('/json')}${get('/x', ...OFFER)}behind`;
+  for (const piece of bytes.match(/[\s\S]{1,7}/g)!) {
+    await client.send(piece);
+    await new Promise(setImmediate);
+  }
+  expect((await client.response()).body.toString()).toBe('first');
+  expect((await client.response()).status).toBe(200);
+  await until(() => client.pending.toString() === `${SWITCHING}BEHIND`, 'the switch');
+});
+
+test('timeouts of HTTP do not end it, and much can be sent both ways', async () => {
+  running.server.onUpgrade(shout);
+  client.write(get('/x', ...OFFER));
+  await until(() => client.pending.length === SWITCHING.length, 'the switch');
+  const since = performance.now();
+  await until(() => performance.now() - since > 700, 'the keep-alive timeout of others');
+  const large = 'abcdefgh'.repeat(250_000);
+  client.write(large);
+  await until(() => client.pending.length === SWITCHING.length + large.length, 'all of it');
+  expect(client.pending.subarray(SWITCHING.length).toString() === large.toUpperCase()).toBe(true);
+  client.socket.end();
+  await client.closed();
+});
+
+test('a listener that does not read holds the client back', async () => {
+  let taken: Duplex | undefined;
+  running.server.onUpgrade((_request, socket) => {
+    taken = socket;
+  });
+  client.write(get('/x', ...OFFER));
+  await until(() => taken !== undefined, 'the switch');
+  const bytes = 40_000_000;
+  client.write(Buffer.alloc(bytes));
+  await until(() => client.socket.writableLength > 0, 'the client is held back');
+  expect(taken!.readableLength).toBeLessThan(1_000_000);
+  let received = 0;
+  taken!.on('data', (chunk: Buffer) => {
+    received += chunk.length;
+  });
+  await until(() => received === bytes, 'all of it');
+});
+
+test('a client that leaves closes the stream', async () => {
+  let taken: Duplex | undefined;
+  running.server.onUpgrade((_request, socket) => {
+    taken = socket.resume();
+  });
+  client.write(get('/x', ...OFFER));
+  await until(() => taken !== undefined, 'the switch');
+  client.socket.resetAndDestroy();
+  await once(taken!, 'close');
+});
+
+test('a listener may refuse without reading', async () => {
+  running.server.onUpgrade((_request, socket) => {
+    socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+  });
+  client.write(get('/x', ...OFFER));
+  expect((await client.response()).status).toBe(404);
+  client.socket.end();
+  await until(() => running.server.stats().connections === 0, 'the end of the connection');
+});
+
+test('a listener that throws is logged, and its client sent away', async () => {
+  running.server.onUpgrade(() => {
+    throw new Error('on purpose');
+  });
+  client.write(get('/x', ...OFFER));
+  await client.closed();
+  expect(running.logged).toMatchObject([{ level: 'error', message: 'the listener of onUpgrade threw' }]);
+});
+
+test('without a listener, with a body, or under HTTP/1.0 it is an ordinary request', async () => {
+  client.write(get('/json', ...OFFER));
+  expect((await client.response()).status).toBe(200);
+  running.server.onUpgrade(shout);
+  client.write(post('/echo', 'a body', ...OFFER));
+  expect((await client.response()).body.toString()).toBe('a body');
+  client.write(
+    `GET /json HTTP/1.0\r\n${OFFER.join('\r\n')}, keep-alive\r\n\r\n`.replace('Upgrade\r\n', 'Upgrade, keep-alive\r\n'),
+  );
+  expect((await client.response()).status).toBe(200);
+});
+
+test('close() waits for it, and cuts it off in the end', async () => {
+  running.server.onUpgrade(shout);
+  client.write(get('/x', ...OFFER));
+  await until(() => client.pending.length === SWITCHING.length, 'the switch');
+  const since = performance.now();
+  await Promise.all([running.server.close(), client.closed()]);
+  expect(performance.now() - since).toBeGreaterThan(290);
+});
