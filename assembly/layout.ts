@@ -27,7 +27,7 @@
 /** First word of every block: "LSHD" in little-endian ASCII. */
 export const MAGIC = 0x4448534c;
 /** Second word of every block. Raised with every change of this file that moves something. */
-export const VERSION = 3;
+export const VERSION = 5;
 
 /** Two cache lines: the prefetcher of current x86 CPUs fetches lines in pairs. */
 export const LINE_BYTES = 128;
@@ -204,6 +204,8 @@ export const SLOT_RESPONSE_TRANSFERRED_FLAG = 2;
 export const SLOT_HEAD_REQUEST_FLAG = 4;
 /** The shard got to the request too late and did not start it: there is no response. */
 export const SLOT_EXPIRED_FLAG = 8;
+/** The response went as a stream, over the port for those; nothing of it is in the slot. */
+export const SLOT_STREAM_FLAG = 16;
 
 /** No handler was started yet. */
 export const SLOT_NO_START = 0;

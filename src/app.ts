@@ -1,4 +1,5 @@
 import type FindMyWay from 'find-my-way';
+import { type CompressRules, checkCompress } from './compression.js';
 import { LoopShardError } from './errors.js';
 import { type FixedOptions, fixedBody } from './fixed-body.js';
 import type { ErrorHandler, Handler, RouteOptions } from './handler.js';
@@ -17,6 +18,8 @@ export interface Route {
   /** Writes what the handler returns, if the route has a response schema. */
   writer: CompiledWriter | undefined;
   scheduling: RouteScheduling;
+  /** In place of the server's. */
+  compress: { rules: CompressRules | undefined } | undefined;
   /** What is sent without a handler. */
   fixed: FixedBody | undefined;
 }
@@ -84,7 +87,7 @@ export class App {
 
   /**
    * Routes GET and HEAD to what is always the same: rendered once, and answered by the HTTP thread without a shard, even
-   * while all of them are busy.
+   * while all of them are busy. It has a strong entity tag, and who has it gets 304 (RFC 9110 section 13.1.2).
    * @param path without parameters
    * @param body bytes as they are, text as UTF-8, any other value as JSON
    * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
@@ -103,6 +106,7 @@ export class App {
       handler: notCalled,
       writer: undefined,
       scheduling: {},
+      compress: undefined,
       fixed: fixedBody(name, body, options),
     });
   }
@@ -116,6 +120,7 @@ export class App {
       handler,
       writer: undefined,
       scheduling: {},
+      compress: undefined,
       fixed: undefined,
     };
     return this;
@@ -132,8 +137,10 @@ export class App {
     const [options, handler] = rest.length > 1 ? (rest as [RouteOptions, Handler]) : [{}, rest[0] as Handler];
     checkHandler(handler, name);
     const writer = compileResponse(options, name);
-    const scheduling = checkRouteScheduling(options, pattern, new Subject('ROUTE_INVALID', ` of ${name}`));
-    return this.#push(name, { methods, pattern, handler, writer, scheduling, fixed: undefined });
+    const subject = new Subject('ROUTE_INVALID', ` of ${name}`);
+    const scheduling = checkRouteScheduling(options, pattern, subject);
+    const compress = compressRules(options, subject);
+    return this.#push(name, { methods, pattern, handler, writer, scheduling, compress, fixed: undefined });
   }
 
   #push(name: string, route: Route): this {
@@ -186,7 +193,7 @@ export function isApp(value: unknown): value is App {
 /** A handler, or options and a handler. */
 type RouteArguments = unknown[];
 
-const ROUTE_OPTIONS: readonly string[] = ['response', ...ROUTE_SCHEDULING];
+const ROUTE_OPTIONS: readonly string[] = ['response', 'compress', ...ROUTE_SCHEDULING];
 
 /** The handler of a route that the HTTP thread answers. */
 function notCalled(): never {
@@ -211,6 +218,10 @@ function compileResponse(options: RouteOptions, name: string): CompiledWriter | 
     if (!(cause instanceof LoopShardError)) throw cause;
     throw new LoopShardError(cause.code, `The response schema of ${name}: ${cause.message}`, { cause });
   }
+}
+
+function compressRules({ compress }: RouteOptions, subject: Subject): Route['compress'] {
+  return compress === undefined ? undefined : { rules: checkCompress(compress, subject) };
 }
 
 function checkHandler<T>(handler: T, name: string): T {

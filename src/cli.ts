@@ -53,6 +53,8 @@ program
   .addOption(integerOption('--queue-timeout-ms <number>', 'queueTimeoutMs', 'time a request may wait; 0 for any'))
   .addOption(integerOption('--handler-timeout-ms <number>', 'handlerTimeoutMs', 'time a handler may take; 0 for any'))
   .addOption(new Option('--health', 'answer /livez and /readyz'))
+  .addOption(new Option('--compress', 'compress responses of handlers'))
+  .addOption(new Option('--request-id', 'name requests by their x-request-id, or by a UUID'))
   .addOption(integerOption('--shard-nice <number>', 'shardNice', 'how much shards give way to other threads; Linux'))
   .addOption(integerOption('--slots <number>', 'slots', 'requests in hand, at the most'))
   .addOption(integerOption('--slot-bytes <number>', 'slotBytes', 'shared memory for each slot'))

@@ -1,4 +1,5 @@
 /* What handlers are given and what they give. The types are the manual. */
+import type { CompressOptions } from './compression.js';
 import type { JsonWriter } from './json/direct.js';
 import type { Method } from './protocol.js';
 import type { RouteScheduling } from './scheduling.js';
@@ -13,7 +14,7 @@ export type Query = Readonly<Record<string, string | string[] | undefined>>;
  * once the handler has settled, everything that would read them throws a `LoopShardError` REQUEST_FINISHED.
  */
 export interface ShardRequest {
-  /** Names the request in logs; unique in the server's life for 2³² requests. */
+  /** Names the request in logs; unique in the server's life for 2³² requests. By the option `requestId`, the client's name. */
   readonly id: string;
   readonly method: Method;
   /** The request target as it was sent, with the query (RFC 9112 section 3.2). */
@@ -59,6 +60,16 @@ export interface ShardResponse {
   /** Sets `content-type`. */
   type(mime: string): this;
   /**
+   * Sets an entity tag (RFC 9110 section 8.8.3). A GET or HEAD whose If-None-Match has it gets 304 and no body, whatever the
+   * handler returns.
+   * @param value of the tag, with or without quotes; by default computed from the body, which a stream has not
+   * @param options `weak`: says that the body means the same, not that its bytes are. Default false
+   * @throws LoopShardError HEADER_INVALID
+   */
+  etag(value?: string, options?: { weak?: boolean }): this;
+  /** The client has what `etag(value)` names: 304 will be sent, and the handler need not return anything. */
+  readonly fresh: boolean;
+  /**
    * A writer for a JSON body, straight into the memory that is sent: for rows from a cursor or a vector from a model, which
    * need not become objects first. Set status and fields before; the handler then returns nothing. The same writer each
    * time.
@@ -69,9 +80,10 @@ export interface ShardResponse {
 /**
  * What a handler returns, or promises:
  * `Uint8Array`: sent as it is (`application/octet-stream` unless set); `string`: `text/plain; charset=utf-8`;
- * `undefined`: no body (204), or what `res.writer()` has written; any other JSON value: `application/json`.
+ * `undefined`: no body (204), or what `res.writer()` has written; an `AsyncIterable` of bytes or strings, of which a
+ * `ReadableStream` is one: streamed (docs/streaming.md); any other JSON value: `application/json`.
  *
- * On a route with a response schema, everything but bytes and `undefined` is written by the schema.
+ * On a route with a response schema, everything but bytes and `undefined` is written by the schema; it streams nothing.
  */
 export type Handler<T = unknown> = (req: ShardRequest, res: ShardResponse) => Result<T> | PromiseLike<Result<T>>;
 
@@ -88,4 +100,6 @@ export interface RouteOptions<S = unknown> extends RouteScheduling {
    * JSON.stringify, leaves out what the schema does not name, and fails on what does not match.
    */
   response?: S;
+  /** In place of the server's option: compresses what the handler returns, or not. */
+  compress?: boolean | CompressOptions;
 }

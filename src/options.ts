@@ -8,6 +8,7 @@ import {
   MAX_SLOTS,
   MIN_SLOT_BYTES,
 } from '../assembly/layout.js';
+import { type CompressOptions, type CompressRules, checkCompress } from './compression.js';
 import { LoopShardError } from './errors.js';
 import { type ListenChoice, type Listening, resolveListening } from './http/listen.js';
 import type { PriorityFunction } from './http/ranking.js';
@@ -20,6 +21,7 @@ import {
   checkShedding,
   Subject,
 } from './option-checks.js';
+import { checkRequestId, type RequestIdOptions } from './request-id.js';
 import {
   type AdaptivePermits,
   type Dispatch,
@@ -74,7 +76,7 @@ export interface ServeOptions extends ListenChoice {
   queueTimeoutMs?: number;
   /**
    * How long a handler may take, up to 1,800,000 ms; then its request gets 504 and its `req.signal` is aborted. A handler that
-   * does not listen keeps its shard's permit all the same. 0 (default): no limit.
+   * does not listen keeps its shard's permit all the same. Of a stream, the time until its first chunk. 0 (default): no limit.
    */
   handlerTimeoutMs?: number;
   /** Answers `/livez` and `/readyz`, or other paths, on the HTTP thread. Default false. */
@@ -93,7 +95,7 @@ export interface ServeOptions extends ListenChoice {
   slotBytes?: number;
   /** Request body at the most, 0 to 1 GiB; a larger one gets 413. Default 1 MiB. */
   bodyLimitBytes?: number;
-  /** Response body at the most, up to 2 GiB − 1; for a larger one the client gets 500. Default 64 MiB. */
+  /** Response body at the most, up to 2 GiB − 1; for a larger one the client gets 500; streams have no limit. Default 64 MiB. */
   responseLimitBytes?: number;
   /** Request target at the most, 1 to 32,768 bytes; a longer one gets 414. Default 8,192. */
   maxTargetBytes?: number;
@@ -101,6 +103,13 @@ export interface ServeOptions extends ListenChoice {
   maxHeadBytes?: number;
   /** Header fields at the most, 1 to 256; more get 431. Default 100. */
   maxHeaderFields?: number;
+  /** Compresses responses, on the shards. Routes may have their own. Default false. */
+  compress?: boolean | CompressOptions;
+  /**
+   * Names requests by a header field: `req.id` is the client's, if that is 1 to 128 visible ASCII characters, otherwise a UUID;
+   * logs and responses of handlers have it too. Default false: `req.id` is the server's own.
+   */
+  requestId?: boolean | RequestIdOptions;
   /**
    * Time for a request's head, in milliseconds, from its first byte on; then the client gets 408. A new connection that
    * sends nothing is closed after the same time. Default 10,000.
@@ -135,7 +144,17 @@ export interface ServeOptions extends ListenChoice {
   logger?: Logger;
 }
 
-type Resolved = 'shardNice' | 'groups' | 'permits' | 'shed' | 'health' | 'priority' | 'logger' | 'shards';
+type Resolved =
+  | 'compress'
+  | 'requestId'
+  | 'shardNice'
+  | 'groups'
+  | 'permits'
+  | 'shed'
+  | 'health'
+  | 'priority'
+  | 'logger'
+  | 'shards';
 
 /** Every option, checked and with its default. */
 export interface ResolvedOptions extends Required<Omit<ServeOptions, Resolved | keyof ListenChoice>> {
@@ -147,6 +166,9 @@ export interface ResolvedOptions extends Required<Omit<ServeOptions, Resolved | 
   shed: Required<Shedding> | undefined;
   health: Required<HealthPaths> | undefined;
   priority: PriorityFunction | undefined;
+  compress: CompressRules | undefined;
+  /** Name of the field in lower case. */
+  requestId: string | undefined;
   logger: Logger | undefined;
 }
 
@@ -195,6 +217,8 @@ const OTHERS = [
   'shed',
   'priority',
   'health',
+  'compress',
+  'requestId',
   'shardNice',
   'park',
   'resourceLimits',
@@ -252,6 +276,8 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     permits: checkPermits(options.permits ?? OTHER_INTEGERS.permits[2], subject),
     shed: checkShedding(options.shed ?? false, subject),
     health: checkHealth(options.health ?? false, subject),
+    compress: checkCompress(options.compress ?? false, subject),
+    requestId: checkRequestId(options.requestId ?? false, subject),
   };
   checkTogether(options, resolved);
   return resolved;

@@ -4,6 +4,7 @@
  */
 import type { Histogram } from 'node:perf_hooks';
 import type { MessagePort } from 'node:worker_threads';
+import type { CompressRules } from './compression.js';
 import type { SharedCore } from './core/memory.js';
 import type { LoopShardErrorCode } from './errors.js';
 import type { RouteScheduling } from './scheduling.js';
@@ -53,6 +54,7 @@ export interface ShardStart {
   module: string;
   control: MessagePort;
   transfers: MessagePort;
+  streams: MessagePort;
   /** What the module must define, when the shard takes the place of another one. */
   table: RouteTable | undefined;
   batch: number;
@@ -64,6 +66,9 @@ export interface ShardStart {
   /** Bounds between which the shard moves its permits, or nothing for a fixed number. */
   adaptive: { min: number; max: number } | undefined;
   responseLimitBytes: number;
+  compress: CompressRules | undefined;
+  /** Name of the field that names requests, in lower case. */
+  requestId: string | undefined;
 }
 
 /** In microseconds. A clone on another thread sees what the shard records. */
@@ -107,3 +112,36 @@ export interface Transfer {
   sequence: number;
   bytes: ArrayBuffer;
 }
+
+/** Shard → HTTP thread, on the port for streams: a piece of a response body as it goes over the wire, or its end. */
+export interface StreamPiece {
+  slot: number;
+  /** Of the request. */
+  sequence: number;
+  /** What lies in `bytes` from `start` to `end`. */
+  bytes?: ArrayBuffer;
+  start: number;
+  end: number;
+  /** The first piece of a response begins with its head, of so many bytes. */
+  headBytes?: number;
+  /** With the first piece: the end of the body is the end of the connection. */
+  closes?: boolean;
+  /** Nothing follows: the body is whole, or will never be. */
+  last?: 'whole' | 'broken';
+}
+
+/** HTTP thread → shard, on the port for streams. */
+export interface StreamAnswer {
+  slot: number;
+  sequence: number;
+  /** Bytes of the body that the kernel has taken, or -1: nobody waits for the rest. */
+  taken: number;
+  /** Buffers of whole pieces, to be used again: garbage of this kind grows faster than it is collected. */
+  spent?: ArrayBuffer[];
+}
+
+/** Bytes of a stream's body that the shard may have sent while the kernel has not taken them. */
+export const STREAM_WINDOW_BYTES = 256 * 1024;
+/** Bytes of a piece, at the most. */
+export const STREAM_PIECE_BYTES = 64 * 1024;
+export const STREAM_CANCELLED = -1;

@@ -86,6 +86,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         onShardState: (shard, state) => this.emit('shard', { shard, group: this.#groupOf(shard), state }),
         onStrayError: (error) => this.#logger.error({ err: error }, 'a thread failed after its shard had ended'),
         onFailure: (shard, report) => this.#onFailure(shard, report),
+        onStreamPiece: (shard, piece) => this.#http?.scheduler.onStreamPiece(shard, piece),
       },
     );
   }
@@ -103,7 +104,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   async start(): Promise<void> {
     try {
       const table = await this.#pool.start();
-      const accessLog = this.#options.accessLog ? new AccessLog(this.#logger) : undefined;
+      const accessLog = this.#options.accessLog ? new AccessLog(this.#logger, this.#options.requestId) : undefined;
       this.#http = new HttpThread(this.#pool, table, this.#options, accessLog, {
         onUpgradeError: (error) => this.#logger.error({ err: error }, 'the listener of onUpgrade threw'),
         onAcceptError: (error) => this.#logger.error({ err: error }, 'a connection could not be accepted'),

@@ -7,6 +7,7 @@ import { createServerMemory, shardAddresses } from '../build/src/pool/plan.js';
 import { Counters } from '../build/src/shard/counters.js';
 import { Handlers } from '../build/src/shard/handlers.js';
 import { AbortSignals } from '../build/src/shard/signals.js';
+import { OutgoingStreams } from '../build/src/shard/streams.js';
 import { Times } from '../build/src/shard/times.js';
 import { TransferPort } from '../build/src/transfers.js';
 
@@ -48,7 +49,10 @@ test.each(['/bytes', '/text', '/json', '/schema', '/writer'])(
       control: port1,
       transfers: new TransferPort(port1),
       signals: new AbortSignals(),
+      streams: new OutgoingStreams(port1),
       responseLimitBytes: 2 ** 20,
+      compress: undefined,
+      requestId: undefined,
     };
     const handlers = new Handlers(context, () => completed++);
     const route = app.table().routes.findIndex(({ pattern }) => pattern === path);

@@ -134,7 +134,7 @@ describe('the request', () => {
 });
 
 describe('handlers that fail', () => {
-  test.each(['/throw', '/reject', '/throw-string', '/bigint', '/cycle', '/function', '/stream'])(
+  test.each(['/throw', '/reject', '/throw-string', '/bigint', '/cycle', '/function'])(
     '%s is 500 without a stack, and logged with one',
     async (target) => {
       const before = running.logged.length;

@@ -72,7 +72,7 @@ export class Admission {
         route = NOT_FOUND_ROUTE;
       }
     }
-    const fixed = this.#parts.fixed.answer(route, method === HEAD);
+    const fixed = this.#parts.fixed.answer(route, method === HEAD, request);
     if (fixed !== undefined) return connection.answered(fixed);
     return this.#submit(request, connection, route);
   }

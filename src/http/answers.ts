@@ -76,3 +76,8 @@ function compose(statusCode: number, fields: string[], options: AnswerOptions, b
   const head = `${lines.join('\r\n')}\r\n\r\n`;
   return { bytes: Buffer.from(options.isHead === true ? head : head + body, 'latin1'), headBytes: head.length };
 }
+
+/** The client has the body of that entity tag already (RFC 9110 section 15.4.5). */
+export function notModifiedAnswer(etag: string): Answer {
+  return compose(304, [`etag: ${etag}`], {}, '');
+}

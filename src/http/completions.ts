@@ -8,6 +8,7 @@ import {
   SLOT_RESPONSE_HEAD_BYTES_OFFSET,
   SLOT_RESPONSE_OFFSET,
   SLOT_RESPONSE_TRANSFERRED_FLAG,
+  SLOT_STREAM_FLAG,
 } from '../../assembly/layout.js';
 import { Doorbell } from '../core/doorbell.js';
 import { Parking } from '../core/parking.js';
@@ -52,6 +53,8 @@ export class Completions {
   readonly #touched: Connection[] = [];
   #touchedCount = 0;
   #outstanding = 0;
+  /** Of these, those whose answers have begun: streams, which may last. */
+  #streaming = 0;
   readonly #waiting = new WaitStrategy(IDLE_TURNS);
   /** Requests that no doorbell was rung for, and turns they have waited for company. */
   #gathered = 0;
@@ -93,6 +96,11 @@ export class Completions {
     this.schedule();
   }
 
+  /** The answer to an outstanding request has begun, and is a stream. */
+  streamBegun(): void {
+    this.#streaming++;
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#parking.stop();
@@ -123,7 +131,7 @@ export class Completions {
 
   #ring(): void {
     if (this.#gathered === 0) return;
-    const worthWaiting = this.#outstanding >= LOAD && this.#gathered < GATHER_REQUESTS;
+    const worthWaiting = this.#outstanding - this.#streaming >= LOAD && this.#gathered < GATHER_REQUESTS;
     if (this.#pool.rings.someSleep) {
       if (worthWaiting && this.#postponed++ < GATHER_TURNS) return;
       this.#pool.rings.ringDoorbells();
@@ -164,7 +172,10 @@ export class Completions {
 
   /** The HTTP thread answers in the place of a shard: the slot is back, or never went. */
   refuse(exchange: Exchange, reason: Reason): void {
-    if (exchange.connection !== undefined) {
+    if (exchange.stream !== undefined) {
+      // What has been sent cannot be taken back.
+      exchange.stream.last ??= 'broken';
+    } else if (exchange.connection !== undefined) {
       const answer = this.#refusals.answer(reason, this.#pool.rings.isHead(exchange.slot));
       exchange.bytes = answer.bytes;
       exchange.headBytes = answer.headBytes;
@@ -191,6 +202,7 @@ export class Completions {
   #settle(exchange: Exchange): void {
     this.#events.onReturned(exchange);
     this.#outstanding--;
+    if (exchange.stream !== undefined) this.#streaming--;
     const { connection } = exchange;
     if (connection === undefined) {
       this.#events.onUnwanted(exchange);
@@ -213,6 +225,13 @@ export class Completions {
     if ((flags & SLOT_EXPIRED_FLAG) !== 0) return 'QUEUE_TIMEOUT';
     // Nobody waits for it, and it may not have a response at all.
     if (exchange.connection === undefined) return undefined;
+    if ((flags & SLOT_STREAM_FLAG) !== 0) {
+      // All of it was sent before the slot was given back.
+      this.#pool.receiveStreams(shard);
+      if (exchange.stream === undefined) return 'SHARD_LOST';
+      exchange.stream.last ??= 'broken';
+      return undefined;
+    }
     const start = i32[word + (SLOT_RESPONSE_OFFSET >> 2)];
     const headBytes = i32[word + (SLOT_RESPONSE_HEAD_BYTES_OFFSET >> 2)];
     let bytes = headBytes;

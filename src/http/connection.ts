@@ -5,6 +5,7 @@ import type { Parsers } from './llhttp.js';
 import { Output, type OutputHost } from './output.js';
 import { BODY_PHASE, BUSY_PHASE, CLOSING_PHASE, HEAD_PHASE, IDLE_PHASE, type Looks, Patience } from './patience.js';
 import { RequestParser, type RequestSink } from './request-parser.js';
+import type { ResponseStream } from './response-stream.js';
 import { readWithoutCopies, unsentBytes } from './socket.js';
 import { readUpgrade, UpgradedSocket, type UpgradeListener, type UpgradeRequest } from './upgrade.js';
 
@@ -184,14 +185,41 @@ export class Connection implements RequestSink {
 
   /** Hands to the socket every answer whose turn has come. */
   flush(): void {
-    if (this.#output.first?.ready !== true || this.#ended) return;
+    const { first } = this.#output;
+    if (first === undefined || this.#ended) return;
+    if (first.stream !== undefined) return this.#flushStream(first, first.stream);
+    if (!first.ready) return;
     this.#output.sendReady();
-    if (this.#output.first === undefined) {
+    this.#afterSending();
+  }
+
+  #afterSending(): void {
+    const { first } = this.#output;
+    if (first === undefined) {
       if (this.#upgrade !== undefined) return this.#handOver();
       if (this.#inputOver || this.#host.draining) return this.#end();
       if (this.#owesContinue) this.#sendContinue();
+    } else if (first.ready || first.stream !== undefined) {
+      return this.flush();
     }
     if (this.#parser.rest !== undefined) this.#resumeInput();
+  }
+
+  /** What is behind a stream waits for its end. */
+  #flushStream(exchange: Exchange, stream: ResponseStream): void {
+    this.#output.sendStream(exchange, stream);
+    if (stream.last === 'broken') return this.#cut(stream.closes);
+    if (!exchange.ready) return;
+    if (exchange.close) this.#end();
+    else this.#afterSending();
+  }
+
+  /** Part of an answer was sent that will never be whole: the client must not take it for one (RFC 9112 section 8). */
+  #cut(closes: boolean): void {
+    this.#ended = true;
+    // The end of the connection would be the end of the body, unless TLS tells an end from a break.
+    if (closes && !('encrypted' in this.#socket)) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
   }
 
   #onFlushed(): void {

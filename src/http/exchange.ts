@@ -1,4 +1,5 @@
 import type { Connection } from './connection.js';
+import type { ResponseStream } from './response-stream.js';
 import type { RouteRules } from './route-rules.js';
 
 /** A request and its answer, from the last byte of the one to the last byte of the other. HTTP thread only. */
@@ -22,6 +23,8 @@ export class Exchange {
   headBytes = 0;
   /** A response body that came by transfer. */
   body: Buffer | undefined;
+  /** An answer that comes in pieces: `bytes` is the first one. It is sent as it comes, and `ready` when all of it is here. */
+  stream: ResponseStream | undefined;
 
   // ── its way to a shard ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -55,6 +58,7 @@ export class Exchange {
     this.sayKeepAlive = false;
     this.ready = false;
     this.body = undefined;
+    this.stream = undefined;
     this.shard = -1;
     this.rules = rules;
     this.rank = rank;

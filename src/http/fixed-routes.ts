@@ -1,7 +1,8 @@
+import { matches, tagOf } from '../entity-tags.js';
 import { LoopShardError } from '../errors.js';
 import type { FixedBody, RouteTable } from '../protocol.js';
 import type { HealthPaths } from '../scheduling.js';
-import { type Answer, fixedAnswer } from './answers.js';
+import { type Answer, fixedAnswer, notModifiedAnswer } from './answers.js';
 import type { Router } from './router.js';
 
 const MS_PER_S = 1_000;
@@ -12,15 +13,13 @@ export type Readiness = () => 'draining' | 'no shards' | 'overloaded' | undefine
 /** Routes that the HTTP thread answers itself: what `app.static` defines, and health. No shard is asked. HTTP thread. */
 export class FixedRoutes {
   readonly #answers = new Map<number, () => Answer>();
+  /** Entity tags, and the answers to those who have what they name. */
+  readonly #tagged = new Map<number, { etag: string; answer: () => Answer }>();
 
   /** @throws LoopShardError ROUTE_DUPLICATE */
   constructor(table: RouteTable, router: Router, health: Required<HealthPaths> | undefined, readiness: Readiness) {
     for (const [number, { fixed }] of table.routes.entries()) {
-      if (fixed !== undefined)
-        this.#answers.set(
-          number,
-          oncePerSecond(() => fixedAnswer(200, fixed)),
-        );
+      if (fixed !== undefined) this.#addFixed(number, fixed);
     }
     if (health === undefined) return;
     this.#addHealth(router, health.livez, table.routes.length, () => ({ status: 'live' }));
@@ -28,6 +27,16 @@ export class FixedRoutes {
       const reason = readiness();
       return reason === undefined ? { status: 'ready' } : { status: 'not ready', reason };
     });
+  }
+
+  /** The bytes never change, so their tag is strong. */
+  #addFixed(number: number, fixed: FixedBody): void {
+    const etag = tagOf(fixed.bytes);
+    this.#answers.set(
+      number,
+      oncePerSecond(() => fixedAnswer(200, fixed, [`etag: ${etag}`])),
+    );
+    this.#tagged.set(number, { etag, answer: oncePerSecond(() => notModifiedAnswer(etag)) });
   }
 
   #addHealth(router: Router, path: string, number: number, look: () => { status: string; reason?: string }): void {
@@ -48,8 +57,10 @@ export class FixedRoutes {
   }
 
   /** The answer of a fixed route, or nothing for a route of the shards. */
-  answer(route: number, isHead: boolean): Answer | undefined {
+  answer(route: number, isHead: boolean, request: { field(name: string): string | undefined }): Answer | undefined {
     if (this.#answers.size === 0) return undefined;
+    const tagged = this.#tagged.get(route);
+    if (tagged !== undefined && matches(request.field('if-none-match'), tagged.etag)) return tagged.answer();
     const answer = this.#answers.get(route)?.();
     if (answer === undefined || !isHead) return answer;
     return { bytes: answer.bytes.subarray(0, answer.headBytes), headBytes: answer.headBytes };

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { AccessLog } from './access-log.js';
 import type { Exchange } from './exchange.js';
+import type { ResponseStream } from './response-stream.js';
 
 /** What becomes of exchanges whose answers have left, or will not. */
 export interface OutputHost {
@@ -70,6 +71,21 @@ export class Output {
     if (this.first === undefined) this.#last = undefined;
   }
 
+  /** Hands to the socket what there is of the first answer, which is a stream; all of it unless that one is `broken`. */
+  sendStream(exchange: Exchange, stream: ResponseStream): void {
+    if (!stream.begun) {
+      stream.begun = true;
+      if (exchange.next === undefined && this.#host.draining) exchange.close = true;
+      this.#send(exchange);
+    }
+    stream.writeTo(this.#socket);
+    if (!exchange.ready || stream.last === 'broken') return;
+    this.first = exchange.next;
+    if (this.first === undefined) this.#last = undefined;
+    this.#unflushed.push(exchange);
+    this.#releaseFlushed();
+  }
+
   #sendFirst(exchange: Exchange): void {
     this.first = exchange.next;
     this.#send(exchange);
@@ -82,7 +98,7 @@ export class Output {
 
   #sendSeveral(): void {
     this.#socket.cork();
-    for (let exchange = this.first; exchange?.ready === true; exchange = this.first) {
+    for (let exchange = this.first; mayJoin(exchange); exchange = this.first) {
       this.first = exchange.next;
       this.#send(exchange);
       this.#unflushed.push(exchange);
@@ -156,4 +172,9 @@ export class Output {
     this.first = undefined;
     this.#last = undefined;
   }
+}
+
+/** It can be sent together with what is before it. */
+function mayJoin(exchange: Exchange | undefined): exchange is Exchange {
+  return exchange?.ready === true && exchange.stream === undefined;
 }

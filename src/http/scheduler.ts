@@ -1,5 +1,5 @@
 import type { ShardPool } from '../pool/shard-pool.js';
-import type { RouteTable } from '../protocol.js';
+import type { RouteTable, StreamPiece } from '../protocol.js';
 import type { HealthPaths, Shedding } from '../scheduling.js';
 import { Admission } from './admission.js';
 import type { Reason } from './answers.js';
@@ -14,6 +14,7 @@ import { type PriorityFunction, Ranking } from './ranking.js';
 import { reclaim, refuseWaiting } from './reclaim.js';
 import { Refusals } from './refusals.js';
 import type { RequestParser } from './request-parser.js';
+import { StreamReceiver } from './response-stream.js';
 import { type RouteRules, Rules, type SchedulingDefaults } from './route-rules.js';
 import { Router } from './router.js';
 import { Watch } from './watch.js';
@@ -48,6 +49,7 @@ export class Scheduler {
   readonly #completions: Completions;
   readonly #watch: Watch;
   readonly #admission: Admission;
+  readonly #streams: StreamReceiver;
 
   /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
   constructor(pool: ShardPool, table: RouteTable, options: SchedulerOptions, events: SchedulerEvents) {
@@ -59,6 +61,13 @@ export class Scheduler {
     this.#completions = new Completions(pool, this.#exchanges, this.refusals, {
       onReturned: (exchange) => this.#onReturned(exchange),
       onUnwanted: (exchange) => this.release(exchange),
+    });
+    this.#streams = new StreamReceiver(pool, this.#exchanges, {
+      onBegun: (exchange) => {
+        // The handler is not late: its answer has begun.
+        this.#deadlines.clear(exchange.slot);
+        this.#completions.streamBegun();
+      },
     });
     this.#dispatcher = new Dispatcher(pool, {
       onPublished: (shard) => {
@@ -111,6 +120,10 @@ export class Scheduler {
     // Nothing large outlives its answer.
     exchange.connection = undefined;
     exchange.body = undefined;
+    if (exchange.stream !== undefined) {
+      exchange.stream = undefined;
+      exchange.bytes = undefined;
+    }
     this.#pool.slots[exchange.rules!.group].release(exchange.slot);
     this.#events.onReleased();
   }
@@ -129,8 +142,14 @@ export class Scheduler {
   abandon(exchange: Exchange): void {
     if (exchange.slot < 0) return;
     if (exchange.ready) return this.release(exchange);
+    exchange.stream?.cancel();
     if (this.#dispatcher.recall(exchange)) this.#completions.drop(exchange);
     else if (!this.#pool.rings.revoke(exchange.slot)) this.announceAbort(exchange);
+  }
+
+  /** A shard has sent a part of a response that is streamed. */
+  onStreamPiece(shard: number, piece: StreamPiece): void {
+    this.#streams.receive(shard, piece);
   }
 
   #onReturned(exchange: Exchange): void {

@@ -1,4 +1,4 @@
-import { MessageChannel, type MessagePort, type Worker } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import { LoopShardError } from '../errors.js';
 import type {
@@ -9,6 +9,8 @@ import type {
   ShardRefusal,
   ShardReport,
   ShardStart,
+  StreamAnswer,
+  StreamPiece,
 } from '../protocol.js';
 import type { Group } from '../scheduling.js';
 import { TransferPort } from '../transfers.js';
@@ -16,13 +18,14 @@ import { TransferPort } from '../transfers.js';
 export type ShardState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed';
 
 /** What every shard of a server is started with. */
-export type ShardSettings = Omit<ShardStart, 'shard' | 'group' | 'control' | 'transfers' | 'table'>;
+export type ShardSettings = Omit<ShardStart, 'shard' | 'group' | 'control' | 'transfers' | 'streams' | 'table'>;
 
 export interface ShardEvents {
   /** The worker has exited without having been asked to; nothing of it runs any more. */
   onLost(shard: ShardHandle, cause: unknown): void;
   onState(shard: ShardHandle, state: ShardState): void;
   onFailure(shard: ShardHandle, report: FailureReport): void;
+  onStreamPiece(shard: ShardHandle, piece: StreamPiece): void;
 }
 
 /** One shard as the HTTP thread sees it: a long-running task of the thread pool, and the ports to it. */
@@ -38,6 +41,7 @@ export class ShardHandle {
   readonly #events: ShardEvents;
   #control: MessagePort | undefined;
   #transfers: TransferPort | undefined;
+  #streams: MessagePort | undefined;
   #ended: Promise<void> = Promise.resolve();
 
   constructor(number: number, group: Group, threads: Piscina, settings: ShardSettings, events: ShardEvents) {
@@ -69,15 +73,19 @@ export class ShardHandle {
     const transfers = new MessageChannel();
     this.#control = control.port1;
     this.#transfers = new TransferPort(transfers.port1);
+    const streams = new MessageChannel();
+    this.#streams = streams.port1;
+    this.#streams.on('message', (piece: StreamPiece) => this.#events.onStreamPiece(this, piece));
     const start: ShardStart = {
       ...this.#settings,
       shard: this.number,
       group: { first: this.group.first, count: this.group.count },
       control: control.port2,
       transfers: transfers.port2,
+      streams: streams.port2,
       table,
     };
-    const task = this.#threads.run(start, { transferList: [control.port2, transfers.port2] as never });
+    const task = this.#threads.run(start, { transferList: [control.port2, transfers.port2, streams.port2] as never });
     return this.#untilReady(control.port1, task);
   }
 
@@ -140,6 +148,18 @@ export class ShardHandle {
     return bytes && Buffer.from(bytes);
   }
 
+  /** Takes what the shard has sent of its streams so far; before its slots are looked at. */
+  receiveStreams(): void {
+    if (this.#streams === undefined) return;
+    for (let got = receiveMessageOnPort(this.#streams); got !== undefined; got = receiveMessageOnPort(this.#streams)) {
+      this.#events.onStreamPiece(this, got.message as StreamPiece);
+    }
+  }
+
+  answerStream(answer: StreamAnswer): void {
+    this.#streams?.postMessage(answer, answer.spent ?? []);
+  }
+
   abort(slot: number, sequence: number): void {
     this.#send({ type: 'abort', slot, sequence });
   }
@@ -171,6 +191,9 @@ export class ShardHandle {
     this.#control = undefined;
     // Kept, with what had arrived: completed slots are still to be answered.
     this.#transfers?.close();
+    this.receiveStreams();
+    this.#streams?.close();
+    this.#streams = undefined;
   }
 }
 

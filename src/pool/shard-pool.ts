@@ -4,7 +4,7 @@ import { SHARD_PERMITS_OFFSET } from '../../assembly/layout.js';
 import { Clock } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
-import { comparable, type FailureReport, type RouteTable } from '../protocol.js';
+import { comparable, type FailureReport, type RouteTable, type StreamAnswer, type StreamPiece } from '../protocol.js';
 import type { Group, Permits } from '../scheduling.js';
 import { readCounters } from './counters.js';
 import type { ShardLoad } from './dispatch.js';
@@ -33,6 +33,8 @@ export interface ShardPoolEvents {
   onShardRestarted(shard: number): void;
   onShardState(shard: number, state: ShardState): void;
   onFailure(shard: number, report: FailureReport): void;
+  /** A part of a response that is streamed. */
+  onStreamPiece(shard: number, piece: StreamPiece): void;
   /** A thread that runs no shard, not any more, has thrown. */
   onStrayError(error: unknown): void;
 }
@@ -89,6 +91,8 @@ export class ShardPool {
       steal: options.steal,
       adaptive: permits.adaptive,
       responseLimitBytes: options.responseLimitBytes,
+      compress: options.compress,
+      requestId: options.requestId,
     };
     this.#shards = groups.flatMap((group, index) => {
       const ofGroup: ShardSettings = { ...settings, nice: options.shardNice[index] };
@@ -101,6 +105,7 @@ export class ShardPool {
       onLost: (shard, cause) => this.#onLost(shard, cause),
       onState: (shard, state) => this.#events.onShardState(shard.number, state),
       onFailure: (shard, report) => this.#events.onFailure(shard.number, report),
+      onStreamPiece: (shard, piece) => this.#events.onStreamPiece(shard.number, piece),
     });
   }
 
@@ -145,6 +150,16 @@ export class ShardPool {
 
   takeTransfer(shard: number, slot: number, sequence: number): Buffer | undefined {
     return this.#shards[shard].takeTransfer(slot, sequence);
+  }
+
+  /** Takes what `shard` has sent of its streams so far. */
+  receiveStreams(shard: number): void {
+    this.#shards[shard].receiveStreams();
+  }
+
+  /** Tells `shard` what became of a stream's bytes. */
+  answerStream(shard: number, answer: StreamAnswer): void {
+    this.#shards[shard].answerStream(answer);
   }
 
   /** Tells `shard` that nobody waits for the request `sequence` in `slot` any more. */

@@ -38,12 +38,12 @@ export class BodyWriter {
     const room = place.limit - place.bodyStart;
     const { u8, bytes } = this.#context.core;
     if (typeof body === 'string') {
-      if (textFits(body, room)) return this.#checkLimit(bytes.utf8Write(body, place.bodyStart, room));
-      this.#checkLimit(Buffer.byteLength(body));
+      if (textFits(body, room)) return this.checkLimit(bytes.utf8Write(body, place.bodyStart, room));
+      this.checkLimit(Buffer.byteLength(body));
       return this.#transfer(place, new TextEncoder().encode(body) as Uint8Array<ArrayBuffer>);
     }
     // Not the property, which a subclass can change: it is what `set` copies.
-    const length = this.#checkLimit(byteLengthOf.call(body));
+    const length = this.checkLimit(byteLengthOf.call(body));
     if (length <= room) u8.set(body, place.bodyStart);
     else {
       // A copy: what is transferred is lost to the sender.
@@ -62,13 +62,13 @@ export class BodyWriter {
     if (writer === undefined) return this.write(place, stringify(value));
     this.transferred = false;
     const end = writer.write(this.#context.core, place.bodyStart, place.limit, value);
-    return end === 0 ? this.#transfer(place, writer.toBytes(value)) : this.#checkLimit(end - place.bodyStart);
+    return end === 0 ? this.#transfer(place, writer.toBytes(value)) : this.checkLimit(end - place.bodyStart);
   }
 
   /** What a JSON writer has written, at its place or elsewhere. */
   writeWritten(place: BodyPlace, body: Uint8Array, inPlace: boolean): number {
     this.transferred = false;
-    return inPlace ? this.#checkLimit(body.length) : this.#transfer(place, body as Uint8Array<ArrayBuffer>);
+    return inPlace ? this.checkLimit(body.length) : this.#transfer(place, body as Uint8Array<ArrayBuffer>);
   }
 
   /**
@@ -77,13 +77,14 @@ export class BodyWriter {
    * @throws LoopShardError RESPONSE_TOO_LARGE
    */
   #transfer(place: BodyPlace, body: Uint8Array<ArrayBuffer>): number {
-    const length = this.#checkLimit(body.length);
+    const length = this.checkLimit(body.length);
     this.transferred = !place.isHead;
     if (this.transferred) this.#context.transfers.send(place.slot, place.sequence, body);
     return length;
   }
 
-  #checkLimit(bytes: number): number {
+  /** @throws LoopShardError RESPONSE_TOO_LARGE */
+  checkLimit(bytes: number): number {
     const limit = this.#context.responseLimitBytes;
     if (bytes <= limit) return bytes;
     throw new LoopShardError(
@@ -97,21 +98,12 @@ function textFits(text: string, room: number): boolean {
   return text.length * MAX_BYTES_PER_UNIT <= room || (text.length <= room && Buffer.byteLength(text) <= room);
 }
 
-function stringify(value: unknown): string {
-  if (isStream(value)) {
-    throw new LoopShardError(
-      'RESPONSE_INVALID',
-      'The handler returned a stream, which this version cannot send; return bytes, a string or a JSON value.',
-    );
-  }
+/** @throws LoopShardError RESPONSE_INVALID; whatever `toJSON` throws */
+export function stringify(value: unknown): string {
   const json = JSON.stringify(value);
   if (json !== undefined) return json;
   throw new LoopShardError(
     'RESPONSE_INVALID',
     `The handler returned a ${typeof value}, which JSON cannot carry; return bytes, a string or a JSON value.`,
   );
-}
-
-function isStream(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }

@@ -1,11 +1,13 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { App } from '../app.js';
+import type { CompressRules } from '../compression.js';
 import type { Clock } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
 import type { Plan, shardAddresses } from '../pool/plan.js';
 import type { TransferPort } from '../transfers.js';
 import type { Counters } from './counters.js';
 import type { AbortSignals } from './signals.js';
+import type { OutgoingStreams } from './streams.js';
 import type { Times } from './times.js';
 
 /** What everything on one shard shares. */
@@ -22,6 +24,10 @@ export interface ShardContext {
   readonly times: Times;
   readonly control: MessagePort;
   readonly transfers: TransferPort;
+  readonly streams: OutgoingStreams;
   readonly signals: AbortSignals;
   readonly responseLimitBytes: number;
+  readonly compress: CompressRules | undefined;
+  /** Name of the field that names requests, in lower case. */
+  readonly requestId: string | undefined;
 }

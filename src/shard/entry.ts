@@ -23,6 +23,7 @@ import { describe } from './describe.js';
 import { Gradient2 } from './limiter.js';
 import { ShardLoop } from './loop.js';
 import { AbortSignals } from './signals.js';
+import { OutgoingStreams } from './streams.js';
 import { Times } from './times.js';
 
 /** Runs the shard until the HTTP thread has it close. */
@@ -85,8 +86,11 @@ function createContext(start: ShardStart, app: App): ShardContext {
     times: new Times(),
     control: start.control,
     transfers: new TransferPort(start.transfers),
+    streams: new OutgoingStreams(start.streams),
     signals: new AbortSignals(),
     responseLimitBytes: start.responseLimitBytes,
+    compress: start.compress,
+    requestId: start.requestId,
   };
 }
 

@@ -17,6 +17,7 @@ import { describe } from './describe.js';
 import { SlotRequest } from './request.js';
 import { Responder } from './responder.js';
 import { SlotResponse } from './response.js';
+import { StreamedResponses, type StreamedTask } from './streamed-responses.js';
 
 /** Starts handlers and turns what becomes of them into responses: each on its own, none waits for another. Shard. */
 export class Handlers {
@@ -24,6 +25,7 @@ export class Handlers {
   inFlight = 0;
   readonly #context: ShardContext;
   readonly #responder: Responder;
+  readonly #streams: StreamedResponses;
   readonly #complete: (slot: number, handlerUs: number) => void;
   /** The clock when the latest handler settled. */
   #settledAt = 0;
@@ -33,6 +35,12 @@ export class Handlers {
     this.#context = context;
     this.#responder = new Responder(context);
     this.#complete = complete;
+    this.#streams = new StreamedResponses(context, this.#responder, {
+      onFailed: (task, error) => this.#fail(task as Task, error),
+      onSettled: (task) => this.#finish(task as Task),
+      onBroken: ({ request }, error) => this.#report(request, error),
+      onEnded: (task) => this.#end(task),
+    });
   }
 
   /**
@@ -50,9 +58,11 @@ export class Handlers {
     const word = slotAddress(context.plan, slot) >> 2;
     context.times.recordQueue((now - i32[word + (SLOT_SUBMITTED_AT_OFFSET >> 2)]) | 0);
     const number = i32[word + (SLOT_ROUTE_OFFSET >> 2)];
-    const { handler, writer } = context.app.route(number);
+    const { handler, writer, compress } = context.app.route(number);
     const request = new SlotRequest(context, slot);
-    const response = new SlotResponse((one) => this.#responder.openWriter(slot, request, one));
+    const response = new SlotResponse(request, compress === undefined ? context.compress : compress.rules, (one) =>
+      this.#responder.openWriter(slot, request, one),
+    );
     const task: Task = { slot, startedAt: now, request, response, writer };
     this.inFlight++;
     context.counters.add(COUNTER_STARTED_OFFSET, 1);
@@ -93,7 +103,8 @@ export class Handlers {
     const { slot, request, response, writer } = task;
     if (request.finished) return;
     try {
-      this.#responder.respond(slot, request, response, value, writer);
+      const stream = this.#responder.respond(slot, request, response, value, writer);
+      if (stream !== undefined) return this.#streams.start(task, stream);
     } catch (error) {
       this.#fail(task, error);
       return;
@@ -141,6 +152,13 @@ export class Handlers {
     this.#complete(slot, handlerUs);
   }
 
+  /** A stream is over. How long it took says nothing about how long handlers take. */
+  #end({ slot, request }: StreamedTask): void {
+    request.finish();
+    this.inFlight--;
+    this.#complete(slot, 0);
+  }
+
   #report(request: SlotRequest, error: unknown): void {
     const { id, method, target } = request;
     const report: ShardReport = {
@@ -154,12 +172,7 @@ export class Handlers {
 }
 
 /** A request in the hands of its handler. */
-interface Task {
-  slot: number;
-  /** By the server's clock. */
-  startedAt: number;
-  request: SlotRequest;
-  response: SlotResponse;
+interface Task extends StreamedTask {
   writer: CompiledWriter | undefined;
   /** Its handler has failed, and the error handler has been called. */
   failed?: boolean;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { parse as parseQuery } from 'fast-querystring';
 import {
   FIELD_BYTES,
@@ -19,7 +20,10 @@ import { LoopShardError } from '../errors.js';
 import type { Params, Query, ShardRequest } from '../handler.js';
 import { slotAddress } from '../pool/plan.js';
 import { METHODS, type Method } from '../protocol.js';
+import { isSaneId } from '../request-id.js';
 import type { ShardContext } from './context.js';
+
+const HTTP_10 = ' HTTP/1.0';
 
 /** A request over its record, in the slot or in a buffer of its own. */
 export class SlotRequest implements ShardRequest {
@@ -33,6 +37,7 @@ export class SlotRequest implements ShardRequest {
   readonly #head: number;
   readonly #fieldCount: number;
   #finished = false;
+  #id: string | undefined;
 
   constructor(context: ShardContext, slot: number) {
     const { core, plan } = context;
@@ -57,6 +62,11 @@ export class SlotRequest implements ShardRequest {
   }
 
   get id(): string {
+    const { requestId } = this.#context;
+    if (requestId !== undefined) {
+      this.#id ??= this.#nameFrom(requestId);
+      return this.#id;
+    }
     return `${this.#context.shard.toString(36)}-${(this.#read(SLOT_SEQUENCE_OFFSET) >>> 0).toString(36)}`;
   }
 
@@ -86,6 +96,17 @@ export class SlotRequest implements ShardRequest {
 
   get signal(): AbortSignal {
     return this.#context.signals.signal(this.#slot, this.#read(SLOT_SEQUENCE_OFFSET));
+  }
+
+  get sequence(): number {
+    return this.#read(SLOT_SEQUENCE_OFFSET);
+  }
+
+  /** The client speaks HTTP/1.0. The record has the version behind the target, unless there are no fields: 1.1 has one. */
+  get isHttp10(): boolean {
+    if (this.#fieldCount === 0) return true;
+    const end = this.#head + this.#read(SLOT_TARGET_BYTES_OFFSET);
+    return this.#bytes.latin1Slice(end, end + HTTP_10.length) === HTTP_10;
   }
 
   header(name: string): string | undefined {
@@ -150,6 +171,11 @@ export class SlotRequest implements ShardRequest {
   finish(): void {
     this.#finished = true;
     this.#context.signals.forget(this.#slot);
+  }
+
+  #nameFrom(field: string): string {
+    const sent = this.header(field);
+    return isSaneId(sent) ? sent : randomUUID();
   }
 
   #read(offset: number): number {

@@ -9,15 +9,20 @@ import {
   SLOT_RESPONSE_TRANSFERRED_FLAG,
   SLOT_SEQUENCE_OFFSET,
 } from '../../assembly/layout.js';
+import type { Encoding } from '../compression.js';
 import { LoopShardError } from '../errors.js';
 import type { CompiledWriter } from '../json/compile.js';
 import { JsonWriter } from '../json/direct.js';
 import { slotAddress } from '../pool/plan.js';
 import { type BodyPlace, BodyWriter } from './body.js';
+import { CompressedStream, compress } from './compressor.js';
 import type { ShardContext } from './context.js';
 import { HeadWriter, type Template } from './head.js';
+import { AS_IT_IS, NOT_MODIFIED, Representations } from './representations.js';
 import type { SlotRequest } from './request.js';
 import type { SlotResponse } from './response.js';
+import { fieldsTooLarge, finishWritten, isBodiless, isText, tagWithoutBody, toBytes } from './results.js';
+import { discardStream, isStream } from './stream-source.js';
 
 const TEXT = 'text/plain; charset=utf-8';
 const BYTES = 'application/octet-stream';
@@ -26,6 +31,16 @@ const JSON_TYPE = 'application/json';
 const FIELDS_MARGIN_BYTES = 512;
 /** In the place of a body's length: there is no content-length. */
 const WITHOUT_LENGTH = -1;
+const CHUNKED_LINE = 'transfer-encoding: chunked\r\n';
+
+/** Bodies up to this size are compressed at once, larger ones by zlib's threads, as streams (docs/internals.md). */
+const SYNC_COMPRESS_BYTES = 64 * 1024;
+const NOTHING_MORE: AsyncIterator<unknown> = { next: async () => ({ done: true, value: undefined }) };
+
+export interface StreamHead {
+  bytes: Uint8Array;
+  encoding: Encoding | undefined;
+}
 
 /** Where a response goes in its slot. */
 interface Place extends BodyPlace {
@@ -39,6 +54,9 @@ export class Responder {
   readonly #context: ShardContext;
   readonly #heads: HeadWriter;
   readonly #bodies: BodyWriter;
+  readonly #representations = new Representations();
+  /** What names the request in the response too. */
+  readonly #idField: string | undefined;
   /** A record takes half of a slot at the most; so do the header fields of a response. */
   readonly #fieldsLimit: number;
 
@@ -46,12 +64,14 @@ export class Responder {
     this.#context = context;
     this.#heads = new HeadWriter(context.core, context.addresses.control);
     this.#bodies = new BodyWriter(context);
+    this.#idField = context.requestId;
     this.#fieldsLimit = (context.plan.slotStride >> 1) - FIELDS_MARGIN_BYTES;
   }
 
   /**
    * Writes the response into the slot; a body that does not fit goes by transfer.
    * @param writer of the route's response schema
+   * @returns a stream that is to be sent: nothing was written then
    * @throws LoopShardError RESPONSE_INVALID, RESPONSE_TOO_LARGE, HEADER_INVALID, VALUE_MISMATCH; whatever `toJSON` throws
    */
   respond(
@@ -60,15 +80,148 @@ export class Responder {
     response: SlotResponse,
     value: unknown,
     writer: CompiledWriter | undefined,
-  ): void {
-    if (response.jsonWriter !== undefined) return this.#respondWritten(slot, request, response, value);
+  ): AsyncIterable<unknown> | undefined {
+    if (response.compress !== undefined || response.tag !== undefined) {
+      return this.#respondDescribed(slot, request, response, value, writer);
+    }
+    if (response.jsonWriter !== undefined) {
+      this.#respondWritten(slot, request, response, value);
+      return undefined;
+    }
     const status = response.statusCode || (value === undefined ? 204 : 200);
-    if (value === undefined || isBodiless(status)) return this.#empty(slot, request, response, status);
+    if (value === undefined || isBodiless(status)) {
+      if (isStream(value)) discardStream(value);
+      this.#empty(slot, request, response, status);
+      return undefined;
+    }
     const isBytes = types.isUint8Array(value);
     const isText = typeof value === 'string' && writer === undefined;
+    if (!isBytes && !isText && writer === undefined && isStream(value)) {
+      return this.#openBody(slot, request, response, value);
+    }
     const place = this.#place(slot, request, response, status, isBytes ? BYTES : isText ? TEXT : JSON_TYPE);
     const bytes = isBytes || isText ? this.#bodies.write(place, value) : this.#bodies.writeJson(place, value, writer);
     this.#finish(place, bytes, this.#bodies.transferred);
+    return undefined;
+  }
+
+  /** With an entity tag, compressed, or not at all because the client has it. */
+  #respondDescribed(
+    slot: number,
+    request: SlotRequest,
+    response: SlotResponse,
+    value: unknown,
+    writer: CompiledWriter | undefined,
+  ): AsyncIterable<unknown> | undefined {
+    const status = response.statusCode || 200;
+    const isWritten = response.jsonWriter !== undefined;
+    const hasNone = (value === undefined && !isWritten) || isBodiless(status);
+    if (!isWritten && !hasNone && writer === undefined && isStream(value)) {
+      return this.#openBody(slot, request, response, value);
+    }
+    if (hasNone) {
+      if (isStream(value)) discardStream(value);
+      this.#emptyDescribed(slot, request, response, value === undefined ? response.statusCode || 204 : status);
+      return undefined;
+    }
+    const body = isWritten ? finishWritten(response, value) : toBytes(value, writer);
+    response.contentType ??= types.isUint8Array(value) ? BYTES : isText(value, writer) ? TEXT : JSON_TYPE;
+    const how = this.#representations.describe(request, response, body);
+    if (how === NOT_MODIFIED) {
+      this.#notModified(slot, request, response);
+      return undefined;
+    }
+    return this.#sendDescribed(slot, request, response, body, how === AS_IT_IS ? undefined : how);
+  }
+
+  #sendDescribed(
+    slot: number,
+    request: SlotRequest,
+    response: SlotResponse,
+    body: Uint8Array,
+    encoding: Encoding | undefined,
+  ): AsyncIterable<unknown> | undefined {
+    this.#bodies.checkLimit(body.length);
+    const isHead = request.method === 'HEAD';
+    // A copy, since the head goes into the slot too.
+    if (encoding !== undefined && !isHead && body.length > SYNC_COMPRESS_BYTES) {
+      return new CompressedStream(encoding, Uint8Array.from(body), NOTHING_MORE);
+    }
+    const bytes = encoding === undefined || isHead ? body : compress(encoding, body);
+    const place = this.#place(slot, request, response, response.statusCode || 200, undefined);
+    const length = this.#bodies.write(place, bytes);
+    // How long it would be compressed is not known without doing it.
+    this.#finish(place, encoding !== undefined && isHead ? WITHOUT_LENGTH : length, this.#bodies.transferred);
+    return undefined;
+  }
+
+  #emptyDescribed(slot: number, request: SlotRequest, response: SlotResponse, status: number): void {
+    if (response.fresh) return this.#notModified(slot, request, response);
+    if (response.tag?.value !== undefined) response.set('etag', response.tag.value);
+    this.#empty(slot, request, response, status);
+  }
+
+  #notModified(slot: number, request: SlotRequest, response: SlotResponse): void {
+    if (response.tag?.value !== undefined && response.field('etag') === undefined)
+      response.set('etag', response.tag.value);
+    response.leaveOutBody();
+    this.#empty(slot, request, response, 304);
+  }
+
+  /** Answers HEAD, which needs no stream; any other request gets it. */
+  #openBody(
+    slot: number,
+    request: SlotRequest,
+    response: SlotResponse,
+    stream: AsyncIterable<unknown>,
+  ): AsyncIterable<unknown> | undefined {
+    if (!response.isDescribed && response.tag !== undefined && response.tag.value === undefined) throw tagWithoutBody();
+    if (response.fresh) {
+      discardStream(stream);
+      this.#notModified(slot, request, response);
+      return undefined;
+    }
+    if (request.method !== 'HEAD') return stream;
+    discardStream(stream);
+    this.#representations.describe(request, response, undefined);
+    this.#finish(
+      this.#place(slot, request, response, response.statusCode || 200, undefined, isChunked(request)),
+      WITHOUT_LENGTH,
+      false,
+    );
+    return undefined;
+  }
+
+  /**
+   * The head of a stream.
+   * @param standardType the content type, unless the handler has set one
+   * @returns its bytes, and how the body is to be compressed; nothing if the response has no body: then all of it is in the slot
+   * @throws LoopShardError HEADER_INVALID
+   */
+  streamHead(
+    slot: number,
+    request: SlotRequest,
+    response: SlotResponse,
+    standardType: string,
+    hasBody: boolean,
+  ): StreamHead | undefined {
+    const status = response.statusCode || 200;
+    if (!response.isDescribed && response.tag !== undefined && response.tag.value === undefined) throw tagWithoutBody();
+    if (isBodiless(status) || response.fresh) {
+      this.#emptyDescribed(slot, request, response, status);
+      return undefined;
+    }
+    response.contentType ??= standardType;
+    let encoding: Encoding | undefined;
+    // Nothing at all would be longer when it is compressed.
+    if (!response.isDescribed && hasBody) {
+      const how = this.#representations.describe(request, response, undefined);
+      if (how !== AS_IT_IS && how !== NOT_MODIFIED) encoding = how;
+    }
+    const place = this.#place(slot, request, response, status, undefined, isChunked(request));
+    response.isSealed = true;
+    const start = this.#heads.write(place.bodyStart, place.template, place.lines, WITHOUT_LENGTH);
+    return { bytes: this.#context.core.u8.slice(start, place.bodyStart), encoding };
   }
 
   /** A JSON writer behind the room for the head. */
@@ -82,17 +235,10 @@ export class Responder {
 
   /** What the handler wrote with `res.writer()`. The head takes the room that was left for it. */
   #respondWritten(slot: number, request: SlotRequest, response: SlotResponse, value: unknown): void {
-    const writer = response.jsonWriter!;
-    if (value !== undefined && value !== writer) {
-      throw new LoopShardError(
-        'RESPONSE_INVALID',
-        'The handler used res.writer() and returned a value too; return nothing.',
-      );
-    }
-    const body = writer.finish();
+    const body = finishWritten(response, value);
     const status = response.statusCode || 200;
     const place = this.#place(slot, request, response, status, JSON_TYPE);
-    const bytes = this.#bodies.writeWritten(place, body, writer.inPlace);
+    const bytes = this.#bodies.writeWritten(place, body, response.jsonWriter!.inPlace);
     this.#finish(place, bytes, this.#bodies.transferred);
   }
 
@@ -108,12 +254,17 @@ export class Responder {
     response: SlotResponse,
     status: number,
     standardType: string | undefined,
+    isChunkedToo = false,
   ): Place {
     const { plan, core } = this.#context;
     const address = slotAddress(plan, slot);
     const word = address >> 2;
     const type = response.contentType ?? standardType;
-    const lines = response.lines();
+    let lines = response.lines();
+    if (isChunkedToo) lines += CHUNKED_LINE;
+    if (this.#idField !== undefined && response.field(this.#idField) === undefined) {
+      lines += `${this.#idField}: ${request.id}\r\n`;
+    }
     if (lines.length + (type?.length ?? 0) > this.#fieldsLimit) throw fieldsTooLarge(lines, type, this.#fieldsLimit);
     const template = this.#heads.template(status, type);
     return {
@@ -141,15 +292,7 @@ export class Responder {
   }
 }
 
-/** A client reads no body behind such a head, whatever it says (RFC 9112 section 6.3). */
-function isBodiless(status: number): boolean {
-  return status === 204 || status === 304;
-}
-
-function fieldsTooLarge(lines: string, type: string | undefined, limit: number): LoopShardError {
-  const bytes = lines.length + (type?.length ?? 0);
-  return new LoopShardError(
-    'HEADER_INVALID',
-    `The header fields of the response have ${bytes} bytes, and at most ${limit} fit; set fewer, or make slotBytes larger.`,
-  );
+/** A client of HTTP/1.0 does not know the chunked coding (RFC 9112 section 6.1). */
+function isChunked(request: SlotRequest): boolean {
+  return !request.isHttp10;
 }

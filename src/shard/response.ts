@@ -1,9 +1,21 @@
+import type { CompressRules } from '../compression.js';
+import { formatTag } from '../entity-tags.js';
 import { LoopShardError } from '../errors.js';
 import type { ShardResponse } from '../handler.js';
 import type { JsonWriter } from '../json/direct.js';
+import { isNotModified } from './representations.js';
+import type { SlotRequest } from './request.js';
 
 /** Fields that describe the message as it is sent, which only the server knows. */
 const SERVER_FIELDS = new Set(['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'date', 'upgrade']);
+/** Fields of a body that is not sent. */
+const BODY_FIELDS = new Set([
+  'content-encoding',
+  'content-language',
+  'content-range',
+  'content-disposition',
+  'last-modified',
+]);
 /** RFC 9110 section 5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** Templates of response heads must have room for it. */
@@ -17,11 +29,26 @@ export class SlotResponse implements ShardResponse {
   contentType: string | undefined;
   /** What `writer()` has given out. */
   jsonWriter: JsonWriter | undefined;
+  /** The head of a stream is made: nothing of it can be changed. */
+  isSealed = false;
+  /** By which it is compressed. */
+  compress: CompressRules | undefined;
+  /** What `etag()` has set; no value for one that is computed. */
+  tag: { value: string | undefined; isWeak: boolean } | undefined;
+  /** The fields that the body decides on are set. */
+  isDescribed = false;
+  readonly #request: SlotRequest;
   readonly #openWriter: (response: SlotResponse) => JsonWriter;
   #fields: [name: string, value: string][] | undefined;
 
   /** @param openWriter makes a JSON writer behind the room that the head as set by now will need */
-  constructor(openWriter: (response: SlotResponse) => JsonWriter) {
+  constructor(
+    request: SlotRequest,
+    compress: CompressRules | undefined,
+    openWriter: (response: SlotResponse) => JsonWriter,
+  ) {
+    this.#request = request;
+    this.compress = compress;
     this.#openWriter = openWriter;
   }
 
@@ -50,7 +77,7 @@ export class SlotResponse implements ShardResponse {
     }
     if (key === 'content-type') return this.type(value);
     checkValue(key, value);
-    this.#set(key, value);
+    this.set(key, value);
     return this;
   }
 
@@ -67,7 +94,29 @@ export class SlotResponse implements ShardResponse {
     return this;
   }
 
-  #set(name: string, value: string): void {
+  etag(value?: string, { weak = false }: { weak?: boolean } = {}): this {
+    this.#checkOpen();
+    this.tag = { value: value === undefined ? undefined : formatTag(value, weak), isWeak: weak };
+    return this;
+  }
+
+  get fresh(): boolean {
+    return isNotModified(this.#request, this);
+  }
+
+  /** What a field was set to; the last one of several. */
+  field(name: string): string | undefined {
+    return this.#fields?.findLast((field) => field[0] === name)?.[1];
+  }
+
+  /** A 304 describes no representation that it does not carry (RFC 9110 section 15.4.5). */
+  leaveOutBody(): void {
+    this.contentType = undefined;
+    this.#fields = this.#fields?.filter(([name]) => !BODY_FIELDS.has(name));
+  }
+
+  /** Sets a field whose name and value are known to be valid. */
+  set(name: string, value: string): void {
     this.#fields ??= [];
     const earlier = name === 'set-cookie' ? undefined : this.#fields.find((field) => field[0] === name);
     if (earlier === undefined) this.#fields.push([name, value]);
@@ -79,11 +128,20 @@ export class SlotResponse implements ShardResponse {
     this.statusCode = statusCode;
     this.contentType = undefined;
     this.#fields = undefined;
+    this.isSealed = false;
+    this.tag = undefined;
+    this.isDescribed = false;
     this.jsonWriter?.abandon();
     this.jsonWriter = undefined;
   }
 
   #checkOpen(): void {
+    if (this.isSealed) {
+      throw new LoopShardError(
+        'HEADER_INVALID',
+        'The head of the response is sent; set status and header fields before the stream yields its first chunk.',
+      );
+    }
     if (this.jsonWriter === undefined) return;
     throw new LoopShardError(
       'HEADER_INVALID',

@@ -21,6 +21,12 @@ export class AbortSignals {
     else if (known.sequence === sequence) known.controller.abort();
   }
 
+  /** Nobody waits for the request `sequence` any more. */
+  isAborted(slot: number, sequence: number): boolean {
+    const known = this.#controllers.get(slot);
+    return known === undefined ? this.#aborted.get(slot) === sequence : known.controller.signal.aborted;
+  }
+
   /** The request in `slot` has settled. */
   forget(slot: number): void {
     if (this.#controllers.size > 0) this.#controllers.delete(slot);

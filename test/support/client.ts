@@ -58,6 +58,11 @@ export class RawClient {
     return this.#received;
   }
 
+  /** Takes bytes out of what came, which the caller has understood. */
+  skip(bytes: number): void {
+    this.#received = this.#received.subarray(bytes);
+  }
+
   write(bytes: string | Uint8Array): void {
     this.socket.write(bytes);
   }

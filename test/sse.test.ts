@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type Browser, chromium } from 'playwright-core';
+import { chromiumPath, hasChromium } from './support/chromium.js';
+import { decodeChunked } from './support/chunked.js';
+import { get, RawClient } from './support/client.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+
+let running: TestServer;
+
+beforeAll(async () => {
+  running = await startServer({ shards: 1 }, 'events.js');
+});
+
+afterAll(async () => {
+  await expectConserved(running);
+  await running.server.close();
+});
+
+async function events(path: string, ...fields: string[]): Promise<string> {
+  const client = await RawClient.open(running.port);
+  client.write(get(path, ...fields));
+  const { fields: received } = await client.response();
+  expect(received).toContainEqual(['content-type', 'text/event-stream']);
+  expect(received).toContainEqual(['cache-control', 'no-cache']);
+  await until(() => decodeChunked(client.pending) !== undefined, 'the end of the events');
+  const { body } = decodeChunked(client.pending)!;
+  client.destroy();
+  return body.toString();
+}
+
+test('events are framed as EventSource reads them', async () => {
+  expect(await events('/all')).toBe(
+    [
+      'data: one\n\n',
+      'event: named\nid: 2\nretry: 500\ndata: {"a":[1,null]}\n\n',
+      'data: first\ndata: second\ndata: third\ndata: \n\n',
+      'id: 4\n\n',
+    ].join(''),
+  );
+});
+
+test.each(['event', 'id', 'retry', 'data'])('an event whose %s cannot be written fails', async (what) => {
+  const client = await RawClient.open(running.port);
+  const before = running.logged.length;
+  client.write(get(`/invalid/${what}`));
+  await client.response();
+  await client.closed();
+  await until(() => running.logged.length > before, 'the log');
+  expect(running.logged.at(-1)!.details.err).toMatchObject({ code: 'RESPONSE_INVALID' });
+});
+
+test('the head comes at once, and comments while there are no events', async () => {
+  const client = await RawClient.open(running.port);
+  client.write(get('/silent'));
+  expect((await client.response()).status).toBe(200);
+  await until(() => client.pending.toString().split('3\r\n:\n\n\r\n').length > 2, 'two comments');
+  client.destroy();
+  // The generator waits for ever, but the request is over.
+  await expectConserved(running);
+});
+
+test('a heartbeat that is none is refused', async () => {
+  const client = await RawClient.open(running.port);
+  const before = running.logged.length;
+  client.write(get('/heartbeat'));
+  expect((await client.response()).status).toBe(500);
+  client.destroy();
+  await until(() => running.logged.length > before, 'the log');
+  expect(running.logged.at(-1)!.details.err).toMatchObject({ code: 'OPTION_INVALID' });
+});
+
+(hasChromium() ? describe : describe.skip)('examples/sse in Chromium', () => {
+  let browser: Browser;
+  let example: TestServer;
+
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] });
+    example = await startServer({ shards: 1 }, '../../examples/sse/app.js');
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await expectConserved(example);
+    await example.server.close();
+  });
+
+  test('the page shows the events in order, and the last one', async () => {
+    const page = await browser.newPage();
+    await page.goto(`http://127.0.0.1:${example.port}/?to=3`);
+    await page.waitForFunction('document.querySelectorAll("li").length === 4');
+    expect(await page.locator('li').allTextContents()).toEqual(['1', '2', '3', 'counted\nto the end']);
+    expect(await page.locator('#state').textContent()).toBe('closed');
+    await page.close();
+  });
+
+  test('the handler ends when the page is stopped', async () => {
+    const page = await browser.newPage();
+    await page.goto(`http://127.0.0.1:${example.port}/`);
+    await page.waitForFunction('document.querySelectorAll("li").length > 1');
+    expect(await page.locator('#state').textContent()).toBe('open');
+    expect(example.server.stats().outstanding).toBe(1);
+    await page.locator('#stop').click();
+    await until(() => example.server.stats().outstanding === 0, 'the end of the events');
+    await page.close();
+  });
+});

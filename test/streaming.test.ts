@@ -1,0 +1,340 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { decodeChunked } from './support/chunked.js';
+import { exchange, field, get, post, RawClient } from './support/client.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+
+let running: TestServer;
+let port: number;
+const notes = new Map<string, unknown[]>();
+const channel = new BroadcastChannel('loopshard-streams');
+channel.onmessage = (event) => {
+  const { name, what } = (event as unknown as { data: { name: string; what: unknown } }).data;
+  notes.set(name, [...(notes.get(name) ?? []), what]);
+};
+
+beforeAll(async () => {
+  running = await startServer({}, 'streams.js');
+  port = running.port;
+});
+
+afterAll(async () => {
+  await expectConserved(running);
+  await running.server.close();
+  channel.close();
+});
+
+/** What became of a stream of the fixture. */
+function seen(name: string): unknown[] {
+  return notes.get(name) ?? [];
+}
+
+function lastSeen(name: string): number {
+  return Number(seen(name).at(-1) ?? 0);
+}
+
+interface Streamed {
+  head: string;
+  body: Buffer;
+  chunks: number;
+}
+
+/** A response of HTTP/1.1, decoded strictly; `path` is asked for on a connection that stays. */
+async function streamed(path: string): Promise<Streamed> {
+  const client = await RawClient.open(port);
+  client.write(get(path));
+  const answer = await nextStreamed(client);
+  client.destroy();
+  return answer;
+}
+
+async function nextStreamed(client: RawClient): Promise<Streamed> {
+  const { statusLine, fields } = await client.response();
+  const lines = fields.map(([name, value]) => `${name}: ${value}`);
+  let decoded: ReturnType<typeof decodeChunked>;
+  await until(() => {
+    decoded = decodeChunked(client.pending);
+    return decoded !== undefined || client.ended;
+  }, 'the end of the stream');
+  if (decoded === undefined) throw new Error('the stream has no end');
+  client.skip(client.pending.length - decoded.rest.length);
+  return { head: [statusLine, ...lines].join('\n'), body: decoded.body, chunks: decoded.chunks };
+}
+
+describe('what is sent', () => {
+  test.each([
+    ['/text', 'grüße, Welt', 'text/plain; charset=utf-8'],
+    ['/bytes', Buffer.from([0, 255, 1, 254, 2, 253, 3, 252, 4, 251]), 'application/octet-stream'],
+    ['/none', '', 'text/plain; charset=utf-8'],
+    ['/web', 'a web stream', 'application/octet-stream'],
+    ['/node', 'a node stream', 'text/plain; charset=utf-8'],
+    ['/late-head?value=x', 'latex', 'text/x-late'],
+  ])('%s in the chunked coding', async (path, body, type) => {
+    const answer = await streamed(path);
+    expect(answer.body.equals(Buffer.from(body as string))).toBe(true);
+    expect(answer.head).toContain(`\ncontent-type: ${type}`);
+    expect(answer.head).toContain('\ntransfer-encoding: chunked');
+    expect(answer.head).not.toContain('content-length');
+  });
+
+  test('status and fields that are set before the first chunk', async () => {
+    const { head } = await streamed('/late-head?value=x');
+    expect(head).toMatch(/^HTTP\/1\.1 203 /);
+    expect(head).toContain('\nx-late: x');
+  });
+
+  test('not after it', async () => {
+    expect((await streamed('/sealed')).body.toString()).toBe('aHEADER_INVALID');
+  });
+
+  test.each([
+    [1, 1],
+    [3, 65_535],
+    [3, 65_536],
+    [3, 65_537],
+    [2, 1_000_000],
+    [2_000, 7],
+    [500, 1_021],
+  ])('%d chunks of %d bytes', async (chunks, bytes) => {
+    const { body } = await streamed(`/large/${chunks}/${bytes}`);
+    const wanted = Buffer.concat(Array.from({ length: chunks }, (_, i) => Buffer.alloc(bytes, i)));
+    expect(body.equals(wanted)).toBe(true);
+  });
+
+  test('little chunks of one turn go together', async () => {
+    expect((await streamed('/large/2000/7')).chunks).toBe(1);
+  });
+
+  test('what was yielded before the memory was used again', async () => {
+    const { body } = await streamed('/reused');
+    expect(body.every((byte, at) => byte === Math.floor(at / 1_000))).toBe(true);
+  });
+
+  test('with a request that can be read until the end', async () => {
+    const client = await RawClient.open(port);
+    client.write(post('/echo', 'the body', 'X-Name: name'));
+    client.write(post('/echo', 'another', 'X-Name: other'));
+    expect((await nextStreamed(client)).body.toString()).toBe('the bodyname the body');
+    expect((await nextStreamed(client)).body.toString()).toBe('anotherother another');
+    client.destroy();
+  });
+
+  test('to HTTP/1.0: as it is, up to the end of the connection', async () => {
+    const client = await RawClient.open(port);
+    client.write('GET /large/3/70000 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n');
+    await client.closed();
+    const received = client.pending;
+    const end = received.indexOf('\r\n\r\n');
+    const head = received.toString('latin1', 0, end).toLowerCase();
+    expect(head).toContain('\r\nconnection: close');
+    expect(head).not.toMatch(/transfer-encoding|content-length|keep-alive/);
+    expect(received.length - end - 4).toBe(210_000);
+  });
+
+  test('the head alone when the first chunk is empty', async () => {
+    const client = await RawClient.open(port);
+    client.write(get('/empty-first?name=empty'));
+    const { status } = await client.response();
+    expect(status).toBe(200);
+    expect(client.pending.length).toBe(0);
+    client.destroy();
+    await until(() => seen('empty').includes('aborted'), 'the abort');
+  });
+});
+
+describe('without a body', () => {
+  test('HEAD gets the head, and nothing is started', async () => {
+    const { fields } = await exchange(port, get('/disposed?name=head').replace('GET', 'HEAD'), false);
+    expect(fields.map(([name]) => name).sort()).toEqual(['date', 'transfer-encoding']);
+    await until(() => seen('head').length > 0, 'the end of the stream');
+    expect(seen('head')).toEqual(['destroyed']);
+  });
+
+  test.each([204, 304])('%d that is set at first: nothing is started', async (status) => {
+    const name = `disposed-${status}`;
+    const response = await exchange(port, get(`/disposed?name=${name}&status=${status}`));
+    expect(response.status).toBe(status);
+    expect(field(response, 'transfer-encoding')).toBeUndefined();
+    await until(() => seen(name).length > 0, 'the end of the stream');
+    expect(seen(name)).toEqual(['destroyed']);
+  });
+
+  test.each([204, 304])('%d that is set on the way: nothing is sent', async (status) => {
+    const client = await RawClient.open(port);
+    const name = `late-${status}`;
+    client.write(get(`/not-modified?name=${name}&status=${status}`) + get('/plain'));
+    const response = await client.response();
+    expect([response.status, field(response, 'transfer-encoding')]).toEqual([status, undefined]);
+    expect((await client.response()).body.toString()).toBe('plain');
+    client.destroy();
+    expect(seen(name)).toEqual(['returned']);
+  });
+});
+
+describe('failures', () => {
+  test.each(['/fails-first', '/yields/number', '/yields/null', '/bad-header', '/iterator-throws'])(
+    '%s: an ordinary 500',
+    async (path) => {
+      const client = await RawClient.open(port);
+      const before = running.logged.length;
+      client.write(get(path) + get('/plain'));
+      expect((await client.response()).status).toBe(500);
+      expect((await client.response()).body.toString()).toBe('plain');
+      client.destroy();
+      await until(() => running.logged.length > before, 'the log');
+      expect(running.logged.slice(before)).toMatchObject([{ level: 'error', message: `GET ${path} failed` }]);
+    },
+  );
+
+  test.each(['/fails-later', '/yields/number?after', '/yields/undefined?after', '/yields/object?after'])(
+    '%s: what was yielded, then a cut; and it is logged',
+    async (path) => {
+      const client = await RawClient.open(port);
+      const before = running.logged.length;
+      client.write(get(path) + get('/plain'));
+      expect((await client.response()).status).toBe(200);
+      await client.closed();
+      expect(client.pending.toString()).toBe('5\r\nfirst\r\n');
+      await until(() => running.logged.length > before, 'the log');
+      expect(running.logged.slice(before)).toMatchObject([{ level: 'error', message: `GET ${path} failed` }]);
+      expect(running.server.stats().outstanding).toBe(0);
+    },
+  );
+
+  test('to HTTP/1.0: a reset, because an end would look like the end of the body', async () => {
+    const client = await RawClient.open(port);
+    const errors: string[] = [];
+    client.socket.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code!));
+    // Not at once: with the data still unread, libuv takes the reset for an end.
+    client.write('GET /fails-later?ms=30 HTTP/1.0\r\n\r\n');
+    await until(() => client.socket.destroyed, 'the end of the connection');
+    expect(errors).toEqual(['ECONNRESET']);
+  });
+
+  test('a shard that is lost in the middle cuts the connection', async () => {
+    const client = await RawClient.open(port);
+    client.write(get('/exit'));
+    expect((await client.response()).status).toBe(200);
+    await client.closed();
+    expect(client.pending.toString()).toMatch(/before the end\r\n$/);
+    await until(() => running.server.stats().shards.every(({ state }) => state === 'ready'), 'the shards');
+  });
+});
+
+describe('clients that leave', () => {
+  test.each(['reset', 'end', 'destroy'] as const)('%s: the source is returned, its signal aborted', async (how) => {
+    const name = `leaves-${how}`;
+    const client = await RawClient.open(port);
+    client.write(get(`/endless?name=${name}`));
+    await until(() => client.pending.length > 100_000, 'the stream');
+    if (how === 'reset') client.socket.resetAndDestroy();
+    else if (how === 'destroy') client.destroy();
+    else {
+      // It goes on reading for a while: that is its right.
+      client.socket.end();
+      const { length } = client.pending;
+      await until(() => client.pending.length > length + 500_000, 'more of the stream');
+      client.destroy();
+    }
+    await until(() => seen(name).includes('returned'), 'the return');
+    expect(seen(name).sort()).toEqual(['aborted', 'returned']);
+    await expectConserved(running);
+  });
+
+  test('a stream that waits hears it by the signal', async () => {
+    const before = running.logged.length;
+    const client = await RawClient.open(port);
+    client.write(get('/ticks?name=ticks'));
+    await until(() => client.pending.includes('tick'), 'the stream');
+    client.destroy();
+    await until(() => seen('ticks').includes('returned'), 'the return');
+    await expectConserved(running);
+    expect(running.logged.slice(before)).toEqual([]);
+  });
+
+  test('behind another answer, a stream comes no further than the window', async () => {
+    const client = await RawClient.open(port);
+    client.write(get('/slow-first/300') + get('/endless?name=waiting&bytes=10000'));
+    await until(() => lastSeen('waiting-chunks') > 20, 'the second stream');
+    client.destroy();
+    await until(() => seen('waiting').includes('returned'), 'the return');
+    expect(lastSeen('waiting-chunks')).toBeLessThan(60);
+  });
+
+  test('while the first chunk is on its way', async () => {
+    const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.open(port)));
+    for (const client of clients) client.write(get('/slow-first/20'));
+    await until(() => running.server.stats().outstanding >= 20, 'the requests');
+    for (const client of clients) client.destroy();
+    await expectConserved(running);
+  });
+});
+
+test('a client that stops reading stops the source', async () => {
+  const client = await RawClient.open(port);
+  client.socket.pause();
+  client.write(get('/endless?name=paused&bytes=65536'));
+  let chunks = -1;
+  await until(() => {
+    const before = chunks;
+    chunks = lastSeen('paused-chunks');
+    return chunks > 0 && chunks === before;
+  }, 'the stop');
+  client.socket.resume();
+  await until(() => lastSeen('paused-chunks') > chunks + 100, 'the stream to go on');
+  client.destroy();
+});
+
+test('answers behind a stream wait for its end', async () => {
+  const client = await RawClient.open(port);
+  client.write(get('/slow-first/20') + get('/plain') + get('/text') + get('/none') + get('/plain'));
+  expect((await nextStreamed(client)).body.toString()).toBe('firstsecond');
+  expect((await client.response()).body.toString()).toBe('plain');
+  expect((await nextStreamed(client)).body.toString()).toBe('grüße, Welt');
+  expect((await nextStreamed(client)).body.toString()).toBe('');
+  expect((await client.response()).body.toString()).toBe('plain');
+  client.destroy();
+});
+
+test('many streams at once, each with its own bytes', async () => {
+  const sizes = Array.from({ length: 60 }, (_, i) => 1 + ((i * 7_919) % 90_000));
+  const bodies = await Promise.all(sizes.map((bytes) => streamed(`/large/3/${bytes}`)));
+  for (const [i, { body }] of bodies.entries()) {
+    const wanted = Buffer.concat([0, 1, 2].map((byte) => Buffer.alloc(sizes[i], byte)));
+    expect(body.equals(wanted)).toBe(true);
+  }
+});
+
+describe('limits', () => {
+  test('handlerTimeoutMs is for the time until the head', async () => {
+    const quick = await startServer({ handlerTimeoutMs: 150 }, 'streams.js');
+    expect((await exchange(quick.port, get('/slow-first/1000'))).status).toBe(504);
+    const slow = await fetch(`http://127.0.0.1:${quick.port}/slow-first/100`);
+    expect(await slow.text()).toBe('firstsecond');
+    await expectConserved(quick);
+    await quick.server.close();
+  });
+
+  test('a stream keeps its permit', async () => {
+    const narrow = await startServer({ shards: 1, permits: 1, batch: 1 }, 'streams.js');
+    const client = await RawClient.open(narrow.port);
+    client.write(get('/ticks?name=x'));
+    await until(() => client.pending.includes('tick'), 'the stream');
+    expect(narrow.server.stats().shards[0].permits.available).toBe(0);
+    client.destroy();
+    expect((await exchange(narrow.port, get('/plain'))).status).toBe(200);
+    await expectConserved(narrow);
+    await narrow.server.close();
+  });
+
+  test('close() waits for streams that end, and cuts those that do not', async () => {
+    const one = await startServer({ closeTimeoutMs: 500 }, 'streams.js');
+    const [ending, endless] = await Promise.all([RawClient.open(one.port), RawClient.open(one.port)]);
+    ending.write(get('/slow-first/50'));
+    endless.write(get('/ticks?name=x'));
+    await until(() => ending.pending.includes('first') && endless.pending.includes('tick'), 'the streams');
+    await one.server.close();
+    await Promise.all([ending.closed(), endless.closed()]);
+    expect(ending.pending.toString()).toMatch(/second\r\n0\r\n\r\n$/);
+    expect(endless.pending.toString()).toMatch(/tick\r\n$/);
+  });
+});

@@ -1,0 +1,44 @@
+import { connect } from 'node:net';
+import { get } from './client.js';
+import { Program } from './process.js';
+
+/** How much a slow reader takes before it rests, and for how long. */
+const STRIDE_BYTES = 8 * 2 ** 20;
+const REST_MS = 10;
+
+/** A server in a process of its own, and how much that grows meanwhile. */
+export async function grownBytes(use: (port: number) => Promise<void>): Promise<number> {
+  const program = new Program(process.execPath, ['test/fixtures/watched-server.js']);
+  try {
+    const [, port] = await program.printed(/port (\d+)/);
+    await use(Number(port));
+    program.child.kill('SIGTERM');
+    const [, grown, free, total] = await program.printed(/grown by (\d+) bytes; \{"free":(\d+),"total":(\d+)\}/);
+    if (free !== total) throw new Error(`${Number(total) - Number(free)} slots are lost`);
+    return Number(grown);
+  } finally {
+    program.child.kill('SIGKILL');
+  }
+}
+
+/** Reads what the server streams, resting now and then. Resolves with how many bytes came, head and framing included. */
+export function readSlowly(port: number, path: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    let received = 0;
+    let rested = 0;
+    socket.write(get(path, 'Connection: close'));
+    socket.on('data', (chunk) => {
+      received += chunk.length;
+      if (received - rested < STRIDE_BYTES) return;
+      rested = received;
+      socket.pause();
+      setTimeout(() => socket.resume(), REST_MS);
+    });
+    socket.on('error', reject);
+    socket.on('end', () => {
+      socket.destroy();
+      resolve(received);
+    });
+  });
+}
