@@ -1,14 +1,14 @@
 import type FindMyWay from 'find-my-way';
-import { type CompressRules, checkCompress } from './compression.js';
 import { LoopShardError } from './errors.js';
 import { type FixedOptions, fixedBody } from './fixed-body.js';
 import type { ErrorHandler, Handler, RouteOptions } from './handler.js';
 import { type CompiledWriter, compileWriter } from './json/compile.js';
 import type { Infer } from './json/schema.js';
-import { checkRouteScheduling, Subject } from './option-checks.js';
+import { checkRouteScheduling, Subject } from './options/checks.js';
+import { type CompressRules, checkCompress } from './options/compression.js';
+import { ROUTE_SCHEDULING, type RouteScheduling } from './options/scheduling.js';
 import { type FixedBody, METHODS, type Method, type RouteTable } from './protocol.js';
 import { createRouter } from './routing.js';
-import { ROUTE_SCHEDULING, type RouteScheduling } from './scheduling.js';
 
 /** A route as a shard knows it. */
 export interface Route {

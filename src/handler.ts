@@ -1,8 +1,9 @@
 /* What handlers are given and what they give. The types are the manual. */
-import type { CompressOptions } from './compression.js';
+
 import type { JsonWriter } from './json/direct.js';
+import type { CompressOptions } from './options/compression.js';
+import type { RouteScheduling } from './options/scheduling.js';
 import type { Method } from './protocol.js';
-import type { RouteScheduling } from './scheduling.js';
 
 /** Path parameters: decoded, by name; `*` for a wildcard. */
 export type Params = Readonly<Record<string, string | undefined>>;

@@ -4,10 +4,10 @@
  */
 import type { Histogram } from 'node:perf_hooks';
 import type { MessagePort } from 'node:worker_threads';
-import type { CompressRules } from './compression.js';
 import type { SharedCore } from './core/memory.js';
 import type { LoopShardErrorCode } from './errors.js';
-import type { RouteScheduling } from './scheduling.js';
+import type { CompressRules } from './options/compression.js';
+import type { RouteScheduling } from './options/scheduling.js';
 
 /** The methods LoopShard routes; a slot names one by its index. */
 export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;

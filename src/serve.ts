@@ -3,7 +3,7 @@ import { resolve as resolvePath } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { pino } from 'pino';
 import { LoopShardError } from './errors.js';
-import { type Logger, resolveOptions, type ServeOptions } from './options.js';
+import { type Logger, resolveOptions, type ServeOptions } from './options/options.js';
 import { RunningServer, type Server } from './server.js';
 
 /**

@@ -1,4 +1,4 @@
-import type { Group } from './scheduling.js';
+import type { Group } from './options/scheduling.js';
 
 /** Which shards refuse requests because others wait for too long, and since when. HTTP thread. */
 export class Shedders {

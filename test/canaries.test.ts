@@ -6,8 +6,8 @@ import { createApp } from '../build/src/index.js';
 import { createServerMemory, shardAddresses } from '../build/src/pool/plan.js';
 import { Counters } from '../build/src/shard/counters.js';
 import { Handlers } from '../build/src/shard/handlers.js';
+import { OutgoingStreams } from '../build/src/shard/response/streams.js';
 import { AbortSignals } from '../build/src/shard/signals.js';
-import { OutgoingStreams } from '../build/src/shard/streams.js';
 import { Times } from '../build/src/shard/times.js';
 import { TransferPort } from '../build/src/transfers.js';
 

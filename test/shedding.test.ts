@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Overload } from '../build/src/http/overload.js';
+import { Overload } from '../build/src/http/scheduling/overload.js';
 import type { ServeOptions } from '../build/src/index.js';
-import { PRIORITIES } from '../build/src/scheduling.js';
+import { PRIORITIES } from '../build/src/options/scheduling.js';
 import { field, get, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 import { outcome, Stage } from './support/stage.js';

@@ -1,6 +1,6 @@
-import type { Connection } from './connection.js';
-import type { ResponseStream } from './response-stream.js';
-import type { RouteRules } from './route-rules.js';
+import type { Connection } from './connection/connection.js';
+import type { ResponseStream } from './connection/response-stream.js';
+import type { RouteRules } from './scheduling/route-rules.js';
 
 /** A request and its answer, from the last byte of the one to the last byte of the other. HTTP thread only. */
 export class Exchange {

@@ -9,15 +9,15 @@ import {
 import type { CoreMemory } from '../core/memory.js';
 import type { ShardPool } from '../pool/shard-pool.js';
 import type { RouteTable } from '../protocol.js';
-import type { AccessLog } from './access-log.js';
-import { Connection, type ConnectionHost, type ConnectionLimits } from './connection.js';
+import type { AccessLog } from './connection/access-log.js';
+import { Connection, type ConnectionHost, type ConnectionLimits } from './connection/connection.js';
+import { Listener, type Listening } from './connection/listen.js';
+import { Schedule, type Timeouts } from './connection/patience.js';
+import type { UpgradeListener } from './connection/upgrade.js';
 import type { Exchange } from './exchange.js';
-import { Listener, type Listening } from './listen.js';
-import { Parsers } from './llhttp.js';
-import { Schedule, type Timeouts } from './patience.js';
-import type { RequestParser } from './request-parser.js';
-import { Scheduler, type SchedulerEvents, type SchedulerOptions } from './scheduler.js';
-import type { UpgradeListener } from './upgrade.js';
+import { Parsers } from './parser/llhttp.js';
+import type { RequestParser } from './parser/request-parser.js';
+import { Scheduler, type SchedulerEvents, type SchedulerOptions } from './scheduling/scheduler.js';
 
 export interface HttpThreadOptions extends SchedulerOptions, ConnectionLimits, Timeouts {
   listening: Listening;

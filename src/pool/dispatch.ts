@@ -1,4 +1,4 @@
-import type { Dispatch, Group } from '../scheduling.js';
+import type { Dispatch, Group } from '../options/scheduling.js';
 
 /** Which shard of a group a request goes to. HTTP thread only. */
 export interface DispatchPolicy {

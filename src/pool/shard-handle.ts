@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
 import { LoopShardError } from '../errors.js';
+import type { Group } from '../options/scheduling.js';
 import type {
   FailureReport,
   RouteTable,
@@ -12,7 +13,6 @@ import type {
   StreamAnswer,
   StreamPiece,
 } from '../protocol.js';
-import type { Group } from '../scheduling.js';
 import { TransferPort } from '../transfers.js';
 
 export type ShardState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed';

@@ -1,13 +1,13 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { App } from '../app.js';
-import type { CompressRules } from '../compression.js';
 import type { Clock } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
+import type { CompressRules } from '../options/compression.js';
 import type { Plan, shardAddresses } from '../pool/plan.js';
 import type { TransferPort } from '../transfers.js';
 import type { Counters } from './counters.js';
+import type { OutgoingStreams } from './response/streams.js';
 import type { AbortSignals } from './signals.js';
-import type { OutgoingStreams } from './streams.js';
 import type { Times } from './times.js';
 
 /** What everything on one shard shares. */

@@ -22,8 +22,8 @@ import { Counters } from './counters.js';
 import { describe } from './describe.js';
 import { Gradient2 } from './limiter.js';
 import { ShardLoop } from './loop.js';
+import { OutgoingStreams } from './response/streams.js';
 import { AbortSignals } from './signals.js';
-import { OutgoingStreams } from './streams.js';
 import { Times } from './times.js';
 
 /** Runs the shard until the HTTP thread has it close. */

@@ -15,9 +15,9 @@ import { NOT_FOUND_ROUTE, type ShardReport } from '../protocol.js';
 import type { ShardContext } from './context.js';
 import { describe } from './describe.js';
 import { SlotRequest } from './request.js';
-import { Responder } from './responder.js';
-import { SlotResponse } from './response.js';
-import { StreamedResponses, type StreamedTask } from './streamed-responses.js';
+import { Responder } from './response/responder.js';
+import { SlotResponse } from './response/response.js';
+import { StreamedResponses, type StreamedTask } from './response/streamed-responses.js';
 
 /** Starts handlers and turns what becomes of them into responses: each on its own, none waits for another. Shard. */
 export class Handlers {

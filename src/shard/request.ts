@@ -18,9 +18,9 @@ import {
 } from '../../assembly/layout.js';
 import { LoopShardError } from '../errors.js';
 import type { Params, Query, ShardRequest } from '../handler.js';
+import { isSaneId } from '../options/request-id.js';
 import { slotAddress } from '../pool/plan.js';
 import { METHODS, type Method } from '../protocol.js';
-import { isSaneId } from '../request-id.js';
 import type { ShardContext } from './context.js';
 
 const HTTP_10 = ' HTTP/1.0';

@@ -6,8 +6,8 @@ import {
   HEAD_TOTAL_LIMIT_OFFSET,
 } from '../../build/assembly/layout.js';
 import { CoreMemory } from '../../build/src/core/index.js';
-import { Parsers } from '../../build/src/http/llhttp.js';
-import { RequestParser } from '../../build/src/http/request-parser.js';
+import { Parsers } from '../../build/src/http/parser/llhttp.js';
+import { RequestParser } from '../../build/src/http/parser/request-parser.js';
 import { createRandom } from '../support/random.js';
 import { cases, isValid } from './cases/index.js';
 

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
-import { Parsers } from '../../build/src/http/llhttp.js';
+import { Parsers } from '../../build/src/http/parser/llhttp.js';
 import { get, post } from './client.js';
 import type { TestServer } from './server.js';
 import { expectConserved, until } from './server.js';

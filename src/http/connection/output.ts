@@ -1,0 +1,180 @@
+import type { Socket } from 'node:net';
+import type { Exchange } from '../exchange.js';
+import type { AccessLog } from './access-log.js';
+import type { ResponseStream } from './response-stream.js';
+
+/** What becomes of exchanges whose answers have left, or will not. */
+export interface OutputHost {
+  readonly draining: boolean;
+  readonly accessLog: AccessLog | undefined;
+  /** The answer has left: its slot is free again. */
+  release(exchange: Exchange): void;
+  /** The client has sent its last byte, and may be gone. */
+  announceAbort(exchange: Exchange): void;
+  /** The connection is closed: nobody waits for the answer any more. */
+  abandon(exchange: Exchange): void;
+}
+
+const CLOSE_FIELD = Buffer.from('connection: close\r\n\r\n');
+const KEEP_ALIVE_FIELD = Buffer.from('connection: keep-alive\r\n\r\n');
+const EMPTY = Buffer.alloc(0);
+const EMPTY_LINE_BYTES = 2;
+
+/** The answers of one connection, in the order of their requests, until the kernel has them. HTTP thread only. */
+export class Output {
+  /** Requests whose answers have not been handed to the socket, oldest first. */
+  first: Exchange | undefined;
+  /** Requests in hand: those, and those whose answers the socket still holds. */
+  outstanding = 0;
+  readonly #host: OutputHost;
+  readonly #socket: Socket;
+  readonly #onFlushed: () => void;
+  #last: Exchange | undefined;
+  /** Handed to the socket, not yet taken by the kernel: the socket refers to their slots. */
+  #unflushed: Exchange[] = [];
+  #flushAnnounced = false;
+
+  /** @param onFlushed called when the kernel has what it had not taken at once */
+  constructor(host: OutputHost, socket: Socket, onFlushed: () => void) {
+    this.#host = host;
+    this.#socket = socket;
+    this.#onFlushed = onFlushed;
+  }
+
+  append(exchange: Exchange): void {
+    this.outstanding++;
+    if (this.#last === undefined) this.first = exchange;
+    else this.#last.next = exchange;
+    this.#last = exchange;
+  }
+
+  /** Has another exchange answer in the place of one that is not ready. */
+  replace(exchange: Exchange, instead: Exchange): void {
+    instead.close = exchange.close;
+    instead.sayKeepAlive = exchange.sayKeepAlive;
+    instead.next = exchange.next;
+    if (this.#last === exchange) this.#last = instead;
+    if (this.first === exchange) {
+      this.first = instead;
+      return;
+    }
+    let before = this.first!;
+    while (before.next !== exchange) before = before.next!;
+    before.next = instead;
+  }
+
+  /** Hands to the socket every answer whose turn has come; the first one's has. */
+  sendReady(): void {
+    const exchange = this.first!;
+    if (exchange.next?.ready === true) this.#sendSeveral();
+    else this.#sendFirst(exchange);
+    if (this.first === undefined) this.#last = undefined;
+  }
+
+  /** Hands to the socket what there is of the first answer, which is a stream; all of it unless that one is `broken`. */
+  sendStream(exchange: Exchange, stream: ResponseStream): void {
+    if (!stream.begun) {
+      stream.begun = true;
+      if (exchange.next === undefined && this.#host.draining) exchange.close = true;
+      this.#send(exchange);
+    }
+    stream.writeTo(this.#socket);
+    if (!exchange.ready || stream.last === 'broken') return;
+    this.first = exchange.next;
+    if (this.first === undefined) this.#last = undefined;
+    this.#unflushed.push(exchange);
+    this.#releaseFlushed();
+  }
+
+  #sendFirst(exchange: Exchange): void {
+    this.first = exchange.next;
+    this.#send(exchange);
+    if (this.#socket.writableLength === 0 && this.#unflushed.length === 0) this.#release(exchange);
+    else {
+      this.#unflushed.push(exchange);
+      this.#releaseFlushed();
+    }
+  }
+
+  #sendSeveral(): void {
+    this.#socket.cork();
+    for (let exchange = this.first; mayJoin(exchange); exchange = this.first) {
+      this.first = exchange.next;
+      this.#send(exchange);
+      this.#unflushed.push(exchange);
+    }
+    this.#socket.uncork();
+    this.#releaseFlushed();
+  }
+
+  #send(exchange: Exchange): void {
+    const socket = this.#socket;
+    if (this.first === undefined && this.#host.draining) exchange.close = true;
+    if (this.#host.accessLog !== undefined) this.#host.accessLog.answered(exchange);
+    if (exchange.close || exchange.sayKeepAlive) this.#sendWithField(exchange);
+    else socket.write(exchange.bytes!);
+    if (exchange.body !== undefined) socket.write(exchange.body);
+  }
+
+  /** Rare, so the field is put in between and not left room for. */
+  #sendWithField(exchange: Exchange): void {
+    const bytes = exchange.bytes!;
+    const socket = this.#socket;
+    socket.write(bytes.subarray(0, exchange.headBytes - EMPTY_LINE_BYTES));
+    socket.write(exchange.close ? CLOSE_FIELD : KEEP_ALIVE_FIELD);
+    if (exchange.headBytes < bytes.length) socket.write(bytes.subarray(exchange.headBytes));
+  }
+
+  /** Frees the slots that the kernel has a copy of. */
+  #releaseFlushed(): void {
+    if (this.#socket.writableLength > 0) this.#announceFlush();
+    else if (this.#unflushed.length > 0) this.#releaseUnflushed(this.#unflushed.length);
+  }
+
+  /** Asks to be told when what the socket holds now has left; 'drain' comes only above the high-water mark. */
+  #announceFlush(): void {
+    if (this.#flushAnnounced || this.#unflushed.length === 0) return;
+    this.#flushAnnounced = true;
+    const count = this.#unflushed.length;
+    this.#socket.write(EMPTY, (error) => {
+      this.#flushAnnounced = false;
+      // After an error, only 'close' says that nothing refers to the slots any more.
+      if (error) return;
+      this.#releaseUnflushed(count);
+      this.#releaseFlushed();
+      this.#onFlushed();
+    });
+  }
+
+  #releaseUnflushed(count: number): void {
+    for (const exchange of this.#unflushed.splice(0, count)) this.#release(exchange);
+  }
+
+  #release(exchange: Exchange): void {
+    this.outstanding--;
+    this.#host.release(exchange);
+  }
+
+  /** The client says no more, and may be gone: what is not ready may not be wanted. */
+  announceAbort(): void {
+    for (let exchange = this.first; exchange !== undefined; exchange = exchange.next) {
+      this.#host.announceAbort(exchange);
+    }
+  }
+
+  /** The socket is closed: nothing refers to the slots any more. */
+  close(): void {
+    this.#releaseUnflushed(this.#unflushed.length);
+    for (let exchange = this.first; exchange !== undefined; exchange = exchange.next) {
+      exchange.connection = undefined;
+      this.#host.abandon(exchange);
+    }
+    this.first = undefined;
+    this.#last = undefined;
+  }
+}
+
+/** It can be sent together with what is before it. */
+function mayJoin(exchange: Exchange | undefined): exchange is Exchange {
+  return exchange?.ready === true && exchange.stream === undefined;
+}

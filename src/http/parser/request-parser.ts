@@ -1,0 +1,270 @@
+import {
+  HEAD_BEGUN_STATE,
+  HEAD_COMPLETE_STATE,
+  HEAD_IDLE_STATE,
+  HEAD_TARGET_TOO_LONG_STATE,
+  HEAD_TOO_LARGE_STATE,
+} from '../../../assembly/layout.js';
+import { METHODS } from '../../protocol.js';
+import type { Reason } from '../answers.js';
+import { Framing } from './framing.js';
+import type { HeadRules } from './head-rules.js';
+import {
+  CHUNK_BYTES,
+  GO_ON,
+  PARSED,
+  PAUSED,
+  PAUSED_FOR_UPGRADE,
+  type ParserEvents,
+  type Parsers,
+  STOP,
+  STOPPED_BY_CALLBACK,
+} from './llhttp.js';
+import { refusalOf } from './parse-failure.js';
+import { PartialMessage } from './partial-message.js';
+import { RequestInHand } from './request-in-hand.js';
+import { parseAbsolute, replaceTarget } from './target.js';
+
+const HEAD = METHODS.indexOf('HEAD');
+const OPTIONS = METHODS.indexOf('OPTIONS');
+const SLASH = 0x2f;
+const SPACE = 0x20;
+/** From the end of the target to the end of a head without fields: " HTTP/1.0", and two line ends. */
+const LEAST_REST_BYTES = 13;
+
+/** What a connection does with what was parsed. Everything on the parser is valid during the call only. */
+export interface RequestSink {
+  /** The request is complete. Returns `true` to have no more of them for now. */
+  onRequest(request: RequestParser): boolean;
+  /** A body is on its way and the client waits for leave to send it. */
+  onExpectContinue(): void;
+}
+
+/** The bytes of one connection, parsed: at most one request at a time is in hand. HTTP thread only. */
+export class RequestParser extends RequestInHand implements ParserEvents {
+  /** Why the connection's input is refused. */
+  failure: Reason | undefined;
+  /** What is refused is a HEAD request. */
+  failedHead = false;
+  /** What was not parsed because the sink wanted no more; `resume` goes on with it. */
+  rest: Buffer | undefined;
+  readonly #rules: HeadRules;
+  readonly #sink: RequestSink;
+  readonly #bodyLimitBytes: number;
+  readonly #parser: number;
+  readonly #framing = new Framing();
+  #stoppedAs = PARSED;
+  /** Where the bytes that are being parsed stand. */
+  #runStart = 0;
+  #runEnd = 0;
+
+  constructor(parsers: Parsers, sink: RequestSink, bodyLimitBytes: number) {
+    super(parsers.instance(), parsers.index);
+    this.#rules = parsers.rules;
+    this.#sink = sink;
+    this.#bodyLimitBytes = bodyLimitBytes;
+    this.#parser = this.llhttp.open();
+  }
+
+  close(): void {
+    this.llhttp.close(this.#parser);
+  }
+
+  // ── input ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Sockets read into it. */
+  get chunk(): Buffer {
+    return this.llhttp.chunk;
+  }
+
+  /** Parses the first `bytes` bytes of the instance's chunk. Afterwards look at `failure` and `rest`. */
+  feedInPlace(bytes: number): void {
+    const { chunk, chunkAddress } = this.llhttp;
+    if (this.rest !== undefined) this.rest = Buffer.concat([this.rest, chunk.subarray(0, bytes)]);
+    else this.#run(chunkAddress, chunkAddress + bytes);
+  }
+
+  /** Parses bytes that stand elsewhere. Afterwards look at `failure` and `rest`. */
+  feed(bytes: Buffer): void {
+    for (let start = 0; start < bytes.length && this.failure === undefined; start += CHUNK_BYTES) {
+      const piece = bytes.subarray(start, start + CHUNK_BYTES);
+      this.llhttp.chunk.set(piece);
+      this.feedInPlace(piece.length);
+    }
+  }
+
+  /** Goes on after the sink had wanted no more. */
+  resume(): void {
+    const rest = this.rest;
+    if (rest === undefined) return;
+    this.rest = undefined;
+    this.llhttp.resume(this.#parser, this.#stoppedAs);
+    if (rest.length > 0) this.feed(rest);
+  }
+
+  /** A part of a request has arrived, and not all of it. */
+  get midMessage(): boolean {
+    return this.partial !== undefined;
+  }
+
+  /** A part of a request has arrived, and its head not completely. */
+  get midHead(): boolean {
+    return this.partial !== undefined && !this.partial.headComplete;
+  }
+
+  /** The client has sent its last byte. `true` if it did so between two requests. */
+  finish(): boolean {
+    return this.partial === undefined && this.llhttp.finish(this.#parser, this) === PARSED;
+  }
+
+  #run(start: number, end: number): void {
+    this.#runStart = start;
+    this.#runEnd = end;
+    this.#framing.from = start;
+    if (this.partial === undefined) this.index.state = HEAD_IDLE_STATE;
+    else this.#restorePartial(start);
+    let at = start;
+    for (;;) {
+      const result = this.llhttp.execute(this.#parser, this, at, end - at);
+      if (result === PARSED) break;
+      if (result !== PAUSED && result !== PAUSED_FOR_UPGRADE) return this.#fail(result);
+      at = this.llhttp.position(this.#parser);
+      if (result === PAUSED) {
+        this.#stoppedAs = result;
+        this.rest = Buffer.from(this.llhttp.bytes.subarray(at, end));
+        return;
+      }
+      // An offer to upgrade that nobody takes up is an ordinary request (RFC 9110 section 7.8).
+      this.llhttp.resume(this.#parser, result);
+      if (at === end) break;
+    }
+    if (this.index.state !== HEAD_IDLE_STATE) this.#savePartial(end);
+  }
+
+  #fail(result: number): void {
+    if (this.failure !== undefined) return;
+    const { state } = this.index;
+    if (result !== STOPPED_BY_CALLBACK)
+      this.failure = refusalOf(this.llhttp, this.#parser, result, this.#runStart, this.#runEnd);
+    else if (state === HEAD_TARGET_TOO_LONG_STATE) this.failure = 'TARGET_TOO_LONG';
+    else this.failure = state === HEAD_TOO_LARGE_STATE ? 'HEAD_TOO_LARGE' : 'BAD_REQUEST';
+  }
+
+  // ── messages in pieces ──────────────────────────────────────────────────────────────────────────────────────────
+
+  #restorePartial(start: number): void {
+    const partial = this.partial!;
+    partial.restoreIndex(this.index);
+    // The head goes on at `start`: as if all of it stood right before.
+    if (!partial.headComplete) this.index.base = start - partial.head.length;
+  }
+
+  #savePartial(end: number): void {
+    const partial = this.#keepPartial();
+    const { state } = this.index;
+    if (partial.headComplete) {
+      if (this.#framing.exceeds(end, this.bodyBytes, this.index.totalLimit)) this.failure = 'BODY_TOO_LARGE';
+    } else if (state > HEAD_BEGUN_STATE) {
+      if (this.#isLineBroken()) this.failure = 'BAD_REQUEST';
+      partial.head = this.#headSoFar(end);
+      if (partial.head.length > this.index.totalLimit) this.failure = 'HEAD_TOO_LARGE';
+    } else {
+      const bytes = Buffer.concat([partial.lineStart, this.llhttp.bytes.subarray(this.#runStart, end)]);
+      partial.lineStart = Buffer.from(bytes.subarray(-2));
+    }
+    partial.saveIndex(this.index);
+  }
+
+  /** Head bytes from the target on up to `end`, with those of earlier chunks in front. */
+  #headSoFar(end: number): Buffer {
+    const partial = this.partial!;
+    const start = this.index.base + partial.head.length;
+    return Buffer.concat([partial.head, this.llhttp.bytes.subarray(start, end)]);
+  }
+
+  #keepPartial(): PartialMessage {
+    if (this.partial !== undefined) return this.partial;
+    const partial = new PartialMessage();
+    if (this.index.state === HEAD_COMPLETE_STATE) {
+      partial.head = Buffer.from(this.llhttp.bytes.subarray(this.headStart, this.headStart + this.headBytes));
+      partial.headComplete = true;
+      partial.body.append(this.body());
+    }
+    this.partial = partial;
+    return partial;
+  }
+
+  // ── what llhttp reports ─────────────────────────────────────────────────────────────────────────────────────────
+
+  onHead(found: number): number {
+    const broken = this.#isLineBroken();
+    const headEnd = this.index.base + this.headBytes;
+    if (this.partial !== undefined) this.#completePartialHead(headEnd);
+    this.method = this.llhttp.method(this.#parser);
+    const rules = this.#rules;
+    const reason = rules.check(this.headSource, this.headStart, found);
+    this.isHttp10 = rules.isHttp10;
+    if (reason !== undefined) return this.#refuse(reason);
+    if (broken) return this.#refuse('BAD_REQUEST');
+    if (this.method < 0) return this.#refuse('METHOD_NOT_IMPLEMENTED');
+    if (this.headSource[this.headStart] !== SLASH && !this.#isOtherTarget()) return this.#refuse('BAD_TARGET');
+    if (rules.contentLength > this.#bodyLimitBytes) return this.#refuse('BODY_TOO_LARGE');
+    this.#framing.begin(rules.isChunked, headEnd);
+    if (rules.expectsContinue) this.#sink.onExpectContinue();
+    return GO_ON;
+  }
+
+  /** More than one space in front of the target (RFC 9112 section 3)? Asked in the chunk in which the target begins. */
+  #isLineBroken(): boolean {
+    const partial = this.partial;
+    if (partial !== undefined && partial.head.length > 0) return false;
+    const distance = this.index.base - 2 - this.#runStart;
+    if (distance >= 0) return this.llhttp.bytes[this.#runStart + distance] === SPACE;
+    return partial?.lineStart.at(distance) === SPACE;
+  }
+
+  /** Is the target `*`, or one in absolute-form, which then becomes one in origin-form? */
+  #isOtherTarget(): boolean {
+    const start = this.headStart;
+    const text = this.headSource.latin1Slice(start, start + this.targetBytes);
+    if (text === '*') return this.method === OPTIONS;
+    const absolute = parseAbsolute(text, this.method === OPTIONS);
+    if (absolute === undefined) return false;
+    const head = replaceTarget(this.index, this.headSource, start, absolute);
+    // It has no place in the chunk.
+    this.partial ??= new PartialMessage();
+    this.partial.head = head;
+    this.partial.headComplete = true;
+    return true;
+  }
+
+  onBody(at: number, bytes: number): number {
+    const bodyBytes = this.bodyBytes + bytes;
+    if (bodyBytes > this.#bodyLimitBytes) return this.#refuse('BODY_TOO_LARGE');
+    if (this.#framing.exceeds(at + bytes, bodyBytes, this.index.totalLimit)) return this.#refuse('BODY_TOO_LARGE');
+    if (this.partial === undefined && this.index.noteBody(at, bytes)) return GO_ON;
+    const { body } = this.#keepPartial();
+    body.append(this.llhttp.bytes.subarray(at, at + bytes));
+    return GO_ON;
+  }
+
+  onMessageComplete(): number {
+    const pause = this.#sink.onRequest(this);
+    this.partial = undefined;
+    this.index.state = HEAD_IDLE_STATE;
+    return pause ? PAUSED : GO_ON;
+  }
+
+  #completePartialHead(headEnd: number): void {
+    const partial = this.partial!;
+    const end = Math.max(headEnd, this.index.base + this.targetBytes + LEAST_REST_BYTES);
+    partial.head = this.#headSoFar(Math.min(end, this.#runEnd));
+    partial.headComplete = true;
+  }
+
+  #refuse(reason: Reason): number {
+    this.failure = reason;
+    this.failedHead = this.method === HEAD;
+    return STOP;
+  }
+}

@@ -1,0 +1,82 @@
+import { matches, tagOf } from '../../entity-tags.js';
+import { LoopShardError } from '../../errors.js';
+import type { HealthPaths } from '../../options/scheduling.js';
+import type { FixedBody, RouteTable } from '../../protocol.js';
+import { type Answer, fixedAnswer, notModifiedAnswer } from '../answers.js';
+import type { Router } from './router.js';
+
+const MS_PER_S = 1_000;
+
+/** Why the server is not ready, or nothing if it is. */
+export type Readiness = () => 'draining' | 'no shards' | 'overloaded' | undefined;
+
+/** Routes that the HTTP thread answers itself: what `app.static` defines, and health. No shard is asked. HTTP thread. */
+export class FixedRoutes {
+  readonly #answers = new Map<number, () => Answer>();
+  /** Entity tags, and the answers to those who have what they name. */
+  readonly #tagged = new Map<number, { etag: string; answer: () => Answer }>();
+
+  /** @throws LoopShardError ROUTE_DUPLICATE */
+  constructor(table: RouteTable, router: Router, health: Required<HealthPaths> | undefined, readiness: Readiness) {
+    for (const [number, { fixed }] of table.routes.entries()) {
+      if (fixed !== undefined) this.#addFixed(number, fixed);
+    }
+    if (health === undefined) return;
+    this.#addHealth(router, health.livez, table.routes.length, () => ({ status: 'live' }));
+    this.#addHealth(router, health.readyz, table.routes.length + 1, () => {
+      const reason = readiness();
+      return reason === undefined ? { status: 'ready' } : { status: 'not ready', reason };
+    });
+  }
+
+  /** The bytes never change, so their tag is strong. */
+  #addFixed(number: number, fixed: FixedBody): void {
+    const etag = tagOf(fixed.bytes);
+    this.#answers.set(
+      number,
+      oncePerSecond(() => fixedAnswer(200, fixed, [`etag: ${etag}`])),
+    );
+    this.#tagged.set(number, { etag, answer: oncePerSecond(() => notModifiedAnswer(etag)) });
+  }
+
+  #addHealth(router: Router, path: string, number: number, look: () => { status: string; reason?: string }): void {
+    try {
+      router.add(['GET', 'HEAD'], path, number);
+    } catch (cause) {
+      throw new LoopShardError(
+        'ROUTE_DUPLICATE',
+        `The path ${path} of the option health is a route of the app too; give one of them another path.`,
+        { cause },
+      );
+    }
+    this.#answers.set(number, () => {
+      const health = look();
+      const body: FixedBody = { type: 'application/json', bytes: Buffer.from(JSON.stringify(health)) };
+      return fixedAnswer(health.reason === undefined ? 200 : 503, body, ['cache-control: no-store']);
+    });
+  }
+
+  /** The answer of a fixed route, or nothing for a route of the shards. */
+  answer(route: number, isHead: boolean, request: { field(name: string): string | undefined }): Answer | undefined {
+    if (this.#answers.size === 0) return undefined;
+    const tagged = this.#tagged.get(route);
+    if (tagged !== undefined && matches(request.field('if-none-match'), tagged.etag)) return tagged.answer();
+    const answer = this.#answers.get(route)?.();
+    if (answer === undefined || !isHead) return answer;
+    return { bytes: answer.bytes.subarray(0, answer.headBytes), headBytes: answer.headBytes };
+  }
+}
+
+/** The date in an answer is right to the second; within one, the same bytes serve. */
+function oncePerSecond(make: () => Answer): () => Answer {
+  let second = 0;
+  let answer: Answer | undefined;
+  return () => {
+    const now = Math.floor(Date.now() / MS_PER_S);
+    if (answer === undefined || now !== second) {
+      second = now;
+      answer = make();
+    }
+    return answer;
+  };
+}

@@ -1,0 +1,136 @@
+import type { ShardPool } from '../../pool/shard-pool.js';
+import type { Reason } from '../answers.js';
+import type { Exchange } from '../exchange.js';
+import type { RouteRules } from './route-rules.js';
+
+export interface DispatcherEvents {
+  /** A request was put into a ring of `shard`. */
+  onPublished(shard: number): void;
+  /** No shard takes a request after it had to wait. */
+  onFailed(exchange: Exchange, reason: Reason): void;
+}
+
+/**
+ * How requests get to shards and back: each to the ring its dispatch policy picks, those of a route with `maxConcurrency`
+ * only with one of its permits. HTTP thread.
+ */
+export class Dispatcher {
+  /** Requests that were put into each shard's rings, and those that were taken back; they wrap at 2³². */
+  readonly submitted: Int32Array;
+  readonly recalled: Int32Array;
+  /** Requests that waited in each shard's rings when they were looked at last, and those put there since: at least what waits. */
+  readonly queued: Int32Array;
+  readonly #pool: ShardPool;
+  readonly #events: DispatcherEvents;
+  /** Routes whose waiting requests are being started; each that fails frees a permit for the next one. */
+  readonly #starting = new Set<RouteRules>();
+
+  constructor(pool: ShardPool, events: DispatcherEvents) {
+    this.#pool = pool;
+    this.#events = events;
+    const { shards } = pool.plan;
+    this.submitted = new Int32Array(shards);
+    this.recalled = new Int32Array(shards);
+    this.queued = new Int32Array(shards);
+  }
+
+  /** The shard that a request of these rules would go to now, or -1. */
+  pick(rules: RouteRules, hash: number, sticky: boolean): number {
+    const policy = rules.key === undefined || sticky ? rules.policy : rules.fallback;
+    return policy.pick(this.#pool.load, hash);
+  }
+
+  /**
+   * Submits a request whose record is written, to `shard`; or has it wait for a permit of its route.
+   * @returns why it could not be done; the slot is still the caller's then
+   */
+  submit(exchange: Exchange, shard: number): Reason | undefined {
+    if (!this.#takePermit(exchange)) {
+      exchange.rules!.waiting.add(exchange);
+      return undefined;
+    }
+    const reason = this.#toShard(exchange, shard);
+    if (reason !== undefined && exchange.permitted) this.#releasePermit(exchange);
+    return reason;
+  }
+
+  /** Submits once more what was taken back from the ring of a shard that is gone. */
+  resubmit(exchange: Exchange): void {
+    this.#pool.completed(exchange.shard);
+    exchange.shard = -1;
+    this.#submitLate(exchange);
+  }
+
+  #submitLate(exchange: Exchange): void {
+    const { rules, hash, sticky } = exchange;
+    // Its wait in this ring begins now.
+    exchange.submittedAt = this.#pool.clock.nowUs();
+    const reason = this.#toShard(exchange, this.pick(rules!, hash, sticky));
+    if (reason !== undefined) this.#events.onFailed(exchange, reason);
+  }
+
+  #toShard(exchange: Exchange, shard: number): Reason | undefined {
+    if (shard < 0) return 'NO_SHARD';
+    const { slot, record } = exchange;
+    if (record !== undefined) this.#pool.transfer(shard, slot, exchange.sequence, record);
+    exchange.record = undefined;
+    if (this.#pool.submit(slot, shard, exchange.sticky || exchange.transferred) === 0) return 'QUEUE_FULL';
+    exchange.shard = shard;
+    this.submitted[shard]++;
+    this.queued[shard]++;
+    this.#events.onPublished(shard);
+    return undefined;
+  }
+
+  /** The slot is back, its request over: it is nobody's load any more, and the next one may have its permit. */
+  returned(exchange: Exchange): void {
+    if (exchange.shard >= 0) this.#pool.completed(exchange.shard);
+    exchange.record = undefined;
+    if (exchange.permitted) this.#releasePermit(exchange);
+  }
+
+  /**
+   * Takes a request back that no shard has claimed. `false` if one has; and if its record lies in the port of a shard that is
+   * alive, where it takes room until the shard looks: so many as there are slots may do so.
+   */
+  recall(exchange: Exchange): boolean {
+    if (exchange.rules?.waiting.delete(exchange)) return true;
+    const isSent = exchange.transferred && exchange.shard >= 0 && this.#pool.load.ready[exchange.shard] === 1;
+    if (isSent || exchange.shard < 0 || !this.#pool.rings.recall(exchange.slot)) return false;
+    this.recalled[exchange.shard]++;
+    return true;
+  }
+
+  // ── permits of routes ───────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Changes how many requests of a route may be in hand of shards; those that are stay. */
+  setLimit(rules: RouteRules, permits: number): void {
+    this.#pool.core.wasm.semaphoreSetLimit(rules.semaphore, permits);
+    this.#startWaiting(rules);
+  }
+
+  #takePermit(exchange: Exchange): boolean {
+    const { semaphore } = exchange.rules!;
+    if (semaphore === 0) return true;
+    exchange.permitted = this.#pool.core.wasm.semaphoreTryAcquire(semaphore, 1) === 1;
+    return exchange.permitted;
+  }
+
+  #releasePermit(exchange: Exchange): void {
+    const rules = exchange.rules!;
+    exchange.permitted = false;
+    this.#pool.core.wasm.semaphoreRelease(rules.semaphore, 1);
+    this.#startWaiting(rules);
+  }
+
+  #startWaiting(rules: RouteRules): void {
+    if (rules.waiting.size === 0 || this.#starting.has(rules)) return;
+    this.#starting.add(rules);
+    for (const exchange of rules.waiting) {
+      if (!this.#takePermit(exchange)) break;
+      rules.waiting.delete(exchange);
+      this.#submitLate(exchange);
+    }
+    this.#starting.delete(rules);
+  }
+}

@@ -1,0 +1,68 @@
+import type { Shedding } from '../../options/scheduling.js';
+import { PRIORITIES } from '../../options/scheduling.js';
+import type { ShardPool } from '../../pool/shard-pool.js';
+import type { Reason } from '../answers.js';
+import type { Dispatcher } from './dispatcher.js';
+import { Overload } from './overload.js';
+import type { RouteRules } from './route-rules.js';
+
+const HIGH = PRIORITIES.indexOf('high');
+const NORMAL = PRIORITIES.indexOf('normal');
+/** Slots of a group that only requests of high priority get, where there are any: one in so many. */
+const RESERVED_PART = 16;
+
+export interface GateOptions {
+  maxQueue: number;
+  shed: Required<Shedding> | undefined;
+  /** There may be requests of high priority. */
+  hasHigh: boolean;
+}
+
+/** Who is let in. HTTP thread. */
+export class Gate {
+  /** Of each shard, if requests are shed by age. */
+  readonly overloads: readonly Overload[];
+  readonly #pool: ShardPool;
+  readonly #dispatcher: Dispatcher;
+  readonly #maxQueue: number;
+  readonly #reserved: readonly number[];
+
+  constructor(pool: ShardPool, dispatcher: Dispatcher, { maxQueue, shed, hasHigh }: GateOptions) {
+    this.#pool = pool;
+    this.#dispatcher = dispatcher;
+    this.#maxQueue = maxQueue;
+    this.overloads = shed === undefined ? [] : Array.from({ length: pool.plan.shards }, () => new Overload(shed));
+    this.#reserved = pool.slots.map(({ total }) => (hasHigh ? Math.ceil(total / RESERVED_PART) : 0));
+  }
+
+  /** Why a request of this rank may not wait for `shard`, or nothing if it may. */
+  refusal(rules: RouteRules, rank: number, shard: number): Reason | undefined {
+    if (rank === HIGH) return undefined;
+    // Half of a queue is for those who are not low.
+    const room = rank > NORMAL ? (this.#maxQueue + 1) >> 1 : this.#maxQueue;
+    if (this.#seen(shard) >= room && this.#look(shard) >= room) return 'QUEUE_FULL';
+    // A route that is limited must not take the slots of all others.
+    const waiting = rules.waiting.size;
+    if (waiting > 0 && waiting >= Math.min(room, this.#pool.slots[rules.group].total >> 1)) return 'QUEUE_FULL';
+    const overload = this.overloads[shard];
+    if (overload?.refuses(rank, this.#seen(shard)) && overload.refuses(rank, this.#look(shard))) return 'OVERLOADED';
+    return undefined;
+  }
+
+  /** A slot for a request of this rank, or -1. */
+  takeSlot(group: number, rank: number): number {
+    return this.#pool.slots[group].take(rank === HIGH ? 0 : this.#reserved[group]);
+  }
+
+  /** At least what waits now, without a look. */
+  #seen(shard: number): number {
+    return this.#dispatcher.queued[shard];
+  }
+
+  /** What waits now. To look is a miss of the cache: the shard writes there. */
+  #look(shard: number): number {
+    const queued = this.#pool.rings.queued(shard);
+    this.#dispatcher.queued[shard] = queued;
+    return queued;
+  }
+}

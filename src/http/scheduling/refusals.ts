@@ -1,0 +1,40 @@
+import { type Answer, errorAnswer, type Reason } from '../answers.js';
+
+const MS_PER_S = 1_000;
+
+export interface RefusalOptions {
+  /** Of OVERLOADED. */
+  status: number;
+  retryAfterSeconds: number;
+}
+
+/** What the HTTP thread answers when it does not let a request happen: counted, and made once a second. HTTP thread. */
+export class Refusals {
+  /** How many there were, by reason. */
+  readonly counts: Partial<Record<Reason, number>> = {};
+  readonly #options: RefusalOptions;
+  #second = 0;
+  readonly #answers = new Map<string, Answer>();
+
+  constructor(options: RefusalOptions) {
+    this.#options = options;
+  }
+
+  /** An answer that may be sent several times; nobody writes to it. */
+  answer(reason: Reason, isHead: boolean): Answer {
+    this.counts[reason] = (this.counts[reason] ?? 0) + 1;
+    const second = Math.floor(Date.now() / MS_PER_S);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#answers.clear();
+    }
+    const key = isHead ? `HEAD ${reason}` : reason;
+    let answer = this.#answers.get(key);
+    if (answer === undefined) {
+      const { status, retryAfterSeconds } = this.#options;
+      answer = errorAnswer(reason, { isHead, retryAfterSeconds, ...(reason === 'OVERLOADED' && { status }) });
+      this.#answers.set(key, answer);
+    }
+    return answer;
+  }
+}

@@ -1,0 +1,151 @@
+import type { ShardPool } from '../../pool/shard-pool.js';
+import type { Exchange } from '../exchange.js';
+import type { Deadlines } from './deadlines.js';
+import type { Dispatcher } from './dispatcher.js';
+import type { Gate } from './gate.js';
+
+/** How often the rings are looked at while requests wait in them. */
+const LOOK_MS = 2;
+/** How often deadlines are, while there are any. */
+const SWEEP_MS = 10;
+const US_PER_MS = 1_000;
+
+export interface WatchEvents {
+  /** The shard begins or ends to shed. */
+  onShedding(shard: number, shedding: boolean): void;
+  /** A request has waited for too long, and is taken back. */
+  onGivenUp(exchange: Exchange): void;
+}
+
+/**
+ * Looks at the rings every now and then while something is in them: how long requests wait, whether a shard is stuck in a
+ * handler while another one of its group sleeps, whose time is up. HTTP thread.
+ */
+export class Watch {
+  readonly #pool: ShardPool;
+  readonly #exchanges: readonly Exchange[];
+  readonly #dispatcher: Dispatcher;
+  readonly #gate: Gate;
+  readonly #deadlines: Deadlines;
+  readonly #events: WatchEvents;
+  readonly #steal: boolean;
+  readonly #timer: NodeJS.Timeout;
+  readonly #slowTimer: NodeJS.Timeout;
+  #fast = false;
+  #slow = false;
+  #sweptAt = 0;
+  /** What was claimed from each shard's rings when it was looked at last. */
+  readonly #left: Int32Array;
+  /** The sequence number of the oldest request that others could claim from each shard's ring at the last look. */
+  readonly #oldest: Int32Array;
+
+  constructor(
+    pool: ShardPool,
+    exchanges: readonly Exchange[],
+    parts: { dispatcher: Dispatcher; gate: Gate; deadlines: Deadlines; steal: boolean },
+    events: WatchEvents,
+  ) {
+    this.#pool = pool;
+    this.#exchanges = exchanges;
+    this.#dispatcher = parts.dispatcher;
+    this.#gate = parts.gate;
+    this.#deadlines = parts.deadlines;
+    this.#steal = parts.steal;
+    this.#events = events;
+    this.#left = new Int32Array(pool.plan.shards);
+    this.#oldest = new Int32Array(pool.plan.shards);
+    this.#timer = setTimeout(() => this.#look(), LOOK_MS).unref();
+    this.#slowTimer = setTimeout(() => this.#lookSlowly(), SWEEP_MS).unref();
+  }
+
+  /** Something was put into a ring. */
+  published(): void {
+    if (this.#fast) return;
+    this.#fast = true;
+    this.#timer.refresh();
+  }
+
+  /** How long the oldest request of each shard has waited, in microseconds; 0 if none does. */
+  waits(): number[] {
+    const now = this.#pool.clock.nowUs();
+    const { rings, plan } = this.#pool;
+    return Array.from({ length: plan.shards }, (_, shard) => this.#wait(shard, rings.oldest(shard, false), now));
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#slowTimer);
+  }
+
+  #lookSlowly(): void {
+    this.#slow = false;
+    if (!this.#fast) this.#look();
+  }
+
+  #look(): void {
+    this.#fast = false;
+    const now = this.#pool.clock.nowUs();
+    let waiting = false;
+    for (let shard = 0; shard < this.#pool.plan.shards; shard++) if (this.#lookAt(shard, now)) waiting = true;
+    if (this.#deadlines.pending && ((now - this.#sweptAt) | 0) >= SWEEP_MS * US_PER_MS) {
+      this.#sweptAt = now;
+      this.#deadlines.sweep(now);
+    }
+    if (waiting) this.published();
+    else if (this.#deadlines.pending && !this.#slow) {
+      this.#slow = true;
+      this.#slowTimer.refresh();
+    }
+  }
+
+  /** Returns whether the shard has to be looked at again soon. */
+  #lookAt(shard: number, now: number): boolean {
+    const { rings } = this.#pool;
+    const queued = rings.queued(shard);
+    const stealable = queued === 0 ? -1 : rings.oldest(shard, false);
+    const overload = this.#gate.overloads[shard];
+    if (overload !== undefined) {
+      const { submitted, recalled } = this.#dispatcher;
+      const left = (submitted[shard] - recalled[shard] - queued) | 0;
+      const before = overload.shedding;
+      overload.look(now, this.#wait(shard, stealable, now), (left - this.#left[shard]) | 0);
+      this.#left[shard] = left;
+      if (overload.shedding !== before) this.#events.onShedding(shard, overload.shedding);
+      if (overload.shedding) this.#giveUpLate(shard, now);
+    }
+    if (this.#steal) this.#helpIfStuck(shard, stealable);
+    return queued > 0 || overload?.shedding === true;
+  }
+
+  /** How long the oldest request of the shard's rings has waited, in microseconds. */
+  #wait(shard: number, stealable: number, now: number): number {
+    const bound = this.#pool.rings.oldest(shard, true);
+    const wait = (slot: number) => (slot < 0 ? 0 : (now - this.#exchanges[slot].submittedAt) | 0);
+    return Math.max(wait(stealable), wait(bound));
+  }
+
+  #giveUpLate(shard: number, now: number): void {
+    for (const bound of [false, true]) {
+      for (;;) {
+        const slot = this.#pool.rings.oldest(shard, bound);
+        if (slot < 0) break;
+        const exchange = this.#exchanges[slot];
+        if (!this.#gate.overloads[shard].gaveUpOn(exchange.rank, (now - exchange.submittedAt) | 0)) break;
+        if (!this.#dispatcher.recall(exchange)) break;
+        this.#events.onGivenUp(exchange);
+      }
+    }
+  }
+
+  /** Nobody has claimed anything from the shard's ring since the last look: somebody of its group who sleeps could. */
+  #helpIfStuck(shard: number, stealable: number): void {
+    const oldest = stealable < 0 ? 0 : this.#exchanges[stealable].sequence;
+    const stuck = oldest !== 0 && oldest === this.#oldest[shard];
+    this.#oldest[shard] = oldest;
+    if (!stuck) return;
+    const group = this.#pool.groups.find(({ first, count }) => shard >= first && shard < first + count)!;
+    for (let other = group.first; other < group.first + group.count; other++) {
+      if (other !== shard && this.#pool.load.ready[other] === 1 && this.#pool.rings.wake(other)) return;
+    }
+  }
+}

@@ -1,0 +1,209 @@
+/* What is wrong with an option, in a sentence that says what to do. For options of a server and of its routes. */
+import { MAX_SHARDS } from '../../assembly/layout.js';
+import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
+import {
+  type AdaptivePermits,
+  DEFAULT_GROUP,
+  DISPATCH_NAMES,
+  type Dispatch,
+  type Group,
+  type HealthPaths,
+  KEY_SOURCES,
+  MAX_NICE,
+  MAX_PERMITS,
+  MAX_TIMEOUT_MS,
+  type Permits,
+  PRIORITIES,
+  ROUTE_SCHEDULING,
+  type RouteScheduling,
+  type Shedding,
+} from './scheduling.js';
+
+/** What a wrong option is of, for the sentence that refuses it. */
+export class Subject {
+  readonly #code: LoopShardErrorCode;
+  readonly #of: string;
+
+  /** @param of ends the phrase "The option x …", such as " of GET /report" */
+  constructor(code: LoopShardErrorCode, of = '') {
+    this.#code = code;
+    this.#of = of;
+  }
+
+  invalid(name: string, wanted: string, value: unknown): LoopShardError {
+    return this.wrong(`The option ${name}${this.#of} must be ${wanted}, not ${show(value)}.`);
+  }
+
+  wrong(sentence: string): LoopShardError {
+    return new LoopShardError(this.#code, sentence);
+  }
+
+  integer(name: string, value: unknown, lowest: number, highest: number): number {
+    if (Number.isInteger(value) && Number(value) >= lowest && Number(value) <= highest) return Number(value);
+    throw this.invalid(name, `an integer from ${lowest} to ${highest}`, value);
+  }
+
+  oneOf<T>(name: string, value: unknown, known: readonly T[]): T {
+    if (known.includes(value as T)) return value as T;
+    throw this.invalid(name, `one of ${known.join(', ')}`, value);
+  }
+
+  /** A plain object whose keys are all `known`. */
+  object<T extends object>(name: string, value: T, known: readonly string[]): T {
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw this.invalid(name, 'an object', value);
+    const unknown = Object.keys(value).find((key) => !known.includes(key));
+    if (unknown === undefined) return value;
+    throw this.wrong(`The option ${name}${this.#of} has no ${unknown}; it has ${known.join(', ')}.`);
+  }
+}
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  return typeof value === 'object' && value !== null ? 'what was given' : String(value);
+}
+
+/** @throws LoopShardError */
+export function checkDispatch(dispatch: unknown, subject: Subject): Dispatch {
+  if (typeof dispatch !== 'object' || dispatch === null) {
+    if (DISPATCH_NAMES.includes(dispatch as never)) return dispatch as Dispatch;
+    throw subject.invalid('dispatch', `one of ${DISPATCH_NAMES.join(', ')}, or { key: { header: 'name' } }`, dispatch);
+  }
+  const { key } = subject.object('dispatch', dispatch as { key?: object }, ['key']);
+  const [source, ...others] = Object.entries(subject.object('dispatch.key', key as object, KEY_SOURCES));
+  if (source === undefined || others.length > 0) {
+    throw subject.wrong(
+      `The option dispatch.key names one source, ${KEY_SOURCES.join(', ')}: { key: { header: 'name' } }.`,
+    );
+  }
+  if (typeof source[1] !== 'string' || source[1] === '') {
+    throw subject.invalid(`dispatch.key.${source[0]}`, 'a name', source[1]);
+  }
+  return dispatch as Dispatch;
+}
+
+/**
+ * The groups, in order. Shards without groups are all in `default`.
+ * @throws LoopShardError
+ */
+export function checkGroups(groups: Record<string, number> | undefined, shards: number, subject: Subject): Group[] {
+  if (groups === undefined) return [{ name: DEFAULT_GROUP, first: 0, count: shards }];
+  if (typeof groups !== 'object' || groups === null || Array.isArray(groups)) {
+    throw subject.invalid('groups', 'an object of shard numbers, such as { default: 2, cpu: 2 }', groups);
+  }
+  let first = 0;
+  const checked = Object.entries(groups).map(([name, value]) => {
+    const count = subject.integer(`groups.${name}`, value, 1, MAX_SHARDS);
+    const group = { name, first, count };
+    first += count;
+    return group;
+  });
+  if (groups[DEFAULT_GROUP] === undefined) {
+    throw subject.wrong(`The option groups has no group ${DEFAULT_GROUP}, which routes without a group need; add it.`);
+  }
+  if (first > MAX_SHARDS) {
+    throw subject.wrong(`The option groups has ${first} shards; at most ${MAX_SHARDS} are possible.`);
+  }
+  return checked;
+}
+
+/** What adaptive permits begin with: few, so that the limiter sees first how long handlers take without load. */
+const INITIAL_PERMITS = 20;
+
+/** @throws LoopShardError */
+export function checkPermits(permits: number | 'adaptive' | AdaptivePermits, subject: Subject): Permits {
+  if (permits !== 'adaptive' && typeof permits !== 'object') {
+    if (typeof permits === 'string') throw subject.invalid('permits', "a number, 'adaptive' or { min, max }", permits);
+    return { initial: subject.integer('permits', permits, 1, MAX_PERMITS), adaptive: undefined };
+  }
+  const given = permits === 'adaptive' ? {} : subject.object('permits', permits, ['initial', 'min', 'max']);
+  const min = subject.integer('permits.min', given.min ?? 4, 1, MAX_PERMITS);
+  const max = subject.integer('permits.max', given.max ?? 1_024, 1, MAX_PERMITS);
+  if (min > max)
+    throw subject.wrong(`permits.min (${min}) is more than permits.max (${max}); raise the one or lower the other.`);
+  const standard = Math.min(max, Math.max(min, INITIAL_PERMITS));
+  const initial = subject.integer('permits.initial', given.initial ?? standard, min, max);
+  return { initial, adaptive: { min, max } };
+}
+
+/** @throws LoopShardError */
+export function checkShedding(shed: boolean | Shedding, subject: Subject): Required<Shedding> | undefined {
+  if (shed === false) return undefined;
+  const given =
+    shed === true ? {} : subject.object('shed', shed, ['targetMs', 'intervalMs', 'status', 'retryAfterSeconds']);
+  const targetMs = subject.integer('shed.targetMs', given.targetMs ?? 200, 1, 60_000);
+  const intervalMs = subject.integer('shed.intervalMs', given.intervalMs ?? Math.max(500, targetMs), 1, 600_000);
+  if (targetMs > intervalMs) {
+    throw subject.wrong(
+      `shed.targetMs (${targetMs}) is more than shed.intervalMs (${intervalMs}), in which it is watched; raise the one or lower the other.`,
+    );
+  }
+  return {
+    targetMs,
+    intervalMs,
+    status: subject.oneOf('shed.status', given.status ?? 503, [503, 429]),
+    retryAfterSeconds: subject.integer('shed.retryAfterSeconds', given.retryAfterSeconds ?? 1, 0, 86_400),
+  };
+}
+
+/** @throws LoopShardError */
+export function checkHealth(health: boolean | HealthPaths, subject: Subject): Required<HealthPaths> | undefined {
+  if (health === false) return undefined;
+  const given = health === true ? {} : subject.object('health', health, ['livez', 'readyz', 'shedGraceMs']);
+  const { livez = '/livez', readyz = '/readyz' } = given;
+  for (const [name, path] of Object.entries({ livez, readyz })) {
+    if (typeof path !== 'string' || !path.startsWith('/'))
+      throw subject.invalid(`health.${name}`, 'a path such as /livez', path);
+  }
+  if (livez === readyz)
+    throw subject.wrong(`health.livez and health.readyz are both ${livez}; give them different paths.`);
+  return {
+    livez,
+    readyz,
+    shedGraceMs: subject.integer('health.shedGraceMs', given.shedGraceMs ?? 5_000, 0, 3_600_000),
+  };
+}
+
+/** The names of a pattern's parameters, as find-my-way reads them. */
+function parameters(pattern: string): string[] {
+  return [...pattern.matchAll(/:([^/:*(?.-]+)/g)].map(([, name]) => name);
+}
+
+const TIMEOUTS = ['queueTimeoutMs', 'handlerTimeoutMs'] as const;
+
+/**
+ * A route's scheduling, by itself: whether the group exists is known to the server only.
+ * @throws LoopShardError
+ */
+export function checkRouteScheduling(options: RouteScheduling, pattern: string, subject: Subject): RouteScheduling {
+  const { group, dispatch, priority, maxConcurrency } = options;
+  if (group !== undefined && (typeof group !== 'string' || group === ''))
+    throw subject.invalid('group', 'a name', group);
+  if (dispatch !== undefined) checkDispatch(dispatch, subject);
+  if (typeof dispatch === 'object' && 'param' in dispatch.key && !parameters(pattern).includes(dispatch.key.param)) {
+    throw subject.wrong(
+      `The pattern ${pattern} has no parameter :${dispatch.key.param} to take the key of dispatch from.`,
+    );
+  }
+  if (priority !== undefined) subject.oneOf('priority', priority, PRIORITIES);
+  if (maxConcurrency !== undefined) subject.integer('maxConcurrency', maxConcurrency, 1, MAX_PERMITS);
+  for (const name of TIMEOUTS) if (options[name] !== undefined) subject.integer(name, options[name], 1, MAX_TIMEOUT_MS);
+  const given = ROUTE_SCHEDULING.filter((name) => options[name] !== undefined);
+  return Object.fromEntries(given.map((name) => [name, options[name]]));
+}
+
+/**
+ * The niceness of each group's shards, in the order of the groups.
+ * @throws LoopShardError
+ */
+export function checkNice(
+  nice: number | Record<string, number>,
+  standard: number,
+  groups: readonly Group[],
+  subject: Subject,
+): number[] {
+  if (typeof nice !== 'object') return groups.map(() => subject.integer('shardNice', nice, 0, MAX_NICE));
+  const names = groups.map(({ name }) => name);
+  const given = subject.object('shardNice', nice, names);
+  return names.map((name) => subject.integer(`shardNice.${name}`, given[name] ?? standard, 0, MAX_NICE));
+}

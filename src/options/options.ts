@@ -1,0 +1,316 @@
+import { availableParallelism } from 'node:os';
+import {
+  MAX_BATCH,
+  MAX_FIELDS,
+  MAX_HEAD_BYTES,
+  MAX_SHARDS,
+  MAX_SLOT_BYTES,
+  MAX_SLOTS,
+  MIN_SLOT_BYTES,
+} from '../../assembly/layout.js';
+import { LoopShardError } from '../errors.js';
+import { type ListenChoice, type Listening, resolveListening } from '../http/connection/listen.js';
+import type { PriorityFunction } from '../http/scheduling/ranking.js';
+import { checkDispatch, checkGroups, checkHealth, checkNice, checkPermits, checkShedding, Subject } from './checks.js';
+import { type CompressOptions, type CompressRules, checkCompress } from './compression.js';
+import { checkRequestId, type RequestIdOptions } from './request-id.js';
+import {
+  type AdaptivePermits,
+  type Dispatch,
+  type Group,
+  type HealthPaths,
+  MAX_NICE,
+  MAX_PERMITS,
+  MAX_TIMEOUT_MS,
+  type Permits,
+  type Shedding,
+} from './scheduling.js';
+
+/** What errors, and requests with `accessLog`, are logged to. A pino logger is one. */
+export interface Logger {
+  error(details: object, message: string): void;
+  warn(details: object, message: string): void;
+  info(details: object, message: string): void;
+}
+
+export interface ServeOptions extends ListenChoice {
+  /** Worker threads that run handlers, 1 to 64. Default `max(1, min(16, availableParallelism() − 1))`. */
+  shards?: number;
+  /**
+   * In place of `shards`: shards by group, such as `{ default: 2, cpu: 2 }`. Each group has its own shards, slots and queues,
+   * in proportion; a group that is saturated leaves the others as they are. Routes name theirs.
+   */
+  groups?: Record<string, number>;
+  /**
+   * Handlers that may be in flight on each shard, 1 to 65,536; or `adaptive`: a limiter moves it, by how long handlers take.
+   * Default 512.
+   */
+  permits?: number | 'adaptive' | AdaptivePermits;
+  /** Requests that a shard claims at once at the most, 1 to 1,024. Default 256. */
+  batch?: number;
+  /** How a request's shard is chosen, within its group. Default `least-loaded`. */
+  dispatch?: Dispatch;
+  /** Whether a shard without work claims from the fullest ring of its group. Default true. */
+  steal?: boolean;
+  /**
+   * Requests that may wait for each shard, and for the permits of each route with `maxConcurrency` (there at most half of the
+   * group's slots), `batch` to 65,536; further ones get 503 at once, those of low priority from half of it on. Default 4,096.
+   */
+  maxQueue?: number;
+  /** Refuses requests while others wait for too long. Default false. */
+  shed?: boolean | Shedding;
+  /**
+   * Priority of requests whose route has none, by method and path (not decoded). It is called on the HTTP thread, for each
+   * of them: everything waits for it, so it should do little. Default: all are `normal`.
+   */
+  priority?: PriorityFunction;
+  /** How long a request may wait before its handler starts, up to 1,800,000 ms; then it gets 503. 0 (default): no limit. */
+  queueTimeoutMs?: number;
+  /**
+   * How long a handler may take, up to 1,800,000 ms; then its request gets 504 and its `req.signal` is aborted. A handler that
+   * does not listen keeps its shard's permit all the same. Of a stream, the time until its first chunk. 0 (default): no limit.
+   */
+  handlerTimeoutMs?: number;
+  /** Answers `/livez` and `/readyz`, or other paths, on the HTTP thread. Default false. */
+  health?: boolean | HealthPaths;
+  /**
+   * How much shards give way to other threads of the machine, the HTTP thread among them: 0 to 19, as `nice` has it; or by
+   * group, such as `{ cpu: 10 }`. Default 5. Linux only; elsewhere it does nothing.
+   */
+  shardNice?: number | Record<string, number>;
+  /** Requests in hand at the most, queued ones included, 2 to 65,536; further ones get 503. Default 4,096. */
+  slots?: number;
+  /**
+   * Shared memory for each slot, 2,048 to 1,048,576 bytes. A request takes half of it at the most, and its response the
+   * rest; what is larger goes by transfer. Default 16,384.
+   */
+  slotBytes?: number;
+  /** Request body at the most, 0 to 1 GiB; a larger one gets 413. Default 1 MiB. */
+  bodyLimitBytes?: number;
+  /** Response body at the most, up to 2 GiB − 1; for a larger one the client gets 500; streams have no limit. Default 64 MiB. */
+  responseLimitBytes?: number;
+  /** Request target at the most, 1 to 32,768 bytes; a longer one gets 414. Default 8,192. */
+  maxTargetBytes?: number;
+  /** Target and header fields together at the most, up to 65,535 bytes; larger ones get 431. Default 16,384 + 8,192. */
+  maxHeadBytes?: number;
+  /** Header fields at the most, 1 to 256; more get 431. Default 100. */
+  maxHeaderFields?: number;
+  /** Compresses responses, on the shards. Routes may have their own. Default false. */
+  compress?: boolean | CompressOptions;
+  /**
+   * Names requests by a header field: `req.id` is the client's, if that is 1 to 128 visible ASCII characters, otherwise a UUID;
+   * logs and responses of handlers have it too. Default false: `req.id` is the server's own.
+   */
+  requestId?: boolean | RequestIdOptions;
+  /**
+   * Time for a request's head, in milliseconds, from its first byte on; then the client gets 408. A new connection that
+   * sends nothing is closed after the same time. Default 10,000.
+   */
+  headersTimeoutMs?: number;
+  /** Time for a whole request, from its first byte on; then the client gets 408. Default 60,000. */
+  requestTimeoutMs?: number;
+  /** How long a connection may be idle between two requests before it is closed. Default 65,000. */
+  keepAliveTimeoutMs?: number;
+  /** How long a client may take nothing of an answer before it is cut off. Default 30,000. */
+  sendTimeoutMs?: number;
+  /** Connections at the most, 1 to 1,048,576; further ones are closed at once. Default 16,384. */
+  maxConnections?: number;
+  /** Requests on one connection, which is closed behind the last one; 0, the default, for any number. */
+  maxRequestsPerConnection?: number;
+  /** Bytes of answers that may wait for a client before no more of its requests are read. Default 1 MiB. */
+  maxBufferedBytes?: number;
+  /** How shards sleep. `async` leaves timers and sockets of handlers alive; `sync` is for handlers without any. */
+  park?: 'async' | 'sync';
+  /**
+   * How long `close()` goes on as before except that `readyz` says 503, so that whoever balances between servers takes this one
+   * out first, in milliseconds. Default 0.
+   */
+  drainDelayMs?: number;
+  /** How long `close()` waits for requests in hand before it cuts them off, in milliseconds. Default 10,000. */
+  closeTimeoutMs?: number;
+  /** V8 limits of each shard; one that exceeds them ends, and is replaced. Default: V8's own. */
+  resourceLimits?: { maxOldGenerationSizeMb?: number; maxYoungGenerationSizeMb?: number; stackSizeMb?: number };
+  /** A line at level `info` for each request that is answered. Default `false`. */
+  accessLog?: boolean;
+  /** Default: pino, to standard error, from level `warn` on, with `accessLog` from `info` on. */
+  logger?: Logger;
+}
+
+type Resolved =
+  | 'compress'
+  | 'requestId'
+  | 'shardNice'
+  | 'groups'
+  | 'permits'
+  | 'shed'
+  | 'health'
+  | 'priority'
+  | 'logger'
+  | 'shards';
+
+/** Every option, checked and with its default. */
+export interface ResolvedOptions extends Required<Omit<ServeOptions, Resolved | keyof ListenChoice>> {
+  listening: Listening;
+  groups: Group[];
+  /** Of each group. */
+  shardNice: number[];
+  permits: Permits;
+  shed: Required<Shedding> | undefined;
+  health: Required<HealthPaths> | undefined;
+  priority: PriorityFunction | undefined;
+  compress: CompressRules | undefined;
+  /** Name of the field in lower case. */
+  requestId: string | undefined;
+  logger: Logger | undefined;
+}
+
+/** Lowest, highest, default. */
+const INTEGERS = {
+  port: [0, 65_535, 8000],
+  shards: [1, MAX_SHARDS, Math.max(1, Math.min(16, availableParallelism() - 1))],
+  batch: [1, MAX_BATCH, 256],
+  maxQueue: [1, 65_536, 4_096],
+  queueTimeoutMs: [0, MAX_TIMEOUT_MS, 0],
+  handlerTimeoutMs: [0, MAX_TIMEOUT_MS, 0],
+  slots: [2, MAX_SLOTS, 4_096],
+  slotBytes: [MIN_SLOT_BYTES, MAX_SLOT_BYTES, 16_384],
+  bodyLimitBytes: [0, 2 ** 30, 2 ** 20],
+  responseLimitBytes: [0, 2 ** 31 - 1, 64 * 2 ** 20],
+  maxTargetBytes: [1, 32_768, 8_192],
+  maxHeadBytes: [256, MAX_HEAD_BYTES, 16_384 + 8_192],
+  maxHeaderFields: [1, MAX_FIELDS, 100],
+  drainDelayMs: [0, 2 ** 31 - 1, 0],
+  headersTimeoutMs: [1, 2 ** 31 - 1, 10_000],
+  requestTimeoutMs: [1, 2 ** 31 - 1, 60_000],
+  keepAliveTimeoutMs: [1, 2 ** 31 - 1, 65_000],
+  sendTimeoutMs: [1, 2 ** 31 - 1, 30_000],
+  maxConnections: [1, 2 ** 20, 16_384],
+  maxRequestsPerConnection: [0, 2 ** 31 - 1, 0],
+  maxBufferedBytes: [0, 2 ** 31 - 1, 2 ** 20],
+  closeTimeoutMs: [0, 2 ** 31 - 1, 10_000],
+} as const satisfies Partial<Record<keyof ServeOptions, readonly [number, number, number]>>;
+
+type IntegerOption = keyof typeof INTEGERS;
+export type RangeOption = IntegerOption | keyof typeof OTHER_INTEGERS;
+
+const subject = new Subject('OPTION_INVALID');
+
+const OTHERS = [
+  'host',
+  'ipv6Only',
+  'path',
+  'fd',
+  'tls',
+  'accessLog',
+  'groups',
+  'permits',
+  'dispatch',
+  'steal',
+  'shed',
+  'priority',
+  'health',
+  'compress',
+  'requestId',
+  'shardNice',
+  'park',
+  'resourceLimits',
+  'logger',
+];
+
+/** The same, of options that may be something else than an integer too. */
+const OTHER_INTEGERS = { permits: [1, MAX_PERMITS, 512], shardNice: [0, MAX_NICE, 5] } as const;
+
+/** Lowest, highest and default of the options that are integers. */
+export function integerRange(name: RangeOption): readonly [number, number, number] {
+  return { ...INTEGERS, ...OTHER_INTEGERS }[name];
+}
+
+/**
+ * Checks every option and fills in the defaults.
+ * @throws LoopShardError OPTION_UNKNOWN, OPTION_INVALID
+ */
+export function resolveOptions(options: ServeOptions): ResolvedOptions {
+  for (const name of Object.keys(options)) {
+    if (name in INTEGERS || OTHERS.includes(name)) continue;
+    throw new LoopShardError(
+      'OPTION_UNKNOWN',
+      `There is no option ${name}; the options are ${[...Object.keys(INTEGERS), ...OTHERS].join(', ')}.`,
+    );
+  }
+  const integers = Object.fromEntries(
+    (Object.keys(INTEGERS) as IntegerOption[]).map((name) => [name, integer(name, options[name])]),
+  ) as Record<IntegerOption, number>;
+  const { park = 'async', steal = true, resourceLimits = {}, accessLog = false, priority, logger } = options;
+  const listening = resolveListening(options, integers.port);
+  subject.oneOf('park', park, ['async', 'sync']);
+  subject.oneOf('steal', steal, [true, false]);
+  subject.oneOf('accessLog', accessLog, [true, false]);
+  if (typeof resourceLimits !== 'object' || resourceLimits === null) {
+    throw subject.invalid('resourceLimits', 'an object', resourceLimits);
+  }
+  if (priority !== undefined && typeof priority !== 'function') {
+    throw subject.invalid('priority', 'a function of method and path', priority);
+  }
+  checkLogger(logger);
+  const groups = checkGroups(options.groups, integers.shards, subject);
+  const resolved: ResolvedOptions = {
+    ...integers,
+    listening,
+    accessLog,
+    park,
+    steal,
+    resourceLimits,
+    priority,
+    logger,
+    dispatch: checkDispatch(options.dispatch ?? 'least-loaded', subject),
+    groups,
+    shardNice: checkNice(options.shardNice ?? {}, OTHER_INTEGERS.shardNice[2], groups, subject),
+    permits: checkPermits(options.permits ?? OTHER_INTEGERS.permits[2], subject),
+    shed: checkShedding(options.shed ?? false, subject),
+    health: checkHealth(options.health ?? false, subject),
+    compress: checkCompress(options.compress ?? false, subject),
+    requestId: checkRequestId(options.requestId ?? false, subject),
+  };
+  checkTogether(options, resolved);
+  return resolved;
+}
+
+/** What each option allows, and others contradict. */
+function checkTogether(given: ServeOptions, options: ResolvedOptions): void {
+  const { maxTargetBytes, maxHeadBytes, maxQueue, batch, slots, groups, shed, queueTimeoutMs } = options;
+  if (given.shards !== undefined && given.groups !== undefined) {
+    throw subject.wrong('The options shards and groups both say how many shards there are; leave one of them out.');
+  }
+  if (maxTargetBytes > maxHeadBytes) {
+    throw subject.wrong(
+      `maxTargetBytes (${maxTargetBytes}) is more than maxHeadBytes (${maxHeadBytes}), which includes it; raise the one or lower the other.`,
+    );
+  }
+  if (maxQueue < batch) {
+    throw subject.wrong(
+      `maxQueue (${maxQueue}) is less than batch (${batch}), which a shard claims from it at once; raise the one or lower the other.`,
+    );
+  }
+  const shards = groups.reduce((sum, { count }) => sum + count, 0);
+  if (groups.length > 1 && slots < 2 * shards) {
+    throw subject.wrong(`${slots} slots are too few for ${shards} shards in groups; give each shard two at the least.`);
+  }
+  if (shed !== undefined && queueTimeoutMs > 0 && queueTimeoutMs <= shed.targetMs) {
+    throw subject.wrong(
+      `queueTimeoutMs (${queueTimeoutMs}) ends every wait before shed.targetMs (${shed.targetMs}) can be exceeded; raise the one or lower the other.`,
+    );
+  }
+}
+
+function integer(name: IntegerOption, value: number | undefined): number {
+  const [lowest, highest, standard] = INTEGERS[name];
+  return value === undefined ? standard : subject.integer(name, value, lowest, highest);
+}
+
+function checkLogger(logger: Logger | undefined): void {
+  if (logger === undefined) return;
+  for (const method of ['error', 'warn', 'info'] as const) {
+    if (typeof logger?.[method] !== 'function')
+      throw subject.invalid('logger', `a logger with a method ${method}`, logger);
+  }
+}

@@ -1,0 +1,74 @@
+import { STATUS_CODES } from 'node:http';
+import { SHARD_TEMPLATES_BYTES, SHARD_TEMPLATES_OFFSET } from '../../../assembly/layout.js';
+import type { CoreMemory } from '../../core/memory.js';
+
+/** The lines that many responses share: status line, date, content type. In shared memory, to be copied by WASM. */
+export interface Template {
+  address: number;
+  bytes: number;
+}
+
+/** What a head needs beside its template and its own fields: content-length, ten digits, the empty line. */
+const LENGTH_AND_END_BYTES = 30;
+
+/** Writes response heads in front of their bodies. Shard. */
+export class HeadWriter {
+  readonly #core: CoreMemory;
+  readonly #start: number;
+  readonly #end: number;
+  #next: number;
+  #second = 0;
+  /** By status and content type. */
+  readonly #templates = new Map<number, Map<string | undefined, Template>>();
+
+  constructor(core: CoreMemory, control: number) {
+    this.#core = core;
+    this.#start = control + SHARD_TEMPLATES_OFFSET;
+    this.#end = this.#start + SHARD_TEMPLATES_BYTES;
+    this.#next = this.#start;
+  }
+
+  /** The template for a response that is sent now. */
+  template(statusCode: number, contentType: string | undefined): Template {
+    const second = Math.floor(Date.now() / 1000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#clear();
+    }
+    return this.#templates.get(statusCode)?.get(contentType) ?? this.#add(statusCode, contentType);
+  }
+
+  /** Bytes from the first of a head to the first of its body, at the most. */
+  room(template: Template, lines: string): number {
+    return template.bytes + lines.length + LENGTH_AND_END_BYTES;
+  }
+
+  /**
+   * Writes the head so that the body follows at `bodyStart`.
+   * @param contentLength bytes, or -1 for a response without one
+   * @returns the address of the first byte
+   */
+  write(bodyStart: number, template: Template, lines: string, contentLength: number): number {
+    if (lines.length > 0) this.#core.bytes.latin1Write(lines, bodyStart - 2 - lines.length, lines.length);
+    const { wasm } = this.#core;
+    return wasm.writeHeadBefore(bodyStart, template.address, template.bytes, lines.length, contentLength);
+  }
+
+  #add(statusCode: number, contentType: string | undefined): Template {
+    const date = new Date(this.#second * 1000).toUTCString();
+    let text = `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode] ?? ''}\r\ndate: ${date}\r\n`;
+    if (contentType !== undefined) text += `content-type: ${contentType}\r\n`;
+    if (this.#next + text.length > this.#end) this.#clear();
+    const template = { address: this.#next, bytes: text.length };
+    this.#core.bytes.latin1Write(text, template.address, text.length);
+    this.#next += text.length;
+    const ofStatus = this.#templates.get(statusCode) ?? new Map<string | undefined, Template>();
+    this.#templates.set(statusCode, ofStatus.set(contentType, template));
+    return template;
+  }
+
+  #clear(): void {
+    this.#templates.clear();
+    this.#next = this.#start;
+  }
+}

@@ -1,0 +1,76 @@
+import { matches, tagOf, weaken } from '../../entity-tags.js';
+import type { Encoding } from '../../options/compression.js';
+import type { SlotRequest } from '../request.js';
+import { isEligible, Negotiation } from './negotiation.js';
+import type { SlotResponse } from './response.js';
+
+/** The client has it already: 304. */
+export const NOT_MODIFIED = 'not modified';
+/** It is sent as it is. */
+export const AS_IT_IS = 'as it is';
+
+const ACCEPT_ENCODING = 'accept-encoding';
+
+/** What can be said of a response only when its body is there: entity tag, coding, whether the client has it already. Shard. */
+export class Representations {
+  readonly #negotiation = new Negotiation();
+
+  /**
+   * Sets the fields that describe the body.
+   * @param body nothing for a stream
+   * @returns how it is sent
+   * @throws LoopShardError HEADER_INVALID
+   */
+  describe(
+    request: SlotRequest,
+    response: SlotResponse,
+    body: Uint8Array | undefined,
+  ): Encoding | typeof NOT_MODIFIED | typeof AS_IT_IS {
+    response.isDescribed = true;
+    if (response.tag !== undefined) response.set('etag', response.tag.value ?? weakly(response.tag.isWeak, body));
+    const encoding = this.#negotiate(request, response, body?.length);
+    const tag = response.field('etag');
+    if (encoding !== undefined && tag !== undefined) response.set('etag', weaken(tag));
+    if (isNotModified(request, response)) return NOT_MODIFIED;
+    if (encoding === undefined) return AS_IT_IS;
+    response.set('content-encoding', encoding);
+    return encoding;
+  }
+
+  #negotiate(request: SlotRequest, response: SlotResponse, bytes: number | undefined): Encoding | undefined {
+    const { compress: rules } = response;
+    if (rules === undefined) return undefined;
+    const candidate = {
+      type: response.contentType,
+      bytes,
+      cacheControl: response.field('cache-control'),
+      contentEncoding: response.field('content-encoding'),
+      contentRange: response.field('content-range'),
+    };
+    if (!isEligible(rules, candidate)) return undefined;
+    vary(response);
+    return this.#negotiation.encoding(rules, request.header(ACCEPT_ENCODING));
+  }
+}
+
+function weakly(isWeak: boolean, body: Uint8Array | undefined): string {
+  // A stream has no bytes to go by; `etag()` is refused for it.
+  const tag = tagOf(body ?? new Uint8Array());
+  return isWeak ? weaken(tag) : tag;
+}
+
+/** Only what would be a 200 can be one (RFC 9110 section 13.2.1). */
+export function isNotModified(request: SlotRequest, response: SlotResponse): boolean {
+  if (response.tag === undefined || (response.statusCode || 200) !== 200) return false;
+  const tag = response.field('etag') ?? response.tag.value;
+  const { method } = request;
+  return tag !== undefined && (method === 'GET' || method === 'HEAD') && matches(request.header('if-none-match'), tag);
+}
+
+/** Caches keep an answer for each value of the field (RFC 9110 section 12.5.5). */
+function vary(response: SlotResponse): void {
+  const before = response.field('vary');
+  if (before === undefined) return response.set('vary', ACCEPT_ENCODING);
+  const names = before.split(',').map((name) => name.trim().toLowerCase());
+  if (!names.includes('*') && !names.includes(ACCEPT_ENCODING)) response.set('vary', `${before}, ${ACCEPT_ENCODING}`);
+}

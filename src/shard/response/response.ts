@@ -1,0 +1,171 @@
+import { formatTag } from '../../entity-tags.js';
+import { LoopShardError } from '../../errors.js';
+import type { ShardResponse } from '../../handler.js';
+import type { JsonWriter } from '../../json/direct.js';
+import type { CompressRules } from '../../options/compression.js';
+import type { SlotRequest } from '../request.js';
+import { isNotModified } from './representations.js';
+
+/** Fields that describe the message as it is sent, which only the server knows. */
+const SERVER_FIELDS = new Set(['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'date', 'upgrade']);
+/** Fields of a body that is not sent. */
+const BODY_FIELDS = new Set([
+  'content-encoding',
+  'content-language',
+  'content-range',
+  'content-disposition',
+  'last-modified',
+]);
+/** RFC 9110 section 5.6.2. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** Templates of response heads must have room for it. */
+const MAX_TYPE_LENGTH = 1_024;
+/** What is not in a field value (RFC 9110 section 5.5): control characters but the tab, and what Latin-1 has not. */
+const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+
+/** Status, header fields and JSON writer, until the handler settles. */
+export class SlotResponse implements ShardResponse {
+  statusCode = 0;
+  contentType: string | undefined;
+  /** What `writer()` has given out. */
+  jsonWriter: JsonWriter | undefined;
+  /** The head of a stream is made: nothing of it can be changed. */
+  isSealed = false;
+  /** By which it is compressed. */
+  compress: CompressRules | undefined;
+  /** What `etag()` has set; no value for one that is computed. */
+  tag: { value: string | undefined; isWeak: boolean } | undefined;
+  /** The fields that the body decides on are set. */
+  isDescribed = false;
+  readonly #request: SlotRequest;
+  readonly #openWriter: (response: SlotResponse) => JsonWriter;
+  #fields: [name: string, value: string][] | undefined;
+
+  /** @param openWriter makes a JSON writer behind the room that the head as set by now will need */
+  constructor(
+    request: SlotRequest,
+    compress: CompressRules | undefined,
+    openWriter: (response: SlotResponse) => JsonWriter,
+  ) {
+    this.#request = request;
+    this.compress = compress;
+    this.#openWriter = openWriter;
+  }
+
+  writer(): JsonWriter {
+    this.jsonWriter ??= this.#openWriter(this);
+    return this.jsonWriter;
+  }
+
+  status(code: number): this {
+    this.#checkOpen();
+    if (!Number.isInteger(code) || code < 200 || code > 599) {
+      throw new LoopShardError('STATUS_INVALID', `A response status is an integer from 200 to 599, not ${code}.`);
+    }
+    this.statusCode = code;
+    return this;
+  }
+
+  header(name: string, value: string): this {
+    this.#checkOpen();
+    if (typeof name !== 'string' || !TOKEN.test(name)) {
+      throw new LoopShardError('HEADER_INVALID', `${JSON.stringify(name)} cannot be the name of a header field.`);
+    }
+    const key = name.toLowerCase();
+    if (SERVER_FIELDS.has(key)) {
+      throw new LoopShardError('HEADER_INVALID', `The field ${key} is set by the server; leave it out.`);
+    }
+    if (key === 'content-type') return this.type(value);
+    checkValue(key, value);
+    this.set(key, value);
+    return this;
+  }
+
+  type(mime: string): this {
+    this.#checkOpen();
+    checkValue('content-type', mime);
+    if (mime.length > MAX_TYPE_LENGTH) {
+      throw new LoopShardError(
+        'HEADER_INVALID',
+        `The content type has ${mime.length} characters; at most ${MAX_TYPE_LENGTH} are allowed.`,
+      );
+    }
+    this.contentType = mime;
+    return this;
+  }
+
+  etag(value?: string, { weak = false }: { weak?: boolean } = {}): this {
+    this.#checkOpen();
+    this.tag = { value: value === undefined ? undefined : formatTag(value, weak), isWeak: weak };
+    return this;
+  }
+
+  get fresh(): boolean {
+    return isNotModified(this.#request, this);
+  }
+
+  /** What a field was set to; the last one of several. */
+  field(name: string): string | undefined {
+    return this.#fields?.findLast((field) => field[0] === name)?.[1];
+  }
+
+  /** A 304 describes no representation that it does not carry (RFC 9110 section 15.4.5). */
+  leaveOutBody(): void {
+    this.contentType = undefined;
+    this.#fields = this.#fields?.filter(([name]) => !BODY_FIELDS.has(name));
+  }
+
+  /** Sets a field whose name and value are known to be valid. */
+  set(name: string, value: string): void {
+    this.#fields ??= [];
+    const earlier = name === 'set-cookie' ? undefined : this.#fields.find((field) => field[0] === name);
+    if (earlier === undefined) this.#fields.push([name, value]);
+    else earlier[1] = value;
+  }
+
+  /** Back to the start, for an answer in the place of this one. */
+  reset(statusCode: number): void {
+    this.statusCode = statusCode;
+    this.contentType = undefined;
+    this.#fields = undefined;
+    this.isSealed = false;
+    this.tag = undefined;
+    this.isDescribed = false;
+    this.jsonWriter?.abandon();
+    this.jsonWriter = undefined;
+  }
+
+  #checkOpen(): void {
+    if (this.isSealed) {
+      throw new LoopShardError(
+        'HEADER_INVALID',
+        'The head of the response is sent; set status and header fields before the stream yields its first chunk.',
+      );
+    }
+    if (this.jsonWriter === undefined) return;
+    throw new LoopShardError(
+      'HEADER_INVALID',
+      'The body is being written already; set status and header fields before the first res.writer().',
+    );
+  }
+
+  /** The fields but the content type, as they are sent: whole lines, Latin-1. */
+  lines(): string {
+    if (this.#fields === undefined) return '';
+    let lines = '';
+    for (const [name, value] of this.#fields) lines += `${name}: ${value}\r\n`;
+    return lines;
+  }
+}
+
+function checkValue(name: string, value: string): void {
+  if (typeof value !== 'string') {
+    throw new LoopShardError('HEADER_INVALID', `The value of ${name} is a ${typeof value}; pass a string.`);
+  }
+  if (NOT_IN_VALUE.test(value)) {
+    throw new LoopShardError(
+      'HEADER_INVALID',
+      `The value of ${name} has a line end, NUL or another character that a header field cannot carry.`,
+    );
+  }
+}

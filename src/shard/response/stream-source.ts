@@ -1,0 +1,38 @@
+import { types } from 'node:util';
+import { LoopShardError } from '../../errors.js';
+
+/** What a handler may return to have its response streamed: an AsyncIterable; ReadableStreams and Node.js streams are some. */
+export function isStream(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
+
+/** What streams have beside their iterators. */
+interface Disposable {
+  cancel?: () => unknown;
+  destroy?: () => unknown;
+  return?: () => unknown;
+}
+
+/** Has a stream that is never read give up what it holds: a file, a connection. */
+export function discardStream(stream: AsyncIterable<unknown>): void {
+  const { cancel, destroy, return: end } = stream as Disposable;
+  const dispose = [cancel, destroy, end].find((method) => typeof method === 'function');
+  if (dispose === undefined) return;
+  try {
+    // Nobody waits for what becomes of it.
+    Promise.resolve(dispose.call(stream)).catch(() => {});
+  } catch {}
+}
+
+/**
+ * A chunk that a stream has yielded.
+ * @throws LoopShardError RESPONSE_INVALID
+ */
+export function toBytes(chunk: unknown): Uint8Array {
+  if (typeof chunk === 'string') return Buffer.from(chunk);
+  if (types.isUint8Array(chunk)) return chunk;
+  throw new LoopShardError(
+    'RESPONSE_INVALID',
+    `A stream has yielded ${chunk === null ? 'null' : `a ${typeof chunk}`}, which cannot be sent; yield bytes or strings.`,
+  );
+}
