@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LoopShardError } from './errors.js';
-import { integerRange, type RangeOption, type ServeOptions } from './options/options.js';
+import type { ServeOptions } from './options/options.js';
+import { integerRange, type RangeOption } from './options/resolve.js';
 import { DISPATCH_NAMES, type KeySource } from './options/scheduling.js';
 import { serve } from './serve.js';
 import type { Server } from './server.js';

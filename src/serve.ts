@@ -3,7 +3,8 @@ import { resolve as resolvePath } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { pino } from 'pino';
 import { LoopShardError } from './errors.js';
-import { type Logger, resolveOptions, type ServeOptions } from './options/options.js';
+import type { Logger, ServeOptions } from './options/options.js';
+import { resolveOptions } from './options/resolve.js';
 import { RunningServer, type Server } from './server.js';
 
 /**

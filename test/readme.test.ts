@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { integerRange } from '../build/src/options/options.js';
+import { integerRange } from '../build/src/options/resolve.js';
 import { loopshard, Program, root } from './support/process.js';
 
 /* The README's examples, run as they stand there. They lie in the package, so that its own name resolves to it. */

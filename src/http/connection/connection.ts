@@ -78,12 +78,8 @@ export class Connection implements RequestSink {
 
   /** The server drains: an idle connection ends now, another one behind its last answer. */
   drain(): void {
-    this.#endIfDrained();
-  }
-
-  #endIfDrained(): void {
     if (this.#upgrade !== undefined || this.#upgraded !== undefined) return;
-    if (this.#host.draining && this.idle && !this.#parser.midMessage) this.#end();
+    if (this.idle && !this.#parser.midMessage) this.#end();
   }
 
   // ── input ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -224,7 +220,7 @@ export class Connection implements RequestSink {
 
   #onFlushed(): void {
     this.#resumeInput();
-    this.#endIfDrained();
+    if (this.#host.draining) this.drain();
   }
 
   #sendContinue(): void {
