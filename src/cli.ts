@@ -13,6 +13,8 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 /** What commander makes of the command line. */
 interface CliOptions extends ServeOptions {
   dispatchKey?: KeySource;
+  tlsKey?: string;
+  tlsCert?: string;
 }
 
 const program = new Command('loopshard')
@@ -25,7 +27,16 @@ program
   .description('Serve the app that <module> exports by default, until SIGINT or SIGTERM.')
   .argument('<module>', 'the module, e.g. app.js')
   .addOption(integerOption('--port <number>', 'port', 'port to listen on; 0 takes a free one'))
-  .addOption(new Option('--host <address>', 'address to bind').default('127.0.0.1'))
+  // Not commander's default here either: a host contradicts a path.
+  .addOption(new Option('--host <address>', 'address to bind (default: 127.0.0.1)'))
+  .addOption(new Option('--path <file>', 'Unix socket to listen on, in place of --host and --port'))
+  .addOption(
+    new Option('--fd <number>', 'inherited descriptor that listens already, in place of --host and --port').argParser(
+      parseInteger,
+    ),
+  )
+  .addOption(new Option('--tls-key <file>', 'private key in PEM format; has the server speak TLS'))
+  .addOption(new Option('--tls-cert <file>', 'certificate chain in PEM format; SIGHUP has key and chain read again'))
   .addOption(integerOption('--shards <number>', 'shards', 'worker threads that run handlers'))
   .addOption(
     new Option('--groups <list>', 'in place of --shards: shards by group, as in default=2,cpu=2').argParser(
@@ -61,6 +72,27 @@ program
   .addOption(integerOption('--slot-bytes <number>', 'slotBytes', 'shared memory for each slot'))
   .addOption(integerOption('--body-limit-bytes <number>', 'bodyLimitBytes', 'request body, at the most'))
   .addOption(integerOption('--response-limit-bytes <number>', 'responseLimitBytes', 'response body, at the most'))
+  .addOption(integerOption('--max-target-bytes <number>', 'maxTargetBytes', 'request target, at the most'))
+  .addOption(integerOption('--max-head-bytes <number>', 'maxHeadBytes', 'target and fields together, at the most'))
+  .addOption(integerOption('--max-header-fields <number>', 'maxHeaderFields', 'fields of a request, at the most'))
+  .addOption(integerOption('--headers-timeout-ms <number>', 'headersTimeoutMs', "time for a request's head"))
+  .addOption(integerOption('--request-timeout-ms <number>', 'requestTimeoutMs', 'time for a whole request to come'))
+  .addOption(integerOption('--keep-alive-timeout-ms <number>', 'keepAliveTimeoutMs', 'time a connection may be idle'))
+  .addOption(
+    integerOption('--send-timeout-ms <number>', 'sendTimeoutMs', 'time a client may take nothing of its answer'),
+  )
+  .addOption(integerOption('--max-connections <number>', 'maxConnections', 'connections, at the most'))
+  .addOption(
+    integerOption(
+      '--max-requests-per-connection <number>',
+      'maxRequestsPerConnection',
+      'requests on one connection, at the most; 0 for any number',
+    ),
+  )
+  .addOption(
+    integerOption('--max-buffered-bytes <number>', 'maxBufferedBytes', 'bytes that may wait for a slow client'),
+  )
+  .addOption(new Option('--access-log', 'log a line for each answer'))
   .addOption(
     integerOption('--drain-delay-ms <number>', 'drainDelayMs', 'time for which readyz says 503 before the end begins'),
   )
@@ -100,10 +132,9 @@ function parseKey(text: string): KeySource {
 }
 
 async function run(module: string, options: CliOptions): Promise<void> {
-  const { dispatchKey, ...rest } = options;
   let server: Server;
   try {
-    server = await serve(module, dispatchKey === undefined ? rest : { ...rest, dispatch: { key: dispatchKey } });
+    server = await serve(module, serveOptions(options));
   } catch (error) {
     if (!(error instanceof LoopShardError)) throw error;
     console.error(`loopshard: ${error.message} (${error.code})`);
@@ -112,14 +143,54 @@ async function run(module: string, options: CliOptions): Promise<void> {
   }
   announce(server, options);
   closeOnSignals(server);
+  if (options.tlsKey !== undefined) reloadOnSignal(server, options);
 }
 
-function announce(server: Server, { batch = integerRange('batch')[2] }: ServeOptions): void {
+/** @throws LoopShardError OPTION_INVALID, TLS_INVALID */
+function serveOptions({ dispatchKey, tlsKey, tlsCert, ...rest }: CliOptions): ServeOptions {
+  return {
+    ...rest,
+    ...(dispatchKey !== undefined && { dispatch: { key: dispatchKey } }),
+    ...((tlsKey !== undefined || tlsCert !== undefined) && { tls: readCertificate({ tlsKey, tlsCert }) }),
+  };
+}
+
+type CertificateFiles = { [name in 'tlsKey' | 'tlsCert']?: string | undefined };
+
+/** @throws LoopShardError OPTION_INVALID, TLS_INVALID */
+function readCertificate({ tlsKey, tlsCert }: CertificateFiles): { key: Buffer; cert: Buffer } {
+  if (tlsKey === undefined || tlsCert === undefined) {
+    throw new LoopShardError('OPTION_INVALID', '--tls-key and --tls-cert belong together; give both of them.');
+  }
+  try {
+    return { key: readFileSync(tlsKey), cert: readFileSync(tlsCert) };
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    throw new LoopShardError('TLS_INVALID', `A file of --tls-key and --tls-cert cannot be read: ${reason}.`, { cause });
+  }
+}
+
+function announce(server: Server, { batch = integerRange('batch')[2], tlsKey }: CliOptions): void {
   const { address, family, port } = server.address();
-  const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  const scheme = tlsKey === undefined ? 'http' : 'https';
+  const url = `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   const { shards } = server.stats();
   const { limit } = shards[0].permits;
-  console.log(`loopshard ${version} listens on ${url}; shards: ${shards.length}, permits: ${limit}, batch: ${batch}`);
+  const place = family === 'Unix' ? address : url;
+  console.log(`loopshard ${version} listens on ${place}; shards: ${shards.length}, permits: ${limit}, batch: ${batch}`);
+}
+
+/** Files that are of no use leave things as they are. */
+function reloadOnSignal(server: Server, files: CertificateFiles): void {
+  process.on('SIGHUP', () => {
+    try {
+      server.setSecureContext(readCertificate(files));
+      console.log('loopshard: SIGHUP, new connections use the certificate that was read');
+    } catch (error) {
+      if (!(error instanceof LoopShardError)) throw error;
+      console.error(`loopshard: ${error.message} (${error.code})`);
+    }
+  });
 }
 
 /** The first signal drains, the second one ends. */

@@ -1,10 +1,21 @@
-import { createServer } from 'node:net';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { describe, expect, test } from '@jest/globals';
-import { exchange, get, RawClient } from './support/client.js';
-import { loopshard, type Program } from './support/process.js';
+import { exchange, field, get, post, RawClient } from './support/client.js';
+import { loopshard, Program, root } from './support/process.js';
+import { until } from './support/server.js';
 
 const APP = 'test/fixtures/app.js';
 const listens = /listens on http:\/\/127\.0\.0\.1:(\d+)/;
+
+async function end(program: Program): Promise<void> {
+  program.child.kill('SIGTERM');
+  expect(await program.exit()).toBe(0);
+}
 
 async function start(...args: string[]): Promise<{ program: Program; port: number }> {
   const program = loopshard('serve', APP, '--port', '0', ...args);
@@ -42,6 +53,133 @@ test('the start-up line says the address, shards, permits and batch', async () =
   program.child.kill('SIGTERM');
   expect(await program.exit()).toBe(0);
 });
+
+describe('options of the front end', () => {
+  test.each([
+    ['--max-target-bytes', 'maxTargetBytes'],
+    ['--max-head-bytes', 'maxHeadBytes'],
+    ['--max-header-fields', 'maxHeaderFields'],
+    ['--headers-timeout-ms', 'headersTimeoutMs'],
+    ['--request-timeout-ms', 'requestTimeoutMs'],
+    ['--keep-alive-timeout-ms', 'keepAliveTimeoutMs'],
+    ['--send-timeout-ms', 'sendTimeoutMs'],
+    ['--max-connections', 'maxConnections'],
+    ['--max-requests-per-connection', 'maxRequestsPerConnection'],
+    ['--max-buffered-bytes', 'maxBufferedBytes'],
+  ])('%s is the option %s', async (flag, option) => {
+    const program = loopshard('serve', APP, `${flag}=-1`);
+    expect(await program.exit()).toBe(1);
+    expect(program.stderr).toMatch(
+      new RegExp(`^loopshard: The option ${option} must be .*, not -1\\. \\(OPTION_INVALID\\)`),
+    );
+  });
+
+  test('limits and the access log', async () => {
+    const limits = ['--max-target-bytes', '100', '--max-head-bytes', '400', '--max-header-fields', '5'];
+    const { program, port } = await start(...limits, '--max-requests-per-connection', '2', '--access-log');
+    expect((await exchange(port, get(`/${'a'.repeat(100)}`))).status).toBe(414);
+    expect((await exchange(port, get('/json', `X: ${'a'.repeat(400)}`))).status).toBe(431);
+    expect((await exchange(port, get('/json', 'A: 1', 'B: 1', 'C: 1', 'D: 1', 'E: 1'))).status).toBe(431);
+    const client = await RawClient.open(port);
+    client.write(get('/json') + get('/text'));
+    expect(field(await client.response(), 'connection')).not.toBe('close');
+    expect(field(await client.response(), 'connection')).toBe('close');
+    await end(program);
+    expect(program.stderr).toContain('"target":"/text"');
+    client.destroy();
+  });
+
+  test('timeouts', async () => {
+    const { program, port } = await start('--headers-timeout-ms', '200', '--request-timeout-ms', '400');
+    const expectTimeout = async (bytes: string | Uint8Array, atLeastMs: number) => {
+      const since = performance.now();
+      expect((await exchange(port, bytes)).status).toBe(408);
+      expect(performance.now() - since).toBeGreaterThan(atLeastMs - 2);
+    };
+    await expectTimeout('GET /json HTTP/1.1\r\n', 200);
+    await expectTimeout(post('/echo', 'unfinished').subarray(0, -1), 400);
+    await end(program);
+  });
+
+  test('a Unix socket', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'loopshard-'));
+    const socketPath = join(folder, 'socket');
+    const program = loopshard('serve', APP, '--path', socketPath);
+    await program.printed(/listens on (\S+);/);
+    expect(program.stdout).toContain(`listens on ${socketPath}; shards: `);
+    const status = await new Promise((resolve, reject) => {
+      const request = httpRequest({ socketPath, path: '/json', agent: false });
+      request
+        .once('response', (response) => resolve(response.resume().statusCode))
+        .once('error', reject)
+        .end();
+    });
+    expect(status).toBe(200);
+    await end(program);
+    rmSync(folder, { recursive: true });
+    const contradiction = loopshard('serve', APP, '--path', socketPath, '--host', '::1');
+    expect(await contradiction.exit()).toBe(1);
+    expect(contradiction.stderr).toMatch(/contradict each other.*\(OPTION_INVALID\)/);
+  });
+
+  (process.platform === 'win32' ? test.skip : test)('an inherited descriptor', async () => {
+    const listening = createServer();
+    await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
+    const { port } = listening.address() as AddressInfo;
+    const { fd } = (listening as unknown as { _handle: { fd: number } })._handle;
+    const program = new Program(process.execPath, ['build/src/cli.js', 'serve', APP, '--fd', '3'], {
+      descriptors: [fd],
+    });
+    expect((await program.printed(listens))[1]).toBe(String(port));
+    listening.close();
+    expect((await exchange(port, get('/json'))).status).toBe(200);
+    await end(program);
+  });
+
+  (process.platform === 'win32' ? test.skip : test)('TLS, whose certificate is read again on SIGHUP', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'loopshard-'));
+    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
+    const install = (name: string) => {
+      copyFileSync(`${root}test/fixtures/tls/${name}-key.pem`, key);
+      copyFileSync(`${root}test/fixtures/tls/${name}-cert.pem`, cert);
+    };
+    install('first');
+    const program = loopshard('serve', APP, '--port', '0', '--tls-key', key, '--tls-cert', cert);
+    const port = Number((await program.printed(/listens on https:\/\/127\.0\.0\.1:(\d+)/))[1]);
+    expect(await subjectOf(port)).toBe('first.test');
+    writeFileSync(key, 'no key');
+    program.child.kill('SIGHUP');
+    await until(() => program.stderr.includes('(TLS_INVALID)'), 'the refusal');
+    expect(await subjectOf(port)).toBe('first.test');
+    install('second');
+    program.child.kill('SIGHUP');
+    await program.printed(/SIGHUP/);
+    expect(await subjectOf(port)).toBe('second.test');
+    await end(program);
+    rmSync(folder, { recursive: true });
+  });
+
+  test.each([
+    ['a key alone', ['--tls-key', 'key.pem'], /--tls-key and --tls-cert belong together.*\(OPTION_INVALID\)/],
+    ['no such file', ['--tls-key', 'a.pem', '--tls-cert', 'b.pem'], /cannot be read: ENOENT.*\(TLS_INVALID\)/],
+  ])('TLS with %s', async (_name, args, sentence) => {
+    const program = loopshard('serve', APP, ...args);
+    expect(await program.exit()).toBe(1);
+    expect(program.stderr).toMatch(sentence);
+  });
+});
+
+/** The name in the certificate that a new connection is shown. */
+function subjectOf(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] });
+    socket.once('error', reject);
+    socket.once('secureConnect', () => {
+      resolve(String(socket.getPeerCertificate().subject.CN));
+      socket.destroy();
+    });
+  });
+}
 
 describe('signals', () => {
   test.each(['SIGINT', 'SIGTERM'] as const)('%s finishes what is in flight and exits with 0', async (signal) => {

@@ -85,9 +85,17 @@ test('the core works on its own', async () => {
 
 test('the defaults in the table of options are the real ones', () => {
   const rows = [...readme.matchAll(/^\| `(\w+)` \| `--[\w-]+` \| ([\d,]+)( MiB)? \|/gm)];
-  expect(rows.length).toBe(13);
+  expect(rows.length).toBe(23);
   for (const [, name, number, unit] of rows) {
     const [, , standard] = integerRange(name as Parameters<typeof integerRange>[0]);
     expect([name, Number(number.replaceAll(',', '')) * (unit ? 2 ** 20 : 1)]).toEqual([name, standard]);
   }
+});
+
+test('the table of options has the flags that --help lists', async () => {
+  const help = loopshard('serve', '--help');
+  await help.exit();
+  const listed = [...help.stdout.matchAll(/^ {2}(--[\w-]+)/gm)].map(([, flag]) => flag);
+  const told = [...readme.matchAll(/^\| `\w+`.*?\| (`--.*?) \|/gm)].flatMap(([, cell]) => cell.match(/--[\w-]+/g));
+  expect(told.sort()).toEqual(listed.sort());
 });

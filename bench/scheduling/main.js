@@ -1,45 +1,8 @@
-import { writeFileSync } from 'node:fs';
-import { endChildrenOnExit } from '../http/children.js';
-import { BenchError } from '../http/errors.js';
-import { startGenerator } from './generator-process.js';
-import { readOptions } from './options.js';
-import { runScenario } from './scenario.js';
+import { runBench } from './bench.js';
 import { SCENARIOS } from './scenarios/index.js';
 
-/** @param {string} text */
-function print(text) {
-  process.stdout.write(`${text}\n`);
-}
-
-/** @param {import('./options.js').Options} options */
-async function run({ scenarios: names, json, ...options }) {
-  const scenarios = names.map((name) => SCENARIOS[name]());
-  checkOnly(scenarios, options.only ?? []);
-  const generator = await startGenerator();
-  const results = [];
-  for (const scenario of scenarios) {
-    if (results.length > 0) print('\n');
-    results.push(await runScenario(scenario, generator, options, print));
-    // After each: a run of all of them is long.
-    if (json) writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
-  }
-  generator.stop();
-}
-
-/**
- * @param {import('./scenario.js').Scenario[]} scenarios
- * @param {string[]} only
- */
-function checkOnly(scenarios, only) {
-  const known = new Set(scenarios.flatMap(({ variants }) => variants.map(({ peer }) => peer.id)));
-  const unknown = only.find((id) => !known.has(id));
-  if (unknown !== undefined) throw new BenchError(`--only knows no "${unknown}"; there are ${[...known].join(', ')}.`);
-}
-
-endChildrenOnExit();
-try {
-  await run(readOptions(process.argv.slice(2)));
-} catch (error) {
-  process.stderr.write(`\n${error instanceof BenchError ? error.message : /** @type {Error} */ (error).stack}\n`);
-  process.exit(1);
-}
+await runBench({
+  name: 'bench:scheduling',
+  description: 'Shows how LoopShard shares out work that is more than it seems, beside other servers on this machine.',
+  scenarios: SCENARIOS,
+});

@@ -1,5 +1,4 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { SCENARIOS } from './scenarios/index.js';
 
 /**
  * @typedef {object} Options
@@ -10,19 +9,26 @@ import { SCENARIOS } from './scenarios/index.js';
  * @property {string | undefined} json
  */
 
+/**
+ * A command that runs scenarios.
+ * @typedef {object} BenchCommand
+ * @property {string} name as in `npm run name`
+ * @property {string} description
+ * @property {Record<string, () => import('./scenario.js').Scenario>} scenarios
+ */
+
 const QUICK = { rounds: 1, seconds: 2 };
 
 /**
  * @param {string[]} args
+ * @param {BenchCommand} bench
  * @returns {Options}
  */
-export function readOptions(args) {
-  const names = Object.keys(SCENARIOS);
-  const command = new Command('npm run bench:scheduling --')
-    .description(
-      'Shows how LoopShard shares out work that is more than it seems, beside other servers on this machine.',
-    )
-    .argument('[scenario...]', `of ${names.join(', ')}; all by default`, collectScenario)
+export function readOptions(args, { name, description, scenarios }) {
+  const names = Object.keys(scenarios);
+  const command = new Command(`npm run ${name} --`)
+    .description(description)
+    .argument('[scenario...]', `of ${names.join(', ')}; all by default`, collector(names))
     .option('--rounds <n>', "rounds that count, after one that warms up (default: the scenario's)", positiveInteger)
     .option('--seconds <n>', "length of each load (default: the scenario's)", positiveInteger)
     .option('--only <list>', 'servers by their ids, separated by commas; an unknown one has them all listed', list)
@@ -33,9 +39,9 @@ export function readOptions(args) {
     .option('--json <file>', 'writes the raw results there')
     .parse(args, { from: 'user' });
   const { rounds, seconds, only, quick, json } = command.opts();
-  const chosen = /** @type {string[] | undefined} */ (command.processedArgs[0]);
+  const chosen = /** @type {string[]} */ (command.processedArgs[0]);
   return {
-    scenarios: chosen ?? names,
+    scenarios: chosen.length > 0 ? chosen : names,
     rounds: rounds ?? (quick ? QUICK.rounds : undefined),
     seconds: seconds ?? (quick ? QUICK.seconds : undefined),
     only,
@@ -44,12 +50,14 @@ export function readOptions(args) {
 }
 
 /**
- * @param {string} value
- * @param {string[]} [before]
+ * @param {string[]} names
+ * @returns {(value: string, before?: string[]) => string[]}
  */
-function collectScenario(value, before = []) {
-  if (Object.hasOwn(SCENARIOS, value)) return [...before, value];
-  throw new InvalidArgumentError(`There are ${Object.keys(SCENARIOS).join(', ')}.`);
+function collector(names) {
+  return (value, before = []) => {
+    if (names.includes(value)) return [...before, value];
+    throw new InvalidArgumentError(`There are ${names.join(', ')}.`);
+  };
 }
 
 /** @param {string} value */

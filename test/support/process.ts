@@ -6,6 +6,12 @@ export const root = fileURLToPath(new URL('../../', import.meta.url));
 /** How long a program has to print what a test waits for. */
 const PATIENCE_MS = 10_000;
 
+interface ProgramOptions {
+  cwd?: string;
+  env?: NodeJS.ProcessEnv;
+  descriptors?: number[];
+}
+
 /** A program that a test runs, and what it has printed. */
 export class Program {
   readonly child: ChildProcess;
@@ -14,8 +20,9 @@ export class Program {
   readonly #closed: Promise<number | null>;
   #notify: (() => void)[] = [];
 
-  constructor(command: string, args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {
-    this.child = spawn(command, args, { cwd: root, ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  /** @param descriptors that it inherits as 3 and following */
+  constructor(command: string, args: string[], { descriptors = [], ...options }: ProgramOptions = {}) {
+    this.child = spawn(command, args, { cwd: root, ...options, stdio: ['ignore', 'pipe', 'pipe', ...descriptors] });
     for (const name of ['stdout', 'stderr'] as const) {
       this.child[name]!.setEncoding('utf8').on('data', (text: string) => {
         this[name] += text;

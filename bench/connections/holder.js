@@ -1,0 +1,63 @@
+// A process that holds idle connections: asked to, it opens them, and resets them.
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { BROWSER_HEADERS } from '../http/servers/workload.js';
+
+/** Connections that are being opened at once: fewer than a server's backlog. */
+const OPENING = 200;
+
+const fields = Object.entries({ host: '127.0.0.1', ...BROWSER_HEADERS }).map(
+  ([name, value]) => `${name}: ${value}\r\n`,
+);
+const REQUEST = `GET / HTTP/1.1\r\n${fields.join('')}\r\n`;
+
+/** @type {import('node:net').Socket[]} */
+let held = [];
+let lost = 0;
+
+/**
+ * A connection that has had one answer, as one that is kept alive.
+ * @param {number} port
+ */
+async function openOne(port) {
+  const socket = connect({ port, host: '127.0.0.1' });
+  await once(socket, 'connect');
+  socket.write(REQUEST);
+  await once(socket, 'data');
+  socket.once('close', () => lost++);
+  socket.on('error', () => {});
+  held.push(socket);
+}
+
+/**
+ * @param {number} port
+ * @param {number} count
+ */
+async function open(port, count) {
+  let left = count;
+  const opener = async () => {
+    while (left-- > 0) await openOne(port);
+  };
+  await Promise.all(Array.from({ length: OPENING }, opener));
+}
+
+/** Resets them, so that their ports are free at once. */
+async function release() {
+  const before = lost;
+  const closed = held.filter((socket) => !socket.closed).map((socket) => once(socket, 'close'));
+  for (const socket of held) socket.resetAndDestroy();
+  await Promise.all(closed);
+  held = [];
+  lost = 0;
+  return before;
+}
+
+process.on('message', async (/** @type {{ port: number, count: number }} */ { port, count }) => {
+  try {
+    if (count > 0) await open(port, count);
+    process.send?.({ lost: count > 0 ? lost : await release() });
+  } catch (error) {
+    process.send?.({ error: /** @type {Error} */ (error).message });
+  }
+});
+process.once('disconnect', () => process.exit(0));

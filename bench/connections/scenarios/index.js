@@ -1,0 +1,6 @@
+import { idle } from './idle.js';
+import { memory } from './memory.js';
+import { slow } from './slow.js';
+
+/** @type {Record<string, () => import('../../scheduling/scenario.js').Scenario>} */
+export const SCENARIOS = { memory, idle, slow };
