@@ -15,6 +15,8 @@ const LENGTH_SECONDS = 600;
 const POLL_MS = 100;
 /** Some connections end by themselves before the last ones are there. */
 const ENOUGH = 0.9;
+/** For the last ones to come, and for what their coming costs: it is those that stay which are to be measured. */
+const SETTLE_MS = 2_000;
 
 /** What each attack does, in its arguments. */
 export const ATTACKS = {
@@ -48,6 +50,7 @@ export async function attack(server, { path, args }) {
     if (performance.now() > deadline) throw new BenchError(`slowhttptest ${args[0]} does not get its connections.`);
     await sleep(POLL_MS);
   }
+  await sleep(SETTLE_MS);
   return async () => {
     const connections = await ask(server.child, 'connections');
     child.kill('SIGKILL');
