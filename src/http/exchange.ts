@@ -1,4 +1,5 @@
 import type { Connection } from './connection/connection.js';
+import type { RequestStream } from './connection/request-stream.js';
 import type { ResponseStream } from './connection/response-stream.js';
 import type { RouteRules } from './scheduling/route-rules.js';
 
@@ -25,6 +26,8 @@ export class Exchange {
   body: Buffer | undefined;
   /** An answer that comes in pieces: `bytes` is the first one. It is sent as it comes, and `ready` when all of it is here. */
   stream: ResponseStream | undefined;
+  /** The request's body, if it is read as a stream. */
+  upload: RequestStream | undefined;
 
   // ── its way to a shard ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -59,6 +62,7 @@ export class Exchange {
     this.ready = false;
     this.body = undefined;
     this.stream = undefined;
+    this.upload = undefined;
     this.shard = -1;
     this.rules = rules;
     this.rank = rank;

@@ -22,6 +22,7 @@ import { Counters } from './counters.js';
 import { describe } from './describe.js';
 import { Gradient2 } from './limiter.js';
 import { ShardLoop } from './loop.js';
+import { RequestBodies } from './request-bodies.js';
 import { OutgoingStreams } from './response/streams.js';
 import { AbortSignals } from './signals.js';
 import { Times } from './times.js';
@@ -87,6 +88,7 @@ function createContext(start: ShardStart, app: App): ShardContext {
     control: start.control,
     transfers: new TransferPort(start.transfers),
     streams: new OutgoingStreams(start.streams),
+    bodies: new RequestBodies(start.bodies),
     signals: new AbortSignals(),
     responseLimitBytes: start.responseLimitBytes,
     compress: start.compress,

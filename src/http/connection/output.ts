@@ -48,6 +48,11 @@ export class Output {
     this.#last = exchange;
   }
 
+  /** The connection ends behind the answers that are owed. */
+  closeBehindLast(): void {
+    if (this.#last !== undefined) this.#last.close = true;
+  }
+
   /** Has another exchange answer in the place of one that is not ready. */
   replace(exchange: Exchange, instead: Exchange): void {
     instead.close = exchange.close;

@@ -21,10 +21,15 @@ import type { RouteRules, Rules } from './route-rules.js';
 const HEAD = METHODS.indexOf('HEAD');
 const OPTIONS = METHODS.indexOf('OPTIONS');
 
+/** In place of a limit. */
+export const NOT_STREAMED = -1;
+
 /** What admission asks on a request's way. */
 export interface AdmissionParts {
   router: Router;
   hasNotFound: boolean;
+  /** By route: how many bytes a body may have that is read as a stream, 0 for any number; or NOT_STREAMED. */
+  streamLimits: readonly number[];
   fixed: FixedRoutes;
   rules: Rules;
   ranking: Ranking;
@@ -48,6 +53,18 @@ export class Admission {
     this.#exchanges = exchanges;
     this.#parts = parts;
     this.#records = new RecordWriter(pool.core, pool.plan);
+  }
+
+  /** The stream limit of the request's route. */
+  streamLimit(request: RequestParser): number {
+    const { method } = request;
+    let route = this.#routes.find(request, method);
+    if (route < 0) {
+      const path = readPath(request.headSource, request.headStart, request.targetBytes);
+      route = path === undefined ? BAD_PATH : this.#parts.router.find(METHODS[method], path);
+      if (route >= 0) this.#routes.remember(request, method, route);
+    }
+    return this.#parts.streamLimits[route] ?? NOT_STREAMED;
   }
 
   /** Routes the request and submits it to a shard, or answers it. */
