@@ -1,3 +1,4 @@
+import type { Answer } from './answers.js';
 import type { Connection } from './connection/connection.js';
 import type { RequestStream } from './connection/request-stream.js';
 import type { ResponseStream } from './connection/response-stream.js';
@@ -48,6 +49,16 @@ export class Exchange {
   permitted = false;
   /** When it was put into the ring, by the server's clock. */
   submittedAt = 0;
+
+  /** One that the HTTP thread answers itself. */
+  static answered(connection: Connection, { bytes, headBytes }: Answer): Exchange {
+    const exchange = new Exchange(-1);
+    exchange.connection = connection;
+    exchange.bytes = bytes;
+    exchange.headBytes = headBytes;
+    exchange.ready = true;
+    return exchange;
+  }
 
   constructor(slot: number) {
     this.slot = slot;

@@ -75,6 +75,7 @@ function createContext(start: ShardStart, app: App): ShardContext {
   const plan = readPlan(start.core.memory.buffer);
   const addresses = shardAddresses(plan, start.shard);
   const core = CoreMemory.attach(start.core, addresses.arena);
+  const signals = new AbortSignals();
   return {
     shard: start.shard,
     group: start.group,
@@ -88,8 +89,8 @@ function createContext(start: ShardStart, app: App): ShardContext {
     control: start.control,
     transfers: new TransferPort(start.transfers),
     streams: new OutgoingStreams(start.streams),
-    bodies: new RequestBodies(start.bodies),
-    signals: new AbortSignals(),
+    bodies: new RequestBodies(start.bodies, signals),
+    signals,
     responseLimitBytes: start.responseLimitBytes,
     compress: start.compress,
     requestId: start.requestId,

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { LoopShardError } from '../errors.js';
 import { BODY_WINDOW_BYTES, type BodyCredit, type BodyPiece } from '../protocol.js';
+import type { AbortSignals } from './signals.js';
 
 /** The HTTP thread hears of bytes that were taken when there are so many of them, not for each piece. */
 const REPORTED_BYTES = BODY_WINDOW_BYTES / 4;
@@ -10,11 +11,15 @@ export class RequestBodies {
   readonly #port: MessagePort;
   readonly #bodies = new Map<number, RequestBody>();
 
-  constructor(port: MessagePort) {
+  /** @param signals of the requests: a body that breaks off means that nobody waits for the answer */
+  constructor(port: MessagePort, signals: AbortSignals) {
     this.#port = port;
     port.on('message', (piece: BodyPiece) => {
       const body = this.#bodies.get(piece.slot);
-      if (body?.sequence === piece.sequence) body.receive(piece);
+      if (body?.sequence !== piece.sequence) return;
+      // First, as the handler may settle when it hears that there is no more to read.
+      if (piece.last === 'broken') signals.abort(piece.slot, piece.sequence);
+      body.receive(piece);
     });
     // The control port keeps the event loop alive, and lets it go.
     port.unref();

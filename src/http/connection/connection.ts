@@ -6,19 +6,10 @@ import { RequestParser } from '../parser/request-parser.js';
 import type { RequestSink } from '../parser/request-sink.js';
 import type { ConnectionHost } from './host.js';
 import { Output } from './output.js';
-import {
-  BODY_PHASE,
-  BUSY_PHASE,
-  CLOSING_PHASE,
-  HEAD_PHASE,
-  IDLE_PHASE,
-  type Looks,
-  Patience,
-  STREAM_PHASE,
-} from './patience.js';
+import { type Looks, Patience, phaseOf, STREAM_PHASE } from './patience.js';
 import type { RequestStream } from './request-stream.js';
 import type { ResponseStream } from './response-stream.js';
-import { readWithoutCopies, unsentBytes } from './socket.js';
+import { cut, readWithoutCopies, unsentBytes } from './socket.js';
 import { Handover } from './upgrade.js';
 import { Uploads } from './uploads.js';
 
@@ -79,8 +70,7 @@ export class Connection implements RequestSink {
   // ── input ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #onRead(bytes: number): void {
-    if (this.#handover.socket !== undefined)
-      return this.#handover.socket.receive(this.#parser.chunk.subarray(0, bytes));
+    if (this.#handover.socket !== undefined) return this.#onBytes(this.#parser.chunk.subarray(0, bytes));
     if (this.#inputOver) return;
     this.#parser.feedInPlace(bytes);
     this.#afterInput();
@@ -97,22 +87,16 @@ export class Connection implements RequestSink {
     const { failure } = this.#parser;
     this.uploads.current?.flush();
     if (failure !== undefined && !this.#inputOver) this.#refuse(failure);
-    if (!this.#inputOver) this.#pauseInput();
+    if (!this.#inputOver && (this.uploads.hold() || this.#parser.rest !== undefined)) this.#socket.pause();
     if (this.#output.first?.ready === true) this.flush();
-    else if (this.#handover.isPending && this.#output.first === undefined) this.#handOver();
-  }
-
-  #pauseInput(): void {
-    if (this.uploads.isFull) this.uploads.isHeld = true;
-    if (this.uploads.isHeld || this.#parser.rest !== undefined) this.#socket.pause();
+    else if (this.#handover.isPending && this.#output.first === undefined) this.#handover.finish(this.#parser);
   }
 
   /** Goes on reading once there is room. */
   #resumeInput(): void {
     if (this.#inputOver) return;
     if (this.uploads.isHeld) {
-      if (this.uploads.isFull) return;
-      this.uploads.isHeld = false;
+      if (this.uploads.hold()) return;
       if (this.#parser.rest === undefined) this.#socket.resume();
     }
     if (this.#parser.rest === undefined || this.#output.outstanding > MAX_PIPELINED / 2) return;
@@ -132,7 +116,7 @@ export class Connection implements RequestSink {
     }
     const exchange = this.#admit(request);
     this.#inputOver = exchange.close;
-    return exchange.close || this.#output.outstanding >= MAX_PIPELINED || this.#isBehind();
+    return exchange.close || this.#hasEnough();
   }
 
   #admit(request: RequestParser): Exchange {
@@ -143,6 +127,10 @@ export class Connection implements RequestSink {
     return exchange;
   }
 
+  #hasEnough(): boolean {
+    return this.#output.outstanding >= MAX_PIPELINED || this.#isBehind();
+  }
+
   /** The client does not take its answers: it gets no more of them to wait for. */
   #isBehind(): boolean {
     return this.#socket.writableLength > this.#host.limits.maxBufferedBytes;
@@ -150,8 +138,8 @@ export class Connection implements RequestSink {
 
   onExpectContinue(): void {
     // In front of an answer that is still owed it would be taken for that one's.
-    if (this.#output.first === undefined) this.#socket.write(CONTINUE);
-    else this.#owesContinue = true;
+    this.#owesContinue = this.#output.first !== undefined;
+    if (!this.#owesContinue) this.#socket.write(CONTINUE);
   }
 
   // ── bodies that are read as streams ─────────────────────────────────────────────────────────────────────────────
@@ -165,8 +153,7 @@ export class Connection implements RequestSink {
     const { exchange, isSettled } = this.uploads.end();
     if (!isSettled) this.#inputOver = exchange.close;
     else if (this.#host.draining && this.#output.first === undefined) this.#end();
-    const isFull = this.#output.outstanding >= MAX_PIPELINED || this.uploads.isFull;
-    return this.#inputOver || isFull || this.#isBehind();
+    return this.#inputOver || this.uploads.isFull || this.#hasEnough();
   }
 
   /** The handler reads, or has read more. */
@@ -179,8 +166,7 @@ export class Connection implements RequestSink {
   #refuseUpload(upload: RequestStream, reason: Reason): void {
     if (this.uploads.settle() || upload.isSettled) {
       this.uploads.current = undefined;
-      if (this.#output.first === undefined) this.#end();
-      else this.#output.closeBehindLast();
+      if (!this.#output.closeBehindLast()) this.#end();
       return;
     }
     const { exchange, isHead } = upload;
@@ -195,17 +181,14 @@ export class Connection implements RequestSink {
   #refuse(reason: Reason): void {
     this.#inputOver = true;
     if (this.uploads.current !== undefined) return this.#refuseUpload(this.uploads.current, reason);
-    const exchange = this.answered(errorAnswer(reason, { isHead: this.#parser.failedHead }));
+    const exchange = Exchange.answered(this, errorAnswer(reason, { isHead: this.#parser.failedHead }));
     exchange.close = true;
     this.#host.accessLog?.refused(exchange);
     this.#output.append(exchange);
   }
 
   #onEnd(): void {
-    if (this.#handover.socket !== undefined) {
-      this.#handover.socket.push(null);
-      return;
-    }
+    if (this.#handover.socket !== undefined) return void this.#handover.socket.push(null);
     if (!this.#inputOver && !this.#parser.finish()) this.#refuse('BAD_REQUEST');
     this.#inputOver = true;
     this.#output.announceAbort();
@@ -215,19 +198,9 @@ export class Connection implements RequestSink {
 
   // ── output ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** An exchange that the HTTP thread answers itself. */
-  answered(answer: Answer): Exchange {
-    const exchange = new Exchange(-1);
-    exchange.connection = this;
-    exchange.bytes = answer.bytes;
-    exchange.headBytes = answer.headBytes;
-    exchange.ready = true;
-    return exchange;
-  }
-
   /** Puts an answer into the place of a request whose slot is not back. */
   answerInstead(exchange: Exchange, answer: Answer): Exchange {
-    const instead = this.answered(answer);
+    const instead = Exchange.answered(this, answer);
     this.#host.accessLog?.replaced(exchange, instead);
     this.#output.replace(exchange, instead);
     this.uploads.replace(exchange, instead);
@@ -248,9 +221,9 @@ export class Connection implements RequestSink {
   #afterSending(): void {
     const { first } = this.#output;
     if (first === undefined) {
-      if (this.#handover.isPending) return this.#handOver();
+      if (this.#handover.isPending) return this.#handover.finish(this.#parser);
       if (this.#inputOver || this.#host.draining) return this.#end();
-      if (this.#owesContinue) this.#sendContinue();
+      if (this.#owesContinue) this.onExpectContinue();
     } else if (first.ready || first.stream !== undefined) {
       return this.flush();
     }
@@ -267,29 +240,14 @@ export class Connection implements RequestSink {
     else this.#afterSending();
   }
 
-  /** Part of an answer was sent that will never be whole: the client must not take it for one (RFC 9112 section 8). */
   #cut(closes: boolean): void {
     this.#ended = true;
-    // The end of the connection would be the end of the body, unless TLS tells an end from a break.
-    if (closes && !('encrypted' in this.#socket)) this.#socket.resetAndDestroy();
-    else this.#socket.destroy();
+    cut(this.#socket, closes);
   }
 
   #onFlushed(): void {
     this.#resumeInput();
     if (this.#host.draining) this.drain();
-  }
-
-  /** Nothing is owed any more: the connection is the upgrade listener's. */
-  #handOver(): void {
-    const head = this.#parser.rest ?? Buffer.alloc(0);
-    this.#parser.close();
-    this.#handover.finish(head);
-  }
-
-  #sendContinue(): void {
-    this.#owesContinue = false;
-    this.#socket.write(CONTINUE);
   }
 
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -310,11 +268,14 @@ export class Connection implements RequestSink {
   }
 
   #phase(): number {
-    if (this.#ended) return this.#socket.writableLength > 0 ? BUSY_PHASE : CLOSING_PHASE;
-    if (this.#inputOver || this.#owesContinue || this.#parser.rest !== undefined) return BUSY_PHASE;
-    if (this.uploads.current !== undefined) return this.uploads.isWaiting ? BUSY_PHASE : STREAM_PHASE;
-    if (this.#parser.midMessage) return this.#parser.midHead ? HEAD_PHASE : BODY_PHASE;
-    return this.idle ? IDLE_PHASE : BUSY_PHASE;
+    return phaseOf({
+      hasEnded: this.#ended,
+      hasUnsent: this.#socket.writableLength > 0,
+      isServersTurn: this.#inputOver || this.#owesContinue || this.#parser.rest !== undefined || this.uploads.isWaiting,
+      hasUpload: this.uploads.current !== undefined,
+      isIdle: this.idle,
+      parser: this.#parser,
+    });
   }
 
   #end(): void {

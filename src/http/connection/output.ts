@@ -48,9 +48,11 @@ export class Output {
     this.#last = exchange;
   }
 
-  /** The connection ends behind the answers that are owed. */
-  closeBehindLast(): void {
-    if (this.#last !== undefined) this.#last.close = true;
+  /** The connection ends behind the answers that are owed. `false` if none is. */
+  closeBehindLast(): boolean {
+    if (this.#last === undefined) return false;
+    this.#last.close = true;
+    return true;
   }
 
   /** Has another exchange answer in the place of one that is not ready. */

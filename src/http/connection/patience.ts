@@ -12,6 +12,27 @@ export const CLOSING_PHASE = 4;
 /** More of a body that is read as a stream. */
 export const STREAM_PHASE = 5;
 
+/** What tells the phases of a connection apart. */
+export interface Situation {
+  /** Nothing is sent or read any more. */
+  hasEnded: boolean;
+  /** The kernel has not taken all there is for it. */
+  hasUnsent: boolean;
+  isServersTurn: boolean;
+  /** A body is on its way that is read as a stream. */
+  hasUpload: boolean;
+  isIdle: boolean;
+  parser: { readonly midMessage: boolean; readonly midHead: boolean };
+}
+
+export function phaseOf({ hasEnded, hasUnsent, isServersTurn, hasUpload, isIdle, parser }: Situation): number {
+  if (hasEnded) return hasUnsent ? BUSY_PHASE : CLOSING_PHASE;
+  if (isServersTurn) return BUSY_PHASE;
+  if (hasUpload) return STREAM_PHASE;
+  if (parser.midMessage) return parser.midHead ? HEAD_PHASE : BODY_PHASE;
+  return isIdle ? IDLE_PHASE : BUSY_PHASE;
+}
+
 /** How long a client has, once the kernel has its last answer, to stop sending and close (RFC 9112 section 9.6). */
 const LINGER_MS = 2_000;
 

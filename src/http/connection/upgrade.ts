@@ -134,8 +134,13 @@ export class Handover {
     socket.pause();
   }
 
-  /** @param head bytes that came behind the request */
-  finish(head: Buffer): void {
+  /**
+   * Nothing is owed any more: the connection is the listener's.
+   * @param parser has what came behind the request, and is not needed any more
+   */
+  finish(parser: { rest: Buffer | undefined; close(): void }): void {
+    const head = parser.rest ?? Buffer.alloc(0);
+    parser.close();
     const request = this.#request!;
     const upgraded = request.socket as UpgradedSocket;
     this.#request = undefined;

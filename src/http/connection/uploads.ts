@@ -18,6 +18,12 @@ export class Uploads {
     return this.#untaken.bytes > BODY_WINDOW_BYTES - CHUNK_BYTES;
   }
 
+  /** Decides whether the socket is read. */
+  hold(): boolean {
+    this.isHeld = this.isFull;
+    return this.isHeld;
+  }
+
   /** It is the server's turn: to read on, or to say that the body may come. */
   get isWaiting(): boolean {
     return this.isHeld || this.current?.expectsContinue === true;

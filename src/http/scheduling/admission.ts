@@ -3,7 +3,7 @@ import type { ShardPool } from '../../pool/shard-pool.js';
 import { METHODS, NOT_FOUND_ROUTE } from '../../protocol.js';
 import { type Answer, allowAnswer, errorAnswer, type Reason } from '../answers.js';
 import type { Connection } from '../connection/connection.js';
-import type { Exchange } from '../exchange.js';
+import { Exchange } from '../exchange.js';
 import type { RequestParser } from '../parser/request-parser.js';
 import { readPath } from '../parser/target.js';
 import type { FixedRoutes } from '../routing/fixed-routes.js';
@@ -85,12 +85,12 @@ export class Admission {
       if (route >= 0) this.#routes.remember(request, method, route);
       else {
         const answer = this.#answerUnrouted(request, path, route);
-        if (answer !== undefined) return connection.answered(answer);
+        if (answer !== undefined) return Exchange.answered(connection, answer);
         route = NOT_FOUND_ROUTE;
       }
     }
     const fixed = this.#parts.fixed.answer(route, method === HEAD, request);
-    if (fixed !== undefined) return connection.answered(fixed);
+    if (fixed !== undefined) return Exchange.answered(connection, fixed);
     return this.#submit(request, connection, route);
   }
 
@@ -134,7 +134,7 @@ export class Admission {
   }
 
   #refuse(connection: Connection, request: RequestParser, reason: Reason): Exchange {
-    return connection.answered(this.#parts.refusals.answer(reason, request.method === HEAD));
+    return Exchange.answered(connection, this.#parts.refusals.answer(reason, request.method === HEAD));
   }
 
   /** A target that is none casts doubt on all that follows. */
