@@ -16,6 +16,7 @@ beforeAll(async () => {
     'app.js',
     'main.js',
     'rows.js',
+    'upload.js',
     'busy-app.js',
     'busy.js',
     'core.js',

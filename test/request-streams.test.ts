@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createApp } from '../build/src/index.js';
 import { decodeChunked } from './support/chunked.js';
 import { exchange, field, get, post, RawClient, type RawResponse } from './support/client.js';
 import { createRandom } from './support/random.js';
@@ -173,6 +174,14 @@ describe('what handlers may do', () => {
     expect(answer).toEqual({ length: 900, sha1: sha1(bytes), text: 900 });
     expect(json(await exchange(running.port, post('/ordinary', body(2_000)))).code).toBe('BODY_TOO_LARGE');
   });
+});
+
+test.each([
+  [{ body: 'streams' }, 'The option body of POST /x must be one of stream, not "streams".'],
+  [{ body: 'stream', bodyLimitBytes: -1 }, 'The option bodyLimitBytes of POST /x must be an integer from 0 to'],
+  [{ bodyLimitBytes: 5 }, "The option bodyLimitBytes of POST /x must be left out unless body is 'stream'"],
+])('%j is refused', (options, message) => {
+  expect(() => createApp().post('/x', options as never, () => {})).toThrow(message);
 });
 
 /** What handlers of the routes with a name tell. */
