@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { request } from 'node:https';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createApp } from '../build/src/index.js';
 import { decodeChunked } from './support/chunked.js';
 import { exchange, field, get, post, RawClient, type RawResponse } from './support/client.js';
+import { root } from './support/process.js';
 import { createRandom } from './support/random.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 
@@ -29,7 +32,7 @@ const head = (target: string, ...fields: string[]) =>
   `POST ${target} HTTP/1.1\r\nHost: x\r\n${fields.map((line) => `${line}\r\n`).join('')}\r\n`;
 
 function chunked(target: string, bytes: Buffer, size: () => number, trailer = ''): Buffer {
-  const parts = [Buffer.from(head(target, 'Transfer-Encoding: chunked'))];
+  const parts: Buffer[] = [Buffer.from(head(target, 'Transfer-Encoding: chunked'))];
   for (let at = 0; at < bytes.length; ) {
     const piece = bytes.subarray(at, at + size());
     parts.push(Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n'));
@@ -119,12 +122,12 @@ test('ten uploads at once', async () => {
 
 test('HTTP/1.0, GET and HEAD have bodies too', async () => {
   const bytes = body(100_000);
-  const request = (line: string) =>
+  const wire = (line: string) =>
     Buffer.concat([Buffer.from(`${line}\r\nHost: x\r\nContent-Length: 100000\r\n\r\n`), bytes]);
-  await expectDigest(exchange(running.port, request('POST /digest HTTP/1.0')), bytes);
-  await expectDigest(exchange(running.port, request('GET /any HTTP/1.1')), bytes);
+  await expectDigest(exchange(running.port, wire('POST /digest HTTP/1.0')), bytes);
+  await expectDigest(exchange(running.port, wire('GET /any HTTP/1.1')), bytes);
   const client = await RawClient.open(running.port);
-  client.write(request('HEAD /any HTTP/1.1'));
+  client.write(wire('HEAD /any HTTP/1.1'));
   expect((await client.response({ hasBody: false })).status).toBe(200);
   client.write(get('/plain'));
   expect((await client.response()).body.toString()).toBe('plain');
@@ -270,8 +273,8 @@ describe('backpressure', () => {
   test('many small bodies that nobody takes are bounded too', async () => {
     await withStory(async (story, client) => {
       const bytes = body(60_000);
-      const request = post(`/held/${story.name}`, bytes);
-      client.write(Buffer.concat(Array.from({ length: 20 }, () => request)));
+      const one = post(`/held/${story.name}`, bytes);
+      client.write(Buffer.concat(Array.from({ length: 20 }, () => one)));
       await until(() => running.server.stats().outstanding >= 4, 'the first requests');
       await new Promise((resolve) => setTimeout(resolve, 50));
       expect(running.server.stats().outstanding).toBeLessThanOrEqual(5);
@@ -487,6 +490,26 @@ describe('bodies that are never whole', () => {
 });
 
 describe('around it', () => {
+  test('over TLS', async () => {
+    const pem = (name: string) => readFileSync(`${root}test/fixtures/tls/${name}.pem`);
+    const tls = { key: pem('first-key'), cert: pem('first-cert') };
+    const other = await startServer({ tls }, 'uploads.js');
+    const bytes = body(3_000_000);
+    const answer = await new Promise<string>((resolve, reject) => {
+      const options = { port: other.port, path: '/slow', method: 'POST', rejectUnauthorized: false };
+      const sending = request(options, async (response) => {
+        let text = '';
+        for await (const chunk of response) text += chunk;
+        resolve(text);
+      });
+      sending.on('error', reject);
+      sending.end(bytes);
+    });
+    expect(JSON.parse(answer)).toMatchObject({ length: bytes.length, sha1: sha1(bytes) });
+    await expectConserved(other);
+    await other.server.close();
+  });
+
   test('a shard that ends in the middle', async () => {
     const client = await RawClient.open(running.port);
     client.write(`${head('/exit', 'Content-Length: 5000000')}some`);
