@@ -27,7 +27,7 @@
 /** First word of every block: "LSHD" in little-endian ASCII. */
 export const MAGIC = 0x4448534c;
 /** Second word of every block. Raised with every change of this file that moves something. */
-export const VERSION = 5;
+export const VERSION = 6;
 
 /** Two cache lines: the prefetcher of current x86 CPUs fetches lines in pairs. */
 export const LINE_BYTES = 128;
@@ -206,6 +206,8 @@ export const SLOT_HEAD_REQUEST_FLAG = 4;
 export const SLOT_EXPIRED_FLAG = 8;
 /** The response went as a stream, over the port for those; nothing of it is in the slot. */
 export const SLOT_STREAM_FLAG = 16;
+/** The request body is on its way as a stream, over the port for those; only the head is in the record. */
+export const SLOT_BODY_STREAM_FLAG = 32;
 
 /** No handler was started yet. */
 export const SLOT_NO_START = 0;

@@ -6,6 +6,7 @@ import { type CompiledWriter, compileWriter } from './json/compile.js';
 import type { Infer } from './json/schema.js';
 import { checkRouteScheduling, Subject } from './options/checks.js';
 import { type CompressRules, checkCompress } from './options/compression.js';
+import { checkRequestBody, REQUEST_BODY_OPTIONS } from './options/request-body.js';
 import { ROUTE_SCHEDULING, type RouteScheduling } from './options/scheduling.js';
 import { type FixedBody, METHODS, type Method, type RouteTable } from './protocol.js';
 import { createRouter } from './routing.js';
@@ -22,6 +23,8 @@ export interface Route {
   compress: { rules: CompressRules | undefined } | undefined;
   /** What is sent without a handler. */
   fixed: FixedBody | undefined;
+  /** Its request bodies are read as streams. */
+  streamed?: { limitBytes: number } | undefined;
 }
 
 const NO_METHODS: readonly Method[] = [];
@@ -140,7 +143,8 @@ export class App {
     const subject = new Subject('ROUTE_INVALID', ` of ${name}`);
     const scheduling = checkRouteScheduling(options, pattern, subject);
     const compress = compressRules(options, subject);
-    return this.#push(name, { methods, pattern, handler, writer, scheduling, compress, fixed: undefined });
+    const streamed = checkRequestBody(options, subject);
+    return this.#push(name, { methods, pattern, handler, writer, scheduling, compress, fixed: undefined, streamed });
   }
 
   #push(name: string, route: Route): this {
@@ -156,11 +160,12 @@ export class App {
   /** What the HTTP thread needs to know. */
   table(): RouteTable {
     return {
-      routes: this.#routes.map(({ methods, pattern, scheduling, fixed }) => ({
+      routes: this.#routes.map(({ methods, pattern, scheduling, fixed, streamed }) => ({
         methods: [...methods],
         pattern,
         scheduling,
         ...(fixed && { fixed }),
+        ...(streamed && { streamed }),
       })),
       hasNotFound: this.#notFound !== undefined,
     };
@@ -193,7 +198,7 @@ export function isApp(value: unknown): value is App {
 /** A handler, or options and a handler. */
 type RouteArguments = unknown[];
 
-const ROUTE_OPTIONS: readonly string[] = ['response', 'compress', ...ROUTE_SCHEDULING];
+const ROUTE_OPTIONS: readonly string[] = ['response', 'compress', ...REQUEST_BODY_OPTIONS, ...ROUTE_SCHEDULING];
 
 /** The handler of a route that the HTTP thread answers. */
 function notCalled(): never {

@@ -2,6 +2,7 @@
 
 import type { JsonWriter } from './json/direct.js';
 import type { CompressOptions } from './options/compression.js';
+import type { RequestBodyOptions } from './options/request-body.js';
 import type { RouteScheduling } from './options/scheduling.js';
 import type { Method } from './protocol.js';
 
@@ -33,7 +34,10 @@ export interface ShardRequest {
   header(name: string): string | undefined;
   /** All header fields by their names in lower case. The object has no prototype. */
   headers(): Record<string, string>;
-  /** The body: a view, valid until the handler settles. */
+  /**
+   * The body: a view, valid until the handler settles.
+   * @throws LoopShardError BODY_STREAMED on a route with `body: 'stream'`; so do `text()` and `json()`
+   */
   bytes(): Uint8Array;
   /** The body, as UTF-8. */
   text(): string;
@@ -42,6 +46,15 @@ export interface ShardRequest {
    * @throws LoopShardError BODY_INVALID; a handler that lets it pass answers 400
    */
   json<T = unknown>(): T;
+  /**
+   * The body in chunks of 64 KiB at the most, which are the handler's to keep; on a route with `body: 'stream'` as it comes.
+   * What was not read when the handler settles is lost. Once a request.
+   *
+   * Reading fails with a `LoopShardError` BODY_INCOMPLETE when the client leaves or stalls in the middle or sends more than
+   * the route takes, and with REQUEST_FINISHED once the request was answered.
+   * @throws LoopShardError BODY_STREAMED the second time
+   */
+  stream(): AsyncIterableIterator<Uint8Array>;
 }
 
 /** The response's status and header fields, set before the handler settles. The handler returns the body. */
@@ -95,7 +108,7 @@ type Result<T> = T | Uint8Array | undefined | void;
 export type ErrorHandler = (error: unknown, req: ShardRequest, res: ShardResponse) => unknown;
 
 /** What a route may be given beside its handler. */
-export interface RouteOptions<S = unknown> extends RouteScheduling {
+export interface RouteOptions<S = unknown> extends RouteScheduling, RequestBodyOptions {
   /**
    * JSON Schema (or TypeBox schema) of what the handler returns. It is compiled to a writer, which is faster than
    * JSON.stringify, leaves out what the schema does not name, and fails on what does not match.

@@ -8,6 +8,7 @@ export type { UpgradeListener, UpgradeRequest } from './http/connection/upgrade.
 export type { PriorityFunction } from './http/scheduling/ranking.js';
 export type { CompressOptions, Encoding } from './options/compression.js';
 export type { Logger, ServeOptions } from './options/options.js';
+export type { RequestBodyOptions } from './options/request-body.js';
 export type { RequestIdOptions } from './options/request-id.js';
 export type {
   AdaptivePermits,

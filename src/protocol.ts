@@ -22,6 +22,8 @@ export interface RouteEntry {
   /** A find-my-way pattern. */
   pattern: string;
   scheduling: RouteScheduling;
+  /** Request bodies are read as streams, of so many bytes at the most; 0 for any number. */
+  streamed?: { limitBytes: number };
   /** What the HTTP thread answers by itself; then no shard has a handler for it. */
   fixed?: FixedBody;
 }
@@ -55,6 +57,7 @@ export interface ShardStart {
   control: MessagePort;
   transfers: MessagePort;
   streams: MessagePort;
+  bodies: MessagePort;
   /** What the module must define, when the shard takes the place of another one. */
   table: RouteTable | undefined;
   batch: number;
@@ -145,3 +148,27 @@ export const STREAM_WINDOW_BYTES = 256 * 1024;
 /** Bytes of a piece, at the most. */
 export const STREAM_PIECE_BYTES = 64 * 1024;
 export const STREAM_CANCELLED = -1;
+
+/** Shard → HTTP thread, on the port for request bodies: the handler reads. The first such message has the pieces sent. */
+export interface BodyCredit {
+  slot: number;
+  sequence: number;
+  /** Bytes that the handler has taken since the last message. */
+  taken: number;
+  /** Buffers of pieces, to be used again. */
+  spent: ArrayBuffer[];
+}
+
+/** HTTP thread → shard, on the port for request bodies: a piece of a body, or its end. */
+export interface BodyPiece {
+  slot: number;
+  sequence: number;
+  /** The first `length` bytes of it. */
+  bytes?: ArrayBuffer;
+  length: number;
+  /** Nothing follows: the body is whole, or will never be. */
+  last?: 'whole' | 'broken';
+}
+
+/** Bytes of request bodies that one connection may have sent while no handler has taken them. */
+export const BODY_WINDOW_BYTES = 256 * 1024;

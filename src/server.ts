@@ -87,6 +87,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         onStrayError: (error) => this.#logger.error({ err: error }, 'a thread failed after its shard had ended'),
         onFailure: (shard, report) => this.#onFailure(shard, report),
         onStreamPiece: (shard, piece) => this.#http?.scheduler.onStreamPiece(shard, piece),
+        onBodyCredit: (shard, credit) => this.#http?.scheduler.onBodyCredit(shard, credit),
       },
     );
   }

@@ -6,6 +6,7 @@ import { createApp } from '../build/src/index.js';
 import { createServerMemory, shardAddresses } from '../build/src/pool/plan.js';
 import { Counters } from '../build/src/shard/counters.js';
 import { Handlers } from '../build/src/shard/handlers.js';
+import { RequestBodies } from '../build/src/shard/request-bodies.js';
 import { OutgoingStreams } from '../build/src/shard/response/streams.js';
 import { AbortSignals } from '../build/src/shard/signals.js';
 import { Times } from '../build/src/shard/times.js';
@@ -50,6 +51,7 @@ test.each(['/bytes', '/text', '/json', '/schema', '/writer'])(
       transfers: new TransferPort(port1),
       signals: new AbortSignals(),
       streams: new OutgoingStreams(port1),
+      bodies: new RequestBodies(port1, new AbortSignals()),
       responseLimitBytes: 2 ** 20,
       compress: undefined,
       requestId: undefined,

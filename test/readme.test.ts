@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -16,6 +17,7 @@ beforeAll(async () => {
     'app.js',
     'main.js',
     'rows.js',
+    'upload.js',
     'busy-app.js',
     'busy.js',
     'core.js',
@@ -55,6 +57,16 @@ test('schemas and writers', async () => {
   const [url] = await program.printed(/http:\S+(?=;)/);
   expect(await (await fetch(`${url}/users/7`)).text()).toBe('{"id":7,"name":"Ada"}');
   expect(await (await fetch(`${url}/embedding`)).text()).toBe('{"vector":[0.5,-0.25]}');
+  program.child.kill('SIGTERM');
+  expect(await program.exit()).toBe(0);
+});
+
+test('uploads', async () => {
+  const program = loopshard('serve', join(folder, 'upload.js'), '--port', '0');
+  const [url] = await program.printed(/http:\S+(?=;)/);
+  const body = Buffer.alloc(3_000_000, 'u');
+  const { sha256 } = (await (await fetch(`${url}/upload`, { method: 'POST', body })).json()) as { sha256: string };
+  expect(sha256).toBe(createHash('sha256').update(body).digest('hex'));
   program.child.kill('SIGTERM');
   expect(await program.exit()).toBe(0);
 });

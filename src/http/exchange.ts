@@ -1,4 +1,6 @@
+import type { Answer } from './answers.js';
 import type { Connection } from './connection/connection.js';
+import type { RequestStream } from './connection/request-stream.js';
 import type { ResponseStream } from './connection/response-stream.js';
 import type { RouteRules } from './scheduling/route-rules.js';
 
@@ -25,6 +27,8 @@ export class Exchange {
   body: Buffer | undefined;
   /** An answer that comes in pieces: `bytes` is the first one. It is sent as it comes, and `ready` when all of it is here. */
   stream: ResponseStream | undefined;
+  /** The request's body, if it is read as a stream. */
+  upload: RequestStream | undefined;
 
   // ── its way to a shard ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -46,6 +50,16 @@ export class Exchange {
   /** When it was put into the ring, by the server's clock. */
   submittedAt = 0;
 
+  /** One that the HTTP thread answers itself. */
+  static answered(connection: Connection, { bytes, headBytes }: Answer): Exchange {
+    const exchange = new Exchange(-1);
+    exchange.connection = connection;
+    exchange.bytes = bytes;
+    exchange.headBytes = headBytes;
+    exchange.ready = true;
+    return exchange;
+  }
+
   constructor(slot: number) {
     this.slot = slot;
   }
@@ -59,6 +73,7 @@ export class Exchange {
     this.ready = false;
     this.body = undefined;
     this.stream = undefined;
+    this.upload = undefined;
     this.shard = -1;
     this.rules = rules;
     this.rank = rank;

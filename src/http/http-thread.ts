@@ -10,7 +10,8 @@ import type { CoreMemory } from '../core/memory.js';
 import type { ShardPool } from '../pool/shard-pool.js';
 import type { RouteTable } from '../protocol.js';
 import type { AccessLog } from './connection/access-log.js';
-import { Connection, type ConnectionHost, type ConnectionLimits } from './connection/connection.js';
+import { Connection } from './connection/connection.js';
+import type { ConnectionHost, ConnectionLimits } from './connection/host.js';
 import { Listener, type Listening } from './connection/listen.js';
 import { Schedule, type Timeouts } from './connection/patience.js';
 import type { UpgradeListener } from './connection/upgrade.js';
@@ -39,6 +40,7 @@ export class HttpThread implements ConnectionHost {
   readonly parsers: Parsers;
   readonly limits: ConnectionLimits;
   readonly accessLog: AccessLog | undefined;
+  readonly mayStream: boolean;
   upgradeListener: UpgradeListener | undefined;
   draining = false;
   readonly #options: HttpThreadOptions;
@@ -61,6 +63,7 @@ export class HttpThread implements ConnectionHost {
     this.core = pool.core;
     this.parsers = new Parsers(pool.core);
     this.limits = options;
+    this.mayStream = table.routes.some(({ streamed }) => streamed !== undefined);
     this.accessLog = accessLog;
     this.#options = options;
     this.#events = events;
@@ -118,6 +121,10 @@ export class HttpThread implements ConnectionHost {
 
   admit(request: RequestParser, connection: Connection): Exchange {
     return this.scheduler.admit(request, connection);
+  }
+
+  streamLimit(request: RequestParser): number {
+    return this.scheduler.streamLimit(request);
   }
 
   release(exchange: Exchange): void {

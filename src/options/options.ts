@@ -63,7 +63,7 @@ export interface ServeOptions extends ListenChoice {
    * rest; what is larger goes by transfer. Default 16,384.
    */
   slotBytes?: number;
-  /** Request body at the most, 0 to 1 GiB; a larger one gets 413. Default 1 MiB. */
+  /** Request body at the most, 0 to 1 GiB; a larger one gets 413. Routes with `body: 'stream'` have their own. Default 1 MiB. */
   bodyLimitBytes?: number;
   /** Response body at the most, up to 2 GiB − 1; for a larger one the client gets 500; streams have no limit. Default 64 MiB. */
   responseLimitBytes?: number;
@@ -85,7 +85,10 @@ export interface ServeOptions extends ListenChoice {
    * sends nothing is closed after the same time. Default 10,000.
    */
   headersTimeoutMs?: number;
-  /** Time for a whole request, from its first byte on; then the client gets 408. Default 60,000. */
+  /**
+   * Time for a whole request, from its first byte on; then the client gets 408. Of a body that is streamed, time without a
+   * byte while the server waits for one. Default 60,000.
+   */
   requestTimeoutMs?: number;
   /** How long a connection may be idle between two requests before it is closed. Default 65,000. */
   keepAliveTimeoutMs?: number;

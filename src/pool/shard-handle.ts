@@ -3,6 +3,8 @@ import type { Piscina } from 'piscina';
 import { LoopShardError } from '../errors.js';
 import type { Group } from '../options/scheduling.js';
 import type {
+  BodyCredit,
+  BodyPiece,
   FailureReport,
   RouteTable,
   ShardCommand,
@@ -18,7 +20,10 @@ import { TransferPort } from '../transfers.js';
 export type ShardState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed';
 
 /** What every shard of a server is started with. */
-export type ShardSettings = Omit<ShardStart, 'shard' | 'group' | 'control' | 'transfers' | 'streams' | 'table'>;
+export type ShardSettings = Omit<
+  ShardStart,
+  'shard' | 'group' | 'control' | 'transfers' | 'streams' | 'bodies' | 'table'
+>;
 
 export interface ShardEvents {
   /** The worker has exited without having been asked to; nothing of it runs any more. */
@@ -26,6 +31,7 @@ export interface ShardEvents {
   onState(shard: ShardHandle, state: ShardState): void;
   onFailure(shard: ShardHandle, report: FailureReport): void;
   onStreamPiece(shard: ShardHandle, piece: StreamPiece): void;
+  onBodyCredit(shard: ShardHandle, credit: BodyCredit): void;
 }
 
 /** One shard as the HTTP thread sees it: a long-running task of the thread pool, and the ports to it. */
@@ -42,6 +48,7 @@ export class ShardHandle {
   #control: MessagePort | undefined;
   #transfers: TransferPort | undefined;
   #streams: MessagePort | undefined;
+  #bodies: MessagePort | undefined;
   #ended: Promise<void> = Promise.resolve();
 
   constructor(number: number, group: Group, threads: Piscina, settings: ShardSettings, events: ShardEvents) {
@@ -76,6 +83,9 @@ export class ShardHandle {
     const streams = new MessageChannel();
     this.#streams = streams.port1;
     this.#streams.on('message', (piece: StreamPiece) => this.#events.onStreamPiece(this, piece));
+    const bodies = new MessageChannel();
+    this.#bodies = bodies.port1;
+    this.#bodies.on('message', (credit: BodyCredit) => this.#events.onBodyCredit(this, credit));
     const start: ShardStart = {
       ...this.#settings,
       shard: this.number,
@@ -83,9 +93,11 @@ export class ShardHandle {
       control: control.port2,
       transfers: transfers.port2,
       streams: streams.port2,
+      bodies: bodies.port2,
       table,
     };
-    const task = this.#threads.run(start, { transferList: [control.port2, transfers.port2, streams.port2] as never });
+    const ports = [control.port2, transfers.port2, streams.port2, bodies.port2];
+    const task = this.#threads.run(start, { transferList: ports as never });
     return this.#untilReady(control.port1, task);
   }
 
@@ -160,6 +172,11 @@ export class ShardHandle {
     this.#streams?.postMessage(answer, answer.spent ?? []);
   }
 
+  /** Sends a piece of a request body that a handler of the shard reads. */
+  sendBody(piece: BodyPiece): void {
+    this.#bodies?.postMessage(piece, piece.bytes === undefined ? [] : [piece.bytes]);
+  }
+
   abort(slot: number, sequence: number): void {
     this.#send({ type: 'abort', slot, sequence });
   }
@@ -194,6 +211,8 @@ export class ShardHandle {
     this.receiveStreams();
     this.#streams?.close();
     this.#streams = undefined;
+    this.#bodies?.close();
+    this.#bodies = undefined;
   }
 }
 

@@ -5,7 +5,15 @@ import { Clock } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import type { Group, Permits } from '../options/scheduling.js';
-import { comparable, type FailureReport, type RouteTable, type StreamAnswer, type StreamPiece } from '../protocol.js';
+import {
+  type BodyCredit,
+  type BodyPiece,
+  comparable,
+  type FailureReport,
+  type RouteTable,
+  type StreamAnswer,
+  type StreamPiece,
+} from '../protocol.js';
 import { readCounters } from './counters.js';
 import type { ShardLoad } from './dispatch.js';
 import { summarize } from './histograms.js';
@@ -35,6 +43,8 @@ export interface ShardPoolEvents {
   onFailure(shard: number, report: FailureReport): void;
   /** A part of a response that is streamed. */
   onStreamPiece(shard: number, piece: StreamPiece): void;
+  /** A handler reads the body of its request. */
+  onBodyCredit(shard: number, credit: BodyCredit): void;
   /** A thread that runs no shard, not any more, has thrown. */
   onStrayError(error: unknown): void;
 }
@@ -106,6 +116,7 @@ export class ShardPool {
       onState: (shard, state) => this.#events.onShardState(shard.number, state),
       onFailure: (shard, report) => this.#events.onFailure(shard.number, report),
       onStreamPiece: (shard, piece) => this.#events.onStreamPiece(shard.number, piece),
+      onBodyCredit: (shard, credit) => this.#events.onBodyCredit(shard.number, credit),
     });
   }
 
@@ -160,6 +171,11 @@ export class ShardPool {
   /** Tells `shard` what became of a stream's bytes. */
   answerStream(shard: number, answer: StreamAnswer): void {
     this.#shards[shard].answerStream(answer);
+  }
+
+  /** Sends `shard` a piece of a request body that one of its handlers reads. */
+  sendBody(shard: number, piece: BodyPiece): void {
+    this.#shards[shard].sendBody(piece);
   }
 
   /** Tells `shard` that nobody waits for the request `sequence` in `slot` any more. */

@@ -6,6 +6,7 @@ import type { CompressRules } from '../options/compression.js';
 import type { Plan, shardAddresses } from '../pool/plan.js';
 import type { TransferPort } from '../transfers.js';
 import type { Counters } from './counters.js';
+import type { RequestBodies } from './request-bodies.js';
 import type { OutgoingStreams } from './response/streams.js';
 import type { AbortSignals } from './signals.js';
 import type { Times } from './times.js';
@@ -25,6 +26,7 @@ export interface ShardContext {
   readonly control: MessagePort;
   readonly transfers: TransferPort;
   readonly streams: OutgoingStreams;
+  readonly bodies: RequestBodies;
   readonly signals: AbortSignals;
   readonly responseLimitBytes: number;
   readonly compress: CompressRules | undefined;

@@ -22,6 +22,7 @@ import { Counters } from './counters.js';
 import { describe } from './describe.js';
 import { Gradient2 } from './limiter.js';
 import { ShardLoop } from './loop.js';
+import { RequestBodies } from './request-bodies.js';
 import { OutgoingStreams } from './response/streams.js';
 import { AbortSignals } from './signals.js';
 import { Times } from './times.js';
@@ -74,6 +75,7 @@ function createContext(start: ShardStart, app: App): ShardContext {
   const plan = readPlan(start.core.memory.buffer);
   const addresses = shardAddresses(plan, start.shard);
   const core = CoreMemory.attach(start.core, addresses.arena);
+  const signals = new AbortSignals();
   return {
     shard: start.shard,
     group: start.group,
@@ -87,7 +89,8 @@ function createContext(start: ShardStart, app: App): ShardContext {
     control: start.control,
     transfers: new TransferPort(start.transfers),
     streams: new OutgoingStreams(start.streams),
-    signals: new AbortSignals(),
+    bodies: new RequestBodies(start.bodies, signals),
+    signals,
     responseLimitBytes: start.responseLimitBytes,
     compress: start.compress,
     requestId: start.requestId,

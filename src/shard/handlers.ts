@@ -8,7 +8,7 @@ import {
   SLOT_STARTED_AT_OFFSET,
   SLOT_SUBMITTED_AT_OFFSET,
 } from '../../assembly/layout.js';
-import { LoopShardError } from '../errors.js';
+import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
 import type { CompiledWriter } from '../json/compile.js';
 import { slotAddress } from '../pool/plan.js';
 import { NOT_FOUND_ROUTE, type ShardReport } from '../protocol.js';
@@ -18,6 +18,9 @@ import { SlotRequest } from './request.js';
 import { Responder } from './response/responder.js';
 import { SlotResponse } from './response/response.js';
 import { StreamedResponses, type StreamedTask } from './response/streamed-responses.js';
+
+/** What a handler that lets them pass answers 400 for, and what is not logged. */
+const CLIENTS_FAULTS: readonly LoopShardErrorCode[] = ['BODY_INVALID', 'BODY_INCOMPLETE'];
 
 /** Starts handlers and turns what becomes of them into responses: each on its own, none waits for another. Shard. */
 export class Handlers {
@@ -132,7 +135,7 @@ export class Handlers {
   /** The answer that says no more than that it failed; what failed goes to the log. */
   #failPlainly(task: Task, error: unknown): void {
     const { slot, request, response } = task;
-    const isClients = error instanceof LoopShardError && error.code === 'BODY_INVALID';
+    const isClients = error instanceof LoopShardError && CLIENTS_FAULTS.includes(error.code);
     response.reset(isClients ? 400 : 500);
     const body = isClients
       ? { statusCode: 400, code: error.code, message: error.message }
@@ -146,10 +149,12 @@ export class Handlers {
     const { clock, times } = this.#context;
     this.#settledAt = clock.nowUs();
     const handlerUs = Math.max(1, (this.#settledAt - startedAt) | 0);
+    // How long a client takes to send its body says nothing about how long handlers take.
+    const isSample = !request.isBodyStreamed;
     times.recordHandler(handlerUs);
     request.finish();
     this.inFlight--;
-    this.#complete(slot, handlerUs);
+    this.#complete(slot, isSample ? handlerUs : 0);
   }
 
   /** A stream is over. How long it took says nothing about how long handlers take. */

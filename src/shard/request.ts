@@ -7,12 +7,14 @@ import {
   FIELD_VALUE_BYTES_OFFSET,
   FIELD_VALUE_OFFSET,
   SLOT_BODY_BYTES_OFFSET,
+  SLOT_BODY_STREAM_FLAG,
   SLOT_DATA_OFFSET,
   SLOT_FIELD_COUNT_OFFSET,
   SLOT_FLAGS_OFFSET,
   SLOT_HEAD_BYTES_OFFSET,
   SLOT_METHOD_OFFSET,
   SLOT_REQUEST_TRANSFERRED_FLAG,
+  SLOT_ROUTE_OFFSET,
   SLOT_SEQUENCE_OFFSET,
   SLOT_TARGET_BYTES_OFFSET,
 } from '../../assembly/layout.js';
@@ -37,6 +39,7 @@ export class SlotRequest implements ShardRequest {
   readonly #head: number;
   readonly #fieldCount: number;
   #finished = false;
+  #isStreamTaken = false;
   #id: string | undefined;
 
   constructor(context: ShardContext, slot: number) {
@@ -136,11 +139,13 @@ export class SlotRequest implements ShardRequest {
   }
 
   bytes(): Uint8Array {
+    this.#checkWhole();
     const start = this.#head + this.#read(SLOT_HEAD_BYTES_OFFSET);
     return this.#bytes.subarray(start, start + this.#read(SLOT_BODY_BYTES_OFFSET));
   }
 
   text(): string {
+    this.#checkWhole();
     const start = this.#head + this.#read(SLOT_HEAD_BYTES_OFFSET);
     return this.#bytes.utf8Slice(start, start + this.#read(SLOT_BODY_BYTES_OFFSET));
   }
@@ -154,6 +159,22 @@ export class SlotRequest implements ShardRequest {
         cause,
       });
     }
+  }
+
+  stream(): AsyncIterableIterator<Uint8Array> {
+    const isStreamed = this.isBodyStreamed;
+    if (this.#isStreamTaken) {
+      throw new LoopShardError('BODY_STREAMED', 'The request body can be read once; keep what stream() has returned.');
+    }
+    this.#isStreamTaken = true;
+    if (isStreamed) return this.#context.bodies.open(this.#slot, this.sequence);
+    const start = this.#head + this.#read(SLOT_HEAD_BYTES_OFFSET);
+    return wholeBody(Uint8Array.prototype.slice.call(this.#bytes, start, start + this.#read(SLOT_BODY_BYTES_OFFSET)));
+  }
+
+  /** The body is not in the record: it comes, or has come, as a stream. */
+  get isBodyStreamed(): boolean {
+    return (this.#read(SLOT_FLAGS_OFFSET) & SLOT_BODY_STREAM_FLAG) !== 0;
   }
 
   /** Bytes of the record that lie in the slot. */
@@ -171,6 +192,7 @@ export class SlotRequest implements ShardRequest {
   finish(): void {
     this.#finished = true;
     this.#context.signals.forget(this.#slot);
+    this.#context.bodies.forget(this.#slot);
   }
 
   #nameFrom(field: string): string {
@@ -191,6 +213,15 @@ export class SlotRequest implements ShardRequest {
     );
   }
 
+  /** Without a body there is nothing to wait for, but a handler that only works then is wrong. */
+  #checkWhole(): void {
+    if (this.#context.app.route(this.#read(SLOT_ROUTE_OFFSET)).streamed === undefined) return;
+    throw new LoopShardError(
+      'BODY_STREAMED',
+      "The route has body: 'stream', so the body is not here yet; read it with req.stream().",
+    );
+  }
+
   /** Is the name of the field at `at` the lower-case `name` of the same length? Field names are ASCII tokens. */
   #isName(at: number, name: string): boolean {
     const start = this.#head + this.#u16[at + (FIELD_NAME_OFFSET >> 1)];
@@ -207,6 +238,12 @@ export class SlotRequest implements ShardRequest {
     // llhttp leaves white space at the end, which is no part of the value (RFC 9112 section 5.1).
     return this.#bytes.latin1Slice(start, start + this.#u16[at + (FIELD_VALUE_BYTES_OFFSET >> 1)]).trimEnd();
   }
+}
+
+/** A body that is here already. */
+async function* wholeBody(bytes: Uint8Array): AsyncGenerator<Uint8Array, undefined> {
+  if (bytes.length > 0) yield bytes;
+  return undefined;
 }
 
 /** The HTTP thread sent it before it submitted the slot, so it is here. */

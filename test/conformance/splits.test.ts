@@ -37,16 +37,29 @@ function describe(request: RequestParser): string {
 }
 
 /** The requests in `pieces`, and why the parser gave up. */
-function parse(pieces: Buffer[]): string[] {
+function parse(pieces: Buffer[], mayStream = false): string[] {
   const seen: string[] = [];
+  let streamed = '';
   const sink = {
     onRequest: (request: RequestParser) => {
       seen.push(describe(request));
       return false;
     },
     onExpectContinue: () => void seen.push('expects 100'),
+    onStreamedHead: (request: RequestParser, length: number | undefined, expectsContinue: boolean) => {
+      seen.push(describe(request), JSON.stringify({ length, expectsContinue }));
+      streamed = '';
+    },
+    onStreamedEnd: () => {
+      seen.push(streamed);
+      return false;
+    },
+    uploads: {
+      add: (memory: Buffer, at: number, bytes: number) => void (streamed += memory.latin1Slice(at, at + bytes)),
+    },
   };
-  const parser = new RequestParser(parsers, sink, 2 ** 20);
+  const streamLimit = () => 0;
+  const parser = new RequestParser(parsers, sink, { limits: { bodyLimitBytes: 2 ** 20 }, mayStream, streamLimit });
   for (const piece of pieces) if (parser.failure === undefined) parser.feed(piece);
   seen.push(parser.failure ?? (parser.finish() ? 'complete' : 'incomplete'));
   parser.close();
@@ -55,22 +68,22 @@ function parse(pieces: Buffer[]): string[] {
 
 const valid = cases.filter((one) => isValid(one) && one.input.length <= 1_000);
 
-test('a valid request is the same wherever it is split', () => {
+test.each([false, true])('a valid request is the same wherever it is split (streamed: %s)', (mayStream) => {
   expect(valid.length).toBeGreaterThan(80);
   for (const { rule, input } of valid) {
     const bytes = Buffer.from(input, 'latin1');
-    const whole = parse([bytes]);
+    const whole = parse([bytes], mayStream);
     for (let at = 1; at < bytes.length; at++) {
-      expect([rule, at, parse([bytes.subarray(0, at), bytes.subarray(at)])]).toEqual([rule, at, whole]);
+      expect([rule, at, parse([bytes.subarray(0, at), bytes.subarray(at)], mayStream)]).toEqual([rule, at, whole]);
     }
   }
 });
 
-test('and however often', () => {
+test.each([false, true])('and however often (streamed: %s)', (mayStream) => {
   const random = createRandom();
   for (const { rule, input } of valid) {
     const bytes = Buffer.from(input, 'latin1');
-    const whole = parse([bytes]);
+    const whole = parse([bytes], mayStream);
     for (let round = 0; round < 20; round++) {
       const pieces: Buffer[] = [];
       for (let at = 0; at < bytes.length; ) {
@@ -78,7 +91,7 @@ test('and however often', () => {
         pieces.push(bytes.subarray(at, at + length));
         at += length;
       }
-      expect([rule, parse(pieces)]).toEqual([rule, whole]);
+      expect([rule, parse(pieces, mayStream)]).toEqual([rule, whole]);
     }
   }
 });

@@ -7,8 +7,8 @@ const STRIDE_BYTES = 8 * 2 ** 20;
 const REST_MS = 10;
 
 /** A server in a process of its own, and how much that grows meanwhile. */
-export async function grownBytes(use: (port: number) => Promise<void>): Promise<number> {
-  const program = new Program(process.execPath, ['test/fixtures/watched-server.js']);
+export async function grownBytes(use: (port: number) => Promise<void>, fixture = 'streams.js'): Promise<number> {
+  const program = new Program(process.execPath, ['test/fixtures/watched-server.js', fixture]);
   try {
     const [, port] = await program.printed(/port (\d+)/);
     await use(Number(port));
@@ -39,6 +39,34 @@ export function readSlowly(port: number, path: string): Promise<number> {
     socket.on('end', () => {
       socket.destroy();
       resolve(received);
+    });
+  });
+}
+
+/** Sends a body of so many bytes as fast as the server takes it. Resolves with the response's body. */
+export function upload(port: number, path: string, bytes: number): Promise<string> {
+  const chunk = Buffer.alloc(STRIDE_BYTES / 8, 'u');
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    let sent = 0;
+    const send = () => {
+      while (sent < bytes) {
+        const piece = chunk.subarray(0, bytes - sent);
+        sent += piece.length;
+        if (!socket.write(piece)) return;
+      }
+    };
+    socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ${bytes}\r\n\r\n`);
+    socket.on('drain', send);
+    send();
+    let response = '';
+    socket.on('data', (data) => {
+      response += data;
+    });
+    socket.on('error', reject);
+    socket.on('end', () => {
+      socket.destroy();
+      resolve(response.slice(response.indexOf('\r\n\r\n') + 4));
     });
   });
 }

@@ -15,9 +15,9 @@ const DIGITS = 3;
 
 /**
  * A line for each answer, when it is handed to the socket: `method` and `target` (`null` for what could not be read as a
- * request), `status`, `bytes` of head and body, `durationMs` since the last byte of the request, and `id`, the one that the
- * handler has seen (`undefined` if no handler was asked). A stream's line comes with its first chunks, and counts those. HTTP
- * thread only.
+ * request), `status`, `bytes` of head and body, `durationMs` since the last byte of the request, or of its head if the body is
+ * streamed, and `id`, the one that the handler has seen (`undefined` if no handler was asked). A stream's line comes with its
+ * first chunks, and counts those. HTTP thread only.
  */
 export class AccessLog {
   readonly #logger: Logger;

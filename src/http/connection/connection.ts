@@ -1,37 +1,22 @@
 import type { Socket } from 'node:net';
+import { METHODS } from '../../protocol.js';
 import { type Answer, errorAnswer, type Reason } from '../answers.js';
 import { Exchange } from '../exchange.js';
-import type { Parsers } from '../parser/llhttp.js';
-import { RequestParser, type RequestSink } from '../parser/request-parser.js';
-import { Output, type OutputHost } from './output.js';
-import { BODY_PHASE, BUSY_PHASE, CLOSING_PHASE, HEAD_PHASE, IDLE_PHASE, type Looks, Patience } from './patience.js';
+import { RequestParser } from '../parser/request-parser.js';
+import type { RequestSink } from '../parser/request-sink.js';
+import type { ConnectionHost } from './host.js';
+import { Output } from './output.js';
+import { type Looks, Patience, phaseOf, STREAM_PHASE } from './patience.js';
+import type { RequestStream } from './request-stream.js';
 import type { ResponseStream } from './response-stream.js';
-import { readWithoutCopies, unsentBytes } from './socket.js';
-import { readUpgrade, UpgradedSocket, type UpgradeListener, type UpgradeRequest } from './upgrade.js';
-
-export interface ConnectionLimits {
-  bodyLimitBytes: number;
-  /** 0 for any number. */
-  maxRequestsPerConnection: number;
-  maxBufferedBytes: number;
-}
-
-/** What a connection needs of the HTTP thread. */
-export interface ConnectionHost extends OutputHost {
-  readonly parsers: Parsers;
-  readonly limits: ConnectionLimits;
-  /** Routes a request and submits it, or answers it at once. */
-  admit(request: RequestParser, connection: Connection): Exchange;
-  /** Takes connections over, if there is one. */
-  readonly upgradeListener: UpgradeListener | undefined;
-  /** The listener has thrown. */
-  onUpgradeError(error: unknown): void;
-  onConnectionClosed(connection: Connection): void;
-}
+import { cut, readWithoutCopies, unsentBytes } from './socket.js';
+import { Handover } from './upgrade.js';
+import { Uploads } from './uploads.js';
 
 /** Requests of one connection that may be in hand at once; further ones wait in the socket. */
 const MAX_PIPELINED = 64;
 
+const HEAD = METHODS.indexOf('HEAD');
 const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
 
 /** One client: its bytes parsed, its requests in order, its answers in the same order. HTTP thread only. */
@@ -41,20 +26,20 @@ export class Connection implements RequestSink {
   readonly #parser: RequestParser;
   readonly #output: Output;
   readonly #patience = new Patience();
+  readonly uploads = new Uploads();
   /** Requests that were complete. */
   #requests = 0;
   /** No further request is read: the last one said so, or was not valid. */
   #inputOver = false;
   #ended = false;
-  /** A client that wants another protocol, behind answers that come first; and then the connection for that. */
-  #upgrade: UpgradeRequest | undefined;
-  #upgraded: UpgradedSocket | undefined;
+  readonly #handover: Handover;
   /** A client waits for leave to send its body, behind answers that come first. */
   #owesContinue = false;
 
   constructor(host: ConnectionHost, accepted: Socket) {
     this.#host = host;
-    this.#parser = new RequestParser(host.parsers, this, host.limits.bodyLimitBytes);
+    this.#handover = new Handover(host);
+    this.#parser = new RequestParser(host.parsers, this, host);
     this.#socket = readWithoutCopies(accepted, {
       buffer: this.#parser.chunk,
       onRead: (bytes) => this.#onRead(bytes),
@@ -78,21 +63,21 @@ export class Connection implements RequestSink {
 
   /** The server drains: an idle connection ends now, another one behind its last answer. */
   drain(): void {
-    if (this.#upgrade !== undefined || this.#upgraded !== undefined) return;
+    if (this.#handover.isPending || this.#handover.socket !== undefined) return;
     if (this.idle && !this.#parser.midMessage) this.#end();
   }
 
   // ── input ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #onRead(bytes: number): void {
-    if (this.#upgraded !== undefined) return this.#upgraded.receive(this.#parser.chunk.subarray(0, bytes));
+    if (this.#handover.socket !== undefined) return this.#onBytes(this.#parser.chunk.subarray(0, bytes));
     if (this.#inputOver) return;
     this.#parser.feedInPlace(bytes);
     this.#afterInput();
   }
 
   #onBytes(chunk: Buffer): void {
-    if (this.#upgraded !== undefined) return this.#upgraded.receive(chunk);
+    if (this.#handover.socket !== undefined) return this.#handover.socket.receive(chunk);
     if (this.#inputOver) return;
     this.#parser.feed(chunk);
     this.#afterInput();
@@ -100,32 +85,50 @@ export class Connection implements RequestSink {
 
   #afterInput(): void {
     const { failure } = this.#parser;
+    this.uploads.current?.flush();
     if (failure !== undefined && !this.#inputOver) this.#refuse(failure);
-    if (!this.#inputOver && this.#parser.rest !== undefined) this.#socket.pause();
+    if (!this.#inputOver && (this.uploads.hold() || this.#parser.rest !== undefined)) this.#socket.pause();
     if (this.#output.first?.ready === true) this.flush();
-    else if (this.#upgrade !== undefined && this.#output.first === undefined) this.#handOver();
+    else if (this.#handover.isPending && this.#output.first === undefined) this.#handover.finish(this.#parser);
   }
 
   /** Goes on reading once there is room. */
   #resumeInput(): void {
-    if (this.#inputOver || this.#parser.rest === undefined || this.#output.outstanding > MAX_PIPELINED / 2) return;
+    if (this.#inputOver) return;
+    if (this.uploads.isHeld) {
+      if (this.uploads.hold()) return;
+      if (this.#parser.rest === undefined) this.#socket.resume();
+    }
+    if (this.#parser.rest === undefined || this.#output.outstanding > MAX_PIPELINED / 2) return;
     if (this.#isBehind()) return;
     this.#parser.resume();
     this.#afterInput();
-    if (this.#parser.rest === undefined) this.#socket.resume();
+    if (this.#parser.rest === undefined && !this.uploads.isHeld) this.#socket.resume();
   }
 
   onRequest(request: RequestParser): boolean {
     this.#owesContinue = false;
     if (request.upgrade && this.#host.upgradeListener !== undefined && request.bodyBytes === 0) {
-      return this.#takeUpgrade(request);
+      this.#inputOver = true;
+      this.#handover.begin(request, this.#socket);
+      // What follows is not HTTP.
+      return true;
     }
+    const exchange = this.#admit(request);
+    this.#inputOver = exchange.close;
+    return exchange.close || this.#hasEnough();
+  }
+
+  #admit(request: RequestParser): Exchange {
     const exchange = this.#host.admit(request, this);
     if (this.#host.accessLog !== undefined) this.#host.accessLog.admitted(exchange, request);
     if (++this.#requests === this.#host.limits.maxRequestsPerConnection) exchange.close = true;
     this.#output.append(exchange);
-    this.#inputOver = exchange.close;
-    return exchange.close || this.#output.outstanding >= MAX_PIPELINED || this.#isBehind();
+    return exchange;
+  }
+
+  #hasEnough(): boolean {
+    return this.#output.outstanding >= MAX_PIPELINED || this.#isBehind();
   }
 
   /** The client does not take its answers: it gets no more of them to wait for. */
@@ -135,24 +138,57 @@ export class Connection implements RequestSink {
 
   onExpectContinue(): void {
     // In front of an answer that is still owed it would be taken for that one's.
-    if (this.#output.first === undefined) this.#socket.write(CONTINUE);
-    else this.#owesContinue = true;
+    this.#owesContinue = this.#output.first !== undefined;
+    if (!this.#owesContinue) this.#socket.write(CONTINUE);
+  }
+
+  // ── bodies that are read as streams ─────────────────────────────────────────────────────────────────────────────
+
+  onStreamedHead(request: RequestParser, length: number | undefined, expectsContinue: boolean): void {
+    this.#owesContinue = false;
+    this.uploads.begin(this.#admit(request), { isHead: request.method === HEAD, length, expectsContinue });
+  }
+
+  onStreamedEnd(): boolean {
+    const { exchange, isSettled } = this.uploads.end();
+    if (!isSettled) this.#inputOver = exchange.close;
+    else if (this.#host.draining && this.#output.first === undefined) this.#end();
+    return this.#inputOver || this.uploads.isFull || this.#hasEnough();
+  }
+
+  /** The handler reads, or has read more. */
+  onBodyTaken(): void {
+    if (this.uploads.takeContinue(this.#output.first)) this.#socket.write(CONTINUE);
+    this.#resumeInput();
+  }
+
+  /** A body that the handler may be reading will never be whole. */
+  #refuseUpload(upload: RequestStream, reason: Reason): void {
+    if (this.uploads.settle() || upload.isSettled) {
+      this.uploads.current = undefined;
+      if (!this.#output.closeBehindLast()) this.#end();
+      return;
+    }
+    const { exchange, isHead } = upload;
+    if (exchange.stream?.begun === true) return this.#cut(exchange.stream.closes);
+    exchange.connection = undefined;
+    this.answerInstead(exchange, errorAnswer(reason, { isHead })).close = true;
+    this.uploads.current = undefined;
+    this.#host.abandon(exchange);
   }
 
   /** Answers what cannot be read on from, behind the answers that are owed. */
   #refuse(reason: Reason): void {
     this.#inputOver = true;
-    const exchange = this.answered(errorAnswer(reason, { isHead: this.#parser.failedHead }));
+    if (this.uploads.current !== undefined) return this.#refuseUpload(this.uploads.current, reason);
+    const exchange = Exchange.answered(this, errorAnswer(reason, { isHead: this.#parser.failedHead }));
     exchange.close = true;
     this.#host.accessLog?.refused(exchange);
     this.#output.append(exchange);
   }
 
   #onEnd(): void {
-    if (this.#upgraded !== undefined) {
-      this.#upgraded.push(null);
-      return;
-    }
+    if (this.#handover.socket !== undefined) return void this.#handover.socket.push(null);
     if (!this.#inputOver && !this.#parser.finish()) this.#refuse('BAD_REQUEST');
     this.#inputOver = true;
     this.#output.announceAbort();
@@ -162,26 +198,19 @@ export class Connection implements RequestSink {
 
   // ── output ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** An exchange that the HTTP thread answers itself. */
-  answered(answer: Answer): Exchange {
-    const exchange = new Exchange(-1);
-    exchange.connection = this;
-    exchange.bytes = answer.bytes;
-    exchange.headBytes = answer.headBytes;
-    exchange.ready = true;
-    return exchange;
-  }
-
   /** Puts an answer into the place of a request whose slot is not back. */
-  answerInstead(exchange: Exchange, answer: Answer): void {
-    const instead = this.answered(answer);
+  answerInstead(exchange: Exchange, answer: Answer): Exchange {
+    const instead = Exchange.answered(this, answer);
     this.#host.accessLog?.replaced(exchange, instead);
     this.#output.replace(exchange, instead);
+    this.uploads.replace(exchange, instead);
+    return instead;
   }
 
   /** Hands to the socket every answer whose turn has come. */
   flush(): void {
     const { first } = this.#output;
+    if (this.uploads.current !== undefined && this.uploads.settle()) this.#inputOver = true;
     if (first === undefined || this.#ended) return;
     if (first.stream !== undefined) return this.#flushStream(first, first.stream);
     if (!first.ready) return;
@@ -192,13 +221,14 @@ export class Connection implements RequestSink {
   #afterSending(): void {
     const { first } = this.#output;
     if (first === undefined) {
-      if (this.#upgrade !== undefined) return this.#handOver();
+      if (this.#handover.isPending) return this.#handover.finish(this.#parser);
       if (this.#inputOver || this.#host.draining) return this.#end();
-      if (this.#owesContinue) this.#sendContinue();
+      if (this.#owesContinue) this.onExpectContinue();
     } else if (first.ready || first.stream !== undefined) {
       return this.flush();
     }
-    if (this.#parser.rest !== undefined) this.#resumeInput();
+    if (this.uploads.isWaiting) this.onBodyTaken();
+    else if (this.#parser.rest !== undefined) this.#resumeInput();
   }
 
   /** What is behind a stream waits for its end. */
@@ -210,12 +240,9 @@ export class Connection implements RequestSink {
     else this.#afterSending();
   }
 
-  /** Part of an answer was sent that will never be whole: the client must not take it for one (RFC 9112 section 8). */
   #cut(closes: boolean): void {
     this.#ended = true;
-    // The end of the connection would be the end of the body, unless TLS tells an end from a break.
-    if (closes && !('encrypted' in this.#socket)) this.#socket.resetAndDestroy();
-    else this.#socket.destroy();
+    cut(this.#socket, closes);
   }
 
   #onFlushed(): void {
@@ -223,45 +250,14 @@ export class Connection implements RequestSink {
     if (this.#host.draining) this.drain();
   }
 
-  #sendContinue(): void {
-    this.#owesContinue = false;
-    this.#socket.write(CONTINUE);
-  }
-
-  // ── another protocol ────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** Returns `true`: what follows is not HTTP. */
-  #takeUpgrade(request: RequestParser): true {
-    this.#inputOver = true;
-    const upgraded = new UpgradedSocket(this.#socket);
-    this.#upgrade = readUpgrade(request, upgraded);
-    this.#socket.pause();
-    return true;
-  }
-
-  /** Nothing is owed any more: the connection is the listener's. */
-  #handOver(): void {
-    const request = this.#upgrade!;
-    const upgraded = request.socket as UpgradedSocket;
-    const head = this.#parser.rest ?? Buffer.alloc(0);
-    this.#upgrade = undefined;
-    this.#upgraded = upgraded;
-    this.#parser.close();
-    try {
-      if (this.#host.upgradeListener === undefined) upgraded.destroy();
-      else this.#host.upgradeListener(request, upgraded, head);
-    } catch (error) {
-      this.#host.onUpgradeError(error);
-      upgraded.destroy();
-    }
-  }
-
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Looks whether the client has taken too long; once in each interval of the schedule. */
   watch(looks: Looks): void {
-    if (this.#upgraded !== undefined) return;
-    const expiry = this.#patience.look(this.#phase(), this.#requests, unsentBytes(this.#socket), looks);
+    if (this.#handover.socket !== undefined) return;
+    const phase = this.#phase();
+    const progress = phase === STREAM_PHASE ? this.uploads.received : this.#requests;
+    const expiry = this.#patience.look(phase, progress, unsentBytes(this.#socket), looks);
     if (expiry === 'none') return;
     if (expiry === 'destroy') this.#socket.destroy();
     else if (expiry === 'close') this.#end();
@@ -272,10 +268,14 @@ export class Connection implements RequestSink {
   }
 
   #phase(): number {
-    if (this.#ended) return this.#socket.writableLength > 0 ? BUSY_PHASE : CLOSING_PHASE;
-    if (this.#inputOver || this.#owesContinue || this.#parser.rest !== undefined) return BUSY_PHASE;
-    if (this.#parser.midMessage) return this.#parser.midHead ? HEAD_PHASE : BODY_PHASE;
-    return this.idle ? IDLE_PHASE : BUSY_PHASE;
+    return phaseOf({
+      hasEnded: this.#ended,
+      hasUnsent: this.#socket.writableLength > 0,
+      isServersTurn: this.#inputOver || this.#owesContinue || this.#parser.rest !== undefined || this.uploads.isWaiting,
+      hasUpload: this.uploads.current !== undefined,
+      isIdle: this.idle,
+      parser: this.#parser,
+    });
   }
 
   #end(): void {
@@ -290,8 +290,9 @@ export class Connection implements RequestSink {
   #onClose(): void {
     this.#inputOver = true;
     this.#ended = true;
-    if (this.#upgraded === undefined) this.#parser.close();
-    else this.#upgraded.destroy();
+    if (this.#handover.socket === undefined) this.#parser.close();
+    else this.#handover.socket.destroy();
+    this.uploads.current?.close();
     this.#output.close();
     this.#host.onConnectionClosed(this);
   }

@@ -48,6 +48,13 @@ export class Output {
     this.#last = exchange;
   }
 
+  /** The connection ends behind the answers that are owed. `false` if none is. */
+  closeBehindLast(): boolean {
+    if (this.#last === undefined) return false;
+    this.#last.close = true;
+    return true;
+  }
+
   /** Has another exchange answer in the place of one that is not ready. */
   replace(exchange: Exchange, instead: Exchange): void {
     instead.close = exchange.close;

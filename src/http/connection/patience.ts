@@ -9,6 +9,30 @@ export const BUSY_PHASE = 3;
 /** The client's end of the connection, behind the last answer. */
 export const CLOSING_PHASE = 4;
 
+/** More of a body that is read as a stream. */
+export const STREAM_PHASE = 5;
+
+/** What tells the phases of a connection apart. */
+export interface Situation {
+  /** Nothing is sent or read any more. */
+  hasEnded: boolean;
+  /** The kernel has not taken all there is for it. */
+  hasUnsent: boolean;
+  isServersTurn: boolean;
+  /** A body is on its way that is read as a stream. */
+  hasUpload: boolean;
+  isIdle: boolean;
+  parser: { readonly midMessage: boolean; readonly midHead: boolean };
+}
+
+export function phaseOf({ hasEnded, hasUnsent, isServersTurn, hasUpload, isIdle, parser }: Situation): number {
+  if (hasEnded) return hasUnsent ? BUSY_PHASE : CLOSING_PHASE;
+  if (isServersTurn) return BUSY_PHASE;
+  if (hasUpload) return STREAM_PHASE;
+  if (parser.midMessage) return parser.midHead ? HEAD_PHASE : BODY_PHASE;
+  return isIdle ? IDLE_PHASE : BUSY_PHASE;
+}
+
 /** How long a client has, once the kernel has its last answer, to stop sending and close (RFC 9112 section 9.6). */
 const LINGER_MS = 2_000;
 
@@ -65,7 +89,7 @@ export class Schedule {
  */
 export class Patience {
   #phase = IDLE_PHASE;
-  #requests = 0;
+  #progress = 0;
   /** Looks since the one that found something new. */
   #looks = -1;
   #unsent = 0;
@@ -73,22 +97,22 @@ export class Patience {
 
   /**
    * @param phase what the connection waits for
-   * @param requests how many it has had
+   * @param progress how many requests it has had; in STREAM_PHASE, how many bytes of bodies
    * @param unsent bytes that the kernel has not taken
    */
-  look(phase: number, requests: number, unsent: number, limits: Looks): Expiry {
+  look(phase: number, progress: number, unsent: number, limits: Looks): Expiry {
     // A body goes on with the time of its head.
     const goesOn = phase === this.#phase || (phase === BODY_PHASE && this.#phase === HEAD_PHASE);
-    this.#looks = goesOn && requests === this.#requests ? this.#looks + 1 : 0;
+    this.#looks = goesOn && progress === this.#progress ? this.#looks + 1 : 0;
     this.#phase = phase;
-    this.#requests = requests;
+    this.#progress = progress;
     this.#unsentLooks = unsent > 0 && unsent === this.#unsent ? this.#unsentLooks + 1 : 0;
     this.#unsent = unsent;
     if (this.#unsentLooks >= limits.send) return 'destroy';
     if (phase === HEAD_PHASE) return this.#looks >= limits.head ? 'refuse' : 'none';
-    if (phase === BODY_PHASE) return this.#looks >= limits.request ? 'refuse' : 'none';
+    if (phase === BODY_PHASE || phase === STREAM_PHASE) return this.#looks >= limits.request ? 'refuse' : 'none';
     if (phase === CLOSING_PHASE) return this.#looks >= limits.linger ? 'destroy' : 'none';
     if (phase === BUSY_PHASE) return 'none';
-    return this.#looks >= (requests === 0 ? limits.head : limits.keepAlive) ? 'close' : 'none';
+    return this.#looks >= (progress === 0 ? limits.head : limits.keepAlive) ? 'close' : 'none';
   }
 }

@@ -48,6 +48,17 @@ export function readWithoutCopies(accepted: Socket, reader: Reader): Socket {
   return socket;
 }
 
+/**
+ * Ends a connection on which a part of an answer was sent that will never be whole: the client must not take it for one (RFC
+ * 9112 section 8).
+ * @param closes the end of the connection would be the end of the body
+ */
+export function cut(socket: Socket, closes: boolean): void {
+  // TLS tells an end from a break.
+  if (closes && !('encrypted' in socket)) socket.resetAndDestroy();
+  else socket.destroy();
+}
+
 /** Bytes that were written to the socket and have not left. */
 export function unsentBytes(socket: Socket): number {
   const { writableLength } = socket;

@@ -106,6 +106,55 @@ export class UpgradedSocket extends Duplex {
   }
 }
 
+/** Takes connections over, perhaps. */
+export interface UpgradeHost {
+  readonly upgradeListener: UpgradeListener | undefined;
+  /** The listener has thrown. */
+  onUpgradeError(error: unknown): void;
+}
+
+/** A connection on its way to another protocol: behind answers that come first, then its listener's. HTTP thread only. */
+export class Handover {
+  /** The connection for the other protocol, once it has been handed over. */
+  socket: UpgradedSocket | undefined;
+  readonly #host: UpgradeHost;
+  #request: UpgradeRequest | undefined;
+
+  constructor(host: UpgradeHost) {
+    this.#host = host;
+  }
+
+  /** A client waits to be handed over. */
+  get isPending(): boolean {
+    return this.#request !== undefined;
+  }
+
+  begin(request: RequestInHand, socket: Socket): void {
+    this.#request = readUpgrade(request, new UpgradedSocket(socket));
+    socket.pause();
+  }
+
+  /**
+   * Nothing is owed any more: the connection is the listener's.
+   * @param parser has what came behind the request, and is not needed any more
+   */
+  finish(parser: { rest: Buffer | undefined; close(): void }): void {
+    const head = parser.rest ?? Buffer.alloc(0);
+    parser.close();
+    const request = this.#request!;
+    const upgraded = request.socket as UpgradedSocket;
+    this.#request = undefined;
+    this.socket = upgraded;
+    try {
+      if (this.#host.upgradeListener === undefined) upgraded.destroy();
+      else this.#host.upgradeListener(request, upgraded, head);
+    } catch (error) {
+      this.#host.onUpgradeError(error);
+      upgraded.destroy();
+    }
+  }
+}
+
 /** The request in hand, in strings, since its memory is used again. */
 export function readUpgrade(request: RequestInHand, socket: Duplex): UpgradeRequest {
   const { headSource, headStart } = request;

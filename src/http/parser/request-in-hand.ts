@@ -7,6 +7,8 @@ export class RequestInHand {
   /** Once the head is complete: index in METHODS. */
   method = -1;
   isHttp10 = false;
+  /** Its body is on its way, and is passed on as it comes. */
+  isStreamed = false;
   protected readonly llhttp: Llhttp;
   protected readonly index: HeadIndex;
   /** What has come in earlier chunks. */

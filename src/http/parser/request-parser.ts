@@ -23,6 +23,7 @@ import {
 import { refusalOf } from './parse-failure.js';
 import { PartialMessage } from './partial-message.js';
 import { RequestInHand } from './request-in-hand.js';
+import type { BodyLimits, RequestSink } from './request-sink.js';
 import { parseAbsolute, replaceTarget } from './target.js';
 
 const HEAD = METHODS.indexOf('HEAD');
@@ -31,14 +32,6 @@ const SLASH = 0x2f;
 const SPACE = 0x20;
 /** From the end of the target to the end of a head without fields: " HTTP/1.0", and two line ends. */
 const LEAST_REST_BYTES = 13;
-
-/** What a connection does with what was parsed. Everything on the parser is valid during the call only. */
-export interface RequestSink {
-  /** The request is complete. Returns `true` to have no more of them for now. */
-  onRequest(request: RequestParser): boolean;
-  /** A body is on its way and the client waits for leave to send it. */
-  onExpectContinue(): void;
-}
 
 /** The bytes of one connection, parsed: at most one request at a time is in hand. HTTP thread only. */
 export class RequestParser extends RequestInHand implements ParserEvents {
@@ -50,19 +43,24 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   rest: Buffer | undefined;
   readonly #rules: HeadRules;
   readonly #sink: RequestSink;
+  readonly #limits: BodyLimits;
   readonly #bodyLimitBytes: number;
   readonly #parser: number;
   readonly #framing = new Framing();
+  /** Of a body that is streamed: what has come, and what may. */
+  #streamedBytes = 0;
+  #streamLimit = 0;
   #stoppedAs = PARSED;
   /** Where the bytes that are being parsed stand. */
   #runStart = 0;
   #runEnd = 0;
 
-  constructor(parsers: Parsers, sink: RequestSink, bodyLimitBytes: number) {
+  constructor(parsers: Parsers, sink: RequestSink, limits: BodyLimits) {
     super(parsers.instance(), parsers.index);
     this.#rules = parsers.rules;
     this.#sink = sink;
-    this.#bodyLimitBytes = bodyLimitBytes;
+    this.#limits = limits;
+    this.#bodyLimitBytes = limits.limits.bodyLimitBytes;
     this.#parser = this.llhttp.open();
   }
 
@@ -104,7 +102,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
 
   /** A part of a request has arrived, and not all of it. */
   get midMessage(): boolean {
-    return this.partial !== undefined;
+    return this.partial !== undefined || this.isStreamed;
   }
 
   /** A part of a request has arrived, and its head not completely. */
@@ -114,15 +112,15 @@ export class RequestParser extends RequestInHand implements ParserEvents {
 
   /** The client has sent its last byte. `true` if it did so between two requests. */
   finish(): boolean {
-    return this.partial === undefined && this.llhttp.finish(this.#parser, this) === PARSED;
+    return !this.midMessage && this.llhttp.finish(this.#parser, this) === PARSED;
   }
 
   #run(start: number, end: number): void {
     this.#runStart = start;
     this.#runEnd = end;
     this.#framing.from = start;
-    if (this.partial === undefined) this.index.state = HEAD_IDLE_STATE;
-    else this.#restorePartial(start);
+    if (this.partial !== undefined) this.#restorePartial(start);
+    else this.index.state = this.isStreamed ? HEAD_COMPLETE_STATE : HEAD_IDLE_STATE;
     let at = start;
     for (;;) {
       const result = this.llhttp.execute(this.#parser, this, at, end - at);
@@ -138,7 +136,8 @@ export class RequestParser extends RequestInHand implements ParserEvents {
       this.llhttp.resume(this.#parser, result);
       if (at === end) break;
     }
-    if (this.index.state !== HEAD_IDLE_STATE) this.#savePartial(end);
+    if (this.isStreamed) this.#checkFraming(end, this.#streamedBytes);
+    else if (this.index.state !== HEAD_IDLE_STATE) this.#savePartial(end);
   }
 
   #fail(result: number): void {
@@ -162,9 +161,8 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   #savePartial(end: number): void {
     const partial = this.#keepPartial();
     const { state } = this.index;
-    if (partial.headComplete) {
-      if (this.#framing.exceeds(end, this.bodyBytes, this.index.totalLimit)) this.failure = 'BODY_TOO_LARGE';
-    } else if (state > HEAD_BEGUN_STATE) {
+    if (partial.headComplete) this.#checkFraming(end, this.bodyBytes);
+    else if (state > HEAD_BEGUN_STATE) {
       if (this.#isLineBroken()) this.failure = 'BAD_REQUEST';
       partial.head = this.#headSoFar(end);
       if (partial.head.length > this.index.totalLimit) this.failure = 'HEAD_TOO_LARGE';
@@ -173,6 +171,10 @@ export class RequestParser extends RequestInHand implements ParserEvents {
       partial.lineStart = Buffer.from(bytes.subarray(-2));
     }
     partial.saveIndex(this.index);
+  }
+
+  #checkFraming(end: number, bodyBytes: number): void {
+    if (this.#framing.exceeds(end, bodyBytes, this.index.totalLimit)) this.failure = 'BODY_TOO_LARGE';
   }
 
   /** Head bytes from the target on up to `end`, with those of earlier chunks in front. */
@@ -208,9 +210,25 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     if (broken) return this.#refuse('BAD_REQUEST');
     if (this.method < 0) return this.#refuse('METHOD_NOT_IMPLEMENTED');
     if (this.headSource[this.headStart] !== SLASH && !this.#isOtherTarget()) return this.#refuse('BAD_TARGET');
+    const mayStream = this.#limits.mayStream && (rules.isChunked || rules.contentLength > 0);
+    const streamLimit = mayStream ? this.#limits.streamLimit(this) : -1;
+    if (streamLimit >= 0) return this.#beginStream(streamLimit, headEnd);
     if (rules.contentLength > this.#bodyLimitBytes) return this.#refuse('BODY_TOO_LARGE');
     this.#framing.begin(rules.isChunked, headEnd);
     if (rules.expectsContinue) this.#sink.onExpectContinue();
+    return GO_ON;
+  }
+
+  /** The request is let in with its head; its body follows. */
+  #beginStream(limit: number, headEnd: number): number {
+    const { isChunked, contentLength, expectsContinue } = this.#rules;
+    this.#streamLimit = limit === 0 ? Number.POSITIVE_INFINITY : limit;
+    if (contentLength > this.#streamLimit) return this.#refuse('BODY_TOO_LARGE');
+    this.#framing.begin(isChunked, headEnd);
+    this.#streamedBytes = 0;
+    this.isStreamed = true;
+    this.#sink.onStreamedHead(this, isChunked ? undefined : contentLength, expectsContinue);
+    this.partial = undefined;
     return GO_ON;
   }
 
@@ -239,6 +257,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   }
 
   onBody(at: number, bytes: number): number {
+    if (this.isStreamed) return this.#onStreamedBody(at, bytes);
     const bodyBytes = this.bodyBytes + bytes;
     if (bodyBytes > this.#bodyLimitBytes) return this.#refuse('BODY_TOO_LARGE');
     if (this.#framing.exceeds(at + bytes, bodyBytes, this.index.totalLimit)) return this.#refuse('BODY_TOO_LARGE');
@@ -248,8 +267,18 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     return GO_ON;
   }
 
+  #onStreamedBody(at: number, bytes: number): number {
+    this.#streamedBytes += bytes;
+    if (this.#streamedBytes > this.#streamLimit) return this.#refuse('BODY_TOO_LARGE');
+    this.#checkFraming(at + bytes, this.#streamedBytes);
+    if (this.failure !== undefined) return STOP;
+    this.#sink.uploads.add(this.llhttp.bytes, at, bytes, this.#runEnd);
+    return GO_ON;
+  }
+
   onMessageComplete(): number {
-    const pause = this.#sink.onRequest(this);
+    const pause = this.isStreamed ? this.#sink.onStreamedEnd() : this.#sink.onRequest(this);
+    this.isStreamed = false;
     this.partial = undefined;
     this.index.state = HEAD_IDLE_STATE;
     return pause ? PAUSED : GO_ON;

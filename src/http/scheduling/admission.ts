@@ -3,7 +3,7 @@ import type { ShardPool } from '../../pool/shard-pool.js';
 import { METHODS, NOT_FOUND_ROUTE } from '../../protocol.js';
 import { type Answer, allowAnswer, errorAnswer, type Reason } from '../answers.js';
 import type { Connection } from '../connection/connection.js';
-import type { Exchange } from '../exchange.js';
+import { Exchange } from '../exchange.js';
 import type { RequestParser } from '../parser/request-parser.js';
 import { readPath } from '../parser/target.js';
 import type { FixedRoutes } from '../routing/fixed-routes.js';
@@ -21,10 +21,15 @@ import type { RouteRules, Rules } from './route-rules.js';
 const HEAD = METHODS.indexOf('HEAD');
 const OPTIONS = METHODS.indexOf('OPTIONS');
 
+/** In place of a limit. */
+export const NOT_STREAMED = -1;
+
 /** What admission asks on a request's way. */
 export interface AdmissionParts {
   router: Router;
   hasNotFound: boolean;
+  /** By route: how many bytes a body may have that is read as a stream, 0 for any number; or NOT_STREAMED. */
+  streamLimits: readonly number[];
   fixed: FixedRoutes;
   rules: Rules;
   ranking: Ranking;
@@ -50,6 +55,18 @@ export class Admission {
     this.#records = new RecordWriter(pool.core, pool.plan);
   }
 
+  /** The stream limit of the request's route. */
+  streamLimit(request: RequestParser): number {
+    const { method } = request;
+    let route = this.#routes.find(request, method);
+    if (route < 0) {
+      const path = readPath(request.headSource, request.headStart, request.targetBytes);
+      route = path === undefined ? BAD_PATH : this.#parts.router.find(METHODS[method], path);
+      if (route >= 0) this.#routes.remember(request, method, route);
+    }
+    return this.#parts.streamLimits[route] ?? NOT_STREAMED;
+  }
+
   /** Routes the request and submits it to a shard, or answers it. */
   admit(request: RequestParser, connection: Connection): Exchange {
     const exchange = this.#submitOrAnswer(request, connection);
@@ -68,12 +85,12 @@ export class Admission {
       if (route >= 0) this.#routes.remember(request, method, route);
       else {
         const answer = this.#answerUnrouted(request, path, route);
-        if (answer !== undefined) return connection.answered(answer);
+        if (answer !== undefined) return Exchange.answered(connection, answer);
         route = NOT_FOUND_ROUTE;
       }
     }
     const fixed = this.#parts.fixed.answer(route, method === HEAD, request);
-    if (fixed !== undefined) return connection.answered(fixed);
+    if (fixed !== undefined) return Exchange.answered(connection, fixed);
     return this.#submit(request, connection, route);
   }
 
@@ -117,7 +134,7 @@ export class Admission {
   }
 
   #refuse(connection: Connection, request: RequestParser, reason: Reason): Exchange {
-    return connection.answered(this.#parts.refusals.answer(reason, request.method === HEAD));
+    return Exchange.answered(connection, this.#parts.refusals.answer(reason, request.method === HEAD));
   }
 
   /** A target that is none casts doubt on all that follows. */

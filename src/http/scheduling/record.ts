@@ -1,6 +1,7 @@
 import {
   FIELD_BYTES,
   SLOT_BODY_BYTES_OFFSET,
+  SLOT_BODY_STREAM_FLAG,
   SLOT_DATA_OFFSET,
   SLOT_FIELD_COUNT_OFFSET,
   SLOT_FLAGS_OFFSET,
@@ -49,6 +50,7 @@ export class RecordWriter {
     const word = address >> 2;
     const { headBytes, bodyBytes, fieldCount, method } = request;
     let flags = method === HEAD ? SLOT_HEAD_REQUEST_FLAG : 0;
+    if (request.isStreamed) flags |= SLOT_BODY_STREAM_FLAG;
     if (fieldCount * FIELD_BYTES + headBytes + bodyBytes <= this.#limit) {
       const data = address + SLOT_DATA_OFFSET;
       core.wasm.headCopyFields(data);

@@ -1,6 +1,6 @@
 import type { HealthPaths, Shedding } from '../../options/scheduling.js';
 import type { ShardPool } from '../../pool/shard-pool.js';
-import type { RouteTable, StreamPiece } from '../../protocol.js';
+import type { BodyCredit, RouteTable, StreamPiece } from '../../protocol.js';
 import type { Reason } from '../answers.js';
 import type { Connection } from '../connection/connection.js';
 import { StreamReceiver } from '../connection/response-stream.js';
@@ -8,7 +8,7 @@ import { Exchange } from '../exchange.js';
 import type { RequestParser } from '../parser/request-parser.js';
 import { FixedRoutes, type Readiness } from '../routing/fixed-routes.js';
 import { Router } from '../routing/router.js';
-import { Admission } from './admission.js';
+import { Admission, NOT_STREAMED } from './admission.js';
 import { Completions } from './completions.js';
 import { Deadlines } from './deadlines.js';
 import { Dispatcher } from './dispatcher.js';
@@ -97,6 +97,7 @@ export class Scheduler {
     this.#admission = new Admission(pool, this.#exchanges, {
       router,
       hasNotFound: table.hasNotFound,
+      streamLimits: table.routes.map(({ streamed }) => streamed?.limitBytes ?? NOT_STREAMED),
       fixed: new FixedRoutes(table, router, options.health, events.readiness),
       rules: this.#rules,
       ranking,
@@ -105,6 +106,11 @@ export class Scheduler {
       deadlines: this.#deadlines,
       refusals: this.refusals,
     });
+  }
+
+  /** How many bytes the body of this request may have if it is read as a stream, 0 for any number; else -1. */
+  streamLimit(request: RequestParser): number {
+    return this.#admission.streamLimit(request);
   }
 
   /** Routes a request and submits it, or answers it at once. */
@@ -120,6 +126,7 @@ export class Scheduler {
     // Nothing large outlives its answer.
     exchange.connection = undefined;
     exchange.body = undefined;
+    exchange.upload = undefined;
     if (exchange.stream !== undefined) {
       exchange.stream = undefined;
       exchange.bytes = undefined;
@@ -152,7 +159,20 @@ export class Scheduler {
     this.#streams.receive(shard, piece);
   }
 
+  /** A handler on `shard` reads the body of its request. */
+  onBodyCredit(shard: number, { slot, sequence, taken, spent }: BodyCredit): void {
+    const { upload, connection, sequence: current } = this.#exchanges[slot];
+    if (current !== sequence || connection === undefined || upload === undefined || upload.isOver) {
+      // The client has left, or was answered, before the shard could know.
+      this.#pool.sendBody(shard, { slot, sequence, length: 0, last: 'broken' });
+      return;
+    }
+    upload.onTaken(taken, spent, (piece) => this.#pool.sendBody(shard, piece));
+    connection.onBodyTaken();
+  }
+
   #onReturned(exchange: Exchange): void {
+    exchange.upload?.close();
     this.#deadlines.clear(exchange.slot);
     this.#dispatcher.returned(exchange);
   }

@@ -1,0 +1,29 @@
+import type { RequestParser } from './request-parser.js';
+
+/** How large bodies may be. */
+export interface BodyLimits {
+  readonly limits: { bodyLimitBytes: number };
+  /** Bodies of some routes are read as streams. */
+  readonly mayStream: boolean;
+  /** How many bytes the body of this request may have if it is read as a stream, 0 for any number; else -1. */
+  streamLimit(request: RequestParser): number;
+}
+
+/** Where bodies go that are read as streams. */
+export interface BodySink {
+  /** A piece at `at` in `memory`; the bytes that are being parsed end at `end`. */
+  add(memory: Buffer, at: number, bytes: number, end: number): void;
+}
+
+/** What a connection does with what was parsed. Everything on the parser is valid during the call only. */
+export interface RequestSink {
+  /** The request is complete. Returns `true` to have no more of them for now. */
+  onRequest(request: RequestParser): boolean;
+  /** A body is on its way and the client waits for leave to send it. */
+  onExpectContinue(): void;
+  /** The head of a request is complete whose body is read as a stream; `length` is that of the body, if it is said. */
+  onStreamedHead(request: RequestParser, length: number | undefined, expectsContinue: boolean): void;
+  /** Its body is whole. Returns what `onRequest` does. */
+  onStreamedEnd(): boolean;
+  readonly uploads: BodySink;
+}
