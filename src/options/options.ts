@@ -53,7 +53,7 @@ export interface ServeOptions extends ListenChoice {
   health?: boolean | HealthPaths;
   /**
    * How much shards give way to other threads of the machine, the HTTP thread among them: 0 to 19, as `nice` has it; or by
-   * group, such as `{ cpu: 10 }`. Default 5. Linux only; elsewhere it does nothing.
+   * group, such as `{ cpu: 19 }`. Default 10. Linux only; elsewhere it does nothing.
    */
   shardNice?: number | Record<string, number>;
   /** Requests in hand at the most, queued ones included, 2 to 65,536; further ones get 503. Default 4,096. */
