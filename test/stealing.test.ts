@@ -6,6 +6,7 @@ import { Stage } from './support/stage.js';
 
 let running: TestServer;
 let stage: Stage;
+let before: number[] = [];
 
 beforeEach(() => {
   stage = new Stage();
@@ -22,10 +23,13 @@ async function startBlocked(options: ServeOptions = {}) {
   running = await startServer({ shards: 2, dispatch: 'round-robin', ...options }, 'scheduling-app.js');
   const blocking = await stage.send(running, '/hold/block');
   await until(() => stage.started.length === 1, 'the handler that blocks');
+  // The request that blocks may have been stolen itself.
+  before = running.server.stats().shards.map((shard) => shard.steals);
   return { blocking, thread: stage.threadOf('block') };
 }
 
-const steals = () => running.server.stats().shards.map((shard) => shard.steals);
+/** Since the one shard is blocked. */
+const steals = () => running.server.stats().shards.map((shard, i) => shard.steals - before[i]);
 const queued = () => running.server.stats().shards.reduce((sum, shard) => sum + shard.queued, 0);
 
 async function finish(blocking: { response: Promise<{ status: number }> }): Promise<void> {
