@@ -1,14 +1,12 @@
 import { types } from 'node:util';
 import { LoopShardError } from './errors.js';
+import { NOT_IN_VALUE } from './field-syntax.js';
 import type { FixedBody } from './protocol.js';
 
 export interface FixedOptions {
   /** Content type. Default by the body: `application/octet-stream`, `text/plain; charset=utf-8`, `application/json`. */
   type?: string;
 }
-
-/** What is not in a field value (RFC 9110 section 5.5). */
-const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
 /**
  * The bytes of an answer that is always the same.

@@ -1,7 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
-import { SEMAPHORE_LIMIT_OFFSET } from '../assembly/layout.js';
 import type { LoopShardError } from './errors.js';
 import { AccessLog } from './http/connection/access-log.js';
 import type { UpgradeListener } from './http/connection/upgrade.js';
@@ -83,7 +82,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         onShardLost: (shard, cause) => this.#onShardLost(shard, cause),
         onShardMissing: (shard, error) => this.#onShardMissing(shard, error),
         onShardRestarted: (shard) => this.#logger.info({ shard }, `shard ${shard} runs again`),
-        onShardState: (shard, state) => this.emit('shard', { shard, group: this.#groupOf(shard), state }),
+        onShardState: (shard, state) => this.emit('shard', { shard, group: this.#pool.groupOf(shard).name, state }),
         onStrayError: (error) => this.#logger.error({ err: error }, 'a thread failed after its shard had ended'),
         onFailure: (shard, report) => this.#onFailure(shard, report),
         onStreamPiece: (shard, piece) => this.#http?.scheduler.onStreamPiece(shard, piece),
@@ -161,7 +160,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         route,
         permits: {
           available: core.wasm.semaphoreAvailable(semaphore),
-          limit: core.i32[(semaphore + SEMAPHORE_LIMIT_OFFSET) >> 2],
+          limit: core.wasm.semaphoreLimit(semaphore),
         },
         waiting: waiting.size,
       })),
@@ -210,11 +209,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#shedders.set(shard, shedding);
     const what = shedding ? 'refuses requests, because others wait for too long' : 'refuses no more requests';
     this.#logger.warn({ shard, shedding }, `shard ${shard} ${what}`);
-    this.emit('shedding', { shard, group: this.#groupOf(shard), shedding });
-  }
-
-  #groupOf(shard: number): string {
-    return this.#options.groups.find(({ first, count }) => shard >= first && shard < first + count)!.name;
+    this.emit('shedding', { shard, group: this.#pool.groupOf(shard).name, shedding });
   }
 
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────

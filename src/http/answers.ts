@@ -81,3 +81,19 @@ function compose(statusCode: number, fields: string[], options: AnswerOptions, b
 export function notModifiedAnswer(etag: string): Answer {
   return compose(304, [`etag: ${etag}`], {}, '');
 }
+
+const MS_PER_S = 1_000;
+
+/** The date in an answer is right to the second; within one, the same bytes serve. */
+export function oncePerSecond(make: () => Answer): () => Answer {
+  let second = 0;
+  let answer: Answer | undefined;
+  return () => {
+    const now = Math.floor(Date.now() / MS_PER_S);
+    if (answer === undefined || now !== second) {
+      second = now;
+      answer = make();
+    }
+    return answer;
+  };
+}

@@ -1,4 +1,5 @@
 /* How requests are named across services: an option. */
+import { TOKEN } from '../field-syntax.js';
 import type { Subject } from './checks.js';
 
 export interface RequestIdOptions {
@@ -6,8 +7,6 @@ export interface RequestIdOptions {
   header?: string;
 }
 
-/** RFC 9110 section 5.6.2. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** What is taken from a client goes into logs: visible ASCII, and not too much of it. */
 const SANE_ID = /^[\x21-\x7e]{1,128}$/;
 const DEFAULT_HEADER = 'x-request-id';

@@ -150,6 +150,10 @@ export class ShardPool {
     return length;
   }
 
+  groupOf(shard: number): Group {
+    return this.#shards[shard].group;
+  }
+
   /** A request that was submitted to `shard` is not its any more. */
   completed(shard: number): void {
     this.load.outstanding[shard]--;

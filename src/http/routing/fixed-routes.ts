@@ -2,10 +2,8 @@ import { matches, tagOf } from '../../entity-tags.js';
 import { LoopShardError } from '../../errors.js';
 import type { HealthPaths } from '../../options/scheduling.js';
 import type { FixedBody, RouteTable } from '../../protocol.js';
-import { type Answer, fixedAnswer, notModifiedAnswer } from '../answers.js';
+import { type Answer, fixedAnswer, notModifiedAnswer, oncePerSecond } from '../answers.js';
 import type { Router } from './router.js';
-
-const MS_PER_S = 1_000;
 
 /** Why the server is not ready, or nothing if it is. */
 export type Readiness = () => 'draining' | 'no shards' | 'overloaded' | undefined;
@@ -65,18 +63,4 @@ export class FixedRoutes {
     if (answer === undefined || !isHead) return answer;
     return { bytes: answer.bytes.subarray(0, answer.headBytes), headBytes: answer.headBytes };
   }
-}
-
-/** The date in an answer is right to the second; within one, the same bytes serve. */
-function oncePerSecond(make: () => Answer): () => Answer {
-  let second = 0;
-  let answer: Answer | undefined;
-  return () => {
-    const now = Math.floor(Date.now() / MS_PER_S);
-    if (answer === undefined || now !== second) {
-      second = now;
-      answer = make();
-    }
-    return answer;
-  };
 }

@@ -57,14 +57,18 @@ export class Admission {
 
   /** The stream limit of the request's route. */
   streamLimit(request: RequestParser): number {
+    return this.#parts.streamLimits[this.#route(request)] ?? NOT_STREAMED;
+  }
+
+  /** The number of the request's route, NO_ROUTE or BAD_PATH. */
+  #route(request: RequestParser): number {
     const { method } = request;
-    let route = this.#routes.find(request, method);
-    if (route < 0) {
-      const path = readPath(request.headSource, request.headStart, request.targetBytes);
-      route = path === undefined ? BAD_PATH : this.#parts.router.find(METHODS[method], path);
-      if (route >= 0) this.#routes.remember(request, method, route);
-    }
-    return this.#parts.streamLimits[route] ?? NOT_STREAMED;
+    const known = this.#routes.find(request, method);
+    if (known >= 0) return known;
+    const path = readPath(request.headSource, request.headStart, request.targetBytes);
+    const route = path === undefined ? BAD_PATH : this.#parts.router.find(METHODS[method], path);
+    if (route >= 0) this.#routes.remember(request, method, route);
+    return route;
   }
 
   /** Routes the request and submits it to a shard, or answers it. */
@@ -76,20 +80,14 @@ export class Admission {
   }
 
   #submitOrAnswer(request: RequestParser, connection: Connection): Exchange {
-    const method = request.method;
-    let route = this.#routes.find(request, method);
-    if (route < 0) {
-      const path = readPath(request.headSource, request.headStart, request.targetBytes);
-      route = path === undefined ? BAD_PATH : this.#parts.router.find(METHODS[method], path);
-      if (path === undefined || route === BAD_PATH) return this.#refuseTarget(connection, request);
-      if (route >= 0) this.#routes.remember(request, method, route);
-      else {
-        const answer = this.#answerUnrouted(request, path, route);
-        if (answer !== undefined) return Exchange.answered(connection, answer);
-        route = NOT_FOUND_ROUTE;
-      }
+    let route = this.#route(request);
+    if (route === BAD_PATH) return this.#refuseTarget(connection, request);
+    if (route === NO_ROUTE) {
+      const answer = this.#answerUnrouted(request);
+      if (answer !== undefined) return Exchange.answered(connection, answer);
+      route = NOT_FOUND_ROUTE;
     }
-    const fixed = this.#parts.fixed.answer(route, method === HEAD, request);
+    const fixed = this.#parts.fixed.answer(route, request.method === HEAD, request);
     if (fixed !== undefined) return Exchange.answered(connection, fixed);
     return this.#submit(request, connection, route);
   }
@@ -145,12 +143,13 @@ export class Admission {
   }
 
   /** The answer to a request that no route takes, or nothing if the not-found handler shall give it. */
-  #answerUnrouted(request: RequestParser, path: string, route: number): Answer | undefined {
+  #answerUnrouted(request: RequestParser): Answer | undefined {
     const { router, hasNotFound } = this.#parts;
+    const { path } = request;
     const isHead = request.method === HEAD;
     if (path === '*' && request.method === OPTIONS) return allowAnswer(METHODS.join(', '));
     const allowed = router.allowed(path);
-    if (route === NO_ROUTE && allowed.length > 0) {
+    if (allowed.length > 0) {
       const allow = [...allowed, 'OPTIONS'].join(', ');
       if (request.method === OPTIONS) return allowAnswer(allow);
       return errorAnswer('METHOD_NOT_ALLOWED', { isHead, allow });

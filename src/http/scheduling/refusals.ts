@@ -1,6 +1,4 @@
-import { type Answer, errorAnswer, type Reason } from '../answers.js';
-
-const MS_PER_S = 1_000;
+import { type Answer, errorAnswer, oncePerSecond, type Reason } from '../answers.js';
 
 export interface RefusalOptions {
   /** Of OVERLOADED. */
@@ -13,8 +11,7 @@ export class Refusals {
   /** How many there were, by reason. */
   readonly counts: Partial<Record<Reason, number>> = {};
   readonly #options: RefusalOptions;
-  #second = 0;
-  readonly #answers = new Map<string, Answer>();
+  readonly #answers = new Map<string, () => Answer>();
 
   constructor(options: RefusalOptions) {
     this.#options = options;
@@ -23,18 +20,14 @@ export class Refusals {
   /** An answer that may be sent several times; nobody writes to it. */
   answer(reason: Reason, isHead: boolean): Answer {
     this.counts[reason] = (this.counts[reason] ?? 0) + 1;
-    const second = Math.floor(Date.now() / MS_PER_S);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#answers.clear();
-    }
     const key = isHead ? `HEAD ${reason}` : reason;
     let answer = this.#answers.get(key);
     if (answer === undefined) {
       const { status, retryAfterSeconds } = this.#options;
-      answer = errorAnswer(reason, { isHead, retryAfterSeconds, ...(reason === 'OVERLOADED' && { status }) });
+      const options = { isHead, retryAfterSeconds, ...(reason === 'OVERLOADED' && { status }) };
+      answer = oncePerSecond(() => errorAnswer(reason, options));
       this.#answers.set(key, answer);
     }
-    return answer;
+    return answer();
   }
 }

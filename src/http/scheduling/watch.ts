@@ -143,8 +143,8 @@ export class Watch {
     const stuck = oldest !== 0 && oldest === this.#oldest[shard];
     this.#oldest[shard] = oldest;
     if (!stuck) return;
-    const group = this.#pool.groups.find(({ first, count }) => shard >= first && shard < first + count)!;
-    for (let other = group.first; other < group.first + group.count; other++) {
+    const { first, count } = this.#pool.groupOf(shard);
+    for (let other = first; other < first + count; other++) {
       if (other !== shard && this.#pool.load.ready[other] === 1 && this.#pool.rings.wake(other)) return;
     }
   }

@@ -1,5 +1,6 @@
 import { formatTag } from '../../entity-tags.js';
 import { LoopShardError } from '../../errors.js';
+import { NOT_IN_VALUE, TOKEN } from '../../field-syntax.js';
 import type { ShardResponse } from '../../handler.js';
 import type { JsonWriter } from '../../json/direct.js';
 import type { CompressRules } from '../../options/compression.js';
@@ -16,12 +17,8 @@ const BODY_FIELDS = new Set([
   'content-disposition',
   'last-modified',
 ]);
-/** RFC 9110 section 5.6.2. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** Templates of response heads must have room for it. */
 const MAX_TYPE_LENGTH = 1_024;
-/** What is not in a field value (RFC 9110 section 5.5): control characters but the tab, and what Latin-1 has not. */
-const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
 /** Status, header fields and JSON writer, until the handler settles. */
 export class SlotResponse implements ShardResponse {
