@@ -12,7 +12,7 @@
  *     │ head index                   │  private to the HTTP thread
  *     ├──────────────────────────────┤  STATIC_DATA_OFFSET (asc's --memoryBase)
  *     │ constant tables of the WASM  │
- *     ├──────────────────────────────┤  DYNAMIC_OFFSET; placed by src/pool/plan.ts
+ *     ├──────────────────────────────┤  DYNAMIC_OFFSET; placed by src/contract/memory-map.ts
  *     │ shard 0: control, rings,     │
  *     │          scratch             │
  *     │ shard 1: …                   │
@@ -171,7 +171,7 @@ export const MAX_SHARDS = 64;
 export const SLOT_OWNER_OFFSET = 0;
 /** Index into the route table. */
 export const SLOT_ROUTE_OFFSET = 4;
-/** Index into METHODS (src/protocol.ts). */
+/** Index into METHODS (src/contract/messages.ts). */
 export const SLOT_METHOD_OFFSET = 8;
 /** SLOT_*_FLAG bits. */
 export const SLOT_FLAGS_OFFSET = 12;

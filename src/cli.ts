@@ -5,8 +5,8 @@ import { LoopShardError } from './errors.js';
 import type { ServeOptions } from './options/options.js';
 import { integerRange, type RangeOption } from './options/resolve.js';
 import { DISPATCH_NAMES, type KeySource } from './options/scheduling.js';
-import { serve } from './serve.js';
-import type { Server } from './server.js';
+import { serve } from './server/serve.js';
+import type { Server } from './server/server.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 

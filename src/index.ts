@@ -1,11 +1,12 @@
 /** LoopShard: many event loops behind one HTTP port. */
-export { App, createApp } from './app.js';
+export { App, createApp } from './app/app.js';
+export { type EventStreamOptions, eventStream, type ServerSentEvent } from './app/event-stream.js';
+export type { FixedOptions } from './app/fixed-body.js';
+export type { ErrorHandler, Handler, Params, Query, RouteOptions, ShardRequest, ShardResponse } from './app/handler.js';
+export type { ShardCounters } from './contract/counters.js';
+export type { Summary } from './contract/histograms.js';
 export { LoopShardError, type LoopShardErrorCode } from './errors.js';
-export { type EventStreamOptions, eventStream, type ServerSentEvent } from './event-stream.js';
-export type { FixedOptions } from './fixed-body.js';
-export type { ErrorHandler, Handler, Params, Query, RouteOptions, ShardRequest, ShardResponse } from './handler.js';
-export type { UpgradeListener, UpgradeRequest } from './http/connection/upgrade.js';
-export type { PriorityFunction } from './http/scheduling/ranking.js';
+export type { UpgradeListener, UpgradeRequest } from './http/socket/upgrade.js';
 export type { CompressOptions, Encoding } from './options/compression.js';
 export type { Logger, ServeOptions } from './options/options.js';
 export type { RequestBodyOptions } from './options/request-body.js';
@@ -16,12 +17,11 @@ export type {
   HealthPaths,
   KeySource,
   Priority,
+  PriorityFunction,
   RouteScheduling,
   Shedding,
 } from './options/scheduling.js';
-export type { ShardCounters } from './pool/counters.js';
-export type { Summary } from './pool/histograms.js';
 export type { ShardState } from './pool/shard-handle.js';
-export { serve } from './serve.js';
-export type { PermitHolder, Server, ServerEvents } from './server.js';
-export type { RouteStats, ServerState, ServerStats, ShardStats } from './stats.js';
+export { serve } from './server/serve.js';
+export type { PermitHolder, Server, ServerEvents } from './server/server.js';
+export type { RouteStats, ServerState, ServerStats, ShardStats } from './server/stats.js';

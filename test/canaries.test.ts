@@ -1,16 +1,16 @@
 import { MessageChannel } from 'node:worker_threads';
 import { expect, test } from '@jest/globals';
 import * as layout from '../build/assembly/layout.js';
+import { createServerMemory, shardAddresses } from '../build/src/contract/memory-map.js';
+import { TransferPort } from '../build/src/contract/transfers.js';
 import { Clock } from '../build/src/core/clock.js';
 import { createApp } from '../build/src/index.js';
-import { createServerMemory, shardAddresses } from '../build/src/pool/plan.js';
-import { Counters } from '../build/src/shard/counters.js';
 import { Handlers } from '../build/src/shard/handlers.js';
-import { RequestBodies } from '../build/src/shard/request-bodies.js';
-import { OutgoingStreams } from '../build/src/shard/response/streams.js';
-import { AbortSignals } from '../build/src/shard/signals.js';
-import { Times } from '../build/src/shard/times.js';
-import { TransferPort } from '../build/src/transfers.js';
+import { Counters } from '../build/src/shard/loop/counters.js';
+import { Times } from '../build/src/shard/loop/times.js';
+import { RequestBodies } from '../build/src/shard/request/request-bodies.js';
+import { AbortSignals } from '../build/src/shard/request/signals.js';
+import { OutgoingStreams } from '../build/src/shard/streams/streams.js';
 
 /* Handlers run against real shared memory in this thread, between slots that are full of canaries. */
 const CANARY = 0xa5;

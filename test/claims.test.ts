@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { SHARD_PERMITS_OFFSET } from '../build/assembly/layout.js';
-import { createServerMemory, shardAddresses } from '../build/src/pool/plan.js';
-import { Rings } from '../build/src/pool/rings.js';
-import { Claims } from '../build/src/shard/claims.js';
+import { createServerMemory, shardAddresses } from '../build/src/contract/memory-map.js';
+import { Rings } from '../build/src/contract/rings.js';
 import type { ShardContext } from '../build/src/shard/context.js';
-import { Counters } from '../build/src/shard/counters.js';
-import { Times } from '../build/src/shard/times.js';
+import { Claims } from '../build/src/shard/loop/claims.js';
+import { Counters } from '../build/src/shard/loop/counters.js';
+import { Times } from '../build/src/shard/loop/times.js';
 import { get, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 import { Stage } from './support/stage.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { Gradient2 } from '../build/src/shard/limiter.js';
+import { Gradient2 } from '../build/src/shard/loop/limiter.js';
 import { get, RawClient } from './support/client.js';
 import { expectConserved, startServer, until } from './support/server.js';
 

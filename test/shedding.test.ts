@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Overload } from '../build/src/http/scheduling/overload.js';
+import { Overload } from '../build/src/http/admission/overload.js';
 import type { ServeOptions } from '../build/src/index.js';
 import { PRIORITIES } from '../build/src/options/scheduling.js';
 import { field, get, RawClient } from './support/client.js';

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { Patience, Schedule } from '../build/src/http/connection/patience.js';
+import { Patience, Schedule } from '../build/src/http/socket/patience.js';
 import type { ServeOptions } from '../build/src/index.js';
 import { field, get, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';

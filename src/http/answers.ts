@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import type { FixedBody } from '../protocol.js';
+import type { FixedBody } from '../contract/messages.js';
 
 /** Why the HTTP thread answers by itself. The code is in the JSON body, for programs. */
 const REASONS = {

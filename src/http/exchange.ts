@@ -1,8 +1,8 @@
+import type { RouteRules } from './admission/route-rules.js';
 import type { Answer } from './answers.js';
-import type { Connection } from './connection/connection.js';
-import type { RequestStream } from './connection/request-stream.js';
-import type { ResponseStream } from './connection/response-stream.js';
-import type { RouteRules } from './scheduling/route-rules.js';
+import type { ResponseStream } from './completion/response-stream.js';
+import type { Connection } from './socket/connection.js';
+import type { RequestStream } from './socket/request-stream.js';
 
 /** A request and its answer, from the last byte of the one to the last byte of the other. HTTP thread only. */
 export class Exchange {

@@ -6,19 +6,20 @@ import {
   HEAD_TARGET_LIMIT_OFFSET,
   HEAD_TOTAL_LIMIT_OFFSET,
 } from '../../assembly/layout.js';
+import type { RouteTable } from '../contract/messages.js';
 import type { CoreMemory } from '../core/memory.js';
+import type { Listening } from '../options/listening.js';
 import type { ShardPool } from '../pool/shard-pool.js';
-import type { RouteTable } from '../protocol.js';
-import type { AccessLog } from './connection/access-log.js';
-import { Connection } from './connection/connection.js';
-import type { ConnectionHost, ConnectionLimits } from './connection/host.js';
-import { Listener, type Listening } from './connection/listen.js';
-import { Schedule, type Timeouts } from './connection/patience.js';
-import type { UpgradeListener } from './connection/upgrade.js';
+import type { AccessLog } from './completion/access-log.js';
 import type { Exchange } from './exchange.js';
 import { Parsers } from './parser/llhttp.js';
 import type { RequestParser } from './parser/request-parser.js';
-import { Scheduler, type SchedulerEvents, type SchedulerOptions } from './scheduling/scheduler.js';
+import { Scheduler, type SchedulerEvents, type SchedulerOptions } from './scheduler.js';
+import { Connection } from './socket/connection.js';
+import type { ConnectionHost, ConnectionLimits } from './socket/host.js';
+import { Listener } from './socket/listen.js';
+import { Schedule, type Timeouts } from './socket/patience.js';
+import type { UpgradeListener } from './socket/upgrade.js';
 
 export interface HttpThreadOptions extends SchedulerOptions, ConnectionLimits, Timeouts {
   listening: Listening;

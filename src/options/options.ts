@@ -1,8 +1,15 @@
-import type { ListenChoice, Listening } from '../http/connection/listen.js';
-import type { PriorityFunction } from '../http/scheduling/ranking.js';
 import type { CompressOptions, CompressRules } from './compression.js';
+import type { ListenChoice, Listening } from './listening.js';
 import type { RequestIdOptions } from './request-id.js';
-import type { AdaptivePermits, Dispatch, Group, HealthPaths, Permits, Shedding } from './scheduling.js';
+import type {
+  AdaptivePermits,
+  Dispatch,
+  Group,
+  HealthPaths,
+  Permits,
+  PriorityFunction,
+  Shedding,
+} from './scheduling.js';
 
 /** What errors, and requests with `accessLog`, are logged to. A pino logger is one. */
 export interface Logger {

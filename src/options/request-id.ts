@@ -1,6 +1,7 @@
 /* How requests are named across services: an option. */
-import { TOKEN } from '../field-syntax.js';
+
 import type { Subject } from './checks.js';
+import { TOKEN } from './field-syntax.js';
 
 export interface RequestIdOptions {
   /** The field it is taken from, and given back in. Default `x-request-id`. */

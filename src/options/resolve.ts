@@ -9,9 +9,9 @@ import {
   MIN_SLOT_BYTES,
 } from '../../assembly/layout.js';
 import { LoopShardError } from '../errors.js';
-import { resolveListening } from '../http/connection/listen.js';
 import { checkDispatch, checkGroups, checkHealth, checkNice, checkPermits, checkShedding, Subject } from './checks.js';
 import { checkCompress } from './compression.js';
+import { resolveListening } from './listening.js';
 import type { Logger, ResolvedOptions, ServeOptions } from './options.js';
 import { checkRequestId } from './request-id.js';
 import { MAX_NICE, MAX_PERMITS, MAX_TIMEOUT_MS } from './scheduling.js';

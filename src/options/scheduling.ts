@@ -2,6 +2,8 @@
  * The words of scheduling, as options of a server and of its routes: groups, dispatch, priorities, permits, shedding,
  * deadlines.
  */
+import type { Method } from '../contract/messages.js';
+
 /** Where the key of sticky dispatch comes from: a header field, a cookie, a path parameter or a query parameter, by name. */
 export type KeySource = { header: string } | { cookie: string } | { param: string } | { query: string };
 
@@ -19,6 +21,9 @@ export type Dispatch = 'least-loaded' | 'round-robin' | 'route-hash' | { key: Ke
 
 /** Who is refused first when there is too much to do: `low` before `normal`; `high` last, and it has slots of its own. */
 export type Priority = 'high' | 'normal' | 'low';
+
+/** A request's priority by its method and path. */
+export type PriorityFunction = (method: Method, path: string) => Priority;
 
 /** By rank: a number in place of the word. */
 export const PRIORITIES = ['high', 'normal', 'low'] as const satisfies readonly Priority[];

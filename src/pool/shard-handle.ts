@@ -1,7 +1,5 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
-import { LoopShardError } from '../errors.js';
-import type { Group } from '../options/scheduling.js';
 import type {
   BodyCredit,
   BodyPiece,
@@ -14,8 +12,10 @@ import type {
   ShardStart,
   StreamAnswer,
   StreamPiece,
-} from '../protocol.js';
-import { TransferPort } from '../transfers.js';
+} from '../contract/messages.js';
+import { TransferPort } from '../contract/transfers.js';
+import { LoopShardError } from '../errors.js';
+import type { Group } from '../options/scheduling.js';
 
 export type ShardState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed';
 

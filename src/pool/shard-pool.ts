@@ -1,10 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Piscina } from 'piscina';
 import { SHARD_PERMITS_OFFSET } from '../../assembly/layout.js';
-import { Clock } from '../core/clock.js';
-import type { CoreMemory } from '../core/memory.js';
-import { LoopShardError } from '../errors.js';
-import type { Group, Permits } from '../options/scheduling.js';
+import { readCounters } from '../contract/counters.js';
+import { summarize } from '../contract/histograms.js';
+import { createServerMemory, type Plan } from '../contract/memory-map.js';
 import {
   type BodyCredit,
   type BodyPiece,
@@ -13,14 +12,15 @@ import {
   type RouteTable,
   type StreamAnswer,
   type StreamPiece,
-} from '../protocol.js';
-import { readCounters } from './counters.js';
-import type { ShardLoad } from './dispatch.js';
-import { summarize } from './histograms.js';
-import { createServerMemory, type Plan } from './plan.js';
-import { Rings } from './rings.js';
+} from '../contract/messages.js';
+import { Rings } from '../contract/rings.js';
+import { SlotStack } from '../contract/slots.js';
+import { Clock } from '../core/clock.js';
+import type { CoreMemory } from '../core/memory.js';
+import { LoopShardError } from '../errors.js';
+import type { ShardLoad } from '../http/admission/policies.js';
+import type { Group, Permits } from '../options/scheduling.js';
 import { ShardHandle, type ShardSettings, type ShardState } from './shard-handle.js';
-import { SlotStack } from './slots.js';
 
 export interface ShardPoolOptions extends Omit<ShardSettings, 'core' | 'epochMs' | 'adaptive' | 'nice'> {
   groups: readonly Group[];

@@ -1,15 +1,15 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { App } from '../app.js';
+import type { App } from '../app/app.js';
+import type { Plan, shardAddresses } from '../contract/memory-map.js';
+import type { TransferPort } from '../contract/transfers.js';
 import type { Clock } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
 import type { CompressRules } from '../options/compression.js';
-import type { Plan, shardAddresses } from '../pool/plan.js';
-import type { TransferPort } from '../transfers.js';
-import type { Counters } from './counters.js';
-import type { RequestBodies } from './request-bodies.js';
-import type { OutgoingStreams } from './response/streams.js';
-import type { AbortSignals } from './signals.js';
-import type { Times } from './times.js';
+import type { Counters } from './loop/counters.js';
+import type { Times } from './loop/times.js';
+import type { RequestBodies } from './request/request-bodies.js';
+import type { AbortSignals } from './request/signals.js';
+import type { OutgoingStreams } from './streams/streams.js';
 
 /** What everything on one shard shares. */
 export interface ShardContext {

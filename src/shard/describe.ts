@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import type { FailureReport } from '../protocol.js';
+import type { FailureReport } from '../contract/messages.js';
 
 /** An error in plain strings: errors lose their codes when they are cloned, and anything at all can be thrown. */
 export function describe(error: unknown): FailureReport['error'] {

@@ -3,11 +3,8 @@ import { setPriority } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { threadId } from 'node:worker_threads';
 import { COUNTER_LONG_MEAN_OFFSET, COUNTER_SHORT_MEAN_OFFSET, SHARD_PERMITS_OFFSET } from '../../assembly/layout.js';
-import { type App, isApp } from '../app.js';
-import { Clock } from '../core/clock.js';
-import { CoreMemory } from '../core/memory.js';
-import { LoopShardError } from '../errors.js';
-import { readPlan, shardAddresses } from '../pool/plan.js';
+import { type App, isApp } from '../app/app.js';
+import { readPlan, shardAddresses } from '../contract/memory-map.js';
 import {
   comparable,
   type RouteTable,
@@ -15,17 +12,20 @@ import {
   type ShardRefusal,
   type ShardReport,
   type ShardStart,
-} from '../protocol.js';
-import { TransferPort } from '../transfers.js';
+} from '../contract/messages.js';
+import { TransferPort } from '../contract/transfers.js';
+import { Clock } from '../core/clock.js';
+import { CoreMemory } from '../core/memory.js';
+import { LoopShardError } from '../errors.js';
 import type { ShardContext } from './context.js';
-import { Counters } from './counters.js';
 import { describe } from './describe.js';
-import { Gradient2 } from './limiter.js';
-import { ShardLoop } from './loop.js';
-import { RequestBodies } from './request-bodies.js';
-import { OutgoingStreams } from './response/streams.js';
-import { AbortSignals } from './signals.js';
-import { Times } from './times.js';
+import { Counters } from './loop/counters.js';
+import { Gradient2 } from './loop/limiter.js';
+import { ShardLoop } from './loop/loop.js';
+import { Times } from './loop/times.js';
+import { RequestBodies } from './request/request-bodies.js';
+import { AbortSignals } from './request/signals.js';
+import { OutgoingStreams } from './streams/streams.js';
 
 /** Runs the shard until the HTTP thread has it close. */
 export default async function runShard(start: ShardStart): Promise<ShardRefusal | undefined> {

@@ -8,16 +8,16 @@ import {
   SLOT_STARTED_AT_OFFSET,
   SLOT_SUBMITTED_AT_OFFSET,
 } from '../../assembly/layout.js';
+import { slotAddress } from '../contract/memory-map.js';
+import { NOT_FOUND_ROUTE, type ShardReport } from '../contract/messages.js';
 import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
 import type { CompiledWriter } from '../json/compile.js';
-import { slotAddress } from '../pool/plan.js';
-import { NOT_FOUND_ROUTE, type ShardReport } from '../protocol.js';
 import type { ShardContext } from './context.js';
 import { describe } from './describe.js';
-import { SlotRequest } from './request.js';
+import { SlotRequest } from './request/request.js';
 import { Responder } from './response/responder.js';
 import { SlotResponse } from './response/response.js';
-import { StreamedResponses, type StreamedTask } from './response/streamed-responses.js';
+import { StreamedResponses, type StreamedTask } from './streams/streamed-responses.js';
 
 /** What a handler that lets them pass answers 400 for, and what is not logged. */
 const CLIENTS_FAULTS: readonly LoopShardErrorCode[] = ['BODY_INVALID', 'BODY_INCOMPLETE'];

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import * as layout from '../../build/assembly/layout.js';
-import { boundTo, createServerMemory, shardAddresses, submittedTo } from '../../build/src/pool/plan.js';
-import { SlotStack } from '../../build/src/pool/slots.js';
+import { boundTo, createServerMemory, shardAddresses, submittedTo } from '../../build/src/contract/memory-map.js';
+import { SlotStack } from '../../build/src/contract/slots.js';
 
 /* Ownership, step by step: what a claim, a completion and a full ring leave behind. */
 function setUp(options = { shards: 2, permits: 3, slots: 8, slotBytes: 2_048 }) {

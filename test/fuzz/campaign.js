@@ -1,7 +1,7 @@
 import { SLOT_DATA_OFFSET } from '../../build/assembly/layout.js';
+import { readPlan } from '../../build/src/contract/memory-map.js';
 import { CoreMemory } from '../../build/src/core/index.js';
 import { serve } from '../../build/src/index.js';
-import { readPlan } from '../../build/src/pool/plan.js';
 import { parseAnswers, Wire } from '../conformance/replay.js';
 import { createInput, split } from './mutate.js';
 

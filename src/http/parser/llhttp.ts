@@ -3,8 +3,8 @@
  * how it is spoken to. HTTP thread only.
  */
 import { createRequire } from 'node:module';
+import { METHODS } from '../../contract/messages.js';
 import type { CoreMemory } from '../../core/memory.js';
-import { METHODS } from '../../protocol.js';
 import { HeadIndex } from './head-index.js';
 import { HeadRules } from './head-rules.js';
 

@@ -5,7 +5,7 @@ import {
   HEAD_TARGET_TOO_LONG_STATE,
   HEAD_TOO_LARGE_STATE,
 } from '../../../assembly/layout.js';
-import { METHODS } from '../../protocol.js';
+import { METHODS } from '../../contract/messages.js';
 import type { Reason } from '../answers.js';
 import { Framing } from './framing.js';
 import type { HeadRules } from './head-rules.js';

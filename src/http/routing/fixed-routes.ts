@@ -1,7 +1,7 @@
-import { matches, tagOf } from '../../entity-tags.js';
+import { matches, tagOf } from '../../app/entity-tags.js';
+import type { FixedBody, RouteTable } from '../../contract/messages.js';
 import { LoopShardError } from '../../errors.js';
 import type { HealthPaths } from '../../options/scheduling.js';
-import type { FixedBody, RouteTable } from '../../protocol.js';
 import { type Answer, fixedAnswer, notModifiedAnswer, oncePerSecond } from '../answers.js';
 import type { Router } from './router.js';
 

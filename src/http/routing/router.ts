@@ -1,6 +1,6 @@
 import type FindMyWay from 'find-my-way';
-import { METHODS, type Method, type RouteTable } from '../../protocol.js';
-import { createRouter } from '../../routing.js';
+import { createRouter } from '../../app/routing.js';
+import { METHODS, type Method, type RouteTable } from '../../contract/messages.js';
 
 /** What a request's method and path lead to. */
 export const NO_ROUTE = -1;

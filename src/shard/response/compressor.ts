@@ -1,6 +1,6 @@
 import zlib, { constants } from 'node:zlib';
 import type { Encoding } from '../../options/compression.js';
-import { toBytes } from './stream-source.js';
+import { toBytes } from '../streams/stream-source.js';
 
 /** Node.js has it from 22.15 on; it is chosen only where it is there. */
 const zstd = zlib as unknown as { zstdCompressSync(bytes: Uint8Array): Buffer; createZstdCompress(): Engine };

@@ -1,6 +1,6 @@
-import { matches, tagOf, weaken } from '../../entity-tags.js';
+import { matches, tagOf, weaken } from '../../app/entity-tags.js';
 import type { Encoding } from '../../options/compression.js';
-import type { SlotRequest } from '../request.js';
+import type { SlotRequest } from '../request/request.js';
 import { isEligible, Negotiation } from './negotiation.js';
 import type { SlotResponse } from './response.js';
 

@@ -9,20 +9,20 @@ import {
   SLOT_RESPONSE_TRANSFERRED_FLAG,
   SLOT_SEQUENCE_OFFSET,
 } from '../../../assembly/layout.js';
+import { slotAddress } from '../../contract/memory-map.js';
 import { LoopShardError } from '../../errors.js';
 import type { CompiledWriter } from '../../json/compile.js';
 import { JsonWriter } from '../../json/direct.js';
 import type { Encoding } from '../../options/compression.js';
-import { slotAddress } from '../../pool/plan.js';
 import type { ShardContext } from '../context.js';
-import type { SlotRequest } from '../request.js';
+import type { SlotRequest } from '../request/request.js';
+import { discardStream, isStream } from '../streams/stream-source.js';
 import { type BodyPlace, BodyWriter } from './body.js';
 import { CompressedStream, compress } from './compressor.js';
 import { HeadWriter, type Template } from './head.js';
 import { AS_IT_IS, NOT_MODIFIED, Representations } from './representations.js';
 import type { SlotResponse } from './response.js';
 import { fieldsTooLarge, finishWritten, isBodiless, isText, tagWithoutBody, toBytes } from './results.js';
-import { discardStream, isStream } from './stream-source.js';
 
 const TEXT = 'text/plain; charset=utf-8';
 const BYTES = 'application/octet-stream';

@@ -1,10 +1,10 @@
-import { formatTag } from '../../entity-tags.js';
+import { formatTag } from '../../app/entity-tags.js';
+import type { ShardResponse } from '../../app/handler.js';
 import { LoopShardError } from '../../errors.js';
-import { NOT_IN_VALUE, TOKEN } from '../../field-syntax.js';
-import type { ShardResponse } from '../../handler.js';
 import type { JsonWriter } from '../../json/direct.js';
 import type { CompressRules } from '../../options/compression.js';
-import type { SlotRequest } from '../request.js';
+import { NOT_IN_VALUE, TOKEN } from '../../options/field-syntax.js';
+import type { SlotRequest } from '../request/request.js';
 import { isNotModified } from './representations.js';
 
 /** Fields that describe the message as it is sent, which only the server knows. */

@@ -1,0 +1,34 @@
+import { types } from 'node:util';
+import type { FixedBody } from '../contract/messages.js';
+import { LoopShardError } from '../errors.js';
+import { NOT_IN_VALUE } from '../options/field-syntax.js';
+
+export interface FixedOptions {
+  /** Content type. Default by the body: `application/octet-stream`, `text/plain; charset=utf-8`, `application/json`. */
+  type?: string;
+}
+
+/**
+ * The bytes of an answer that is always the same.
+ * @throws LoopShardError ROUTE_INVALID
+ */
+export function fixedBody(name: string, body: unknown, { type }: FixedOptions): FixedBody {
+  if (type !== undefined && (typeof type !== 'string' || type === '' || NOT_IN_VALUE.test(type))) {
+    throw new LoopShardError(
+      'ROUTE_INVALID',
+      `The type of ${name} is no content type; pass a string such as text/html.`,
+    );
+  }
+  if (types.isUint8Array(body)) return { type: type ?? 'application/octet-stream', bytes: Uint8Array.from(body) };
+  if (typeof body === 'string') return { type: type ?? 'text/plain; charset=utf-8', bytes: encode(body) };
+  const json = JSON.stringify(body);
+  if (json !== undefined) return { type: type ?? 'application/json', bytes: encode(json) };
+  throw new LoopShardError(
+    'ROUTE_INVALID',
+    `The body of ${name} is a ${typeof body}; pass bytes, a string or a JSON value.`,
+  );
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

@@ -1,0 +1,174 @@
+/*
+ * What the HTTP thread and the shards say to each other beside the shared memory: the numbering of methods, the route
+ * table, and the messages of the control port.
+ */
+import type { Histogram } from 'node:perf_hooks';
+import type { MessagePort } from 'node:worker_threads';
+import type { SharedCore } from '../core/memory.js';
+import type { LoopShardErrorCode } from '../errors.js';
+import type { CompressRules } from '../options/compression.js';
+import type { RouteScheduling } from '../options/scheduling.js';
+
+/** The methods LoopShard routes; a slot names one by its index. */
+export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+export type Method = (typeof METHODS)[number];
+
+/** A slot that carries a request for the not-found handler has this for a route. */
+export const NOT_FOUND_ROUTE = -1;
+
+/** What the HTTP thread knows of a route. Its position in the table is its number. */
+export interface RouteEntry {
+  methods: readonly Method[];
+  /** A find-my-way pattern. */
+  pattern: string;
+  scheduling: RouteScheduling;
+  /** Request bodies are read as streams, of so many bytes at the most; 0 for any number. */
+  streamed?: { limitBytes: number };
+  /** What the HTTP thread answers by itself; then no shard has a handler for it. */
+  fixed?: FixedBody;
+}
+
+/** A body that is always the same. */
+export interface FixedBody {
+  type: string;
+  bytes: Uint8Array;
+}
+
+export interface RouteTable {
+  routes: RouteEntry[];
+  hasNotFound: boolean;
+}
+
+/** What has to be the same on every shard. Fixed bodies need not: the first shard's are sent. */
+export function comparable(table: RouteTable): object {
+  return { ...table, routes: table.routes.map(({ fixed, ...route }) => ({ ...route, isFixed: fixed !== undefined })) };
+}
+
+/** What a shard is started with. */
+export interface ShardStart {
+  shard: number;
+  /** The shards of its group, its own number included. */
+  group: { first: number; count: number };
+  core: SharedCore;
+  /** Of the HTTP thread's clock. */
+  epochMs: number;
+  /** URL of the user's module. */
+  module: string;
+  control: MessagePort;
+  transfers: MessagePort;
+  streams: MessagePort;
+  bodies: MessagePort;
+  /** What the module must define, when the shard takes the place of another one. */
+  table: RouteTable | undefined;
+  batch: number;
+  park: 'async' | 'sync';
+  /** It may claim from the rings of others of its group. */
+  steal: boolean;
+  /** Priority of the thread for the system, 0 to 19; higher numbers give way. */
+  nice: number;
+  /** Bounds between which the shard moves its permits, or nothing for a fixed number. */
+  adaptive: { min: number; max: number } | undefined;
+  responseLimitBytes: number;
+  compress: CompressRules | undefined;
+  /** Name of the field that names requests, in lower case. */
+  requestId: string | undefined;
+}
+
+/** In microseconds. A clone on another thread sees what the shard records. */
+export interface ShardHistograms {
+  /** From submission to the start of the handler. */
+  queueTime: Histogram;
+  /** From the start of the handler until it settles. */
+  handlerTime: Histogram;
+  /** Not a time: slots of a claim. */
+  batchSize: Histogram;
+}
+
+/** HTTP thread → shard. */
+export type ShardCommand = { type: 'abort'; slot: number; sequence: number } | { type: 'permits' } | { type: 'close' };
+
+/** An error on its way to the logger of the HTTP thread. */
+export interface FailureReport {
+  type: 'failure';
+  message: string;
+  error: { name: string; message: string; stack: string; code?: string };
+  request?: { id: string; method: string; target: string };
+}
+
+/** Shard → HTTP thread. */
+export type ShardReport =
+  | { type: 'ready'; threadId: number; table: RouteTable; histograms: ShardHistograms }
+  | FailureReport;
+
+/** What the shard's task returns when it could not begin: an error in plain strings, as clones of errors lose their codes. */
+export interface ShardRefusal {
+  threadId: number;
+  code: LoopShardErrorCode;
+  message: string;
+  stack: string;
+}
+
+/** A request record or a response body that is larger than a slot, on the transfer port. */
+export interface Transfer {
+  slot: number;
+  /** Of the request, so that what was left behind is never taken for another one's. */
+  sequence: number;
+  bytes: ArrayBuffer;
+}
+
+/** Shard → HTTP thread, on the port for streams: a piece of a response body as it goes over the wire, or its end. */
+export interface StreamPiece {
+  slot: number;
+  /** Of the request. */
+  sequence: number;
+  /** What lies in `bytes` from `start` to `end`. */
+  bytes?: ArrayBuffer;
+  start: number;
+  end: number;
+  /** The first piece of a response begins with its head, of so many bytes. */
+  headBytes?: number;
+  /** With the first piece: the end of the body is the end of the connection. */
+  closes?: boolean;
+  /** Nothing follows: the body is whole, or will never be. */
+  last?: 'whole' | 'broken';
+}
+
+/** HTTP thread → shard, on the port for streams. */
+export interface StreamAnswer {
+  slot: number;
+  sequence: number;
+  /** Bytes of the body that the kernel has taken, or -1: nobody waits for the rest. */
+  taken: number;
+  /** Buffers of whole pieces, to be used again: garbage of this kind grows faster than it is collected. */
+  spent?: ArrayBuffer[];
+}
+
+/** Bytes of a stream's body that the shard may have sent while the kernel has not taken them. */
+export const STREAM_WINDOW_BYTES = 256 * 1024;
+/** Bytes of a piece, at the most. */
+export const STREAM_PIECE_BYTES = 64 * 1024;
+export const STREAM_CANCELLED = -1;
+
+/** Shard → HTTP thread, on the port for request bodies: the handler reads. The first such message has the pieces sent. */
+export interface BodyCredit {
+  slot: number;
+  sequence: number;
+  /** Bytes that the handler has taken since the last message. */
+  taken: number;
+  /** Buffers of pieces, to be used again. */
+  spent: ArrayBuffer[];
+}
+
+/** HTTP thread → shard, on the port for request bodies: a piece of a body, or its end. */
+export interface BodyPiece {
+  slot: number;
+  sequence: number;
+  /** The first `length` bytes of it. */
+  bytes?: ArrayBuffer;
+  length: number;
+  /** Nothing follows: the body is whole, or will never be. */
+  last?: 'whole' | 'broken';
+}
+
+/** Bytes of request bodies that one connection may have sent while no handler has taken them. */
+export const BODY_WINDOW_BYTES = 256 * 1024;

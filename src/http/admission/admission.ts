@@ -1,0 +1,159 @@
+import { METHODS, NOT_FOUND_ROUTE } from '../../contract/messages.js';
+import type { ShardPool } from '../../pool/shard-pool.js';
+import { type Answer, allowAnswer, errorAnswer, type Reason } from '../answers.js';
+import { Exchange } from '../exchange.js';
+import type { RequestParser } from '../parser/request-parser.js';
+import { readPath } from '../parser/target.js';
+import type { FixedRoutes } from '../routing/fixed-routes.js';
+import { RouteCache } from '../routing/route-cache.js';
+import { BAD_PATH, NO_ROUTE, type Router } from '../routing/router.js';
+import type { Connection } from '../socket/connection.js';
+import type { Deadlines } from './deadlines.js';
+import type { Dispatcher } from './dispatcher.js';
+import type { Gate } from './gate.js';
+import { readKey } from './key-reader.js';
+import { hashText } from './policies.js';
+import type { Ranking } from './ranking.js';
+import { RecordWriter } from './record.js';
+import type { Refusals } from './refusals.js';
+import type { RouteRules, Rules } from './route-rules.js';
+
+const HEAD = METHODS.indexOf('HEAD');
+const OPTIONS = METHODS.indexOf('OPTIONS');
+
+/** In place of a limit. */
+export const NOT_STREAMED = -1;
+
+/** What admission asks on a request's way. */
+export interface AdmissionParts {
+  router: Router;
+  hasNotFound: boolean;
+  /** By route: how many bytes a body may have that is read as a stream, 0 for any number; or NOT_STREAMED. */
+  streamLimits: readonly number[];
+  fixed: FixedRoutes;
+  rules: Rules;
+  ranking: Ranking;
+  gate: Gate;
+  dispatcher: Dispatcher;
+  deadlines: Deadlines;
+  refusals: Refusals;
+}
+
+/** How requests come into slots and onto the submission rings. HTTP thread only. */
+export class Admission {
+  readonly #pool: ShardPool;
+  readonly #exchanges: readonly Exchange[];
+  readonly #parts: AdmissionParts;
+  readonly #routes = new RouteCache();
+  readonly #records: RecordWriter;
+  #sequence = 0;
+
+  constructor(pool: ShardPool, exchanges: readonly Exchange[], parts: AdmissionParts) {
+    this.#pool = pool;
+    this.#exchanges = exchanges;
+    this.#parts = parts;
+    this.#records = new RecordWriter(pool.core, pool.plan);
+  }
+
+  /** The stream limit of the request's route. */
+  streamLimit(request: RequestParser): number {
+    return this.#parts.streamLimits[this.#route(request)] ?? NOT_STREAMED;
+  }
+
+  /** The number of the request's route, NO_ROUTE or BAD_PATH. */
+  #route(request: RequestParser): number {
+    const { method } = request;
+    const known = this.#routes.find(request, method);
+    if (known >= 0) return known;
+    const path = readPath(request.headSource, request.headStart, request.targetBytes);
+    const route = path === undefined ? BAD_PATH : this.#parts.router.find(METHODS[method], path);
+    if (route >= 0) this.#routes.remember(request, method, route);
+    return route;
+  }
+
+  /** Routes the request and submits it to a shard, or answers it. */
+  admit(request: RequestParser, connection: Connection): Exchange {
+    const exchange = this.#submitOrAnswer(request, connection);
+    if (!request.keepAlive) exchange.close = true;
+    exchange.sayKeepAlive = request.keepAlive && request.isHttp10;
+    return exchange;
+  }
+
+  #submitOrAnswer(request: RequestParser, connection: Connection): Exchange {
+    let route = this.#route(request);
+    if (route === BAD_PATH) return this.#refuseTarget(connection, request);
+    if (route === NO_ROUTE) {
+      const answer = this.#answerUnrouted(request);
+      if (answer !== undefined) return Exchange.answered(connection, answer);
+      route = NOT_FOUND_ROUTE;
+    }
+    const fixed = this.#parts.fixed.answer(route, request.method === HEAD, request);
+    if (fixed !== undefined) return Exchange.answered(connection, fixed);
+    return this.#submit(request, connection, route);
+  }
+
+  /** Past the gate, into a slot and onto a ring; or refused at one of these. */
+  #submit(request: RequestParser, connection: Connection, route: number): Exchange {
+    const { rules: allRules, ranking, gate, dispatcher, router } = this.#parts;
+    const rules = allRules.of(route);
+    const rank = rules.rank >= 0 ? rules.rank : ranking.rank(request);
+    const key = rules.key && readKey(request, rules.key, router);
+    const sticky = key !== undefined;
+    const hash = sticky ? hashText(key) : rules.hash;
+    const shard = dispatcher.pick(rules, hash, sticky);
+    if (shard < 0) return this.#refuse(connection, request, 'NO_SHARD');
+    const refusal = gate.refusal(rules, rank, shard);
+    if (refusal !== undefined) return this.#refuse(connection, request, refusal);
+    const slot = gate.takeSlot(rules.group, rank);
+    if (slot < 0) return this.#refuse(connection, request, 'NO_SLOT');
+    const exchange = this.#exchanges[slot];
+    exchange.reset(connection, rules, rank);
+    exchange.hash = hash;
+    exchange.sticky = sticky;
+    this.#fill(exchange, request, route, rules);
+    const failure = dispatcher.submit(exchange, shard);
+    if (failure === undefined) return exchange;
+    this.#parts.deadlines.clear(slot);
+    this.#pool.slots[rules.group].release(slot);
+    return this.#refuse(connection, request, failure);
+  }
+
+  #fill(exchange: Exchange, request: RequestParser, route: number, rules: RouteRules): void {
+    const { queueTimeoutUs, handlerTimeoutUs } = rules;
+    const now = this.#pool.clock.nowUs();
+    // 0 says that there is none.
+    const queueDeadline = queueTimeoutUs === 0 ? 0 : (now + queueTimeoutUs) | 0 || 1;
+    exchange.sequence = this.#sequence = (this.#sequence + 1) | 0;
+    exchange.submittedAt = now;
+    this.#records.write(exchange, request, route, now, queueDeadline);
+    if (queueDeadline !== 0 || handlerTimeoutUs !== 0) {
+      this.#parts.deadlines.set(exchange.slot, queueDeadline, handlerTimeoutUs);
+    }
+  }
+
+  #refuse(connection: Connection, request: RequestParser, reason: Reason): Exchange {
+    return Exchange.answered(connection, this.#parts.refusals.answer(reason, request.method === HEAD));
+  }
+
+  /** A target that is none casts doubt on all that follows. */
+  #refuseTarget(connection: Connection, request: RequestParser): Exchange {
+    const exchange = this.#refuse(connection, request, 'BAD_TARGET');
+    exchange.close = true;
+    return exchange;
+  }
+
+  /** The answer to a request that no route takes, or nothing if the not-found handler shall give it. */
+  #answerUnrouted(request: RequestParser): Answer | undefined {
+    const { router, hasNotFound } = this.#parts;
+    const { path } = request;
+    const isHead = request.method === HEAD;
+    if (path === '*' && request.method === OPTIONS) return allowAnswer(METHODS.join(', '));
+    const allowed = router.allowed(path);
+    if (allowed.length > 0) {
+      const allow = [...allowed, 'OPTIONS'].join(', ');
+      if (request.method === OPTIONS) return allowAnswer(allow);
+      return errorAnswer('METHOD_NOT_ALLOWED', { isHead, allow });
+    }
+    return hasNotFound ? undefined : errorAnswer('NOT_FOUND', { isHead });
+  }
+}

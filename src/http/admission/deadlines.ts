@@ -1,0 +1,70 @@
+import { SLOT_NO_START, SLOT_REVOKED_START } from '../../../assembly/layout.js';
+import type { Rings } from '../../contract/rings.js';
+
+/** What becomes of a request whose time is up. */
+export interface DeadlineEvents {
+  /** It was still waiting when its time was up. */
+  onQueueTimeout(slot: number): void;
+  /** Its handler has not settled in time. */
+  onHandlerTimeout(slot: number): void;
+}
+
+/** The requests in hand that may not take for ever, by slot: all are looked through, which takes a nanosecond each. HTTP thread. */
+export class Deadlines {
+  readonly #rings: Rings;
+  readonly #events: DeadlineEvents;
+  /** When it is too late to start the handler, by the server's clock; 0 for never. */
+  readonly #queue: Int32Array;
+  /** How long a handler may take, in microseconds; 0 for any time. */
+  readonly #handler: Int32Array;
+  #count = 0;
+
+  constructor(slots: number, rings: Rings, events: DeadlineEvents) {
+    this.#rings = rings;
+    this.#events = events;
+    this.#queue = new Int32Array(slots);
+    this.#handler = new Int32Array(slots);
+  }
+
+  /** Some request has a deadline. */
+  get pending(): boolean {
+    return this.#count > 0;
+  }
+
+  /** @param queueDeadline 0 for none */
+  set(slot: number, queueDeadline: number, handlerTimeoutUs: number): void {
+    this.#queue[slot] = queueDeadline;
+    this.#handler[slot] = handlerTimeoutUs;
+    this.#count++;
+  }
+
+  clear(slot: number): void {
+    if (this.#queue[slot] === 0 && this.#handler[slot] === 0) return;
+    this.#queue[slot] = 0;
+    this.#handler[slot] = 0;
+    this.#count--;
+  }
+
+  sweep(nowUs: number): void {
+    for (let slot = 0; slot < this.#queue.length; slot++) {
+      const deadline = this.#queue[slot];
+      if (deadline !== 0 && ((nowUs - deadline) | 0) >= 0) this.#expireQueue(slot);
+      if (this.#handler[slot] !== 0 && this.#isOverdue(slot, nowUs)) {
+        this.clear(slot);
+        this.#events.onHandlerTimeout(slot);
+      }
+    }
+  }
+
+  #expireQueue(slot: number): void {
+    this.#queue[slot] = 0;
+    if (this.#handler[slot] === 0) this.#count--;
+    this.#events.onQueueTimeout(slot);
+  }
+
+  #isOverdue(slot: number, nowUs: number): boolean {
+    const startedAt = this.#rings.startedAt(slot);
+    if (startedAt === SLOT_NO_START || startedAt === SLOT_REVOKED_START) return false;
+    return ((nowUs - startedAt) | 0) >= this.#handler[slot];
+  }
+}

@@ -1,0 +1,27 @@
+import { parseCookie } from 'cookie';
+import { parse as parseQuery } from 'fast-querystring';
+import { METHODS } from '../../contract/messages.js';
+import type { KeySource } from '../../options/scheduling.js';
+import type { RequestParser } from '../parser/request-parser.js';
+import type { Router } from '../routing/router.js';
+
+/** The key by which a request is dispatched, or nothing if it has none. HTTP thread. */
+export function readKey(request: RequestParser, source: KeySource, router: Router): string | undefined {
+  if ('header' in source) return nonEmpty(request.field(source.header.toLowerCase()));
+  if ('cookie' in source) {
+    const cookies = request.field('cookie');
+    return cookies === undefined ? undefined : nonEmpty(parseCookie(cookies)[source.cookie]);
+  }
+  if ('param' in source) return nonEmpty(router.params(METHODS[request.method], request.path)[source.param]);
+  const value = parseQuery(readQuery(request))[source.query];
+  return nonEmpty(Array.isArray(value) ? value[0] : value);
+}
+
+function nonEmpty(value: string | undefined): string | undefined {
+  return value === '' ? undefined : value;
+}
+
+function readQuery({ target }: RequestParser): string {
+  const start = target.indexOf('?');
+  return start < 0 ? '' : target.slice(start + 1);
+}

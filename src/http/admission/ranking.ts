@@ -1,0 +1,37 @@
+import { METHODS } from '../../contract/messages.js';
+import { PRIORITIES, type PriorityFunction } from '../../options/scheduling.js';
+import type { RequestParser } from '../parser/request-parser.js';
+
+const NORMAL = PRIORITIES.indexOf('normal');
+
+/** The priority of requests whose route has none: by the user's function. HTTP thread. */
+export class Ranking {
+  readonly #priority: PriorityFunction | undefined;
+  readonly #onFailure: (error: unknown) => void;
+  #failed = false;
+
+  /** @param onFailure told once if the function throws, or does not return a priority; such requests are `normal` */
+  constructor(priority: PriorityFunction | undefined, onFailure: (error: unknown) => void) {
+    this.#priority = priority;
+    this.#onFailure = onFailure;
+  }
+
+  get hasHigh(): boolean {
+    return this.#priority !== undefined;
+  }
+
+  /** Index in PRIORITIES. */
+  rank(request: RequestParser): number {
+    if (this.#priority === undefined) return NORMAL;
+    try {
+      const priority = this.#priority(METHODS[request.method], request.path);
+      const rank = PRIORITIES.indexOf(priority);
+      if (rank >= 0) return rank;
+      throw new TypeError(`priority() returned ${String(priority)}, which is none of ${PRIORITIES.join(', ')}`);
+    } catch (error) {
+      if (!this.#failed) this.#onFailure(error);
+      this.#failed = true;
+      return NORMAL;
+    }
+  }
+}

@@ -1,0 +1,252 @@
+import {
+  HTTP_DOORBELL_OFFSET,
+  MAX_BATCH,
+  SHARD_POLL_OFFSET,
+  SLOT_EXPIRED_FLAG,
+  SLOT_FLAGS_OFFSET,
+  SLOT_RESPONSE_BODY_BYTES_OFFSET,
+  SLOT_RESPONSE_HEAD_BYTES_OFFSET,
+  SLOT_RESPONSE_OFFSET,
+  SLOT_RESPONSE_TRANSFERRED_FLAG,
+  SLOT_STREAM_FLAG,
+} from '../../../assembly/layout.js';
+import { slotAddress } from '../../contract/memory-map.js';
+import { Doorbell } from '../../core/doorbell.js';
+import { Parking } from '../../core/parking.js';
+import { WaitStrategy } from '../../core/wait-strategy.js';
+import type { ShardPool } from '../../pool/shard-pool.js';
+import type { Refusals } from '../admission/refusals.js';
+import type { Reason } from '../answers.js';
+import type { Exchange } from '../exchange.js';
+import type { Connection } from '../socket/connection.js';
+
+/** Turns without a completion for which the HTTP thread waits awake at the most, while answers are owed. */
+const IDLE_TURNS = 50;
+/**
+ * Under load, doorbells wait for a few more requests: each wake-up of a shard costs more than a turn of this loop, and on a
+ * machine whose cores are all busy it takes the core from somebody who works (docs/internals.md).
+ */
+const GATHER_TURNS = 2;
+/** Requests that are enough for a wake-up. */
+const GATHER_REQUESTS = 32;
+/** Outstanding requests from which on there is load. */
+const LOAD = 8;
+
+export interface CompletionEvents {
+  /** The slot is back from its shard. */
+  onReturned(exchange: Exchange): void;
+  /** And nobody wants what is in it. */
+  onUnwanted(exchange: Exchange): void;
+}
+
+/**
+ * The HTTP thread's side of the rings, a turn at a time: rings the doorbells of shards that were given something, takes
+ * what they have completed, hands it to the connections. Between turns the event loop serves the sockets.
+ */
+export class Completions {
+  readonly #pool: ShardPool;
+  readonly #exchanges: readonly Exchange[];
+  readonly #parking: Parking;
+  readonly #refusals: Refusals;
+  readonly #events: CompletionEvents;
+  /** Connections to flush at the end of the turn; those from `#touchedCount` on are of earlier turns. */
+  readonly #touched: Connection[] = [];
+  #touchedCount = 0;
+  #outstanding = 0;
+  /** Of these, those whose answers have begun: streams, which may last. */
+  #streaming = 0;
+  readonly #waiting = new WaitStrategy(IDLE_TURNS);
+  /** Requests that no doorbell was rung for, and turns they have waited for company. */
+  #gathered = 0;
+  #postponed = 0;
+  #scheduled = false;
+  #stopped = false;
+  readonly #turn = () => this.#runTurn();
+
+  constructor(pool: ShardPool, exchanges: readonly Exchange[], refusals: Refusals, events: CompletionEvents) {
+    this.#pool = pool;
+    this.#exchanges = exchanges;
+    this.#refusals = refusals;
+    this.#events = events;
+    const doorbell = Doorbell.attach(pool.core, HTTP_DOORBELL_OFFSET);
+    const hasWork = () => pool.rings.hasCompletions();
+    this.#parking = new Parking(doorbell, hasWork, () => this.#wake());
+  }
+
+  get lostWakeUps(): number {
+    return this.#parking.lostWakeUps;
+  }
+
+  /** Answers that shards owe. */
+  get outstanding(): number {
+    return this.#outstanding;
+  }
+
+  /** A request was let in: an answer is owed. */
+  owe(): void {
+    this.#outstanding++;
+  }
+
+  /** A request was published to `shard`: the end of this turn rings for it, or of one soon after. */
+  published(shard: number): void {
+    // Both threads see to it themselves that they miss nothing: there is nobody to wake, and nothing to take.
+    if (this.#parking.isParked && !this.#pool.rings.isParked(shard)) return;
+    this.#gathered++;
+    this.#waiting.restart();
+    this.schedule();
+  }
+
+  /** The answer to an outstanding request has begun, and is a stream. */
+  streamBegun(): void {
+    this.#streaming++;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#parking.stop();
+  }
+
+  /** Has a turn run soon. */
+  schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#turn);
+  }
+
+  /** Somebody rang: no need to go round the event loop first. */
+  #wake(): void {
+    if (!this.#scheduled) this.#runTurn();
+  }
+
+  #runTurn(): void {
+    this.#scheduled = false;
+    if (this.#stopped) return;
+    this.#parking.unpark();
+    this.#ring();
+    if (this.#reapAll() > 0) this.#waiting.rewarded();
+    if (this.#outstanding === 0) return;
+    // Who was given something and not told would wait for ever.
+    if (this.#gathered > 0 || this.#waiting.wait() || !this.#parking.park()) this.schedule();
+  }
+
+  #ring(): void {
+    if (this.#gathered === 0) return;
+    const worthWaiting = this.#outstanding - this.#streaming >= LOAD && this.#gathered < GATHER_REQUESTS;
+    if (this.#pool.rings.someSleep) {
+      if (worthWaiting && this.#postponed++ < GATHER_TURNS) return;
+      this.#pool.rings.ringDoorbells();
+    }
+    this.#gathered = 0;
+    this.#postponed = 0;
+  }
+
+  /** Takes every completion there is. Returns how many. */
+  #reapAll(): number {
+    let total = 0;
+    for (let shard = 0; shard < this.#pool.plan.shards; shard++) total += this.reap(shard);
+    // Emptying an array costs more than counting.
+    for (let i = 0; i < this.#touchedCount; i++) this.#touched[i].flush();
+    this.#touchedCount = 0;
+    return total;
+  }
+
+  /** Takes the completions of one shard; their connections are flushed by the next turn at the latest. */
+  reap(shard: number): number {
+    const { core } = this.#pool;
+    const { control, completions } = this.#pool.rings.addresses(shard);
+    const count = core.wasm.ringPoll(completions, control + SHARD_POLL_OFFSET, MAX_BATCH);
+    const start = (control + SHARD_POLL_OFFSET) >> 2;
+    for (let i = 0; i < count; i++) this.complete(core.i32[start + i], shard);
+    return count;
+  }
+
+  /** A slot has come back from `shard` with its response. */
+  complete(slot: number, shard: number): void {
+    // A slot that was not completed by this shard, or not since it was taken over, is none of its business.
+    if (!this.#pool.rings.takeOver(slot, shard)) return;
+    const exchange = this.#exchanges[slot];
+    const failure = this.#readResponse(exchange, shard);
+    if (failure === undefined) this.#settle(exchange);
+    else this.refuse(exchange, failure);
+  }
+
+  /** The HTTP thread answers in the place of a shard: the slot is back, or never went. */
+  refuse(exchange: Exchange, reason: Reason): void {
+    if (exchange.stream !== undefined) {
+      // What has been sent cannot be taken back.
+      exchange.stream.last ??= 'broken';
+    } else if (exchange.connection !== undefined) {
+      const answer = this.#refusals.answer(reason, this.#pool.rings.isHead(exchange.slot));
+      exchange.bytes = answer.bytes;
+      exchange.headBytes = answer.headBytes;
+    }
+    this.#settle(exchange);
+  }
+
+  /** The HTTP thread answers now, and the slot comes back later, when nobody waits for it any more. */
+  refuseEarly(exchange: Exchange, reason: Reason): void {
+    const { connection } = exchange;
+    if (connection === undefined) return;
+    const answer = this.#refusals.answer(reason, this.#pool.rings.isHead(exchange.slot));
+    exchange.connection = undefined;
+    connection.answerInstead(exchange, answer);
+    this.#touch(connection);
+    this.schedule();
+  }
+
+  /** Nobody waits for the request, and no shard has it. */
+  drop(exchange: Exchange): void {
+    this.#settle(exchange);
+  }
+
+  #settle(exchange: Exchange): void {
+    this.#events.onReturned(exchange);
+    this.#outstanding--;
+    if (exchange.stream !== undefined) this.#streaming--;
+    const { connection } = exchange;
+    if (connection === undefined) {
+      this.#events.onUnwanted(exchange);
+      return;
+    }
+    exchange.ready = true;
+    this.#touch(connection);
+  }
+
+  #touch(connection: Connection): void {
+    this.#touched[this.#touchedCount++] = connection;
+  }
+
+  /** Returns why there is no response, if so. */
+  #readResponse(exchange: Exchange, shard: number): Reason | undefined {
+    const { core, plan } = this.#pool;
+    const { i32 } = core;
+    const word = slotAddress(plan, exchange.slot) >> 2;
+    const flags = i32[word + (SLOT_FLAGS_OFFSET >> 2)];
+    if ((flags & SLOT_EXPIRED_FLAG) !== 0) return 'QUEUE_TIMEOUT';
+    // Nobody waits for it, and it may not have a response at all.
+    if (exchange.connection === undefined) return undefined;
+    if ((flags & SLOT_STREAM_FLAG) !== 0) {
+      // All of it was sent before the slot was given back.
+      this.#pool.receiveStreams(shard);
+      if (exchange.stream === undefined) return 'SHARD_LOST';
+      exchange.stream.last ??= 'broken';
+      return undefined;
+    }
+    const start = i32[word + (SLOT_RESPONSE_OFFSET >> 2)];
+    const headBytes = i32[word + (SLOT_RESPONSE_HEAD_BYTES_OFFSET >> 2)];
+    let bytes = headBytes;
+    if ((flags & SLOT_RESPONSE_TRANSFERRED_FLAG) !== 0) {
+      exchange.body = this.#pool.takeTransfer(shard, exchange.slot, exchange.sequence);
+      if (exchange.body === undefined) return 'SHARD_LOST';
+    } else {
+      bytes += i32[word + (SLOT_RESPONSE_BODY_BYTES_OFFSET >> 2)];
+    }
+    exchange.headBytes = headBytes;
+    const before = exchange.bytes;
+    // Answers of one route are often alike, and a new view costs more than this comparison.
+    if (before === undefined || before.byteOffset !== start || before.length !== bytes) {
+      exchange.bytes = Buffer.from(core.buffer as never, start, bytes);
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,55 @@
+import type { Rings } from '../../contract/rings.js';
+import type { Dispatcher } from '../admission/dispatcher.js';
+import type { Exchange } from '../exchange.js';
+import type { Completions } from './completions.js';
+
+/** Who has to do with a slot that comes back. */
+export interface Reclaimers {
+  rings: Rings;
+  exchanges: readonly Exchange[];
+  completions: Completions;
+  dispatcher: Dispatcher;
+}
+
+/**
+ * Takes back what a shard had in hand; only once its thread has exited, because until then its slots are its own.
+ * What it had completed is sent; what it had started gets 502, as nobody knows how far its handler came; what it had not
+ * started goes to another shard, or waits in its ring for the thread that replaces it.
+ */
+export function reclaim(shard: number, { rings, exchanges, completions, dispatcher }: Reclaimers): void {
+  while (completions.reap(shard) > 0);
+  for (const exchange of exchanges) {
+    const { slot } = exchange;
+    if (exchange.ready) continue;
+    if (rings.completedBy(slot) === shard) completions.complete(slot, shard);
+    else if (rings.claimedBy(slot) === shard) {
+      if (mayPassOn(exchange, dispatcher) && rings.takeBackUnstarted(slot)) dispatcher.resubmit(exchange);
+      else completions.refuse(exchange, 'SHARD_LOST');
+    } else if (rings.waitsFor(slot) === shard) passOn(exchange, completions, dispatcher);
+  }
+  completions.schedule();
+}
+
+/** Answers what waits in the rings of a shard that has no thread. */
+export function refuseWaiting(shard: number, { rings, exchanges, completions, dispatcher }: Reclaimers): void {
+  for (const exchange of exchanges) {
+    if (exchange.ready || rings.waitsFor(exchange.slot) !== shard) continue;
+    if (dispatcher.recall(exchange)) completions.refuse(exchange, 'NO_SHARD');
+  }
+  completions.schedule();
+}
+
+function passOn(exchange: Exchange, completions: Completions, dispatcher: Dispatcher): void {
+  if (mayPassOn(exchange, dispatcher)) {
+    if (dispatcher.recall(exchange)) dispatcher.resubmit(exchange);
+  } else if (exchange.transferred && dispatcher.recall(exchange)) {
+    // Its record was sent to the thread that is gone.
+    completions.refuse(exchange, 'NO_SHARD');
+  }
+  // Otherwise nobody is there: it stays in the ring for the thread that replaces this one.
+}
+
+/** Another shard has all it needs to run the request. */
+function mayPassOn({ transferred, rules, hash, sticky }: Exchange, dispatcher: Dispatcher): boolean {
+  return !transferred && dispatcher.pick(rules!, hash, sticky) >= 0;
+}

@@ -1,0 +1,247 @@
+import type { BodyCredit, RouteTable, StreamPiece } from '../contract/messages.js';
+import type { HealthPaths, PriorityFunction, Shedding } from '../options/scheduling.js';
+import type { ShardPool } from '../pool/shard-pool.js';
+import { Admission, NOT_STREAMED } from './admission/admission.js';
+import { Deadlines } from './admission/deadlines.js';
+import { Dispatcher } from './admission/dispatcher.js';
+import { Gate } from './admission/gate.js';
+import { Ranking } from './admission/ranking.js';
+import { Refusals } from './admission/refusals.js';
+import { type RouteRules, Rules, type SchedulingDefaults } from './admission/route-rules.js';
+import { Watch } from './admission/watch.js';
+import type { Reason } from './answers.js';
+import { Completions } from './completion/completions.js';
+import { reclaim, refuseWaiting } from './completion/reclaim.js';
+import { StreamReceiver } from './completion/response-stream.js';
+import { Exchange } from './exchange.js';
+import type { RequestParser } from './parser/request-parser.js';
+import { FixedRoutes, type Readiness } from './routing/fixed-routes.js';
+import { Router } from './routing/router.js';
+import type { Connection } from './socket/connection.js';
+
+export interface SchedulerOptions extends SchedulingDefaults {
+  maxQueue: number;
+  steal: boolean;
+  shed: Required<Shedding> | undefined;
+  priority: PriorityFunction | undefined;
+  health: Required<HealthPaths> | undefined;
+}
+
+export interface SchedulerEvents {
+  /** A slot is free again. */
+  onReleased(): void;
+  onShedding(shard: number, shedding: boolean): void;
+  /** The user's `priority` failed. */
+  onPriorityFailure(error: unknown): void;
+  readiness: Readiness;
+}
+
+/** Every request from its admission to its answer: which shard, whether at all, for how long. HTTP thread. */
+export class Scheduler {
+  readonly refusals: Refusals;
+  readonly #pool: ShardPool;
+  readonly #events: SchedulerEvents;
+  /** The exchange of each slot, made once. */
+  readonly #exchanges: readonly Exchange[];
+  readonly #rules: Rules;
+  readonly #dispatcher: Dispatcher;
+  readonly #deadlines: Deadlines;
+  readonly #completions: Completions;
+  readonly #watch: Watch;
+  readonly #admission: Admission;
+  readonly #streams: StreamReceiver;
+
+  /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
+  constructor(pool: ShardPool, table: RouteTable, options: SchedulerOptions, events: SchedulerEvents) {
+    this.#pool = pool;
+    this.#events = events;
+    this.#exchanges = Array.from({ length: pool.plan.slots }, (_, slot) => new Exchange(slot));
+    const { status, retryAfterSeconds } = options.shed ?? { status: 503, retryAfterSeconds: 1 };
+    this.refusals = new Refusals({ status, retryAfterSeconds });
+    this.#completions = new Completions(pool, this.#exchanges, this.refusals, {
+      onReturned: (exchange) => this.#onReturned(exchange),
+      onUnwanted: (exchange) => this.release(exchange),
+    });
+    this.#streams = new StreamReceiver(pool, this.#exchanges, {
+      onBegun: (exchange) => {
+        // The handler is not late: its answer has begun.
+        this.#deadlines.clear(exchange.slot);
+        this.#completions.streamBegun();
+      },
+    });
+    this.#dispatcher = new Dispatcher(pool, {
+      onPublished: (shard) => {
+        this.#completions.published(shard);
+        this.#watch.published();
+      },
+      onFailed: (exchange, reason) => this.#giveUp(exchange, reason),
+    });
+    this.#rules = new Rules(table, pool, options);
+    this.#deadlines = new Deadlines(pool.plan.slots, pool.rings, {
+      onQueueTimeout: (slot) => this.#onQueueTimeout(this.#exchanges[slot]),
+      onHandlerTimeout: (slot) => this.#onHandlerTimeout(this.#exchanges[slot]),
+    });
+    const ranking = new Ranking(options.priority, events.onPriorityFailure);
+    const hasHigh = ranking.hasHigh || this.#rules.hasHigh;
+    const gate = new Gate(pool, this.#dispatcher, { maxQueue: options.maxQueue, shed: options.shed, hasHigh });
+    this.#watch = new Watch(
+      pool,
+      this.#exchanges,
+      { dispatcher: this.#dispatcher, gate, deadlines: this.#deadlines, steal: options.steal },
+      {
+        onShedding: events.onShedding,
+        onGivenUp: (exchange) => this.#giveUp(exchange, 'OVERLOADED'),
+      },
+    );
+    const router = new Router(table);
+    this.#admission = new Admission(pool, this.#exchanges, {
+      router,
+      hasNotFound: table.hasNotFound,
+      streamLimits: table.routes.map(({ streamed }) => streamed?.limitBytes ?? NOT_STREAMED),
+      fixed: new FixedRoutes(table, router, options.health, events.readiness),
+      rules: this.#rules,
+      ranking,
+      gate,
+      dispatcher: this.#dispatcher,
+      deadlines: this.#deadlines,
+      refusals: this.refusals,
+    });
+  }
+
+  /** How many bytes the body of this request may have if it is read as a stream, 0 for any number; else -1. */
+  streamLimit(request: RequestParser): number {
+    return this.#admission.streamLimit(request);
+  }
+
+  /** Routes a request and submits it, or answers it at once. */
+  admit(request: RequestParser, connection: Connection): Exchange {
+    const exchange = this.#admission.admit(request, connection);
+    if (exchange.slot >= 0) this.#completions.owe();
+    return exchange;
+  }
+
+  /** The answer has left, or nobody wants it: its slot is free again. */
+  release(exchange: Exchange): void {
+    if (exchange.slot < 0) return;
+    // Nothing large outlives its answer.
+    exchange.connection = undefined;
+    exchange.body = undefined;
+    exchange.upload = undefined;
+    if (exchange.stream !== undefined) {
+      exchange.stream = undefined;
+      exchange.bytes = undefined;
+    }
+    this.#pool.slots[exchange.rules!.group].release(exchange.slot);
+    this.#events.onReleased();
+  }
+
+  /** The client has sent its last byte, which most clients do when they are gone: the handler may want to know. */
+  announceAbort(exchange: Exchange): void {
+    if (exchange.slot < 0 || exchange.ready) return;
+    const { slot, sequence } = exchange;
+    const shard = this.#pool.rings.claimedBy(slot);
+    if (shard >= 0) return this.#pool.abort(shard, slot, sequence);
+    const { first, count } = this.#pool.groups[exchange.rules!.group];
+    for (let any = first; any < first + count; any++) this.#pool.abort(any, slot, sequence);
+  }
+
+  /** The connection is closed: what was not started is not started any more. */
+  abandon(exchange: Exchange): void {
+    if (exchange.slot < 0) return;
+    if (exchange.ready) return this.release(exchange);
+    exchange.stream?.cancel();
+    if (this.#dispatcher.recall(exchange)) this.#completions.drop(exchange);
+    else if (!this.#pool.rings.revoke(exchange.slot)) this.announceAbort(exchange);
+  }
+
+  /** A shard has sent a part of a response that is streamed. */
+  onStreamPiece(shard: number, piece: StreamPiece): void {
+    this.#streams.receive(shard, piece);
+  }
+
+  /** A handler on `shard` reads the body of its request. */
+  onBodyCredit(shard: number, { slot, sequence, taken, spent }: BodyCredit): void {
+    const { upload, connection, sequence: current } = this.#exchanges[slot];
+    if (current !== sequence || connection === undefined || upload === undefined || upload.isOver) {
+      // The client has left, or was answered, before the shard could know.
+      this.#pool.sendBody(shard, { slot, sequence, length: 0, last: 'broken' });
+      return;
+    }
+    upload.onTaken(taken, spent, (piece) => this.#pool.sendBody(shard, piece));
+    connection.onBodyTaken();
+  }
+
+  #onReturned(exchange: Exchange): void {
+    exchange.upload?.close();
+    this.#deadlines.clear(exchange.slot);
+    this.#dispatcher.returned(exchange);
+  }
+
+  // ── requests whose time is up ───────────────────────────────────────────────────────────────────────────────────
+
+  #giveUp(exchange: Exchange, reason: Reason): void {
+    this.#completions.refuse(exchange, reason);
+    this.#completions.schedule();
+  }
+
+  #onQueueTimeout(exchange: Exchange): void {
+    if (this.#dispatcher.recall(exchange)) this.#giveUp(exchange, 'QUEUE_TIMEOUT');
+    else if (this.#pool.rings.revoke(exchange.slot)) this.#completions.refuseEarly(exchange, 'QUEUE_TIMEOUT');
+  }
+
+  #onHandlerTimeout(exchange: Exchange): void {
+    this.#completions.refuseEarly(exchange, 'HANDLER_TIMEOUT');
+    this.announceAbort(exchange);
+  }
+
+  // ── shards that end ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The shard's thread has exited: its requests are answered or passed on. */
+  onShardLost(shard: number): void {
+    reclaim(shard, this.#reclaimers);
+  }
+
+  /** No thread has taken the shard's place: what waits for one is refused. */
+  onShardMissing(shard: number): void {
+    refuseWaiting(shard, this.#reclaimers);
+  }
+
+  get #reclaimers() {
+    return {
+      rings: this.#pool.rings,
+      exchanges: this.#exchanges,
+      completions: this.#completions,
+      dispatcher: this.#dispatcher,
+    };
+  }
+
+  // ── limits and figures ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Rules of routes with a limit of their own, by names such as `GET /report`. */
+  get limited(): ReadonlyMap<string, RouteRules> {
+    return this.#rules.limited;
+  }
+
+  setLimit(rules: RouteRules, permits: number): void {
+    this.#dispatcher.setLimit(rules, permits);
+  }
+
+  /** Answers that shards owe. */
+  get outstanding(): number {
+    return this.#completions.outstanding;
+  }
+
+  /** How long the oldest request of each shard has waited in its rings, in microseconds. */
+  waits(): number[] {
+    return this.#watch.waits();
+  }
+
+  get lostWakeUps(): number {
+    return this.#completions.lostWakeUps;
+  }
+
+  stop(): void {
+    this.#completions.stop();
+    this.#watch.stop();
+  }
+}

@@ -1,0 +1,299 @@
+import type { Socket } from 'node:net';
+import { METHODS } from '../../contract/messages.js';
+import { type Answer, errorAnswer, type Reason } from '../answers.js';
+import { Output } from '../completion/output.js';
+import type { ResponseStream } from '../completion/response-stream.js';
+import { Exchange } from '../exchange.js';
+import { RequestParser } from '../parser/request-parser.js';
+import type { RequestSink } from '../parser/request-sink.js';
+import type { ConnectionHost } from './host.js';
+import { type Looks, Patience, phaseOf, STREAM_PHASE } from './patience.js';
+import type { RequestStream } from './request-stream.js';
+import { cut, readWithoutCopies, unsentBytes } from './socket.js';
+import { Handover } from './upgrade.js';
+import { Uploads } from './uploads.js';
+
+/** Requests of one connection that may be in hand at once; further ones wait in the socket. */
+const MAX_PIPELINED = 64;
+
+const HEAD = METHODS.indexOf('HEAD');
+const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
+
+/** One client: its bytes parsed, its requests in order, its answers in the same order. HTTP thread only. */
+export class Connection implements RequestSink {
+  readonly #host: ConnectionHost;
+  readonly #socket: Socket;
+  readonly #parser: RequestParser;
+  readonly #output: Output;
+  readonly #patience = new Patience();
+  readonly uploads = new Uploads();
+  /** Requests that were complete. */
+  #requests = 0;
+  /** No further request is read: the last one said so, or was not valid. */
+  #inputOver = false;
+  #ended = false;
+  readonly #handover: Handover;
+  /** A client waits for leave to send its body, behind answers that come first. */
+  #owesContinue = false;
+
+  constructor(host: ConnectionHost, accepted: Socket) {
+    this.#host = host;
+    this.#handover = new Handover(host);
+    this.#parser = new RequestParser(host.parsers, this, host);
+    this.#socket = readWithoutCopies(accepted, {
+      buffer: this.#parser.chunk,
+      onRead: (bytes) => this.#onRead(bytes),
+      onBytes: (chunk) => this.#onBytes(chunk),
+    });
+    this.#output = new Output(host, this.#socket, () => this.#onFlushed());
+    this.#socket.on('end', () => this.#onEnd());
+    // 'close' follows, and says all there is to say.
+    this.#socket.on('error', () => {});
+    this.#socket.on('close', () => this.#onClose());
+  }
+
+  /** Nothing is in hand. */
+  get idle(): boolean {
+    return this.#output.outstanding === 0;
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** The server drains: an idle connection ends now, another one behind its last answer. */
+  drain(): void {
+    if (this.#handover.isPending || this.#handover.socket !== undefined) return;
+    if (this.idle && !this.#parser.midMessage) this.#end();
+  }
+
+  // ── input ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #onRead(bytes: number): void {
+    if (this.#handover.socket !== undefined) return this.#onBytes(this.#parser.chunk.subarray(0, bytes));
+    if (this.#inputOver) return;
+    this.#parser.feedInPlace(bytes);
+    this.#afterInput();
+  }
+
+  #onBytes(chunk: Buffer): void {
+    if (this.#handover.socket !== undefined) return this.#handover.socket.receive(chunk);
+    if (this.#inputOver) return;
+    this.#parser.feed(chunk);
+    this.#afterInput();
+  }
+
+  #afterInput(): void {
+    const { failure } = this.#parser;
+    this.uploads.current?.flush();
+    if (failure !== undefined && !this.#inputOver) this.#refuse(failure);
+    if (!this.#inputOver && (this.uploads.hold() || this.#parser.rest !== undefined)) this.#socket.pause();
+    if (this.#output.first?.ready === true) this.flush();
+    else if (this.#handover.isPending && this.#output.first === undefined) this.#handover.finish(this.#parser);
+  }
+
+  /** Goes on reading once there is room. */
+  #resumeInput(): void {
+    if (this.#inputOver) return;
+    if (this.uploads.isHeld) {
+      if (this.uploads.hold()) return;
+      if (this.#parser.rest === undefined) this.#socket.resume();
+    }
+    if (this.#parser.rest === undefined || this.#output.outstanding > MAX_PIPELINED / 2) return;
+    if (this.#isBehind()) return;
+    this.#parser.resume();
+    this.#afterInput();
+    if (this.#parser.rest === undefined && !this.uploads.isHeld) this.#socket.resume();
+  }
+
+  onRequest(request: RequestParser): boolean {
+    this.#owesContinue = false;
+    if (request.upgrade && this.#host.upgradeListener !== undefined && request.bodyBytes === 0) {
+      this.#inputOver = true;
+      this.#handover.begin(request, this.#socket);
+      // What follows is not HTTP.
+      return true;
+    }
+    const exchange = this.#admit(request);
+    this.#inputOver = exchange.close;
+    return exchange.close || this.#hasEnough();
+  }
+
+  #admit(request: RequestParser): Exchange {
+    const exchange = this.#host.admit(request, this);
+    if (this.#host.accessLog !== undefined) this.#host.accessLog.admitted(exchange, request);
+    if (++this.#requests === this.#host.limits.maxRequestsPerConnection) exchange.close = true;
+    this.#output.append(exchange);
+    return exchange;
+  }
+
+  #hasEnough(): boolean {
+    return this.#output.outstanding >= MAX_PIPELINED || this.#isBehind();
+  }
+
+  /** The client does not take its answers: it gets no more of them to wait for. */
+  #isBehind(): boolean {
+    return this.#socket.writableLength > this.#host.limits.maxBufferedBytes;
+  }
+
+  onExpectContinue(): void {
+    // In front of an answer that is still owed it would be taken for that one's.
+    this.#owesContinue = this.#output.first !== undefined;
+    if (!this.#owesContinue) this.#socket.write(CONTINUE);
+  }
+
+  // ── bodies that are read as streams ─────────────────────────────────────────────────────────────────────────────
+
+  onStreamedHead(request: RequestParser, length: number | undefined, expectsContinue: boolean): void {
+    this.#owesContinue = false;
+    this.uploads.begin(this.#admit(request), { isHead: request.method === HEAD, length, expectsContinue });
+  }
+
+  onStreamedEnd(): boolean {
+    const { exchange, isSettled } = this.uploads.end();
+    if (!isSettled) this.#inputOver = exchange.close;
+    else if (this.#host.draining && this.#output.first === undefined) this.#end();
+    return this.#inputOver || this.uploads.isFull || this.#hasEnough();
+  }
+
+  /** The handler reads, or has read more. */
+  onBodyTaken(): void {
+    if (this.uploads.takeContinue(this.#output.first)) this.#socket.write(CONTINUE);
+    this.#resumeInput();
+  }
+
+  /** A body that the handler may be reading will never be whole. */
+  #refuseUpload(upload: RequestStream, reason: Reason): void {
+    if (this.uploads.settle() || upload.isSettled) {
+      this.uploads.current = undefined;
+      if (!this.#output.closeBehindLast()) this.#end();
+      return;
+    }
+    const { exchange, isHead } = upload;
+    if (exchange.stream?.begun === true) return this.#cut(exchange.stream.closes);
+    exchange.connection = undefined;
+    this.answerInstead(exchange, errorAnswer(reason, { isHead })).close = true;
+    this.uploads.current = undefined;
+    this.#host.abandon(exchange);
+  }
+
+  /** Answers what cannot be read on from, behind the answers that are owed. */
+  #refuse(reason: Reason): void {
+    this.#inputOver = true;
+    if (this.uploads.current !== undefined) return this.#refuseUpload(this.uploads.current, reason);
+    const exchange = Exchange.answered(this, errorAnswer(reason, { isHead: this.#parser.failedHead }));
+    exchange.close = true;
+    this.#host.accessLog?.refused(exchange);
+    this.#output.append(exchange);
+  }
+
+  #onEnd(): void {
+    if (this.#handover.socket !== undefined) return void this.#handover.socket.push(null);
+    if (!this.#inputOver && !this.#parser.finish()) this.#refuse('BAD_REQUEST');
+    this.#inputOver = true;
+    this.#output.announceAbort();
+    if (this.#output.first === undefined) this.#end();
+    else this.flush();
+  }
+
+  // ── output ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Puts an answer into the place of a request whose slot is not back. */
+  answerInstead(exchange: Exchange, answer: Answer): Exchange {
+    const instead = Exchange.answered(this, answer);
+    this.#host.accessLog?.replaced(exchange, instead);
+    this.#output.replace(exchange, instead);
+    this.uploads.replace(exchange, instead);
+    return instead;
+  }
+
+  /** Hands to the socket every answer whose turn has come. */
+  flush(): void {
+    const { first } = this.#output;
+    if (this.uploads.current !== undefined && this.uploads.settle()) this.#inputOver = true;
+    if (first === undefined || this.#ended) return;
+    if (first.stream !== undefined) return this.#flushStream(first, first.stream);
+    if (!first.ready) return;
+    this.#output.sendReady();
+    this.#afterSending();
+  }
+
+  #afterSending(): void {
+    const { first } = this.#output;
+    if (first === undefined) {
+      if (this.#handover.isPending) return this.#handover.finish(this.#parser);
+      if (this.#inputOver || this.#host.draining) return this.#end();
+      if (this.#owesContinue) this.onExpectContinue();
+    } else if (first.ready || first.stream !== undefined) {
+      return this.flush();
+    }
+    if (this.uploads.isWaiting) this.onBodyTaken();
+    else if (this.#parser.rest !== undefined) this.#resumeInput();
+  }
+
+  /** What is behind a stream waits for its end. */
+  #flushStream(exchange: Exchange, stream: ResponseStream): void {
+    this.#output.sendStream(exchange, stream);
+    if (stream.last === 'broken') return this.#cut(stream.closes);
+    if (!exchange.ready) return;
+    if (exchange.close) this.#end();
+    else this.#afterSending();
+  }
+
+  #cut(closes: boolean): void {
+    this.#ended = true;
+    cut(this.#socket, closes);
+  }
+
+  #onFlushed(): void {
+    this.#resumeInput();
+    if (this.#host.draining) this.drain();
+  }
+
+  // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Looks whether the client has taken too long; once in each interval of the schedule. */
+  watch(looks: Looks): void {
+    if (this.#handover.socket !== undefined) return;
+    const phase = this.#phase();
+    const progress = phase === STREAM_PHASE ? this.uploads.received : this.#requests;
+    const expiry = this.#patience.look(phase, progress, unsentBytes(this.#socket), looks);
+    if (expiry === 'none') return;
+    if (expiry === 'destroy') this.#socket.destroy();
+    else if (expiry === 'close') this.#end();
+    else {
+      this.#refuse('REQUEST_TIMEOUT');
+      this.flush();
+    }
+  }
+
+  #phase(): number {
+    return phaseOf({
+      hasEnded: this.#ended,
+      hasUnsent: this.#socket.writableLength > 0,
+      isServersTurn: this.#inputOver || this.#owesContinue || this.#parser.rest !== undefined || this.uploads.isWaiting,
+      hasUpload: this.uploads.current !== undefined,
+      isIdle: this.idle,
+      parser: this.#parser,
+    });
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#inputOver = true;
+    this.#socket.end();
+    // What still comes is read and dropped: closing with unread input would reset the connection under the answer.
+    this.#socket.resume();
+  }
+
+  #onClose(): void {
+    this.#inputOver = true;
+    this.#ended = true;
+    if (this.#handover.socket === undefined) this.#parser.close();
+    else this.#handover.socket.destroy();
+    this.uploads.current?.close();
+    this.#output.close();
+    this.#host.onConnectionClosed(this);
+  }
+}

@@ -1,0 +1,23 @@
+import type { OutputHost } from '../completion/output.js';
+import type { Exchange } from '../exchange.js';
+import type { Parsers } from '../parser/llhttp.js';
+import type { RequestParser } from '../parser/request-parser.js';
+import type { BodyLimits } from '../parser/request-sink.js';
+import type { Connection } from './connection.js';
+import type { UpgradeHost } from './upgrade.js';
+
+export interface ConnectionLimits {
+  bodyLimitBytes: number;
+  /** 0 for any number. */
+  maxRequestsPerConnection: number;
+  maxBufferedBytes: number;
+}
+
+/** What a connection needs of the HTTP thread. */
+export interface ConnectionHost extends OutputHost, UpgradeHost, BodyLimits {
+  readonly parsers: Parsers;
+  readonly limits: ConnectionLimits;
+  /** Routes a request and submits it, or answers it at once. */
+  admit(request: RequestParser, connection: Connection): Exchange;
+  onConnectionClosed(connection: Connection): void;
+}

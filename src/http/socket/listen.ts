@@ -1,0 +1,101 @@
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer } from 'node:tls';
+import { LoopShardError } from '../../errors.js';
+import { checkSecureContext, type Listening } from '../../options/listening.js';
+
+/** Connections the kernel holds until they are accepted. */
+const BACKLOG = 1024;
+
+/** What clients are allowed before there is a connection. */
+export interface HandshakeLimits {
+  headersTimeoutMs: number;
+  maxConnections: number;
+}
+
+/** The socket that listens, with or without TLS. HTTP thread only. */
+export class Listener {
+  readonly #listening: Listening;
+  readonly #server: NetServer;
+  /** Connections of a TLS server, from before their handshakes on. */
+  readonly #raw = new Set<Socket>();
+
+  /** Connections of a TLS server that were closed before their handshakes, because there were enough. */
+  refused = 0;
+
+  /**
+   * @param limits `headersTimeoutMs` is the time for a handshake too
+   * @param onConnection is given sockets that can be read and written
+   */
+  constructor(listening: Listening, limits: HandshakeLimits, onConnection: (socket: Socket) => void) {
+    this.#listening = listening;
+    const { tls } = listening;
+    const common = { allowHalfOpen: true, noDelay: true };
+    if (tls === undefined) this.#server = createServer({ ...common, pauseOnConnect: true }, onConnection);
+    else {
+      const options = { handshakeTimeout: limits.headersTimeoutMs, ...tls, ...common, ALPNProtocols: ['http/1.1'] };
+      this.#server = createTlsServer(options, onConnection);
+      this.#server.maxConnections = limits.maxConnections;
+      this.#server.on('drop', () => this.refused++);
+      // A client that is late with its handshake is told to this event only, and not closed.
+      this.#server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
+      this.#server.on('connection', (socket: Socket) => this.#keep(socket));
+    }
+  }
+
+  #keep(socket: Socket): void {
+    this.#raw.add(socket);
+    socket.once('close', () => this.#raw.delete(socket));
+  }
+
+  /**
+   * @param onAcceptError told when a connection could not be accepted; the next one may be
+   * @throws LoopShardError PORT_IN_USE, LISTEN_FAILED
+   */
+  listen(onAcceptError: (error: Error) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const refuse = (cause: NodeJS.ErrnoException) => reject(listenError(cause, this.#listening));
+      this.#server.once('error', refuse);
+      this.#server.listen({ ...this.#listening.target, backlog: BACKLOG }, () => {
+        this.#server.off('error', refuse);
+        this.#server.on('error', onAcceptError);
+        resolve();
+      });
+    });
+  }
+
+  address() {
+    return this.#server.address();
+  }
+
+  /** @throws LoopShardError OPTION_INVALID, TLS_INVALID */
+  setSecureContext(options: SecureContextOptions): void {
+    if (this.#listening.tls === undefined) {
+      throw new LoopShardError('OPTION_INVALID', 'The server does not speak TLS; start it with the option tls.');
+    }
+    checkSecureContext(options);
+    (this.#server as TlsServer).setSecureContext(options);
+  }
+
+  /** Accepts no more. */
+  close(): void {
+    this.#server.close();
+  }
+
+  /** Ends handshakes too. */
+  destroy(): void {
+    this.#server.close();
+    for (const socket of this.#raw) socket.destroy();
+  }
+}
+
+function listenError(cause: NodeJS.ErrnoException, { target, name }: Listening): LoopShardError {
+  if (cause.code !== 'EADDRINUSE') {
+    return new LoopShardError('LISTEN_FAILED', `Cannot listen on ${name}: ${cause.message}.`, { cause });
+  }
+  if (target.path === undefined) {
+    const sentence = `P${name.slice(1)} is in use; stop what listens there, or choose another port.`;
+    return new LoopShardError('PORT_IN_USE', sentence, { cause });
+  }
+  const sentence = `${name} is in use; stop what listens there, or remove the file if nothing does.`;
+  return new LoopShardError('LISTEN_FAILED', sentence, { cause });
+}

@@ -1,0 +1,183 @@
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { FIELD_BYTES } from '../../../assembly/layout.js';
+import { METHODS } from '../../contract/messages.js';
+import type { RequestInHand } from '../parser/request-in-hand.js';
+
+/** A request to change the protocol, as far as it is like an `http.IncomingMessage`. */
+export interface UpgradeRequest {
+  readonly method: string;
+  /** The request target as it was sent. */
+  readonly url: string;
+  readonly httpVersion: '1.1';
+  readonly httpVersionMajor: 1;
+  readonly httpVersionMinor: 1;
+  /** Names in lower case; several fields of a name are joined by ", " (`cookie` by "; "). */
+  readonly headers: Record<string, string>;
+  /** Names and values in turn, as they came. */
+  readonly rawHeaders: string[];
+  readonly socket: Duplex;
+}
+
+/**
+ * Takes over a connection. It writes the answer itself.
+ * @param socket reads and writes the connection from now on
+ * @param head bytes that came behind the request
+ */
+export type UpgradeListener = (request: UpgradeRequest, socket: Duplex, head: Buffer) => void;
+
+/**
+ * The connection behind an upgrade. A stream of its own, because a socket that reads into the parser's memory cannot go
+ * back to reading into buffers of its own. HTTP thread only.
+ */
+export class UpgradedSocket extends Duplex {
+  readonly #socket: Socket;
+
+  constructor(socket: Socket) {
+    // A listener that does not look for the end shall not keep the connection.
+    super({ allowHalfOpen: false });
+    this.#socket = socket;
+    socket.on('timeout', () => this.emit('timeout'));
+  }
+
+  /** Bytes that have come, in memory that is used again. */
+  receive(bytes: Buffer): void {
+    if (!this.push(Buffer.from(bytes))) this.#socket.pause();
+  }
+
+  override _read(): void {
+    this.#socket.resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    this.#socket.write(chunk, done);
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], done: (error?: Error | null) => void): void {
+    this.#socket.cork();
+    for (const [i, { chunk }] of chunks.entries()) {
+      if (i < chunks.length - 1) this.#socket.write(chunk);
+      else this.#socket.write(chunk, done);
+    }
+    this.#socket.uncork();
+  }
+
+  override _final(done: () => void): void {
+    this.#socket.end(done);
+    // A listener that only refuses reads nothing; the client's end has to be seen all the same.
+    if (this.readableFlowing === null) this.resume();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#socket.destroy();
+    done(error);
+  }
+
+  // ── what protocols ask of a socket ──────────────────────────────────────────────────────────────────────────────
+
+  setTimeout(ms: number, listener?: () => void): this {
+    if (listener !== undefined) this.once('timeout', listener);
+    this.#socket.setTimeout(ms);
+    return this;
+  }
+
+  setNoDelay(noDelay?: boolean): this {
+    this.#socket.setNoDelay(noDelay);
+    return this;
+  }
+
+  setKeepAlive(enable?: boolean, delayMs?: number): this {
+    this.#socket.setKeepAlive(enable, delayMs);
+    return this;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress;
+  }
+
+  get remotePort(): number | undefined {
+    return this.#socket.remotePort;
+  }
+
+  /** `true` over TLS. */
+  get encrypted(): boolean {
+    return (this.#socket as TLSSocket).encrypted === true;
+  }
+}
+
+/** Takes connections over, perhaps. */
+export interface UpgradeHost {
+  readonly upgradeListener: UpgradeListener | undefined;
+  /** The listener has thrown. */
+  onUpgradeError(error: unknown): void;
+}
+
+/** A connection on its way to another protocol: behind answers that come first, then its listener's. HTTP thread only. */
+export class Handover {
+  /** The connection for the other protocol, once it has been handed over. */
+  socket: UpgradedSocket | undefined;
+  readonly #host: UpgradeHost;
+  #request: UpgradeRequest | undefined;
+
+  constructor(host: UpgradeHost) {
+    this.#host = host;
+  }
+
+  /** A client waits to be handed over. */
+  get isPending(): boolean {
+    return this.#request !== undefined;
+  }
+
+  begin(request: RequestInHand, socket: Socket): void {
+    this.#request = readUpgrade(request, new UpgradedSocket(socket));
+    socket.pause();
+  }
+
+  /**
+   * Nothing is owed any more: the connection is the listener's.
+   * @param parser has what came behind the request, and is not needed any more
+   */
+  finish(parser: { rest: Buffer | undefined; close(): void }): void {
+    const head = parser.rest ?? Buffer.alloc(0);
+    parser.close();
+    const request = this.#request!;
+    const upgraded = request.socket as UpgradedSocket;
+    this.#request = undefined;
+    this.socket = upgraded;
+    try {
+      if (this.#host.upgradeListener === undefined) upgraded.destroy();
+      else this.#host.upgradeListener(request, upgraded, head);
+    } catch (error) {
+      this.#host.onUpgradeError(error);
+      upgraded.destroy();
+    }
+  }
+}
+
+/** The request in hand, in strings, since its memory is used again. */
+export function readUpgrade(request: RequestInHand, socket: Duplex): UpgradeRequest {
+  const { headSource, headStart } = request;
+  const index = Uint8Array.from(request.fields());
+  const entries = new Uint16Array(index.buffer);
+  const rawHeaders: string[] = [];
+  const headers: Record<string, string> = Object.create(null);
+  for (let at = 0; at < entries.length; at += FIELD_BYTES >> 1) {
+    const [name, nameBytes, value, valueBytes] = entries.subarray(at, at + (FIELD_BYTES >> 1));
+    const fieldName = headSource.latin1Slice(headStart + name, headStart + name + nameBytes);
+    const text = headSource.latin1Slice(headStart + value, headStart + value + valueBytes).trimEnd();
+    rawHeaders.push(fieldName, text);
+    const key = fieldName.toLowerCase();
+    headers[key] = key in headers ? `${headers[key]}${key === 'cookie' ? '; ' : ', '}${text}` : text;
+  }
+  return {
+    method: METHODS[request.method],
+    url: headSource.latin1Slice(headStart, headStart + request.targetBytes),
+    httpVersion: '1.1',
+    httpVersionMajor: 1,
+    httpVersionMinor: 1,
+    headers,
+    rawHeaders,
+    socket,
+  };
+}

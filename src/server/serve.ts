@@ -1,0 +1,37 @@
+import { existsSync } from 'node:fs';
+import { resolve as resolvePath } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pino } from 'pino';
+import { LoopShardError } from '../errors.js';
+import type { Logger, ServeOptions } from '../options/options.js';
+import { resolveOptions } from '../options/resolve.js';
+import { RunningServer, type Server } from './server.js';
+
+/**
+ * Starts a server. The calling thread becomes the HTTP thread: keep it free of slow work.
+ * @param module the module whose default export is the app; a path is taken from the working directory
+ * @throws LoopShardError OPTION_INVALID, OPTION_UNKNOWN, MODULE_NOT_FOUND, MODULE_WITHOUT_APP, MODULE_FAILED,
+ * ROUTE_INVALID, ROUTE_DUPLICATE, ROUTES_DIFFER, MEMORY_EXHAUSTED, SHARD_FAILED, PORT_IN_USE, LISTEN_FAILED, TLS_INVALID
+ */
+export async function serve(module: URL | string, options: ServeOptions = {}): Promise<Server> {
+  const resolved = resolveOptions(options);
+  const url = locateModule(module);
+  const logger = resolved.logger ?? standardLogger(resolved.accessLog);
+  const server = new RunningServer(url, resolved, logger);
+  await server.start();
+  return server;
+}
+
+function locateModule(module: URL | string): string {
+  const isUrl = module instanceof URL || /^[a-z][a-z0-9+.-]+:/i.test(module);
+  const url = isUrl ? new URL(module) : pathToFileURL(resolvePath(module));
+  if (url.protocol !== 'file:' || existsSync(fileURLToPath(url))) return url.href;
+  throw new LoopShardError(
+    'MODULE_NOT_FOUND',
+    `There is no file ${fileURLToPath(url)}; give the path of the module that exports your app.`,
+  );
+}
+
+function standardLogger(accessLog: boolean): Logger {
+  return pino({ name: 'loopshard', level: accessLog ? 'info' : 'warn' }, pino.destination(2));
+}

@@ -1,0 +1,286 @@
+import { EventEmitter } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
+import type { FailureReport } from '../contract/messages.js';
+import type { LoopShardError } from '../errors.js';
+import { Shedders } from '../http/admission/shedders.js';
+import { AccessLog } from '../http/completion/access-log.js';
+import { HttpThread } from '../http/http-thread.js';
+import type { UpgradeListener } from '../http/socket/upgrade.js';
+import { Subject } from '../options/checks.js';
+import type { Logger, ResolvedOptions } from '../options/options.js';
+import { MAX_PERMITS } from '../options/scheduling.js';
+import type { ShardState } from '../pool/shard-handle.js';
+import { ShardPool } from '../pool/shard-pool.js';
+import type { ServerState, ServerStats } from './stats.js';
+
+/** Whose permits `setPermits` changes: those of one shard, of each shard of a group, or of a route with `maxConcurrency`. */
+export type PermitHolder = { shard: number } | { group: string } | { route: string };
+
+/** What a server tells as it happens. */
+export interface ServerEvents {
+  state: [state: ServerState];
+  shard: [change: { shard: number; group: string; state: ShardState }];
+  /** A shard begins to refuse requests because others wait for too long, or ends to. */
+  shedding: [change: { shard: number; group: string; shedding: boolean }];
+}
+
+/** A running server. */
+export interface Server extends EventEmitter<ServerEvents> {
+  readonly state: ServerState;
+  /** Where it listens. For a Unix socket `address` is its path, `family` is `Unix` and `port` 0. */
+  address(): AddressInfo;
+  /**
+   * Has new connections use other keys and certificates; those that are open go on.
+   * @param options what `tls.createSecureContext` takes
+   * @throws LoopShardError OPTION_INVALID for a server without TLS, TLS_INVALID
+   */
+  setSecureContext(options: SecureContextOptions): void;
+  /**
+   * Has `listener` take over connections whose clients ask for another protocol (RFC 9110 section 7.8), instead of
+   * answering them as if they did not; one listener at a time, `undefined` for none. It runs on the HTTP thread: keep it
+   * short. `ws` with `noServer: true` is one (examples/websocket). Requests with a body are not offered to it.
+   */
+  onUpgrade(listener: UpgradeListener | undefined): void;
+  stats(): ServerStats;
+  /**
+   * Changes how many handlers may be in flight; those that are stay.
+   * @param permits 1 to 65,536
+   * @param of every shard by default; a route by method and pattern, such as `GET /report`
+   * @throws LoopShardError OPTION_INVALID
+   */
+  setPermits(permits: number, of?: PermitHolder): void;
+  /**
+   * Drains: accepts no more connections, answers what is in hand with `connection: close`, ends the shards. After
+   * `closeTimeoutMs` it cuts off what is left, connections that were upgraded and not ended included. Calling it again
+   * returns the same promise.
+   */
+  close(): Promise<void>;
+  /** Ends everything at once, requests in hand included. */
+  destroy(): Promise<void>;
+}
+
+export class RunningServer extends EventEmitter<ServerEvents> implements Server {
+  readonly #options: ResolvedOptions;
+  readonly #logger: Logger;
+  readonly #pool: ShardPool;
+  readonly #shedders: Shedders;
+  #state: ServerState = 'starting';
+  #http: HttpThread | undefined;
+  #closed: Promise<void> | undefined;
+  #endDelay: (() => void) | undefined;
+
+  /** @param module URL */
+  constructor(module: string, options: ResolvedOptions, logger: Logger) {
+    super();
+    this.#options = options;
+    this.#logger = logger;
+    this.#shedders = new Shedders(options.groups);
+    this.#pool = new ShardPool(
+      { ...options, module },
+      {
+        onShardLost: (shard, cause) => this.#onShardLost(shard, cause),
+        onShardMissing: (shard, error) => this.#onShardMissing(shard, error),
+        onShardRestarted: (shard) => this.#logger.info({ shard }, `shard ${shard} runs again`),
+        onShardState: (shard, state) => this.emit('shard', { shard, group: this.#pool.groupOf(shard).name, state }),
+        onStrayError: (error) => this.#logger.error({ err: error }, 'a thread failed after its shard had ended'),
+        onFailure: (shard, report) => this.#onFailure(shard, report),
+        onStreamPiece: (shard, piece) => this.#http?.scheduler.onStreamPiece(shard, piece),
+        onBodyCredit: (shard, credit) => this.#http?.scheduler.onBodyCredit(shard, credit),
+      },
+    );
+  }
+
+  get state(): ServerState {
+    return this.#state;
+  }
+
+  #become(state: ServerState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.emit('state', state);
+  }
+
+  async start(): Promise<void> {
+    try {
+      const table = await this.#pool.start();
+      const accessLog = this.#options.accessLog ? new AccessLog(this.#logger, this.#options.requestId) : undefined;
+      this.#http = new HttpThread(this.#pool, table, this.#options, accessLog, {
+        onUpgradeError: (error) => this.#logger.error({ err: error }, 'the listener of onUpgrade threw'),
+        onAcceptError: (error) => this.#logger.error({ err: error }, 'a connection could not be accepted'),
+        onPriorityFailure: (error) =>
+          this.#logger.error({ err: error }, 'the option priority failed; requests are normal'),
+        onShedding: (shard, shedding) => this.#onShedding(shard, shedding),
+        readiness: () => this.#whyNotReady(),
+      });
+      await this.#http.listen();
+      this.#become('ready');
+    } catch (error) {
+      this.#become('failed');
+      this.#http?.scheduler.stop();
+      await this.#pool.destroy();
+      throw error;
+    }
+  }
+
+  address(): AddressInfo {
+    return this.#http!.address();
+  }
+
+  setSecureContext(options: SecureContextOptions): void {
+    this.#http!.setSecureContext(options);
+  }
+
+  onUpgrade(listener: UpgradeListener | undefined): void {
+    this.#http!.upgradeListener = listener;
+  }
+
+  // ── figures and limits ──────────────────────────────────────────────────────────────────────────────────────────
+
+  stats(): ServerStats {
+    const { scheduler, connections, connectionsRefused } = this.#http!;
+    const { slots, plan, core } = this.#pool;
+    const waits = scheduler.waits();
+    const { permits } = this.#options;
+    return {
+      state: this.#state,
+      connections,
+      connectionsRefused,
+      outstanding: scheduler.outstanding,
+      slots: { free: slots.reduce((sum, { free }) => sum + free, 0), total: plan.slots },
+      lostWakeUps: scheduler.lostWakeUps,
+      refused: { ...scheduler.refusals.counts },
+      shards: this.#pool.stats().map(({ shortMeanUs, longMeanUs, ...shard }) => ({
+        ...shard,
+        queueAgeMs: waits[shard.shard] / 1_000,
+        limiter: permits.adaptive && { ...permits.adaptive, shortMeanUs, longMeanUs },
+        shedding: this.#shedders.has(shard.shard),
+      })),
+      routes: [...scheduler.limited].map(([route, { semaphore, waiting }]) => ({
+        route,
+        permits: {
+          available: core.wasm.semaphoreAvailable(semaphore),
+          limit: core.wasm.semaphoreLimit(semaphore),
+        },
+        waiting: waiting.size,
+      })),
+    };
+  }
+
+  setPermits(permits: number, of?: PermitHolder): void {
+    const subject = new Subject('OPTION_INVALID');
+    subject.integer('permits', permits, 1, MAX_PERMITS);
+    if (of !== undefined && 'route' in of) {
+      const rules = this.#http!.scheduler.limited.get(of.route);
+      if (rules === undefined)
+        throw subject.wrong(`The route ${of.route} has no maxConcurrency that could be changed.`);
+      this.#http!.scheduler.setLimit(rules, permits);
+      return;
+    }
+    if (this.#options.permits.adaptive !== undefined) {
+      throw subject.wrong('The permits are adaptive: the limiter sets them; give the option permits a number instead.');
+    }
+    for (const shard of this.#holders(of, subject)) this.#pool.setPermits(shard, permits);
+  }
+
+  #holders(of: { shard: number } | { group: string } | undefined, subject: Subject): number[] {
+    const { shards } = this.#pool.plan;
+    if (of !== undefined && 'shard' in of) return [subject.integer('shard', of.shard, 0, shards - 1)];
+    if (of === undefined) return Array.from({ length: shards }, (_, shard) => shard);
+    const names = this.#options.groups.map(({ name }) => name);
+    const { first, count } = this.#options.groups[names.indexOf(subject.oneOf('group', of.group, names))];
+    return Array.from({ length: count }, (_, i) => first + i);
+  }
+
+  // ── readiness ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #whyNotReady() {
+    if (this.#state !== 'ready') return 'draining';
+    const { ready } = this.#pool.load;
+    const isMissing = this.#options.groups.some(
+      ({ first, count }) => !ready.subarray(first, first + count).includes(1),
+    );
+    if (isMissing) return 'no shards';
+    const { health } = this.#options;
+    return this.#shedders.longest() > (health?.shedGraceMs ?? 0) ? 'overloaded' : undefined;
+  }
+
+  #onShedding(shard: number, shedding: boolean): void {
+    this.#shedders.set(shard, shedding);
+    const what = shedding ? 'refuses requests, because others wait for too long' : 'refuses no more requests';
+    this.#logger.warn({ shard, shedding }, `shard ${shard} ${what}`);
+    this.emit('shedding', { shard, group: this.#pool.groupOf(shard).name, shedding });
+  }
+
+  // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  close(): Promise<void> {
+    this.#closed ??= this.#drain();
+    return this.#closed;
+  }
+
+  async #drain(): Promise<void> {
+    this.#become('draining');
+    const { drainDelayMs, closeTimeoutMs } = this.#options;
+    if (drainDelayMs > 0) await this.#delay(drainDelayMs);
+    if (this.#isClosed()) return;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(resolve, closeTimeoutMs, 'late');
+    });
+    const outcome = await Promise.race([this.#http!.drain(), late]);
+    clearTimeout(timer);
+    if (this.#isClosed()) return;
+    if (outcome === 'late') {
+      const { connections, scheduler } = this.#http!;
+      const { outstanding } = scheduler;
+      this.#logger.warn({ outstanding, connections }, `not drained after ${closeTimeoutMs} ms; the rest is cut off`);
+      return this.destroy();
+    }
+    this.#http!.scheduler.stop();
+    await this.#pool.close();
+    this.#become('closed');
+  }
+
+  /** Ends early if the server is destroyed meanwhile. */
+  #delay(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#endDelay = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  async destroy(): Promise<void> {
+    this.#become('closed');
+    this.#closed ??= Promise.resolve();
+    this.#endDelay?.();
+    this.#http?.destroy();
+    await this.#pool.destroy();
+  }
+
+  // ── what goes wrong ─────────────────────────────────────────────────────────────────────────────────────────────
+
+  #onShardLost(shard: number, cause: unknown): void {
+    const reason = cause instanceof Error ? cause.message : 'it ended';
+    this.#logger.error({ shard, err: cause }, `shard ${shard} was lost: ${reason}; another thread takes over`);
+    this.#http?.scheduler.onShardLost(shard);
+  }
+
+  #onShardMissing(shard: number, error: LoopShardError): void {
+    this.#logger.error({ shard, err: error }, `shard ${shard} cannot be started again: ${error.message}`);
+    this.#http?.scheduler.onShardMissing(shard);
+  }
+
+  #onFailure(shard: number, { error, request, message }: FailureReport): void {
+    // Loggers know what to do with an Error.
+    const err = Object.assign(new Error(error.message), error);
+    this.#logger.error({ shard, err, req: request }, message);
+  }
+}

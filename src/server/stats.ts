@@ -1,0 +1,59 @@
+import type { ShardCounters } from '../contract/counters.js';
+import type { Summary } from '../contract/histograms.js';
+import type { Reason } from '../http/answers.js';
+import type { ShardState } from '../pool/shard-handle.js';
+
+export type ServerState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed';
+
+/** A moment's figures of a shard. */
+export interface ShardStats extends Omit<ShardCounters, 'shortMeanUs' | 'longMeanUs'> {
+  shard: number;
+  group: string;
+  state: ShardState;
+  /** Times another thread took over. */
+  restarts: number;
+  /** Requests that were given to the shard and are not answered, waiting ones included. */
+  outstanding: number;
+  /** Requests that wait in its rings. */
+  queued: number;
+  /** How long the oldest of them has waited, in milliseconds. */
+  queueAgeMs: number;
+  permits: { available: number; limit: number };
+  /** Of adaptive permits: between which bounds they move, and what they go by, mean handler times in microseconds. */
+  limiter: { min: number; max: number; shortMeanUs: number; longMeanUs: number } | undefined;
+  /** Requests are being refused because others wait for too long. */
+  shedding: boolean;
+  /** Requests that were claimed at once, since the thread was started. */
+  batchSize: Summary;
+  /** From submission to the start of the handler, in microseconds, since the thread was started. */
+  queueTime: Summary;
+  /** From the start of the handler until it settled, in microseconds, since the thread was started. */
+  handlerTime: Summary;
+}
+
+/** A moment's figures of a route with `maxConcurrency`. */
+export interface RouteStats {
+  /** Such as `GET /report`. */
+  route: string;
+  permits: { available: number; limit: number };
+  /** Requests that wait for a permit. */
+  waiting: number;
+}
+
+/** A moment's figures of a server. */
+export interface ServerStats {
+  state: ServerState;
+  connections: number;
+  /** Connections that were closed at once, because there were `maxConnections`. */
+  connectionsRefused: number;
+  /** Answers that shards owe. */
+  outstanding: number;
+  slots: { free: number; total: number };
+  /** Completions that no doorbell announced. Zero, or there is a bug. */
+  lostWakeUps: number;
+  /** Requests that the HTTP thread refused for want of room or time, by the code in the answer. */
+  refused: Partial<Record<Reason, number>>;
+  shards: ShardStats[];
+  /** Routes with `maxConcurrency`. */
+  routes: RouteStats[];
+}

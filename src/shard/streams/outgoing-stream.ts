@@ -1,0 +1,208 @@
+import type { MessagePort } from 'node:worker_threads';
+import { STREAM_CANCELLED, STREAM_WINDOW_BYTES, type StreamPiece } from '../../contract/messages.js';
+import type { PieceBuffer } from './piece-buffer.js';
+import { toBytes } from './stream-source.js';
+
+/** What a stream does once it has its first chunk. */
+export interface OpenedStream {
+  /** Gathers the body, the head in front. */
+  pieces: PieceBuffer;
+  headBytes: number;
+  /** The end of the body is the end of the connection. */
+  closes: boolean;
+  /** Whatever is to be sent in place of the source, its first chunk included: its compressed bytes. */
+  instead: AsyncIterator<unknown> | undefined;
+}
+
+/** By it the content type is chosen, unless the handler has. */
+export interface FirstChunk {
+  bytes: Uint8Array;
+  isText: boolean;
+}
+
+export interface StreamEvents {
+  /**
+   * The first chunk is here, or the end: makes the head. Nothing if the response turns out to have no body, and is written.
+   * @throws LoopShardError HEADER_INVALID
+   */
+  open(first: FirstChunk | undefined, source: AsyncIterator<unknown>): OpenedStream | undefined;
+  /** The response has no body: there is no stream. */
+  onBodiless(): void;
+  /** It failed before there was a head: another answer can be given. */
+  onFailed(error: unknown): void;
+  /** Nobody waits for it any more. */
+  onCancelled(): void;
+  /** All was sent that will be. */
+  onEnded(): void;
+  /** It failed, and the connection will be cut. */
+  onBroken(error: unknown): void;
+}
+
+/** The response body of one request on its way: pulled from its source as fast as the client takes it. Shard. */
+export class OutgoingStream {
+  readonly #port: MessagePort;
+  readonly #slot: number;
+  readonly #sequence: number;
+  #source: AsyncIterator<unknown>;
+  readonly #events: StreamEvents;
+  #opened: OpenedStream | undefined;
+  /** Bytes that were sent and that the kernel has not taken. */
+  #untaken = 0;
+  #isCancelled = false;
+  #isOver = false;
+  #flushScheduled = false;
+  #wake: (() => void) | undefined;
+
+  constructor(
+    port: MessagePort,
+    request: { slot: number; sequence: number },
+    source: AsyncIterator<unknown>,
+    events: StreamEvents,
+  ) {
+    this.#port = port;
+    this.#slot = request.slot;
+    this.#sequence = request.sequence;
+    this.#source = source;
+    this.#events = events;
+  }
+
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** Sends all there is, and says what became of it. */
+  async run(): Promise<void> {
+    try {
+      await this.#pump();
+    } catch (error) {
+      if (!this.#isCancelled) this.#fail(error);
+    }
+  }
+
+  /** The kernel has taken bytes; or nobody waits for more. */
+  onTaken(bytes: number, spent: ArrayBuffer[] = []): void {
+    if (bytes === STREAM_CANCELLED) return this.#cancel();
+    this.#untaken -= bytes;
+    this.#opened?.pieces.reuse(spent);
+    if (this.#flushScheduled) this.#flush();
+    this.#wake?.();
+  }
+
+  async #pump(): Promise<void> {
+    for (;;) {
+      const { done, value } = await this.#source.next();
+      if (this.#isCancelled) return;
+      const chunk = done === true ? undefined : toBytes(value);
+      if (this.#opened === undefined) {
+        this.#opened = this.#events.open(chunk && { bytes: chunk, isText: typeof value === 'string' }, this.#source);
+        if (this.#opened === undefined) return this.#giveUp();
+        if (this.#opened.instead !== undefined) {
+          this.#source = this.#opened.instead;
+          if (chunk?.length === 0) this.#flushSoon();
+          continue;
+        }
+      }
+      if (chunk === undefined) return this.#finish();
+      await this.#write(chunk);
+      if (this.#isCancelled) return;
+    }
+  }
+
+  async #write(chunk: Uint8Array): Promise<void> {
+    const { pieces } = this.#opened!;
+    for (let at = 0; at < chunk.length; ) {
+      at += pieces.add(chunk, at);
+      if (!pieces.isFull) break;
+      while (!this.#mayPost()) await this.#credit();
+      if (this.#isCancelled) return;
+      this.#post(undefined);
+    }
+    // Nothing to send but the head: that is what an empty chunk at the start is for.
+    if (pieces.length > 0 || pieces.hasHead) this.#flushSoon();
+  }
+
+  /** What comes in one turn of the event loop goes together. */
+  #flushSoon(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    setImmediate(() => this.#flush());
+  }
+
+  /** Without credit it stays scheduled, and is tried again when there is some. */
+  #flush(): void {
+    if (!this.#flushScheduled || !this.#mayPost()) return;
+    this.#flushScheduled = false;
+    if (this.#isOver || this.#isCancelled) return;
+    const { pieces } = this.#opened!;
+    if (pieces.length > 0 || pieces.hasHead) this.#post(undefined);
+  }
+
+  #mayPost(): boolean {
+    return this.#isCancelled || this.#untaken + this.#opened!.pieces.length <= STREAM_WINDOW_BYTES;
+  }
+
+  #credit(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #post(last: StreamPiece['last']): void {
+    const { pieces, headBytes, closes } = this.#opened!;
+    const isFirst = pieces.hasHead;
+    const { bytes, start, end } = pieces.take(last === 'whole');
+    // The first piece is not counted: it is the answer's, not the stream's.
+    if (!isFirst) this.#untaken += end - start;
+    const piece: StreamPiece = { slot: this.#slot, sequence: this.#sequence, bytes, start, end };
+    if (isFirst) Object.assign(piece, { headBytes, closes });
+    if (last !== undefined) piece.last = last;
+    this.#port.postMessage(piece, [bytes]);
+  }
+
+  async #finish(): Promise<void> {
+    while (!this.#mayPost()) await this.#credit();
+    if (this.#isCancelled) return;
+    this.#post('whole');
+    this.#end();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#opened === undefined) {
+      this.#isOver = true;
+      void this.#returnSource().then(() => this.#events.onFailed(error));
+      return;
+    }
+    // What was yielded before it failed goes first.
+    this.#post('broken');
+    this.#events.onBroken(error);
+    void this.#returnSource().then(() => this.#end());
+  }
+
+  #giveUp(): void {
+    this.#isOver = true;
+    void this.#returnSource().then(() => this.#events.onBodiless());
+  }
+
+  /** The client has gone: the source hears it, and the request is over when it has let go. */
+  #cancel(): void {
+    if (this.#isOver || this.#isCancelled) return;
+    this.#isCancelled = true;
+    this.#events.onCancelled();
+    this.#wake?.();
+    void this.#returnSource().then(() => this.#end());
+  }
+
+  async #returnSource(): Promise<void> {
+    try {
+      await this.#source.return?.();
+    } catch {
+      // What it says at the end of a response that nobody gets is nobody's business.
+    }
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#events.onEnded();
+  }
+}

@@ -1,0 +1,32 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { StreamAnswer } from '../../contract/messages.js';
+import { OutgoingStream, type StreamEvents } from './outgoing-stream.js';
+
+/** The streams on their way to clients, and what the HTTP thread says of them. Shard. */
+export class OutgoingStreams {
+  readonly #port: MessagePort;
+  /** By slot: a request keeps its slot until its stream has ended. */
+  readonly #streams = new Map<number, OutgoingStream>();
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+    port.on('message', ({ slot, sequence, taken, spent }: StreamAnswer) => {
+      const stream = this.#streams.get(slot);
+      if (stream?.sequence === sequence) stream.onTaken(taken, spent);
+    });
+    // The control port keeps the event loop alive, and lets it go.
+    port.unref();
+  }
+
+  /** Sends what `source` yields as the response of the request `sequence` in `slot`. */
+  start(request: { slot: number; sequence: number }, source: AsyncIterable<unknown>, events: StreamEvents): void {
+    const stream = new OutgoingStream(this.#port, request, source[Symbol.asyncIterator](), events);
+    this.#streams.set(request.slot, stream);
+    void stream.run();
+  }
+
+  /** The request in `slot` is over. */
+  forget(slot: number): void {
+    this.#streams.delete(slot);
+  }
+}
