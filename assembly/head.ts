@@ -24,7 +24,6 @@ import {
   HEAD_FIELDS_OFFSET,
   HEAD_HOST_MASK,
   HEAD_HOSTS_FLAG,
-  HEAD_INDEX_OFFSET,
   HEAD_KEEP_ALIVE_OFFSET,
   HEAD_NAME_STATE,
   HEAD_STATE_OFFSET,
@@ -39,6 +38,14 @@ import {
   HEAD_VALUE_STATE,
 } from './layout';
 
+/** The head index of the HTTP thread that has this instance. */
+let headIndex: usize = 0;
+
+/** Once, before anything is parsed. */
+export function headUse(address: usize): void {
+  headIndex = address;
+}
+
 const HOST_BYTES = 4;
 const CONTENT_LENGTH_BYTES = 14;
 const TRANSFER_ENCODING_BYTES = 17;
@@ -47,15 +54,15 @@ const TRANSFER_ENCODING_BYTES = 17;
 const STOP = -1;
 
 function get(offset: usize): i32 {
-  return load<i32>(<usize>HEAD_INDEX_OFFSET + offset);
+  return load<i32>(headIndex + offset);
 }
 
 function set(offset: usize, value: i32): void {
-  store<i32>(<usize>HEAD_INDEX_OFFSET + offset, value);
+  store<i32>(headIndex + offset, value);
 }
 
 function fieldAddress(field: i32): usize {
-  return <usize>(HEAD_INDEX_OFFSET + HEAD_FIELDS_OFFSET) + <usize>field * FIELD_BYTES;
+  return headIndex + HEAD_FIELDS_OFFSET + <usize>field * FIELD_BYTES;
 }
 
 function stop(state: i32): i32 {
@@ -159,5 +166,5 @@ export function headBody(at: i32, bytes: i32): i32 {
 
 /** Copies the field index of the head in hand to `destination` (the slot's data). */
 export function headCopyFields(destination: usize): void {
-  memory.copy(destination, HEAD_INDEX_OFFSET + HEAD_FIELDS_OFFSET, <usize>get(HEAD_FIELD_COUNT_OFFSET) * FIELD_BYTES);
+  memory.copy(destination, headIndex + HEAD_FIELDS_OFFSET, <usize>get(HEAD_FIELD_COUNT_OFFSET) * FIELD_BYTES);
 }

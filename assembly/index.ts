@@ -1,7 +1,8 @@
 /* What the WASM module exports. Every thread has an instance of its own over the one shared memory. */
 
 export { doorbellPark, doorbellRing, doorbellUnpark } from './doorbell';
-export { headBegin, headBody, headComplete, headCopyFields, headName, headTarget, headValue } from './head';
+export { extentGive, extentInitialize, extentPass, extentReclaim, extentsFree, extentTake } from './extent';
+export { headBegin, headBody, headComplete, headCopyFields, headName, headTarget, headUse, headValue } from './head';
 export { jsonInt32s, jsonNumber, jsonNumbers, writeInteger } from './json/number';
 export { escapeText, escapeTextScalar, hasReplacement, quoteInPlace, unitsToBytes, writeString } from './json/string';
 export { jsonRun } from './json/tape';

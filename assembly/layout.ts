@@ -2,22 +2,29 @@
  * The layout of the shared memory: the one place where its numbers are written.
  *
  * This file is compiled twice, by asc for the code in WASM and by tsc for the code in JavaScript, so it is plain
- * constant arithmetic: no imports, no types, nothing that only one of the two compilers understands.
+ * constant arithmetic: no imports, no types, nothing that only one of the two compilers understands. Inside a block each
+ * offset is derived from the one before it.
  *
  *   0 ┌──────────────────────────────┐
  *     │ header                       │  written before the first shard starts
- *     ├──────────────────────────────┤  HTTP_DOORBELL_OFFSET
- *     │ the HTTP thread's doorbell   │
- *     ├──────────────────────────────┤  HEAD_INDEX_OFFSET
- *     │ head index                   │  private to the HTTP thread
  *     ├──────────────────────────────┤  STATIC_DATA_OFFSET (asc's --memoryBase)
  *     │ constant tables of the WASM  │
  *     ├──────────────────────────────┤  DYNAMIC_OFFSET; placed by src/contract/memory-map.ts
- *     │ shard 0: control, rings,     │
- *     │          scratch             │
+ *     │ HTTP thread 0: doorbell,     │
+ *     │          poll area, head     │
+ *     │          index               │
+ *     │ HTTP thread 1: …             │
+ *     ├──────────────────────────────┤
+ *     │ shard 0: control, a set of   │
+ *     │          rings for each HTTP │
+ *     │          thread, arena       │
  *     │ shard 1: …                   │
  *     ├──────────────────────────────┤
  *     │ slot 0 │ slot 1 │ …          │
+ *     ├──────────────────────────────┤
+ *     │ hints and owners of extents  │
+ *     ├──────────────────────────────┤
+ *     │ extents, class by class      │  not touched before they are used
  *     └──────────────────────────────┘
  *
  * Words that different threads write lie LINE_BYTES apart. Suffixes: _OFFSET in bytes from the start of the block the
@@ -27,57 +34,62 @@
 /** First word of every block: "LSHD" in little-endian ASCII. */
 export const MAGIC = 0x4448534c;
 /** Second word of every block. Raised with every change of this file that moves something. */
-export const VERSION = 6;
+export const VERSION = 7;
 
 /** Two cache lines: the prefetcher of current x86 CPUs fetches lines in pairs. */
 export const LINE_BYTES = 128;
+export const WORD_BYTES = 4;
 
 // ── header ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 export const MAGIC_OFFSET = 0;
-export const VERSION_OFFSET = 4;
-export const MEMORY_BYTES_OFFSET = 8;
-export const SHARD_COUNT_OFFSET = 12;
-export const SHARDS_ADDRESS_OFFSET = 16;
-export const SHARD_STRIDE_OFFSET = 20;
-export const RING_CAPACITY_OFFSET = 24;
-export const SLOT_COUNT_OFFSET = 28;
-export const SLOTS_ADDRESS_OFFSET = 32;
-export const SLOT_STRIDE_OFFSET = 36;
+export const VERSION_OFFSET = MAGIC_OFFSET + WORD_BYTES;
+export const MEMORY_BYTES_OFFSET = VERSION_OFFSET + WORD_BYTES;
+export const HTTP_THREAD_COUNT_OFFSET = MEMORY_BYTES_OFFSET + WORD_BYTES;
+export const HTTP_THREADS_ADDRESS_OFFSET = HTTP_THREAD_COUNT_OFFSET + WORD_BYTES;
+export const SHARD_COUNT_OFFSET = HTTP_THREADS_ADDRESS_OFFSET + WORD_BYTES;
+export const SHARDS_ADDRESS_OFFSET = SHARD_COUNT_OFFSET + WORD_BYTES;
+export const SHARD_STRIDE_OFFSET = SHARDS_ADDRESS_OFFSET + WORD_BYTES;
+export const RING_CAPACITY_OFFSET = SHARD_STRIDE_OFFSET + WORD_BYTES;
+export const SLOT_COUNT_OFFSET = RING_CAPACITY_OFFSET + WORD_BYTES;
+export const SLOTS_ADDRESS_OFFSET = SLOT_COUNT_OFFSET + WORD_BYTES;
+export const SLOT_STRIDE_OFFSET = SLOTS_ADDRESS_OFFSET + WORD_BYTES;
+export const EXTENTS_ADDRESS_OFFSET = SLOT_STRIDE_OFFSET + WORD_BYTES;
+/** Bytes of the extents of each class. */
+export const EXTENT_CLASS_BYTES_OFFSET = EXTENTS_ADDRESS_OFFSET + WORD_BYTES;
 /** First free address. The only header word that changes: any thread moves it, atomically, to allocate. */
-export const ALLOCATED_OFFSET = 40;
+export const ALLOCATED_OFFSET = EXTENT_CLASS_BYTES_OFFSET + WORD_BYTES;
 export const HEADER_BYTES = LINE_BYTES;
 
 // ── doorbell: the words a thread parks on ───────────────────────────────────────────────────────────────────────────
 /** Raised by each ring of the bell; the parked thread waits for it to change. Written by publishers. */
 export const DOORBELL_BELL_OFFSET = 0;
 /** 1 while the owner is parked or about to park. Set by the owner, cleared by whoever rings. */
-export const DOORBELL_PARKED_OFFSET = 4;
+export const DOORBELL_PARKED_OFFSET = DOORBELL_BELL_OFFSET + WORD_BYTES;
 export const DOORBELL_BYTES = LINE_BYTES;
 
-export const HTTP_DOORBELL_OFFSET = HEADER_BYTES;
+export const MAX_BATCH = 1024;
 
 // ── head index: where llhttp saw the parts of the request head that is being parsed ─────────────────────────────────
 // Offsets of names and values are relative to the first byte of the request target.
-export const HEAD_INDEX_OFFSET = HTTP_DOORBELL_OFFSET + DOORBELL_BYTES;
 /** Address, in the parser's memory, of the first byte of the target. */
 export const HEAD_BASE_OFFSET = 0;
-export const HEAD_TARGET_BYTES_OFFSET = 4;
+export const HEAD_TARGET_BYTES_OFFSET = HEAD_BASE_OFFSET + WORD_BYTES;
 /** Target, version and header fields, up to the end of the last value. */
-export const HEAD_TOTAL_BYTES_OFFSET = 8;
-export const HEAD_FIELD_COUNT_OFFSET = 12;
+export const HEAD_TOTAL_BYTES_OFFSET = HEAD_TARGET_BYTES_OFFSET + WORD_BYTES;
+export const HEAD_FIELD_COUNT_OFFSET = HEAD_TOTAL_BYTES_OFFSET + WORD_BYTES;
 /** One of HEAD_*_STATE. */
-export const HEAD_STATE_OFFSET = 16;
+export const HEAD_STATE_OFFSET = HEAD_FIELD_COUNT_OFFSET + WORD_BYTES;
 /** 1 if the connection may stay open after this message. */
-export const HEAD_KEEP_ALIVE_OFFSET = 20;
+export const HEAD_KEEP_ALIVE_OFFSET = HEAD_STATE_OFFSET + WORD_BYTES;
 /** 1 if the client offers to upgrade the connection. */
-export const HEAD_UPGRADE_OFFSET = 24;
+export const HEAD_UPGRADE_OFFSET = HEAD_KEEP_ALIVE_OFFSET + WORD_BYTES;
 /** Body bytes seen in the current chunk: address in the parser's memory, and length. */
-export const HEAD_BODY_BASE_OFFSET = 28;
-export const HEAD_BODY_BYTES_OFFSET = 32;
+export const HEAD_BODY_BASE_OFFSET = HEAD_UPGRADE_OFFSET + WORD_BYTES;
+export const HEAD_BODY_BYTES_OFFSET = HEAD_BODY_BASE_OFFSET + WORD_BYTES;
 /** Limits, written once by the HTTP thread. */
-export const HEAD_TARGET_LIMIT_OFFSET = 36;
-export const HEAD_TOTAL_LIMIT_OFFSET = 40;
-export const HEAD_FIELD_LIMIT_OFFSET = 44;
+export const HEAD_TARGET_LIMIT_OFFSET = HEAD_BODY_BYTES_OFFSET + WORD_BYTES;
+export const HEAD_TOTAL_LIMIT_OFFSET = HEAD_TARGET_LIMIT_OFFSET + WORD_BYTES;
+export const HEAD_FIELD_LIMIT_OFFSET = HEAD_TOTAL_LIMIT_OFFSET + WORD_BYTES;
 export const HEAD_FIELDS_OFFSET = LINE_BYTES;
 
 export const HEAD_IDLE_STATE = 0;
@@ -92,10 +104,10 @@ export const HEAD_BROKEN_STATE = 8;
 
 /** A field of the index: four unsigned 16-bit numbers. */
 export const FIELD_NAME_OFFSET = 0;
-export const FIELD_NAME_BYTES_OFFSET = 2;
-export const FIELD_VALUE_OFFSET = 4;
-export const FIELD_VALUE_BYTES_OFFSET = 6;
-export const FIELD_BYTES = 8;
+export const FIELD_NAME_BYTES_OFFSET = FIELD_NAME_OFFSET + 2;
+export const FIELD_VALUE_OFFSET = FIELD_NAME_BYTES_OFFSET + 2;
+export const FIELD_VALUE_BYTES_OFFSET = FIELD_VALUE_OFFSET + 2;
+export const FIELD_BYTES = FIELD_VALUE_BYTES_OFFSET + 2;
 /** The index has this many entries; the limit in force may be lower. */
 export const MAX_FIELDS = 256;
 /** Head offsets are 16-bit numbers. */
@@ -116,23 +128,33 @@ export const HEAD_INDEX_BYTES = HEAD_FIELDS_OFFSET + MAX_FIELDS * FIELD_BYTES;
 export const STATIC_DATA_OFFSET = 4096;
 export const DYNAMIC_OFFSET = 65536;
 
+// ── HTTP thread ─────────────────────────────────────────────────────────────────────────────────────────────────────
+export const HTTP_DOORBELL_OFFSET = 0;
+/** Where polls of completion rings write the slots they found. Private to the HTTP thread. */
+export const HTTP_POLL_OFFSET = HTTP_DOORBELL_OFFSET + DOORBELL_BYTES;
+/** Private to the HTTP thread. */
+export const HTTP_HEAD_INDEX_OFFSET = HTTP_POLL_OFFSET + MAX_BATCH * WORD_BYTES;
+export const HTTP_THREAD_BYTES = HTTP_HEAD_INDEX_OFFSET + HEAD_INDEX_BYTES;
+
+export const MAX_HTTP_THREADS = 16;
+
 // ── ring: head = consumer, tail = producer, both free-running; index = position & mask ──────────────────────────────
 export const RING_TAIL_OFFSET = 0;
-export const RING_HEAD_OFFSET = LINE_BYTES;
+export const RING_HEAD_OFFSET = RING_TAIL_OFFSET + LINE_BYTES;
 /** Written once; read by both sides. */
-export const RING_MASK_OFFSET = LINE_BYTES * 2;
-export const RING_ENTRIES_OFFSET = LINE_BYTES * 3;
+export const RING_MASK_OFFSET = RING_HEAD_OFFSET + LINE_BYTES;
+export const RING_ENTRIES_OFFSET = RING_MASK_OFFSET + LINE_BYTES;
 export const RING_ENTRY_SHIFT = 2;
-export const RING_ENTRY_BYTES = 4;
+export const RING_ENTRY_BYTES = 1 << RING_ENTRY_SHIFT;
 export const MAX_RING_CAPACITY = 1 << 20;
 
 // ── semaphore ───────────────────────────────────────────────────────────────────────────────────────────────────────
 /** Permits that can be taken now; below zero after the limit was lowered under what is out. */
 export const SEMAPHORE_AVAILABLE_OFFSET = 0;
 /** Permits there are. */
-export const SEMAPHORE_LIMIT_OFFSET = 4;
+export const SEMAPHORE_LIMIT_OFFSET = SEMAPHORE_AVAILABLE_OFFSET + WORD_BYTES;
 /** Threads that wait for a permit. */
-export const SEMAPHORE_WAITERS_OFFSET = 8;
+export const SEMAPHORE_WAITERS_OFFSET = SEMAPHORE_LIMIT_OFFSET + WORD_BYTES;
 export const SEMAPHORE_BYTES = LINE_BYTES;
 
 // ── shard ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -143,71 +165,75 @@ export const SHARD_COUNTERS_OFFSET = SHARD_PERMITS_OFFSET + SEMAPHORE_BYTES;
 /** Handlers that were started. */
 export const COUNTER_STARTED_OFFSET = 0;
 /** Batches that were claimed. */
-export const COUNTER_BATCHES_OFFSET = 4;
+export const COUNTER_BATCHES_OFFSET = COUNTER_STARTED_OFFSET + WORD_BYTES;
 /** Times the shard parked. */
-export const COUNTER_PARKS_OFFSET = 8;
+export const COUNTER_PARKS_OFFSET = COUNTER_BATCHES_OFFSET + WORD_BYTES;
 /** Requests that only the park timeout found: a lost wake-up each. Zero, or there is a bug. */
-export const COUNTER_LOST_WAKE_UPS_OFFSET = 12;
+export const COUNTER_LOST_WAKE_UPS_OFFSET = COUNTER_PARKS_OFFSET + WORD_BYTES;
 /** Requests that were claimed from the rings of other shards. */
-export const COUNTER_STEALS_OFFSET = 16;
+export const COUNTER_STEALS_OFFSET = COUNTER_LOST_WAKE_UPS_OFFSET + WORD_BYTES;
 /** Of the adaptive limiter: mean handler time in microseconds, short and long term; 0 until it has one. */
-export const COUNTER_SHORT_MEAN_OFFSET = 20;
-export const COUNTER_LONG_MEAN_OFFSET = 24;
+export const COUNTER_SHORT_MEAN_OFFSET = COUNTER_STEALS_OFFSET + WORD_BYTES;
+export const COUNTER_LONG_MEAN_OFFSET = COUNTER_SHORT_MEAN_OFFSET + WORD_BYTES;
+/** Responses that have waited for an extent, and those that wait now. */
+export const COUNTER_EXTENT_WAITS_OFFSET = COUNTER_LONG_MEAN_OFFSET + WORD_BYTES;
+export const COUNTER_EXTENT_WAITING_OFFSET = COUNTER_EXTENT_WAITS_OFFSET + WORD_BYTES;
+/** Handlers that were answered for and have not settled. */
+export const COUNTER_ABANDONED_OFFSET = COUNTER_EXTENT_WAITING_OFFSET + WORD_BYTES;
 /** Where claims write the slots they took. Private to the shard. */
 export const SHARD_BATCH_OFFSET = SHARD_COUNTERS_OFFSET + LINE_BYTES;
-export const MAX_BATCH = 1024;
-/** Where polls of the completion ring write the slots they found. Private to the HTTP thread. */
-export const SHARD_POLL_OFFSET = SHARD_BATCH_OFFSET + MAX_BATCH * 4;
 /** Bytes that the shard keeps in shared memory to copy from: response head templates. Private to the shard. */
-export const SHARD_TEMPLATES_OFFSET = SHARD_POLL_OFFSET + MAX_BATCH * 4;
+export const SHARD_TEMPLATES_OFFSET = SHARD_BATCH_OFFSET + MAX_BATCH * WORD_BYTES;
 export const SHARD_TEMPLATES_BYTES = 16384;
-/** The submission ring; the ring of bound submissions and the completion ring follow it. */
+/** For each HTTP thread: a submission ring, a ring of bound submissions, a completion ring. */
 export const SHARD_RINGS_OFFSET = SHARD_TEMPLATES_OFFSET + SHARD_TEMPLATES_BYTES;
 
 export const MAX_SHARDS = 64;
 
 // ── slot ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-/** The owner word. Everything else in the slot belongs to the owner it names. */
+/** The owner word. Everything else in the slot, and the extents it names, belong to the owner it names. */
 export const SLOT_OWNER_OFFSET = 0;
-/** Index into the route table. */
-export const SLOT_ROUTE_OFFSET = 4;
-/** Index into METHODS (src/contract/messages.ts). */
-export const SLOT_METHOD_OFFSET = 8;
-/** SLOT_*_FLAG bits. */
-export const SLOT_FLAGS_OFFSET = 12;
-export const SLOT_TARGET_BYTES_OFFSET = 16;
-export const SLOT_HEAD_BYTES_OFFSET = 20;
-export const SLOT_FIELD_COUNT_OFFSET = 24;
-export const SLOT_BODY_BYTES_OFFSET = 28;
-/** Counts the requests of the server, to name one (wraps at 2³²). */
-export const SLOT_SEQUENCE_OFFSET = 32;
-/** When it was submitted, and when it is too late to start it (0: never); microseconds of the server's clock. */
-export const SLOT_SUBMITTED_AT_OFFSET = 36;
-export const SLOT_QUEUE_DEADLINE_OFFSET = 40;
 /**
  * When its handler started, or a SLOT_*_START. The one word beside the owner's that two threads may change: each by a
  * compare-and-swap from SLOT_NO_START, so that a handler is either started or revoked.
  */
-export const SLOT_STARTED_AT_OFFSET = 44;
-/** Address of the first response byte; head and body are contiguous. */
-export const SLOT_RESPONSE_OFFSET = 48;
-export const SLOT_RESPONSE_HEAD_BYTES_OFFSET = 52;
-export const SLOT_RESPONSE_BODY_BYTES_OFFSET = 56;
-/** The request record: field index, head bytes, body bytes. The response is written behind it. */
+export const SLOT_STARTED_AT_OFFSET = SLOT_OWNER_OFFSET + WORD_BYTES;
+/** Index into the route table. */
+export const SLOT_ROUTE_OFFSET = SLOT_STARTED_AT_OFFSET + WORD_BYTES;
+/** Index into METHODS (src/contract/messages.ts). */
+export const SLOT_METHOD_OFFSET = SLOT_ROUTE_OFFSET + WORD_BYTES;
+/** SLOT_*_FLAG bits. */
+export const SLOT_FLAGS_OFFSET = SLOT_METHOD_OFFSET + WORD_BYTES;
+/** Counts the requests of the server, to name one (wraps at 2³²). */
+export const SLOT_SEQUENCE_OFFSET = SLOT_FLAGS_OFFSET + WORD_BYTES;
+/** When it was submitted, and when it is too late to start it (0: never); microseconds of the server's clock. */
+export const SLOT_SUBMITTED_AT_OFFSET = SLOT_SEQUENCE_OFFSET + WORD_BYTES;
+export const SLOT_QUEUE_DEADLINE_OFFSET = SLOT_SUBMITTED_AT_OFFSET + WORD_BYTES;
+/** Address of the request record: field index, head bytes, body bytes. In the slot, or in an extent. */
+export const SLOT_RECORD_OFFSET = SLOT_QUEUE_DEADLINE_OFFSET + WORD_BYTES;
+export const SLOT_FIELD_COUNT_OFFSET = SLOT_RECORD_OFFSET + WORD_BYTES;
+export const SLOT_TARGET_BYTES_OFFSET = SLOT_FIELD_COUNT_OFFSET + WORD_BYTES;
+export const SLOT_HEAD_BYTES_OFFSET = SLOT_TARGET_BYTES_OFFSET + WORD_BYTES;
+export const SLOT_BODY_BYTES_OFFSET = SLOT_HEAD_BYTES_OFFSET + WORD_BYTES;
+/** Address of the first response byte; head and body are contiguous. In the slot, or in an extent. */
+export const SLOT_RESPONSE_OFFSET = SLOT_BODY_BYTES_OFFSET + WORD_BYTES;
+export const SLOT_RESPONSE_HEAD_BYTES_OFFSET = SLOT_RESPONSE_OFFSET + WORD_BYTES;
+export const SLOT_RESPONSE_BODY_BYTES_OFFSET = SLOT_RESPONSE_HEAD_BYTES_OFFSET + WORD_BYTES;
+/** The extent that the response lies in, or NO_EXTENT. */
+export const SLOT_RESPONSE_EXTENT_OFFSET = SLOT_RESPONSE_BODY_BYTES_OFFSET + WORD_BYTES;
+/** What fits of the request record and, behind it, of the response. */
 export const SLOT_DATA_OFFSET = LINE_BYTES;
 
-/** The request record came by transfer, not in the slot. */
-export const SLOT_REQUEST_TRANSFERRED_FLAG = 1;
-/** The response body goes by transfer; only its head is in the slot. */
-export const SLOT_RESPONSE_TRANSFERRED_FLAG = 2;
 /** The request was HEAD: a body is counted but not sent. */
-export const SLOT_HEAD_REQUEST_FLAG = 4;
+export const SLOT_HEAD_REQUEST_FLAG = 1 << 0;
 /** The shard got to the request too late and did not start it: there is no response. */
-export const SLOT_EXPIRED_FLAG = 8;
-/** The response went as a stream, over the port for those; nothing of it is in the slot. */
-export const SLOT_STREAM_FLAG = 16;
-/** The request body is on its way as a stream, over the port for those; only the head is in the record. */
-export const SLOT_BODY_STREAM_FLAG = 32;
+export const SLOT_EXPIRED_FLAG = 1 << 1;
+/** The response went as a stream, over the shard's channel; nothing of it is in the slot. */
+export const SLOT_STREAM_FLAG = 1 << 2;
+/** The request body is on its way as a stream, over the shard's channel; only the head is in the record. */
+export const SLOT_BODY_STREAM_FLAG = 1 << 3;
+/** Nobody waits for the response any more, so the shard has given the slot back without one. */
+export const SLOT_ABANDONED_FLAG = 1 << 4;
 
 /** No handler was started yet. */
 export const SLOT_NO_START = 0;
@@ -215,18 +241,39 @@ export const SLOT_NO_START = 0;
 export const SLOT_REVOKED_START = 2;
 
 export const SLOT_FREE_STATE = 0;
-/** The HTTP thread fills it, or sends from it. */
+/** The HTTP thread in whose range the slot lies fills it, or sends from it. */
 export const SLOT_HTTP_STATE = 1;
-/** | shard << SLOT_OWNER_SHIFT: published on that shard's ring; whichever shard changes the word to its claim owns it. */
+/** | shard << OWNER_SHIFT: published on that shard's ring; whichever shard changes the word to its claim owns it. */
 export const SLOT_SUBMITTED_STATE = 2;
-/** | shard << SLOT_OWNER_SHIFT: that shard owns it. */
+/** | shard << OWNER_SHIFT: that shard owns it. */
 export const SLOT_CLAIMED_STATE = 3;
-/** | shard << SLOT_OWNER_SHIFT: that shard has given it back; the HTTP thread owns it. */
+/** | shard << OWNER_SHIFT: that shard has given it back; the HTTP thread owns it. */
 export const SLOT_COMPLETED_STATE = 4;
-/** | shard << SLOT_OWNER_SHIFT: published on that shard's ring of bound submissions; no other shard may claim it. */
+/** | shard << OWNER_SHIFT: published on that shard's ring of bound submissions; no other shard may claim it. */
 export const SLOT_BOUND_STATE = 5;
-export const SLOT_OWNER_SHIFT = 8;
+/** Where the number of a thread stands in an owner word, of a slot or of an extent. */
+export const OWNER_SHIFT = 8;
+export const OWNER_STATE_MASK = (1 << OWNER_SHIFT) - 1;
 
 export const MIN_SLOT_BYTES = 2048;
 export const MAX_SLOT_BYTES = 1 << 20;
 export const MAX_SLOTS = 1 << 16;
+
+// ── extent: a piece of memory for what does not fit its slot ────────────────────────────────────────────────────────
+/** Class c has extents for bodies of EXTENT_LEAST_BYTES << c bytes, with room for a head in front. */
+export const EXTENT_CLASSES = 6;
+export const EXTENT_LEAST_SHIFT = 15;
+export const EXTENT_HEAD_BYTES = 4096;
+/** Bytes of an extent of the largest class. */
+export const EXTENT_MOST_BYTES = (1 << (EXTENT_LEAST_SHIFT + EXTENT_CLASSES - 1)) + EXTENT_HEAD_BYTES;
+/** Owner words lie this far apart: those of neighbours are changed by different threads. */
+export const EXTENT_OWNER_SHIFT = 7;
+/** An extent is named by its class << EXTENT_CLASS_SHIFT and its index in the class. */
+export const EXTENT_CLASS_SHIFT = 16;
+export const NO_EXTENT = -1;
+
+export const EXTENT_FREE_STATE = 0;
+/** | HTTP thread << OWNER_SHIFT: it owns the extent, or the slot does whose request record lies in it. */
+export const EXTENT_HTTP_STATE = 1;
+/** | shard << OWNER_SHIFT: that shard owns it. */
+export const EXTENT_SHARD_STATE = 2;

@@ -26,15 +26,20 @@ export function ringLength(ring: usize): i32 {
   return atomic.load<i32>(ring + RING_TAIL_OFFSET) - head;
 }
 
+/** Entries that can be published now. The producer only, for whom it never shrinks by what others do. */
+export function ringRoom(ring: usize): i32 {
+  // Only this thread writes the tail: a plain load sees its own last store.
+  const tail = load<i32>(ring + RING_TAIL_OFFSET);
+  return load<i32>(ring + RING_MASK_OFFSET) + 1 - (tail - atomic.load<i32>(ring + RING_HEAD_OFFSET));
+}
+
 /**
  * The producer only; never blocks.
  * @returns 1, or 0 when the ring is full
  */
 export function ringPublish(ring: usize, value: i32): i32 {
-  // Only this thread writes the tail: a plain load sees its own last store.
+  if (ringRoom(ring) <= 0) return 0;
   const tail = load<i32>(ring + RING_TAIL_OFFSET);
-  const head = atomic.load<i32>(ring + RING_HEAD_OFFSET);
-  if (tail - head > load<i32>(ring + RING_MASK_OFFSET)) return 0;
   // Plain: the store of the tail, which consumers load first, publishes it.
   store<i32>(entryAddress(ring, tail), value);
   atomic.store<i32>(ring + RING_TAIL_OFFSET, tail + 1);
@@ -47,9 +52,7 @@ export function ringPublish(ring: usize, value: i32): i32 {
  */
 export function ringPublishBatch(ring: usize, source: usize, count: i32): i32 {
   const tail = load<i32>(ring + RING_TAIL_OFFSET);
-  const head = atomic.load<i32>(ring + RING_HEAD_OFFSET);
-  const room = load<i32>(ring + RING_MASK_OFFSET) + 1 - (tail - head);
-  const taken = min(count, room);
+  const taken = min(count, ringRoom(ring));
   if (taken <= 0) return 0;
   for (let i = 0; i < taken; i++) {
     store<i32>(entryAddress(ring, tail + i), load<i32>(source + ((<usize>i) << RING_ENTRY_SHIFT)));

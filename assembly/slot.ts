@@ -1,23 +1,25 @@
 /*
- * Slots: who owns their bytes, and the three steps by which ownership passes.
+ * Slots: the steps by which ownership passes through a ring. Those that change the owner word alone stand in
+ * src/contract/http-side.ts and shard-side.ts.
  *
  *   HTTP ──slotSubmit──▶ SUBMITTED ──slotClaim──▶ CLAIMED by shard n ──slotComplete──▶ COMPLETED by shard n ──▶ HTTP
+ *
+ * "HTTP" is the HTTP thread in whose range the slot lies.
  *
  * The claim is one compare-and-swap on the owner word: a shard that is terminated at any instruction leaves every slot
  * either SUBMITTED (another shard takes it), CLAIMED under its own number (the HTTP thread gives it up once the worker has
  * exited), or COMPLETED (its bytes are whole). BOUND is SUBMITTED for the eyes of one shard only.
  */
 import {
+  OWNER_SHIFT,
   RING_ENTRY_SHIFT,
   RING_HEAD_OFFSET,
   RING_TAIL_OFFSET,
   SLOT_CLAIMED_STATE,
   SLOT_COMPLETED_STATE,
-  SLOT_HTTP_STATE,
   SLOT_OWNER_OFFSET,
-  SLOT_OWNER_SHIFT,
 } from './layout';
-import { entryAddress, ringLength, ringPublish } from './ring';
+import { entryAddress, ringLength, ringPublish, ringRoom } from './ring';
 import { semaphoreRelease, semaphoreTryAcquireUpTo } from './semaphore';
 
 function ownerAddress(slots: usize, stride: i32, slot: i32): usize {
@@ -27,16 +29,17 @@ function ownerAddress(slots: usize, stride: i32, slot: i32): usize {
 /**
  * Passes a slot that the HTTP thread has filled to whichever shard claims it from `ring`. HTTP thread; never blocks.
  * @param submitted the owner word from now on: SUBMITTED or BOUND, and whose ring it is
- * @returns how many slots the ring holds now, or 0 when it is full: the slot is still the HTTP thread's
+ * @returns how many slots the ring holds now, or 0 when it is full: nothing has changed
  */
 export function slotSubmit(ring: usize, submitted: i32, slots: usize, stride: i32, slot: i32): i32 {
-  const owner = ownerAddress(slots, stride, slot);
+  // First, because nothing may be taken back: from the store on, a claimer that meets a stale entry of this slot owns it.
+  // This thread alone fills the ring, so the room that is here now is still here for the publication.
+  if (ringRoom(ring) <= 0) return 0;
   // Before the entry is published, so that no claimer can meet the entry with an older owner; pairs with slotClaim.
-  atomic.store<i32>(owner, submitted);
+  atomic.store<i32>(ownerAddress(slots, stride, slot), submitted);
+  ringPublish(ring, slot);
   // At least this one, even if somebody has claimed it already.
-  if (ringPublish(ring, slot)) return max(ringLength(ring), 1);
-  atomic.store<i32>(owner, SLOT_HTTP_STATE);
-  return 0;
+  return max(ringLength(ring), 1);
 }
 
 /**
@@ -58,7 +61,7 @@ export function slotClaim(
   destination: usize,
   most: i32,
 ): i32 {
-  const claimed = SLOT_CLAIMED_STATE | (shard << SLOT_OWNER_SHIFT);
+  const claimed = SLOT_CLAIMED_STATE | (shard << OWNER_SHIFT);
   let position = atomic.load<i32>(ring + RING_HEAD_OFFSET);
   const tail = atomic.load<i32>(ring + RING_TAIL_OFFSET);
   let count = 0;
@@ -138,6 +141,6 @@ function advanceHead(ring: usize, position: i32): void {
  */
 export function slotComplete(ring: usize, slots: usize, stride: i32, shard: i32, slot: i32): void {
   // First the owner word: if the shard ends before the publication, the HTTP thread finds a whole response by it.
-  atomic.store<i32>(ownerAddress(slots, stride, slot), SLOT_COMPLETED_STATE | (shard << SLOT_OWNER_SHIFT));
+  atomic.store<i32>(ownerAddress(slots, stride, slot), SLOT_COMPLETED_STATE | (shard << OWNER_SHIFT));
   ringPublish(ring, slot);
 }

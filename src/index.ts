@@ -4,7 +4,7 @@ export { type EventStreamOptions, eventStream, type ServerSentEvent } from './ap
 export type { FixedOptions } from './app/fixed-body.js';
 export type { ErrorHandler, Handler, Params, Query, RouteOptions, ShardRequest, ShardResponse } from './app/handler.js';
 export type { ShardCounters } from './contract/counters.js';
-export type { Summary } from './contract/histograms.js';
+export type { Summary } from './contract/times.js';
 export { LoopShardError, type LoopShardErrorCode } from './errors.js';
 export type { UpgradeListener, UpgradeRequest } from './http/socket/upgrade.js';
 export type { CompressOptions, Encoding } from './options/compression.js';

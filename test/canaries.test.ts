@@ -1,13 +1,13 @@
 import { MessageChannel } from 'node:worker_threads';
 import { expect, test } from '@jest/globals';
 import * as layout from '../build/assembly/layout.js';
-import { createServerMemory, shardAddresses } from '../build/src/contract/memory-map.js';
-import { TransferPort } from '../build/src/contract/transfers.js';
+import { CounterWriter } from '../build/src/contract/counters.js';
+import { createServerMemory, shardAddresses, slotAddress } from '../build/src/contract/memory-map.js';
+import { ShardSide } from '../build/src/contract/shard-side.js';
+import { Times } from '../build/src/contract/times.js';
 import { Clock } from '../build/src/core/clock.js';
 import { createApp } from '../build/src/index.js';
 import { Handlers } from '../build/src/shard/handlers.js';
-import { Counters } from '../build/src/shard/loop/counters.js';
-import { Times } from '../build/src/shard/loop/times.js';
 import { RequestBodies } from '../build/src/shard/request/request-bodies.js';
 import { AbortSignals } from '../build/src/shard/request/signals.js';
 import { OutgoingStreams } from '../build/src/shard/streams/streams.js';
@@ -32,23 +32,23 @@ const app = createApp()
 test.each(['/bytes', '/text', '/json', '/schema', '/writer'])(
   '%s writes nothing outside of its slot, at any size',
   (path) => {
-    const { core, plan } = createServerMemory({ shards: 1, permits: 1, slots: 3, slotBytes: SLOT_BYTES });
+    const needs = { shards: 1, permits: 1, slots: 3, slotBytes: SLOT_BYTES, extentBytes: 2 ** 21 };
+    const { core, map } = createServerMemory(needs);
+    const side = new ShardSide(core, map, 0, []);
     const { port1, port2 } = new MessageChannel();
     let completed = 0;
-    const addresses = shardAddresses(plan, 0);
+    const addresses = shardAddresses(map, 0);
     const clock = new Clock();
     const context = {
       shard: 0,
-      group: { first: 0, count: 1 },
       core,
-      plan,
+      side,
       addresses,
       clock,
-      counters: new Counters(core, addresses.control),
+      counters: new CounterWriter(core, addresses.counters),
       times: new Times(),
       app,
       control: port1,
-      transfers: new TransferPort(port1),
       signals: new AbortSignals(),
       streams: new OutgoingStreams(port1),
       bodies: new RequestBodies(port1, new AbortSignals()),
@@ -56,20 +56,34 @@ test.each(['/bytes', '/text', '/json', '/schema', '/writer'])(
       compress: undefined,
       requestId: undefined,
     };
-    const handlers = new Handlers(context, () => completed++);
+    const handlers = new Handlers(context, { onComplete: () => completed++, onPermit: () => {} });
     const route = app.table().routes.findIndex(({ pattern }) => pattern === path);
-    const slot = plan.slotsAddress + plan.slotStride;
-    const around = [plan.slotsAddress, slot + plan.slotStride];
-    for (const address of around) core.u8.fill(CANARY, address, address + plan.slotStride);
+    const slot = slotAddress(map, 1);
+    const around = [slotAddress(map, 0), slot + map.slotStride];
+    for (const address of around) core.u8.fill(CANARY, address, address + map.slotStride);
+    // What outgrows its slot goes into the first extent, and must leave the second one alone.
+    const [first, second] = [side.extents.take(1), side.extents.take(1)];
+    const start = side.extents.start(second);
+    core.u8.fill(CANARY, start, start + side.extents.bytes(second));
+    side.extents.give(first);
+    let outgrown = 0;
     for (size = SLOT_BYTES - 500; size <= SLOT_BYTES + 300; size++) {
       core.i32.fill(0, slot >> 2, (slot + layout.SLOT_DATA_OFFSET) >> 2);
       core.i32[(slot + layout.SLOT_ROUTE_OFFSET) >> 2] = route;
+      core.i32[(slot + layout.SLOT_RECORD_OFFSET) >> 2] = slot + layout.SLOT_DATA_OFFSET;
       handlers.start(1, clock.nowUs());
+      const { responseExtent } = side.view(1);
+      if (responseExtent === layout.NO_EXTENT) continue;
+      expect(responseExtent).toBe(first);
+      side.extents.give(responseExtent);
+      outgrown++;
     }
     expect(completed).toBe(801);
+    expect(outgrown).toBeGreaterThan(200);
     for (const address of around) {
-      expect(core.u8.slice(address, address + plan.slotStride).every((byte) => byte === CANARY)).toBe(true);
+      expect(core.u8.slice(address, address + map.slotStride).every((byte) => byte === CANARY)).toBe(true);
     }
+    expect(core.u8.slice(start, start + side.extents.bytes(second)).every((byte) => byte === CANARY)).toBe(true);
     port1.close();
     port2.close();
   },

@@ -1,36 +1,34 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { SHARD_PERMITS_OFFSET } from '../build/assembly/layout.js';
+import { CounterWriter } from '../build/src/contract/counters.js';
 import { createServerMemory, shardAddresses } from '../build/src/contract/memory-map.js';
 import { Rings } from '../build/src/contract/rings.js';
+import { ShardSide } from '../build/src/contract/shard-side.js';
+import { Times } from '../build/src/contract/times.js';
 import type { ShardContext } from '../build/src/shard/context.js';
 import { Claims } from '../build/src/shard/loop/claims.js';
-import { Counters } from '../build/src/shard/loop/counters.js';
-import { Times } from '../build/src/shard/loop/times.js';
 import { get, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 import { Stage } from './support/stage.js';
 
 /** The shared memory of a server without its threads, and what shard 0 claims there. */
 function memory({ shards = 1, permits = 512, batch = 256, steal = true } = {}) {
-  const { core, plan } = createServerMemory({ shards, permits, slots: 512, slotBytes: 2_048 });
-  const rings = new Rings(core, plan);
-  const contextOf = (shard: number): ShardContext => {
-    const addresses = shardAddresses(plan, shard);
-    const counters = new Counters(core, addresses.control);
-    const times = new Times();
-    return { shard, group: { first: 0, count: shards }, core, plan, addresses, counters, times } as ShardContext;
-  };
-  const claims = new Claims(contextOf(0), { batch, steal });
+  const { core, map } = createServerMemory({ shards, permits, slots: 512, slotBytes: 2_048, extentBytes: 2 ** 21 });
+  const rings = new Rings(core, map);
+  const others = Array.from({ length: shards - 1 }, (_, i) => i + 1);
+  const side = new ShardSide(core, map, 0, steal ? others : []);
+  const counters = new CounterWriter(core, shardAddresses(map, 0).counters);
+  const claims = new Claims({ side, counters, times: new Times() } as unknown as ShardContext, batch);
   let next = 0;
   const submit = (count: number, shard = 0, bound = false) => {
     const slots = Array.from({ length: count }, () => next++);
     for (const slot of slots) expect(rings.submit(slot, shard, bound)).toBeGreaterThan(0);
     return slots;
   };
-  const claimed = (count: number) => Array.from({ length: count }, (_, i) => claims.slot(i));
-  const release = (count: number) =>
-    core.wasm.semaphoreRelease(contextOf(0).addresses.control + SHARD_PERMITS_OFFSET, count);
-  return { core, rings, claims, submit, claimed, release };
+  const claimed = (count: number) => Array.from({ length: count }, (_, i) => side.claimed(i));
+  const release = (count: number) => {
+    for (let i = 0; i < count; i++) side.releasePermit();
+  };
+  return { core, side, rings, claims, submit, claimed, release };
 }
 
 describe('how many requests a shard takes out of its ring at once', () => {
@@ -64,10 +62,10 @@ describe('how many requests a shard takes out of its ring at once', () => {
   });
 
   test('no more than there are permits', () => {
-    const { claims, submit, release } = memory({ permits: 3 });
+    const { claims, side, submit, release } = memory({ permits: 3 });
     submit(6);
     expect(claims.claim()).toBe(3);
-    expect(claims.permits).toBe(0);
+    expect(side.permits).toBe(0);
     expect(claims.claim()).toBe(0);
     release(2);
     expect(claims.claim()).toBe(2);
@@ -96,11 +94,11 @@ describe('how many requests a shard takes out of its ring at once', () => {
   });
 
   test('not those that were taken back, which cost no permit', () => {
-    const { claims, submit, claimed, rings } = memory({ permits: 4 });
+    const { claims, side, submit, claimed, rings } = memory({ permits: 4 });
     const slots = submit(6);
     for (const slot of slots.slice(0, 4)) expect(rings.recall(slot)).toBe(true);
     expect(claimed(claims.claim())).toEqual(slots.slice(4));
-    expect(claims.permits).toBe(2);
+    expect(side.permits).toBe(2);
     expect(slots.slice(4).map((slot) => rings.recall(slot))).toEqual([false, false]);
   });
 });

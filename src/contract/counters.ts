@@ -1,15 +1,18 @@
 import {
+  COUNTER_ABANDONED_OFFSET,
   COUNTER_BATCHES_OFFSET,
+  COUNTER_EXTENT_WAITING_OFFSET,
+  COUNTER_EXTENT_WAITS_OFFSET,
   COUNTER_LONG_MEAN_OFFSET,
   COUNTER_LOST_WAKE_UPS_OFFSET,
   COUNTER_PARKS_OFFSET,
   COUNTER_SHORT_MEAN_OFFSET,
   COUNTER_STARTED_OFFSET,
   COUNTER_STEALS_OFFSET,
-  SHARD_COUNTERS_OFFSET,
 } from '../../assembly/layout.js';
+import type { CoreMemory } from '../core/memory.js';
 
-/** What a shard counts of itself, read from the HTTP thread. The words wrap at 2³². */
+/** What a shard counts of itself. The words wrap at 2³². */
 export interface ShardCounters {
   /** Handlers that were started, of stolen requests too. */
   requests: number;
@@ -21,21 +24,53 @@ export interface ShardCounters {
   parks: number;
   /** Requests that no doorbell announced. Zero, or there is a bug. */
   lostWakeUps: number;
+  /** Responses that have waited for an extent, because none was free; and those that wait now. */
+  extentWaits: number;
+  extentWaiting: number;
+  /** Handlers whose requests were answered for them, with 504, and that have not settled. */
+  abandoned: number;
   /** What adaptive permits go by: mean handler times in microseconds. 0 with a fixed number of permits. */
   shortMeanUs: number;
   longMeanUs: number;
 }
 
-export function readCounters(i32: Int32Array, control: number): ShardCounters {
-  const word = (control + SHARD_COUNTERS_OFFSET) >> 2;
-  const read = (offset: number) => Atomics.load(i32, word + (offset >> 2)) >>> 0;
+/** @param address of the shard's counters */
+export function readCounters({ i32 }: CoreMemory, address: number): ShardCounters {
+  const read = (offset: number) => Atomics.load(i32, (address + offset) >> 2) >>> 0;
   return {
     requests: read(COUNTER_STARTED_OFFSET),
     batches: read(COUNTER_BATCHES_OFFSET),
     steals: read(COUNTER_STEALS_OFFSET),
     parks: read(COUNTER_PARKS_OFFSET),
     lostWakeUps: read(COUNTER_LOST_WAKE_UPS_OFFSET),
+    extentWaits: read(COUNTER_EXTENT_WAITS_OFFSET),
+    extentWaiting: read(COUNTER_EXTENT_WAITING_OFFSET),
+    abandoned: read(COUNTER_ABANDONED_OFFSET),
     shortMeanUs: read(COUNTER_SHORT_MEAN_OFFSET),
     longMeanUs: read(COUNTER_LONG_MEAN_OFFSET),
   };
+}
+
+/** Writes the counters of a shard. For the shard's thread. */
+export class CounterWriter {
+  readonly #i32: Int32Array;
+  readonly #word: number;
+
+  /** @param address of the shard's counters */
+  constructor({ i32 }: CoreMemory, address: number) {
+    this.#i32 = i32;
+    this.#word = address >> 2;
+  }
+
+  /** @param offset one of COUNTER_*_OFFSET */
+  add(offset: number, by: number): void {
+    const index = this.#word + (offset >> 2);
+    // Only this thread writes them, so it needs no atomic addition.
+    this.#i32[index] = (this.#i32[index] + by) | 0;
+  }
+
+  /** @param offset one of COUNTER_*_OFFSET */
+  set(offset: number, value: number): void {
+    Atomics.store(this.#i32, this.#word + (offset >> 2), value);
+  }
 }

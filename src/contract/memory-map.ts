@@ -1,34 +1,71 @@
 import {
+  EXTENT_CLASS_BYTES_OFFSET,
+  EXTENT_CLASSES,
+  EXTENT_HEAD_BYTES,
+  EXTENT_LEAST_SHIFT,
+  EXTENT_OWNER_SHIFT,
+  EXTENTS_ADDRESS_OFFSET,
   HEADER_BYTES,
+  HTTP_DOORBELL_OFFSET,
+  HTTP_HEAD_INDEX_OFFSET,
+  HTTP_POLL_OFFSET,
+  HTTP_THREAD_BYTES,
+  HTTP_THREAD_COUNT_OFFSET,
+  HTTP_THREADS_ADDRESS_OFFSET,
   LINE_BYTES,
   RING_CAPACITY_OFFSET,
   SEMAPHORE_BYTES,
+  SHARD_BATCH_OFFSET,
   SHARD_COUNT_OFFSET,
+  SHARD_COUNTERS_OFFSET,
+  SHARD_DOORBELL_OFFSET,
   SHARD_PERMITS_OFFSET,
   SHARD_RINGS_OFFSET,
   SHARD_STRIDE_OFFSET,
+  SHARD_TEMPLATES_BYTES,
+  SHARD_TEMPLATES_OFFSET,
   SHARDS_ADDRESS_OFFSET,
-  SLOT_BOUND_STATE,
   SLOT_COUNT_OFFSET,
   SLOT_DATA_OFFSET,
-  SLOT_OWNER_SHIFT,
   SLOT_STRIDE_OFFSET,
-  SLOT_SUBMITTED_STATE,
   SLOTS_ADDRESS_OFFSET,
 } from '../../assembly/layout.js';
 import { CoreMemory } from '../core/memory.js';
 import { ringBytes, ringCapacity } from '../core/ring.js';
 
-/** Where a server's parts lie in the shared memory. Written into the header once; every thread reads the same. */
-export interface Plan {
+/**
+ * Where a server's parts lie in the shared memory. Written into the header once; every thread reads the same. All
+ * addresses that anybody uses are computed in this file.
+ */
+export interface MemoryMap {
+  httpThreads: number;
+  httpThreadsAddress: number;
   shards: number;
   shardsAddress: number;
   shardStride: number;
-  /** Entries of each ring: at least one for every slot. */
+  /** Entries of each ring: at least one for every slot of an HTTP thread. */
   ringCapacity: number;
+  /** A multiple of `httpThreads`. */
   slots: number;
   slotsAddress: number;
   slotStride: number;
+  extentsAddress: number;
+  /** Bytes of the extents of each class. */
+  extentClassBytes: number;
+}
+
+/** What a server's memory is made for. */
+export interface MemoryNeeds {
+  /** Default 1. */
+  httpThreads?: number;
+  shards: number;
+  /** Of each shard. */
+  permits: number;
+  /** Rounded up to a multiple of `httpThreads`. */
+  slots: number;
+  slotBytes: number;
+  /** Of all extents together; they are not touched before they are used. */
+  extentBytes: number;
 }
 
 /** Semaphores of routes with a limit of their own: one each. */
@@ -36,41 +73,59 @@ export const MAX_LIMITED_ROUTES = 256;
 
 /** Room for what a shard allocates while it runs: scratch and constants of compiled writers. Untouched pages cost nothing. */
 const ARENA_BYTES = 1 << 20;
+/** Submissions, bound submissions, completions. */
+const RINGS_OF_PAIR = 3;
 
 /**
- * Makes and plans a server's shared memory. HTTP thread.
+ * Makes and maps a server's shared memory. Control thread.
  * @throws LoopShardError MEMORY_EXHAUSTED
  */
-export function createServerMemory(options: { shards: number; permits: number; slots: number; slotBytes: number }) {
-  const { shards, permits, slots, slotBytes } = options;
-  const capacity = ringCapacity(slots);
+export function createServerMemory(needs: MemoryNeeds): { core: CoreMemory; map: MemoryMap } {
+  const { httpThreads = 1, shards, permits, slotBytes, extentBytes } = needs;
+  const slotsOfEach = Math.ceil(needs.slots / httpThreads);
+  const slots = slotsOfEach * httpThreads;
+  const capacity = ringCapacity(slotsOfEach);
   // Whole lines and never a power of two, so that neighbouring slots do not fall into the same cache sets.
   const slotStride = SLOT_DATA_OFFSET + Math.ceil(slotBytes / LINE_BYTES) * LINE_BYTES;
-  const shardStride = SHARD_RINGS_OFFSET + 3 * alignedRingBytes(capacity) + ARENA_BYTES;
-  const core = CoreMemory.create(shards * shardStride + slots * slotStride + MAX_LIMITED_ROUTES * SEMAPHORE_BYTES);
-  const shardsAddress = core.allocate(shards * shardStride);
-  const slotsAddress = core.allocate(slots * slotStride);
-  core.i32[SHARD_COUNT_OFFSET >> 2] = shards;
-  core.i32[SHARDS_ADDRESS_OFFSET >> 2] = shardsAddress;
-  core.i32[SHARD_STRIDE_OFFSET >> 2] = shardStride;
-  core.i32[RING_CAPACITY_OFFSET >> 2] = capacity;
-  core.i32[SLOT_COUNT_OFFSET >> 2] = slots;
-  core.i32[SLOTS_ADDRESS_OFFSET >> 2] = slotsAddress;
-  core.i32[SLOT_STRIDE_OFFSET >> 2] = slotStride;
-  const plan = readPlan(core.buffer);
+  const shardStride = SHARD_RINGS_OFFSET + httpThreads * RINGS_OF_PAIR * alignedRingBytes(capacity) + ARENA_BYTES;
+  const extentClassBytes = Math.floor(extentBytes / EXTENT_CLASSES);
+  const extents = extentClasses({ extentsAddress: 0, extentClassBytes });
+  const extentsTotal = Math.max(...extents.map(({ end }) => end));
+  const core = CoreMemory.create(
+    httpThreads * HTTP_THREAD_BYTES +
+      shards * shardStride +
+      slots * slotStride +
+      extentsTotal +
+      MAX_LIMITED_ROUTES * SEMAPHORE_BYTES,
+  );
+  const { i32, wasm } = core;
+  i32[HTTP_THREAD_COUNT_OFFSET >> 2] = httpThreads;
+  i32[HTTP_THREADS_ADDRESS_OFFSET >> 2] = core.allocate(httpThreads * HTTP_THREAD_BYTES);
+  i32[SHARD_COUNT_OFFSET >> 2] = shards;
+  i32[SHARDS_ADDRESS_OFFSET >> 2] = core.allocate(shards * shardStride);
+  i32[SHARD_STRIDE_OFFSET >> 2] = shardStride;
+  i32[RING_CAPACITY_OFFSET >> 2] = capacity;
+  i32[SLOT_COUNT_OFFSET >> 2] = slots;
+  i32[SLOTS_ADDRESS_OFFSET >> 2] = core.allocate(slots * slotStride);
+  i32[SLOT_STRIDE_OFFSET >> 2] = slotStride;
+  i32[EXTENT_CLASS_BYTES_OFFSET >> 2] = extentClassBytes;
+  i32[EXTENTS_ADDRESS_OFFSET >> 2] = core.allocate(extentsTotal);
+  const map = readMemoryMap(core.buffer);
   for (let shard = 0; shard < shards; shard++) {
-    const addresses = shardAddresses(plan, shard);
-    core.wasm.ringInitialize(addresses.submissions, capacity);
-    core.wasm.ringInitialize(addresses.bound, capacity);
-    core.wasm.ringInitialize(addresses.completions, capacity);
-    core.wasm.semaphoreInitialize(addresses.control + SHARD_PERMITS_OFFSET, permits);
+    wasm.semaphoreInitialize(shardAddresses(map, shard).permits, permits);
+    for (let http = 0; http < httpThreads; http++) {
+      for (const ring of Object.values(ringAddresses(map, http, shard))) wasm.ringInitialize(ring, capacity);
+    }
   }
-  return { core, plan };
+  for (const { hints, owners, count } of extentClasses(map)) wasm.extentInitialize(hints, owners, count);
+  return { core, map };
 }
 
-export function readPlan(buffer: SharedArrayBuffer): Plan {
+export function readMemoryMap(buffer: SharedArrayBuffer): MemoryMap {
   const header = new Int32Array(buffer, 0, HEADER_BYTES >> 2);
   return {
+    httpThreads: header[HTTP_THREAD_COUNT_OFFSET >> 2],
+    httpThreadsAddress: header[HTTP_THREADS_ADDRESS_OFFSET >> 2],
     shards: header[SHARD_COUNT_OFFSET >> 2],
     shardsAddress: header[SHARDS_ADDRESS_OFFSET >> 2],
     shardStride: header[SHARD_STRIDE_OFFSET >> 2],
@@ -78,12 +133,9 @@ export function readPlan(buffer: SharedArrayBuffer): Plan {
     slots: header[SLOT_COUNT_OFFSET >> 2],
     slotsAddress: header[SLOTS_ADDRESS_OFFSET >> 2],
     slotStride: header[SLOT_STRIDE_OFFSET >> 2],
+    extentsAddress: header[EXTENTS_ADDRESS_OFFSET >> 2],
+    extentClassBytes: header[EXTENT_CLASS_BYTES_OFFSET >> 2],
   };
-}
-
-/** Address of the first byte of a slot: of its owner word. */
-export function slotAddress(plan: Plan, slot: number): number {
-  return plan.slotsAddress + slot * plan.slotStride;
 }
 
 /** Rings start on lines of their own. */
@@ -91,22 +143,89 @@ function alignedRingBytes(capacity: number): number {
   return Math.ceil(ringBytes(capacity) / LINE_BYTES) * LINE_BYTES;
 }
 
-/** The owner word of a slot in the submission ring of `shard`. */
-export function submittedTo(shard: number): number {
-  return SLOT_SUBMITTED_STATE | (shard << SLOT_OWNER_SHIFT);
-}
-
-/** The owner word of a slot in the ring of `shard` that no other shard claims from. */
-export function boundTo(shard: number): number {
-  return SLOT_BOUND_STATE | (shard << SLOT_OWNER_SHIFT);
+/** Where the parts of an HTTP thread lie. */
+export function httpAddresses(map: MemoryMap, http: number) {
+  const start = map.httpThreadsAddress + http * HTTP_THREAD_BYTES;
+  return {
+    doorbell: start + HTTP_DOORBELL_OFFSET,
+    /** Where polls write the slots they found. */
+    poll: start + HTTP_POLL_OFFSET,
+    headIndex: start + HTTP_HEAD_INDEX_OFFSET,
+  };
 }
 
 /** Where the parts of a shard lie. The arena is the shard's own; a thread that replaces another one starts it anew. */
-export function shardAddresses(plan: Plan, shard: number) {
-  const control = plan.shardsAddress + shard * plan.shardStride;
-  const submissions = control + SHARD_RINGS_OFFSET;
-  const bound = submissions + alignedRingBytes(plan.ringCapacity);
-  const completions = bound + alignedRingBytes(plan.ringCapacity);
-  const end = control + plan.shardStride;
-  return { control, submissions, bound, completions, arena: { start: end - ARENA_BYTES, end } };
+export function shardAddresses(map: MemoryMap, shard: number) {
+  const start = map.shardsAddress + shard * map.shardStride;
+  const end = start + map.shardStride;
+  const templates = start + SHARD_TEMPLATES_OFFSET;
+  return {
+    doorbell: start + SHARD_DOORBELL_OFFSET,
+    permits: start + SHARD_PERMITS_OFFSET,
+    counters: start + SHARD_COUNTERS_OFFSET,
+    /** Where claims write the slots they took. */
+    batch: start + SHARD_BATCH_OFFSET,
+    templates: { start: templates, end: templates + SHARD_TEMPLATES_BYTES },
+    arena: { start: end - ARENA_BYTES, end },
+  };
+}
+
+/** The rings between an HTTP thread and a shard. */
+export interface RingAddresses {
+  /** HTTP thread to shard, and any other shard of the group claims from it too. */
+  submissions: number;
+  /** HTTP thread to this shard alone. */
+  bound: number;
+  /** Shard to HTTP thread. */
+  completions: number;
+}
+
+export function ringAddresses(map: MemoryMap, http: number, shard: number): RingAddresses {
+  const bytes = alignedRingBytes(map.ringCapacity);
+  const submissions = map.shardsAddress + shard * map.shardStride + SHARD_RINGS_OFFSET + http * RINGS_OF_PAIR * bytes;
+  return { submissions, bound: submissions + bytes, completions: submissions + 2 * bytes };
+}
+
+/** Address of the first byte of a slot: of its owner word. */
+export function slotAddress(map: MemoryMap, slot: number): number {
+  return map.slotsAddress + slot * map.slotStride;
+}
+
+/** The slots of an HTTP thread: from `first` on, up to `end`. */
+export function slotRange(map: MemoryMap, http: number): { first: number; end: number } {
+  const each = map.slots / map.httpThreads;
+  return { first: http * each, end: (http + 1) * each };
+}
+
+/** Extents of one size. */
+export interface ExtentClass {
+  /** Of each extent. */
+  bytes: number;
+  count: number;
+  /** Address of the first one. */
+  start: number;
+  /** Addresses of the hint words and of the owner words. */
+  hints: number;
+  owners: number;
+  /** Behind the last extent. */
+  end: number;
+}
+
+/** The classes of extents, smallest first. The words of all stand in front of the extents. */
+export function extentClasses(map: Pick<MemoryMap, 'extentsAddress' | 'extentClassBytes'>): ExtentClass[] {
+  let at = map.extentsAddress;
+  const place = (bytes: number) => {
+    const start = at;
+    at += Math.ceil(bytes / LINE_BYTES) * LINE_BYTES;
+    return start;
+  };
+  const words = Array.from({ length: EXTENT_CLASSES }, (_, index) => {
+    const bytes = (1 << (EXTENT_LEAST_SHIFT + index)) + EXTENT_HEAD_BYTES;
+    const count = Math.floor(map.extentClassBytes / bytes);
+    return { bytes, count, hints: place(Math.ceil(count / 32) * 4), owners: place(count << EXTENT_OWNER_SHIFT) };
+  });
+  return words.map((one) => {
+    const start = place(one.bytes * one.count);
+    return { ...one, start, end: at };
+  });
 }

@@ -55,7 +55,6 @@ export interface ShardStart {
   /** URL of the user's module. */
   module: string;
   control: MessagePort;
-  transfers: MessagePort;
   streams: MessagePort;
   bodies: MessagePort;
   /** What the module must define, when the shard takes the place of another one. */
@@ -85,7 +84,14 @@ export interface ShardHistograms {
 }
 
 /** HTTP thread → shard. */
-export type ShardCommand = { type: 'abort'; slot: number; sequence: number } | { type: 'permits' } | { type: 'close' };
+export type ShardCommand =
+  /** Nobody waits for the request any more. */
+  | { type: 'abort'; slot: number; sequence: number }
+  /** It was answered for its handler, which has taken too long: the slot comes back without one. */
+  | { type: 'abandon'; slot: number; sequence: number }
+  /** There may be more permits than there were. */
+  | { type: 'permits' }
+  | { type: 'close' };
 
 /** An error on its way to the logger of the HTTP thread. */
 export interface FailureReport {
@@ -106,14 +112,6 @@ export interface ShardRefusal {
   code: LoopShardErrorCode;
   message: string;
   stack: string;
-}
-
-/** A request record or a response body that is larger than a slot, on the transfer port. */
-export interface Transfer {
-  slot: number;
-  /** Of the request, so that what was left behind is never taken for another one's. */
-  sequence: number;
-  bytes: ArrayBuffer;
 }
 
 /** Shard → HTTP thread, on the port for streams: a piece of a response body as it goes over the wire, or its end. */

@@ -1,42 +1,65 @@
 import {
   DOORBELL_PARKED_OFFSET,
-  SHARD_DOORBELL_OFFSET,
+  MAX_BATCH,
+  NO_EXTENT,
+  OWNER_SHIFT,
+  OWNER_STATE_MASK,
   SLOT_BOUND_STATE,
   SLOT_CLAIMED_STATE,
   SLOT_COMPLETED_STATE,
-  SLOT_FLAGS_OFFSET,
-  SLOT_HEAD_REQUEST_FLAG,
   SLOT_HTTP_STATE,
   SLOT_NO_START,
   SLOT_OWNER_OFFSET,
-  SLOT_OWNER_SHIFT,
   SLOT_REVOKED_START,
   SLOT_STARTED_AT_OFFSET,
   SLOT_SUBMITTED_STATE,
 } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
-import { boundTo, type Plan, shardAddresses, slotAddress, submittedTo } from './memory-map.js';
+import { readCounters, type ShardCounters } from './counters.js';
+import { Extents, httpOwned, shardOwned } from './extents.js';
+import {
+  httpAddresses,
+  type MemoryMap,
+  type RingAddresses,
+  ringAddresses,
+  shardAddresses,
+  slotAddress,
+} from './memory-map.js';
+import { boundTo, submittedTo } from './shard-side.js';
+import { SlotView } from './slot-view.js';
 
-const STATE_MASK = (1 << SLOT_OWNER_SHIFT) - 1;
-
-/** The rings and doorbells of all shards, and who owns which slot, as the HTTP thread sees them. */
+/**
+ * An HTTP thread's side of the contract: its rings with all shards, their doorbells, and how slots and extents become its
+ * own. Everything that changes an owner word or a started word on an HTTP thread is in here, in FreeSlots, or in the WASM
+ * functions that they call. For the HTTP thread.
+ */
 export class Rings {
+  readonly extents: Extents;
+  /** The words of each slot. */
+  readonly views: readonly SlotView[];
   readonly #core: CoreMemory;
-  readonly #plan: Plan;
-  readonly #addresses: ReturnType<typeof shardAddresses>[];
+  readonly #map: MemoryMap;
+  readonly #poll: number;
+  readonly #rings: readonly RingAddresses[];
+  readonly #shards: readonly ReturnType<typeof shardAddresses>[];
   /** Shards that were given something since their doorbells were rung. */
   readonly #given: Uint8Array;
+  /** Of the extents that requests have. */
+  #requestBytes = 0;
 
-  constructor(core: CoreMemory, plan: Plan) {
+  /** @param http the number of this HTTP thread */
+  constructor(core: CoreMemory, map: MemoryMap, http = 0) {
     this.#core = core;
-    this.#plan = plan;
-    this.#addresses = Array.from({ length: plan.shards }, (_, shard) => shardAddresses(plan, shard));
-    this.#given = new Uint8Array(plan.shards);
+    this.#map = map;
+    this.extents = new Extents(core, map, httpOwned(http));
+    this.views = Array.from({ length: map.slots }, (_, slot) => new SlotView(core, map, slot));
+    this.#poll = httpAddresses(map, http).poll;
+    this.#rings = Array.from({ length: map.shards }, (_, shard) => ringAddresses(map, http, shard));
+    this.#shards = Array.from({ length: map.shards }, (_, shard) => shardAddresses(map, shard));
+    this.#given = new Uint8Array(map.shards);
   }
 
-  addresses(shard: number): ReturnType<typeof shardAddresses> {
-    return this.#addresses[shard];
-  }
+  // ── submit: HTTP → SUBMITTED or BOUND ───────────────────────────────────────────────────────────────────────────
 
   /**
    * Passes a slot that the HTTP thread has filled to `shard`.
@@ -44,7 +67,7 @@ export class Rings {
    * @returns how many slots wait in that ring now, or 0 if it is full
    */
   submit(slot: number, shard: number, bound: boolean): number {
-    const { slotsAddress, slotStride } = this.#plan;
+    const { slotsAddress, slotStride } = this.#map;
     const ring = this.#ring(shard, bound);
     const owner = bound ? boundTo(shard) : submittedTo(shard);
     const { wasm } = this.#core;
@@ -59,25 +82,35 @@ export class Rings {
   }
 
   #ring(shard: number, bound: boolean): number {
-    const { bound: boundRing, submissions } = this.#addresses[shard];
+    const { bound: boundRing, submissions } = this.#rings[shard];
     return bound ? boundRing : submissions;
   }
 
   /** Slots that wait for `shard`. */
   queued(shard: number): number {
-    const { submissions, bound } = this.#addresses[shard];
+    const { submissions, bound } = this.#rings[shard];
     return this.#core.wasm.ringLength(submissions) + this.#core.wasm.ringLength(bound);
   }
 
   /** The slot that has waited longest in one of the rings of `shard`, or -1. */
   oldest(shard: number, bound: boolean): number {
-    const { slotsAddress, slotStride } = this.#plan;
+    const { slotsAddress, slotStride } = this.#map;
     const owner = bound ? boundTo(shard) : submittedTo(shard);
     return this.#core.wasm.slotOldest(this.#ring(shard, bound), owner, slotsAddress, slotStride);
   }
 
   hasCompletions(): boolean {
-    return this.#addresses.some(({ completions }) => this.#core.wasm.ringLength(completions) > 0);
+    return this.#rings.some(({ completions }) => this.#core.wasm.ringLength(completions) > 0);
+  }
+
+  /** Takes up to MAX_BATCH slots from the completion ring of `shard`. Returns how many; `polled` tells which. */
+  poll(shard: number): number {
+    return this.#core.wasm.ringPoll(this.#rings[shard].completions, this.#poll, MAX_BATCH);
+  }
+
+  /** The slot at `position` of those that were polled last. */
+  polled(position: number): number {
+    return this.#core.i32[(this.#poll >> 2) + position];
   }
 
   // ── doorbells ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -104,20 +137,39 @@ export class Rings {
 
   /** Wakes `shard` if it is parked. */
   wake(shard: number): boolean {
-    return this.#core.wasm.doorbellRing(this.#addresses[shard].control + SHARD_DOORBELL_OFFSET) === 1;
+    return this.#core.wasm.doorbellRing(this.#shards[shard].doorbell) === 1;
   }
 
   isParked(shard: number): boolean {
     return Atomics.load(this.#core.i32, this.#parkedIndex(shard)) === 1;
   }
 
-  /** The shard's thread is gone: nobody is parked. */
-  forgetParked(shard: number): void {
-    Atomics.store(this.#core.i32, this.#parkedIndex(shard), 0);
+  /** The shard's thread has exited: nobody is parked, and all permits are back. */
+  resetShard(shard: number, permits: number): void {
+    const { i32, wasm } = this.#core;
+    Atomics.store(i32, this.#parkedIndex(shard), 0);
+    wasm.semaphoreInitialize(this.#shards[shard].permits, permits);
   }
 
   #parkedIndex(shard: number): number {
-    return (this.#addresses[shard].control + SHARD_DOORBELL_OFFSET + DOORBELL_PARKED_OFFSET) >> 2;
+    return (this.#shards[shard].doorbell + DOORBELL_PARKED_OFFSET) >> 2;
+  }
+
+  // ── permits and counters of shards ──────────────────────────────────────────────────────────────────────────────
+
+  /** Changes how many handlers may be in flight on `shard`; those that are stay. */
+  setPermits(shard: number, permits: number): void {
+    this.#core.wasm.semaphoreSetLimit(this.#shards[shard].permits, permits);
+  }
+
+  permits(shard: number): { available: number; limit: number } {
+    const { permits } = this.#shards[shard];
+    const { wasm } = this.#core;
+    return { available: wasm.semaphoreAvailable(permits), limit: wasm.semaphoreLimit(permits) };
+  }
+
+  counters(shard: number): ShardCounters {
+    return readCounters(this.#core, this.#shards[shard].counters);
   }
 
   // ── who owns a slot ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -125,59 +177,102 @@ export class Rings {
   /** The shard whose ring the slot waits in, or -1. */
   waitsFor(slot: number): number {
     const owner = this.#owner(slot);
-    return isWaiting(owner) ? owner >> SLOT_OWNER_SHIFT : -1;
+    return isWaiting(owner) ? owner >> OWNER_SHIFT : -1;
   }
 
   /** The shard that has claimed the slot, or -1. */
   claimedBy(slot: number): number {
     const owner = this.#owner(slot);
-    return (owner & STATE_MASK) === SLOT_CLAIMED_STATE ? owner >> SLOT_OWNER_SHIFT : -1;
+    return (owner & OWNER_STATE_MASK) === SLOT_CLAIMED_STATE ? owner >> OWNER_SHIFT : -1;
   }
 
   /** The shard that has completed the slot, or -1. */
   completedBy(slot: number): number {
     const owner = this.#owner(slot);
-    return (owner & STATE_MASK) === SLOT_COMPLETED_STATE ? owner >> SLOT_OWNER_SHIFT : -1;
+    return (owner & OWNER_STATE_MASK) === SLOT_COMPLETED_STATE ? owner >> OWNER_SHIFT : -1;
   }
 
-  /** Takes back a slot that was submitted, unless it was claimed. */
+  /** SUBMITTED or BOUND → HTTP, unless the slot was claimed. Its entry stays in the ring, and is skipped. */
   recall(slot: number): boolean {
     const owner = this.#owner(slot);
-    if (!isWaiting(owner)) return false;
-    return Atomics.compareExchange(this.#core.i32, this.#ownerIndex(slot), owner, SLOT_HTTP_STATE) === owner;
+    return isWaiting(owner) && this.#become(slot, owner);
   }
 
-  /** Takes back a slot whose shard is gone, unless its handler was started. */
-  takeBackUnstarted(slot: number): boolean {
-    if (this.startedAt(slot) !== SLOT_NO_START) return false;
-    Atomics.store(this.#core.i32, this.#ownerIndex(slot), SLOT_HTTP_STATE);
+  /**
+   * COMPLETED by `shard` → HTTP, and with the slot the extent that its response lies in. `false` if it was not completed by
+   * that shard, or was taken over before.
+   */
+  takeOver(slot: number, shard: number): boolean {
+    const index = this.#ownerIndex(slot);
+    // Plain: once a shard has completed the slot the word is ours, which the poll of its ring, or its exit, has made visible.
+    if (this.#core.i32[index] !== (SLOT_COMPLETED_STATE | (shard << OWNER_SHIFT))) return false;
+    this.#core.i32[index] = SLOT_HTTP_STATE;
+    const extent = this.views[slot].responseExtent;
+    if (extent !== NO_EXTENT) this.extents.takeOver(extent, shardOwned(shard));
     return true;
   }
 
+  /** CLAIMED by `shard` → HTTP. Only once its thread has exited and what it had completed was taken over. */
+  reclaim(slot: number, shard: number): boolean {
+    // The extent of a response that it had begun is still the shard's: reclaimExtents finds it.
+    return this.#become(slot, SLOT_CLAIMED_STATE | (shard << OWNER_SHIFT));
+  }
+
+  /** Frees the extents of `shard`. Only once its thread has exited and what it had completed was taken over. */
+  reclaimExtents(shard: number): number {
+    return this.extents.reclaim(shardOwned(shard));
+  }
+
+  #become(slot: number, from: number): boolean {
+    return Atomics.compareExchange(this.#core.i32, this.#ownerIndex(slot), from, SLOT_HTTP_STATE) === from;
+  }
+
+  // ── started or revoked ──────────────────────────────────────────────────────────────────────────────────────────
+
   /** Sees to it that the handler of a claimed slot is not started. `false` if it was; the slot stays the shard's either way. */
   revoke(slot: number): boolean {
-    const index = (slotAddress(this.#plan, slot) + SLOT_STARTED_AT_OFFSET) >> 2;
-    const before = Atomics.compareExchange(this.#core.i32, index, SLOT_NO_START, SLOT_REVOKED_START);
+    // Pairs with ShardSide.tryStart: one of the two wins.
+    const before = Atomics.compareExchange(this.#core.i32, this.#startedIndex(slot), SLOT_NO_START, SLOT_REVOKED_START);
     return before === SLOT_NO_START || before === SLOT_REVOKED_START;
+  }
+
+  /** The handler of the slot was neither started nor revoked. */
+  isUnstarted(slot: number): boolean {
+    return this.startedAt(slot) === SLOT_NO_START;
   }
 
   /** When the handler of the slot was started, by the server's clock; or a SLOT_*_START. */
   startedAt(slot: number): number {
-    return Atomics.load(this.#core.i32, (slotAddress(this.#plan, slot) + SLOT_STARTED_AT_OFFSET) >> 2);
+    return Atomics.load(this.#core.i32, this.#startedIndex(slot));
   }
 
-  /** Takes over a slot that `shard` has completed. `false` if it has not, or was taken over before. */
-  takeOver(slot: number, shard: number): boolean {
-    const index = this.#ownerIndex(slot);
-    if (this.#core.i32[index] !== (SLOT_COMPLETED_STATE | (shard << SLOT_OWNER_SHIFT))) return false;
-    // Plain: the word is ours since the shard's store, which the poll of its ring has made visible.
-    this.#core.i32[index] = SLOT_HTTP_STATE;
-    return true;
+  /** A request is written into a slot of this thread: nothing of it was started. */
+  clearStart(slot: number): void {
+    // Plain: the submission publishes it.
+    this.#core.i32[this.#startedIndex(slot)] = SLOT_NO_START;
   }
 
-  /** The request in `slot` is a HEAD. */
-  isHead(slot: number): boolean {
-    return (this.#core.i32[(slotAddress(this.#plan, slot) + SLOT_FLAGS_OFFSET) >> 2] & SLOT_HEAD_REQUEST_FLAG) !== 0;
+  // ── extents of requests ─────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Takes an extent for a request's record, unless requests have half of what there is already: the other half is for
+   * responses, so that those which are finished never wait for clients that are slow to send.
+   * @returns NO_EXTENT if none can be had now
+   */
+  takeForRequest(bytes: number): number {
+    if (this.#requestBytes > 0 && this.#requestBytes + bytes > this.extents.totalBytes / 2) return NO_EXTENT;
+    const extent = this.extents.take(bytes);
+    if (extent !== NO_EXTENT) this.#requestBytes += this.extents.bytes(extent);
+    return extent;
+  }
+
+  giveOfRequest(extent: number): void {
+    this.#requestBytes -= this.extents.bytes(extent);
+    this.extents.give(extent);
+  }
+
+  #startedIndex(slot: number): number {
+    return (slotAddress(this.#map, slot) + SLOT_STARTED_AT_OFFSET) >> 2;
   }
 
   #owner(slot: number): number {
@@ -185,11 +280,11 @@ export class Rings {
   }
 
   #ownerIndex(slot: number): number {
-    return (slotAddress(this.#plan, slot) + SLOT_OWNER_OFFSET) >> 2;
+    return (slotAddress(this.#map, slot) + SLOT_OWNER_OFFSET) >> 2;
   }
 }
 
 function isWaiting(owner: number): boolean {
-  const state = owner & STATE_MASK;
+  const state = owner & OWNER_STATE_MASK;
   return state === SLOT_SUBMITTED_STATE || state === SLOT_BOUND_STATE;
 }

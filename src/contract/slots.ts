@@ -1,6 +1,6 @@
 import { SLOT_FREE_STATE, SLOT_HTTP_STATE, SLOT_OWNER_OFFSET } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
-import { type Plan, slotAddress } from './memory-map.js';
+import { type MemoryMap, slotAddress } from './memory-map.js';
 
 /**
  * The slots of a group that nobody uses; a group cannot take the slots of another one. HTTP thread only: it alone takes
@@ -9,16 +9,16 @@ import { type Plan, slotAddress } from './memory-map.js';
 export class SlotStack {
   readonly total: number;
   readonly #core: CoreMemory;
-  readonly #plan: Plan;
+  readonly #map: MemoryMap;
   // A stack, so that the slots in use are the ones that are warm in the cache.
   readonly #free: Int32Array;
   #count: number;
 
   /** The `total` slots from `first` on; all there are by default. */
-  constructor(core: CoreMemory, plan: Plan, first = 0, total = plan.slots) {
+  constructor(core: CoreMemory, map: MemoryMap, first = 0, total = map.slots) {
     this.total = total;
     this.#core = core;
-    this.#plan = plan;
+    this.#map = map;
     this.#free = new Int32Array(total);
     for (let i = 0; i < total; i++) this.#free[i] = first + total - 1 - i;
     this.#count = total;
@@ -46,6 +46,6 @@ export class SlotStack {
   }
 
   #ownerIndex(slot: number): number {
-    return (slotAddress(this.#plan, slot) + SLOT_OWNER_OFFSET) >> 2;
+    return (slotAddress(this.#map, slot) + SLOT_OWNER_OFFSET) >> 2;
   }
 }

@@ -6,6 +6,13 @@ export interface CoreFunctions {
   doorbellPark(doorbell: number): number;
   doorbellUnpark(doorbell: number): void;
   doorbellRing(doorbell: number): number;
+  extentInitialize(hints: number, owners: number, count: number): void;
+  extentTake(hints: number, owners: number, count: number, owner: number): number;
+  extentPass(owners: number, index: number, from: number, to: number): number;
+  extentGive(hints: number, owners: number, index: number): void;
+  extentReclaim(hints: number, owners: number, count: number, owner: number): number;
+  extentsFree(owners: number, count: number): number;
+  headUse(address: number): void;
   headBegin(parser: number): number;
   headTarget(parser: number, at: number, bytes: number): number;
   headName(parser: number, at: number, bytes: number): number;

@@ -1,3 +1,4 @@
+import { NO_EXTENT } from '../../assembly/layout.js';
 import type { RouteRules } from './admission/route-rules.js';
 import type { Answer } from './answers.js';
 import type { ResponseStream } from './completion/response-stream.js';
@@ -20,11 +21,15 @@ export class Exchange {
   sayKeepAlive = false;
   /** The answer is complete. */
   ready = false;
-  /** Response head, and the body too unless that came by transfer. A view of the slot, or bytes of our own. */
+  /** Response head and body: a view of the slot or of an extent, or bytes of our own. */
   bytes: Buffer | undefined;
   headBytes = 0;
-  /** A response body that came by transfer. */
-  body: Buffer | undefined;
+  /** What the response was thought to take when the request was let in, in bytes. */
+  promisedBytes = 0;
+  /** The extent that the response lies in, or NO_EXTENT. */
+  extent = NO_EXTENT;
+  /** The extent that the request record lies in, or NO_EXTENT. */
+  requestExtent = NO_EXTENT;
   /** An answer that comes in pieces: `bytes` is the first one. It is sent as it comes, and `ready` when all of it is here. */
   stream: ResponseStream | undefined;
   /** The request's body, if it is read as a stream. */
@@ -41,10 +46,6 @@ export class Exchange {
   hash = 0;
   /** It has a key: no other shard may run it. */
   sticky = false;
-  /** The request record went by transfer: it is lost with its shard, and no other shard has it. */
-  transferred = false;
-  /** Such a record before it was sent. */
-  record: ArrayBuffer | undefined;
   /** It has one of its route's permits. */
   permitted = false;
   /** When it was put into the ring, by the server's clock. */
@@ -71,7 +72,6 @@ export class Exchange {
     this.close = false;
     this.sayKeepAlive = false;
     this.ready = false;
-    this.body = undefined;
     this.stream = undefined;
     this.upload = undefined;
     this.shard = -1;
@@ -79,8 +79,6 @@ export class Exchange {
     this.rank = rank;
     this.hash = rules.hash;
     this.sticky = false;
-    this.transferred = false;
-    this.record = undefined;
     this.permitted = false;
   }
 }

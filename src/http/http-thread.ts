@@ -1,17 +1,14 @@
 import type { AddressInfo, Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
-import {
-  HEAD_FIELD_LIMIT_OFFSET,
-  HEAD_INDEX_OFFSET,
-  HEAD_TARGET_LIMIT_OFFSET,
-  HEAD_TOTAL_LIMIT_OFFSET,
-} from '../../assembly/layout.js';
+import { httpAddresses } from '../contract/memory-map.js';
 import type { RouteTable } from '../contract/messages.js';
 import type { CoreMemory } from '../core/memory.js';
 import type { Listening } from '../options/listening.js';
 import type { ShardPool } from '../pool/shard-pool.js';
 import type { AccessLog } from './completion/access-log.js';
 import type { Exchange } from './exchange.js';
+import type { HeadLimits } from './parser/head-index.js';
+import type { RecordRoom } from './parser/large-record.js';
 import { Parsers } from './parser/llhttp.js';
 import type { RequestParser } from './parser/request-parser.js';
 import { Scheduler, type SchedulerEvents, type SchedulerOptions } from './scheduler.js';
@@ -21,12 +18,12 @@ import { Listener } from './socket/listen.js';
 import { Schedule, type Timeouts } from './socket/patience.js';
 import type { UpgradeListener } from './socket/upgrade.js';
 
-export interface HttpThreadOptions extends SchedulerOptions, ConnectionLimits, Timeouts {
+/** How often requests that wait for an extent look for one. */
+const RETRY_MS = 2;
+
+export interface HttpThreadOptions extends SchedulerOptions, ConnectionLimits, Timeouts, HeadLimits {
   listening: Listening;
   maxConnections: number;
-  maxTargetBytes: number;
-  maxHeadBytes: number;
-  maxHeaderFields: number;
 }
 
 export interface HttpThreadEvents extends Omit<SchedulerEvents, 'onReleased'> {
@@ -50,6 +47,9 @@ export class HttpThread implements ConnectionHost {
   readonly #connections = new Set<Connection>();
   readonly #listener: Listener;
   #watch: NodeJS.Timeout | undefined;
+  /** Connections with a request that waits for an extent. */
+  readonly #waiting = new Set<Connection>();
+  #retries: NodeJS.Timeout | undefined;
   #connectionsRefused = 0;
   #onDrained: (() => void) | undefined;
 
@@ -62,7 +62,8 @@ export class HttpThread implements ConnectionHost {
     events: HttpThreadEvents,
   ) {
     this.core = pool.core;
-    this.parsers = new Parsers(pool.core);
+    this.parsers = new Parsers(pool.core, httpAddresses(pool.map, 0).headIndex);
+    this.parsers.index.limit(options);
     this.limits = options;
     this.mayStream = table.routes.some(({ streamed }) => streamed !== undefined);
     this.accessLog = accessLog;
@@ -75,10 +76,6 @@ export class HttpThread implements ConnectionHost {
       },
     });
     this.#listener = new Listener(options.listening, options, (socket) => this.#onConnection(socket));
-    const limits = HEAD_INDEX_OFFSET >> 2;
-    this.core.i32[limits + (HEAD_TARGET_LIMIT_OFFSET >> 2)] = options.maxTargetBytes;
-    this.core.i32[limits + (HEAD_TOTAL_LIMIT_OFFSET >> 2)] = options.maxHeadBytes;
-    this.core.i32[limits + (HEAD_FIELD_LIMIT_OFFSET >> 2)] = options.maxHeaderFields;
   }
 
   /** @throws LoopShardError PORT_IN_USE, LISTEN_FAILED */
@@ -101,9 +98,10 @@ export class HttpThread implements ConnectionHost {
 
   /** One interval looks after all timeouts. */
   #watchConnections(): void {
-    const { intervalMs, looks } = new Schedule(this.#options);
+    const { intervalMs, looks, looksUnderPressure } = new Schedule(this.#options);
     const watch = () => {
-      for (const connection of this.#connections) connection.watch(looks);
+      const isPressed = this.#waiting.size > 0 || this.scheduler.waitsForExtents;
+      for (const connection of this.#connections) connection.watch(isPressed ? looksUnderPressure : looks);
     };
     this.#watch = setInterval(watch, intervalMs).unref();
   }
@@ -122,6 +120,10 @@ export class HttpThread implements ConnectionHost {
 
   admit(request: RequestParser, connection: Connection): Exchange {
     return this.scheduler.admit(request, connection);
+  }
+
+  get records(): RecordRoom {
+    return this.scheduler.records;
   }
 
   streamLimit(request: RequestParser): number {
@@ -144,7 +146,23 @@ export class HttpThread implements ConnectionHost {
     this.#events.onUpgradeError(error);
   }
 
+  waitForRoom(connection: Connection): void {
+    this.#waiting.add(connection);
+    this.#retries ??= setInterval(() => this.#retry(), RETRY_MS).unref();
+  }
+
+  /** Shards give extents back too, and tell nobody: so this looks. */
+  #retry(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const connection of waiting) connection.onRoom();
+    if (this.#waiting.size > 0) return;
+    clearInterval(this.#retries);
+    this.#retries = undefined;
+  }
+
   onConnectionClosed(connection: Connection): void {
+    this.#waiting.delete(connection);
     this.#connections.delete(connection);
     this.#checkDrained();
   }
@@ -172,6 +190,7 @@ export class HttpThread implements ConnectionHost {
     this.draining = true;
     this.scheduler.stop();
     clearInterval(this.#watch);
+    clearInterval(this.#retries);
     this.#listener.destroy();
     for (const connection of this.#connections) connection.destroy();
     this.#onDrained?.();

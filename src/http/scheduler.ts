@@ -1,3 +1,4 @@
+import { NO_EXTENT } from '../../assembly/layout.js';
 import type { BodyCredit, RouteTable, StreamPiece } from '../contract/messages.js';
 import type { HealthPaths, PriorityFunction, Shedding } from '../options/scheduling.js';
 import type { ShardPool } from '../pool/shard-pool.js';
@@ -6,6 +7,7 @@ import { Deadlines } from './admission/deadlines.js';
 import { Dispatcher } from './admission/dispatcher.js';
 import { Gate } from './admission/gate.js';
 import { Ranking } from './admission/ranking.js';
+import { RecordWriter } from './admission/record.js';
 import { Refusals } from './admission/refusals.js';
 import { type RouteRules, Rules, type SchedulingDefaults } from './admission/route-rules.js';
 import { Watch } from './admission/watch.js';
@@ -50,12 +52,14 @@ export class Scheduler {
   readonly #watch: Watch;
   readonly #admission: Admission;
   readonly #streams: StreamReceiver;
+  /** Where records go. */
+  readonly records: RecordWriter;
 
   /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
   constructor(pool: ShardPool, table: RouteTable, options: SchedulerOptions, events: SchedulerEvents) {
     this.#pool = pool;
     this.#events = events;
-    this.#exchanges = Array.from({ length: pool.plan.slots }, (_, slot) => new Exchange(slot));
+    this.#exchanges = Array.from({ length: pool.map.slots }, (_, slot) => new Exchange(slot));
     const { status, retryAfterSeconds } = options.shed ?? { status: 503, retryAfterSeconds: 1 };
     this.refusals = new Refusals({ status, retryAfterSeconds });
     this.#completions = new Completions(pool, this.#exchanges, this.refusals, {
@@ -77,7 +81,7 @@ export class Scheduler {
       onFailed: (exchange, reason) => this.#giveUp(exchange, reason),
     });
     this.#rules = new Rules(table, pool, options);
-    this.#deadlines = new Deadlines(pool.plan.slots, pool.rings, {
+    this.#deadlines = new Deadlines(pool.map.slots, pool.rings, {
       onQueueTimeout: (slot) => this.#onQueueTimeout(this.#exchanges[slot]),
       onHandlerTimeout: (slot) => this.#onHandlerTimeout(this.#exchanges[slot]),
     });
@@ -94,7 +98,9 @@ export class Scheduler {
       },
     );
     const router = new Router(table);
+    this.records = new RecordWriter(pool.core, pool.map, pool.rings);
     this.#admission = new Admission(pool, this.#exchanges, {
+      records: this.records,
       router,
       hasNotFound: table.hasNotFound,
       streamLimits: table.routes.map(({ streamed }) => streamed?.limitBytes ?? NOT_STREAMED),
@@ -125,7 +131,8 @@ export class Scheduler {
     if (exchange.slot < 0) return;
     // Nothing large outlives its answer.
     exchange.connection = undefined;
-    exchange.body = undefined;
+    if (exchange.extent !== NO_EXTENT) this.#pool.rings.extents.give(exchange.extent);
+    exchange.extent = NO_EXTENT;
     exchange.upload = undefined;
     if (exchange.stream !== undefined) {
       exchange.stream = undefined;
@@ -172,6 +179,8 @@ export class Scheduler {
   }
 
   #onReturned(exchange: Exchange): void {
+    if (exchange.requestExtent !== NO_EXTENT) this.#pool.rings.giveOfRequest(exchange.requestExtent);
+    exchange.requestExtent = NO_EXTENT;
     exchange.upload?.close();
     this.#deadlines.clear(exchange.slot);
     this.#dispatcher.returned(exchange);
@@ -190,8 +199,15 @@ export class Scheduler {
   }
 
   #onHandlerTimeout(exchange: Exchange): void {
+    const { slot, sequence, upload, rules } = exchange;
+    if (upload?.isWhole === false && !rules!.isStreamed) {
+      // Its handler starts when all of the body is here.
+      this.#deadlines.set(slot, 0, rules!.handlerTimeoutUs);
+      return;
+    }
     this.#completions.refuseEarly(exchange, 'HANDLER_TIMEOUT');
-    this.announceAbort(exchange);
+    const shard = this.#pool.rings.claimedBy(slot);
+    if (shard >= 0) this.#pool.abandon(shard, slot, sequence);
   }
 
   // ── shards that end ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -238,6 +254,13 @@ export class Scheduler {
 
   get lostWakeUps(): number {
     return this.#completions.lostWakeUps;
+  }
+
+  /** Responses wait for extents. */
+  get waitsForExtents(): boolean {
+    const { rings, map } = this.#pool;
+    for (let shard = 0; shard < map.shards; shard++) if (rings.counters(shard).extentWaiting > 0) return true;
+    return false;
   }
 
   stop(): void {

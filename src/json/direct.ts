@@ -3,7 +3,7 @@ import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import { Nesting } from './nesting.js';
 import { untyped } from './plain.js';
-import { type NumberArray, Region } from './region.js';
+import { type Grow, type NumberArray, Region } from './region.js';
 import { borrow, giveBack } from './standalone.js';
 
 const DEFAULT_MAX_DEPTH = 1000;
@@ -18,6 +18,11 @@ export interface JsonWriterOptions {
   position?: number;
   /** The byte behind the region. */
   limit?: number;
+  /**
+   * Asked for a larger region of `core` when this one is full. It copies what was written to the beginning of the new one.
+   * Default: none, and private memory is used.
+   */
+  grow?: Grow;
 }
 
 /**
@@ -36,7 +41,7 @@ export class JsonWriter {
 
   /** @throws LoopShardError OPTION_INVALID if a core comes without its region */
   constructor(options: JsonWriterOptions = {}) {
-    const { core, position, limit, maxDepth = DEFAULT_MAX_DEPTH } = options;
+    const { core, position, limit, grow, maxDepth = DEFAULT_MAX_DEPTH } = options;
     this.#nesting = new Nesting(maxDepth);
     this.#given = core !== undefined;
     if (core === undefined) {
@@ -48,7 +53,7 @@ export class JsonWriter {
     if (position === undefined || limit === undefined || !(position <= limit && limit <= core.buffer.byteLength)) {
       throw new LoopShardError('OPTION_INVALID', 'With a core, position and limit say which bytes are the writer’s.');
     }
-    this.#region = new Region(core, position, limit);
+    this.#region = new Region(core, position, limit, grow);
   }
 
   /** Bytes written so far. */

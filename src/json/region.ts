@@ -20,27 +20,35 @@ export type NumberArray =
   | Uint8Array
   | Uint8ClampedArray;
 
+/** Of a byte of text, escaped; and what stands around a text. */
+const MAX_ESCAPED_BYTES = 6;
+const QUOTES_BYTES = 2;
 /** Of one number, with its comma. */
 const MAX_NUMBER_BYTES = 26;
 
+/** Provides a larger region for `bytes` bytes that begins with what was written, or nothing: then private memory is used. */
+export type Grow = (bytes: number) => { position: number; limit: number } | undefined;
+
 /**
- * A place to write that never ends: a region of shared memory, and once that is full, private memory that grows, for
- * which the region then is the antechamber.
+ * A place to write that never ends: a region of shared memory; a larger one when that is full, if there is one; and then
+ * private memory that grows, for which the region is the antechamber.
  */
 export class Region {
   readonly #core: CoreMemory;
   readonly #tape: Tape | undefined;
-  readonly #start: number;
-  readonly #limit: number;
+  #start: number;
+  #limit: number;
+  readonly #grow: Grow | undefined;
   #position: number;
   #private: Uint8Array<ArrayBuffer> | undefined;
   #privateBytes = 0;
 
-  constructor(core: CoreMemory, start: number, limit: number) {
+  constructor(core: CoreMemory, start: number, limit: number, grow?: Grow) {
     this.#core = core;
     this.#tape = Tape.of(core);
     this.#start = start;
     this.#limit = limit;
+    this.#grow = grow;
     this.#position = start;
   }
 
@@ -70,7 +78,7 @@ export class Region {
 
   byte(code: number): void {
     if (this.#position === this.#limit) {
-      this.#moveOut();
+      this.#makeRoom(1);
       if (this.#position === this.#limit) {
         this.raw(Uint8Array.of(code));
         return;
@@ -81,7 +89,7 @@ export class Region {
 
   raw(bytes: Uint8Array): void {
     if (bytes.length > this.#limit - this.#position) {
-      this.#moveOut();
+      this.#makeRoom(bytes.length);
       if (bytes.length > this.#limit - this.#position) {
         this.#append(bytes);
         return;
@@ -111,7 +119,7 @@ export class Region {
       return;
     }
     if (this.#took(this.#core.wasm.writeString(this.#position, this.#limit, source, bytes))) return;
-    this.#moveOut();
+    this.#makeRoom(bytes * MAX_ESCAPED_BYTES + QUOTES_BYTES);
     if (!this.#took(this.#core.wasm.writeString(this.#position, this.#limit, source, bytes)))
       this.text(JSON.stringify(value));
   }
@@ -123,7 +131,7 @@ export class Region {
       return;
     }
     if (this.#took(this.#core.wasm.jsonNumber(this.#position, this.#limit, value, tape.address))) return;
-    this.#moveOut();
+    this.#makeRoom(MAX_NUMBER_BYTES);
     if (!this.#took(this.#core.wasm.jsonNumber(this.#position, this.#limit, value, tape.address))) {
       this.text(JSON.stringify(value));
     }
@@ -145,7 +153,7 @@ export class Region {
       tape.f64.set(part, source >> 3);
       const { wasm } = this.#core;
       if (this.#took(wasm.jsonNumbers(this.#position, this.#limit, source, part.length, tape.address))) continue;
-      this.#moveOut();
+      this.#makeRoom(part.length * MAX_NUMBER_BYTES);
       this.#took(wasm.jsonNumbers(this.#position, this.#limit, source, part.length, tape.address));
     }
   }
@@ -154,6 +162,18 @@ export class Region {
     if (end === 0) return false;
     this.#position = end;
     return true;
+  }
+
+  /** Makes room for `bytes` bytes more: in a larger region, or by emptying this one into private memory. */
+  #makeRoom(bytes: number): void {
+    const larger = this.#private === undefined ? this.#grow?.(this.length + bytes) : undefined;
+    if (larger === undefined) {
+      this.#moveOut();
+      return;
+    }
+    this.#position = larger.position + this.#position - this.#start;
+    this.#start = larger.position;
+    this.#limit = larger.limit;
   }
 
   /** Empties the region into private memory. */

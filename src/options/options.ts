@@ -66,10 +66,15 @@ export interface ServeOptions extends ListenChoice {
   /** Requests in hand at the most, queued ones included, 2 to 65,536; further ones get 503. Default 4,096. */
   slots?: number;
   /**
-   * Shared memory for each slot, 2,048 to 1,048,576 bytes. A request takes half of it at the most, and its response the
-   * rest; what is larger goes by transfer. Default 16,384.
+   * Shared memory for each slot, 2,048 to 1,048,576 bytes. A request takes at most half of it, and its response the rest;
+   * larger messages use extents. Default 16,384.
    */
   slotBytes?: number;
+  /**
+   * Shared memory for messages that are larger than a slot, 2 MiB to 1 GiB. It is reserved, and takes memory only as it is
+   * used. When all of it is in use, request bodies are not read and responses wait. Default 384 MiB.
+   */
+  extentBytes?: number;
   /** Request body at the most, 0 to 1 GiB; a larger one gets 413. Routes with `body: 'stream'` have their own. Default 1 MiB. */
   bodyLimitBytes?: number;
   /** Response body at the most, up to 2 GiB − 1; for a larger one the client gets 500; streams have no limit. Default 64 MiB. */

@@ -26,6 +26,7 @@ const INTEGERS = {
   handlerTimeoutMs: [0, MAX_TIMEOUT_MS, 0],
   slots: [2, MAX_SLOTS, 4_096],
   slotBytes: [MIN_SLOT_BYTES, MAX_SLOT_BYTES, 16_384],
+  extentBytes: [2 ** 21, 2 ** 30, 384 * 2 ** 20],
   bodyLimitBytes: [0, 2 ** 30, 2 ** 20],
   responseLimitBytes: [0, 2 ** 31 - 1, 64 * 2 ** 20],
   maxTargetBytes: [1, 32_768, 8_192],

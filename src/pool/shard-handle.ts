@@ -13,17 +13,13 @@ import type {
   StreamAnswer,
   StreamPiece,
 } from '../contract/messages.js';
-import { TransferPort } from '../contract/transfers.js';
 import { LoopShardError } from '../errors.js';
 import type { Group } from '../options/scheduling.js';
 
 export type ShardState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed';
 
 /** What every shard of a server is started with. */
-export type ShardSettings = Omit<
-  ShardStart,
-  'shard' | 'group' | 'control' | 'transfers' | 'streams' | 'bodies' | 'table'
->;
+export type ShardSettings = Omit<ShardStart, 'shard' | 'group' | 'control' | 'streams' | 'bodies' | 'table'>;
 
 export interface ShardEvents {
   /** The worker has exited without having been asked to; nothing of it runs any more. */
@@ -46,7 +42,6 @@ export class ShardHandle {
   readonly #settings: ShardSettings;
   readonly #events: ShardEvents;
   #control: MessagePort | undefined;
-  #transfers: TransferPort | undefined;
   #streams: MessagePort | undefined;
   #bodies: MessagePort | undefined;
   #ended: Promise<void> = Promise.resolve();
@@ -77,9 +72,7 @@ export class ShardHandle {
   start(table?: RouteTable): Promise<RouteTable> {
     this.#become('starting');
     const control = new MessageChannel();
-    const transfers = new MessageChannel();
     this.#control = control.port1;
-    this.#transfers = new TransferPort(transfers.port1);
     const streams = new MessageChannel();
     this.#streams = streams.port1;
     this.#streams.on('message', (piece: StreamPiece) => this.#events.onStreamPiece(this, piece));
@@ -91,12 +84,11 @@ export class ShardHandle {
       shard: this.number,
       group: { first: this.group.first, count: this.group.count },
       control: control.port2,
-      transfers: transfers.port2,
       streams: streams.port2,
       bodies: bodies.port2,
       table,
     };
-    const ports = [control.port2, transfers.port2, streams.port2, bodies.port2];
+    const ports = [control.port2, streams.port2, bodies.port2];
     const task = this.#threads.run(start, { transferList: ports as never });
     return this.#untilReady(control.port1, task);
   }
@@ -149,17 +141,6 @@ export class ShardHandle {
     });
   }
 
-  /** Sends a request record that is larger than a slot; before the slot is submitted. */
-  transfer(slot: number, sequence: number, bytes: ArrayBuffer): void {
-    this.#transfers?.send(slot, sequence, new Uint8Array(bytes));
-  }
-
-  /** The response body that the shard sent before it completed `slot`, or nothing if it was lost with the shard. */
-  takeTransfer(slot: number, sequence: number): Buffer | undefined {
-    const bytes = this.#transfers?.take(slot, sequence);
-    return bytes && Buffer.from(bytes);
-  }
-
   /** Takes what the shard has sent of its streams so far; before its slots are looked at. */
   receiveStreams(): void {
     if (this.#streams === undefined) return;
@@ -181,6 +162,10 @@ export class ShardHandle {
     this.#send({ type: 'abort', slot, sequence });
   }
 
+  abandon(slot: number, sequence: number): void {
+    this.#send({ type: 'abandon', slot, sequence });
+  }
+
   /** A shard that waits for a permit hears that there may be more of them. */
   permitsChanged(): void {
     this.#send({ type: 'permits' });
@@ -188,14 +173,14 @@ export class ShardHandle {
 
   /** Has the shard end its loop; for a shard without requests. Resolves once its task has returned. */
   async close(): Promise<void> {
-    if (this.state !== 'ready') return this.abandon();
+    if (this.state !== 'ready') return this.giveUp();
     this.#become('draining');
     this.#send({ type: 'close' });
     await this.#ended;
   }
 
   /** Its end is wanted from now on. */
-  abandon(): void {
+  giveUp(): void {
     this.#become('closed');
   }
 
@@ -206,8 +191,7 @@ export class ShardHandle {
   #closePorts(): void {
     this.#control?.close();
     this.#control = undefined;
-    // Kept, with what had arrived: completed slots are still to be answered.
-    this.#transfers?.close();
+    // Completed slots are still to be answered.
     this.receiveStreams();
     this.#streams?.close();
     this.#streams = undefined;

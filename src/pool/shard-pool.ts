@@ -1,9 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Piscina } from 'piscina';
-import { SHARD_PERMITS_OFFSET } from '../../assembly/layout.js';
-import { readCounters } from '../contract/counters.js';
-import { summarize } from '../contract/histograms.js';
-import { createServerMemory, type Plan } from '../contract/memory-map.js';
+import { createServerMemory, type MemoryMap } from '../contract/memory-map.js';
 import {
   type BodyCredit,
   type BodyPiece,
@@ -15,6 +12,7 @@ import {
 } from '../contract/messages.js';
 import { Rings } from '../contract/rings.js';
 import { SlotStack } from '../contract/slots.js';
+import { summarize } from '../contract/times.js';
 import { Clock } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
@@ -29,6 +27,7 @@ export interface ShardPoolOptions extends Omit<ShardSettings, 'core' | 'epochMs'
   permits: Permits;
   slots: number;
   slotBytes: number;
+  extentBytes: number;
   resourceLimits: { maxOldGenerationSizeMb?: number; maxYoungGenerationSizeMb?: number; stackSizeMb?: number };
 }
 
@@ -55,7 +54,7 @@ const LAST_RESTART_DELAY_MS = 5_000;
 /** All shards: their threads, and what each of them has in hand. HTTP thread only. */
 export class ShardPool {
   readonly core: CoreMemory;
-  readonly plan: Plan;
+  readonly map: MemoryMap;
   readonly clock = new Clock();
   readonly groups: readonly Group[];
   readonly rings: Rings;
@@ -72,12 +71,12 @@ export class ShardPool {
   constructor(options: ShardPoolOptions, events: ShardPoolEvents) {
     const { groups, permits } = options;
     const shards = groups.reduce((sum, { count }) => sum + count, 0);
-    const { core, plan } = createServerMemory({ ...options, shards, permits: permits.initial });
+    const { core, map } = createServerMemory({ ...options, shards, permits: permits.initial });
     this.core = core;
-    this.plan = plan;
+    this.map = map;
     this.groups = groups;
-    this.rings = new Rings(core, plan);
-    this.slots = groups.map((group) => slotsOf(group, core, plan));
+    this.rings = new Rings(core, map);
+    this.slots = groups.map((group) => slotsOf(group, core, map));
     this.load = { outstanding: new Int32Array(shards), ready: new Uint8Array(shards) };
     this.#permits = new Int32Array(shards).fill(permits.initial);
     this.#events = events;
@@ -159,14 +158,6 @@ export class ShardPool {
     this.load.outstanding[shard]--;
   }
 
-  transfer(shard: number, slot: number, sequence: number, bytes: ArrayBuffer): void {
-    this.#shards[shard].transfer(slot, sequence, bytes);
-  }
-
-  takeTransfer(shard: number, slot: number, sequence: number): Buffer | undefined {
-    return this.#shards[shard].takeTransfer(slot, sequence);
-  }
-
   /** Takes what `shard` has sent of its streams so far. */
   receiveStreams(shard: number): void {
     this.#shards[shard].receiveStreams();
@@ -187,15 +178,16 @@ export class ShardPool {
     this.#shards[shard].abort(slot, sequence);
   }
 
+  /** Tells `shard` that the request `sequence` in `slot` was answered for its handler: the slot comes back without one. */
+  abandon(shard: number, slot: number, sequence: number): void {
+    this.#shards[shard].abandon(slot, sequence);
+  }
+
   /** Changes how many handlers may be in flight on `shard`; those that are stay. */
   setPermits(shard: number, permits: number): void {
     this.#permits[shard] = permits;
-    this.core.wasm.semaphoreSetLimit(this.#semaphore(shard), permits);
+    this.rings.setPermits(shard, permits);
     this.#shards[shard].permitsChanged();
-  }
-
-  #semaphore(shard: number): number {
-    return this.rings.addresses(shard).control + SHARD_PERMITS_OFFSET;
   }
 
   // ── when a shard ends ───────────────────────────────────────────────────────────────────────────────────────────
@@ -203,9 +195,7 @@ export class ShardPool {
   #onLost(shard: ShardHandle, cause: unknown): void {
     const { number } = shard;
     this.load.ready[number] = 0;
-    // The thread is gone: its permits and its parking are nobody's.
-    this.core.wasm.semaphoreInitialize(this.#semaphore(number), this.#permits[number]);
-    this.rings.forgetParked(number);
+    this.rings.resetShard(number, this.#permits[number]);
     this.#events.onShardLost(number, cause);
     void this.#restart(shard, FIRST_RESTART_DELAY_MS);
   }
@@ -241,17 +231,15 @@ export class ShardPool {
   /** Terminates the threads wherever they are. */
   async destroy(): Promise<void> {
     this.#closing = true;
-    for (const shard of this.#shards) shard.abandon();
+    for (const shard of this.#shards) shard.giveUp();
     await this.#threads.destroy();
   }
 
   // ── figures ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   stats() {
-    const { wasm, i32 } = this.core;
     return this.#shards.map((shard) => {
       const { number } = shard;
-      const semaphore = this.#semaphore(number);
       return {
         shard: number,
         group: shard.group.name,
@@ -259,8 +247,8 @@ export class ShardPool {
         restarts: shard.restarts,
         outstanding: this.load.outstanding[number],
         queued: this.rings.queued(number),
-        permits: { available: wasm.semaphoreAvailable(semaphore), limit: wasm.semaphoreLimit(semaphore) },
-        ...readCounters(i32, this.rings.addresses(number).control),
+        permits: this.rings.permits(number),
+        ...this.rings.counters(number),
         batchSize: summarize(shard.histograms?.batchSize),
         queueTime: summarize(shard.histograms?.queueTime),
         handlerTime: summarize(shard.histograms?.handlerTime),
@@ -270,7 +258,7 @@ export class ShardPool {
 }
 
 /** Slots in proportion to shards. */
-function slotsOf({ first, count }: Group, core: CoreMemory, plan: Plan): SlotStack {
-  const boundary = (shard: number) => Math.floor((plan.slots * shard) / plan.shards);
-  return new SlotStack(core, plan, boundary(first), boundary(first + count) - boundary(first));
+function slotsOf({ first, count }: Group, core: CoreMemory, map: MemoryMap): SlotStack {
+  const boundary = (shard: number) => Math.floor((map.slots * shard) / map.shards);
+  return new SlotStack(core, map, boundary(first), boundary(first + count) - boundary(first));
 }

@@ -139,7 +139,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
 
   stats(): ServerStats {
     const { scheduler, connections, connectionsRefused } = this.#http!;
-    const { slots, plan, core } = this.#pool;
+    const { slots, map, core, rings } = this.#pool;
     const waits = scheduler.waits();
     const { permits } = this.#options;
     return {
@@ -147,7 +147,8 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       connections,
       connectionsRefused,
       outstanding: scheduler.outstanding,
-      slots: { free: slots.reduce((sum, { free }) => sum + free, 0), total: plan.slots },
+      slots: { free: slots.reduce((sum, { free }) => sum + free, 0), total: map.slots },
+      extents: rings.extents.stats(),
       lostWakeUps: scheduler.lostWakeUps,
       refused: { ...scheduler.refusals.counts },
       shards: this.#pool.stats().map(({ shortMeanUs, longMeanUs, ...shard }) => ({
@@ -184,7 +185,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   }
 
   #holders(of: { shard: number } | { group: string } | undefined, subject: Subject): number[] {
-    const { shards } = this.#pool.plan;
+    const { shards } = this.#pool.map;
     if (of !== undefined && 'shard' in of) return [subject.integer('shard', of.shard, 0, shards - 1)];
     if (of === undefined) return Array.from({ length: shards }, (_, shard) => shard);
     const names = this.#options.groups.map(({ name }) => name);

@@ -1,5 +1,6 @@
 import type { ShardCounters } from '../contract/counters.js';
-import type { Summary } from '../contract/histograms.js';
+import type { ExtentStats } from '../contract/extents.js';
+import type { Summary } from '../contract/times.js';
 import type { Reason } from '../http/answers.js';
 import type { ShardState } from '../pool/shard-handle.js';
 
@@ -49,6 +50,8 @@ export interface ServerStats {
   /** Answers that shards owe. */
   outstanding: number;
   slots: { free: number; total: number };
+  /** Extents by size: pieces of shared memory for messages that are larger than a slot. */
+  extents: ExtentStats[];
   /** Completions that no doorbell announced. Zero, or there is a bug. */
   lostWakeUps: number;
   /** Requests that the HTTP thread refused for want of room or time, by the code in the answer. */

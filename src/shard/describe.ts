@@ -1,9 +1,10 @@
 import { inspect } from 'node:util';
 import type { FailureReport } from '../contract/messages.js';
+import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
 
 /** An error in plain strings: errors lose their codes when they are cloned, and anything at all can be thrown. */
 export function describe(error: unknown): FailureReport['error'] {
-  if (!(error instanceof Error)) {
+  if (!isError(error)) {
     const text = show(error);
     return { name: 'Error', message: text, stack: text };
   }
@@ -12,6 +13,20 @@ export function describe(error: unknown): FailureReport['error'] {
   const described = { name, message, stack: property(error, 'stack') ?? `${name}: ${message}` };
   const code = property(error, 'code');
   return code === undefined ? described : { ...described, code };
+}
+
+/** Whether something that was thrown is an error; a proxy may throw when it is asked. */
+function isError(thrown: unknown): thrown is Error {
+  try {
+    return thrown instanceof Error;
+  } catch {
+    return false;
+  }
+}
+
+/** The code of one of our own errors. */
+export function codeOf(thrown: unknown): LoopShardErrorCode | undefined {
+  return isError(thrown) && thrown instanceof LoopShardError ? thrown.code : undefined;
 }
 
 /** A property that is text, whatever it takes to read it. */

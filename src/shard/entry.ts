@@ -2,9 +2,10 @@
 import { setPriority } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { threadId } from 'node:worker_threads';
-import { COUNTER_LONG_MEAN_OFFSET, COUNTER_SHORT_MEAN_OFFSET, SHARD_PERMITS_OFFSET } from '../../assembly/layout.js';
+import { COUNTER_LONG_MEAN_OFFSET, COUNTER_SHORT_MEAN_OFFSET } from '../../assembly/layout.js';
 import { type App, isApp } from '../app/app.js';
-import { readPlan, shardAddresses } from '../contract/memory-map.js';
+import { CounterWriter } from '../contract/counters.js';
+import { readMemoryMap, shardAddresses } from '../contract/memory-map.js';
 import {
   comparable,
   type RouteTable,
@@ -13,16 +14,15 @@ import {
   type ShardReport,
   type ShardStart,
 } from '../contract/messages.js';
-import { TransferPort } from '../contract/transfers.js';
+import { ShardSide } from '../contract/shard-side.js';
+import { Times } from '../contract/times.js';
 import { Clock } from '../core/clock.js';
 import { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import type { ShardContext } from './context.js';
 import { describe } from './describe.js';
-import { Counters } from './loop/counters.js';
 import { Gradient2 } from './loop/limiter.js';
 import { ShardLoop } from './loop/loop.js';
-import { Times } from './loop/times.js';
 import { RequestBodies } from './request/request-bodies.js';
 import { AbortSignals } from './request/signals.js';
 import { OutgoingStreams } from './streams/streams.js';
@@ -44,6 +44,7 @@ export default async function runShard(start: ShardStart): Promise<ShardRefusal 
     // The listener also keeps the event loop alive: a parked shard has nothing else that would.
     start.control.on('message', (command: ShardCommand) => {
       if (command.type === 'abort') return context.signals.abort(command.slot, command.sequence);
+      if (command.type === 'abandon') return loop.abandon(command.slot, command.sequence);
       if (command.type === 'permits') return loop.permitsChanged();
       loop.stop();
       start.control.close();
@@ -72,22 +73,20 @@ function expectTable(table: RouteTable, expected: RouteTable): void {
 }
 
 function createContext(start: ShardStart, app: App): ShardContext {
-  const plan = readPlan(start.core.memory.buffer);
-  const addresses = shardAddresses(plan, start.shard);
+  const map = readMemoryMap(start.core.memory.buffer);
+  const addresses = shardAddresses(map, start.shard);
   const core = CoreMemory.attach(start.core, addresses.arena);
   const signals = new AbortSignals();
   return {
     shard: start.shard,
-    group: start.group,
     core,
-    plan,
+    side: new ShardSide(core, map, start.shard, start.steal ? othersOf(start) : []),
     addresses,
     app,
     clock: new Clock(start.epochMs),
-    counters: new Counters(core, addresses.control),
+    counters: new CounterWriter(core, addresses.counters),
     times: new Times(),
     control: start.control,
-    transfers: new TransferPort(start.transfers),
     streams: new OutgoingStreams(start.streams),
     bodies: new RequestBodies(start.bodies, signals),
     signals,
@@ -97,6 +96,11 @@ function createContext(start: ShardStart, app: App): ShardContext {
   };
 }
 
+/** The other shards of the group. */
+function othersOf({ shard, group: { first, count } }: ShardStart): number[] {
+  return Array.from({ length: count }, (_, i) => first + i).filter((other) => other !== shard);
+}
+
 /** Linux counts niceness by thread, and 0 means the calling one; elsewhere it would be the whole process's. */
 function giveWay(nice: number): void {
   if (nice > 0 && process.platform === 'linux') setPriority(0, nice);
@@ -104,7 +108,7 @@ function giveWay(nice: number): void {
 
 function createLimiter({ adaptive }: ShardStart, { core, addresses, counters }: ShardContext): Gradient2 | undefined {
   if (adaptive === undefined) return undefined;
-  const semaphore = addresses.control + SHARD_PERMITS_OFFSET;
+  const semaphore = addresses.permits;
   const initial = core.wasm.semaphoreLimit(semaphore);
   return new Gradient2({ ...adaptive, initial }, (limit, shortMeanUs, longMeanUs) => {
     core.wasm.semaphoreSetLimit(semaphore, limit);

@@ -1,48 +1,71 @@
+import { AsyncResource } from 'node:async_hooks';
+import { clearInterval, setInterval } from 'node:timers';
 import {
+  COUNTER_ABANDONED_OFFSET,
+  COUNTER_EXTENT_WAITING_OFFSET,
+  COUNTER_EXTENT_WAITS_OFFSET,
   COUNTER_STARTED_OFFSET,
+  SLOT_ABANDONED_FLAG,
+  SLOT_BODY_STREAM_FLAG,
   SLOT_EXPIRED_FLAG,
-  SLOT_FLAGS_OFFSET,
-  SLOT_NO_START,
-  SLOT_QUEUE_DEADLINE_OFFSET,
-  SLOT_ROUTE_OFFSET,
-  SLOT_STARTED_AT_OFFSET,
-  SLOT_SUBMITTED_AT_OFFSET,
 } from '../../assembly/layout.js';
-import { slotAddress } from '../contract/memory-map.js';
+import type { Handler } from '../app/handler.js';
 import { NOT_FOUND_ROUTE, type ShardReport } from '../contract/messages.js';
-import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
+import type { SlotView } from '../contract/slot-view.js';
+import type { LoopShardErrorCode } from '../errors.js';
 import type { CompiledWriter } from '../json/compile.js';
 import type { ShardContext } from './context.js';
-import { describe } from './describe.js';
+import { codeOf, describe } from './describe.js';
 import { SlotRequest } from './request/request.js';
-import { Responder } from './response/responder.js';
+import { NO_ROOM, Responder, WRITTEN } from './response/responder.js';
 import { SlotResponse } from './response/response.js';
+import { discardStream, isStream, ownStream } from './streams/stream-source.js';
 import { StreamedResponses, type StreamedTask } from './streams/streamed-responses.js';
 
 /** What a handler that lets them pass answers 400 for, and what is not logged. */
 const CLIENTS_FAULTS: readonly LoopShardErrorCode[] = ['BODY_INVALID', 'BODY_INCOMPLETE'];
+/** How often responses that wait for an extent look for one. */
+const RETRY_MS = 2;
+const SCOPE = { requireManualDestroy: true };
+
+/** What a shard's loop does about handlers. */
+export interface HandlerEvents {
+  /**
+   * A slot is done, and its permit is free.
+   * @param handlerUs how long its handler took; 0 if that says nothing about how long handlers take
+   */
+  onComplete(slot: number, handlerUs: number): void;
+  /** The permit of a slot is free that stays with its handler. */
+  onPermit(): void;
+}
 
 /** Starts handlers and turns what becomes of them into responses: each on its own, none waits for another. Shard. */
 export class Handlers {
-  /** Handlers that were started and have not settled. */
+  /** Handlers that were started and have not settled, but for those that were abandoned. */
   inFlight = 0;
   readonly #context: ShardContext;
   readonly #responder: Responder;
-  readonly #streams: StreamedResponses;
-  readonly #complete: (slot: number, handlerUs: number) => void;
+  readonly #streams: StreamedResponses<Task>;
+  readonly #events: HandlerEvents;
+  /** By slot. */
+  readonly #tasks: (Task | undefined)[] = [];
+  /** Handlers whose requests were answered for them, and that have not settled. */
+  #abandoned = 0;
+  /** Responses that wait for an extent. */
+  readonly #waiting = new Set<Task>();
+  #retries: NodeJS.Timeout | undefined;
   /** The clock when the latest handler settled. */
   #settledAt = 0;
 
-  /** @param complete called with each slot that is done, and how long its handler took; 0 if it was not started */
-  constructor(context: ShardContext, complete: (slot: number, handlerUs: number) => void) {
+  constructor(context: ShardContext, events: HandlerEvents) {
     this.#context = context;
+    this.#events = events;
     this.#responder = new Responder(context);
-    this.#complete = complete;
-    this.#streams = new StreamedResponses(context, this.#responder, {
-      onFailed: (task, error) => this.#fail(task as Task, error),
-      onSettled: (task) => this.#finish(task as Task),
+    this.#streams = new StreamedResponses<Task>(context, this.#responder, {
+      onFailed: (task, error) => this.#fail(task, error),
+      onBodiless: (task, outcome) => this.#settle(task, outcome),
       onBroken: ({ request }, error) => this.#report(request, error),
-      onEnded: (task) => this.#end(task),
+      onEnded: (task) => this.#finish(task, 0),
     });
   }
 
@@ -53,45 +76,76 @@ export class Handlers {
    */
   start(slot: number, now: number): number {
     const context = this.#context;
-    if (!this.#mayStart(slot, now)) {
-      this.#complete(slot, 0);
+    const view = context.side.view(slot);
+    if (!this.#mayStart(slot, view, now)) {
+      this.#events.onComplete(slot, 0);
       return now;
     }
-    const { i32 } = context.core;
-    const word = slotAddress(context.plan, slot) >> 2;
-    context.times.recordQueue((now - i32[word + (SLOT_SUBMITTED_AT_OFFSET >> 2)]) | 0);
-    const number = i32[word + (SLOT_ROUTE_OFFSET >> 2)];
-    const { handler, writer, compress } = context.app.route(number);
-    const request = new SlotRequest(context, slot);
-    const response = new SlotResponse(request, compress === undefined ? context.compress : compress.rules, (one) =>
-      this.#responder.openWriter(slot, request, one),
-    );
-    const task: Task = { slot, startedAt: now, request, response, writer };
+    context.times.recordQueue((now - view.submittedAt) | 0);
+    const { route } = view;
+    const { handler, writer, compress, streamed } = context.app.route(route);
+    const request = new SlotRequest(context, slot, view);
+    const task: Task = {
+      slot,
+      view,
+      route,
+      startedAt: now,
+      request,
+      response: new SlotResponse(request, compress === undefined ? context.compress : compress.rules, () =>
+        this.#responder.openWriter(task),
+      ),
+      writer,
+      scope: new AsyncResource('LOOPSHARD_REQUEST', SCOPE),
+      place: undefined,
+      unsent: undefined,
+      hasFailed: false,
+      isAbandoned: false,
+    };
+    this.#tasks[slot] = task;
     this.inFlight++;
     context.counters.add(COUNTER_STARTED_OFFSET, 1);
-    if (number === NOT_FOUND_ROUTE) response.statusCode = 404;
+    if (route === NOT_FOUND_ROUTE) task.response.statusCode = 404;
+    if (view.has(SLOT_BODY_STREAM_FLAG) && streamed === undefined) void this.#gather(task, handler);
+    else this.#run(task, handler);
+    return request.finished ? this.#settledAt : context.clock.nowUs();
+  }
+
+  /** Nobody has revoked it, and it has not waited for too long. */
+  #mayStart(slot: number, view: SlotView, now: number): boolean {
+    const { queueDeadline } = view;
+    if (queueDeadline !== 0 && ((now - queueDeadline) | 0) >= 0) {
+      view.mark(SLOT_EXPIRED_FLAG);
+      return false;
+    }
+    return this.#context.side.tryStart(slot, now);
+  }
+
+  /** A body that is larger than any extent comes in pieces; its handler is started when all of it is here. */
+  async #gather(task: Task, handler: Handler): Promise<void> {
+    const { slot, request } = task;
+    const chunks: Uint8Array[] = [];
     try {
-      const result = handler(request, response);
+      for await (const chunk of this.#context.bodies.open(slot, request.sequence)) chunks.push(chunk);
+    } catch {
+      // The HTTP thread has answered, or nobody waits any more.
+      if (!task.request.finished) this.#giveBack(task);
+      return;
+    }
+    if (request.finished) return;
+    request.gather(Buffer.concat(chunks));
+    this.#context.side.restart(slot, this.#context.clock.nowUs());
+    this.#run(task, handler);
+  }
+
+  #run(task: Task, handler: Handler): void {
+    const { scope, request, response } = task;
+    try {
+      const result = scope.runInAsyncScope(handler, undefined, request, response);
       if (isThenable(result)) this.#settleLater(task, result);
       else this.#succeed(task, result);
     } catch (error) {
       this.#fail(task, error);
     }
-    return request.finished ? this.#settledAt : context.clock.nowUs();
-  }
-
-  /** Nobody has revoked it, and it has not waited for too long. Both in one word, which the HTTP thread changes too. */
-  #mayStart(slot: number, now: number): boolean {
-    const { core, plan } = this.#context;
-    const word = slotAddress(plan, slot) >> 2;
-    const deadline = core.i32[word + (SLOT_QUEUE_DEADLINE_OFFSET >> 2)];
-    if (deadline !== 0 && ((now - deadline) | 0) >= 0) {
-      core.i32[word + (SLOT_FLAGS_OFFSET >> 2)] |= SLOT_EXPIRED_FLAG;
-      return false;
-    }
-    const started = word + (SLOT_STARTED_AT_OFFSET >> 2);
-    // Odd, so that no time is one of the other values.
-    return Atomics.compareExchange(core.i32, started, SLOT_NO_START, now | 1) === SLOT_NO_START;
   }
 
   /** Only native promises are sure to settle once and to call nothing back at once. */
@@ -102,66 +156,148 @@ export class Handlers {
     );
   }
 
+  /** What a handler gave is ours from now on: it is sent, or it is discarded. */
   #succeed(task: Task, value: unknown): void {
-    const { slot, request, response, writer } = task;
-    if (request.finished) return;
+    let stream: AsyncIterable<unknown> | undefined;
     try {
-      const stream = this.#responder.respond(slot, request, response, value, writer);
-      if (stream !== undefined) return this.#streams.start(task, stream);
+      if (isStream(value)) stream = value;
+      if (stream !== undefined) ownStream(stream);
+      if (task.request.finished) {
+        this.#discard(task, stream);
+        return this.#settledLate(task);
+      }
+      const outcome = this.#responder.respond(task, value);
+      if (typeof outcome === 'object') return this.#streams.start(task, outcome);
+      this.#discard(task, stream);
+      this.#settle(task, outcome);
     } catch (error) {
+      this.#discard(task, stream);
       this.#fail(task, error);
-      return;
     }
-    this.#finish(task);
+  }
+
+  /** Has a stream that is not sent let go of what it holds, while it can still look at its request. */
+  #discard({ scope }: Task, stream: AsyncIterable<unknown> | undefined): void {
+    if (stream !== undefined) scope.runInAsyncScope(discardStream, undefined, stream);
   }
 
   #fail(task: Task, error: unknown): void {
-    if (task.request.finished) return;
+    if (task.request.finished) return this.#settledLate(task);
+    this.#responder.discard(task);
     const { errorHandler } = this.#context.app;
-    if (errorHandler === undefined || task.failed === true) return this.#failPlainly(task, error);
+    if (errorHandler === undefined || task.hasFailed) return this.#failPlainly(task, error);
     // What the error handler gives is no value of the route's schema; and it has one try.
-    task.failed = true;
+    task.hasFailed = true;
     task.writer = undefined;
     task.response.reset(500);
-    try {
-      const result = errorHandler(error, task.request, task.response);
-      if (isThenable(result)) this.#settleLater(task, result);
-      else this.#succeed(task, result);
-    } catch (second) {
-      this.#failPlainly(task, second);
-    }
+    this.#run(task, (request, response) => errorHandler(error, request, response) as never);
   }
 
   /** The answer that says no more than that it failed; what failed goes to the log. */
   #failPlainly(task: Task, error: unknown): void {
-    const { slot, request, response } = task;
-    const isClients = error instanceof LoopShardError && CLIENTS_FAULTS.includes(error.code);
+    const { request, response } = task;
+    const code = codeOf(error);
+    const isClients = code !== undefined && CLIENTS_FAULTS.includes(code);
     response.reset(isClients ? 400 : 500);
+    task.hasFailed = true;
+    task.writer = undefined;
     const body = isClients
-      ? { statusCode: 400, code: error.code, message: error.message }
+      ? { statusCode: 400, code, message: (error as Error).message }
       : { statusCode: 500, code: 'HANDLER_FAILED', message: 'The handler failed; the server has logged why.' };
     if (!isClients) this.#report(request, error);
-    this.#responder.respond(slot, request, response, body, undefined);
-    this.#finish(task);
+    this.#settle(task, this.#responder.respondPlainly(task, JSON.stringify(body)));
   }
 
-  #finish({ slot, startedAt, request }: Task): void {
+  /** The response is written, or waits for an extent. */
+  #settle(task: Task, outcome: typeof WRITTEN | typeof NO_ROOM): void {
+    if (outcome === NO_ROOM) return this.#wait(task);
     const { clock, times } = this.#context;
     this.#settledAt = clock.nowUs();
-    const handlerUs = Math.max(1, (this.#settledAt - startedAt) | 0);
-    // How long a client takes to send its body says nothing about how long handlers take.
-    const isSample = !request.isBodyStreamed;
+    const handlerUs = Math.max(1, (this.#settledAt - task.startedAt) | 0);
     times.recordHandler(handlerUs);
-    request.finish();
-    this.inFlight--;
-    this.#complete(slot, isSample ? handlerUs : 0);
+    // How long a client takes to send its body says nothing about how long handlers take.
+    this.#finish(task, task.request.isBodyStreamed ? 0 : handlerUs);
   }
 
-  /** A stream is over. How long it took says nothing about how long handlers take. */
-  #end({ slot, request }: StreamedTask): void {
-    request.finish();
+  #finish(task: Task, handlerUs: number): void {
+    this.#cutOff(task);
+    this.#events.onComplete(task.slot, handlerUs);
+  }
+
+  /** The request is over: `req` and `res` have no effect any more. */
+  #cutOff(task: Task): void {
+    this.#tasks[task.slot] = undefined;
+    task.request.finish();
+    task.response.finish();
     this.inFlight--;
-    this.#complete(slot, 0);
+  }
+
+  // ── responses that wait for an extent ───────────────────────────────────────────────────────────────────────────
+
+  #wait(task: Task): void {
+    this.#waiting.add(task);
+    const { counters } = this.#context;
+    counters.add(COUNTER_EXTENT_WAITS_OFFSET, 1);
+    counters.set(COUNTER_EXTENT_WAITING_OFFSET, this.#waiting.size);
+    // Whoever gives an extent back need not know who waits for one: a few looks are cheaper than a look at each return.
+    this.#retries ??= setInterval(() => this.#retry(), RETRY_MS);
+  }
+
+  #retry(): void {
+    for (const task of this.#waiting) {
+      if (this.#responder.retry(task) === NO_ROOM) break;
+      this.#waiting.delete(task);
+      this.#settle(task, WRITTEN);
+    }
+    this.#stopWaiting();
+  }
+
+  #stopWaiting(): void {
+    this.#context.counters.set(COUNTER_EXTENT_WAITING_OFFSET, this.#waiting.size);
+    if (this.#waiting.size > 0) return;
+    clearInterval(this.#retries);
+    this.#retries = undefined;
+  }
+
+  // ── requests that were answered for their handlers ──────────────────────────────────────────────────────────────
+
+  /**
+   * The HTTP thread has answered the request `sequence` in `slot`, since its handler takes too long: it is cut off, its permit
+   * is free, and its slot too, unless the handler was given a view of the slot's memory: then that stays its own until it
+   * settles.
+   */
+  abandon(slot: number, sequence: number): void {
+    const task = this.#tasks[slot];
+    if (task === undefined || task.request.sequence !== sequence) return;
+    this.#context.signals.abort(slot, sequence);
+    this.#context.streams.cancel(slot);
+    if (task.request.finished) return;
+    task.isAbandoned = true;
+    this.#countAbandoned(1);
+    this.#giveBack(task);
+  }
+
+  #giveBack(task: Task): void {
+    const { slot, view, request } = task;
+    if (this.#waiting.delete(task)) this.#stopWaiting();
+    this.#responder.discard(task);
+    view.mark(SLOT_ABANDONED_FLAG);
+    this.#cutOff(task);
+    if (request.isViewTaken) this.#events.onPermit();
+    else this.#events.onComplete(slot, 0);
+  }
+
+  /** The handler of a request that was answered has settled. */
+  #settledLate(task: Task): void {
+    if (!task.isAbandoned) return;
+    task.isAbandoned = false;
+    this.#countAbandoned(-1);
+    if (task.request.isViewTaken) this.#context.side.complete(task.slot);
+  }
+
+  #countAbandoned(by: number): void {
+    this.#abandoned += by;
+    this.#context.counters.set(COUNTER_ABANDONED_OFFSET, this.#abandoned);
   }
 
   #report(request: SlotRequest, error: unknown): void {
@@ -179,8 +315,10 @@ export class Handlers {
 /** A request in the hands of its handler. */
 interface Task extends StreamedTask {
   writer: CompiledWriter | undefined;
-  /** Its handler has failed, and the error handler has been called. */
-  failed?: boolean;
+  /** Its handler has failed: an error handler has its one try, or the plain answer is given. */
+  hasFailed: boolean;
+  /** It was answered with 504, and its handler has not settled. */
+  isAbandoned: boolean;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

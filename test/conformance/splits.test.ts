@@ -1,24 +1,33 @@
 import { expect, test } from '@jest/globals';
-import {
-  HEAD_FIELD_LIMIT_OFFSET,
-  HEAD_INDEX_OFFSET,
-  HEAD_TARGET_LIMIT_OFFSET,
-  HEAD_TOTAL_LIMIT_OFFSET,
-} from '../../build/assembly/layout.js';
+import { HEAD_INDEX_BYTES, NO_EXTENT } from '../../build/assembly/layout.js';
 import { CoreMemory } from '../../build/src/core/index.js';
+import type { RecordRoom } from '../../build/src/http/parser/large-record.js';
 import { Parsers } from '../../build/src/http/parser/llhttp.js';
 import { RequestParser } from '../../build/src/http/parser/request-parser.js';
 import { createRandom } from '../support/random.js';
 import { cases, isValid } from './cases/index.js';
 
-const core = CoreMemory.create(1_000);
-const limits = [
-  [HEAD_TARGET_LIMIT_OFFSET, 8_192],
-  [HEAD_TOTAL_LIMIT_OFFSET, 24_576],
-  [HEAD_FIELD_LIMIT_OFFSET, 100],
-];
-for (const [offset, value] of limits) core.i32[(HEAD_INDEX_OFFSET + offset) >> 2] = value;
-const parsers = new Parsers(core);
+const BODY_BYTES = 2 ** 20;
+const core = CoreMemory.create(10_000 + BODY_BYTES);
+const parsers = new Parsers(core, core.allocate(HEAD_INDEX_BYTES));
+const extent = core.allocate(BODY_BYTES);
+parsers.index.limit({ maxTargetBytes: 8_192, maxHeadBytes: 24_576, maxHeaderFields: 100 });
+
+/** How bodies are taken: from the parser's memory, as streams, or in records outside of the parser. */
+type Way = 'small' | 'streamed' | 'large';
+
+/** Room for one record, of which only the body is written. */
+const records = (way: Way): RecordRoom => ({
+  fitsSlot: () => way !== 'large',
+  mostBytes: BODY_BYTES,
+  take: () => extent,
+  give: () => {},
+  write: (at, request) => {
+    core.u8.set(request.body(), at);
+    return at + request.bodyBytes;
+  },
+  memory: core.u8,
+});
 
 /** Everything that is known of a request once it is complete. */
 function describe(request: RequestParser): string {
@@ -32,12 +41,13 @@ function describe(request: RequestParser): string {
   }
   const target = request.headSource.latin1Slice(start, start + request.targetBytes);
   const { method, keepAlive, isHttp10, upgrade, bodyBytes } = request;
-  const body = request.body().toString('latin1');
+  const isLarge = request.takeExtent() !== NO_EXTENT;
+  const body = (isLarge ? core.bytes.subarray(extent, extent + bodyBytes) : request.body()).toString('latin1');
   return JSON.stringify({ method, target, fields, keepAlive, isHttp10, upgrade, bodyBytes, body });
 }
 
 /** The requests in `pieces`, and why the parser gave up. */
-function parse(pieces: Buffer[], mayStream = false): string[] {
+function parse(pieces: Buffer[], way: Way = 'small'): string[] {
   const seen: string[] = [];
   let streamed = '';
   const sink = {
@@ -45,6 +55,7 @@ function parse(pieces: Buffer[], mayStream = false): string[] {
       seen.push(describe(request));
       return false;
     },
+    onNoRoom: () => void seen.push('no room'),
     onExpectContinue: () => void seen.push('expects 100'),
     onStreamedHead: (request: RequestParser, length: number | undefined, expectsContinue: boolean) => {
       seen.push(describe(request), JSON.stringify({ length, expectsContinue }));
@@ -59,7 +70,9 @@ function parse(pieces: Buffer[], mayStream = false): string[] {
     },
   };
   const streamLimit = () => 0;
-  const parser = new RequestParser(parsers, sink, { limits: { bodyLimitBytes: 2 ** 20 }, mayStream, streamLimit });
+  const limits = { bodyLimitBytes: 2 ** 20 };
+  const mayStream = way === 'streamed';
+  const parser = new RequestParser(parsers, sink, { limits, mayStream, streamLimit, records: records(way) });
   for (const piece of pieces) if (parser.failure === undefined) parser.feed(piece);
   seen.push(parser.failure ?? (parser.finish() ? 'complete' : 'incomplete'));
   parser.close();
@@ -68,22 +81,24 @@ function parse(pieces: Buffer[], mayStream = false): string[] {
 
 const valid = cases.filter((one) => isValid(one) && one.input.length <= 1_000);
 
-test.each([false, true])('a valid request is the same wherever it is split (streamed: %s)', (mayStream) => {
+const ways: Way[] = ['small', 'streamed', 'large'];
+
+test.each(ways)('a valid request is the same wherever it is split (%s)', (way) => {
   expect(valid.length).toBeGreaterThan(80);
   for (const { rule, input } of valid) {
     const bytes = Buffer.from(input, 'latin1');
-    const whole = parse([bytes], mayStream);
+    const whole = parse([bytes], way);
     for (let at = 1; at < bytes.length; at++) {
-      expect([rule, at, parse([bytes.subarray(0, at), bytes.subarray(at)], mayStream)]).toEqual([rule, at, whole]);
+      expect([rule, at, parse([bytes.subarray(0, at), bytes.subarray(at)], way)]).toEqual([rule, at, whole]);
     }
   }
 });
 
-test.each([false, true])('and however often (streamed: %s)', (mayStream) => {
+test.each(ways)('and however often (%s)', (way) => {
   const random = createRandom();
   for (const { rule, input } of valid) {
     const bytes = Buffer.from(input, 'latin1');
-    const whole = parse([bytes], mayStream);
+    const whole = parse([bytes], way);
     for (let round = 0; round < 20; round++) {
       const pieces: Buffer[] = [];
       for (let at = 0; at < bytes.length; ) {
@@ -91,7 +106,7 @@ test.each([false, true])('and however often (streamed: %s)', (mayStream) => {
         pieces.push(bytes.subarray(at, at + length));
         at += length;
       }
-      expect([rule, parse(pieces, mayStream)]).toEqual([rule, whole]);
+      expect([rule, parse(pieces, way)]).toEqual([rule, whole]);
     }
   }
 });

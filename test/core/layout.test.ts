@@ -28,15 +28,18 @@ test('words of different writers lie on lines of their own', () => {
       layout.SHARD_COUNTERS_OFFSET,
       layout.SHARD_BATCH_OFFSET,
     ],
-    [layout.MAGIC_OFFSET, layout.HTTP_DOORBELL_OFFSET, layout.HEAD_INDEX_OFFSET],
-    [layout.SHARD_POLL_OFFSET, layout.SHARD_TEMPLATES_OFFSET, layout.SHARD_RINGS_OFFSET],
+    [layout.HTTP_DOORBELL_OFFSET, layout.HTTP_POLL_OFFSET, layout.HTTP_HEAD_INDEX_OFFSET, layout.HTTP_THREAD_BYTES],
+    [layout.SHARD_BATCH_OFFSET, layout.SHARD_TEMPLATES_OFFSET, layout.SHARD_RINGS_OFFSET],
   ];
   for (const offsets of writers) {
     for (let i = 1; i < offsets.length; i++)
       expect(offsets[i] - offsets[i - 1]).toBeGreaterThanOrEqual(layout.LINE_BYTES);
     for (const offset of offsets) expect(offset % layout.LINE_BYTES).toBe(0);
   }
-  expect(layout.HEAD_INDEX_OFFSET + layout.HEAD_INDEX_BYTES).toBeLessThanOrEqual(layout.STATIC_DATA_OFFSET);
+  expect(layout.HEADER_BYTES).toBeLessThanOrEqual(layout.STATIC_DATA_OFFSET);
+  expect(layout.ALLOCATED_OFFSET).toBeLessThan(layout.HEADER_BYTES);
+  expect(layout.SLOT_RESPONSE_EXTENT_OFFSET).toBeLessThan(layout.SLOT_DATA_OFFSET);
+  expect(1 << layout.EXTENT_OWNER_SHIFT).toBe(layout.LINE_BYTES);
 });
 
 test.each([

@@ -1,5 +1,5 @@
 import { SLOT_DATA_OFFSET } from '../../build/assembly/layout.js';
-import { readPlan } from '../../build/src/contract/memory-map.js';
+import { readMemoryMap } from '../../build/src/contract/memory-map.js';
 import { CoreMemory } from '../../build/src/core/index.js';
 import { serve } from '../../build/src/index.js';
 import { parseAnswers, Wire } from '../conformance/replay.js';
@@ -47,7 +47,7 @@ export class Campaign {
     this.#server = await serve(module, { port: 0, shards: 2, slots: SLOTS, slotBytes: 4_096 });
     CoreMemory.create = create;
     if (core === undefined) throw new Error('the server has made no memory');
-    const { slotsAddress, slotStride } = readPlan(core.buffer);
+    const { slotsAddress, slotStride } = readMemoryMap(core.buffer);
     for (let slot = USED_SLOTS; slot < SLOTS; slot++) {
       const start = slotsAddress + slot * slotStride;
       this.#canaries.push(core.u8.subarray(start + SLOT_DATA_OFFSET, start + slotStride).fill(CANARY));

@@ -38,15 +38,16 @@ export async function until(condition: () => boolean | Promise<boolean>, what: s
   }
 }
 
-/** Everything that was taken is back: no slot, permit or request is lost. */
+/** Everything that was taken is back: no slot, extent, permit or request is lost. */
 export async function expectConserved({ server }: TestServer): Promise<void> {
   const conserved = () => {
-    const { slots, outstanding, shards, routes } = server.stats();
+    const { slots, extents, outstanding, shards, routes } = server.stats();
     const back = shards.every(
       (shard) => shard.outstanding === 0 && shard.queued === 0 && shard.permits.available === shard.permits.limit,
     );
     const unlimited = routes.every(({ permits, waiting }) => permits.available === permits.limit && waiting === 0);
-    return slots.free === slots.total && outstanding === 0 && back && unlimited;
+    const isFree = extents.every(({ free, total }) => free === total);
+    return slots.free === slots.total && isFree && outstanding === 0 && back && unlimited;
   };
   await until(conserved, 'the return of every slot and permit').catch((cause) => {
     throw new Error(`something is lost: ${JSON.stringify(server.stats())}`, { cause });

@@ -1,3 +1,4 @@
+import { NO_EXTENT } from '../../../assembly/layout.js';
 import { METHODS, NOT_FOUND_ROUTE } from '../../contract/messages.js';
 import type { ShardPool } from '../../pool/shard-pool.js';
 import { type Answer, allowAnswer, errorAnswer, type Reason } from '../answers.js';
@@ -14,7 +15,7 @@ import type { Gate } from './gate.js';
 import { readKey } from './key-reader.js';
 import { hashText } from './policies.js';
 import type { Ranking } from './ranking.js';
-import { RecordWriter } from './record.js';
+import type { RecordWriter } from './record.js';
 import type { Refusals } from './refusals.js';
 import type { RouteRules, Rules } from './route-rules.js';
 
@@ -37,6 +38,7 @@ export interface AdmissionParts {
   dispatcher: Dispatcher;
   deadlines: Deadlines;
   refusals: Refusals;
+  records: RecordWriter;
 }
 
 /** How requests come into slots and onto the submission rings. HTTP thread only. */
@@ -45,14 +47,12 @@ export class Admission {
   readonly #exchanges: readonly Exchange[];
   readonly #parts: AdmissionParts;
   readonly #routes = new RouteCache();
-  readonly #records: RecordWriter;
   #sequence = 0;
 
   constructor(pool: ShardPool, exchanges: readonly Exchange[], parts: AdmissionParts) {
     this.#pool = pool;
     this.#exchanges = exchanges;
     this.#parts = parts;
-    this.#records = new RecordWriter(pool.core, pool.plan);
   }
 
   /** The stream limit of the request's route. */
@@ -114,6 +114,8 @@ export class Admission {
     const failure = dispatcher.submit(exchange, shard);
     if (failure === undefined) return exchange;
     this.#parts.deadlines.clear(slot);
+    if (exchange.requestExtent !== NO_EXTENT) this.#pool.rings.giveOfRequest(exchange.requestExtent);
+    exchange.requestExtent = NO_EXTENT;
     this.#pool.slots[rules.group].release(slot);
     return this.#refuse(connection, request, failure);
   }
@@ -125,7 +127,7 @@ export class Admission {
     const queueDeadline = queueTimeoutUs === 0 ? 0 : (now + queueTimeoutUs) | 0 || 1;
     exchange.sequence = this.#sequence = (this.#sequence + 1) | 0;
     exchange.submittedAt = now;
-    this.#records.write(exchange, request, route, now, queueDeadline);
+    this.#parts.records.fill(exchange, request, route, now, queueDeadline);
     if (queueDeadline !== 0 || handlerTimeoutUs !== 0) {
       this.#parts.deadlines.set(exchange.slot, queueDeadline, handlerTimeoutUs);
     }

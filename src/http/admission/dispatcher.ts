@@ -28,7 +28,7 @@ export class Dispatcher {
   constructor(pool: ShardPool, events: DispatcherEvents) {
     this.#pool = pool;
     this.#events = events;
-    const { shards } = pool.plan;
+    const { shards } = pool.map;
     this.submitted = new Int32Array(shards);
     this.recalled = new Int32Array(shards);
     this.queued = new Int32Array(shards);
@@ -54,27 +54,34 @@ export class Dispatcher {
     return reason;
   }
 
-  /** Submits once more what was taken back from the ring of a shard that is gone. */
-  resubmit(exchange: Exchange): void {
-    this.#pool.completed(exchange.shard);
-    exchange.shard = -1;
-    this.#submitLate(exchange);
+  /** Some shard could take the request now. */
+  hasOther({ rules, hash, sticky }: Exchange): boolean {
+    return this.pick(rules!, hash, sticky) >= 0;
   }
 
-  #submitLate(exchange: Exchange): void {
+  /**
+   * Submits once more what was taken back from `lost`, whose thread has exited: to another shard, or if there is none, to
+   * the same one, for the thread that replaces it.
+   */
+  resubmit(exchange: Exchange, lost: number): void {
+    this.#pool.completed(exchange.shard);
+    exchange.shard = -1;
+    this.#submitLate(exchange, lost);
+  }
+
+  /** @param otherwise the shard if no other one takes it; -1 for none */
+  #submitLate(exchange: Exchange, otherwise: number): void {
     const { rules, hash, sticky } = exchange;
     // Its wait in this ring begins now.
     exchange.submittedAt = this.#pool.clock.nowUs();
-    const reason = this.#toShard(exchange, this.pick(rules!, hash, sticky));
+    const shard = this.pick(rules!, hash, sticky);
+    const reason = this.#toShard(exchange, shard < 0 ? otherwise : shard);
     if (reason !== undefined) this.#events.onFailed(exchange, reason);
   }
 
   #toShard(exchange: Exchange, shard: number): Reason | undefined {
     if (shard < 0) return 'NO_SHARD';
-    const { slot, record } = exchange;
-    if (record !== undefined) this.#pool.transfer(shard, slot, exchange.sequence, record);
-    exchange.record = undefined;
-    if (this.#pool.submit(slot, shard, exchange.sticky || exchange.transferred) === 0) return 'QUEUE_FULL';
+    if (this.#pool.submit(exchange.slot, shard, exchange.sticky) === 0) return 'QUEUE_FULL';
     exchange.shard = shard;
     this.submitted[shard]++;
     this.queued[shard]++;
@@ -85,18 +92,13 @@ export class Dispatcher {
   /** The slot is back, its request over: it is nobody's load any more, and the next one may have its permit. */
   returned(exchange: Exchange): void {
     if (exchange.shard >= 0) this.#pool.completed(exchange.shard);
-    exchange.record = undefined;
     if (exchange.permitted) this.#releasePermit(exchange);
   }
 
-  /**
-   * Takes a request back that no shard has claimed. `false` if one has; and if its record lies in the port of a shard that is
-   * alive, where it takes room until the shard looks: so many as there are slots may do so.
-   */
+  /** Takes a request back that no shard has claimed. `false` if one has. */
   recall(exchange: Exchange): boolean {
     if (exchange.rules?.waiting.delete(exchange)) return true;
-    const isSent = exchange.transferred && exchange.shard >= 0 && this.#pool.load.ready[exchange.shard] === 1;
-    if (isSent || exchange.shard < 0 || !this.#pool.rings.recall(exchange.slot)) return false;
+    if (exchange.shard < 0 || !this.#pool.rings.recall(exchange.slot)) return false;
     this.recalled[exchange.shard]++;
     return true;
   }
@@ -129,7 +131,7 @@ export class Dispatcher {
     for (const exchange of rules.waiting) {
       if (!this.#takePermit(exchange)) break;
       rules.waiting.delete(exchange);
-      this.#submitLate(exchange);
+      this.#submitLate(exchange, -1);
     }
     this.#starting.delete(rules);
   }

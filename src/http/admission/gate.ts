@@ -31,7 +31,7 @@ export class Gate {
     this.#pool = pool;
     this.#dispatcher = dispatcher;
     this.#maxQueue = maxQueue;
-    this.overloads = shed === undefined ? [] : Array.from({ length: pool.plan.shards }, () => new Overload(shed));
+    this.overloads = shed === undefined ? [] : Array.from({ length: pool.map.shards }, () => new Overload(shed));
     this.#reserved = pool.slots.map(({ total }) => (hasHigh ? Math.ceil(total / RESERVED_PART) : 0));
   }
 

@@ -1,98 +1,98 @@
 import {
   FIELD_BYTES,
-  SLOT_BODY_BYTES_OFFSET,
+  NO_EXTENT,
   SLOT_BODY_STREAM_FLAG,
   SLOT_DATA_OFFSET,
-  SLOT_FIELD_COUNT_OFFSET,
-  SLOT_FLAGS_OFFSET,
-  SLOT_HEAD_BYTES_OFFSET,
   SLOT_HEAD_REQUEST_FLAG,
-  SLOT_METHOD_OFFSET,
-  SLOT_NO_START,
-  SLOT_QUEUE_DEADLINE_OFFSET,
-  SLOT_REQUEST_TRANSFERRED_FLAG,
-  SLOT_ROUTE_OFFSET,
-  SLOT_SEQUENCE_OFFSET,
-  SLOT_STARTED_AT_OFFSET,
-  SLOT_SUBMITTED_AT_OFFSET,
-  SLOT_TARGET_BYTES_OFFSET,
 } from '../../../assembly/layout.js';
-import { type Plan, slotAddress } from '../../contract/memory-map.js';
+import type { MemoryMap } from '../../contract/memory-map.js';
 import { METHODS } from '../../contract/messages.js';
+import type { Rings } from '../../contract/rings.js';
 import type { CoreMemory } from '../../core/memory.js';
 import type { Exchange } from '../exchange.js';
-import type { RequestParser } from '../parser/request-parser.js';
+import type { RecordRoom } from '../parser/large-record.js';
+import type { RequestInHand } from '../parser/request-in-hand.js';
 
 const HEAD = METHODS.indexOf('HEAD');
 
-/** Writes request records into slots: field index, head, body. HTTP thread. */
-export class RecordWriter {
+/** Writes request records, field index, head and body, into slots and extents. HTTP thread. */
+export class RecordWriter implements RecordRoom {
   readonly #core: CoreMemory;
-  readonly #plan: Plan;
-  /** Response bytes have to fit behind the request: what is left of the slot must hold a head at the least. */
+  readonly #rings: Rings;
+  /** Of a record in a slot: the rest is the response's. */
   readonly #limit: number;
 
-  constructor(core: CoreMemory, plan: Plan) {
+  constructor(core: CoreMemory, map: MemoryMap, rings: Rings) {
     this.#core = core;
-    this.#plan = plan;
-    this.#limit = (plan.slotStride - SLOT_DATA_OFFSET) >> 1;
+    this.#rings = rings;
+    this.#limit = (map.slotStride - SLOT_DATA_OFFSET) >> 1;
+  }
+
+  fitsSlot(bytes: number): boolean {
+    return bytes <= this.#limit;
+  }
+
+  get mostBytes(): number {
+    return this.#rings.extents.mostBytes;
+  }
+
+  take(bytes: number): number {
+    return this.#rings.takeForRequest(bytes);
+  }
+
+  give(extent: number): void {
+    this.#rings.giveOfRequest(extent);
+  }
+
+  write(extent: number, request: RequestInHand): number {
+    return this.#writeRecord(this.#rings.extents.start(extent), request);
+  }
+
+  get memory(): Uint8Array {
+    return this.#core.u8;
   }
 
   /**
-   * Writes the request that the parser has in hand into the exchange's slot, or if it is too large, what belongs to it into
-   * the slot and the record into `exchange.record`.
+   * Writes the request that the parser has in hand into the exchange's slot; the record, if that is too large, into the
+   * extent that the parser was given for it, which is the exchange's from now on.
    * @param queueDeadline by the server's clock, 0 for none
    */
-  write(exchange: Exchange, request: RequestParser, route: number, now: number, queueDeadline: number): void {
-    const core = this.#core;
-    const { i32 } = core;
-    const address = slotAddress(this.#plan, exchange.slot);
-    const word = address >> 2;
+  fill(exchange: Exchange, request: RequestInHand, route: number, now: number, queueDeadline: number): void {
+    const { slot } = exchange;
+    const view = this.#rings.views[slot];
     const { headBytes, bodyBytes, fieldCount, method } = request;
     let flags = method === HEAD ? SLOT_HEAD_REQUEST_FLAG : 0;
     if (request.isStreamed) flags |= SLOT_BODY_STREAM_FLAG;
-    if (fieldCount * FIELD_BYTES + headBytes + bodyBytes <= this.#limit) {
-      const data = address + SLOT_DATA_OFFSET;
-      core.wasm.headCopyFields(data);
-      copyRecord(core.u8, data + fieldCount * FIELD_BYTES, request, headBytes, bodyBytes);
-    } else {
-      flags |= SLOT_REQUEST_TRANSFERRED_FLAG;
-      exchange.transferred = true;
-      exchange.record = ownRecord(request);
-    }
-    i32[word + (SLOT_ROUTE_OFFSET >> 2)] = route;
-    i32[word + (SLOT_METHOD_OFFSET >> 2)] = method;
-    i32[word + (SLOT_FLAGS_OFFSET >> 2)] = flags;
-    i32[word + (SLOT_TARGET_BYTES_OFFSET >> 2)] = request.targetBytes;
-    i32[word + (SLOT_HEAD_BYTES_OFFSET >> 2)] = headBytes;
-    i32[word + (SLOT_FIELD_COUNT_OFFSET >> 2)] = fieldCount;
-    i32[word + (SLOT_BODY_BYTES_OFFSET >> 2)] = bodyBytes;
-    i32[word + (SLOT_SEQUENCE_OFFSET >> 2)] = exchange.sequence;
-    i32[word + (SLOT_SUBMITTED_AT_OFFSET >> 2)] = now;
-    i32[word + (SLOT_QUEUE_DEADLINE_OFFSET >> 2)] = queueDeadline;
-    i32[word + (SLOT_STARTED_AT_OFFSET >> 2)] = SLOT_NO_START;
+    const extent = request.takeExtent();
+    let record = view.data;
+    if (extent === NO_EXTENT) this.#writeRecord(record, request);
+    else record = this.#rings.extents.start(extent);
+    exchange.requestExtent = extent;
+    view.writeRequest({
+      route,
+      method,
+      flags,
+      sequence: exchange.sequence,
+      submittedAt: now,
+      queueDeadline,
+      record,
+      fieldCount,
+      targetBytes: request.targetBytes,
+      headBytes,
+      bodyBytes,
+    });
+    this.#rings.clearStart(slot);
   }
-}
 
-function copyRecord(
-  target: Uint8Array,
-  at: number,
-  request: RequestParser,
-  headBytes: number,
-  bodyBytes: number,
-): void {
-  const { buffer, byteOffset } = request.headSource;
-  // Not subarray(): Buffer's is slower than a view that V8 makes inline.
-  target.set(new Uint8Array(buffer, byteOffset + request.headStart, headBytes), at);
-  if (bodyBytes > 0) target.set(request.body(), at + headBytes);
-}
-
-/** The same record in a buffer of its own. */
-function ownRecord(request: RequestParser): ArrayBuffer {
-  const { headBytes, bodyBytes } = request;
-  const fields = request.fields();
-  const record = new Uint8Array(fields.length + headBytes + bodyBytes);
-  record.set(fields);
-  copyRecord(record, fields.length, request, headBytes, bodyBytes);
-  return record.buffer;
+  /** Writes field index, head, and what there is of the body. Returns the address behind it. */
+  #writeRecord(record: number, request: RequestInHand): number {
+    const { headBytes, bodyBytes, fieldCount, headSource } = request;
+    const { u8, wasm } = this.#core;
+    wasm.headCopyFields(record);
+    const head = record + fieldCount * FIELD_BYTES;
+    // Not subarray(): Buffer's is slower than a view that V8 makes inline.
+    u8.set(new Uint8Array(headSource.buffer, headSource.byteOffset + request.headStart, headBytes), head);
+    if (bodyBytes > 0) u8.set(request.body(), head + headBytes);
+    return head + headBytes + bodyBytes;
+  }
 }

@@ -14,6 +14,8 @@ import type { Exchange } from '../exchange.js';
 import { createPolicy, type DispatchPolicy, hashText } from './policies.js';
 
 const US_PER_MS = 1_000;
+/** What a response is thought to take before any of its route was seen. */
+const UNKNOWN_BYTES = 64 * 1024;
 
 /** How the requests of a route are scheduled. HTTP thread. */
 export interface RouteRules {
@@ -32,6 +34,10 @@ export interface RouteRules {
   readonly handlerTimeoutUs: number;
   /** Address of the semaphore that limits the route, or 0. */
   readonly semaphore: number;
+  /** Request bodies are read as streams. */
+  readonly isStreamed: boolean;
+  /** Bytes of its largest response lately. */
+  responseBytes: number;
   /** Requests that wait for one of its permits, oldest first. */
   readonly waiting: Set<Exchange>;
 }
@@ -61,8 +67,8 @@ export class Rules {
     this.#standard = pool.groups.map((group) => createPolicy(defaults.dispatch, group));
     this.#leastLoaded = pool.groups.map((group) => createPolicy('least-loaded', group));
     this.notFound = this.#rules('', {});
-    this.#byRoute = table.routes.map(({ methods, pattern, scheduling }) =>
-      this.#rules(`${methods[0]} ${pattern}`, scheduling),
+    this.#byRoute = table.routes.map(({ methods, pattern, scheduling, streamed }) =>
+      this.#rules(`${methods[0]} ${pattern}`, scheduling, streamed !== undefined),
     );
   }
 
@@ -80,7 +86,7 @@ export class Rules {
     return [this.notFound, ...this.#byRoute].some((rules) => rules.queueTimeoutUs > 0 || rules.handlerTimeoutUs > 0);
   }
 
-  #rules(name: string, scheduling: RouteScheduling): RouteRules {
+  #rules(name: string, scheduling: RouteScheduling, isStreamed = false): RouteRules {
     const { group: groupName = DEFAULT_GROUP, dispatch, priority, maxConcurrency } = scheduling;
     const { groups } = this.#pool;
     const group = groups.findIndex((one) => one.name === groupName);
@@ -96,6 +102,8 @@ export class Rules {
       queueTimeoutUs: (scheduling.queueTimeoutMs ?? this.#defaults.queueTimeoutMs) * US_PER_MS,
       handlerTimeoutUs: (scheduling.handlerTimeoutMs ?? this.#defaults.handlerTimeoutMs) * US_PER_MS,
       semaphore: maxConcurrency === undefined ? 0 : this.#semaphore(name, maxConcurrency),
+      isStreamed,
+      responseBytes: UNKNOWN_BYTES,
       waiting: new Set(),
     };
     if (maxConcurrency !== undefined) this.limited.set(name, rules);

@@ -52,8 +52,8 @@ export class Watch {
     this.#deadlines = parts.deadlines;
     this.#steal = parts.steal;
     this.#events = events;
-    this.#left = new Int32Array(pool.plan.shards);
-    this.#oldest = new Int32Array(pool.plan.shards);
+    this.#left = new Int32Array(pool.map.shards);
+    this.#oldest = new Int32Array(pool.map.shards);
     this.#timer = setTimeout(() => this.#look(), LOOK_MS).unref();
     this.#slowTimer = setTimeout(() => this.#lookSlowly(), SWEEP_MS).unref();
   }
@@ -68,8 +68,8 @@ export class Watch {
   /** How long the oldest request of each shard has waited, in microseconds; 0 if none does. */
   waits(): number[] {
     const now = this.#pool.clock.nowUs();
-    const { rings, plan } = this.#pool;
-    return Array.from({ length: plan.shards }, (_, shard) => this.#wait(shard, rings.oldest(shard, false), now));
+    const { rings, map } = this.#pool;
+    return Array.from({ length: map.shards }, (_, shard) => this.#wait(shard, rings.oldest(shard, false), now));
   }
 
   stop(): void {
@@ -86,7 +86,7 @@ export class Watch {
     this.#fast = false;
     const now = this.#pool.clock.nowUs();
     let waiting = false;
-    for (let shard = 0; shard < this.#pool.plan.shards; shard++) if (this.#lookAt(shard, now)) waiting = true;
+    for (let shard = 0; shard < this.#pool.map.shards; shard++) if (this.#lookAt(shard, now)) waiting = true;
     if (this.#deadlines.pending && ((now - this.#sweptAt) | 0) >= SWEEP_MS * US_PER_MS) {
       this.#sweptAt = now;
       this.#deadlines.sweep(now);

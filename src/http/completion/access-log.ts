@@ -46,14 +46,14 @@ export class AccessLog {
   }
 
   answered(exchange: Exchange): void {
-    const { slot, shard, sequence, bytes, body } = exchange;
+    const { slot, shard, sequence, bytes } = exchange;
     const { method, target, since } = this.#entries.get(exchange)!;
     const details = {
       id: this.#named(exchange) ?? (slot < 0 ? undefined : `${shard.toString(36)}-${(sequence >>> 0).toString(36)}`),
       method,
       target,
       status: Number(bytes!.latin1Slice(STATUS_OFFSET, STATUS_OFFSET + DIGITS)),
-      bytes: bytes!.length + (body?.length ?? 0),
+      bytes: bytes!.length,
       durationMs: Math.round((performance.now() - since) * 1_000) / 1_000,
     };
     this.#logger.info(details, 'request answered');

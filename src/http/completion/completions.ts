@@ -1,21 +1,16 @@
 import {
-  HTTP_DOORBELL_OFFSET,
-  MAX_BATCH,
-  SHARD_POLL_OFFSET,
+  SLOT_ABANDONED_FLAG,
   SLOT_EXPIRED_FLAG,
-  SLOT_FLAGS_OFFSET,
-  SLOT_RESPONSE_BODY_BYTES_OFFSET,
-  SLOT_RESPONSE_HEAD_BYTES_OFFSET,
-  SLOT_RESPONSE_OFFSET,
-  SLOT_RESPONSE_TRANSFERRED_FLAG,
+  SLOT_HEAD_REQUEST_FLAG,
   SLOT_STREAM_FLAG,
 } from '../../../assembly/layout.js';
-import { slotAddress } from '../../contract/memory-map.js';
+import { httpAddresses } from '../../contract/memory-map.js';
 import { Doorbell } from '../../core/doorbell.js';
 import { Parking } from '../../core/parking.js';
 import { WaitStrategy } from '../../core/wait-strategy.js';
 import type { ShardPool } from '../../pool/shard-pool.js';
 import type { Refusals } from '../admission/refusals.js';
+import type { RouteRules } from '../admission/route-rules.js';
 import type { Reason } from '../answers.js';
 import type { Exchange } from '../exchange.js';
 import type { Connection } from '../socket/connection.js';
@@ -29,6 +24,8 @@ const IDLE_TURNS = 50;
 const GATHER_TURNS = 2;
 /** Requests that are enough for a wake-up. */
 const GATHER_REQUESTS = 32;
+/** How much of the difference a smaller response takes off what responses of its route are thought to take. */
+const DECAY_SHIFT = 4;
 /** Outstanding requests from which on there is load. */
 const LOAD = 8;
 
@@ -68,7 +65,7 @@ export class Completions {
     this.#exchanges = exchanges;
     this.#refusals = refusals;
     this.#events = events;
-    const doorbell = Doorbell.attach(pool.core, HTTP_DOORBELL_OFFSET);
+    const doorbell = Doorbell.attach(pool.core, httpAddresses(pool.map, 0).doorbell);
     const hasWork = () => pool.rings.hasCompletions();
     this.#parking = new Parking(doorbell, hasWork, () => this.#wake());
   }
@@ -143,7 +140,7 @@ export class Completions {
   /** Takes every completion there is. Returns how many. */
   #reapAll(): number {
     let total = 0;
-    for (let shard = 0; shard < this.#pool.plan.shards; shard++) total += this.reap(shard);
+    for (let shard = 0; shard < this.#pool.map.shards; shard++) total += this.reap(shard);
     // Emptying an array costs more than counting.
     for (let i = 0; i < this.#touchedCount; i++) this.#touched[i].flush();
     this.#touchedCount = 0;
@@ -152,11 +149,9 @@ export class Completions {
 
   /** Takes the completions of one shard; their connections are flushed by the next turn at the latest. */
   reap(shard: number): number {
-    const { core } = this.#pool;
-    const { control, completions } = this.#pool.rings.addresses(shard);
-    const count = core.wasm.ringPoll(completions, control + SHARD_POLL_OFFSET, MAX_BATCH);
-    const start = (control + SHARD_POLL_OFFSET) >> 2;
-    for (let i = 0; i < count; i++) this.complete(core.i32[start + i], shard);
+    const { rings } = this.#pool;
+    const count = rings.poll(shard);
+    for (let i = 0; i < count; i++) this.complete(rings.polled(i), shard);
     return count;
   }
 
@@ -176,7 +171,7 @@ export class Completions {
       // What has been sent cannot be taken back.
       exchange.stream.last ??= 'broken';
     } else if (exchange.connection !== undefined) {
-      const answer = this.#refusals.answer(reason, this.#pool.rings.isHead(exchange.slot));
+      const answer = this.#refusals.answer(reason, this.#isHead(exchange));
       exchange.bytes = answer.bytes;
       exchange.headBytes = answer.headBytes;
     }
@@ -187,7 +182,7 @@ export class Completions {
   refuseEarly(exchange: Exchange, reason: Reason): void {
     const { connection } = exchange;
     if (connection === undefined) return;
-    const answer = this.#refusals.answer(reason, this.#pool.rings.isHead(exchange.slot));
+    const answer = this.#refusals.answer(reason, this.#isHead(exchange));
     exchange.connection = undefined;
     connection.answerInstead(exchange, answer);
     this.#touch(connection);
@@ -197,6 +192,10 @@ export class Completions {
   /** Nobody waits for the request, and no shard has it. */
   drop(exchange: Exchange): void {
     this.#settle(exchange);
+  }
+
+  #isHead({ slot }: Exchange): boolean {
+    return this.#pool.rings.views[slot].has(SLOT_HEAD_REQUEST_FLAG);
   }
 
   #settle(exchange: Exchange): void {
@@ -209,6 +208,7 @@ export class Completions {
       return;
     }
     exchange.ready = true;
+    connection.onResponse(exchange);
     this.#touch(connection);
   }
 
@@ -218,35 +218,36 @@ export class Completions {
 
   /** Returns why there is no response, if so. */
   #readResponse(exchange: Exchange, shard: number): Reason | undefined {
-    const { core, plan } = this.#pool;
-    const { i32 } = core;
-    const word = slotAddress(plan, exchange.slot) >> 2;
-    const flags = i32[word + (SLOT_FLAGS_OFFSET >> 2)];
-    if ((flags & SLOT_EXPIRED_FLAG) !== 0) return 'QUEUE_TIMEOUT';
+    const view = this.#pool.rings.views[exchange.slot];
+    exchange.extent = view.responseExtent;
+    if (view.has(SLOT_EXPIRED_FLAG)) return 'QUEUE_TIMEOUT';
     // Nobody waits for it, and it may not have a response at all.
     if (exchange.connection === undefined) return undefined;
-    if ((flags & SLOT_STREAM_FLAG) !== 0) {
+    if (view.has(SLOT_ABANDONED_FLAG)) return 'HANDLER_TIMEOUT';
+    if (view.has(SLOT_STREAM_FLAG)) {
       // All of it was sent before the slot was given back.
       this.#pool.receiveStreams(shard);
       if (exchange.stream === undefined) return 'SHARD_LOST';
       exchange.stream.last ??= 'broken';
+      learnBytes(exchange.rules!, view.responseBodyBytes);
       return undefined;
     }
-    const start = i32[word + (SLOT_RESPONSE_OFFSET >> 2)];
-    const headBytes = i32[word + (SLOT_RESPONSE_HEAD_BYTES_OFFSET >> 2)];
-    let bytes = headBytes;
-    if ((flags & SLOT_RESPONSE_TRANSFERRED_FLAG) !== 0) {
-      exchange.body = this.#pool.takeTransfer(shard, exchange.slot, exchange.sequence);
-      if (exchange.body === undefined) return 'SHARD_LOST';
-    } else {
-      bytes += i32[word + (SLOT_RESPONSE_BODY_BYTES_OFFSET >> 2)];
-    }
+    const start = view.response;
+    const headBytes = view.responseHeadBytes;
+    const bytes = headBytes + view.responseBodyBytes;
+    learnBytes(exchange.rules!, bytes);
     exchange.headBytes = headBytes;
     const before = exchange.bytes;
     // Answers of one route are often alike, and a new view costs more than this comparison.
     if (before === undefined || before.byteOffset !== start || before.length !== bytes) {
-      exchange.bytes = Buffer.from(core.buffer as never, start, bytes);
+      exchange.bytes = Buffer.from(this.#pool.core.buffer as never, start, bytes);
     }
     return undefined;
   }
+}
+
+/** A larger response counts at once; smaller ones let it shrink by a part. */
+function learnBytes(rules: RouteRules, bytes: number): void {
+  const { responseBytes } = rules;
+  rules.responseBytes = bytes >= responseBytes ? bytes : responseBytes - ((responseBytes - bytes) >> DECAY_SHIFT);
 }

@@ -26,6 +26,8 @@ export class Output {
   first: Exchange | undefined;
   /** Requests in hand: those, and those whose answers the socket still holds. */
   outstanding = 0;
+  /** Bytes that their answers will take, by what answers of their routes took lately. */
+  promisedBytes = 0;
   readonly #host: OutputHost;
   readonly #socket: Socket;
   readonly #onFlushed: () => void;
@@ -43,9 +45,18 @@ export class Output {
 
   append(exchange: Exchange): void {
     this.outstanding++;
+    exchange.promisedBytes = exchange.rules?.responseBytes ?? 0;
+    this.promisedBytes += exchange.promisedBytes;
     if (this.#last === undefined) this.first = exchange;
     else this.#last.next = exchange;
     this.#last = exchange;
+  }
+
+  /** A response is here: from now on it counts by the bytes that it has. */
+  weigh(exchange: Exchange): void {
+    const { length } = exchange.bytes!;
+    this.promisedBytes += length - exchange.promisedBytes;
+    exchange.promisedBytes = length;
   }
 
   /** The connection ends behind the answers that are owed. `false` if none is. */
@@ -60,6 +71,7 @@ export class Output {
     instead.close = exchange.close;
     instead.sayKeepAlive = exchange.sayKeepAlive;
     instead.next = exchange.next;
+    instead.promisedBytes = exchange.promisedBytes;
     if (this.#last === exchange) this.#last = instead;
     if (this.first === exchange) {
       this.first = instead;
@@ -120,7 +132,6 @@ export class Output {
     if (this.#host.accessLog !== undefined) this.#host.accessLog.answered(exchange);
     if (exchange.close || exchange.sayKeepAlive) this.#sendWithField(exchange);
     else socket.write(exchange.bytes!);
-    if (exchange.body !== undefined) socket.write(exchange.body);
   }
 
   /** Rare, so the field is put in between and not left room for. */
@@ -159,6 +170,7 @@ export class Output {
 
   #release(exchange: Exchange): void {
     this.outstanding--;
+    this.promisedBytes -= exchange.promisedBytes;
     this.#host.release(exchange);
   }
 

@@ -23,10 +23,16 @@ export function reclaim(shard: number, { rings, exchanges, completions, dispatch
     if (exchange.ready) continue;
     if (rings.completedBy(slot) === shard) completions.complete(slot, shard);
     else if (rings.claimedBy(slot) === shard) {
-      if (mayPassOn(exchange, dispatcher) && rings.takeBackUnstarted(slot)) dispatcher.resubmit(exchange);
+      const isUnstarted = rings.isUnstarted(slot);
+      if (!rings.reclaim(slot, shard)) continue;
+      if (isUnstarted) dispatcher.resubmit(exchange, shard);
       else completions.refuse(exchange, 'SHARD_LOST');
-    } else if (rings.waitsFor(slot) === shard) passOn(exchange, completions, dispatcher);
+    } else if (rings.waitsFor(slot) === shard && dispatcher.hasOther(exchange) && dispatcher.recall(exchange)) {
+      dispatcher.resubmit(exchange, shard);
+    }
   }
+  // Last: what was completed has taken its extents with it.
+  rings.reclaimExtents(shard);
   completions.schedule();
 }
 
@@ -37,19 +43,4 @@ export function refuseWaiting(shard: number, { rings, exchanges, completions, di
     if (dispatcher.recall(exchange)) completions.refuse(exchange, 'NO_SHARD');
   }
   completions.schedule();
-}
-
-function passOn(exchange: Exchange, completions: Completions, dispatcher: Dispatcher): void {
-  if (mayPassOn(exchange, dispatcher)) {
-    if (dispatcher.recall(exchange)) dispatcher.resubmit(exchange);
-  } else if (exchange.transferred && dispatcher.recall(exchange)) {
-    // Its record was sent to the thread that is gone.
-    completions.refuse(exchange, 'NO_SHARD');
-  }
-  // Otherwise nobody is there: it stays in the ring for the thread that replaces this one.
-}
-
-/** Another shard has all it needs to run the request. */
-function mayPassOn({ transferred, rules, hash, sticky }: Exchange, dispatcher: Dispatcher): boolean {
-  return !transferred && dispatcher.pick(rules!, hash, sticky) >= 0;
 }

@@ -8,45 +8,66 @@ import {
   HEAD_BODY_BASE_OFFSET,
   HEAD_BODY_BYTES_OFFSET,
   HEAD_FIELD_COUNT_OFFSET,
+  HEAD_FIELD_LIMIT_OFFSET,
   HEAD_FIELDS_OFFSET,
-  HEAD_INDEX_OFFSET,
   HEAD_KEEP_ALIVE_OFFSET,
   HEAD_STATE_OFFSET,
   HEAD_TARGET_BYTES_OFFSET,
+  HEAD_TARGET_LIMIT_OFFSET,
   HEAD_TOTAL_BYTES_OFFSET,
   HEAD_TOTAL_LIMIT_OFFSET,
   HEAD_UPGRADE_OFFSET,
+  MAX_FIELDS,
 } from '../../../assembly/layout.js';
 import type { CoreMemory } from '../../core/memory.js';
 import type { CoreFunctions } from '../../core/module.js';
 
-const word = (offset: number) => (HEAD_INDEX_OFFSET + offset) >> 2;
-const BASE = word(HEAD_BASE_OFFSET);
-const TARGET_BYTES = word(HEAD_TARGET_BYTES_OFFSET);
-const TOTAL_BYTES = word(HEAD_TOTAL_BYTES_OFFSET);
-const FIELD_COUNT = word(HEAD_FIELD_COUNT_OFFSET);
-const STATE = word(HEAD_STATE_OFFSET);
-const TOTAL_LIMIT = word(HEAD_TOTAL_LIMIT_OFFSET);
-const KEEP_ALIVE = word(HEAD_KEEP_ALIVE_OFFSET);
-const UPGRADE = word(HEAD_UPGRADE_OFFSET);
-const BODY_BASE = word(HEAD_BODY_BASE_OFFSET);
-const BODY_BYTES = word(HEAD_BODY_BYTES_OFFSET);
-const FIELDS = HEAD_INDEX_OFFSET + HEAD_FIELDS_OFFSET;
-const FIELDS_U16 = FIELDS >> 1;
+const BASE = HEAD_BASE_OFFSET >> 2;
+const TARGET_BYTES = HEAD_TARGET_BYTES_OFFSET >> 2;
+const TOTAL_BYTES = HEAD_TOTAL_BYTES_OFFSET >> 2;
+const FIELD_COUNT = HEAD_FIELD_COUNT_OFFSET >> 2;
+const STATE = HEAD_STATE_OFFSET >> 2;
+const KEEP_ALIVE = HEAD_KEEP_ALIVE_OFFSET >> 2;
+const UPGRADE = HEAD_UPGRADE_OFFSET >> 2;
+const BODY_BASE = HEAD_BODY_BASE_OFFSET >> 2;
+const BODY_BYTES = HEAD_BODY_BYTES_OFFSET >> 2;
+const TARGET_LIMIT = HEAD_TARGET_LIMIT_OFFSET >> 2;
+const TOTAL_LIMIT = HEAD_TOTAL_LIMIT_OFFSET >> 2;
+const FIELD_LIMIT = HEAD_FIELD_LIMIT_OFFSET >> 2;
 const FIELD_U16 = FIELD_BYTES >> 1;
+
+/** How large request heads may be. */
+export interface HeadLimits {
+  maxTargetBytes: number;
+  maxHeadBytes: number;
+  maxHeaderFields: number;
+}
 
 /** The head index of assembly/head.ts: where the parts of the head lie that is being parsed. HTTP thread only. */
 export class HeadIndex {
+  readonly #start: number;
+  readonly #fields: number;
   readonly #i32: Int32Array;
-  readonly #u16: Uint16Array;
+  readonly #fieldU16: Uint16Array;
   readonly #u8: Uint8Array;
   readonly #wasm: CoreFunctions;
 
-  constructor(core: CoreMemory) {
+  /** @param address of the HTTP thread's head index */
+  constructor(core: CoreMemory, address: number) {
+    this.#start = address;
+    this.#fields = address + HEAD_FIELDS_OFFSET;
     this.#wasm = core.wasm;
-    this.#i32 = core.i32;
-    this.#u16 = core.u16;
+    this.#i32 = new Int32Array(core.buffer, address, HEAD_FIELDS_OFFSET >> 2);
+    this.#fieldU16 = new Uint16Array(core.buffer, this.#fields, (MAX_FIELDS * FIELD_BYTES) >> 1);
     this.#u8 = core.u8;
+    core.wasm.headUse(address);
+  }
+
+  /** Sets the limits that heads are held to from now on. */
+  limit({ maxTargetBytes, maxHeadBytes, maxHeaderFields }: HeadLimits): void {
+    this.#i32[TARGET_LIMIT] = maxTargetBytes;
+    this.#i32[TOTAL_LIMIT] = maxHeadBytes;
+    this.#i32[FIELD_LIMIT] = maxHeaderFields;
   }
 
   /** Address of the first byte of the target in the parser's memory. */
@@ -113,47 +134,47 @@ export class HeadIndex {
 
   /** Bytes of the name of a field. */
   nameBytes(field: number): number {
-    return this.#u16[FIELDS_U16 + field * FIELD_U16 + (FIELD_NAME_BYTES_OFFSET >> 1)];
+    return this.#fieldU16[field * FIELD_U16 + (FIELD_NAME_BYTES_OFFSET >> 1)];
   }
 
   /** Where the name of a field starts, from the first byte of the target. */
   nameOffset(field: number): number {
-    return this.#u16[FIELDS_U16 + field * FIELD_U16 + (FIELD_NAME_OFFSET >> 1)];
+    return this.#fieldU16[field * FIELD_U16 + (FIELD_NAME_OFFSET >> 1)];
   }
 
   valueBytes(field: number): number {
-    return this.#u16[FIELDS_U16 + field * FIELD_U16 + (FIELD_VALUE_BYTES_OFFSET >> 1)];
+    return this.#fieldU16[field * FIELD_U16 + (FIELD_VALUE_BYTES_OFFSET >> 1)];
   }
 
   valueOffset(field: number): number {
-    return this.#u16[FIELDS_U16 + field * FIELD_U16 + (FIELD_VALUE_OFFSET >> 1)];
+    return this.#fieldU16[field * FIELD_U16 + (FIELD_VALUE_OFFSET >> 1)];
   }
 
   /** Has the value of a field lie elsewhere in the head. */
   placeValue(field: number, offset: number, bytes: number): void {
-    this.#u16[FIELDS_U16 + field * FIELD_U16 + (FIELD_VALUE_OFFSET >> 1)] = offset;
-    this.#u16[FIELDS_U16 + field * FIELD_U16 + (FIELD_VALUE_BYTES_OFFSET >> 1)] = bytes;
+    this.#fieldU16[field * FIELD_U16 + (FIELD_VALUE_OFFSET >> 1)] = offset;
+    this.#fieldU16[field * FIELD_U16 + (FIELD_VALUE_BYTES_OFFSET >> 1)] = bytes;
   }
 
   /** Moves every field of a head whose target has changed its length by `difference` bytes. */
   moveFields(difference: number): void {
     for (let field = 0; field < this.fieldCount; field++) {
-      this.#u16[FIELDS_U16 + field * FIELD_U16 + (FIELD_NAME_OFFSET >> 1)] += difference;
-      this.#u16[FIELDS_U16 + field * FIELD_U16 + (FIELD_VALUE_OFFSET >> 1)] += difference;
+      this.#fieldU16[field * FIELD_U16 + (FIELD_NAME_OFFSET >> 1)] += difference;
+      this.#fieldU16[field * FIELD_U16 + (FIELD_VALUE_OFFSET >> 1)] += difference;
     }
   }
 
   /** The entries of all fields, as a slot has them. */
   entries(): Uint8Array {
-    return this.#u8.subarray(FIELDS, FIELDS + this.fieldCount * FIELD_BYTES);
+    return this.#u8.subarray(this.#fields, this.#fields + this.fieldCount * FIELD_BYTES);
   }
 
   /** A copy of what another connection's head would overwrite. */
   save(): Uint8Array {
-    return this.#u8.slice(HEAD_INDEX_OFFSET, FIELDS + this.fieldCount * FIELD_BYTES);
+    return this.#u8.slice(this.#start, this.#fields + this.fieldCount * FIELD_BYTES);
   }
 
   restore(saved: Uint8Array): void {
-    this.#u8.set(saved, HEAD_INDEX_OFFSET);
+    this.#u8.set(saved, this.#start);
   }
 }

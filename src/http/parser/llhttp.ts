@@ -43,6 +43,8 @@ export const INVALID_METHOD = ERROR.INVALID_METHOD;
 /** What a callback returns to go on, or to stop with STOPPED_BY_CALLBACK. */
 export const GO_ON = 0;
 export const STOP = -1;
+/** What onHead returns when the parser shall not look for a body: somebody else takes it. */
+export const SKIP_BODY = 1;
 
 /** Bytes that are parsed at once. */
 export const CHUNK_BYTES = 65_536;
@@ -57,7 +59,7 @@ for (const [index, method] of METHODS.entries()) METHOD_INDEX[PARSER_METHODS[met
 
 /** What the parser tells JavaScript; everything about the head goes straight to the WASM core (assembly/head.ts). */
 export interface ParserEvents {
-  /** The head is complete; `found` is what headComplete returned. Returns GO_ON or STOP. */
+  /** The head is complete; `found` is what headComplete returned. Returns GO_ON, SKIP_BODY or STOP. */
   onHead(found: number): number;
   /** A piece of the body at `at` in the parser's memory. Returns GO_ON or STOP. */
   onBody(at: number, bytes: number): number;
@@ -162,9 +164,10 @@ export class Parsers {
   readonly #core: CoreMemory;
   readonly #instances: Llhttp[] = [];
 
-  constructor(core: CoreMemory) {
+  /** @param headIndex address of the HTTP thread's head index */
+  constructor(core: CoreMemory, headIndex: number) {
     this.#core = core;
-    this.index = new HeadIndex(core);
+    this.index = new HeadIndex(core, headIndex);
     this.rules = new HeadRules(this.index);
   }
 

@@ -1,4 +1,6 @@
+import { NO_EXTENT } from '../../../assembly/layout.js';
 import type { HeadIndex } from './head-index.js';
+import type { LargeRecord } from './large-record.js';
 import type { Llhttp } from './llhttp.js';
 import type { PartialMessage } from './partial-message.js';
 
@@ -13,6 +15,8 @@ export class RequestInHand {
   protected readonly index: HeadIndex;
   /** What has come in earlier chunks. */
   protected partial: PartialMessage | undefined;
+  /** Its record, if that is too large for a slot. */
+  protected large: LargeRecord | undefined;
 
   constructor(llhttp: Llhttp, index: HeadIndex) {
     this.llhttp = llhttp;
@@ -68,6 +72,7 @@ export class RequestInHand {
   }
 
   get bodyBytes(): number {
+    if (this.large?.isWhole === true) return this.large.bodyBytes;
     return this.partial === undefined ? this.index.bodyBytes : this.partial.body.length;
   }
 
@@ -76,6 +81,11 @@ export class RequestInHand {
     if (this.partial !== undefined) return this.partial.body.view();
     const start = this.index.bodyBase;
     return this.llhttp.bytes.subarray(start, start + this.index.bodyBytes);
+  }
+
+  /** The extent that the record lies in; or NO_EXTENT. It is the caller's from now on. */
+  takeExtent(): number {
+    return this.large === undefined ? NO_EXTENT : this.large.takeExtent();
   }
 
   /**

@@ -1,4 +1,5 @@
 import {
+  FIELD_BYTES,
   HEAD_BEGUN_STATE,
   HEAD_COMPLETE_STATE,
   HEAD_IDLE_STATE,
@@ -9,6 +10,7 @@ import { METHODS } from '../../contract/messages.js';
 import type { Reason } from '../answers.js';
 import { Framing } from './framing.js';
 import type { HeadRules } from './head-rules.js';
+import { LargeRecord } from './large-record.js';
 import {
   CHUNK_BYTES,
   GO_ON,
@@ -17,6 +19,7 @@ import {
   PAUSED_FOR_UPGRADE,
   type ParserEvents,
   type Parsers,
+  SKIP_BODY,
   STOP,
   STOPPED_BY_CALLBACK,
 } from './llhttp.js';
@@ -50,6 +53,8 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   /** Of a body that is streamed: what has come, and what may. */
   #streamedBytes = 0;
   #streamLimit = 0;
+  /** The client waits for leave to send a body that has no extent yet. */
+  #owesContinue = false;
   #stoppedAs = PARSED;
   /** Where the bytes that are being parsed stand. */
   #runStart = 0;
@@ -65,6 +70,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   }
 
   close(): void {
+    this.large?.close();
     this.llhttp.close(this.#parser);
   }
 
@@ -91,13 +97,31 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     }
   }
 
-  /** Goes on after the sink had wanted no more. */
+  /** Goes on after the sink had wanted no more, or there was no extent for a request. */
   resume(): void {
     const rest = this.rest;
     if (rest === undefined) return;
     this.rest = undefined;
-    this.llhttp.resume(this.#parser, this.#stoppedAs);
+    if (this.large === undefined) this.llhttp.resume(this.#parser, this.#stoppedAs);
     if (rest.length > 0) this.feed(rest);
+    else if (this.large !== undefined) this.feedInPlace(0);
+  }
+
+  /** Where the next bytes go: to the chunk; or right into the record of a large request, when only its body is missing. */
+  get readTarget(): Uint8Array {
+    return this.large?.isPlaced === true ? this.large.target : this.llhttp.chunk;
+  }
+
+  /** The next bytes are read right into the record of a large request. */
+  get isDirect(): boolean {
+    return this.large?.isPlaced === true;
+  }
+
+  /** The first `bytes` bytes of `readTarget`, which is not the chunk, are filled. Afterwards look at `rest`. */
+  filled(bytes: number): void {
+    const large = this.large!;
+    large.filled(bytes);
+    if (large.isWhole && this.#completeLarge()) this.rest = Buffer.alloc(0);
   }
 
   /** A part of a request has arrived, and not all of it. */
@@ -119,6 +143,11 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     this.#runStart = start;
     this.#runEnd = end;
     this.#framing.from = start;
+    if (this.large !== undefined) {
+      const from = this.#fill(start, end);
+      if (this.large !== undefined || this.rest !== undefined || from === end) return;
+      start = from;
+    }
     if (this.partial !== undefined) this.#restorePartial(start);
     else this.index.state = this.isStreamed ? HEAD_COMPLETE_STATE : HEAD_IDLE_STATE;
     let at = start;
@@ -127,6 +156,12 @@ export class RequestParser extends RequestInHand implements ParserEvents {
       if (result === PARSED) break;
       if (result !== PAUSED && result !== PAUSED_FOR_UPGRADE) return this.#fail(result);
       at = this.llhttp.position(this.#parser);
+      if (this.large !== undefined) {
+        this.#keepPartial().saveIndex(this.index);
+        at = this.#fill(at, end);
+        if (this.large !== undefined || this.rest !== undefined || at === end) return;
+        continue;
+      }
       if (result === PAUSED) {
         this.#stoppedAs = result;
         this.rest = Buffer.from(this.llhttp.bytes.subarray(at, end));
@@ -138,6 +173,43 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     }
     if (this.isStreamed) this.#checkFraming(end, this.#streamedBytes);
     else if (this.index.state !== HEAD_IDLE_STATE) this.#savePartial(end);
+  }
+
+  /**
+   * Puts what stands from `at` up to `end` into the record of a large request; once that is whole, `large` is nothing any more.
+   * Returns where what is not the record's stands.
+   */
+  #fill(at: number, end: number): number {
+    const large = this.large!;
+    const { bytes } = this.llhttp;
+    if (!large.isPlaced) {
+      this.partial!.restoreIndex(this.index);
+      if (!large.place(this)) {
+        this.rest = Buffer.from(bytes.subarray(at, end));
+        this.#sink.onNoRoom();
+        return end;
+      }
+      if (this.#owesContinue) this.#sink.onExpectContinue();
+      this.#owesContinue = false;
+    }
+    const next = at + large.copy(bytes.subarray(at, end));
+    if (!large.isWhole) return next;
+    if (!this.#completeLarge()) return next;
+    this.rest = Buffer.from(bytes.subarray(next, end));
+    return end;
+  }
+
+  /** The record of a large request is whole. Returns `true` if the sink wants no more for now. */
+  #completeLarge(): boolean {
+    this.partial!.restoreIndex(this.index);
+    const pause = this.#sink.onRequest(this);
+    this.large!.close();
+    this.large = undefined;
+    this.partial = undefined;
+    this.index.state = HEAD_IDLE_STATE;
+    if (pause) this.#stoppedAs = PAUSED;
+    else this.llhttp.resume(this.#parser, PAUSED);
+    return pause;
   }
 
   #fail(result: number): void {
@@ -215,8 +287,22 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     if (streamLimit >= 0) return this.#beginStream(streamLimit, headEnd);
     if (rules.contentLength > this.#bodyLimitBytes) return this.#refuse('BODY_TOO_LARGE');
     this.#framing.begin(rules.isChunked, headEnd);
+    const { records } = this.#limits;
+    const recordBytes = this.#recordBytes(rules.contentLength);
+    if (!rules.isChunked && !records.fitsSlot(recordBytes)) {
+      // What no extent has room for passes through several.
+      if (recordBytes > records.mostBytes) return this.#beginStream(this.#bodyLimitBytes, headEnd);
+      this.large = new LargeRecord(records, rules.contentLength, rules.contentLength);
+      this.#owesContinue = rules.expectsContinue;
+      return SKIP_BODY;
+    }
     if (rules.expectsContinue) this.#sink.onExpectContinue();
     return GO_ON;
+  }
+
+  /** Bytes of the request's record with a body of so many bytes. */
+  #recordBytes(bodyBytes: number): number {
+    return this.fieldCount * FIELD_BYTES + this.headBytes + bodyBytes;
   }
 
   /** The request is let in with its head; its body follows. */
@@ -264,7 +350,20 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     if (this.partial === undefined && this.index.noteBody(at, bytes)) return GO_ON;
     const { body } = this.#keepPartial();
     body.append(this.llhttp.bytes.subarray(at, at + bytes));
+    if (this.#recordBytes(bodyBytes) > this.#limits.records.mostBytes) this.#streamOn(body.view());
     return GO_ON;
+  }
+
+  /** A chunked body has become larger than any extent: what there is of it, and what follows, passes through as a stream. */
+  #streamOn(body: Buffer): void {
+    this.#streamLimit = this.#bodyLimitBytes;
+    this.#streamedBytes = body.length;
+    this.isStreamed = true;
+    this.#sink.onStreamedHead(this, undefined, false);
+    this.partial = undefined;
+    for (let at = 0; at < body.length; at += CHUNK_BYTES) {
+      this.#sink.uploads.add(body, at, Math.min(CHUNK_BYTES, body.length - at), body.length);
+    }
   }
 
   #onStreamedBody(at: number, bytes: number): number {
@@ -277,6 +376,16 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   }
 
   onMessageComplete(): number {
+    // A chunked body has a length only now.
+    if (
+      this.large === undefined &&
+      !this.isStreamed &&
+      !this.#limits.records.fitsSlot(this.#recordBytes(this.bodyBytes))
+    ) {
+      this.large = new LargeRecord(this.#limits.records, this.bodyBytes, 0);
+    }
+    // Its record is filled outside of the parser.
+    if (this.large !== undefined) return PAUSED;
     const pause = this.isStreamed ? this.#sink.onStreamedEnd() : this.#sink.onRequest(this);
     this.isStreamed = false;
     this.partial = undefined;

@@ -1,7 +1,9 @@
+import type { RecordRoom } from './large-record.js';
 import type { RequestParser } from './request-parser.js';
 
-/** How large bodies may be. */
+/** What a parser needs to know and to have of the HTTP thread. */
 export interface BodyLimits {
+  readonly records: RecordRoom;
   readonly limits: { bodyLimitBytes: number };
   /** Bodies of some routes are read as streams. */
   readonly mayStream: boolean;
@@ -19,6 +21,8 @@ export interface BodySink {
 export interface RequestSink {
   /** The request is complete. Returns `true` to have no more of them for now. */
   onRequest(request: RequestParser): boolean;
+  /** There is no extent for the request's record: nothing more is read until `retry` of the parser finds one. */
+  onNoRoom(): void;
   /** A body is on its way and the client waits for leave to send it. */
   onExpectContinue(): void;
   /** The head of a request is complete whose body is read as a stream; `length` is that of the body, if it is said. */

@@ -13,7 +13,7 @@ import { cut, readWithoutCopies, unsentBytes } from './socket.js';
 import { Handover } from './upgrade.js';
 import { Uploads } from './uploads.js';
 
-/** Requests of one connection that may be in hand at once; further ones wait in the socket. */
+/** Requests of one connection that may be in flight at once; further ones wait in the socket. */
 const MAX_PIPELINED = 64;
 
 const HEAD = METHODS.indexOf('HEAD');
@@ -32,6 +32,8 @@ export class Connection implements RequestSink {
   /** No further request is read: the last one said so, or was not valid. */
   #inputOver = false;
   #ended = false;
+  /** The socket reads into the parser's chunk, and not into the record of a large request. */
+  #isReadingChunk = false;
   readonly #handover: Handover;
   /** A client waits for leave to send its body, behind answers that come first. */
   #owesContinue = false;
@@ -41,7 +43,7 @@ export class Connection implements RequestSink {
     this.#handover = new Handover(host);
     this.#parser = new RequestParser(host.parsers, this, host);
     this.#socket = readWithoutCopies(accepted, {
-      buffer: this.#parser.chunk,
+      nextBuffer: () => this.#nextBuffer(),
       onRead: (bytes) => this.#onRead(bytes),
       onBytes: (chunk) => this.#onBytes(chunk),
     });
@@ -69,10 +71,22 @@ export class Connection implements RequestSink {
 
   // ── input ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Where the socket reads to; nothing if that has not changed. */
+  #nextBuffer(): Uint8Array | undefined {
+    if (!this.#parser.isDirect) {
+      if (this.#isReadingChunk) return undefined;
+      this.#isReadingChunk = true;
+      return this.#parser.chunk;
+    }
+    this.#isReadingChunk = false;
+    return this.#parser.readTarget;
+  }
+
   #onRead(bytes: number): void {
     if (this.#handover.socket !== undefined) return this.#onBytes(this.#parser.chunk.subarray(0, bytes));
     if (this.#inputOver) return;
-    this.#parser.feedInPlace(bytes);
+    if (this.#isReadingChunk) this.#parser.feedInPlace(bytes);
+    else this.#parser.filled(bytes);
     this.#afterInput();
   }
 
@@ -131,9 +145,20 @@ export class Connection implements RequestSink {
     return this.#output.outstanding >= MAX_PIPELINED || this.#isBehind();
   }
 
-  /** The client does not take its answers: it gets no more of them to wait for. */
+  /** The client is not reading its responses, or those that are coming are large: we stop reading its requests. */
   #isBehind(): boolean {
-    return this.#socket.writableLength > this.#host.limits.maxBufferedBytes;
+    const { maxBufferedBytes } = this.#host.limits;
+    return this.#socket.writableLength > maxBufferedBytes || this.#output.promisedBytes > maxBufferedBytes;
+  }
+
+  /** Reads on once an extent can be had. */
+  onNoRoom(): void {
+    this.#host.waitForRoom(this);
+  }
+
+  /** There may be an extent for the request that waits for one. */
+  onRoom(): void {
+    this.#resumeInput();
   }
 
   onExpectContinue(): void {
@@ -196,6 +221,11 @@ export class Connection implements RequestSink {
     else this.flush();
   }
 
+  /** The response of a request is here, though its turn may not have come. */
+  onResponse(exchange: Exchange): void {
+    this.#output.weigh(exchange);
+  }
+
   // ── output ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Puts an answer into the place of a request whose slot is not back. */
@@ -213,7 +243,8 @@ export class Connection implements RequestSink {
     if (this.uploads.current !== undefined && this.uploads.settle()) this.#inputOver = true;
     if (first === undefined || this.#ended) return;
     if (first.stream !== undefined) return this.#flushStream(first, first.stream);
-    if (!first.ready) return;
+    // Others behind it may be here: now it is known how large they are.
+    if (!first.ready) return this.#resumeInput();
     this.#output.sendReady();
     this.#afterSending();
   }

@@ -19,5 +19,7 @@ export interface ConnectionHost extends OutputHost, UpgradeHost, BodyLimits {
   readonly limits: ConnectionLimits;
   /** Routes a request and submits it, or answers it at once. */
   admit(request: RequestParser, connection: Connection): Exchange;
+  /** The connection has a request that waits for an extent. */
+  waitForRoom(connection: Connection): void;
   onConnectionClosed(connection: Connection): void;
 }

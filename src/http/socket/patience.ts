@@ -36,6 +36,9 @@ export function phaseOf({ hasEnded, hasUnsent, isServersTurn, hasUpload, isIdle,
 /** How long a client has, once the kernel has its last answer, to stop sending and close (RFC 9112 section 9.6). */
 const LINGER_MS = 2_000;
 
+/** How long a client may stop reading its response while others wait for the memory that it takes. */
+const PRESSED_SEND_MS = 1_000;
+
 /** How long clients may take, in milliseconds. */
 export interface Timeouts {
   headersTimeoutMs: number;
@@ -66,6 +69,8 @@ const LOOKS_IN_TIMEOUT = 4;
 export class Schedule {
   readonly intervalMs: number;
   readonly looks: Looks;
+  /** The same while responses wait for extents, which those have that clients do not read. */
+  readonly looksUnderPressure: Looks;
 
   constructor({ headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, sendTimeoutMs }: Timeouts) {
     const shortest = Math.min(headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, sendTimeoutMs);
@@ -79,6 +84,7 @@ export class Schedule {
       send: looks(sendTimeoutMs),
       linger: looks(LINGER_MS),
     };
+    this.looksUnderPressure = { ...this.looks, send: looks(Math.min(sendTimeoutMs, PRESSED_SEND_MS)) };
   }
 }
 

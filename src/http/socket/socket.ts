@@ -10,9 +10,12 @@ interface StreamHandle {
 
 /** Where a connection's bytes go. */
 export interface Reader {
-  /** Sockets read into it; what is read is parsed before the next read, so all may share it. */
-  readonly buffer: Buffer;
-  /** The first `bytes` bytes of the buffer are new. */
+  /**
+   * Where the next read goes, asked before the first read and after each; nothing for where the last one went. What is read is
+   * parsed before the next read, so connections may share a buffer.
+   */
+  nextBuffer(): Uint8Array | undefined;
+  /** The first `bytes` bytes of that buffer are new. */
   onRead(bytes: number): void;
   /** Bytes that did not come into the buffer. */
   onBytes(chunk: Buffer): void;
@@ -36,7 +39,7 @@ export function readWithoutCopies(accepted: Socket, reader: Reader): Socket {
   holder._handle = null;
   accepted.destroy();
   const onread = {
-    buffer: reader.buffer,
+    buffer: () => reader.nextBuffer(),
     callback: (bytes: number): boolean => {
       reader.onRead(bytes);
       return true;

@@ -1,10 +1,6 @@
-import {
-  COUNTER_LOST_WAKE_UPS_OFFSET,
-  COUNTER_PARKS_OFFSET,
-  HTTP_DOORBELL_OFFSET,
-  SHARD_DOORBELL_OFFSET,
-  SHARD_PERMITS_OFFSET,
-} from '../../../assembly/layout.js';
+import { AsyncResource } from 'node:async_hooks';
+import { setImmediate } from 'node:timers';
+import { COUNTER_LOST_WAKE_UPS_OFFSET, COUNTER_PARKS_OFFSET } from '../../../assembly/layout.js';
 import { Doorbell } from '../../core/doorbell.js';
 import { Parking } from '../../core/parking.js';
 import { WaitStrategy } from '../../core/wait-strategy.js';
@@ -28,7 +24,6 @@ const SYNC_PARK_MS = 1_000;
 export interface LoopOptions {
   batch: number;
   park: 'async' | 'sync';
-  steal: boolean;
 }
 
 /** The shard's loop: claims what may start, starts it, gives back what is done. Between turns the event loop runs. */
@@ -51,7 +46,8 @@ export class ShardLoop {
   #starved = false;
   #scheduled = false;
   #stopped = false;
-  readonly #turn = () => this.#runTurn();
+  /** In the context in which the loop was made: what was scheduled by a handler must not carry its context to others. */
+  readonly #turn = AsyncResource.bind(() => this.#runTurn());
 
   /** @param limiter of adaptive permits */
   constructor(context: ShardContext, options: LoopOptions, limiter: Gradient2 | undefined) {
@@ -59,10 +55,13 @@ export class ShardLoop {
     this.#batch = options.batch;
     this.#parkSync = options.park === 'sync';
     this.#limiter = limiter;
-    this.#claims = new Claims(context, options);
-    this.#handlers = new Handlers(context, (slot, us) => this.#complete(slot, us));
-    this.#doorbell = Doorbell.attach(context.core, context.addresses.control + SHARD_DOORBELL_OFFSET);
-    const hasWork = () => this.#claims.hasWork();
+    this.#claims = new Claims(context, options.batch);
+    this.#handlers = new Handlers(context, {
+      onComplete: (slot, us) => this.#complete(slot, us),
+      onPermit: () => this.#releasePermit(),
+    });
+    this.#doorbell = Doorbell.attach(context.core, context.addresses.doorbell);
+    const hasWork = () => this.#context.side.hasWork();
     this.#parking = new Parking(this.#doorbell, hasWork, () => this.#wake());
   }
 
@@ -74,6 +73,11 @@ export class ShardLoop {
   stop(): void {
     this.#stopped = true;
     this.#parking.stop();
+  }
+
+  /** The request `sequence` in `slot` was answered for its handler. */
+  abandon(slot: number, sequence: number): void {
+    this.#handlers.abandon(slot, sequence);
   }
 
   /** There may be more permits than there were. */
@@ -101,7 +105,7 @@ export class ShardLoop {
     if (started > 0) {
       this.#waiting.rewarded();
       this.#calm = started <= SMALL_TURN;
-      if (this.#calm || this.#count > 0 || this.#claims.hasWork()) return this.#schedule();
+      if (this.#calm || this.#count > 0 || this.#context.side.hasWork()) return this.#schedule();
     } else if (this.#calm && this.#waiting.wait()) {
       return this.#schedule();
     }
@@ -123,7 +127,7 @@ export class ShardLoop {
     while (started < this.#batch && (this.#count > 0 || this.#claim())) {
       while (this.#next < this.#count) {
         const before = now;
-        now = this.#handlers.start(this.#claims.slot(this.#next++), before);
+        now = this.#handlers.start(this.#context.side.claimed(this.#next++), before);
         started++;
         this.#claims.learn((now - before) | 0);
         if (((now - turnStart) | 0) > TURN_US) break;
@@ -141,30 +145,31 @@ export class ShardLoop {
 
   /** The response of `slot` is written: the slot goes back, its permit is free, and the HTTP thread is told. */
   #complete(slot: number, handlerUs: number): void {
-    const { core, plan, addresses, shard, clock } = this.#context;
+    const { side, clock } = this.#context;
     if (handlerUs > 0) this.#limiter?.sample(handlerUs, this.#handlers.inFlight + 1, clock.nowUs());
-    core.wasm.semaphoreRelease(addresses.control + SHARD_PERMITS_OFFSET, 1);
-    core.wasm.slotComplete(addresses.completions, plan.slotsAddress, plan.slotStride, shard, slot);
-    // At once and not behind the batch: the next handler may be a slow one. Only a parked HTTP thread costs a call.
-    core.wasm.doorbellRing(HTTP_DOORBELL_OFFSET);
-    if (this.#starved) {
-      this.#starved = false;
-      this.#schedule();
-    }
+    this.#releasePermit();
+    side.complete(slot);
+  }
+
+  #releasePermit(): void {
+    this.#context.side.releasePermit();
+    if (!this.#starved) return;
+    this.#starved = false;
+    this.#schedule();
   }
 
   #park(): void {
     const { counters } = this.#context;
     counters.add(COUNTER_PARKS_OFFSET, 1);
     if (this.#parkSync && this.#handlers.inFlight === 0) this.#parkBlocking();
-    else if (this.#claims.permits === 0) this.#starved = true;
+    else if (this.#context.side.permits === 0) this.#starved = true;
     else if (!this.#parking.park()) this.#schedule();
     counters.set(COUNTER_LOST_WAKE_UPS_OFFSET, this.#parking.lostWakeUps);
   }
 
   #parkBlocking(): void {
     const bell = this.#doorbell.park();
-    if (!this.#claims.hasWork()) this.#doorbell.wait(bell, SYNC_PARK_MS);
+    if (!this.#context.side.hasWork()) this.#doorbell.wait(bell, SYNC_PARK_MS);
     this.#doorbell.unpark();
     this.#schedule();
   }

@@ -6,61 +6,39 @@ import {
   FIELD_NAME_OFFSET,
   FIELD_VALUE_BYTES_OFFSET,
   FIELD_VALUE_OFFSET,
-  SLOT_BODY_BYTES_OFFSET,
   SLOT_BODY_STREAM_FLAG,
-  SLOT_DATA_OFFSET,
-  SLOT_FIELD_COUNT_OFFSET,
-  SLOT_FLAGS_OFFSET,
-  SLOT_HEAD_BYTES_OFFSET,
-  SLOT_METHOD_OFFSET,
-  SLOT_REQUEST_TRANSFERRED_FLAG,
-  SLOT_ROUTE_OFFSET,
-  SLOT_SEQUENCE_OFFSET,
-  SLOT_TARGET_BYTES_OFFSET,
 } from '../../../assembly/layout.js';
 import type { Params, Query, ShardRequest } from '../../app/handler.js';
-import { slotAddress } from '../../contract/memory-map.js';
 import { METHODS, type Method } from '../../contract/messages.js';
+import type { SlotView } from '../../contract/slot-view.js';
 import { LoopShardError } from '../../errors.js';
 import { isSaneId } from '../../options/request-id.js';
 import type { ShardContext } from '../context.js';
 
 const HTTP_10 = ' HTTP/1.0';
 
-/** A request over its record, in the slot or in a buffer of its own. */
+/** A request over its record, in its slot or in an extent. */
 export class SlotRequest implements ShardRequest {
   readonly #context: ShardContext;
   readonly #slot: number;
-  readonly #word: number;
-  /** What the record lies in, and where. */
-  #bytes: Buffer;
-  #u16: Uint16Array;
+  readonly #view: SlotView;
+  /** The field index, and the head behind it. */
   readonly #start: number;
   readonly #head: number;
   readonly #fieldCount: number;
   #finished = false;
   #isStreamTaken = false;
+  #isViewTaken = false;
   #id: string | undefined;
+  /** A body that has come in pieces, put together: it is larger than any extent. */
+  #gathered: Buffer | undefined;
 
-  constructor(context: ShardContext, slot: number) {
-    const { core, plan } = context;
-    const { i32 } = core;
-    const address = slotAddress(plan, slot);
-    const word = address >> 2;
+  constructor(context: ShardContext, slot: number, view: SlotView) {
     this.#context = context;
     this.#slot = slot;
-    this.#word = word;
-    this.#fieldCount = i32[word + (SLOT_FIELD_COUNT_OFFSET >> 2)];
-    if ((i32[word + (SLOT_FLAGS_OFFSET >> 2)] & SLOT_REQUEST_TRANSFERRED_FLAG) === 0) {
-      this.#bytes = core.bytes;
-      this.#u16 = core.u16;
-      this.#start = address + SLOT_DATA_OFFSET;
-    } else {
-      const record = takeRecord(context, slot, i32[word + (SLOT_SEQUENCE_OFFSET >> 2)]);
-      this.#bytes = Buffer.from(record);
-      this.#u16 = new Uint16Array(record, 0, record.byteLength >> 1);
-      this.#start = 0;
-    }
+    this.#view = view;
+    this.#fieldCount = view.fieldCount;
+    this.#start = view.record;
     this.#head = this.#start + this.#fieldCount * FIELD_BYTES;
   }
 
@@ -70,15 +48,15 @@ export class SlotRequest implements ShardRequest {
       this.#id ??= this.#nameFrom(requestId);
       return this.#id;
     }
-    return `${this.#context.shard.toString(36)}-${(this.#read(SLOT_SEQUENCE_OFFSET) >>> 0).toString(36)}`;
+    return `${this.#context.shard.toString(36)}-${(this.sequence >>> 0).toString(36)}`;
   }
 
   get method(): Method {
-    return METHODS[this.#read(SLOT_METHOD_OFFSET)];
+    return METHODS[this.#own.method];
   }
 
   get target(): string {
-    return this.#bytes.latin1Slice(this.#head, this.#head + this.#read(SLOT_TARGET_BYTES_OFFSET));
+    return this.#context.core.bytes.latin1Slice(this.#head, this.#head + this.#own.targetBytes);
   }
 
   get path(): string {
@@ -98,26 +76,27 @@ export class SlotRequest implements ShardRequest {
   }
 
   get signal(): AbortSignal {
-    return this.#context.signals.signal(this.#slot, this.#read(SLOT_SEQUENCE_OFFSET));
+    return this.#context.signals.signal(this.#slot, this.sequence);
   }
 
   get sequence(): number {
-    return this.#read(SLOT_SEQUENCE_OFFSET);
+    return this.#own.sequence;
   }
 
   /** The client speaks HTTP/1.0. The record has the version behind the target, unless there are no fields: 1.1 has one. */
   get isHttp10(): boolean {
     if (this.#fieldCount === 0) return true;
-    const end = this.#head + this.#read(SLOT_TARGET_BYTES_OFFSET);
-    return this.#bytes.latin1Slice(end, end + HTTP_10.length) === HTTP_10;
+    const end = this.#head + this.#own.targetBytes;
+    return this.#context.core.bytes.latin1Slice(end, end + HTTP_10.length) === HTTP_10;
   }
 
   header(name: string): string | undefined {
     this.#check();
+    const { u16 } = this.#context.core;
     const wanted = name.toLowerCase();
     let value: string | undefined;
     for (let i = 0, at = this.#start >> 1; i < this.#fieldCount; i++, at += FIELD_BYTES >> 1) {
-      if (this.#u16[at + (FIELD_NAME_BYTES_OFFSET >> 1)] !== wanted.length) continue;
+      if (u16[at + (FIELD_NAME_BYTES_OFFSET >> 1)] !== wanted.length) continue;
       if (!this.#isName(at, wanted)) continue;
       const found = this.#value(at);
       value = value === undefined ? found : value + separator(wanted) + found;
@@ -127,11 +106,12 @@ export class SlotRequest implements ShardRequest {
 
   headers(): Record<string, string> {
     this.#check();
+    const { u16 } = this.#context.core;
     const headers: Record<string, string> = Object.create(null);
     for (let i = 0, at = this.#start >> 1; i < this.#fieldCount; i++, at += FIELD_BYTES >> 1) {
-      const start = this.#head + this.#u16[at + (FIELD_NAME_OFFSET >> 1)];
-      const end = start + this.#u16[at + (FIELD_NAME_BYTES_OFFSET >> 1)];
-      const name = this.#bytes.latin1Slice(start, end).toLowerCase();
+      const start = this.#head + u16[at + (FIELD_NAME_OFFSET >> 1)];
+      const end = start + u16[at + (FIELD_NAME_BYTES_OFFSET >> 1)];
+      const name = this.#context.core.bytes.latin1Slice(start, end).toLowerCase();
       const value = this.#value(at);
       headers[name] = name in headers ? headers[name] + separator(name) + value : value;
     }
@@ -140,14 +120,17 @@ export class SlotRequest implements ShardRequest {
 
   bytes(): Uint8Array {
     this.#checkWhole();
-    const start = this.#head + this.#read(SLOT_HEAD_BYTES_OFFSET);
-    return this.#bytes.subarray(start, start + this.#read(SLOT_BODY_BYTES_OFFSET));
+    if (this.#gathered !== undefined) return this.#gathered;
+    this.#isViewTaken = true;
+    const { start, end } = this.#body;
+    return this.#context.core.bytes.subarray(start, end);
   }
 
   text(): string {
     this.#checkWhole();
-    const start = this.#head + this.#read(SLOT_HEAD_BYTES_OFFSET);
-    return this.#bytes.utf8Slice(start, start + this.#read(SLOT_BODY_BYTES_OFFSET));
+    if (this.#gathered !== undefined) return this.#gathered.utf8Slice(0, this.#gathered.length);
+    const { start, end } = this.#body;
+    return this.#context.core.bytes.utf8Slice(start, end);
   }
 
   json<T>(): T {
@@ -168,19 +151,31 @@ export class SlotRequest implements ShardRequest {
     }
     this.#isStreamTaken = true;
     if (isStreamed) return this.#context.bodies.open(this.#slot, this.sequence);
-    const start = this.#head + this.#read(SLOT_HEAD_BYTES_OFFSET);
-    return wholeBody(Uint8Array.prototype.slice.call(this.#bytes, start, start + this.#read(SLOT_BODY_BYTES_OFFSET)));
+    if (this.#gathered !== undefined) return wholeBody(this.#gathered);
+    const { start, end } = this.#body;
+    return wholeBody(this.#context.core.u8.slice(start, end));
   }
 
   /** The body is not in the record: it comes, or has come, as a stream. */
   get isBodyStreamed(): boolean {
-    return (this.#read(SLOT_FLAGS_OFFSET) & SLOT_BODY_STREAM_FLAG) !== 0;
+    return this.#own.has(SLOT_BODY_STREAM_FLAG);
   }
 
-  /** Bytes of the record that lie in the slot. */
-  get recordBytes(): number {
-    if (this.#start === 0) return 0;
-    return this.#fieldCount * FIELD_BYTES + this.#read(SLOT_HEAD_BYTES_OFFSET) + this.#read(SLOT_BODY_BYTES_OFFSET);
+  /** Gives the request the body that has come in pieces. */
+  gather(body: Buffer): void {
+    this.#gathered = body;
+  }
+
+  /** The handler was given a view of the memory that the request lies in. */
+  get isViewTaken(): boolean {
+    return this.#isViewTaken;
+  }
+
+  /** Where the body lies. */
+  get #body(): { start: number; end: number } {
+    const { headBytes, bodyBytes } = this.#own;
+    const start = this.#head + headBytes;
+    return { start, end: start + bodyBytes };
   }
 
   /** It was answered. */
@@ -200,9 +195,10 @@ export class SlotRequest implements ShardRequest {
     return isSaneId(sent) ? sent : randomUUID();
   }
 
-  #read(offset: number): number {
+  /** The slot's words, while they are this request's. */
+  get #own(): SlotView {
     this.#check();
-    return this.#context.core.i32[this.#word + (offset >> 2)];
+    return this.#view;
   }
 
   #check(): void {
@@ -215,7 +211,7 @@ export class SlotRequest implements ShardRequest {
 
   /** Without a body there is nothing to wait for, but a handler that only works then is wrong. */
   #checkWhole(): void {
-    if (this.#context.app.route(this.#read(SLOT_ROUTE_OFFSET)).streamed === undefined) return;
+    if (this.#context.app.route(this.#own.route).streamed === undefined) return;
     throw new LoopShardError(
       'BODY_STREAMED',
       "The route has body: 'stream', so the body is not here yet; read it with req.stream().",
@@ -224,9 +220,10 @@ export class SlotRequest implements ShardRequest {
 
   /** Is the name of the field at `at` the lower-case `name` of the same length? Field names are ASCII tokens. */
   #isName(at: number, name: string): boolean {
-    const start = this.#head + this.#u16[at + (FIELD_NAME_OFFSET >> 1)];
+    const { u16, u8: bytes } = this.#context.core;
+    const start = this.#head + u16[at + (FIELD_NAME_OFFSET >> 1)];
     for (let i = 0; i < name.length; i++) {
-      let byte = this.#bytes[start + i];
+      let byte = bytes[start + i];
       if (byte >= 0x41 && byte <= 0x5a) byte |= 0x20;
       if (byte !== name.charCodeAt(i)) return false;
     }
@@ -234,9 +231,10 @@ export class SlotRequest implements ShardRequest {
   }
 
   #value(at: number): string {
-    const start = this.#head + this.#u16[at + (FIELD_VALUE_OFFSET >> 1)];
+    const { u16 } = this.#context.core;
+    const start = this.#head + u16[at + (FIELD_VALUE_OFFSET >> 1)];
     // llhttp leaves white space at the end, which is no part of the value (RFC 9112 section 5.1).
-    return this.#bytes.latin1Slice(start, start + this.#u16[at + (FIELD_VALUE_BYTES_OFFSET >> 1)]).trimEnd();
+    return this.#context.core.bytes.latin1Slice(start, start + u16[at + (FIELD_VALUE_BYTES_OFFSET >> 1)]).trimEnd();
   }
 }
 
@@ -244,13 +242,6 @@ export class SlotRequest implements ShardRequest {
 async function* wholeBody(bytes: Uint8Array): AsyncGenerator<Uint8Array, undefined> {
   if (bytes.length > 0) yield bytes;
   return undefined;
-}
-
-/** The HTTP thread sent it before it submitted the slot, so it is here. */
-function takeRecord(context: ShardContext, slot: number, sequence: number): ArrayBuffer {
-  const record = context.transfers.take(slot, sequence);
-  if (record !== undefined) return record;
-  throw new LoopShardError('SHARD_FAILED', `The record of the request in slot ${slot} did not arrive.`);
 }
 
 /** Between the values of several fields of one name (RFC 9110 section 5.3; for cookie RFC 9113 section 8.2.3). */

@@ -1,6 +1,8 @@
+import { AsyncResource } from 'node:async_hooks';
+
 /** Abort signals of the requests that asked for one, and the aborts that came before they did. Shard. */
 export class AbortSignals {
-  readonly #controllers = new Map<number, { sequence: number; controller: AbortController }>();
+  readonly #controllers = new Map<number, { sequence: number; controller: AbortController; abort: () => void }>();
   /** Slot → sequence number of a request whose client is gone. */
   readonly #aborted = new Map<number, number>();
 
@@ -9,7 +11,9 @@ export class AbortSignals {
     const known = this.#controllers.get(slot);
     if (known !== undefined) return known.controller.signal;
     const controller = new AbortController();
-    this.#controllers.set(slot, { sequence, controller });
+    // Its listeners are the request's: they run in the context in which it asked for the signal.
+    const abort = AsyncResource.bind(() => controller.abort());
+    this.#controllers.set(slot, { sequence, controller, abort });
     if (this.#aborted.get(slot) === sequence) controller.abort();
     return controller.signal;
   }
@@ -18,7 +22,7 @@ export class AbortSignals {
   abort(slot: number, sequence: number): void {
     const known = this.#controllers.get(slot);
     if (known === undefined) this.#aborted.set(slot, sequence);
-    else if (known.sequence === sequence) known.controller.abort();
+    else if (known.sequence === sequence) known.abort();
   }
 
   /** Nobody waits for the request `sequence` any more. */

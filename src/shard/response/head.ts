@@ -1,11 +1,11 @@
 import { STATUS_CODES } from 'node:http';
-import { SHARD_TEMPLATES_BYTES, SHARD_TEMPLATES_OFFSET } from '../../../assembly/layout.js';
 import type { CoreMemory } from '../../core/memory.js';
 
 /** The lines that many responses share: status line, date, content type. In shared memory, to be copied by WASM. */
 export interface Template {
   address: number;
   bytes: number;
+  text: string;
 }
 
 /** What a head needs beside its template and its own fields: content-length, ten digits, the empty line. */
@@ -21,11 +21,12 @@ export class HeadWriter {
   /** By status and content type. */
   readonly #templates = new Map<number, Map<string | undefined, Template>>();
 
-  constructor(core: CoreMemory, control: number) {
+  /** @param area of the templates: from `start` up to `end` */
+  constructor(core: CoreMemory, { start, end }: { start: number; end: number }) {
     this.#core = core;
-    this.#start = control + SHARD_TEMPLATES_OFFSET;
-    this.#end = this.#start + SHARD_TEMPLATES_BYTES;
-    this.#next = this.#start;
+    this.#start = start;
+    this.#end = end;
+    this.#next = start;
   }
 
   /** The template for a response that is sent now. */
@@ -54,12 +55,18 @@ export class HeadWriter {
     return wasm.writeHeadBefore(bodyStart, template.address, template.bytes, lines.length, contentLength);
   }
 
+  /** The same head in a buffer of its own, for a response that is sent in pieces. */
+  bytes(template: Template, lines: string, contentLength: number): Buffer {
+    const length = contentLength < 0 ? '' : `content-length: ${contentLength}\r\n`;
+    return Buffer.from(`${template.text}${length}${lines}\r\n`, 'latin1');
+  }
+
   #add(statusCode: number, contentType: string | undefined): Template {
     const date = new Date(this.#second * 1000).toUTCString();
     let text = `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode] ?? ''}\r\ndate: ${date}\r\n`;
     if (contentType !== undefined) text += `content-type: ${contentType}\r\n`;
     if (this.#next + text.length > this.#end) this.#clear();
-    const template = { address: this.#next, bytes: text.length };
+    const template = { address: this.#next, bytes: text.length, text };
     this.#core.bytes.latin1Write(text, template.address, text.length);
     this.#next += text.length;
     const ofStatus = this.#templates.get(statusCode) ?? new Map<string | undefined, Template>();

@@ -1,298 +1,410 @@
 import { types } from 'node:util';
-import {
-  SLOT_DATA_OFFSET,
-  SLOT_FLAGS_OFFSET,
-  SLOT_HEAD_REQUEST_FLAG,
-  SLOT_RESPONSE_BODY_BYTES_OFFSET,
-  SLOT_RESPONSE_HEAD_BYTES_OFFSET,
-  SLOT_RESPONSE_OFFSET,
-  SLOT_RESPONSE_TRANSFERRED_FLAG,
-  SLOT_SEQUENCE_OFFSET,
-} from '../../../assembly/layout.js';
-import { slotAddress } from '../../contract/memory-map.js';
-import { LoopShardError } from '../../errors.js';
+import { SLOT_HEAD_REQUEST_FLAG } from '../../../assembly/layout.js';
+import type { SlotView } from '../../contract/slot-view.js';
 import type { CompiledWriter } from '../../json/compile.js';
 import { JsonWriter } from '../../json/direct.js';
 import type { Encoding } from '../../options/compression.js';
 import type { ShardContext } from '../context.js';
 import type { SlotRequest } from '../request/request.js';
-import { discardStream, isStream } from '../streams/stream-source.js';
-import { type BodyPlace, BodyWriter } from './body.js';
+import { isStream } from '../streams/stream-source.js';
 import { CompressedStream, compress } from './compressor.js';
 import { HeadWriter, type Template } from './head.js';
+import { inPieces } from './long-body.js';
+import { type Place, Placement } from './placement.js';
 import { AS_IT_IS, NOT_MODIFIED, Representations } from './representations.js';
 import type { SlotResponse } from './response.js';
-import { fieldsTooLarge, finishWritten, isBodiless, isText, tagWithoutBody, toBytes } from './results.js';
+import {
+  bodiless,
+  bytesOf,
+  fieldsTooLarge,
+  finishWritten,
+  fits,
+  isBodiless,
+  isText,
+  streamWithSchema,
+  stringify,
+  tagWithoutBody,
+  toBytes,
+  tooLarge,
+} from './results.js';
 
 const TEXT = 'text/plain; charset=utf-8';
 const BYTES = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
-/** What a slot keeps free of header fields. */
-const FIELDS_MARGIN_BYTES = 512;
+/** Header fields of a response, at the most. */
+const MAX_FIELDS_BYTES = 64 * 1024;
 /** In the place of a body's length: there is no content-length. */
 const WITHOUT_LENGTH = -1;
 const CHUNKED_LINE = 'transfer-encoding: chunked\r\n';
+/** What a response by a schema is given when it has outgrown its slot, for the time being. */
+const FIRST_GUESS_BYTES = 32 * 1024;
 
 /** Bodies up to this size are compressed at once, larger ones by zlib's threads, as streams (docs/internals.md). */
 const SYNC_COMPRESS_BYTES = 64 * 1024;
 const NOTHING_MORE: AsyncIterator<unknown> = { next: async () => ({ done: true, value: undefined }) };
+
+/** The response is in the slot, or in the extent that the slot names. */
+export const WRITTEN = Symbol('written');
+/** The response waits for an extent: `retry` goes on. */
+export const NO_ROOM = Symbol('no room');
+
+/** The response is sent in pieces, as its source yields them. */
+export interface Streamed {
+  source: AsyncIterable<unknown>;
+  /** Bytes of the body, if that is known. */
+  length: number | undefined;
+}
+
+export type Outcome = typeof WRITTEN | typeof NO_ROOM | Streamed;
+
+/** A request that is being answered. */
+export interface Reply {
+  readonly slot: number;
+  readonly view: SlotView;
+  /** Number of the route. */
+  readonly route: number;
+  readonly request: SlotRequest;
+  readonly response: SlotResponse;
+  /** Of the route's response schema. */
+  writer: CompiledWriter | undefined;
+  /** What `res.writer()` writes to. */
+  place: Place | undefined;
+  /** What waits for an extent. */
+  unsent: Unsent | undefined;
+}
+
+interface Unsent {
+  status: number;
+  type: string | undefined;
+  body: string | Uint8Array;
+  contentLength: number | undefined;
+}
+
+/** A response head before it is written. */
+interface Head {
+  template: Template;
+  lines: string;
+  /** Bytes from its first byte to the first byte of the body, at the most. */
+  room: number;
+}
 
 export interface StreamHead {
   bytes: Uint8Array;
   encoding: Encoding | undefined;
 }
 
-/** Where a response goes in its slot. */
-interface Place extends BodyPlace {
-  address: number;
-  template: Template;
-  lines: string;
-}
-
-/** Turns what a handler returned into a response in the slot. Shard. */
+/** Turns what a handler returned into a response in shared memory. Shard. */
 export class Responder {
   readonly #context: ShardContext;
   readonly #heads: HeadWriter;
-  readonly #bodies: BodyWriter;
+  readonly #placement: Placement;
   readonly #representations = new Representations();
   /** What names the request in the response too. */
   readonly #idField: string | undefined;
-  /** A record takes half of a slot at the most; so do the header fields of a response. */
-  readonly #fieldsLimit: number;
+  /** By route: bytes of the latest body that was written by its schema and did not fit its slot. */
+  readonly #expected = new Map<number, number>();
 
   constructor(context: ShardContext) {
     this.#context = context;
-    this.#heads = new HeadWriter(context.core, context.addresses.control);
-    this.#bodies = new BodyWriter(context);
+    this.#heads = new HeadWriter(context.core, context.addresses.templates);
+    this.#placement = new Placement(context);
     this.#idField = context.requestId;
-    this.#fieldsLimit = (context.plan.slotStride >> 1) - FIELDS_MARGIN_BYTES;
   }
 
   /**
-   * Writes the response into the slot; a body that does not fit goes by transfer.
-   * @param writer of the route's response schema
-   * @returns a stream that is to be sent: nothing was written then
+   * Writes the response, if it is not a stream and there is room for it.
    * @throws LoopShardError RESPONSE_INVALID, RESPONSE_TOO_LARGE, HEADER_INVALID, VALUE_MISMATCH; whatever `toJSON` throws
    */
-  respond(
-    slot: number,
-    request: SlotRequest,
-    response: SlotResponse,
-    value: unknown,
-    writer: CompiledWriter | undefined,
-  ): AsyncIterable<unknown> | undefined {
-    if (response.compress !== undefined || response.tag !== undefined) {
-      return this.#respondDescribed(slot, request, response, value, writer);
-    }
-    if (response.jsonWriter !== undefined) {
-      this.#respondWritten(slot, request, response, value);
-      return undefined;
-    }
+  respond(reply: Reply, value: unknown): Outcome {
+    const { response, writer } = reply;
+    if (response.compress !== undefined || response.tag !== undefined) return this.#respondDescribed(reply, value);
+    if (response.jsonWriter !== undefined) return this.#respondWritten(reply, value);
     const status = response.statusCode || (value === undefined ? 204 : 200);
-    if (value === undefined || isBodiless(status)) {
-      if (isStream(value)) discardStream(value);
-      this.#empty(slot, request, response, status);
-      return undefined;
-    }
-    const isBytes = types.isUint8Array(value);
-    const isText = typeof value === 'string' && writer === undefined;
-    if (!isBytes && !isText && writer === undefined && isStream(value)) {
-      return this.#openBody(slot, request, response, value);
-    }
-    const place = this.#place(slot, request, response, status, isBytes ? BYTES : isText ? TEXT : JSON_TYPE);
-    const bytes = isBytes || isText ? this.#bodies.write(place, value) : this.#bodies.writeJson(place, value, writer);
-    this.#finish(place, bytes, this.#bodies.transferred);
-    return undefined;
+    if (value === undefined || isBodiless(status)) return this.#empty(reply, status);
+    if (types.isUint8Array(value)) return this.#send(reply, status, BYTES, value);
+    if (isText(value, writer)) return this.#send(reply, status, TEXT, value);
+    if (isStream(value)) return this.#openBody(reply, value);
+    if (writer === undefined) return this.#send(reply, status, JSON_TYPE, stringify(value));
+    return this.#writeBySchema(reply, status, writer, value);
   }
 
-  /** With an entity tag, compressed, or not at all because the client has it. */
-  #respondDescribed(
-    slot: number,
-    request: SlotRequest,
-    response: SlotResponse,
-    value: unknown,
-    writer: CompiledWriter | undefined,
-  ): AsyncIterable<unknown> | undefined {
+  /**
+   * Answers with JSON that has been formed, whatever the handler has begun: as it is, without an entity tag, of any length.
+   * It never fails.
+   */
+  respondPlainly(reply: Reply, json: string): typeof WRITTEN | typeof NO_ROOM {
+    const { statusCode } = reply.response;
+    const outcome = this.#send(reply, statusCode, JSON_TYPE, json, undefined, Number.POSITIVE_INFINITY);
+    return outcome as typeof WRITTEN | typeof NO_ROOM;
+  }
+
+  /** Goes on with a response that waits for an extent. */
+  retry(reply: Reply): Outcome {
+    const { status, type, body, contentLength } = reply.unsent!;
+    return this.#send(reply, status, type, body, contentLength, Number.POSITIVE_INFINITY);
+  }
+
+  /** Gives up what was begun of a response. */
+  discard(reply: Reply): void {
+    if (reply.place !== undefined) this.#placement.release(reply.place);
+    reply.place = undefined;
+    reply.unsent = undefined;
+  }
+
+  // ── with an entity tag, compressed, or not at all because the client has it ─────────────────────────────────────
+
+  #respondDescribed(reply: Reply, value: unknown): Outcome {
+    const { request, response, writer } = reply;
     const status = response.statusCode || 200;
     const isWritten = response.jsonWriter !== undefined;
-    const hasNone = (value === undefined && !isWritten) || isBodiless(status);
-    if (!isWritten && !hasNone && writer === undefined && isStream(value)) {
-      return this.#openBody(slot, request, response, value);
+    if ((value === undefined && !isWritten) || isBodiless(status)) {
+      return this.#emptyDescribed(reply, value === undefined ? response.statusCode || 204 : status);
     }
-    if (hasNone) {
-      if (isStream(value)) discardStream(value);
-      this.#emptyDescribed(slot, request, response, value === undefined ? response.statusCode || 204 : status);
-      return undefined;
-    }
+    if (!isWritten && isStream(value)) return this.#openBody(reply, value);
     const body = isWritten ? finishWritten(response, value) : toBytes(value, writer);
     response.contentType ??= types.isUint8Array(value) ? BYTES : isText(value, writer) ? TEXT : JSON_TYPE;
     const how = this.#representations.describe(request, response, body);
-    if (how === NOT_MODIFIED) {
-      this.#notModified(slot, request, response);
-      return undefined;
-    }
-    return this.#sendDescribed(slot, request, response, body, how === AS_IT_IS ? undefined : how);
+    if (how === NOT_MODIFIED) return this.#notModified(reply);
+    return this.#sendDescribed(reply, body, how === AS_IT_IS ? undefined : how);
   }
 
-  #sendDescribed(
-    slot: number,
-    request: SlotRequest,
-    response: SlotResponse,
-    body: Uint8Array,
-    encoding: Encoding | undefined,
-  ): AsyncIterable<unknown> | undefined {
-    this.#bodies.checkLimit(body.length);
-    const isHead = request.method === 'HEAD';
-    // A copy, since the head goes into the slot too.
-    if (encoding !== undefined && !isHead && body.length > SYNC_COMPRESS_BYTES) {
-      return new CompressedStream(encoding, Uint8Array.from(body), NOTHING_MORE);
-    }
-    const bytes = encoding === undefined || isHead ? body : compress(encoding, body);
-    const place = this.#place(slot, request, response, response.statusCode || 200, undefined);
-    const length = this.#bodies.write(place, bytes);
+  #sendDescribed(reply: Reply, body: Uint8Array, encoding: Encoding | undefined): Outcome {
+    this.#checkLimit(body.length);
+    const status = reply.response.statusCode || 200;
+    if (encoding === undefined) return this.#send(reply, status, undefined, body);
     // How long it would be compressed is not known without doing it.
-    this.#finish(place, encoding !== undefined && isHead ? WITHOUT_LENGTH : length, this.#bodies.transferred);
-    return undefined;
+    if (this.#isHead(reply)) return this.#send(reply, status, undefined, body, WITHOUT_LENGTH);
+    if (body.length <= SYNC_COMPRESS_BYTES) return this.#send(reply, status, undefined, compress(encoding, body));
+    // A copy: the handler may change its own.
+    const source = new CompressedStream(encoding, Uint8Array.from(body), NOTHING_MORE);
+    return { source, length: undefined };
   }
 
-  #emptyDescribed(slot: number, request: SlotRequest, response: SlotResponse, status: number): void {
-    if (response.fresh) return this.#notModified(slot, request, response);
+  #emptyDescribed(reply: Reply, status: number): Outcome {
+    const { response } = reply;
+    if (response.fresh) return this.#notModified(reply);
     if (response.tag?.value !== undefined) response.set('etag', response.tag.value);
-    this.#empty(slot, request, response, status);
+    return this.#empty(reply, status);
   }
 
-  #notModified(slot: number, request: SlotRequest, response: SlotResponse): void {
-    if (response.tag?.value !== undefined && response.field('etag') === undefined)
+  #notModified(reply: Reply): Outcome {
+    const { response } = reply;
+    if (response.tag?.value !== undefined && response.field('etag') === undefined) {
       response.set('etag', response.tag.value);
+    }
     response.leaveOutBody();
-    this.#empty(slot, request, response, 304);
+    return this.#empty(reply, 304);
   }
+
+  // ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Answers HEAD, which needs no stream; any other request gets it. */
-  #openBody(
-    slot: number,
-    request: SlotRequest,
-    response: SlotResponse,
-    stream: AsyncIterable<unknown>,
-  ): AsyncIterable<unknown> | undefined {
+  #openBody(reply: Reply, source: AsyncIterable<unknown>): Outcome {
+    const { request, response } = reply;
+    if (reply.writer !== undefined) throw streamWithSchema();
     if (!response.isDescribed && response.tag !== undefined && response.tag.value === undefined) throw tagWithoutBody();
-    if (response.fresh) {
-      discardStream(stream);
-      this.#notModified(slot, request, response);
-      return undefined;
-    }
-    if (request.method !== 'HEAD') return stream;
-    discardStream(stream);
+    if (response.fresh) return this.#notModified(reply);
+    if (!this.#isHead(reply)) return { source, length: undefined };
     this.#representations.describe(request, response, undefined);
-    this.#finish(
-      this.#place(slot, request, response, response.statusCode || 200, undefined, isChunked(request)),
-      WITHOUT_LENGTH,
-      false,
-    );
-    return undefined;
+    if (!request.isHttp10) response.isChunked = true;
+    return this.#send(reply, response.statusCode || 200, undefined, '', WITHOUT_LENGTH);
   }
 
   /**
-   * The head of a stream.
+   * The head of a response that is sent in pieces.
    * @param standardType the content type, unless the handler has set one
-   * @returns its bytes, and how the body is to be compressed; nothing if the response has no body: then all of it is in the slot
+   * @param length bytes of the body, if that is known
+   * @returns its bytes, and how the body is to be compressed; WRITTEN or NO_ROOM if the response has no body after all
    * @throws LoopShardError HEADER_INVALID
    */
   streamHead(
-    slot: number,
-    request: SlotRequest,
-    response: SlotResponse,
+    reply: Reply,
     standardType: string,
     hasBody: boolean,
-  ): StreamHead | undefined {
+    length: number | undefined,
+  ): StreamHead | typeof WRITTEN | typeof NO_ROOM {
+    const { request, response } = reply;
     const status = response.statusCode || 200;
     if (!response.isDescribed && response.tag !== undefined && response.tag.value === undefined) throw tagWithoutBody();
     if (isBodiless(status) || response.fresh) {
-      this.#emptyDescribed(slot, request, response, status);
-      return undefined;
+      return this.#emptyDescribed(reply, status) as typeof WRITTEN | typeof NO_ROOM;
     }
     response.contentType ??= standardType;
     let encoding: Encoding | undefined;
     // Nothing at all would be longer when it is compressed.
-    if (!response.isDescribed && hasBody) {
+    if (!response.isDescribed && hasBody && length === undefined) {
       const how = this.#representations.describe(request, response, undefined);
       if (how !== AS_IT_IS && how !== NOT_MODIFIED) encoding = how;
     }
-    const place = this.#place(slot, request, response, status, undefined, isChunked(request));
+    response.isChunked = length === undefined && !request.isHttp10;
+    const { template, lines } = this.#head(reply, status, undefined);
     response.isSealed = true;
-    const start = this.#heads.write(place.bodyStart, place.template, place.lines, WITHOUT_LENGTH);
-    return { bytes: this.#context.core.u8.slice(start, place.bodyStart), encoding };
+    return { bytes: this.#heads.bytes(template, lines, length ?? WITHOUT_LENGTH), encoding };
   }
 
+  // ── bodies that are written as they are formed ──────────────────────────────────────────────────────────────────
+
   /** A JSON writer behind the room for the head. */
-  openWriter(slot: number, request: SlotRequest, response: SlotResponse): JsonWriter {
-    if (isBodiless(response.statusCode)) {
-      throw new LoopShardError('RESPONSE_INVALID', `A response of status ${response.statusCode} has no body to write.`);
-    }
-    const place = this.#place(slot, request, response, response.statusCode || 200, JSON_TYPE);
-    return new JsonWriter({ core: this.#context.core, position: place.bodyStart, limit: place.limit });
+  openWriter(reply: Reply): JsonWriter {
+    const { response } = reply;
+    if (isBodiless(response.statusCode)) throw bodiless(response.statusCode);
+    const head = this.#head(reply, response.statusCode || 200, JSON_TYPE);
+    const place = this.#placement.inSlot(reply.view, head.room);
+    if (place.limit < place.bodyStart) place.limit = place.bodyStart;
+    reply.place = place;
+    return new JsonWriter({
+      core: this.#context.core,
+      position: place.bodyStart,
+      limit: place.limit,
+      grow: (bytes) => this.#grow(reply, head, bytes),
+    });
+  }
+
+  /** A larger place for a JSON writer, or nothing if it shall go on in private memory. */
+  #grow(reply: Reply, head: Head, bytes: number): { position: number; limit: number } | undefined {
+    this.#checkLimit(bytes);
+    const most = this.#placement.mostBytes(head.room);
+    if (bytes > most || reply.place === undefined) return undefined;
+    const { bodyStart, limit } = reply.place;
+    const larger = this.#placement.inExtent(head.room, Math.min(most, Math.max(bytes, 2 * (limit - bodyStart))));
+    if (larger === undefined) return undefined;
+    this.#context.core.u8.copyWithin(larger.bodyStart, bodyStart, limit);
+    this.#placement.release(reply.place);
+    reply.place = larger;
+    return { position: larger.bodyStart, limit: larger.limit };
   }
 
   /** What the handler wrote with `res.writer()`. The head takes the room that was left for it. */
-  #respondWritten(slot: number, request: SlotRequest, response: SlotResponse, value: unknown): void {
+  #respondWritten(reply: Reply, value: unknown): Outcome {
+    const { response } = reply;
     const body = finishWritten(response, value);
     const status = response.statusCode || 200;
-    const place = this.#place(slot, request, response, status, JSON_TYPE);
-    const bytes = this.#bodies.writeWritten(place, body, response.jsonWriter!.inPlace);
-    this.#finish(place, bytes, this.#bodies.transferred);
+    if (!response.jsonWriter!.inPlace) {
+      this.discard(reply);
+      return this.#send(reply, status, JSON_TYPE, body);
+    }
+    this.#checkLimit(body.length);
+    return this.#finish(reply, this.#head(reply, status, JSON_TYPE), reply.place!, body.length);
   }
+
+  /** The body goes right to where it is sent from. */
+  #writeBySchema(reply: Reply, status: number, writer: CompiledWriter, value: unknown): Outcome {
+    const { core } = this.#context;
+    const head = this.#head(reply, status, JSON_TYPE);
+    const inSlot = this.#placement.inSlot(reply.view, head.room);
+    const room = inSlot.limit - inSlot.bodyStart;
+    let wanted = this.#expected.get(reply.route) ?? 0;
+    if (wanted <= room && room > 0) {
+      const end = writer.write(core, inSlot.bodyStart, inSlot.limit, value);
+      if (end !== 0) return this.#finish(reply, head, inSlot, this.#checkLimit(end - inSlot.bodyStart));
+    }
+    wanted = Math.max(wanted, FIRST_GUESS_BYTES);
+    for (const most = this.#placement.mostBytes(head.room); wanted <= most; ) {
+      const place = this.#placement.inExtent(head.room, wanted);
+      if (place === undefined) break;
+      reply.place = place;
+      const end = writer.write(core, place.bodyStart, place.limit, value);
+      if (end !== 0) {
+        const bytes = this.#checkLimit(end - place.bodyStart);
+        this.#expected.set(reply.route, bytes);
+        return this.#finish(reply, head, place, bytes);
+      }
+      this.discard(reply);
+      wanted = 2 * (place.limit - place.bodyStart);
+    }
+    return this.#send(reply, status, JSON_TYPE, writer.toBytes(value));
+  }
+
+  // ── bodies that are there ───────────────────────────────────────────────────────────────────────────────────────
 
   /** No body; 204 and 304 have no length either (RFC 9110 sections 15.3.5 and 15.4.5). */
-  #empty(slot: number, request: SlotRequest, response: SlotResponse, status: number): void {
-    const place = this.#place(slot, request, response, status, undefined);
-    this.#finish(place, isBodiless(status) ? WITHOUT_LENGTH : 0, false);
+  #empty(reply: Reply, status: number): Outcome {
+    return this.#send(reply, status, undefined, '', isBodiless(status) ? WITHOUT_LENGTH : 0);
   }
 
-  #place(
-    slot: number,
-    request: SlotRequest,
-    response: SlotResponse,
+  /**
+   * Writes head and body into the slot or into an extent; what is larger is sent in pieces.
+   * @param standardType the content type, unless the handler has set one
+   * @param contentLength the length that the head says, if it is not that of the body
+   * @param limit of the body, in bytes
+   * @throws LoopShardError RESPONSE_TOO_LARGE
+   */
+  #send(
+    reply: Reply,
     status: number,
     standardType: string | undefined,
-    isChunkedToo = false,
-  ): Place {
-    const { plan, core } = this.#context;
-    const address = slotAddress(plan, slot);
-    const word = address >> 2;
+    body: string | Uint8Array,
+    contentLength?: number,
+    limit = this.#context.responseLimitBytes,
+  ): Outcome {
+    const head = this.#head(reply, status, standardType);
+    const isHead = this.#isHead(reply);
+    let place: Place | undefined = this.#placement.inSlot(reply.view, head.room);
+    const room = place.limit - place.bodyStart;
+    if (isHead ? room >= 0 : fits(body, room)) {
+      const length = this.#put(body, place, isHead);
+      if (length > limit) throw tooLarge(length, limit);
+      return this.#finish(reply, head, place, contentLength ?? length);
+    }
+    const bytes = bytesOf(body);
+    if (bytes > limit) throw tooLarge(bytes, limit);
+    place = this.#placement.inExtent(head.room, isHead ? 0 : bytes);
+    if (place !== undefined) {
+      if (!isHead) this.#put(body, place, false);
+      return this.#finish(reply, head, place, contentLength ?? bytes);
+    }
+    // The handler may change its own bytes.
+    const kept = typeof body === 'string' ? body : Uint8Array.prototype.slice.call(body);
+    if (bytes > this.#placement.mostBytes(head.room)) {
+      reply.response.contentType ??= standardType;
+      return { source: inPieces(kept), length: bytes };
+    }
+    reply.unsent = { status, type: standardType, body: kept, contentLength };
+    return NO_ROOM;
+  }
+
+  /** Copies a body to its place, unless only its length is asked for. Returns its length. */
+  #put(body: string | Uint8Array, place: Place, isHead: boolean): number {
+    const { bytes, u8 } = this.#context.core;
+    if (isHead) return bytesOf(body);
+    if (typeof body === 'string') return bytes.utf8Write(body, place.bodyStart, place.limit - place.bodyStart);
+    u8.set(body, place.bodyStart);
+    return bytesOf(body);
+  }
+
+  #head(reply: Reply, status: number, standardType: string | undefined): Head {
+    const { request, response } = reply;
     const type = response.contentType ?? standardType;
     let lines = response.lines();
-    if (isChunkedToo) lines += CHUNKED_LINE;
+    if (response.isChunked) lines += CHUNKED_LINE;
     if (this.#idField !== undefined && response.field(this.#idField) === undefined) {
       lines += `${this.#idField}: ${request.id}\r\n`;
     }
-    if (lines.length + (type?.length ?? 0) > this.#fieldsLimit) throw fieldsTooLarge(lines, type, this.#fieldsLimit);
+    const bytes = lines.length + (type?.length ?? 0);
+    if (bytes > MAX_FIELDS_BYTES) throw fieldsTooLarge(bytes, MAX_FIELDS_BYTES);
     const template = this.#heads.template(status, type);
-    return {
-      slot,
-      sequence: core.i32[word + (SLOT_SEQUENCE_OFFSET >> 2)],
-      address,
-      template,
-      lines,
-      bodyStart: address + SLOT_DATA_OFFSET + request.recordBytes + this.#heads.room(template, lines),
-      limit: address + plan.slotStride,
-      isHead: (core.i32[word + (SLOT_FLAGS_OFFSET >> 2)] & SLOT_HEAD_REQUEST_FLAG) !== 0,
-    };
+    return { template, lines, room: this.#heads.room(template, lines) };
   }
 
   /** Writes the head in front of the body, and describes both in the slot. */
-  #finish(place: Place, bytes: number, transferred: boolean): void {
-    const { address, bodyStart, isHead } = place;
-    const { i32 } = this.#context.core;
-    const word = address >> 2;
-    const start = this.#heads.write(bodyStart, place.template, place.lines, bytes);
-    i32[word + (SLOT_RESPONSE_OFFSET >> 2)] = start;
-    i32[word + (SLOT_RESPONSE_HEAD_BYTES_OFFSET >> 2)] = bodyStart - start;
-    i32[word + (SLOT_RESPONSE_BODY_BYTES_OFFSET >> 2)] = isHead || bytes === WITHOUT_LENGTH ? 0 : bytes;
-    if (transferred) i32[word + (SLOT_FLAGS_OFFSET >> 2)] |= SLOT_RESPONSE_TRANSFERRED_FLAG;
+  #finish(reply: Reply, { template, lines }: Head, { bodyStart, extent }: Place, bytes: number): typeof WRITTEN {
+    const start = this.#heads.write(bodyStart, template, lines, bytes);
+    const isSent = bytes !== WITHOUT_LENGTH && !this.#isHead(reply);
+    reply.view.writeResponse(start, bodyStart - start, isSent ? bytes : 0, extent);
+    // The slot's from now on.
+    reply.place = undefined;
+    reply.unsent = undefined;
+    return WRITTEN;
   }
-}
 
-/** A client of HTTP/1.0 does not know the chunked coding (RFC 9112 section 6.1). */
-function isChunked(request: SlotRequest): boolean {
-  return !request.isHttp10;
+  #isHead({ view }: Reply): boolean {
+    return view.has(SLOT_HEAD_REQUEST_FLAG);
+  }
+
+  /** @throws LoopShardError RESPONSE_TOO_LARGE */
+  #checkLimit(bytes: number): number {
+    const { responseLimitBytes } = this.#context;
+    if (bytes > responseLimitBytes) throw tooLarge(bytes, responseLimitBytes);
+    return bytes;
+  }
 }

@@ -28,6 +28,10 @@ export class SlotResponse implements ShardResponse {
   jsonWriter: JsonWriter | undefined;
   /** The head of a stream is made: nothing of it can be changed. */
   isSealed = false;
+  /** The body is sent by the chunked coding (RFC 9112 section 7.1). */
+  isChunked = false;
+  /** The request was answered. */
+  #finished = false;
   /** By which it is compressed. */
   compress: CompressRules | undefined;
   /** What `etag()` has set; no value for one that is computed. */
@@ -50,6 +54,7 @@ export class SlotResponse implements ShardResponse {
   }
 
   writer(): JsonWriter {
+    this.#checkUnfinished();
     this.jsonWriter ??= this.#openWriter(this);
     return this.jsonWriter;
   }
@@ -120,12 +125,24 @@ export class SlotResponse implements ShardResponse {
     else earlier[1] = value;
   }
 
+  /** The request was answered: nothing that its handler still does has an effect. */
+  finish(): void {
+    this.#finished = true;
+    this.jsonWriter?.abandon();
+  }
+
+  #checkUnfinished(): void {
+    if (!this.#finished) return;
+    throw new LoopShardError('REQUEST_FINISHED', 'The request was answered already: its response cannot be changed.');
+  }
+
   /** Back to the start, for an answer in the place of this one. */
   reset(statusCode: number): void {
     this.statusCode = statusCode;
     this.contentType = undefined;
     this.#fields = undefined;
     this.isSealed = false;
+    this.isChunked = false;
     this.tag = undefined;
     this.isDescribed = false;
     this.jsonWriter?.abandon();
@@ -133,6 +150,7 @@ export class SlotResponse implements ShardResponse {
   }
 
   #checkOpen(): void {
+    this.#checkUnfinished();
     if (this.isSealed) {
       throw new LoopShardError(
         'HEADER_INVALID',

@@ -1,9 +1,34 @@
-/* What a handler gave, as bytes; and what is wrong with it. */
+/* What a handler gave, as bytes or text; and what is wrong with it. */
 import { types } from 'node:util';
 import { LoopShardError } from '../../errors.js';
 import type { CompiledWriter } from '../../json/compile.js';
-import { stringify } from './body.js';
 import type { SlotResponse } from './response.js';
+
+/** UTF-8 needs at most this many bytes for a UTF-16 unit. */
+const MAX_BYTES_PER_UNIT = 3;
+
+const byteLengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'byteLength')!.get!;
+
+/** Bytes of a body. Not the property of an array, which a subclass can change: it is what `set` copies. */
+export function bytesOf(body: string | Uint8Array): number {
+  return typeof body === 'string' ? Buffer.byteLength(body) : byteLengthOf.call(body);
+}
+
+/** Whether a body has at most `room` bytes, without counting those of a text if its length says so. */
+export function fits(body: string | Uint8Array, room: number): boolean {
+  if (typeof body !== 'string') return byteLengthOf.call(body) <= room;
+  return body.length * MAX_BYTES_PER_UNIT <= room || (body.length <= room && Buffer.byteLength(body) <= room);
+}
+
+/** @throws LoopShardError RESPONSE_INVALID; whatever `toJSON` throws */
+export function stringify(value: unknown): string {
+  const json = JSON.stringify(value);
+  if (json !== undefined) return json;
+  throw new LoopShardError(
+    'RESPONSE_INVALID',
+    `The handler returned a ${typeof value}, which JSON cannot represent. Return bytes, a string or a JSON value.`,
+  );
+}
 
 /**
  * What was written with `res.writer()`.
@@ -13,7 +38,7 @@ export function finishWritten({ jsonWriter }: SlotResponse, value: unknown): Uin
   if (value === undefined || value === jsonWriter) return jsonWriter!.finish();
   throw new LoopShardError(
     'RESPONSE_INVALID',
-    'The handler used res.writer() and returned a value too; return nothing.',
+    'The handler wrote its response with `res.writer()` and also returned a value. Return nothing after using `res.writer()`.',
   );
 }
 
@@ -29,10 +54,17 @@ export function toBytes(value: unknown, writer: CompiledWriter | undefined): Uin
   return Buffer.from(typeof value === 'string' ? value : stringify(value));
 }
 
+export function streamWithSchema(): LoopShardError {
+  return new LoopShardError(
+    'RESPONSE_INVALID',
+    'The handler returned a stream, but its route has a `response` schema. Remove the schema or return a value.',
+  );
+}
+
 export function tagWithoutBody(): LoopShardError {
   return new LoopShardError(
     'HEADER_INVALID',
-    'The entity tag of a stream cannot be computed, since its body comes after it; give res.etag() a value.',
+    'Cannot compute the entity tag of a stream: its body comes later. Pass a value to `res.etag()`.',
   );
 }
 
@@ -41,10 +73,20 @@ export function isBodiless(status: number): boolean {
   return status === 204 || status === 304;
 }
 
-export function fieldsTooLarge(lines: string, type: string | undefined, limit: number): LoopShardError {
-  const bytes = lines.length + (type?.length ?? 0);
+export function bodiless(status: number): LoopShardError {
+  return new LoopShardError('RESPONSE_INVALID', `A response with status ${status} has no body to write.`);
+}
+
+export function fieldsTooLarge(bytes: number, limit: number): LoopShardError {
   return new LoopShardError(
     'HEADER_INVALID',
-    `The header fields of the response have ${bytes} bytes, and at most ${limit} fit; set fewer, or make slotBytes larger.`,
+    `The response headers have ${bytes} bytes, but at most ${limit} are possible. Set fewer or shorter headers.`,
+  );
+}
+
+export function tooLarge(bytes: number, limit: number): LoopShardError {
+  return new LoopShardError(
+    'RESPONSE_TOO_LARGE',
+    `The response has ${bytes} bytes, but \`responseLimitBytes\` is ${limit}. Send less, or raise the limit.`,
   );
 }

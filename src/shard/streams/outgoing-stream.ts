@@ -1,7 +1,17 @@
+import type { AsyncResource } from 'node:async_hooks';
+import { setImmediate } from 'node:timers';
 import type { MessagePort } from 'node:worker_threads';
 import { STREAM_CANCELLED, STREAM_WINDOW_BYTES, type StreamPiece } from '../../contract/messages.js';
 import type { PieceBuffer } from './piece-buffer.js';
 import { toBytes } from './stream-source.js';
+
+/** The request that a stream answers. */
+export interface StreamedRequest {
+  slot: number;
+  sequence: number;
+  /** In which the source runs. */
+  scope: AsyncResource;
+}
 
 /** What a stream does once it has its first chunk. */
 export interface OpenedStream {
@@ -43,6 +53,7 @@ export class OutgoingStream {
   readonly #port: MessagePort;
   readonly #slot: number;
   readonly #sequence: number;
+  readonly #scope: AsyncResource;
   #source: AsyncIterator<unknown>;
   readonly #events: StreamEvents;
   #opened: OpenedStream | undefined;
@@ -53,15 +64,11 @@ export class OutgoingStream {
   #flushScheduled = false;
   #wake: (() => void) | undefined;
 
-  constructor(
-    port: MessagePort,
-    request: { slot: number; sequence: number },
-    source: AsyncIterator<unknown>,
-    events: StreamEvents,
-  ) {
+  constructor(port: MessagePort, request: StreamedRequest, source: AsyncIterator<unknown>, events: StreamEvents) {
     this.#port = port;
     this.#slot = request.slot;
     this.#sequence = request.sequence;
+    this.#scope = request.scope;
     this.#source = source;
     this.#events = events;
   }
@@ -73,7 +80,7 @@ export class OutgoingStream {
   /** Sends all there is, and says what became of it. */
   async run(): Promise<void> {
     try {
-      await this.#pump();
+      await this.#scope.runInAsyncScope(() => this.#pump());
     } catch (error) {
       if (!this.#isCancelled) this.#fail(error);
     }
@@ -194,7 +201,7 @@ export class OutgoingStream {
 
   async #returnSource(): Promise<void> {
     try {
-      await this.#source.return?.();
+      await this.#scope.runInAsyncScope(() => this.#source.return?.());
     } catch {
       // What it says at the end of a response that nobody gets is nobody's business.
     }

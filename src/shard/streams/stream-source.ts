@@ -6,6 +6,15 @@ export function isStream(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 
+/**
+ * Takes over a stream that a handler has returned: an error of it that comes when nobody iterates over it, before its first
+ * chunk or after the client has left, is nobody's and must not end the shard.
+ */
+export function ownStream(stream: AsyncIterable<unknown>): void {
+  const { on } = stream as { on?: unknown };
+  if (typeof on === 'function') on.call(stream, 'error', () => {});
+}
+
 /** What streams have beside their iterators. */
 interface Disposable {
   cancel?: () => unknown;

@@ -1,66 +1,69 @@
-import { SLOT_FLAGS_OFFSET, SLOT_STREAM_FLAG } from '../../../assembly/layout.js';
-import { slotAddress } from '../../contract/memory-map.js';
+import type { AsyncResource } from 'node:async_hooks';
+import { NO_EXTENT, SLOT_STREAM_FLAG } from '../../../assembly/layout.js';
 import type { ShardContext } from '../context.js';
-import type { SlotRequest } from '../request/request.js';
 import { CompressedStream } from '../response/compressor.js';
-import type { Responder } from '../response/responder.js';
-import type { SlotResponse } from '../response/response.js';
+import { NO_ROOM, type Reply, type Responder, type Streamed, WRITTEN } from '../response/responder.js';
 import type { FirstChunk, OpenedStream } from './outgoing-stream.js';
 import { PieceBuffer } from './piece-buffer.js';
 
 const TEXT = 'text/plain; charset=utf-8';
 const BYTES = 'application/octet-stream';
 
-/** A request whose handler has returned a stream. */
-export interface StreamedTask {
-  slot: number;
+/** A request whose response is sent in pieces. */
+export interface StreamedTask extends Reply {
   /** By the server's clock. */
-  startedAt: number;
-  request: SlotRequest;
-  response: SlotResponse;
+  readonly startedAt: number;
+  /** In which everything of the user's runs that belongs to the request. */
+  readonly scope: AsyncResource;
 }
 
-export interface StreamedEvents {
+export interface StreamedEvents<Task extends StreamedTask> {
   /** The stream failed before its first chunk: another answer can be given. */
-  onFailed(task: StreamedTask, error: unknown): void;
-  /** The response turned out to have no body, and is in the slot. */
-  onSettled(task: StreamedTask): void;
+  onFailed(task: Task, error: unknown): void;
+  /** The response turned out to have no body. It is written, or waits for an extent. */
+  onBodiless(task: Task, outcome: typeof WRITTEN | typeof NO_ROOM): void;
   /** The stream failed in the middle; `onEnded` follows. */
-  onBroken(task: StreamedTask, error: unknown): void;
+  onBroken(task: Task, error: unknown): void;
   /** The stream is over, whatever became of it. */
-  onEnded(task: StreamedTask): void;
+  onEnded(task: Task): void;
 }
 
 /**
- * Responses that are streamed. Their request keeps its slot until the stream has ended, since what yields the chunks reads
- * `req`; the head goes with the first chunks. Shard.
+ * Responses that are sent in pieces. Their request keeps its slot until the last one was sent, since what yields the chunks
+ * reads `req`; the head goes with the first chunks. Shard.
  */
-export class StreamedResponses {
+export class StreamedResponses<Task extends StreamedTask> {
   readonly #context: ShardContext;
   readonly #responder: Responder;
-  readonly #events: StreamedEvents;
+  readonly #events: StreamedEvents<Task>;
 
-  constructor(context: ShardContext, responder: Responder, events: StreamedEvents) {
+  constructor(context: ShardContext, responder: Responder, events: StreamedEvents<Task>) {
     this.#context = context;
     this.#responder = responder;
     this.#events = events;
   }
 
   /** @throws whatever the stream throws when its iterator is asked for */
-  start(task: StreamedTask, stream: AsyncIterable<unknown>): void {
-    const { slot, request } = task;
+  start(task: Task, { source, length }: Streamed): void {
+    const { slot, request, scope } = task;
     const { streams, signals } = this.#context;
     const { sequence } = request;
     const forget = () => streams.forget(slot);
-    streams.start({ slot, sequence }, stream, {
-      open: (first, source) => this.#open(task, first, source),
+    let bodiless: typeof WRITTEN | typeof NO_ROOM = WRITTEN;
+    streams.start({ slot, sequence, scope }, source, {
+      open: (first, iterator) => {
+        const opened = this.#open(task, length, first, iterator);
+        if (opened !== WRITTEN && opened !== NO_ROOM) return opened;
+        bodiless = opened;
+        return undefined;
+      },
       onFailed: (error) => {
         forget();
         this.#events.onFailed(task, error);
       },
       onBodiless: () => {
         forget();
-        this.#events.onSettled(task);
+        this.#events.onBodiless(task, bodiless);
       },
       onBroken: (error) => {
         // Whoever fails because the client has left has done what it should.
@@ -69,36 +72,29 @@ export class StreamedResponses {
       onCancelled: () => signals.abort(slot, sequence),
       onEnded: () => {
         forget();
-        this.#markStreamed(slot);
+        // Nothing lies in the slot; but the HTTP thread learns what responses of the route take.
+        task.view.writeResponse(0, 0, length ?? 0, NO_EXTENT);
+        task.view.mark(SLOT_STREAM_FLAG);
         this.#events.onEnded(task);
       },
     });
   }
 
   #open(
-    { slot, startedAt, request, response }: StreamedTask,
+    task: Task,
+    length: number | undefined,
     first: FirstChunk | undefined,
     source: AsyncIterator<unknown>,
-  ): OpenedStream | undefined {
-    const head = this.#responder.streamHead(
-      slot,
-      request,
-      response,
-      first?.isText === false ? BYTES : TEXT,
-      first !== undefined,
-    );
-    if (head === undefined) return undefined;
+  ): OpenedStream | typeof WRITTEN | typeof NO_ROOM {
+    const type = first?.isText === false ? BYTES : TEXT;
+    const head = this.#responder.streamHead(task, type, first !== undefined, length);
+    if (head === WRITTEN || head === NO_ROOM) return head;
     const { clock, times } = this.#context;
-    times.recordHandler(Math.max(1, (clock.nowUs() - startedAt) | 0));
-    const closes = request.isHttp10;
+    times.recordHandler(Math.max(1, (clock.nowUs() - task.startedAt) | 0));
+    const closes = length === undefined && task.request.isHttp10;
     const { bytes, encoding } = head;
     const instead =
       encoding === undefined || first === undefined ? undefined : new CompressedStream(encoding, first.bytes, source);
-    return { pieces: new PieceBuffer(!closes, bytes), headBytes: bytes.length, closes, instead };
-  }
-
-  #markStreamed(slot: number): void {
-    const { core, plan } = this.#context;
-    core.i32[(slotAddress(plan, slot) + SLOT_FLAGS_OFFSET) >> 2] |= SLOT_STREAM_FLAG;
+    return { pieces: new PieceBuffer(task.response.isChunked, bytes), headBytes: bytes.length, closes, instead };
   }
 }

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { StreamAnswer } from '../../contract/messages.js';
-import { OutgoingStream, type StreamEvents } from './outgoing-stream.js';
+import { STREAM_CANCELLED, type StreamAnswer } from '../../contract/messages.js';
+import { OutgoingStream, type StreamEvents, type StreamedRequest } from './outgoing-stream.js';
 
 /** The streams on their way to clients, and what the HTTP thread says of them. Shard. */
 export class OutgoingStreams {
@@ -19,10 +19,15 @@ export class OutgoingStreams {
   }
 
   /** Sends what `source` yields as the response of the request `sequence` in `slot`. */
-  start(request: { slot: number; sequence: number }, source: AsyncIterable<unknown>, events: StreamEvents): void {
+  start(request: StreamedRequest, source: AsyncIterable<unknown>, events: StreamEvents): void {
     const stream = new OutgoingStream(this.#port, request, source[Symbol.asyncIterator](), events);
     this.#streams.set(request.slot, stream);
     void stream.run();
+  }
+
+  /** Nobody waits for the response of the request in `slot` any more. */
+  cancel(slot: number): void {
+    this.#streams.get(slot)?.onTaken(STREAM_CANCELLED);
   }
 
   /** The request in `slot` is over. */

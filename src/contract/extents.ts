@@ -1,0 +1,114 @@
+import {
+  EXTENT_CLASS_SHIFT,
+  EXTENT_CLASSES,
+  EXTENT_HEAD_BYTES,
+  EXTENT_HTTP_STATE,
+  EXTENT_LEAST_SHIFT,
+  EXTENT_SHARD_STATE,
+  NO_EXTENT,
+  OWNER_SHIFT,
+} from '../../assembly/layout.js';
+import type { CoreMemory } from '../core/memory.js';
+import { type ExtentClass, extentClasses, type MemoryMap } from './memory-map.js';
+
+const INDEX_MASK = (1 << EXTENT_CLASS_SHIFT) - 1;
+
+/** The owner word of an extent of an HTTP thread, and of a shard. */
+export function httpOwned(http: number): number {
+  return EXTENT_HTTP_STATE | (http << OWNER_SHIFT);
+}
+
+export function shardOwned(shard: number): number {
+  return EXTENT_SHARD_STATE | (shard << OWNER_SHIFT);
+}
+
+/** What there is of extents of a size. */
+export interface ExtentStats {
+  bytes: number;
+  free: number;
+  total: number;
+}
+
+/**
+ * The extents, as one thread takes them and gives them back (assembly/extent.ts has the steps). An extent is named by a
+ * number that holds its class and its index.
+ */
+export class Extents {
+  readonly #core: CoreMemory;
+  readonly #owner: number;
+  readonly #classes: readonly ExtentClass[];
+
+  /** @param owner the owner word of what this thread takes */
+  constructor(core: CoreMemory, map: MemoryMap, owner: number) {
+    this.#core = core;
+    this.#owner = owner;
+    this.#classes = extentClasses(map);
+  }
+
+  /** The largest number of bytes that one extent has room for. */
+  get mostBytes(): number {
+    return this.#classes.findLast(({ count }) => count > 0)?.bytes ?? 0;
+  }
+
+  /** Of all extents together. */
+  get totalBytes(): number {
+    return this.#classes.reduce((sum, { bytes, count }) => sum + bytes * count, 0);
+  }
+
+  /** Takes an extent with room for `bytes`; NO_EXTENT if none is free. Never blocks. */
+  take(bytes: number): number {
+    for (let index = classFor(bytes); index < EXTENT_CLASSES; index++) {
+      const { hints, owners, count } = this.#classes[index];
+      const found = this.#core.wasm.extentTake(hints, owners, count, this.#owner);
+      if (found >= 0) return (index << EXTENT_CLASS_SHIFT) | found;
+    }
+    return NO_EXTENT;
+  }
+
+  /** Address of the first byte. */
+  start(extent: number): number {
+    const { start, bytes } = this.#classes[extent >> EXTENT_CLASS_SHIFT];
+    return start + (extent & INDEX_MASK) * bytes;
+  }
+
+  /** Bytes that the extent has room for. */
+  bytes(extent: number): number {
+    return this.#classes[extent >> EXTENT_CLASS_SHIFT].bytes;
+  }
+
+  /** Takes over an extent with the slot that names it. `false` if it was not `from`'s. */
+  takeOver(extent: number, from: number): boolean {
+    const { owners } = this.#classes[extent >> EXTENT_CLASS_SHIFT];
+    return this.#core.wasm.extentPass(owners, extent & INDEX_MASK, from, this.#owner) === 1;
+  }
+
+  /** Gives back an extent that is this thread's. Never blocks. */
+  give(extent: number): void {
+    const { hints, owners } = this.#classes[extent >> EXTENT_CLASS_SHIFT];
+    this.#core.wasm.extentGive(hints, owners, extent & INDEX_MASK);
+  }
+
+  /** Frees what a thread that has exited has left behind, once what it had completed was taken over. Returns how many. */
+  reclaim(owner: number): number {
+    const { wasm } = this.#core;
+    return this.#classes.reduce(
+      (sum, { hints, owners, count }) => sum + wasm.extentReclaim(hints, owners, count, owner),
+      0,
+    );
+  }
+
+  stats(): ExtentStats[] {
+    return this.#classes.map(({ bytes, owners, count }) => ({
+      bytes,
+      free: this.#core.wasm.extentsFree(owners, count),
+      total: count,
+    }));
+  }
+}
+
+/** The smallest class with room for so many bytes; EXTENT_CLASSES if there is none. */
+function classFor(bytes: number): number {
+  const body = bytes - EXTENT_HEAD_BYTES;
+  if (body <= 1 << EXTENT_LEAST_SHIFT) return 0;
+  return Math.min(EXTENT_CLASSES, 32 - Math.clz32(body - 1) - EXTENT_LEAST_SHIFT);
+}

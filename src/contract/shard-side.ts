@@ -1,0 +1,189 @@
+import {
+  OWNER_SHIFT,
+  SLOT_BOUND_STATE,
+  SLOT_NO_START,
+  SLOT_STARTED_AT_OFFSET,
+  SLOT_SUBMITTED_STATE,
+} from '../../assembly/layout.js';
+import type { CoreMemory } from '../core/memory.js';
+import { Extents, shardOwned } from './extents.js';
+import {
+  httpAddresses,
+  type MemoryMap,
+  type RingAddresses,
+  ringAddresses,
+  shardAddresses,
+  slotAddress,
+} from './memory-map.js';
+import { SlotView } from './slot-view.js';
+
+/** The owner word of a slot in the submission ring of `shard`. */
+export function submittedTo(shard: number): number {
+  return SLOT_SUBMITTED_STATE | (shard << OWNER_SHIFT);
+}
+
+/** The owner word of a slot in the ring of `shard` that no other shard claims from. */
+export function boundTo(shard: number): number {
+  return SLOT_BOUND_STATE | (shard << OWNER_SHIFT);
+}
+
+/** Rings whose slots a shard may claim. */
+interface Source {
+  shard: number;
+  /** For each HTTP thread. */
+  rings: readonly RingAddresses[];
+}
+
+/**
+ * A shard's side of the contract: how slots become its own, and how it gives them back. Everything that changes an owner
+ * word or a started word on a shard is in here or in the WASM functions that it calls. For the shard's thread.
+ */
+export class ShardSide {
+  readonly shard: number;
+  readonly extents: Extents;
+  readonly #core: CoreMemory;
+  readonly #map: MemoryMap;
+  readonly #own: Source;
+  readonly #others: readonly Source[];
+  readonly #addresses: ReturnType<typeof shardAddresses>;
+  readonly #doorbells: readonly number[];
+  readonly #views: (SlotView | undefined)[];
+  readonly #slotsOfHttp: number;
+  /** Which HTTP thread's rings are looked at first. */
+  #turn = 0;
+  #boundFirst = false;
+
+  /** @param others shards whose submissions it may claim */
+  constructor(core: CoreMemory, map: MemoryMap, shard: number, others: readonly number[]) {
+    this.#core = core;
+    this.#map = map;
+    this.shard = shard;
+    this.extents = new Extents(core, map, shardOwned(shard));
+    this.#addresses = shardAddresses(map, shard);
+    const source = (number: number): Source => ({
+      shard: number,
+      rings: Array.from({ length: map.httpThreads }, (_, http) => ringAddresses(map, http, number)),
+    });
+    this.#own = source(shard);
+    this.#others = others.map(source);
+    this.#doorbells = Array.from({ length: map.httpThreads }, (_, http) => httpAddresses(map, http).doorbell);
+    this.#views = new Array(map.slots).fill(undefined);
+    this.#slotsOfHttp = map.slots / map.httpThreads;
+  }
+
+  /** The words of a slot that is this shard's. */
+  view(slot: number): SlotView {
+    return (this.#views[slot] ??= new SlotView(this.#core, this.#map, slot));
+  }
+
+  // ── claim: SUBMITTED or BOUND → CLAIMED ─────────────────────────────────────────────────────────────────────────
+
+  /** Something waits in the shard's own rings. */
+  hasWork(): boolean {
+    const { wasm } = this.#core;
+    for (const { submissions, bound } of this.#own.rings) {
+      if (wasm.ringLength(submissions) > 0 || wasm.ringLength(bound) > 0) return true;
+    }
+    return false;
+  }
+
+  /** Gives back the permit that a claimed slot came with. */
+  releasePermit(): void {
+    this.#core.wasm.semaphoreRelease(this.#addresses.permits, 1);
+  }
+
+  /** Permits that are left. */
+  get permits(): number {
+    return this.#core.wasm.semaphoreAvailable(this.#addresses.permits);
+  }
+
+  /**
+   * Claims up to `most` slots of the shard's own rings, with a permit for each: one in so many as may claim from them. HTTP
+   * threads take turns, and so do bound and other submissions. Returns how many; `claimed` tells which.
+   */
+  claim(most: number): number {
+    const { rings } = this.#own;
+    this.#boundFirst = !this.#boundFirst;
+    for (let i = 0; i < rings.length; i++) {
+      const { submissions, bound } = rings[this.#turn];
+      if (++this.#turn === rings.length) this.#turn = 0;
+      let count = this.#boundFirst ? this.#claimFrom(bound, boundTo(this.shard), most, 1) : 0;
+      if (count === 0) count = this.#claimFrom(submissions, submittedTo(this.shard), most, 1 + this.#others.length);
+      if (count === 0 && !this.#boundFirst) count = this.#claimFrom(bound, boundTo(this.shard), most, 1);
+      if (count > 0) return count;
+    }
+    return 0;
+  }
+
+  /** Claims half of what waits in the fullest ring of the other shards. Returns how many; `claimed` tells which. */
+  steal(most: number): number {
+    const { wasm } = this.#core;
+    let victim = -1;
+    let ring = 0;
+    let longest = 0;
+    for (const { shard, rings } of this.#others) {
+      for (const { submissions } of rings) {
+        const length = wasm.ringLength(submissions);
+        if (length <= longest) continue;
+        longest = length;
+        victim = shard;
+        ring = submissions;
+      }
+    }
+    return victim < 0 ? 0 : this.#claimFrom(ring, submittedTo(victim), most, 2);
+  }
+
+  #claimFrom(ring: number, submitted: number, most: number, sharers: number): number {
+    const { slotsAddress, slotStride } = this.#map;
+    const { permits, batch } = this.#addresses;
+    return this.#core.wasm.slotClaimPermitted(
+      permits,
+      ring,
+      submitted,
+      slotsAddress,
+      slotStride,
+      this.shard,
+      batch,
+      most,
+      sharers,
+    );
+  }
+
+  /** The slot at `position` of those that were claimed last. */
+  claimed(position: number): number {
+    return this.#core.i32[(this.#addresses.batch >> 2) + position];
+  }
+
+  // ── start: nothing → started, or revoked by the HTTP thread ─────────────────────────────────────────────────────
+
+  /**
+   * Marks the handler of a claimed slot as started.
+   * @param now microseconds of the server's clock
+   * @returns `false` if the HTTP thread has revoked the request: it must not be started
+   */
+  tryStart(slot: number, now: number): boolean {
+    const index = (slotAddress(this.#map, slot) + SLOT_STARTED_AT_OFFSET) >> 2;
+    // Odd, so that no time is one of the other values. Pairs with HttpSide.revoke: one of the two wins.
+    return Atomics.compareExchange(this.#core.i32, index, SLOT_NO_START, now | 1) === SLOT_NO_START;
+  }
+
+  /** Its handler starts only now, since its body had to come first. */
+  restart(slot: number, now: number): void {
+    Atomics.store(this.#core.i32, (slotAddress(this.#map, slot) + SLOT_STARTED_AT_OFFSET) >> 2, now | 1);
+  }
+
+  // ── complete: CLAIMED → COMPLETED ───────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Gives a claimed slot back to its HTTP thread, and rings. What the slot says of the response, and the extent that it names,
+   * are the HTTP thread's from now on.
+   */
+  complete(slot: number): void {
+    const { wasm } = this.#core;
+    const { slotsAddress, slotStride } = this.#map;
+    const http = (slot / this.#slotsOfHttp) | 0;
+    wasm.slotComplete(this.#own.rings[http].completions, slotsAddress, slotStride, this.shard, slot);
+    // At once and not behind the batch: the next handler may be a slow one. Only a parked HTTP thread costs a call.
+    wasm.doorbellRing(this.#doorbells[http]);
+  }
+}

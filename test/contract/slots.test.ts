@@ -1,0 +1,167 @@
+import { expect, test } from '@jest/globals';
+import * as layout from '../../build/assembly/layout.js';
+import { createServerMemory, slotAddress } from '../../build/src/contract/memory-map.js';
+import { Rings } from '../../build/src/contract/rings.js';
+import { boundTo, ShardSide, submittedTo } from '../../build/src/contract/shard-side.js';
+import { SlotStack } from '../../build/src/contract/slots.js';
+
+/* Ownership, step by step: what a claim, a completion, a recall and a full ring leave behind. */
+function setUp({ permits = 3, slots = 8 } = {}) {
+  const { core, map } = createServerMemory({ shards: 2, permits, slots, slotBytes: 2_048, extentBytes: 2 ** 21 });
+  const http = new Rings(core, map);
+  const alone = [0, 1].map((shard) => new ShardSide(core, map, shard, []));
+  const thieves = [0, 1].map((shard) => new ShardSide(core, map, shard, [1 - shard]));
+  const list = (side: ShardSide, count: number) => Array.from({ length: count }, (_, i) => side.claimed(i));
+  return {
+    core,
+    http,
+    slots: new SlotStack(core, map),
+    owner: (slot: number) => core.i32[slotAddress(map, slot) >> 2],
+    available: (shard: number) => http.permits(shard).available,
+    submit: (shard: number, slot: number, bound = false) => http.submit(slot, shard, bound),
+    /** Everything that waits for the shard, as far as its permits go. */
+    claim: (shard: number) => list(alone[shard], alone[shard].claim(10)),
+    /** What a shard takes of its own rings that another one may claim from too. */
+    claimShare: (shard: number) => list(thieves[shard], thieves[shard].claim(10)),
+    steal: (shard: number) => list(thieves[shard], thieves[shard].steal(10)),
+    complete: (shard: number, slot: number) => {
+      alone[shard].releasePermit();
+      alone[shard].complete(slot);
+    },
+    start: (shard: number, slot: number) => alone[shard].tryStart(slot, 1_000),
+    poll: (shard: number) => Array.from({ length: http.poll(shard) }, (_, i) => http.polled(i)),
+  };
+}
+
+const claimedBy = (shard: number) => layout.SLOT_CLAIMED_STATE | (shard << layout.OWNER_SHIFT);
+const completedBy = (shard: number) => layout.SLOT_COMPLETED_STATE | (shard << layout.OWNER_SHIFT);
+
+test('a slot passes from the HTTP thread to a shard and back', () => {
+  const { slots, http, owner, submit, claim, complete, poll } = setUp();
+  const slot = slots.take();
+  expect(owner(slot)).toBe(layout.SLOT_HTTP_STATE);
+  expect(submit(0, slot)).toBe(1);
+  expect([owner(slot), http.waitsFor(slot)]).toEqual([submittedTo(0), 0]);
+  expect(claim(0)).toEqual([slot]);
+  expect([owner(slot), http.claimedBy(slot)]).toEqual([claimedBy(0), 0]);
+  http.views[slot].writeResponse(0, 0, 0, layout.NO_EXTENT);
+  complete(0, slot);
+  expect([owner(slot), http.completedBy(slot)]).toEqual([completedBy(0), 0]);
+  expect(poll(0)).toEqual([slot]);
+  expect([http.takeOver(slot, 1), http.takeOver(slot, 0), http.takeOver(slot, 0)]).toEqual([false, true, false]);
+  slots.release(slot);
+  expect([owner(slot), slots.free]).toEqual([layout.SLOT_FREE_STATE, 8]);
+});
+
+test('claims stop at the permits; the rest stays in the ring', () => {
+  const { slots, submit, claim, available } = setUp();
+  const taken = Array.from({ length: 5 }, () => slots.take());
+  for (const slot of taken) submit(0, slot);
+  expect(claim(0)).toEqual(taken.slice(0, 3));
+  expect([available(0), claim(0)]).toEqual([0, []]);
+});
+
+test('another shard claims by the same step, and nobody claims twice', () => {
+  const { slots, owner, submit, claim, steal, available } = setUp();
+  const taken = Array.from({ length: 4 }, () => slots.take());
+  for (const slot of taken) submit(0, slot);
+  expect(steal(1)).toEqual(taken.slice(0, 2));
+  expect(claim(0)).toEqual(taken.slice(2));
+  expect(taken.map(owner)).toEqual([claimedBy(1), claimedBy(1), claimedBy(0), claimedBy(0)]);
+  expect([available(0), available(1)]).toEqual([1, 1]);
+});
+
+test('a shard takes its share of what others may claim too, rounded up', () => {
+  const { slots, submit, claimShare } = setUp({ permits: 8 });
+  const taken = Array.from({ length: 5 }, () => slots.take());
+  for (const slot of taken) submit(0, slot);
+  expect(claimShare(0)).toEqual(taken.slice(0, 3));
+  expect(claimShare(0)).toEqual(taken.slice(3, 4));
+  expect(claimShare(0)).toEqual(taken.slice(4));
+});
+
+test('an entry whose slot was recalled is skipped, and its permit returned', () => {
+  const { slots, http, submit, claim, available } = setUp();
+  const [first, second] = [slots.take(), slots.take()];
+  submit(0, first);
+  submit(0, second);
+  expect([http.recall(first), http.recall(first)]).toEqual([true, false]);
+  expect(claim(0)).toEqual([second]);
+  expect(available(0)).toBe(2);
+});
+
+test('a claimed slot cannot be recalled', () => {
+  const { slots, http, submit, claim } = setUp();
+  const slot = slots.take();
+  submit(0, slot);
+  claim(0);
+  expect(http.recall(slot)).toBe(false);
+});
+
+test('an entry whose slot was recalled and submitted to another ring leads to no claim', () => {
+  const { slots, http, owner, submit, claim } = setUp();
+  const slot = slots.take();
+  submit(0, slot);
+  http.recall(slot);
+  submit(1, slot);
+  expect(claim(0)).toEqual([]);
+  expect(owner(slot)).toBe(submittedTo(1));
+  expect(claim(1)).toEqual([slot]);
+});
+
+test('a slot that is bound to a shard is not claimed through an older entry of it in the ring that others claim from', () => {
+  const { slots, http, owner, submit, steal, claim } = setUp();
+  const slot = slots.take();
+  submit(0, slot);
+  http.recall(slot);
+  submit(0, slot, true);
+  expect([steal(1), owner(slot)]).toEqual([[], boundTo(0)]);
+  expect(claim(0)).toEqual([slot]);
+});
+
+test('a full ring takes no more, and changes nothing of the slot', () => {
+  const { slots, http, owner, submit } = setUp();
+  const taken = Array.from({ length: 8 }, () => slots.take());
+  expect(slots.take()).toBe(-1);
+  for (const [i, slot] of taken.entries()) expect(submit(1, slot)).toBe(i + 1);
+  // Its entry stays in the ring, behind others that wait.
+  http.recall(taken[3]);
+  expect([submit(1, taken[3]), owner(taken[3])]).toEqual([0, layout.SLOT_HTTP_STATE]);
+});
+
+test('the oldest slot is found past entries of slots that were recalled, which are left behind', () => {
+  const { slots, http, submit } = setUp();
+  const taken = Array.from({ length: 3 }, () => slots.take());
+  for (const slot of taken) submit(0, slot);
+  for (const slot of taken.slice(0, 2)) http.recall(slot);
+  expect([http.oldest(0, false), http.queued(0)]).toEqual([taken[2], 1]);
+  expect(http.oldest(1, false)).toBe(-1);
+});
+
+test('a handler is either started or revoked', () => {
+  const { slots, http, submit, claim, start } = setUp();
+  const [first, second] = [slots.take(), slots.take()];
+  for (const slot of [first, second]) {
+    http.clearStart(slot);
+    submit(0, slot);
+  }
+  claim(0);
+  expect([http.isUnstarted(first), start(0, first), http.revoke(first)]).toEqual([true, true, false]);
+  expect([http.revoke(second), http.revoke(second), start(0, second)]).toEqual([true, true, false]);
+  expect([http.isUnstarted(first), http.isUnstarted(second)]).toEqual([false, false]);
+});
+
+test('what an ended shard had claimed is reclaimed once, and what it had completed is not', () => {
+  const { slots, http, submit, claim, complete } = setUp();
+  const [first, second] = [slots.take(), slots.take()];
+  submit(0, first);
+  submit(0, second);
+  claim(0);
+  complete(0, first);
+  expect([http.reclaim(first, 0), http.reclaim(second, 1), http.reclaim(second, 0), http.reclaim(second, 0)]).toEqual([
+    false,
+    false,
+    true,
+    false,
+  ]);
+});
