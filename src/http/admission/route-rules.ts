@@ -15,7 +15,7 @@ import { createPolicy, type DispatchPolicy, hashText } from './policies.js';
 
 const US_PER_MS = 1_000;
 /** What a response is thought to take before any of its route was seen. */
-const UNKNOWN_BYTES = 64 * 1024;
+export const UNKNOWN_BYTES = 64 * 1024;
 
 /** How the requests of a route are scheduled. HTTP thread. */
 export interface RouteRules {

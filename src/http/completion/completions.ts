@@ -10,7 +10,7 @@ import { Parking } from '../../core/parking.js';
 import { WaitStrategy } from '../../core/wait-strategy.js';
 import type { ShardPool } from '../../pool/shard-pool.js';
 import type { Refusals } from '../admission/refusals.js';
-import type { RouteRules } from '../admission/route-rules.js';
+import { type RouteRules, UNKNOWN_BYTES } from '../admission/route-rules.js';
 import type { Reason } from '../answers.js';
 import type { Exchange } from '../exchange.js';
 import type { Connection } from '../socket/connection.js';
@@ -246,8 +246,9 @@ export class Completions {
   }
 }
 
-/** A larger response counts at once; smaller ones let it shrink by a part. */
+/** The first response of a route and a larger one count at once; smaller ones let the figure shrink by a part. */
 function learnBytes(rules: RouteRules, bytes: number): void {
   const { responseBytes } = rules;
-  rules.responseBytes = bytes >= responseBytes ? bytes : responseBytes - ((responseBytes - bytes) >> DECAY_SHIFT);
+  const isNews = responseBytes === UNKNOWN_BYTES || bytes >= responseBytes;
+  rules.responseBytes = isNews ? bytes : responseBytes - ((responseBytes - bytes) >> DECAY_SHIFT);
 }
