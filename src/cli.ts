@@ -97,6 +97,15 @@ program
     integerOption('--drain-delay-ms <number>', 'drainDelayMs', 'time for which readyz says 503 before the end begins'),
   )
   .addOption(integerOption('--close-timeout-ms <number>', 'closeTimeoutMs', 'time for requests in hand at the end'))
+  .addOption(
+    integerOption('--start-timeout-ms <number>', 'startTimeoutMs', 'time for a shard to load the module; 0 for any'),
+  )
+  .addOption(
+    integerOption('--stuck-after-ms <number>', 'stuckAfterMs', "time a shard's event loop may not turn; 0 for any"),
+  )
+  .addOption(
+    integerOption('--max-restarts <number>', 'maxRestarts', 'restarts of a shard within 10 s; 0 for any number'),
+  )
   .addHelpText('after', '\nExample:\n  $ loopshard serve app.js --port 8000 --shards 4')
   .action(run);
 

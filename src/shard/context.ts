@@ -23,6 +23,7 @@ export interface ShardContext {
   readonly clock: Clock;
   readonly counters: Counters;
   readonly times: Times;
+  /** The channel to the HTTP thread. */
   readonly control: MessagePort;
   readonly transfers: TransferPort;
   readonly streams: OutgoingStreams;

@@ -1,3 +1,4 @@
+import { SLOT_NO_START } from '../../../assembly/layout.js';
 import type { Rings } from '../../contract/rings.js';
 import type { Dispatcher } from '../admission/dispatcher.js';
 import type { Exchange } from '../exchange.js';
@@ -35,6 +36,28 @@ export function refuseWaiting(shard: number, { rings, exchanges, completions, di
   for (const exchange of exchanges) {
     if (exchange.ready || rings.waitsFor(exchange.slot) !== shard) continue;
     if (dispatcher.recall(exchange)) completions.refuse(exchange, 'NO_SHARD');
+  }
+  completions.schedule();
+}
+
+/**
+ * Passes on what waits for a shard that takes no requests now, though its thread runs; refuses it where no other shard takes
+ * it either.
+ * @param gaveUp what the shard has claimed and not started is refused too: the shard does not get to it
+ */
+export function relieve(shard: number, gaveUp: boolean, reclaimers: Reclaimers): void {
+  const { rings, exchanges, completions, dispatcher } = reclaimers;
+  for (const exchange of exchanges) {
+    const { slot } = exchange;
+    if (exchange.ready) continue;
+    if (rings.waitsFor(slot) === shard) {
+      passOn(exchange, completions, dispatcher);
+      if (gaveUp && rings.waitsFor(slot) === shard && dispatcher.recall(exchange)) {
+        completions.refuse(exchange, 'NO_SHARD');
+      }
+    } else if (gaveUp && rings.claimedBy(slot) === shard && rings.startedAt(slot) === SLOT_NO_START) {
+      if (rings.revoke(slot)) completions.refuseEarly(exchange, 'NO_SHARD');
+    }
   }
   completions.schedule();
 }

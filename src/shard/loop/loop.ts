@@ -41,6 +41,7 @@ export class ShardLoop {
   readonly #parkSync: boolean;
   readonly #batch: number;
   readonly #limiter: Gradient2 | undefined;
+  readonly #receive: () => boolean;
   /** The part of the claim in hand that has not been started. */
   #next = 0;
   #count = 0;
@@ -51,14 +52,20 @@ export class ShardLoop {
   #starved = false;
   #scheduled = false;
   #stopped = false;
+  /** Called when the last handler has settled after `stop`. */
+  #onSettled: (() => void) | undefined;
   readonly #turn = () => this.#runTurn();
 
-  /** @param limiter of adaptive permits */
-  constructor(context: ShardContext, options: LoopOptions, limiter: Gradient2 | undefined) {
+  /**
+   * @param limiter of adaptive permits
+   * @param receive takes a message of the HTTP thread and does what it says; returns whether there was one
+   */
+  constructor(context: ShardContext, options: LoopOptions, limiter: Gradient2 | undefined, receive: () => boolean) {
     this.#context = context;
     this.#batch = options.batch;
     this.#parkSync = options.park === 'sync';
     this.#limiter = limiter;
+    this.#receive = receive;
     this.#claims = new Claims(context, options);
     this.#handlers = new Handlers(context, (slot, us) => this.#complete(slot, us));
     this.#doorbell = Doorbell.attach(context.core, context.addresses.control + SHARD_DOORBELL_OFFSET);
@@ -70,10 +77,14 @@ export class ShardLoop {
     this.#schedule();
   }
 
-  /** No more is claimed. */
-  stop(): void {
+  /** Claims no more. Resolves when no handler is in flight. */
+  stop(): Promise<void> {
     this.#stopped = true;
     this.#parking.stop();
+    if (this.#handlers.inFlight === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onSettled = resolve;
+    });
   }
 
   /** There may be more permits than there were. */
@@ -151,6 +162,7 @@ export class ShardLoop {
       this.#starved = false;
       this.#schedule();
     }
+    if (this.#onSettled !== undefined && this.#handlers.inFlight === 0) this.#onSettled();
   }
 
   #park(): void {
@@ -164,7 +176,8 @@ export class ShardLoop {
 
   #parkBlocking(): void {
     const bell = this.#doorbell.park();
-    if (!this.#claims.hasWork()) this.#doorbell.wait(bell, SYNC_PARK_MS);
+    // The HTTP thread rings behind each message: one that came before the shard said that it parks is found by this look.
+    if (!this.#claims.hasWork() && !this.#receive()) this.#doorbell.wait(bell, SYNC_PARK_MS);
     this.#doorbell.unpark();
     this.#schedule();
   }

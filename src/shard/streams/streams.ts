@@ -8,14 +8,15 @@ export class OutgoingStreams {
   /** By slot: a request keeps its slot until its stream has ended. */
   readonly #streams = new Map<number, OutgoingStream>();
 
+  /** @param port the channel */
   constructor(port: MessagePort) {
     this.#port = port;
-    port.on('message', ({ slot, sequence, taken, spent }: StreamAnswer) => {
-      const stream = this.#streams.get(slot);
-      if (stream?.sequence === sequence) stream.onTaken(taken, spent);
-    });
-    // The control port keeps the event loop alive, and lets it go.
-    port.unref();
+  }
+
+  /** The HTTP thread says what became of the bytes of a stream. The request may have settled already. */
+  receive({ slot, sequence, taken, spent }: StreamAnswer): void {
+    const stream = this.#streams.get(slot);
+    if (stream?.sequence === sequence) stream.onTaken(taken, spent);
   }
 
   /** Sends what `source` yields as the response of the request `sequence` in `slot`. */
