@@ -11,6 +11,7 @@ import type { Logger, ResolvedOptions } from '../options/options.js';
 import { MAX_PERMITS } from '../options/scheduling.js';
 import { CIRCUIT_TEXT, type ShardState, type ThreadEnd } from '../pool/shard-life.js';
 import { ShardPool } from '../pool/shard-pool.js';
+import { removeOnExit, removeStaleSocket } from './socket-file.js';
 import type { ServerState, ServerStats } from './stats.js';
 
 /** Whose permits `setPermits` changes: those of one shard, of each shard of a group, or of a route with `maxConcurrency`. */
@@ -72,6 +73,8 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   #http: HttpThread | undefined;
   #closed: Promise<void> | undefined;
   #endDelay: (() => void) | undefined;
+  /** The file of the Unix socket is not to be removed any more when the process exits. */
+  #forgetFile: (() => void) | undefined;
 
   /** @param module URL */
   constructor(module: string, options: ResolvedOptions, logger: Logger) {
@@ -116,7 +119,11 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         onShedding: (shard, shedding) => this.#onShedding(shard, shedding),
         readiness: () => this.#whyNotReady(),
       });
+      const { path } = this.#options.listening.target;
+      const isFile = path !== undefined && process.platform !== 'win32' && !path.startsWith('\0');
+      if (isFile) await removeStaleSocket(path);
       await this.#http.listen();
+      if (isFile) this.#forgetFile = removeOnExit(path);
       this.#become('ready');
     } catch (error) {
       this.#become('failed');
@@ -243,6 +250,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       this.#http!.destroy();
     }
     this.#http!.scheduler.stop();
+    this.#forgetFile?.();
     this.#reportLeft(await this.#pool.close(deadline));
     this.#become('closed');
   }
@@ -276,6 +284,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#closed ??= Promise.resolve();
     this.#endDelay?.();
     this.#http?.destroy();
+    this.#forgetFile?.();
     this.#reportLeft(await this.#pool.destroy());
   }
 
