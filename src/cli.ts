@@ -107,6 +107,13 @@ program
   .addOption(
     integerOption('--max-restarts <number>', 'maxRestarts', 'restarts of a shard within 10 s; 0 for any number'),
   )
+  .addOption(
+    new Option('--on-uncaught <what>', 'what an exception does that nobody caught (default: replace)').choices([
+      'replace',
+      'exit',
+      'continue',
+    ]),
+  )
   .addHelpText('after', '\nExample:\n  $ loopshard serve app.js --port 8000 --shards 4')
   .action(run);
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -43,7 +43,7 @@ function block(ms: number): void {
 test.each(['/throw', '/exit'])(
   'a shard that ends by its first request, %s, before the HTTP thread has looked, takes nothing with it',
   async (path) => {
-    const { server, port } = await start({ shards: 1, permits: 1, batch: 1, maxQueue: 100, maxRestarts: 0 });
+    const { server, port } = await start({ shards: 1, permits: 1, batch: 1, maxRestarts: 0, onUncaught: 'exit' });
     // While the HTTP thread is held up, a replacement gets ready, and would start what waits, and end.
     server.on('shard', ({ state }) => {
       if (state === 'loading') block(150);
@@ -140,6 +140,14 @@ describe('a replacement', () => {
     expect(await outcome(await waiting)).toEqual([503, 'NO_SHARD']);
     expect(states()).toEqual(['loading']);
   });
+});
+
+test('the first shard loads the module alone, and the others follow side by side', async () => {
+  mark('notes');
+  mark('load-ms', '300');
+  await start({ groups: { default: 2, other: 2 } });
+  const notes = readFileSync(join(dir, 'notes'), 'utf8').trim().split('\n');
+  expect(notes).toEqual(['begin', 'end', 'begin', 'begin', 'begin', 'end', 'end', 'end']);
 });
 
 test('a module that awaits what never settles fails the start', async () => {

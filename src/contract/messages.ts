@@ -67,6 +67,10 @@ export interface ShardStart {
   nice: number;
   /** Bounds between which the shard moves its permits, or nothing for a fixed number. */
   adaptive: { min: number; max: number } | undefined;
+  /** What an exception that nobody caught does. */
+  onUncaught: 'replace' | 'exit' | 'continue';
+  /** What a shard gets that ends in order because of one. */
+  graceMs: number;
   responseLimitBytes: number;
   compress: CompressRules | undefined;
   /** Name of the field that names requests, in lower case. */
@@ -115,6 +119,8 @@ export type ShardReport =
   /** The module is loaded. The shard waits for `go`. */
   | { type: 'ready'; table: RouteTable; histograms: ShardHistograms }
   | { type: 'pong' }
+  /** Nobody caught an exception. The shard claims nothing more and ends, if `ends`. */
+  | { type: 'uncaught'; error: FailureReport['error']; request?: FailureReport['request']; ends: boolean }
   | { type: 'stream'; piece: StreamPiece }
   | { type: 'body'; credit: BodyCredit }
   | FailureReport;

@@ -132,6 +132,13 @@ export interface ServeOptions extends ListenChoice {
    * started, until one has lived that long. 0: any number, without delay. Default 5.
    */
   maxRestarts?: number;
+  /**
+   * What an exception does that nobody caught, such as one of a timer or an event emitter. `replace` (default): the request that caused
+   * it gets 500, and its shard claims nothing more, lets its other requests settle within half of `closeTimeoutMs`, and is
+   * replaced. `exit`: the shard ends at once, and all requests that it had started get 502. `continue`: that request gets 500, and the
+   * shard goes on in whatever state the exception has left it. A listener of the app for `uncaughtException` has the shard go on too.
+   */
+  onUncaught?: 'replace' | 'exit' | 'continue';
   /** V8 limits of each shard; one that exceeds them ends, and is replaced. Default: V8's own. */
   resourceLimits?: { maxOldGenerationSizeMb?: number; maxYoungGenerationSizeMb?: number; stackSizeMb?: number };
   /** Environment variables of the shards. Default: a copy of the process's. */

@@ -69,6 +69,7 @@ const OTHERS = [
   'shardNice',
   'park',
   'resourceLimits',
+  'onUncaught',
   'env',
   'execArgv',
   'logger',
@@ -99,6 +100,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   ) as Record<IntegerOption, number>;
   const {
     park = 'async',
+    onUncaught = 'replace',
     steal = true,
     resourceLimits = {},
     accessLog = false,
@@ -109,6 +111,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   } = options;
   const listening = resolveListening(options, integers.port);
   subject.oneOf('park', park, ['async', 'sync']);
+  subject.oneOf('onUncaught', onUncaught, ['replace', 'exit', 'continue']);
   subject.oneOf('steal', steal, [true, false]);
   subject.oneOf('accessLog', accessLog, [true, false]);
   if (typeof resourceLimits !== 'object' || resourceLimits === null) {
@@ -128,6 +131,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     listening,
     accessLog,
     park,
+    onUncaught,
     steal,
     resourceLimits,
     env,

@@ -93,6 +93,7 @@ export class ShardLife {
   #startTimer: NodeJS.Timeout | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
   #missingTimer: NodeJS.Timeout | undefined;
+  #endTimer: NodeJS.Timeout | undefined;
   #onLoaded: ((table: RouteTable) => void) | undefined;
   #onEnded: (() => void)[] = [];
 
@@ -172,6 +173,8 @@ export class ShardLife {
       case 'pong':
         this.pongs++;
         return this.unstick();
+      case 'uncaught':
+        return this.#onUncaught(report);
       case 'failure':
         return this.#events.onFailure(this, report);
       case 'stream':
@@ -196,6 +199,20 @@ export class ShardLife {
     this.#onLoaded = undefined;
   }
 
+  /** The shard ends by itself, and in order. */
+  #onUncaught({ error, request, ends }: Extract<ShardReport, { type: 'uncaught' }>): void {
+    const whose =
+      request === undefined
+        ? 'an exception was not caught'
+        : `${request.method} ${request.target} threw and nobody caught it`;
+    const message = ends ? `${whose}; shard ${this.number} is replaced` : whose;
+    this.#events.onFailure(this, { type: 'failure', message, error, ...(request && { request }) });
+    if (!ends || (this.#state !== 'ready' && this.#state !== 'stuck')) return;
+    this.#cause = endOf(this.number, { code: 1, error, wasReady: true });
+    this.#become('draining');
+    this.#endTimer = setTimeout(() => this.#thread?.terminate(), this.#settings.graceMs);
+  }
+
   // ── stuck ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Its event loop does not turn. */
@@ -213,6 +230,7 @@ export class ShardLife {
   /** The one place where a thread's life is over, however it ended. Its channel is empty. */
   #onExit(code: number, error: unknown): void {
     clearTimeout(this.#startTimer);
+    clearTimeout(this.#endTimer);
     const { state } = this;
     const wasReady = state === 'ready' || state === 'stuck' || (state === 'draining' && this.#readySince > 0);
     const livedMs = wasReady ? Math.max(1, performance.now() - this.#readySince) : 0;

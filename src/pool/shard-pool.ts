@@ -30,7 +30,7 @@ import {
 import type { ThreadOptions } from './shard-thread.js';
 
 export interface ShardPoolOptions
-  extends Omit<LifeSettings, 'shard' | 'group' | 'core' | 'epochMs' | 'adaptive' | 'nice'>,
+  extends Omit<LifeSettings, 'shard' | 'group' | 'core' | 'epochMs' | 'adaptive' | 'nice' | 'graceMs'>,
     Pick<LifeOptions, 'startTimeoutMs' | 'maxRestarts'>,
     ThreadOptions {
   groups: readonly Group[];
@@ -41,6 +41,8 @@ export interface ShardPoolOptions
   slotBytes: number;
   /** How long a shard's event loop may not turn before the shard is stuck; 0 for any time. */
   stuckAfterMs: number;
+  /** What a shard gets to end in order when an exception was not caught. */
+  closeTimeoutMs: number;
 }
 
 export interface ShardPoolEvents {
@@ -103,6 +105,8 @@ export class ShardPool {
       park: options.park,
       steal: options.steal,
       adaptive: permits.adaptive,
+      onUncaught: options.onUncaught,
+      graceMs: options.closeTimeoutMs,
       responseLimitBytes: options.responseLimitBytes,
       compress: options.compress,
       requestId: options.requestId,

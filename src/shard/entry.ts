@@ -27,6 +27,7 @@ import { Times } from './loop/times.js';
 import { RequestBodies } from './request/request-bodies.js';
 import { AbortSignals } from './request/signals.js';
 import { OutgoingStreams } from './streams/streams.js';
+import { handleUncaught } from './uncaught.js';
 
 await runShard(workerData);
 
@@ -50,6 +51,7 @@ async function runShard(start: ShardStart): Promise<void> {
     if (received !== undefined) obey(context, loop, received.message);
     return received !== undefined;
   });
+  handleUncaught(channel, loop, loop.culprits, start);
   // The listener also keeps the event loop alive: a parked shard has nothing else that would.
   channel.on('message', (command: ShardCommand) => obey(context, loop, command));
   const { queueTime, handlerTime, batchSize } = context.times;

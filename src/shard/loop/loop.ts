@@ -10,6 +10,7 @@ import { Parking } from '../../core/parking.js';
 import { WaitStrategy } from '../../core/wait-strategy.js';
 import type { ShardContext } from '../context.js';
 import { Handlers } from '../handlers.js';
+import type { Culprits } from '../uncaught.js';
 import { Claims } from './claims.js';
 import type { Gradient2 } from './limiter.js';
 
@@ -77,14 +78,24 @@ export class ShardLoop {
     this.#schedule();
   }
 
-  /** Claims no more. Resolves when no handler is in flight. */
+  /** Claims no more, and starts what it has claimed. Resolves when no handler is in flight. */
   stop(): Promise<void> {
     this.#stopped = true;
     this.#parking.stop();
-    if (this.#handlers.inFlight === 0) return Promise.resolve();
+    if (this.#count > 0) this.#schedule();
     return new Promise((resolve) => {
       this.#onSettled = resolve;
+      this.#checkSettled();
     });
+  }
+
+  /** Whoever knows for which request the code of users runs. */
+  get culprits(): Partial<Culprits> {
+    return this.#handlers as Handlers & Partial<Culprits>;
+  }
+
+  #checkSettled(): void {
+    if (this.#stopped && this.#count === 0 && this.#handlers.inFlight === 0) this.#onSettled?.();
   }
 
   /** There may be more permits than there were. */
@@ -94,7 +105,7 @@ export class ShardLoop {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#stopped) return;
+    if (this.#scheduled || (this.#stopped && this.#count === 0)) return;
     this.#scheduled = true;
     setImmediate(this.#turn);
   }
@@ -106,7 +117,7 @@ export class ShardLoop {
 
   #runTurn(): void {
     this.#scheduled = false;
-    if (this.#stopped) return;
+    if (this.#stopped) return this.#startClaimed();
     this.#parking.unpark();
     const started = this.#startHandlers();
     if (started > 0) {
@@ -117,6 +128,12 @@ export class ShardLoop {
       return this.#schedule();
     }
     this.#stealOrPark();
+  }
+
+  #startClaimed(): void {
+    this.#startHandlers();
+    if (this.#count > 0) this.#schedule();
+    else this.#checkSettled();
   }
 
   /** A shard that would park otherwise takes what waits for others. */
@@ -146,6 +163,7 @@ export class ShardLoop {
   }
 
   #claim(): boolean {
+    if (this.#stopped) return false;
     this.#count = this.#claims.claim();
     return this.#count > 0;
   }
@@ -162,7 +180,7 @@ export class ShardLoop {
       this.#starved = false;
       this.#schedule();
     }
-    if (this.#onSettled !== undefined && this.#handlers.inFlight === 0) this.#onSettled();
+    if (this.#stopped) this.#checkSettled();
   }
 
   #park(): void {
