@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LoopShardError } from './errors.js';
 import type { ServeOptions } from './options/options.js';
@@ -97,6 +98,22 @@ program
     integerOption('--drain-delay-ms <number>', 'drainDelayMs', 'time for which readyz says 503 before the end begins'),
   )
   .addOption(integerOption('--close-timeout-ms <number>', 'closeTimeoutMs', 'time for requests in hand at the end'))
+  .addOption(
+    integerOption('--start-timeout-ms <number>', 'startTimeoutMs', 'time for a shard to load the module; 0 for any'),
+  )
+  .addOption(
+    integerOption('--stuck-after-ms <number>', 'stuckAfterMs', "time a shard's event loop may not turn; 0 for any"),
+  )
+  .addOption(
+    integerOption('--max-restarts <number>', 'maxRestarts', 'restarts of a shard within 10 s; 0 for any number'),
+  )
+  .addOption(
+    new Option('--on-uncaught <what>', 'what an exception does that nobody caught (default: replace)').choices([
+      'replace',
+      'exit',
+      'continue',
+    ]),
+  )
   .addHelpText('after', '\nExample:\n  $ loopshard serve app.js --port 8000 --shards 4')
   .action(run);
 
@@ -132,18 +149,17 @@ function parseKey(text: string): KeySource {
 }
 
 async function run(module: string, options: CliOptions): Promise<void> {
-  let server: Server;
+  // Before anything else: as process 1 of a container, a signal without a listener is ignored, and the start may take long.
+  const onRunning = handleSignals(options);
   try {
-    server = await serve(module, serveOptions(options));
+    const server = await serve(module, serveOptions(options));
+    onRunning(server);
+    announce(server, options);
   } catch (error) {
     if (!(error instanceof LoopShardError)) throw error;
     console.error(`loopshard: ${error.message} (${error.code})`);
-    process.exitCode = 1;
-    return;
+    process.exit(1);
   }
-  announce(server, options);
-  closeOnSignals(server);
-  if (options.tlsKey !== undefined) reloadOnSignal(server, options);
 }
 
 /** @throws LoopShardError OPTION_INVALID, TLS_INVALID */
@@ -180,27 +196,46 @@ function announce(server: Server, { batch = integerRange('batch')[2], tlsKey }: 
   console.log(`loopshard ${version} listens on ${place}; shards: ${shards.length}, permits: ${limit}, batch: ${batch}`);
 }
 
-/** Files that are of no use leave things as they are. */
-function reloadOnSignal(server: Server, files: CertificateFiles): void {
-  process.on('SIGHUP', () => {
-    try {
-      server.setSecureContext(readCertificate(files));
-      console.log('loopshard: SIGHUP, new connections use the certificate that was read');
-    } catch (error) {
-      if (!(error instanceof LoopShardError)) throw error;
-      console.error(`loopshard: ${error.message} (${error.code})`);
-    }
-  });
+/**
+ * The first SIGINT or SIGTERM ends the start, or drains the server; the next one ends the process at once.
+ * @returns to be called with the server once it runs
+ */
+function handleSignals(files: CertificateFiles): (server: Server) => void {
+  let running: Server | undefined;
+  let mustReload = false;
+  const reload = () => {
+    if (running === undefined) mustReload = true;
+    else reloadCertificate(running, files);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void end(signal, running));
+  if (files.tlsKey !== undefined) process.on('SIGHUP', reload);
+  return (server) => {
+    running = server;
+    if (mustReload) reload();
+  };
 }
 
-/** The first signal drains, the second one ends. */
-function closeOnSignals(server: Server): void {
-  const close = async (signal: NodeJS.Signals) => {
-    if (server.state !== 'ready') process.exit(1);
-    console.log(`loopshard: ${signal}, draining; once more ends at once`);
-    await server.close();
-    process.exit(0);
-  };
-  process.on('SIGINT', close);
-  process.on('SIGTERM', close);
+async function end(signal: 'SIGINT' | 'SIGTERM', server: Server | undefined): Promise<void> {
+  if (server === undefined) {
+    console.error(`loopshard: ${signal} before the server was ready`);
+    // What a shell says of a process that was ended by this signal.
+    process.exit(128 + constants.signals[signal]);
+  }
+  if (server.state !== 'ready') process.exit(1);
+  console.log(`loopshard: ${signal}, draining; once more ends at once`);
+  await server.close();
+  // An exit waits for threads, and one in native code may take for ever.
+  if (server.stats().shards.some(({ state }) => state !== 'ended')) process.kill(process.pid, 'SIGKILL');
+  process.exit(0);
+}
+
+/** Files that are of no use leave things as they are. */
+function reloadCertificate(server: Server, files: CertificateFiles): void {
+  try {
+    server.setSecureContext(readCertificate(files));
+    console.log('loopshard: SIGHUP, new connections use the certificate that was read');
+  } catch (error) {
+    if (!(error instanceof LoopShardError)) throw error;
+    console.error(`loopshard: ${error.message} (${error.code})`);
+  }
 }

@@ -21,7 +21,7 @@ export type {
   RouteScheduling,
   Shedding,
 } from './options/scheduling.js';
-export type { ShardState } from './pool/shard-handle.js';
+export type { ShardState } from './pool/shard-life.js';
 export { serve } from './server/serve.js';
 export type { PermitHolder, Server, ServerEvents } from './server/server.js';
 export type { RouteStats, ServerState, ServerStats, ShardStats } from './server/stats.js';

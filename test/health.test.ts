@@ -132,7 +132,7 @@ test('says that it is not ready while a group has no shard', async () => {
   await expectReadiness(200, ready);
   const seen: unknown[] = [];
   running.server.on('shard', ({ state }) => {
-    if (state === 'starting') void look('/readyz').then((health) => seen.push(health.reason));
+    if (state === 'loading') void look('/readyz').then((health) => seen.push(health.reason));
   });
   stage.release('a');
   expect((await dying.response).status).toBe(502);

@@ -114,8 +114,8 @@ test('each change of a shard and of the server is an event', async () => {
   expect(stats().shards[0].handlerTime.count).toBe(0);
   await until(async () => (await exchange(running.port, get('/thread'))).status === 200, 'an answer');
   await running.server.close();
-  const restarted = ['failed', 'starting', 'ready'].map((state) => `default 0 ${state}`);
-  expect(events).toEqual([...restarted, 'draining', 'default 0 draining', 'default 0 closed', 'closed']);
+  const restarted = ['ended', 'spawning', 'loading', 'ready'].map((state) => `default 0 ${state}`);
+  expect(events).toEqual([...restarted, 'draining', 'default 0 draining', 'default 0 ended', 'closed']);
 });
 
 const onLinux = process.platform === 'linux' ? test : test.skip;

@@ -1,6 +1,6 @@
 /*
  * What the HTTP thread and the shards say to each other beside the shared memory: the numbering of methods, the route
- * table, and the messages of the control port.
+ * table, and the messages of the channel. Each thread of a shard has one channel, so its messages keep their order.
  */
 import type { Histogram } from 'node:perf_hooks';
 import type { MessagePort } from 'node:worker_threads';
@@ -54,10 +54,9 @@ export interface ShardStart {
   epochMs: number;
   /** URL of the user's module. */
   module: string;
-  control: MessagePort;
-  streams: MessagePort;
-  bodies: MessagePort;
-  /** What the module must define, when the shard takes the place of another one. */
+  /** The shard's end of the channel. */
+  channel: MessagePort;
+  /** What the module must define; nothing for the first shard of a server, whose table the others must match. */
   table: RouteTable | undefined;
   batch: number;
   park: 'async' | 'sync';
@@ -67,6 +66,10 @@ export interface ShardStart {
   nice: number;
   /** Bounds between which the shard moves its permits, or nothing for a fixed number. */
   adaptive: { min: number; max: number } | undefined;
+  /** What an exception that nobody caught does. */
+  onUncaught: 'replace' | 'exit' | 'continue';
+  /** What a shard gets that ends in order because of one. */
+  graceMs: number;
   responseLimitBytes: number;
   compress: CompressRules | undefined;
   /** Name of the field that names requests, in lower case. */
@@ -83,15 +86,22 @@ export interface ShardHistograms {
   batchSize: Histogram;
 }
 
-/** HTTP thread → shard. */
+/** HTTP thread → shard, on the channel. */
 export type ShardCommand =
+  /** The HTTP thread has seen the shard ready: it may claim. Sent once to each thread. */
+  | { type: 'go' }
   /** Nobody waits for the request any more. */
   | { type: 'abort'; slot: number; sequence: number }
-  /** It was answered for its handler, which has taken too long: the slot comes back without one. */
+  /** It was answered for its handler, which has taken too long: the slot comes back without a response. */
   | { type: 'abandon'; slot: number; sequence: number }
   /** There may be more permits than there were. */
   | { type: 'permits' }
-  | { type: 'close' };
+  /** To be answered as soon as the shard's event loop turns. */
+  | { type: 'ping' }
+  | { type: 'stream'; answer: StreamAnswer }
+  | { type: 'body'; piece: BodyPiece }
+  /** Claim no more, let what was started settle, and end, within `graceMs`. */
+  | { type: 'close'; graceMs: number };
 
 /** An error on its way to the logger of the HTTP thread. */
 export interface FailureReport {
@@ -101,20 +111,31 @@ export interface FailureReport {
   request?: { id: string; method: string; target: string };
 }
 
-/** Shard → HTTP thread. */
+/** Shard → HTTP thread, on the channel. */
 export type ShardReport =
-  | { type: 'ready'; threadId: number; table: RouteTable; histograms: ShardHistograms }
+  /** The thread runs, and is about to load the module. */
+  | { type: 'loading' }
+  /** It cannot begin: an error in plain strings, as clones of errors lose their codes. The thread ends. */
+  | ShardRefusal
+  /** The module is loaded. The shard waits for `go`. */
+  | { type: 'ready'; table: RouteTable; histograms: ShardHistograms }
+  | { type: 'pong' }
+  /** Nobody caught an exception. The shard claims nothing more and ends, if `ends`. */
+  | { type: 'uncaught'; error: FailureReport['error']; request?: FailureReport['request']; ends: boolean }
+  | { type: 'stream'; piece: StreamPiece }
+  | { type: 'body'; credit: BodyCredit }
   | FailureReport;
 
-/** What the shard's task returns when it could not begin: an error in plain strings, as clones of errors lose their codes. */
 export interface ShardRefusal {
-  threadId: number;
+  type: 'refused';
   code: LoopShardErrorCode;
   message: string;
   stack: string;
+  /** The code of the system error behind it, such as EADDRINUSE. */
+  cause?: string;
 }
 
-/** Shard → HTTP thread, on the port for streams: a piece of a response body as it goes over the wire, or its end. */
+/** Shard → HTTP thread: a piece of a response body as it goes over the wire, or its end. */
 export interface StreamPiece {
   slot: number;
   /** Of the request. */
@@ -131,7 +152,7 @@ export interface StreamPiece {
   last?: 'whole' | 'broken';
 }
 
-/** HTTP thread → shard, on the port for streams. */
+/** HTTP thread → shard: what became of a stream's bytes. */
 export interface StreamAnswer {
   slot: number;
   sequence: number;
@@ -147,7 +168,7 @@ export const STREAM_WINDOW_BYTES = 256 * 1024;
 export const STREAM_PIECE_BYTES = 64 * 1024;
 export const STREAM_CANCELLED = -1;
 
-/** Shard → HTTP thread, on the port for request bodies: the handler reads. The first such message has the pieces sent. */
+/** Shard → HTTP thread: the handler reads. The first such message has the pieces sent. */
 export interface BodyCredit {
   slot: number;
   sequence: number;
@@ -157,7 +178,7 @@ export interface BodyCredit {
   spent: ArrayBuffer[];
 }
 
-/** HTTP thread → shard, on the port for request bodies: a piece of a body, or its end. */
+/** HTTP thread → shard: a piece of a body, or its end. */
 export interface BodyPiece {
   slot: number;
   sequence: number;

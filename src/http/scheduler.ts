@@ -13,7 +13,7 @@ import { type RouteRules, Rules, type SchedulingDefaults } from './admission/rou
 import { Watch } from './admission/watch.js';
 import type { Reason } from './answers.js';
 import { Completions } from './completion/completions.js';
-import { reclaim, refuseWaiting } from './completion/reclaim.js';
+import { reclaim, refuseWaiting, relieve } from './completion/reclaim.js';
 import { StreamReceiver } from './completion/response-stream.js';
 import { Exchange } from './exchange.js';
 import type { RequestParser } from './parser/request-parser.js';
@@ -59,6 +59,10 @@ export class Scheduler {
   constructor(pool: ShardPool, table: RouteTable, options: SchedulerOptions, events: SchedulerEvents) {
     this.#pool = pool;
     this.#events = events;
+    // What may fail comes first: what follows has timers, which would keep the memory of a server that never starts.
+    const router = new Router(table);
+    const fixed = new FixedRoutes(table, router, options.health, events.readiness);
+    this.#rules = new Rules(table, pool, options);
     this.#exchanges = Array.from({ length: pool.map.slots }, (_, slot) => new Exchange(slot));
     const { status, retryAfterSeconds } = options.shed ?? { status: 503, retryAfterSeconds: 1 };
     this.refusals = new Refusals({ status, retryAfterSeconds });
@@ -80,7 +84,6 @@ export class Scheduler {
       },
       onFailed: (exchange, reason) => this.#giveUp(exchange, reason),
     });
-    this.#rules = new Rules(table, pool, options);
     this.#deadlines = new Deadlines(pool.map.slots, pool.rings, {
       onQueueTimeout: (slot) => this.#onQueueTimeout(this.#exchanges[slot]),
       onHandlerTimeout: (slot) => this.#onHandlerTimeout(this.#exchanges[slot]),
@@ -97,14 +100,13 @@ export class Scheduler {
         onGivenUp: (exchange) => this.#giveUp(exchange, 'OVERLOADED'),
       },
     );
-    const router = new Router(table);
     this.records = new RecordWriter(pool.core, pool.map, pool.rings);
     this.#admission = new Admission(pool, this.#exchanges, {
       records: this.records,
       router,
       hasNotFound: table.hasNotFound,
       streamLimits: table.routes.map(({ streamed }) => streamed?.limitBytes ?? NOT_STREAMED),
-      fixed: new FixedRoutes(table, router, options.health, events.readiness),
+      fixed,
       rules: this.#rules,
       ranking,
       gate,
@@ -215,6 +217,11 @@ export class Scheduler {
   /** The shard's thread has exited: its requests are answered or passed on. */
   onShardLost(shard: number): void {
     reclaim(shard, this.#reclaimers);
+  }
+
+  /** The shard takes no requests now: what waits for it goes to others. */
+  onShardUnavailable(shard: number, state: 'stuck' | 'draining'): void {
+    relieve(shard, state === 'stuck', this.#reclaimers);
   }
 
   /** No thread has taken the shard's place: what waits for one is refused. */

@@ -121,8 +121,35 @@ export interface ServeOptions extends ListenChoice {
   drainDelayMs?: number;
   /** How long `close()` waits for requests in hand before it cuts them off, in milliseconds. Default 10,000. */
   closeTimeoutMs?: number;
+  /**
+   * How long a shard may take to start and load the module, in milliseconds; then its thread is ended and another one started.
+   * 0: any time. Default 60,000.
+   */
+  startTimeoutMs?: number;
+  /**
+   * How long a shard's event loop may not turn, in milliseconds. Then the shard is stuck: it gets no more requests and does not
+   * count as ready, and what waits for it goes to others, or gets 503. It is used again once its event loop turns. 0: any time.
+   * Default 10,000.
+   */
+  stuckAfterMs?: number;
+  /**
+   * Restarts of a shard within 10 s before its circuit opens: its share goes to others, and only one thread every 10 s is
+   * started, until one has lived that long. 0: any number, without delay. Default 5.
+   */
+  maxRestarts?: number;
+  /**
+   * What an exception does that nobody caught, such as one of a timer or an event emitter. `replace` (default): the request that caused
+   * it gets 500, and its shard claims nothing more, lets its other requests settle within half of `closeTimeoutMs`, and is
+   * replaced. `exit`: the shard ends at once, and all requests that it had started get 502. `continue`: that request gets 500, and the
+   * shard goes on in whatever state the exception has left it. A listener of the app for `uncaughtException` has the shard go on too.
+   */
+  onUncaught?: 'replace' | 'exit' | 'continue';
   /** V8 limits of each shard; one that exceeds them ends, and is replaced. Default: V8's own. */
   resourceLimits?: { maxOldGenerationSizeMb?: number; maxYoungGenerationSizeMb?: number; stackSizeMb?: number };
+  /** Environment variables of the shards. Default: a copy of the process's. */
+  env?: Record<string, string>;
+  /** Flags of Node.js for the shards, such as `['--import', './tracing.js']`. Default: the process's. */
+  execArgv?: readonly string[];
   /** A line at level `info` for each request that is answered. Default `false`. */
   accessLog?: boolean;
   /** Default: pino, to standard error, from level `warn` on, with `accessLog` from `info` on. */
@@ -130,6 +157,8 @@ export interface ServeOptions extends ListenChoice {
 }
 
 type Resolved =
+  | 'env'
+  | 'execArgv'
   | 'compress'
   | 'requestId'
   | 'shardNice'
@@ -151,6 +180,8 @@ export interface ResolvedOptions extends Required<Omit<ServeOptions, Resolved | 
   shed: Required<Shedding> | undefined;
   health: Required<HealthPaths> | undefined;
   priority: PriorityFunction | undefined;
+  env: Record<string, string> | undefined;
+  execArgv: readonly string[] | undefined;
   compress: CompressRules | undefined;
   /** Name of the field in lower case. */
   requestId: string | undefined;

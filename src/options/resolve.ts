@@ -41,6 +41,9 @@ const INTEGERS = {
   maxRequestsPerConnection: [0, 2 ** 31 - 1, 0],
   maxBufferedBytes: [0, 2 ** 31 - 1, 2 ** 20],
   closeTimeoutMs: [0, 2 ** 31 - 1, 10_000],
+  startTimeoutMs: [0, 2 ** 31 - 1, 60_000],
+  stuckAfterMs: [0, 2 ** 31 - 1, 10_000],
+  maxRestarts: [0, 1_000_000, 5],
 } as const satisfies Partial<Record<keyof ServeOptions, readonly [number, number, number]>>;
 
 type IntegerOption = keyof typeof INTEGERS;
@@ -67,6 +70,9 @@ const OTHERS = [
   'shardNice',
   'park',
   'resourceLimits',
+  'onUncaught',
+  'env',
+  'execArgv',
   'logger',
 ];
 
@@ -93,9 +99,20 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   const integers = Object.fromEntries(
     (Object.keys(INTEGERS) as IntegerOption[]).map((name) => [name, integer(name, options[name])]),
   ) as Record<IntegerOption, number>;
-  const { park = 'async', steal = true, resourceLimits = {}, accessLog = false, priority, logger } = options;
+  const {
+    park = 'async',
+    onUncaught = 'replace',
+    steal = true,
+    resourceLimits = {},
+    accessLog = false,
+    priority,
+    env,
+    execArgv,
+    logger,
+  } = options;
   const listening = resolveListening(options, integers.port);
   subject.oneOf('park', park, ['async', 'sync']);
+  subject.oneOf('onUncaught', onUncaught, ['replace', 'exit', 'continue']);
   subject.oneOf('steal', steal, [true, false]);
   subject.oneOf('accessLog', accessLog, [true, false]);
   if (typeof resourceLimits !== 'object' || resourceLimits === null) {
@@ -104,6 +121,10 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   if (priority !== undefined && typeof priority !== 'function') {
     throw subject.invalid('priority', 'a function of method and path', priority);
   }
+  if (env !== undefined) checkEnv(env);
+  if (execArgv !== undefined && !(Array.isArray(execArgv) && execArgv.every((flag) => typeof flag === 'string'))) {
+    throw subject.invalid('execArgv', 'an array of strings', execArgv);
+  }
   checkLogger(logger);
   const groups = checkGroups(options.groups, integers.shards, subject);
   const resolved: ResolvedOptions = {
@@ -111,8 +132,11 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     listening,
     accessLog,
     park,
+    onUncaught,
     steal,
     resourceLimits,
+    env,
+    execArgv,
     priority,
     logger,
     dispatch: checkDispatch(options.dispatch ?? 'least-loaded', subject),
@@ -158,6 +182,13 @@ function checkTogether(given: ServeOptions, options: ResolvedOptions): void {
 function integer(name: IntegerOption, value: number | undefined): number {
   const [lowest, highest, standard] = INTEGERS[name];
   return value === undefined ? standard : subject.integer(name, value, lowest, highest);
+}
+
+function checkEnv(env: Record<string, string>): void {
+  const isRecord = typeof env === 'object' && env !== null && !Array.isArray(env);
+  if (!isRecord || !Object.values(env).every((value) => typeof value === 'string')) {
+    throw subject.invalid('env', 'an object of strings', env);
+  }
 }
 
 function checkLogger(logger: Logger | undefined): void {

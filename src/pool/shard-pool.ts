@@ -1,26 +1,36 @@
-import { isDeepStrictEqual } from 'node:util';
-import { Piscina } from 'piscina';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createServerMemory, type MemoryMap } from '../contract/memory-map.js';
-import {
-  type BodyCredit,
-  type BodyPiece,
-  comparable,
-  type FailureReport,
-  type RouteTable,
-  type StreamAnswer,
-  type StreamPiece,
+import type {
+  BodyCredit,
+  BodyPiece,
+  FailureReport,
+  RouteTable,
+  StreamAnswer,
+  StreamPiece,
 } from '../contract/messages.js';
 import { Rings } from '../contract/rings.js';
 import { SlotStack } from '../contract/slots.js';
 import { summarize } from '../contract/times.js';
 import { Clock } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
-import { LoopShardError } from '../errors.js';
+import type { LoopShardError } from '../errors.js';
 import type { ShardLoad } from '../http/admission/policies.js';
 import type { Group, Permits } from '../options/scheduling.js';
-import { ShardHandle, type ShardSettings, type ShardState } from './shard-handle.js';
+import { Heartbeat } from './heartbeat.js';
+import {
+  type LifeEvents,
+  type LifeOptions,
+  type LifeSettings,
+  ShardLife,
+  type ShardState,
+  type ThreadEnd,
+} from './shard-life.js';
+import type { ThreadOptions } from './shard-thread.js';
 
-export interface ShardPoolOptions extends Omit<ShardSettings, 'core' | 'epochMs' | 'adaptive' | 'nice'> {
+export interface ShardPoolOptions
+  extends Omit<LifeSettings, 'shard' | 'group' | 'core' | 'epochMs' | 'adaptive' | 'nice' | 'graceMs'>,
+    Pick<LifeOptions, 'startTimeoutMs' | 'maxRestarts'>,
+    ThreadOptions {
   groups: readonly Group[];
   /** Of each group. */
   shardNice: readonly number[];
@@ -28,14 +38,22 @@ export interface ShardPoolOptions extends Omit<ShardSettings, 'core' | 'epochMs'
   slots: number;
   slotBytes: number;
   extentBytes: number;
-  resourceLimits: { maxOldGenerationSizeMb?: number; maxYoungGenerationSizeMb?: number; stackSizeMb?: number };
+  /** How long a shard's event loop may not turn before the shard is stuck; 0 for any time. */
+  stuckAfterMs: number;
+  /** What a shard gets to end in order when an exception was not caught. */
+  closeTimeoutMs: number;
 }
 
 export interface ShardPoolEvents {
-  /** The shard's thread has exited: its requests are to be answered, its slots taken back. */
-  onShardLost(shard: number, cause: unknown): void;
-  /** No other thread could take its place yet; requests that wait for one wait in vain for now. */
-  onShardMissing(shard: number, error: LoopShardError): void;
+  /**
+   * The shard's thread has ended: its requests are to be answered, its slots taken back.
+   * @param nextMs when another thread is started; nothing if none is
+   */
+  onShardEnded(shard: number, end: ThreadEnd, nextMs: number | undefined): void;
+  /** The shard takes no requests for now, and still has its thread: what waits for it is to go to others. */
+  onShardUnavailable(shard: number, state: 'stuck' | 'draining'): void;
+  /** No other thread could take the ended one's place yet; requests that wait for one wait in vain for now. */
+  onShardMissing(shard: number): void;
   /** Another thread runs the shard. */
   onShardRestarted(shard: number): void;
   onShardState(shard: number, state: ShardState): void;
@@ -44,12 +62,10 @@ export interface ShardPoolEvents {
   onStreamPiece(shard: number, piece: StreamPiece): void;
   /** A handler reads the body of its request. */
   onBodyCredit(shard: number, credit: BodyCredit): void;
-  /** A thread that runs no shard, not any more, has thrown. */
-  onStrayError(error: unknown): void;
 }
 
-const FIRST_RESTART_DELAY_MS = 10;
-const LAST_RESTART_DELAY_MS = 5_000;
+/** How long every shard must have been ready before the server is: what fails soon after the import fails within it. */
+const SETTLE_MS = 100;
 
 /** All shards: their threads, and what each of them has in hand. HTTP thread only. */
 export class ShardPool {
@@ -62,11 +78,11 @@ export class ShardPool {
   /** Of each group, in the order of `groups`. */
   readonly slots: readonly SlotStack[];
   readonly #permits: Int32Array;
-  readonly #threads: Piscina;
-  readonly #shards: ShardHandle[];
+  readonly #shards: ShardLife[];
+  readonly #heartbeat: Heartbeat;
   readonly #events: ShardPoolEvents;
-  #table: RouteTable | undefined;
-  #closing = false;
+  /** Until the server has started: an end ends the start. */
+  #failStart: ((error: LoopShardError) => void) | undefined;
 
   constructor(options: ShardPoolOptions, events: ShardPoolEvents) {
     const { groups, permits } = options;
@@ -80,17 +96,6 @@ export class ShardPool {
     this.load = { outstanding: new Int32Array(shards), ready: new Uint8Array(shards) };
     this.#permits = new Int32Array(shards).fill(permits.initial);
     this.#events = events;
-    this.#threads = new Piscina({
-      filename: new URL('../shard/entry.js', import.meta.url).href,
-      minThreads: shards,
-      maxThreads: shards,
-      concurrentTasksPerWorker: 1,
-      // Shards park by themselves; piscina's own parking between tasks would only block the thread.
-      atomics: 'disabled',
-      resourceLimits: options.resourceLimits,
-    });
-    // An error of a thread whose task has ended is nobody's any more; without a listener it would end the process.
-    this.#threads.on('error', (error) => events.onStrayError(error));
     const settings = {
       core: core.share(),
       epochMs: this.clock.epochMs,
@@ -99,41 +104,74 @@ export class ShardPool {
       park: options.park,
       steal: options.steal,
       adaptive: permits.adaptive,
+      onUncaught: options.onUncaught,
+      graceMs: options.closeTimeoutMs,
       responseLimitBytes: options.responseLimitBytes,
       compress: options.compress,
       requestId: options.requestId,
     };
-    this.#shards = groups.flatMap((group, index) => {
-      const ofGroup: ShardSettings = { ...settings, nice: options.shardNice[index] };
-      return Array.from({ length: group.count }, (_, i) => this.#handle(group.first + i, group, ofGroup));
-    });
+    const { startTimeoutMs, maxRestarts, resourceLimits, env, execArgv } = options;
+    const lifeOptions: LifeOptions = {
+      thread: { resourceLimits, env, execArgv },
+      startTimeoutMs,
+      maxRestarts,
+      isSyncParked: options.park === 'sync',
+    };
+    this.#shards = groups.flatMap((group, index) =>
+      Array.from({ length: group.count }, (_, i) => {
+        const shard = group.first + i;
+        const { first, count } = group;
+        const ofShard: LifeSettings = { ...settings, shard, group: { first, count }, nice: options.shardNice[index] };
+        return new ShardLife(ofShard, group, lifeOptions, this.#lifeEvents);
+      }),
+    );
+    this.#heartbeat = new Heartbeat(this.#shards, options.stuckAfterMs, (shard) => this.rings.counters(shard));
   }
 
-  #handle(number: number, group: Group, settings: ShardSettings): ShardHandle {
-    return new ShardHandle(number, group, this.#threads, settings, {
-      onLost: (shard, cause) => this.#onLost(shard, cause),
-      onState: (shard, state) => this.#events.onShardState(shard.number, state),
-      onFailure: (shard, report) => this.#events.onFailure(shard.number, report),
-      onStreamPiece: (shard, piece) => this.#events.onStreamPiece(shard.number, piece),
-      onBodyCredit: (shard, credit) => this.#events.onBodyCredit(shard.number, credit),
-    });
+  get #lifeEvents(): LifeEvents {
+    return {
+      onState: (life, state) => this.#onState(life, state),
+      onEnded: (life, end, nextMs) => this.#onEnded(life, end, nextMs),
+      onMissing: ({ number }) => this.#events.onShardMissing(number),
+      onFailure: ({ number }, report) => this.#events.onFailure(number, report),
+      onStream: ({ number }, { piece }) => this.#events.onStreamPiece(number, piece),
+      onBody: ({ number }, { credit }) => this.#events.onBodyCredit(number, credit),
+      wake: ({ number }) => void this.rings.wake(number),
+    };
   }
+
+  // ── lives ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Starts every shard. Returns the route table that all of them agree on.
-   * @throws LoopShardError as the first shard that fails reports it, ROUTES_DIFFER
+   * Starts every shard: the first one alone, so that what the module does once, such as creating a table, is done when the
+   * others load it side by side. Resolves when all have been ready for a moment.
+   * @returns the route table that all of them agree on
+   * @throws LoopShardError as the first shard that fails reports it, ROUTES_DIFFER, SHARD_FAILED
    */
   async start(): Promise<RouteTable> {
-    const [table, ...others] = await Promise.all(this.#shards.map((shard) => shard.start()));
-    if (others.some((other) => !isDeepStrictEqual(comparable(other), comparable(table)))) {
-      throw new LoopShardError(
-        'ROUTES_DIFFER',
-        'The module does not define the same routes each time it is loaded; make its routes depend on nothing that differs between threads.',
-      );
-    }
-    this.#table = table;
-    this.load.ready.fill(1);
+    const failure = new Promise<never>((_resolve, reject) => {
+      this.#failStart = reject;
+    });
+    const [first, ...others] = this.#shards;
+    const table = await Promise.race([failure, first.start(undefined)]);
+    await Promise.race([failure, Promise.all(others.map((shard) => shard.start(table)))]);
+    await Promise.race([failure, sleep(SETTLE_MS)]);
+    this.#failStart = undefined;
     return table;
+  }
+
+  #onState({ number, restarts }: ShardLife, state: ShardState): void {
+    this.load.ready[number] = state === 'ready' ? 1 : 0;
+    this.#events.onShardState(number, state);
+    if (state === 'stuck' || state === 'draining') this.#events.onShardUnavailable(number, state);
+    if (state === 'ready' && restarts > 0) this.#events.onShardRestarted(number);
+  }
+
+  /** The thread is gone: its permits and its parking are nobody's, and what it owned is taken back. */
+  #onEnded({ number }: ShardLife, end: ThreadEnd, nextMs: number | undefined): void {
+    this.rings.resetShard(number, this.#permits[number]);
+    this.#failStart?.(end.error);
+    this.#events.onShardEnded(number, end, nextMs);
   }
 
   // ── the way of a request ────────────────────────────────────────────────────────────────────────────────────────
@@ -153,6 +191,11 @@ export class ShardPool {
     return this.#shards[shard].group;
   }
 
+  /** The threads of `shard` have ended so often that only one every 10 s is started. */
+  isCircuitOpen(shard: number): boolean {
+    return this.#shards[shard].isCircuitOpen;
+  }
+
   /** A request that was submitted to `shard` is not its any more. */
   completed(shard: number): void {
     this.load.outstanding[shard]--;
@@ -160,79 +203,57 @@ export class ShardPool {
 
   /** Takes what `shard` has sent of its streams so far. */
   receiveStreams(shard: number): void {
-    this.#shards[shard].receiveStreams();
+    this.#shards[shard].receive();
   }
 
   /** Tells `shard` what became of a stream's bytes. */
   answerStream(shard: number, answer: StreamAnswer): void {
-    this.#shards[shard].answerStream(answer);
+    this.#shards[shard].send({ type: 'stream', answer }, answer.spent);
   }
 
   /** Sends `shard` a piece of a request body that one of its handlers reads. */
   sendBody(shard: number, piece: BodyPiece): void {
-    this.#shards[shard].sendBody(piece);
+    this.#shards[shard].send({ type: 'body', piece }, piece.bytes === undefined ? [] : [piece.bytes]);
   }
 
   /** Tells `shard` that nobody waits for the request `sequence` in `slot` any more. */
   abort(shard: number, slot: number, sequence: number): void {
-    this.#shards[shard].abort(slot, sequence);
+    this.#shards[shard].send({ type: 'abort', slot, sequence });
   }
 
   /** Tells `shard` that the request `sequence` in `slot` was answered for its handler: the slot comes back without one. */
   abandon(shard: number, slot: number, sequence: number): void {
-    this.#shards[shard].abandon(slot, sequence);
+    this.#shards[shard].send({ type: 'abandon', slot, sequence });
   }
 
   /** Changes how many handlers may be in flight on `shard`; those that are stay. */
   setPermits(shard: number, permits: number): void {
     this.#permits[shard] = permits;
     this.rings.setPermits(shard, permits);
-    this.#shards[shard].permitsChanged();
-  }
-
-  // ── when a shard ends ───────────────────────────────────────────────────────────────────────────────────────────
-
-  #onLost(shard: ShardHandle, cause: unknown): void {
-    const { number } = shard;
-    this.load.ready[number] = 0;
-    this.rings.resetShard(number, this.#permits[number]);
-    this.#events.onShardLost(number, cause);
-    void this.#restart(shard, FIRST_RESTART_DELAY_MS);
-  }
-
-  async #restart(shard: ShardHandle, delayMs: number): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, delayMs));
-    if (this.#closing) return;
-    shard.restarts++;
-    try {
-      await shard.start(this.#table);
-      if (this.#closing) return;
-      this.load.ready[shard.number] = 1;
-      this.#events.onShardRestarted(shard.number);
-    } catch (error) {
-      if (this.#closing) return;
-      this.#events.onShardMissing(shard.number, error as LoopShardError);
-      void this.#restart(shard, Math.min(delayMs * 2, LAST_RESTART_DELAY_MS));
-    }
+    this.#shards[shard].send({ type: 'permits' });
   }
 
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Ends the shards, which have no more requests, and their threads. */
-  async close(): Promise<void> {
-    this.#closing = true;
-    const closed = this.#shards.map((shard) => shard.close());
-    // A shard that parks with `park: 'sync'` hears nothing but its doorbell.
-    for (const { number } of this.#shards) this.rings.wake(number);
-    await Promise.all(closed);
-    await this.#threads.destroy();
+  /**
+   * Has the shards finish what they have started and end; what has not ended at the deadline is terminated.
+   * @param deadline by `performance.now()`
+   * @returns the shards whose threads have not ended even so, because they run native code
+   */
+  close(deadline: number): Promise<number[]> {
+    return this.#end((shard) => shard.close(deadline));
   }
 
-  /** Terminates the threads wherever they are. */
-  async destroy(): Promise<void> {
-    this.#closing = true;
-    for (const shard of this.#shards) shard.giveUp();
-    await this.#threads.destroy();
+  /** Terminates the threads wherever they are. Returns the shards whose threads run native code and have not ended. */
+  destroy(): Promise<number[]> {
+    return this.#end((shard) => shard.terminate());
+  }
+
+  async #end(end: (shard: ShardLife) => Promise<boolean>): Promise<number[]> {
+    this.#failStart = undefined;
+    this.#heartbeat.stop();
+    const ended = await Promise.all(this.#shards.map(end));
+    return ended.flatMap((hasEnded, shard) => (hasEnded ? [] : [shard]));
   }
 
   // ── figures ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -245,6 +266,7 @@ export class ShardPool {
         group: shard.group.name,
         state: shard.state,
         restarts: shard.restarts,
+        isCircuitOpen: shard.isCircuitOpen,
         outstanding: this.load.outstanding[number],
         queued: this.rings.queued(number),
         permits: this.rings.permits(number),

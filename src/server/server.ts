@@ -2,7 +2,6 @@ import { EventEmitter } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import type { FailureReport } from '../contract/messages.js';
-import type { LoopShardError } from '../errors.js';
 import { Shedders } from '../http/admission/shedders.js';
 import { AccessLog } from '../http/completion/access-log.js';
 import { HttpThread } from '../http/http-thread.js';
@@ -10,8 +9,9 @@ import type { UpgradeListener } from '../http/socket/upgrade.js';
 import { Subject } from '../options/checks.js';
 import type { Logger, ResolvedOptions } from '../options/options.js';
 import { MAX_PERMITS } from '../options/scheduling.js';
-import type { ShardState } from '../pool/shard-handle.js';
+import { CIRCUIT_TEXT, type ShardState, type ThreadEnd } from '../pool/shard-life.js';
 import { ShardPool } from '../pool/shard-pool.js';
+import { removeOnExit, removeStaleSocket } from './socket-file.js';
 import type { ServerState, ServerStats } from './stats.js';
 
 /** Whose permits `setPermits` changes: those of one shard, of each shard of a group, or of a route with `maxConcurrency`. */
@@ -51,14 +51,18 @@ export interface Server extends EventEmitter<ServerEvents> {
    */
   setPermits(permits: number, of?: PermitHolder): void;
   /**
-   * Drains: accepts no more connections, answers what is in hand with `connection: close`, ends the shards. After
-   * `closeTimeoutMs` it cuts off what is left, connections that were upgraded and not ended included. Calling it again
-   * returns the same promise.
+   * Drains: accepts no more connections, answers what is in flight with `connection: close`, and ends the shards in order.
+   * Within `closeTimeoutMs` it cuts off what is left, connections that were upgraded and not ended included, and terminates
+   * shards that do not end; a tenth of that time, 500 ms at most, is theirs. Calling it again returns the same promise.
    */
   close(): Promise<void>;
   /** Ends everything at once, requests in hand included. */
   destroy(): Promise<void>;
 }
+
+/** Part of `closeTimeoutMs` that is left for shards to end when requests are not done by then, and milliseconds at most. */
+const SHARDS_END_PART = 0.1;
+const SHARDS_END_MS = 500;
 
 export class RunningServer extends EventEmitter<ServerEvents> implements Server {
   readonly #options: ResolvedOptions;
@@ -69,6 +73,8 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   #http: HttpThread | undefined;
   #closed: Promise<void> | undefined;
   #endDelay: (() => void) | undefined;
+  /** The file of the Unix socket is not to be removed any more when the process exits. */
+  #forgetFile: (() => void) | undefined;
 
   /** @param module URL */
   constructor(module: string, options: ResolvedOptions, logger: Logger) {
@@ -79,11 +85,11 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#pool = new ShardPool(
       { ...options, module },
       {
-        onShardLost: (shard, cause) => this.#onShardLost(shard, cause),
-        onShardMissing: (shard, error) => this.#onShardMissing(shard, error),
+        onShardEnded: (shard, end, nextMs) => this.#onShardEnded(shard, end, nextMs),
+        onShardUnavailable: (shard, state) => this.#onShardUnavailable(shard, state),
+        onShardMissing: (shard) => this.#http?.scheduler.onShardMissing(shard),
         onShardRestarted: (shard) => this.#logger.info({ shard }, `shard ${shard} runs again`),
         onShardState: (shard, state) => this.emit('shard', { shard, group: this.#pool.groupOf(shard).name, state }),
-        onStrayError: (error) => this.#logger.error({ err: error }, 'a thread failed after its shard had ended'),
         onFailure: (shard, report) => this.#onFailure(shard, report),
         onStreamPiece: (shard, piece) => this.#http?.scheduler.onStreamPiece(shard, piece),
         onBodyCredit: (shard, credit) => this.#http?.scheduler.onBodyCredit(shard, credit),
@@ -113,11 +119,15 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         onShedding: (shard, shedding) => this.#onShedding(shard, shedding),
         readiness: () => this.#whyNotReady(),
       });
+      const { path } = this.#options.listening.target;
+      const isFile = path !== undefined && process.platform !== 'win32' && !path.startsWith('\0');
+      if (isFile) await removeStaleSocket(path);
       await this.#http.listen();
+      if (isFile) this.#forgetFile = removeOnExit(path);
       this.#become('ready');
     } catch (error) {
       this.#become('failed');
-      this.#http?.scheduler.stop();
+      this.#http?.destroy();
       await this.#pool.destroy();
       throw error;
     }
@@ -225,9 +235,11 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     const { drainDelayMs, closeTimeoutMs } = this.#options;
     if (drainDelayMs > 0) await this.#delay(drainDelayMs);
     if (this.#isClosed()) return;
+    const deadline = performance.now() + closeTimeoutMs;
+    const reserveMs = Math.min(SHARDS_END_MS, closeTimeoutMs * SHARDS_END_PART);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(resolve, closeTimeoutMs, 'late');
+      timer = setTimeout(resolve, closeTimeoutMs - reserveMs, 'late');
     });
     const outcome = await Promise.race([this.#http!.drain(), late]);
     clearTimeout(timer);
@@ -236,11 +248,21 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       const { connections, scheduler } = this.#http!;
       const { outstanding } = scheduler;
       this.#logger.warn({ outstanding, connections }, `not drained after ${closeTimeoutMs} ms; the rest is cut off`);
-      return this.destroy();
+      this.#http!.destroy();
     }
     this.#http!.scheduler.stop();
-    await this.#pool.close();
+    this.#forgetFile?.();
+    this.#reportLeft(await this.#pool.close(deadline));
     this.#become('closed');
+  }
+
+  #reportLeft(shards: readonly number[]): void {
+    for (const shard of shards) {
+      this.#logger.error(
+        { shard },
+        `shard ${shard} runs native code that cannot be ended; its thread stays until it returns`,
+      );
+    }
   }
 
   /** Ends early if the server is destroyed meanwhile. */
@@ -263,20 +285,32 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#closed ??= Promise.resolve();
     this.#endDelay?.();
     this.#http?.destroy();
-    await this.#pool.destroy();
+    this.#forgetFile?.();
+    this.#reportLeft(await this.#pool.destroy());
   }
 
   // ── what goes wrong ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  #onShardLost(shard: number, cause: unknown): void {
-    const reason = cause instanceof Error ? cause.message : 'it ended';
-    this.#logger.error({ shard, err: cause }, `shard ${shard} was lost: ${reason}; another thread takes over`);
+  #onShardEnded(shard: number, { error, wasReady, wasAsked }: ThreadEnd, nextMs: number | undefined): void {
     this.#http?.scheduler.onShardLost(shard);
+    if (wasAsked || this.#state === 'starting') return;
+    const what = wasReady ? 'was lost' : 'cannot be started again';
+    this.#logger.error({ shard, err: error }, `shard ${shard} ${what}: ${error.message}`);
+    if (this.#pool.isCircuitOpen(shard)) {
+      this.#logger.error(
+        { shard, nextMs },
+        `shard ${shard} ends too often: one thread every ${CIRCUIT_TEXT} is started`,
+      );
+    }
   }
 
-  #onShardMissing(shard: number, error: LoopShardError): void {
-    this.#logger.error({ shard, err: error }, `shard ${shard} cannot be started again: ${error.message}`);
-    this.#http?.scheduler.onShardMissing(shard);
+  #onShardUnavailable(shard: number, state: 'stuck' | 'draining'): void {
+    if (this.#state !== 'ready') return;
+    if (state === 'stuck') {
+      const { stuckAfterMs } = this.#options;
+      this.#logger.error({ shard }, `shard ${shard} is stuck: its event loop has not turned for ${stuckAfterMs} ms`);
+    }
+    this.#http?.scheduler.onShardUnavailable(shard, state);
   }
 
   #onFailure(shard: number, { error, request, message }: FailureReport): void {

@@ -2,7 +2,7 @@ import type { ShardCounters } from '../contract/counters.js';
 import type { ExtentStats } from '../contract/extents.js';
 import type { Summary } from '../contract/times.js';
 import type { Reason } from '../http/answers.js';
-import type { ShardState } from '../pool/shard-handle.js';
+import type { ShardState } from '../pool/shard-life.js';
 
 export type ServerState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed';
 
@@ -13,6 +13,8 @@ export interface ShardStats extends Omit<ShardCounters, 'shortMeanUs' | 'longMea
   state: ShardState;
   /** Times another thread took over. */
   restarts: number;
+  /** Its threads have ended so often (`maxRestarts`) that only one every 10 s is started. */
+  isCircuitOpen: boolean;
   /** Requests that were given to the shard and are not answered, waiting ones included. */
   outstanding: number;
   /** Requests that wait in its rings. */

@@ -22,6 +22,7 @@ export interface ShardContext {
   readonly clock: Clock;
   readonly counters: CounterWriter;
   readonly times: Times;
+  /** The channel to the HTTP thread. */
   readonly control: MessagePort;
   readonly streams: OutgoingStreams;
   readonly bodies: RequestBodies;

@@ -1,7 +1,7 @@
-/* Where a shard begins: the task that piscina runs for it, and the only file that is loaded as a worker. */
+/* Where a shard begins: the main module of its thread. */
 import { setPriority } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
-import { threadId } from 'node:worker_threads';
+import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { COUNTER_LONG_MEAN_OFFSET, COUNTER_SHORT_MEAN_OFFSET } from '../../assembly/layout.js';
 import { type App, isApp } from '../app/app.js';
 import { CounterWriter } from '../contract/counters.js';
@@ -21,46 +21,69 @@ import { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import type { ShardContext } from './context.js';
 import { describe } from './describe.js';
+import { endInOrder } from './ending.js';
 import { Gradient2 } from './loop/limiter.js';
 import { ShardLoop } from './loop/loop.js';
 import { RequestBodies } from './request/request-bodies.js';
 import { AbortSignals } from './request/signals.js';
 import { OutgoingStreams } from './streams/streams.js';
+import { handleUncaught } from './uncaught.js';
 
-/** Runs the shard until the HTTP thread has it close. */
-export default async function runShard(start: ShardStart): Promise<ShardRefusal | undefined> {
+await runShard(workerData);
+
+/** Loads the module, says so, and does what the HTTP thread says from then on. */
+async function runShard(start: ShardStart): Promise<void> {
+  const { channel } = start;
+  const report = (message: ShardReport) => channel.postMessage(message);
+  report({ type: 'loading' });
   let context: ShardContext;
   try {
     const app = await loadApp(start.module);
     if (start.table !== undefined) expectTable(app.table(), start.table);
     context = createContext(start, app);
   } catch (error) {
-    const { message, stack } = describe(error);
-    return { threadId, code: error instanceof LoopShardError ? error.code : 'MODULE_FAILED', message, stack };
+    report(refusal(error));
+    process.exit(1);
   }
   giveWay(start.nice);
-  const loop = new ShardLoop(context, start, createLimiter(start, context));
-  await new Promise<void>((resolve) => {
-    // The listener also keeps the event loop alive: a parked shard has nothing else that would.
-    start.control.on('message', (command: ShardCommand) => {
-      if (command.type === 'abort') return context.signals.abort(command.slot, command.sequence);
-      if (command.type === 'abandon') return loop.abandon(command.slot, command.sequence);
-      if (command.type === 'permits') return loop.permitsChanged();
-      loop.stop();
-      start.control.close();
-      resolve();
-    });
-    loop.start();
-    const { queueTime, handlerTime, batchSize } = context.times;
-    const ready: ShardReport = {
-      type: 'ready',
-      threadId,
-      table: context.app.table(),
-      histograms: { queueTime, handlerTime, batchSize },
-    };
-    start.control.postMessage(ready);
+  const loop: ShardLoop = new ShardLoop(context, start, createLimiter(start, context), () => {
+    const received = receiveMessageOnPort(channel);
+    if (received !== undefined) obey(context, loop, received.message);
+    return received !== undefined;
   });
-  return undefined;
+  handleUncaught(channel, loop, loop.culprits, start);
+  // The listener also keeps the event loop alive: a parked shard has nothing else that would.
+  channel.on('message', (command: ShardCommand) => obey(context, loop, command));
+  const { queueTime, handlerTime, batchSize } = context.times;
+  report({ type: 'ready', table: context.app.table(), histograms: { queueTime, handlerTime, batchSize } });
+}
+
+function obey(context: ShardContext, loop: ShardLoop, command: ShardCommand): void {
+  switch (command.type) {
+    case 'go':
+      return loop.start();
+    case 'abort':
+      return context.signals.abort(command.slot, command.sequence);
+    case 'abandon':
+      return loop.abandon(command.slot, command.sequence);
+    case 'permits':
+      return loop.permitsChanged();
+    case 'ping':
+      return context.control.postMessage({ type: 'pong' } satisfies ShardReport);
+    case 'stream':
+      return context.streams.receive(command.answer);
+    case 'body':
+      return context.bodies.receive(command.piece);
+    case 'close':
+      void endInOrder(context.control, loop.stop(), command.graceMs);
+  }
+}
+
+function refusal(error: unknown): ShardRefusal {
+  const { message, stack } = describe(error);
+  const code = error instanceof LoopShardError ? error.code : 'MODULE_FAILED';
+  const cause = (error as { cause?: { code?: unknown } }).cause?.code;
+  return { type: 'refused', code, message, stack, ...(typeof cause === 'string' && { cause }) };
 }
 
 /** @throws LoopShardError ROUTES_DIFFER */
@@ -68,7 +91,7 @@ function expectTable(table: RouteTable, expected: RouteTable): void {
   if (isDeepStrictEqual(comparable(table), comparable(expected))) return;
   throw new LoopShardError(
     'ROUTES_DIFFER',
-    'The module does not define the routes any more that it defined when the server started; restart the server.',
+    'The module does not define the same routes each time it is loaded. Make its routes depend on nothing that differs between threads, and restart the server after the module was changed.',
   );
 }
 
@@ -86,9 +109,9 @@ function createContext(start: ShardStart, app: App): ShardContext {
     clock: new Clock(start.epochMs),
     counters: new CounterWriter(core, addresses.counters),
     times: new Times(),
-    control: start.control,
-    streams: new OutgoingStreams(start.streams),
-    bodies: new RequestBodies(start.bodies, signals),
+    control: start.channel,
+    streams: new OutgoingStreams(start.channel),
+    bodies: new RequestBodies(start.channel, signals),
     signals,
     responseLimitBytes: start.responseLimitBytes,
     compress: start.compress,

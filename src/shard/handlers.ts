@@ -1,4 +1,4 @@
-import { AsyncResource } from 'node:async_hooks';
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { clearInterval, setInterval } from 'node:timers';
 import {
   COUNTER_ABANDONED_OFFSET,
@@ -21,6 +21,7 @@ import { NO_ROOM, Responder, WRITTEN } from './response/responder.js';
 import { SlotResponse } from './response/response.js';
 import { discardStream, isStream, ownStream } from './streams/stream-source.js';
 import { StreamedResponses, type StreamedTask } from './streams/streamed-responses.js';
+import type { Culprits } from './uncaught.js';
 
 /** What a handler that lets them pass answers 400 for, and what is not logged. */
 const CLIENTS_FAULTS: readonly LoopShardErrorCode[] = ['BODY_INVALID', 'BODY_INCOMPLETE'];
@@ -40,7 +41,7 @@ export interface HandlerEvents {
 }
 
 /** Starts handlers and turns what becomes of them into responses: each on its own, none waits for another. Shard. */
-export class Handlers {
+export class Handlers implements Culprits {
   /** Handlers that were started and have not settled, but for those that were abandoned. */
   inFlight = 0;
   readonly #context: ShardContext;
@@ -51,6 +52,8 @@ export class Handlers {
   readonly #tasks: (Task | undefined)[] = [];
   /** Handlers whose requests were answered for them, and that have not settled. */
   #abandoned = 0;
+  /** The request whose code runs, wherever it has got to. */
+  readonly #running = new AsyncLocalStorage<Task>();
   /** Responses that wait for an extent. */
   readonly #waiting = new Set<Task>();
   #retries: NodeJS.Timeout | undefined;
@@ -140,7 +143,7 @@ export class Handlers {
   #run(task: Task, handler: Handler): void {
     const { scope, request, response } = task;
     try {
-      const result = scope.runInAsyncScope(handler, undefined, request, response);
+      const result = scope.runInAsyncScope(() => this.#running.run(task, handler, request, response));
       if (isThenable(result)) this.#settleLater(task, result);
       else this.#succeed(task, result);
     } catch (error) {
@@ -194,7 +197,7 @@ export class Handlers {
   }
 
   /** The answer that says no more than that it failed; what failed goes to the log. */
-  #failPlainly(task: Task, error: unknown): void {
+  #failPlainly(task: Task, error: unknown, isReported = false): void {
     const { request, response } = task;
     const code = codeOf(error);
     const isClients = code !== undefined && CLIENTS_FAULTS.includes(code);
@@ -204,7 +207,7 @@ export class Handlers {
     const body = isClients
       ? { statusCode: 400, code, message: (error as Error).message }
       : { statusCode: 500, code: 'HANDLER_FAILED', message: 'The handler failed; the server has logged why.' };
-    if (!isClients) this.#report(request, error);
+    if (!isClients && !isReported) this.#report(request, error);
     this.#settle(task, this.#responder.respondPlainly(task, JSON.stringify(body)));
   }
 
@@ -230,6 +233,24 @@ export class Handlers {
     task.request.finish();
     task.response.finish();
     this.inFlight--;
+  }
+
+  // ── exceptions that nobody caught ───────────────────────────────────────────────────────────────────────────────
+
+  culprit(): { id: string; method: string; target: string } | undefined {
+    const task = this.#running.getStore();
+    if (task === undefined || task.request.finished) return undefined;
+    const { id, method, target } = task.request;
+    return { id, method, target };
+  }
+
+  failCulprit(error: unknown): void {
+    const task = this.#running.getStore();
+    if (task === undefined || task.request.finished) return;
+    // Of a response that is being sent nothing can be taken back: it breaks off.
+    if (this.#context.streams.has(task.slot)) return this.#context.streams.cancel(task.slot);
+    this.#responder.discard(task);
+    this.#failPlainly(task, error, true);
   }
 
   // ── responses that wait for an extent ───────────────────────────────────────────────────────────────────────────

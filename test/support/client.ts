@@ -35,9 +35,11 @@ export class RawClient {
     }
   }
 
-  static open(port: number, options: { allowHalfOpen?: boolean } = {}): Promise<RawClient> {
+  /** @param where a port of 127.0.0.1, or the path of a Unix socket */
+  static open(where: number | string, options: { allowHalfOpen?: boolean } = {}): Promise<RawClient> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ port, host: '127.0.0.1', noDelay: true, ...options });
+      const place = typeof where === 'string' ? { path: where } : { port: where, host: '127.0.0.1', noDelay: true };
+      const socket = connect({ ...place, ...options });
       socket.once('error', reject);
       socket.once('connect', () => resolve(new RawClient(socket)));
     });

@@ -44,3 +44,25 @@ export function refuseWaiting(shard: number, { rings, exchanges, completions, di
   }
   completions.schedule();
 }
+
+/**
+ * Passes on what waits for a shard that takes no requests now, though its thread runs; refuses it where no other shard takes
+ * it either.
+ * @param gaveUp what the shard has claimed and not started is refused too: the shard does not get to it
+ */
+export function relieve(shard: number, gaveUp: boolean, reclaimers: Reclaimers): void {
+  const { rings, exchanges, completions, dispatcher } = reclaimers;
+  for (const exchange of exchanges) {
+    const { slot } = exchange;
+    if (exchange.ready) continue;
+    if (rings.waitsFor(slot) === shard) {
+      const hasOther = dispatcher.hasOther(exchange);
+      if (!(hasOther || gaveUp) || !dispatcher.recall(exchange)) continue;
+      if (hasOther) dispatcher.resubmit(exchange, shard);
+      else completions.refuse(exchange, 'NO_SHARD');
+    } else if (gaveUp && rings.claimedBy(slot) === shard && rings.isUnstarted(slot) && rings.revoke(slot)) {
+      completions.refuseEarly(exchange, 'NO_SHARD');
+    }
+  }
+  completions.schedule();
+}

@@ -6,6 +6,7 @@ import { Parking } from '../../core/parking.js';
 import { WaitStrategy } from '../../core/wait-strategy.js';
 import type { ShardContext } from '../context.js';
 import { Handlers } from '../handlers.js';
+import type { Culprits } from '../uncaught.js';
 import { Claims } from './claims.js';
 import type { Gradient2 } from './limiter.js';
 
@@ -36,6 +37,7 @@ export class ShardLoop {
   readonly #parkSync: boolean;
   readonly #batch: number;
   readonly #limiter: Gradient2 | undefined;
+  readonly #receive: () => boolean;
   /** The part of the claim in hand that has not been started. */
   #next = 0;
   #count = 0;
@@ -46,15 +48,21 @@ export class ShardLoop {
   #starved = false;
   #scheduled = false;
   #stopped = false;
+  /** Called when the last handler has settled after `stop`. */
+  #onSettled: (() => void) | undefined;
   /** In the context in which the loop was made: what was scheduled by a handler must not carry its context to others. */
   readonly #turn = AsyncResource.bind(() => this.#runTurn());
 
-  /** @param limiter of adaptive permits */
-  constructor(context: ShardContext, options: LoopOptions, limiter: Gradient2 | undefined) {
+  /**
+   * @param limiter of adaptive permits
+   * @param receive takes a message of the HTTP thread and does what it says; returns whether there was one
+   */
+  constructor(context: ShardContext, options: LoopOptions, limiter: Gradient2 | undefined, receive: () => boolean) {
     this.#context = context;
     this.#batch = options.batch;
     this.#parkSync = options.park === 'sync';
     this.#limiter = limiter;
+    this.#receive = receive;
     this.#claims = new Claims(context, options.batch);
     this.#handlers = new Handlers(context, {
       onComplete: (slot, us) => this.#complete(slot, us),
@@ -69,10 +77,24 @@ export class ShardLoop {
     this.#schedule();
   }
 
-  /** No more is claimed. */
-  stop(): void {
+  /** Claims no more, and starts what it has claimed. Resolves when no handler is in flight. */
+  stop(): Promise<void> {
     this.#stopped = true;
     this.#parking.stop();
+    if (this.#count > 0) this.#schedule();
+    return new Promise((resolve) => {
+      this.#onSettled = resolve;
+      this.#checkSettled();
+    });
+  }
+
+  /** Whoever knows for which request the code of users runs. */
+  get culprits(): Culprits {
+    return this.#handlers;
+  }
+
+  #checkSettled(): void {
+    if (this.#stopped && this.#count === 0 && this.#handlers.inFlight === 0) this.#onSettled?.();
   }
 
   /** The request `sequence` in `slot` was answered for its handler. */
@@ -87,7 +109,7 @@ export class ShardLoop {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#stopped) return;
+    if (this.#scheduled || (this.#stopped && this.#count === 0)) return;
     this.#scheduled = true;
     setImmediate(this.#turn);
   }
@@ -99,7 +121,7 @@ export class ShardLoop {
 
   #runTurn(): void {
     this.#scheduled = false;
-    if (this.#stopped) return;
+    if (this.#stopped) return this.#startClaimed();
     this.#parking.unpark();
     const started = this.#startHandlers();
     if (started > 0) {
@@ -110,6 +132,12 @@ export class ShardLoop {
       return this.#schedule();
     }
     this.#stealOrPark();
+  }
+
+  #startClaimed(): void {
+    this.#startHandlers();
+    if (this.#count > 0) this.#schedule();
+    else this.#checkSettled();
   }
 
   /** A shard that would park otherwise takes what waits for others. */
@@ -139,6 +167,7 @@ export class ShardLoop {
   }
 
   #claim(): boolean {
+    if (this.#stopped) return false;
     this.#count = this.#claims.claim();
     return this.#count > 0;
   }
@@ -149,6 +178,7 @@ export class ShardLoop {
     if (handlerUs > 0) this.#limiter?.sample(handlerUs, this.#handlers.inFlight + 1, clock.nowUs());
     this.#releasePermit();
     side.complete(slot);
+    if (this.#stopped) this.#checkSettled();
   }
 
   #releasePermit(): void {
@@ -169,7 +199,8 @@ export class ShardLoop {
 
   #parkBlocking(): void {
     const bell = this.#doorbell.park();
-    if (!this.#context.side.hasWork()) this.#doorbell.wait(bell, SYNC_PARK_MS);
+    // The HTTP thread rings behind each message: one that came before the shard said that it parks is found by this look.
+    if (!this.#context.side.hasWork() && !this.#receive()) this.#doorbell.wait(bell, SYNC_PARK_MS);
     this.#doorbell.unpark();
     this.#schedule();
   }

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import { BODY_WINDOW_BYTES, type BodyCredit, type BodyPiece } from '../../contract/messages.js';
+import { BODY_WINDOW_BYTES, type BodyPiece, type ShardReport } from '../../contract/messages.js';
 import { LoopShardError } from '../../errors.js';
 import type { AbortSignals } from './signals.js';
 
@@ -9,27 +9,32 @@ const REPORTED_BYTES = BODY_WINDOW_BYTES / 4;
 /** The request bodies that handlers read as streams, by slot: a request keeps its slot until its handler has settled. Shard. */
 export class RequestBodies {
   readonly #port: MessagePort;
+  readonly #signals: AbortSignals;
   readonly #bodies = new Map<number, RequestBody>();
 
-  /** @param signals of the requests: a body that breaks off means that nobody waits for the answer */
+  /**
+   * @param port the channel
+   * @param signals of the requests: a body that breaks off means that nobody waits for the response
+   */
   constructor(port: MessagePort, signals: AbortSignals) {
     this.#port = port;
-    port.on('message', (piece: BodyPiece) => {
-      const body = this.#bodies.get(piece.slot);
-      if (body?.sequence !== piece.sequence) return;
-      // First, as the handler may settle when it hears that there is no more to read.
-      if (piece.last === 'broken') signals.abort(piece.slot, piece.sequence);
-      body.receive(piece);
-    });
-    // The control port keeps the event loop alive, and lets it go.
-    port.unref();
+    this.#signals = signals;
+  }
+
+  /** The HTTP thread sends a piece of a body. The request may have settled already. */
+  receive(piece: BodyPiece): void {
+    const body = this.#bodies.get(piece.slot);
+    if (body?.sequence !== piece.sequence) return;
+    // First, as the handler may settle when it hears that there is no more to read.
+    if (piece.last === 'broken') this.#signals.abort(piece.slot, piece.sequence);
+    body.receive(piece);
   }
 
   /** The body of the request `sequence` in `slot`. Nothing of it is asked for before it is read. */
   open(slot: number, sequence: number): RequestBody {
     const body = new RequestBody(sequence, (taken, spent) => {
-      const credit: BodyCredit = { slot, sequence, taken, spent };
-      this.#port.postMessage(credit, spent);
+      const report: ShardReport = { type: 'body', credit: { slot, sequence, taken, spent } };
+      this.#port.postMessage(report, spent);
     });
     this.#bodies.set(slot, body);
     return body;

@@ -1,7 +1,7 @@
 import type { AsyncResource } from 'node:async_hooks';
 import { setImmediate } from 'node:timers';
 import type { MessagePort } from 'node:worker_threads';
-import { STREAM_CANCELLED, STREAM_WINDOW_BYTES, type StreamPiece } from '../../contract/messages.js';
+import { type ShardReport, STREAM_CANCELLED, STREAM_WINDOW_BYTES, type StreamPiece } from '../../contract/messages.js';
 import type { PieceBuffer } from './piece-buffer.js';
 import { toBytes } from './stream-source.js';
 
@@ -163,7 +163,8 @@ export class OutgoingStream {
     const piece: StreamPiece = { slot: this.#slot, sequence: this.#sequence, bytes, start, end };
     if (isFirst) Object.assign(piece, { headBytes, closes });
     if (last !== undefined) piece.last = last;
-    this.#port.postMessage(piece, [bytes]);
+    const report: ShardReport = { type: 'stream', piece };
+    this.#port.postMessage(report, [bytes]);
   }
 
   async #finish(): Promise<void> {

@@ -8,14 +8,15 @@ export class OutgoingStreams {
   /** By slot: a request keeps its slot until its stream has ended. */
   readonly #streams = new Map<number, OutgoingStream>();
 
+  /** @param port the channel */
   constructor(port: MessagePort) {
     this.#port = port;
-    port.on('message', ({ slot, sequence, taken, spent }: StreamAnswer) => {
-      const stream = this.#streams.get(slot);
-      if (stream?.sequence === sequence) stream.onTaken(taken, spent);
-    });
-    // The control port keeps the event loop alive, and lets it go.
-    port.unref();
+  }
+
+  /** The HTTP thread says what became of the bytes of a stream. The request may have settled already. */
+  receive({ slot, sequence, taken, spent }: StreamAnswer): void {
+    const stream = this.#streams.get(slot);
+    if (stream?.sequence === sequence) stream.onTaken(taken, spent);
   }
 
   /** Sends what `source` yields as the response of the request `sequence` in `slot`. */
@@ -23,6 +24,11 @@ export class OutgoingStreams {
     const stream = new OutgoingStream(this.#port, request, source[Symbol.asyncIterator](), events);
     this.#streams.set(request.slot, stream);
     void stream.run();
+  }
+
+  /** The response of the request in `slot` is a stream that has not ended. */
+  has(slot: number): boolean {
+    return this.#streams.has(slot);
   }
 
   /** Nobody waits for the response of the request in `slot` any more. */

@@ -1,0 +1,346 @@
+import { inspect } from 'node:util';
+import type { FailureReport, RouteTable, ShardHistograms, ShardRefusal, ShardReport } from '../contract/messages.js';
+import { LoopShardError } from '../errors.js';
+import type { Group } from '../options/scheduling.js';
+import { CIRCUIT_MS, Restarts } from './restarts.js';
+import { ShardThread, type ThreadEvents, type ThreadOptions, type ThreadStart } from './shard-thread.js';
+
+/**
+ * Where a shard is in its life:
+ *
+ *   spawning ──▶ loading ──▶ ready ⇄ stuck ──▶ draining ──▶ ended ──▶ spawning …
+ *       └───────────┴──────────┴───────┴───────────────────────▲
+ *
+ * - `spawning`: its thread starts.
+ * - `loading`: the thread loads the user's module.
+ * - `ready`: it takes requests. The only state in which it does.
+ * - `stuck`: its event loop has not turned for `stuckAfterMs`.
+ * - `draining`: it finishes what it has started, and ends.
+ * - `ended`: it has no thread, and nothing belongs to it.
+ */
+export type ShardState = 'spawning' | 'loading' | 'ready' | 'stuck' | 'draining' | 'ended';
+
+/** What every thread of a shard is started with. */
+export type LifeSettings = Omit<ThreadStart, 'table'>;
+
+export interface LifeOptions {
+  thread: ThreadOptions;
+  /** How long a thread may take until it is ready; 0 for any time. */
+  startTimeoutMs: number;
+  /** Restarts within 10 s before the circuit opens; 0 for any number. */
+  maxRestarts: number;
+  /** The shard blocks while it sleeps, and hears nothing but its doorbell. */
+  isSyncParked: boolean;
+}
+
+export interface LifeEvents {
+  /** Called with each change, before anything else is done about it. */
+  onState(life: ShardLife, state: ShardState): void;
+  /**
+   * The shard's thread has ended, and all its messages were heard: what it owned is to be taken back.
+   * @param nextMs when another thread is started; nothing if none is
+   */
+  onEnded(life: ShardLife, end: ThreadEnd, nextMs: number | undefined): void;
+  /** No other thread has taken the place of the one that ended, for longer than requests should wait for it. */
+  onMissing(life: ShardLife): void;
+  onFailure(life: ShardLife, report: FailureReport): void;
+  /** A part of a stream. */
+  onStream(life: ShardLife, report: Extract<ShardReport, { type: 'stream' }>): void;
+  onBody(life: ShardLife, report: Extract<ShardReport, { type: 'body' }>): void;
+  /** Wakes the shard if it is parked. */
+  wake(life: ShardLife): void;
+}
+
+/** How a thread ended. */
+export interface ThreadEnd {
+  error: LoopShardError;
+  /** It had been ready. */
+  wasReady: boolean;
+  /** The end was asked for. */
+  wasAsked: boolean;
+}
+
+/** Requests that wait for a shard which has no thread are refused after this time. */
+const MISSING_AFTER_MS = 5_000;
+/** What a thread that is terminated gets to end. One in native code does not. */
+const TERMINATION_MS = 1_000;
+
+/**
+ * The life of one shard: it starts its thread, sees it end, and starts another. It alone decides which state the shard is in.
+ * HTTP thread.
+ */
+export class ShardLife {
+  readonly number: number;
+  readonly group: Group;
+  /** Times another thread took over. */
+  restarts = 0;
+  /** The shard's own, seen live from here; of the latest thread that ran it. */
+  histograms: ShardHistograms | undefined;
+  /** When the shard has last shown that its event loop turns: counts its answers to `ping`. */
+  pongs = 0;
+  #state: ShardState = 'ended';
+  readonly #settings: LifeSettings;
+  readonly #options: LifeOptions;
+  readonly #events: LifeEvents;
+  readonly #restarts: Restarts;
+  #thread: ShardThread | undefined;
+  #table: RouteTable | undefined;
+  /** Why the thread will end, if that is known before it does. */
+  #cause: LoopShardError | undefined;
+  #readySince = 0;
+  /** No further thread is started. */
+  #isClosing = false;
+  #startTimer: NodeJS.Timeout | undefined;
+  #restartTimer: NodeJS.Timeout | undefined;
+  #missingTimer: NodeJS.Timeout | undefined;
+  #endTimer: NodeJS.Timeout | undefined;
+  #onLoaded: ((table: RouteTable) => void) | undefined;
+  #onEnded: (() => void)[] = [];
+
+  constructor(settings: LifeSettings, group: Group, options: LifeOptions, events: LifeEvents) {
+    this.number = settings.shard;
+    this.group = group;
+    this.#settings = settings;
+    this.#options = options;
+    this.#events = events;
+    this.#restarts = new Restarts(options.maxRestarts);
+  }
+
+  get state(): ShardState {
+    return this.#state;
+  }
+
+  /** Its threads have ended so often that only one every 10 s is started. */
+  get isCircuitOpen(): boolean {
+    return this.#restarts.isOpen;
+  }
+
+  #become(state: ShardState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#events.onState(this, state);
+  }
+
+  // ── start ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Starts the first thread. Resolves once the shard is ready; a thread that ends before is told to `onEnded` only.
+   * @param table what the module must define; nothing for the first shard
+   */
+  start(table: RouteTable | undefined): Promise<RouteTable> {
+    this.#table = table;
+    return new Promise((resolve) => {
+      this.#onLoaded = resolve;
+      this.#spawn();
+    });
+  }
+
+  #spawn(): void {
+    this.#become('spawning');
+    this.#cause = undefined;
+    const { startTimeoutMs } = this.#options;
+    if (startTimeoutMs > 0) this.#startTimer = setTimeout(() => this.#onStartTimeout(), startTimeoutMs);
+    const events: ThreadEvents = {
+      onReport: (report) => this.#onReport(report),
+      onExit: (code, error) => this.#onExit(code, error),
+    };
+    try {
+      this.#thread = new ShardThread({ ...this.#settings, table: this.#table }, this.#options.thread, events);
+    } catch (error) {
+      this.#onExit(1, error);
+    }
+  }
+
+  #onStartTimeout(): void {
+    const { startTimeoutMs } = this.#options;
+    this.#cause = new LoopShardError(
+      'SHARD_FAILED',
+      `Shard ${this.number} was not ready within ${startTimeoutMs} ms. Check what the module waits for while it is loaded, or raise \`startTimeoutMs\`.`,
+    );
+    this.#thread?.terminate();
+  }
+
+  #onReport(report: ShardReport): void {
+    switch (report.type) {
+      case 'loading':
+        if (this.#state === 'spawning') this.#become('loading');
+        return;
+      case 'refused':
+        this.#cause = refusal(report, this.number);
+        return;
+      case 'ready':
+        return this.#onReady(report.table, report.histograms);
+      case 'pong':
+        this.pongs++;
+        return this.unstick();
+      case 'uncaught':
+        return this.#onUncaught(report);
+      case 'failure':
+        return this.#events.onFailure(this, report);
+      case 'stream':
+        return this.#events.onStream(this, report);
+      case 'body':
+        return this.#events.onBody(this, report);
+    }
+  }
+
+  /** From here on the shard may claim, and not before: what it claims can be told from what was claimed before it. */
+  #onReady(table: RouteTable, histograms: ShardHistograms): void {
+    if (this.#state !== 'loading' || this.#cause !== undefined) return;
+    clearTimeout(this.#startTimer);
+    clearTimeout(this.#missingTimer);
+    this.#missingTimer = undefined;
+    this.#table ??= table;
+    this.histograms = histograms;
+    this.#readySince = performance.now();
+    this.#become('ready');
+    this.#thread!.send({ type: 'go' });
+    this.#onLoaded?.(table);
+    this.#onLoaded = undefined;
+  }
+
+  /** The shard ends by itself, and in order. */
+  #onUncaught({ error, request, ends }: Extract<ShardReport, { type: 'uncaught' }>): void {
+    const whose =
+      request === undefined
+        ? 'an exception was not caught'
+        : `${request.method} ${request.target} threw and nobody caught it`;
+    const message = ends ? `${whose}; shard ${this.number} is replaced` : whose;
+    this.#events.onFailure(this, { type: 'failure', message, error, ...(request && { request }) });
+    if (!ends || (this.#state !== 'ready' && this.#state !== 'stuck')) return;
+    this.#cause = endOf(this.number, { code: 1, error, wasReady: true });
+    this.#become('draining');
+    this.#endTimer = setTimeout(() => this.#thread?.terminate(), this.#settings.graceMs);
+  }
+
+  // ── stuck ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Its event loop does not turn. */
+  stick(): void {
+    if (this.#state === 'ready') this.#become('stuck');
+  }
+
+  /** Its event loop turns again. */
+  unstick(): void {
+    if (this.#state === 'stuck') this.#become('ready');
+  }
+
+  // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The one place where a thread's life is over, however it ended. Its channel is empty. */
+  #onExit(code: number, error: unknown): void {
+    clearTimeout(this.#startTimer);
+    clearTimeout(this.#endTimer);
+    const { state } = this;
+    const wasReady = state === 'ready' || state === 'stuck' || (state === 'draining' && this.#readySince > 0);
+    const livedMs = wasReady ? Math.max(1, performance.now() - this.#readySince) : 0;
+    this.#readySince = 0;
+    const cause = this.#cause ?? endOf(this.number, { code, error, wasReady });
+    const nextMs = this.#isClosing ? undefined : this.#restarts.next(livedMs, performance.now());
+    this.#become('ended');
+    this.#events.onEnded(this, { error: cause, wasReady, wasAsked: this.#isClosing }, nextMs);
+    if (nextMs !== undefined && !this.#isClosing) this.#replace(nextMs, wasReady);
+    for (const resolve of this.#onEnded.splice(0)) resolve();
+  }
+
+  #replace(nextMs: number, wasReady: boolean): void {
+    // Who waits for a thread that is sure not to come soon waits in vain.
+    if (!wasReady || nextMs >= MISSING_AFTER_MS) this.#events.onMissing(this);
+    else this.#missingTimer ??= setTimeout(() => this.#events.onMissing(this), MISSING_AFTER_MS);
+    this.#restartTimer = setTimeout(() => {
+      this.restarts++;
+      this.#spawn();
+    }, nextMs);
+  }
+
+  /**
+   * Has the shard finish what it has started and end; whatever has not ended at the deadline is terminated.
+   * @param deadline by `performance.now()`
+   * @returns whether it has ended: a thread in native code may not
+   */
+  async close(deadline: number): Promise<boolean> {
+    this.#stopStarting();
+    if (this.#state === 'ready' || this.#state === 'stuck' || this.#state === 'draining') {
+      const graceMs = Math.max(0, deadline - performance.now());
+      this.#become('draining');
+      this.send({ type: 'close', graceMs });
+      await this.#untilEnded(graceMs);
+    }
+    return this.terminate();
+  }
+
+  /** Ends the thread at once. Returns whether it has ended: one in native code may not. */
+  async terminate(): Promise<boolean> {
+    this.#stopStarting();
+    if (this.#state === 'ended') return true;
+    this.#thread!.terminate();
+    return this.#untilEnded(TERMINATION_MS);
+  }
+
+  #stopStarting(): void {
+    this.#isClosing = true;
+    clearTimeout(this.#restartTimer);
+    clearTimeout(this.#missingTimer);
+  }
+
+  #untilEnded(timeoutMs: number): Promise<boolean> {
+    if (this.#state === 'ended') return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs, false);
+      this.#onEnded.push(() => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+    });
+  }
+
+  // ── what is said to it ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /** @param transfer buffers that are lost to the caller */
+  send(...[command, transfer]: Parameters<ShardThread['send']>): void {
+    this.#thread?.send(command, transfer);
+    if (this.#options.isSyncParked) this.#events.wake(this);
+  }
+
+  /** Takes what the shard has sent so far. */
+  receive(): void {
+    this.#thread?.receive();
+  }
+}
+
+function refusal({ code, message, stack, cause }: ShardRefusal, shard: number): LoopShardError {
+  const advice = cause === 'EADDRINUSE' && shard > 0 ? ` ${LISTENS}` : '';
+  const error = new LoopShardError(
+    code,
+    message + advice,
+    cause === undefined ? undefined : { cause: { code: cause } },
+  );
+  error.stack = stack;
+  return error;
+}
+
+/** Each shard loads the module, and only the first one to listen on a port gets it. */
+const LISTENS =
+  'The module listens on a port, and each shard loads the module. Listen in the main module, beside `serve()`, or on port 0.';
+
+/** A sentence about a thread that has ended without having said why. */
+function endOf(shard: number, { code, error, wasReady }: { code: number; error: unknown; wasReady: boolean }) {
+  const when = wasReady ? `Shard ${shard} ended` : `Shard ${shard} ended before it was ready`;
+  const isListening = (error as { code?: unknown } | undefined)?.code === 'EADDRINUSE';
+  const advice = isListening ? ` ${LISTENS}` : wasReady ? '' : ' Check what the module does while it is loaded.';
+  const options = error === undefined ? undefined : { cause: error };
+  return new LoopShardError('SHARD_FAILED', `${when}: ${reasonOf(code, error).replace(/\.$/, '')}.${advice}`, options);
+}
+
+/** Node.js ends a thread with this code whose module awaits what nothing that is left could settle. */
+const UNSETTLED_EXIT_CODE = 13;
+
+function reasonOf(code: number, error: unknown): string {
+  // Errors of a thread are copies, which need not be instances of Error here.
+  const message = (error as { message?: unknown } | undefined)?.message;
+  if (error !== undefined) return typeof message === 'string' ? message : inspect(error);
+  return code === UNSETTLED_EXIT_CODE ? 'the module awaits a promise that never settles' : `exit code ${code}`;
+}
+
+/** How long a circuit stays open, in words. */
+export const CIRCUIT_TEXT = `${CIRCUIT_MS / 1_000} s`;

@@ -1,0 +1,38 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { ShardReport, ShardStart } from '../contract/messages.js';
+import { describe } from './describe.js';
+import { endInOrder } from './ending.js';
+import type { ShardLoop } from './loop/loop.js';
+
+/** Whoever runs the code of users, and knows for which request: in a listener of `uncaughtException` the async context is still that of whoever threw. */
+export interface Culprits {
+  /** The request in whose async context the caller runs, if it is in flight. */
+  culprit(): { id: string; method: string; target: string } | undefined;
+  /** Answers that request with 500; without effect if there is none. */
+  failCulprit(error: unknown): void;
+}
+
+/**
+ * Has an exception that nobody caught fail the request that caused it, and no other. The state of the thread cannot be trusted
+ * afterwards, so it claims nothing more, lets what it has started settle within the grace, and ends, unless `onUncaught` is
+ * `continue`. With `exit`, nothing is done: Node.js ends the thread at once. An app with a listener of its own decides itself,
+ * as in Node.js: the thread goes on. Shard.
+ */
+export function handleUncaught(channel: MessagePort, loop: ShardLoop, culprits: Culprits, start: ShardStart): void {
+  if (start.onUncaught === 'exit') return;
+  let isEnding = false;
+  const onUncaught = (error: unknown) => {
+    const isOwn = process.listenerCount('uncaughtException') === 1;
+    const ends = isOwn && start.onUncaught === 'replace' && !isEnding;
+    const request = culprits.culprit();
+    const report: ShardReport = { type: 'uncaught', error: describe(error), ends, ...(request && { request }) };
+    channel.postMessage(report);
+    // First, so that the response below is the last thing that it waits for.
+    const settled = ends ? loop.stop() : undefined;
+    culprits.failCulprit(error);
+    if (settled === undefined) return;
+    isEnding = true;
+    void endInOrder(channel, settled, start.graceMs);
+  };
+  process.on('uncaughtException', onUncaught);
+}

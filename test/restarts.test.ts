@@ -1,0 +1,111 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Restarts } from '../build/src/pool/restarts.js';
+import { exchange, field, get } from './support/client.js';
+import { startServer, type TestServer, until } from './support/server.js';
+
+describe('the delay before the next thread', () => {
+  test('doubles while threads live for less than a second, ready or not', () => {
+    const restarts = new Restarts(100);
+    const lives = [0, 20, 400, 999, 0, 0, 0, 0, 0, 0, 0];
+    const delays = lives.map((livedMs) => restarts.next(livedMs, 0));
+    expect(delays).toEqual([10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 5_000, 5_000]);
+  });
+
+  test('begins anew behind a thread that has lived for a second', () => {
+    const restarts = new Restarts(100);
+    for (let i = 0; i < 5; i++) restarts.next(0, i);
+    expect([restarts.next(1_000, 1_000), restarts.next(0, 1_000)]).toEqual([10, 20]);
+  });
+
+  test('is 10 s from the sixth restart within 10 s on, until a thread has lived for 10 s', () => {
+    const restarts = new Restarts(5);
+    let now = 0;
+    for (let i = 0; i < 5; i++) {
+      expect(restarts.next(1_000, now)).toBe(10);
+      now += 1_900;
+    }
+    expect([restarts.next(1_000, now), restarts.isOpen]).toEqual([10_000, true]);
+    now += 19_000;
+    expect([restarts.next(9_000, now), restarts.isOpen]).toEqual([10_000, true]);
+    now += 20_000;
+    expect([restarts.next(10_000, now), restarts.isOpen]).toEqual([10, false]);
+  });
+
+  test('is never long with maxRestarts 0, except after a start that failed', () => {
+    const restarts = new Restarts(0);
+    for (let i = 0; i < 50; i++) expect([restarts.next(1, i), restarts.isOpen]).toEqual([10, false]);
+    restarts.next(0, 0);
+    expect(restarts.next(0, 0)).toBeGreaterThan(10);
+  });
+});
+
+let dir: string;
+let running: TestServer | undefined;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'loopshard-'));
+});
+
+afterEach(async () => {
+  await running?.server.destroy();
+  running = undefined;
+  rmSync(dir, { recursive: true });
+});
+
+const mark = (name: string, text = '') => writeFileSync(join(dir, name), text);
+const fixture = () => `life.js?dir=${encodeURIComponent(dir)}`;
+
+test('a shard that dies soon after it was ready, again and again, opens its circuit; others take its share', async () => {
+  running = await startServer({ shards: 2, dispatch: 'round-robin', steal: false }, fixture());
+  const { server, port, logged } = running;
+  mark('die-ms', '30');
+  expect((await exchange(port, get('/exit'))).status).toBe(502);
+  await until(() => server.stats().shards.some(({ isCircuitOpen }) => isCircuitOpen), 'the circuit to open');
+  const [open, other] = [true, false].map((is) => server.stats().shards.find((one) => one.isCircuitOpen === is)!);
+  expect(open).toMatchObject({ state: 'ended', restarts: 5 });
+  expect(logged.some(({ message }) => /ends too often: one thread every 10 s/.test(message))).toBe(true);
+  for (let i = 0; i < 4; i++) expect((await exchange(port, get('/ok'))).status).toBe(200);
+  expect(server.stats().shards[other.shard].requests - other.requests).toBe(4);
+  expect(server.stats().shards[open.shard].restarts).toBe(5);
+});
+
+test('with all circuits open, requests get 503 with Retry-After', async () => {
+  running = await startServer({ shards: 1, maxRestarts: 1 }, fixture());
+  const { server, port } = running;
+  for (let i = 0; i < 2; i++) {
+    await until(() => server.stats().shards[0].state === 'ready', 'the shard');
+    expect((await exchange(port, get('/exit'))).status).toBe(502);
+  }
+  await until(() => server.stats().shards[0].isCircuitOpen, 'the circuit to open');
+  const answer = await exchange(port, get('/ok'));
+  expect([answer.status, field(answer, 'retry-after')]).toEqual([503, '1']);
+});
+
+describe('a module that listens on a port fails on every shard but the first, and the start says so', () => {
+  const sentence = /EADDRINUSE.* Listen in the main module, beside `serve\(\)`, or on port 0\.$/;
+  let port: number;
+
+  beforeEach(async () => {
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(0, resolve));
+    port = (other.address() as AddressInfo).port;
+    await new Promise((resolve) => other.close(resolve));
+  });
+
+  test.each([
+    ['while it is loaded', 'await-listen', 'MODULE_FAILED'],
+    ['behind its back', 'listen', 'SHARD_FAILED'],
+  ])('%s', async (_when, name, code) => {
+    mark(name, String(port));
+    await expect(startServer({ shards: 2 }, fixture())).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(sentence),
+    });
+    running = await startServer({ shards: 1 }, fixture());
+    expect((await exchange(running.port, get('/ok'))).status).toBe(200);
+  });
+});

@@ -1,0 +1,255 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { ServeOptions } from '../build/src/index.js';
+import { exchange, get, RawClient } from './support/client.js';
+import { Program } from './support/process.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { outcome } from './support/stage.js';
+
+let dir: string;
+let running: TestServer | undefined;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'loopshard-'));
+});
+
+afterEach(async () => {
+  await running?.server.destroy();
+  running = undefined;
+  rmSync(dir, { recursive: true });
+});
+
+const mark = (name: string, text = '') => writeFileSync(join(dir, name), text);
+const unmark = (name: string) => rmSync(join(dir, name));
+const fixture = () => `life.js?dir=${encodeURIComponent(dir)}`;
+
+async function start(options: ServeOptions = {}): Promise<TestServer> {
+  running = await startServer(options, fixture());
+  return running;
+}
+
+const states = () => running!.server.stats().shards.map(({ state }) => state);
+const allReady = () => states().every((state) => state === 'ready');
+const status = async (path: string) => (await exchange(running!.port, get(path))).status;
+
+/** Holds up the calling thread, which is the HTTP thread. */
+function block(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+test.each(['/throw', '/exit'])(
+  'a shard that ends by its first request, %s, before the HTTP thread has looked, takes nothing with it',
+  async (path) => {
+    const { server, port } = await start({ shards: 1, permits: 1, batch: 1, maxRestarts: 0, onUncaught: 'exit' });
+    // While the HTTP thread is held up, a replacement gets ready, and would start what waits, and end.
+    server.on('shard', ({ state }) => {
+      if (state === 'loading') block(150);
+    });
+    const statuses = await Promise.all(Array.from({ length: 5 }, async () => (await exchange(port, get(path))).status));
+    expect(statuses).toEqual([502, 502, 502, 502, 502]);
+    await until(allReady, 'the last replacement');
+    await expectConserved(running!);
+    expect(await status('/ok')).toBe(200);
+  },
+);
+
+describe('close() ends within closeTimeoutMs', () => {
+  test.each([
+    ['outside of a request', '/spin-later'],
+    ['in a handler', '/spin'],
+  ])('with a shard in an endless loop %s', async (_where, path) => {
+    const { server, port } = await start({ shards: 2, closeTimeoutMs: 500 });
+    const client = await RawClient.open(port);
+    client.write(get(path));
+    if (path === '/spin-later') await client.response();
+    else await until(() => server.stats().shards.some(({ requests }) => requests > 0), 'the start');
+    const began = performance.now();
+    await server.close();
+    expect(performance.now() - began).toBeLessThan(2_000);
+    expect(states()).toEqual(['ended', 'ended']);
+    client.destroy();
+  });
+
+  test('with a shard whose replacement never gets ready', async () => {
+    const { server } = await start({ shards: 1, closeTimeoutMs: 60_000 });
+    mark('hang');
+    expect(await status('/exit')).toBe(502);
+    await until(() => states()[0] === 'loading', 'the replacement');
+    await server.close();
+    expect(states()).toEqual(['ended']);
+  });
+});
+
+test('SIGTERM ends a server with a shard in an endless loop within --close-timeout-ms', async () => {
+  const url = new URL(`fixtures/${fixture()}`, import.meta.url).href;
+  const args = ['build/src/cli.js', 'serve', url, '--port', '0', '--shards', '2', '--close-timeout-ms', '500'];
+  const program = new Program(process.execPath, args);
+  const [, port] = await program.printed(/listens on http:\/\/127\.0\.0\.1:(\d+)/);
+  expect((await exchange(Number(port), get('/spin-later'))).status).toBe(200);
+  program.child.kill('SIGTERM');
+  expect(await program.exit()).toBe(0);
+});
+
+describe('a replacement', () => {
+  test('whose bootstrap fails is tried again', async () => {
+    const marker = join(dir, 'preload-fails');
+    const url = new URL(`fixtures/${fixture()}`, import.meta.url).href;
+    const program = new Program(
+      process.execPath,
+      ['--require', './test/fixtures/preload.cjs', 'build/src/cli.js', 'serve', url, '--port', '0', '--shards', '1'],
+      { env: { ...process.env, PRELOAD_FAILS: marker } },
+    );
+    const port = Number((await program.printed(/listens on http:\/\/127\.0\.0\.1:(\d+)/))[1]);
+    writeFileSync(marker, '');
+    expect((await exchange(port, get('/exit'))).status).toBe(502);
+    await until(() => program.stderr.includes('the preload fails'), 'a start that fails');
+    expect((await exchange(port, get('/ok'))).status).toBe(503);
+    rmSync(marker);
+    await until(async () => (await exchange(port, get('/ok'))).status === 200, 'a start that does not fail');
+    program.child.kill('SIGTERM');
+    expect(await program.exit()).toBe(0);
+  });
+
+  test('that is not ready within startTimeoutMs is ended and tried again; who waits gets 503', async () => {
+    const { server, port, logged } = await start({ shards: 1, permits: 1, startTimeoutMs: 2_000 });
+    mark('hang');
+    const fatal = exchange(port, get('/exit-later'));
+    await until(() => server.stats().shards[0].permits.available === 0, 'the fatal request to start');
+    const waiting = exchange(port, get('/ok'));
+    await until(() => server.stats().shards[0].queued === 1, 'the request that waits');
+    expect((await fatal).status).toBe(502);
+    expect(await outcome(await waiting)).toEqual([503, 'NO_SHARD']);
+    expect(await status('/ok')).toBe(503);
+    expect(logged.some(({ message }) => /not ready within 2000 ms.*`startTimeoutMs`/.test(message))).toBe(true);
+    unmark('hang');
+    await until(allReady, 'a replacement that loads');
+    expect(await status('/ok')).toBe(200);
+    await expectConserved(running!);
+  });
+
+  test('that takes long to load leaves those who wait for it with 503 after 5 s', async () => {
+    const { server, port } = await start({ shards: 1, permits: 1, startTimeoutMs: 0 });
+    mark('hang');
+    const fatal = exchange(port, get('/exit-later'));
+    await until(() => server.stats().shards[0].permits.available === 0, 'the fatal request to start');
+    const waiting = exchange(port, get('/ok'));
+    expect((await fatal).status).toBe(502);
+    expect(await outcome(await waiting)).toEqual([503, 'NO_SHARD']);
+    expect(states()).toEqual(['loading']);
+  });
+});
+
+test('the first shard loads the module alone, and the others follow side by side', async () => {
+  mark('notes');
+  mark('load-ms', '300');
+  await start({ groups: { default: 2, other: 2 } });
+  const notes = readFileSync(join(dir, 'notes'), 'utf8').trim().split('\n');
+  expect(notes).toEqual(['begin', 'end', 'begin', 'begin', 'begin', 'end', 'end', 'end']);
+});
+
+test('a module that awaits what never settles fails the start', async () => {
+  mark('never');
+  await expect(startServer({ shards: 1 }, fixture())).rejects.toMatchObject({
+    code: 'SHARD_FAILED',
+    message:
+      'Shard 0 ended before it was ready: the module awaits a promise that never settles. Check what the module does while it is loaded.',
+  });
+});
+
+test('a shard that is lost while another one starts fails the start, and says why', async () => {
+  mark('die-first');
+  mark('load-ms', '300');
+  // On a slow machine it dies before the HTTP thread has seen it ready.
+  await expect(startServer({ shards: 2 }, fixture())).rejects.toMatchObject({
+    code: 'SHARD_FAILED',
+    message: expect.stringMatching(/^Shard 0 ended( before it was ready)?: the first one dies\./),
+  });
+});
+
+describe('a shard whose event loop does not turn for stuckAfterMs', () => {
+  const stuckAfterMs = 200;
+
+  test('is not ready, and is used again once it turns', async () => {
+    const { server, port } = await start({ shards: 2, stuckAfterMs, health: true, steal: false });
+    const spinning = await Promise.all([RawClient.open(port), RawClient.open(port)]);
+    for (const client of spinning) {
+      const before = server.stats().shards.filter(({ requests }) => requests > 0).length;
+      client.write(get('/spin'));
+      await until(() => server.stats().shards.filter(({ requests }) => requests > 0).length > before, 'the start');
+    }
+    expect(await status('/readyz')).toBe(200);
+    await until(() => states().every((state) => state === 'stuck'), 'both to be stuck');
+    expect(await status('/readyz')).toBe(503);
+    expect(await outcome(exchange(port, get('/ok')))).toEqual([503, 'NO_SHARD']);
+    mark('release');
+    for (const client of spinning) {
+      expect((await client.response()).body.toString()).toBe('released');
+      client.destroy();
+    }
+    await until(allReady, 'both to turn again');
+    expect([await status('/readyz'), await status('/ok')]).toEqual([200, 200]);
+    await expectConserved(running!);
+  });
+
+  test('is stuck too if it spins outside of a request, and what comes goes to others', async () => {
+    const { port } = await start({ shards: 2, stuckAfterMs, dispatch: 'round-robin', steal: false });
+    expect(await status('/spin-later')).toBe(200);
+    await until(() => states().includes('stuck'), 'one to be stuck');
+    for (let i = 0; i < 4; i++) expect(await status('/ok')).toBe(200);
+    mark('release');
+    await until(allReady, 'it to turn again');
+    expect((await exchange(port, get('/ok'))).status).toBe(200);
+  });
+
+  test('gives what waits for it to others, if only one shard may run it too', async () => {
+    const { server, port } = await start({ shards: 2, stuckAfterMs, permits: 1 });
+    const spinning = await RawClient.open(port);
+    spinning.write(get('/sticky-spin', 'X-Key: same'));
+    await until(() => server.stats().shards.some(({ requests }) => requests > 0), 'the start');
+    const waiting = exchange(port, get('/sticky', 'X-Key: same'));
+    await until(() => server.stats().shards.some(({ queued }) => queued > 0), 'the request that waits');
+    expect((await waiting).body.toString()).toBe('ok');
+    mark('release');
+    expect((await spinning.response()).status).toBe(200);
+    spinning.destroy();
+    await expectConserved(running!);
+  });
+
+  test('is told from one that is idle, also while the HTTP thread is held up', async () => {
+    const { server } = await start({ shards: 2, stuckAfterMs: 40 });
+    const seen: string[] = [];
+    server.on('shard', ({ state }) => void seen.push(state));
+    const end = performance.now() + 600;
+    await until(() => performance.now() > end, 'the time to pass');
+    block(300);
+    await until(async () => (await status('/ok')) === 200, 'an answer');
+    expect(seen).toEqual([]);
+  });
+});
+
+test.each([
+  ['a route that the server has no group for', {}, './no-group.js', 'ROUTE_INVALID'],
+  ['a health path that is a route', { health: { livez: '/ok' } }, './life.js?dir=', 'ROUTE_DUPLICATE'],
+  ['a host that is not here', { host: '192.0.2.1' }, './life.js?dir=', 'LISTEN_FAILED'],
+])('a start that fails for %s keeps no memory', async (_why, options, module, code) => {
+  const args = ['--expose-gc', 'test/fixtures/failed-starts.js', JSON.stringify(options), module];
+  const program = new Program(process.execPath, args);
+  expect(await program.exit()).toBe(0);
+  expect(JSON.parse(program.stdout)).toEqual({ made: 6, collected: 6, codes: [code] });
+});
+
+test("close() of shards with park: 'sync' does not wait for their next look", async () => {
+  const times: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const { server } = await start({ shards: 2, park: 'sync' });
+    await until(() => server.stats().shards.every(({ parks }) => parks > 0), 'both to sleep');
+    const began = performance.now();
+    await server.close();
+    times.push(performance.now() - began);
+  }
+  // They look every second.
+  expect(Math.min(...times)).toBeLessThan(900);
+});

@@ -1,0 +1,145 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { get, RawClient } from './support/client.js';
+import { loopshard, Program } from './support/process.js';
+import { findProgram } from './support/programs.js';
+import { until } from './support/server.js';
+
+const APP = 'test/fixtures/app.js';
+const listens = /listens on http:\/\/127\.0\.0\.1:(\d+)/;
+
+let dir: string;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'loopshard-'));
+});
+
+afterEach(() => rmSync(dir, { recursive: true }));
+
+/** An app that takes an hour to load. */
+const slow = () => {
+  writeFileSync(join(dir, 'load-ms'), '3600000');
+  return new URL(`fixtures/life.js?dir=${encodeURIComponent(dir)}`, import.meta.url).href;
+};
+
+test('a signal on the line that says "listens" drains', async () => {
+  for (let i = 0; i < 3; i++) {
+    const program = loopshard('serve', APP, '--port', '0', '--shards', '1');
+    // In the same turn in which the line arrives.
+    program.child.stdout!.once('data', () => program.child.kill('SIGTERM'));
+    expect([await program.exit(), program.child.signalCode]).toEqual([0, null]);
+    expect(program.stdout).toContain('SIGTERM, draining');
+  }
+});
+
+test('SIGHUP on the line that says "listens" reads the certificate again', async () => {
+  const files = ['--tls-key', 'test/fixtures/tls/first-key.pem', '--tls-cert', 'test/fixtures/tls/first-cert.pem'];
+  const program = loopshard('serve', APP, '--port', '0', '--shards', '1', ...files);
+  program.child.stdout!.once('data', () => program.child.kill('SIGHUP'));
+  await program.printed(/new connections use the certificate/);
+  program.child.kill('SIGTERM');
+  expect(await program.exit()).toBe(0);
+});
+
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('%s while the app is loaded ends the start', async (signal, code) => {
+  const program = loopshard('serve', slow(), '--port', '0', '--shards', '1');
+  await until(() => isLoading(), 'the import');
+  program.child.kill(signal);
+  expect([await program.exit(), program.child.signalCode]).toEqual([code, null]);
+  expect(program.stderr).toBe(`loopshard: ${signal} before the server was ready\n`);
+  expect(program.stdout).toBe('');
+});
+
+const isLoading = () => existsSync(join(dir, 'loading'));
+
+(findProgram('unshare') === undefined ? test.skip : test)(
+  'SIGTERM to process 1 while the app is loaded ends the start',
+  async () => {
+    const args = ['--user', '--map-root-user', '--pid', '--fork', '--kill-child', process.execPath];
+    const program = new Program('unshare', [
+      ...args,
+      'build/src/cli.js',
+      'serve',
+      slow(),
+      '--port',
+      '0',
+      '--shards',
+      '1',
+    ]);
+    await until(() => isLoading() || program.child.exitCode !== null, 'the import');
+    // The child of unshare is process 1 of its namespace.
+    const children = new Program('pgrep', ['-P', String(program.child.pid)]);
+    await children.exit();
+    process.kill(Number(children.stdout), 'SIGTERM');
+    expect(await program.exit()).toBe(143);
+  },
+);
+
+describe('the file of a Unix socket', () => {
+  const start = async (path: string) => {
+    const program = loopshard('serve', APP, '--path', path, '--shards', '1');
+    await program.printed(/listens on/);
+    return program;
+  };
+
+  test('is removed by a second signal', async () => {
+    const path = join(dir, 'socket');
+    const program = await start(path);
+    const client = await RawClient.open(path);
+    client.write(get('/later/60000/never'));
+    await until(() => client.socket.writableLength === 0, 'the request to leave');
+    program.child.kill('SIGTERM');
+    await program.printed(/draining/);
+    program.child.kill('SIGTERM');
+    expect(await program.exit()).toBe(1);
+    expect(existsSync(path)).toBe(false);
+    client.destroy();
+  });
+
+  test('is taken over if its owner is gone', async () => {
+    const path = join(dir, 'socket');
+    const killed = await start(path);
+    killed.child.kill('SIGKILL');
+    await killed.exit();
+    expect(existsSync(path)).toBe(true);
+    const program = await start(path);
+    program.child.kill('SIGTERM');
+    expect(await program.exit()).toBe(0);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test('is left alone if somebody listens there, or if it is no socket', async () => {
+    const path = join(dir, 'socket');
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(path, resolve));
+    const file = join(dir, 'file');
+    writeFileSync(file, 'precious');
+    for (const taken of [path, file]) {
+      const program = loopshard('serve', APP, '--path', taken, '--shards', '1');
+      expect(await program.exit()).toBe(1);
+      expect(program.stderr).toMatch(/is in use.*\(LISTEN_FAILED\)/);
+      expect(existsSync(taken)).toBe(true);
+    }
+    await new Promise((resolve) => other.close(resolve));
+  });
+});
+
+test('SIGTERM ends a server with a shard in native code', async () => {
+  const started = join(dir, 'started');
+  const app = new URL(`fixtures/native.js?started=${encodeURIComponent(started)}`, import.meta.url).href;
+  const program = loopshard('serve', app, '--port', '0', '--shards', '1', '--close-timeout-ms', '300');
+  const client = await RawClient.open(Number((await program.printed(listens))[1]));
+  client.write(get('/native'));
+  await until(() => existsSync(started), 'the native code');
+  program.child.kill('SIGTERM');
+  await program.exit();
+  expect(program.child.signalCode).toBe('SIGKILL');
+  expect(program.stderr).toContain('shard 0 runs native code that cannot be ended');
+  client.destroy();
+});

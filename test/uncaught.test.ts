@@ -1,0 +1,89 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { ServeOptions } from '../build/src/index.js';
+import { exchange, get } from './support/client.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+
+let dir: string;
+let running: TestServer;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'loopshard-'));
+});
+
+afterEach(async () => {
+  await running.server.destroy();
+  rmSync(dir, { recursive: true });
+});
+
+async function start(options: ServeOptions = {}): Promise<TestServer> {
+  running = await startServer(
+    { shards: 1, closeTimeoutMs: 2_000, ...options },
+    `life.js?dir=${encodeURIComponent(dir)}`,
+  );
+  return running;
+}
+
+const started = () => running.server.stats().shards.reduce((sum, { requests }) => sum + requests, 0);
+const messages = () => running.logged.map(({ message }) => message);
+
+describe.each(['/throw', '/reject'])('an exception that nobody caught, by %s', (path) => {
+  test('leaves the other requests of its shard alone, and the shard is replaced', async () => {
+    const { server, port } = await start({ shards: 2, dispatch: 'round-robin', steal: false });
+    const states: string[] = [];
+    server.on('shard', ({ shard, state }) => void states.push(`${shard} ${state}`));
+    const others = Array.from({ length: 8 }, () => exchange(port, get('/slow/300')));
+    await until(() => started() === 8, 'the others to start');
+    const fatal = exchange(port, get(path));
+    await until(() => states.length > 0, 'the exception');
+    const [shard] = states[0].split(' ');
+    const later = Array.from({ length: 4 }, () => exchange(port, get('/ok')));
+    for (const response of await Promise.all([...others, ...later])) expect(response.status).toBe(200);
+    // Its own request, which is never answered, is known once handlers tell whose code runs.
+    expect([500, 502]).toContain((await fatal).status);
+    await until(() => server.stats().shards.every(({ state }) => state === 'ready'), 'the replacement');
+    expect(states).toEqual(['draining', 'ended', 'spawning', 'loading', 'ready'].map((state) => `${shard} ${state}`));
+    expect(messages().some((message) => /not caught; shard \d is replaced|threw and nobody/.test(message))).toBe(true);
+    await expectConserved(running);
+  });
+
+  test('ends the shard at once with onUncaught: exit', async () => {
+    const { port } = await start({ onUncaught: 'exit' });
+    const other = exchange(port, get('/slow/20000'));
+    await until(() => started() === 1, 'the other to start');
+    expect((await exchange(port, get(path))).status).toBe(502);
+    expect((await other).status).toBe(502);
+  });
+
+  test('leaves the shard running with onUncaught: continue', async () => {
+    const { server, port } = await start({ onUncaught: 'continue' });
+    const fatal = exchange(port, get(path)).catch(() => undefined);
+    await until(() => messages().some((message) => /caught/.test(message)), 'the report');
+    expect((await exchange(port, get('/ok'))).status).toBe(200);
+    expect(server.stats().shards[0]).toMatchObject({ state: 'ready', restarts: 0 });
+    await server.destroy();
+    await fatal;
+  });
+});
+
+test('requests that wait for the shard are answered by its replacement', async () => {
+  const { server, port } = await start({ permits: 2 });
+  const other = exchange(port, get('/slow/600'));
+  const fatal = exchange(port, get('/throw-later'));
+  await until(() => started() === 2, 'both to start');
+  const waiting = exchange(port, get('/ok'));
+  await until(() => server.stats().shards[0].queued === 1, 'the request that waits');
+  expect((await other).status).toBe(200);
+  expect((await waiting).status).toBe(200);
+  expect([500, 502]).toContain((await fatal).status);
+  expect(server.stats().shards[0].restarts).toBe(1);
+});
+
+test('a shard that does not end within closeTimeoutMs after an exception is terminated', async () => {
+  const { server, port } = await start({ closeTimeoutMs: 500, stuckAfterMs: 0 });
+  const fatal = exchange(port, get('/throw-and-spin'));
+  expect([500, 502]).toContain((await fatal).status);
+  await until(() => server.stats().shards[0].restarts === 1, 'the replacement');
+});
