@@ -16,8 +16,9 @@ export function wrkVersion() {
 }
 
 /** @type {import('./load.js').Generator['run']} */
-export async function runWrk({ url }, connections, seconds) {
+export async function runWrk({ url, peer }, connections, seconds) {
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', SUMMARY_SCRIPT, ...HEADERS, url];
+  if (peer.post !== undefined) args.push('--', peer.post);
   const wrk = startChild('wrk', args);
   const [output, [code]] = await Promise.all([text(wrk.stdout), once(wrk, 'close')]);
   const summary = output.split('\n').find((line) => line.startsWith('{'));
