@@ -218,7 +218,11 @@ const STARTS: Record<string, [number, number]> = {
 /** Every way in which the logs of clients and handlers do not fit together, how often, and an example. */
 export function compareLogs(outcomes: Map<string, Outcome>, starts: Map<string, number>): string[] {
   const faults = new Map<string, string[]>();
-  const note = (fault: string, nonce: string) => void faults.set(fault, [...(faults.get(fault) ?? []), nonce]);
+  const note = (fault: string, nonce: string) => {
+    const nonces = faults.get(fault);
+    if (nonces === undefined) faults.set(fault, [nonce]);
+    else nonces.push(nonce);
+  };
   for (const [nonce, { kind, outcome }] of outcomes) {
     const started = starts.get(nonce) ?? 0;
     const allowed = STARTS[outcome];
