@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import { PEERS } from '../bench/http/peers.js';
+import { formatReport } from '../bench/scheduling/report.js';
 import { compareLoads, figureSpread } from '../bench/scheduling/samples.js';
 import { atLeast, atMost, withinUs } from '../bench/scheduling/targets.js';
 
@@ -53,4 +55,26 @@ test('targets are judged by the median', () => {
   for (const judge of [atLeast, atMost, withinUs]) {
     expect(judge('nothing', 1, undefined)).toMatchObject({ figure: '–', verdict: 'not measured' });
   }
+});
+
+test('a column can compare each server with another one', () => {
+  const variant = (id: string) => ({ peer: { ...PEERS.message[0], id, title: id }, settings: {}, isLoopShard: true });
+  const scenario = {
+    ...{ name: '', title: '', works: {}, phases: [''], rounds: 1, seconds: 1, judge: () => [], progress: () => '' },
+    variants: ['a-0', 'a-1', 'b-0', 'b-1'].map(variant),
+    load: { title: '', run: async () => ({}) },
+    columns: [
+      {
+        head: 'of 0',
+        figure: 'perSecond',
+        format: 'share' as const,
+        against: ({ variant: id }: { variant: string }) => ({ variant: `${id[0]}-0` }),
+      },
+    ],
+  };
+  const rates = { 'a-0': 100, 'a-1': 50, 'b-0': 10, 'b-1': 20 };
+  const samples = Object.entries(rates).map(([id, perSecond]) => sample(1, id, perSecond));
+  const rows = formatReport(scenario, samples, []).split('\n');
+  const shown = Object.keys(rates).map((id) => rows.find((row) => row.startsWith(id))?.split(/ {2,}/)[1]);
+  expect(shown).toEqual(['–', '0.50 ×', '–', '2.00 ×']);
 });

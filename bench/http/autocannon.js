@@ -1,23 +1,38 @@
+import { readFileSync } from 'node:fs';
 import { createHistogram } from 'node:perf_hooks';
 import autocannon from 'autocannon';
-import { BROWSER_HEADERS } from './servers/workload.js';
+import { BROWSER_HEADERS, CONTENT_TYPE } from './servers/workload.js';
 
 /** @type {import('./load.js').Generator['run']} */
 export async function runAutocannon({ url, peer }, connections, seconds) {
   // Its own latencies are whole milliseconds.
   const latenciesUs = createHistogram();
-  const options = { url, connections, duration: seconds, headers: BROWSER_HEADERS, expectBody: peer.body };
+  const { body, post } = peer;
+  const options = {
+    url,
+    connections,
+    duration: seconds,
+    ...(post === undefined
+      ? { headers: BROWSER_HEADERS }
+      : {
+          method: /** @type {const} */ ('POST'),
+          headers: { ...BROWSER_HEADERS, 'content-type': CONTENT_TYPE },
+          body: readFileSync(post),
+        }),
+    // It compares bodies as text only.
+    ...(typeof body === 'string' && { expectBody: body }),
+  };
   const result = await new Promise((/** @type {(result: autocannon.Result) => void} */ resolve, reject) => {
     const run = autocannon(options, (error, done) => (error ? reject(error) : resolve(done)));
     run.on('response', (_client, _status, _bytes, ms) => latenciesUs.record(Math.max(1, Math.round(ms * 1000))));
   });
-  const { errors: socket, timeouts: timeout, non2xx: status, mismatches: body, resets: reset } = result;
+  const { errors: socket, timeouts: timeout, non2xx: status, mismatches, resets: reset } = result;
   return {
     requests: result.requests.total,
     bytes: result.throughput.total,
     seconds: result.duration,
     p50Us: latenciesUs.percentile(50),
     p99Us: latenciesUs.percentile(99),
-    errors: { socket, timeout, status, body, reset },
+    errors: { socket, timeout, status, body: mismatches, reset },
   };
 }

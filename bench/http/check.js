@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import { BenchError } from './errors.js';
 import { BROWSER_HEADERS, CONTENT_TYPE } from './servers/workload.js';
 
@@ -9,16 +11,16 @@ const CONNECTIONS = 8;
 const REQUESTS_PER_CONNECTION = 3;
 const TIMEOUT_MS = 5_000;
 
+/** @typedef {import('./peers.js').Peer} Peer */
+
 /**
- * Asks a server over several kept-alive connections and holds every answer against the reference.
+ * Asks a server over several kept-alive connections and compares every whole answer with the reference.
  * @param {import('./server-process.js').RunningServer} server
  * @returns {Promise<number>} bytes of one answer, head included
  */
 export async function checkServer({ peer, url }) {
   try {
-    const sizes = (
-      await Promise.all(Array.from({ length: CONNECTIONS }, () => checkConnection(url, peer.body)))
-    ).flat();
+    const sizes = (await Promise.all(Array.from({ length: CONNECTIONS }, () => checkConnection(url, peer)))).flat();
     expect('the bytes of an answer', Math.max(...sizes), Math.min(...sizes));
     return sizes[0];
   } catch (error) {
@@ -28,15 +30,15 @@ export async function checkServer({ peer, url }) {
 
 /**
  * @param {string} url
- * @param {string} body
+ * @param {Peer} peer
  */
-async function checkConnection(url, body) {
+async function checkConnection(url, peer) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   const sizes = [];
   let read = 0;
   try {
     for (let i = 0; i < REQUESTS_PER_CONNECTION; i++) {
-      const { bytesRead, reused } = await checkAnswer(url, agent, body);
+      const { bytesRead, reused } = await checkAnswer(url, agent, peer);
       expect('keep-alive of the connection', reused, i > 0);
       sizes.push(bytesRead - read);
       read = bytesRead;
@@ -50,21 +52,47 @@ async function checkConnection(url, body) {
 /**
  * @param {string} url
  * @param {http.Agent} agent
- * @param {string} expected
+ * @param {Peer} expected
  */
-async function checkAnswer(url, agent, expected) {
+async function checkAnswer(url, agent, { body, type = CONTENT_TYPE, post }) {
   const signal = AbortSignal.timeout(TIMEOUT_MS);
-  const request = http.get(url, { agent, headers: BROWSER_HEADERS, signal });
-  const [response] = await once(request, 'response');
+  const [response, request] = await ask(url, agent, post, signal);
   const { socket } = response;
-  const body = await text(response);
-  const [type, ...parameters] = String(response.headers['content-type']).toLowerCase().split(/; ?/);
+  const received = await buffer(response);
+  const [answered, ...parameters] = String(response.headers['content-type']).toLowerCase().split(/; ?/);
   expect('the status', response.statusCode, 200);
-  expect('the content-type', type, CONTENT_TYPE);
+  expect('the content-type', answered, type);
   expect('the charset', parameters[0] ?? 'charset=utf-8', 'charset=utf-8');
-  expect('the content-length', response.headers['content-length'], String(Buffer.byteLength(expected)));
-  expect('the body', body, expected);
+  expect('the content-length', response.headers['content-length'], String(Buffer.byteLength(body)));
+  expect('the body', digest(received), digest(body));
   return { bytesRead: socket.bytesRead, reused: request.reusedSocket };
+}
+
+/**
+ * @param {string} url
+ * @param {http.Agent} agent
+ * @param {string | undefined} post
+ * @param {AbortSignal} signal
+ * @returns {Promise<[http.IncomingMessage, http.ClientRequest]>}
+ */
+async function ask(url, agent, post, signal) {
+  const body = post === undefined ? undefined : readFileSync(post);
+  const fields = body && { 'content-type': CONTENT_TYPE, 'content-length': body.length };
+  const method = body ? 'POST' : 'GET';
+  const request = http.request(url, { agent, method, headers: { ...BROWSER_HEADERS, ...fields }, signal });
+  request.end(body);
+  const [response] = await once(request, 'response');
+  return [response, request];
+}
+
+/**
+ * The start of a body, its length and its hash: a whole one may have a megabyte.
+ * @param {string | Buffer} body
+ */
+function digest(body) {
+  const bytes = Buffer.from(/** @type {string} */ (body));
+  const hash = createHash('sha256').update(bytes).digest('hex');
+  return `${bytes.toString('latin1', 0, 80)} (${bytes.length} bytes, sha256 ${hash})`;
 }
 
 /**

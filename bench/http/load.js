@@ -18,7 +18,7 @@ import { runWrk, wrkVersion } from './wrk.js';
  * @typedef {object} Generator
  * @property {string} title
  * @property {boolean} isBottleneck whether it takes more processor time than the servers that it measures
- * @property {(server: { url: string, peer: { body: string } }, connections: number, seconds: number) => Promise<Load>} run
+ * @property {(server: { url: string, peer: import('./peers.js').Peer }, connections: number, seconds: number) => Promise<Load>} run
  */
 
 /** @returns {Generator} wrk, or autocannon where it is missing */

@@ -9,8 +9,9 @@ import { profileLoopShard } from './profile.js';
 import { say } from './progress.js';
 import { busyCores, disturbance } from './quietness.js';
 import { formatResults, formatTargets } from './report.js';
-import { plannedSeconds, runRounds } from './rounds.js';
+import { planConnections, plannedSeconds, runRounds } from './rounds.js';
 import { startServer } from './server-process.js';
+import { runSizes } from './sizes/sizes.js';
 import { judgeTargets } from './targets.js';
 
 /** @typedef {import('./options.js').Options} Options */
@@ -23,8 +24,9 @@ async function run(options) {
   const conditions = readConditions(servers, generator, options, await busyCores());
   print(formatConditions(conditions));
   const checked = await checkServers(servers);
-  say(`The loads take about ${Math.ceil(plannedSeconds(checked, options))} s.\n`);
-  const measurements = await runRounds(checked, generator, options);
+  const plan = planConnections(checked, options.connections);
+  say(`The loads take about ${Math.ceil(plannedSeconds(plan, options))} s.\n`);
+  const measurements = await runRounds(plan, generator, options);
   await checkServers(servers);
   const disturbed = disturbance(conditions.busyCores, await busyCores());
   await Promise.all(servers.map((server) => server.stop()));
@@ -68,6 +70,7 @@ endChildrenOnExit();
 try {
   const options = readOptions(process.argv.slice(2));
   if (options.help) print(HELP);
+  else if (options.workload === 'sizes') await runSizes(options, print);
   else await run(options);
 } catch (error) {
   process.stderr.write(`\n${error instanceof BenchError ? error.message : /** @type {Error} */ (error).stack}\n`);

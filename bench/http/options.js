@@ -1,32 +1,85 @@
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { BenchError } from './errors.js';
-import { WORKLOADS } from './peers.js';
+import { PEERS } from './peers.js';
+import { makeExchanges } from './sizes/exchanges.js';
+
+/**
+ * @typedef {object} Workload
+ * @property {string} about
+ * @property {readonly { id: string }[]} choices what --only takes
+ * @property {{ rounds: string, seconds: string, connections: string }} defaults
+ */
+
+const EXCHANGES = makeExchanges();
+
+/** @type {Record<string, Workload>} */
+const WORKLOADS = {
+  message: {
+    about: 'a small object',
+    choices: PEERS.message,
+    defaults: { rounds: '5', seconds: '4', connections: '1,50,500' },
+  },
+  rows: {
+    about: '100 rows, with and without a schema',
+    choices: PEERS.rows,
+    defaults: { rounds: '5', seconds: '4', connections: '1,50,500' },
+  },
+  sizes: {
+    about: 'answers and requests of 4 kB to 1 MiB, one and two shards against Fastify and cluster(2)',
+    choices: EXCHANGES,
+    defaults: { rounds: '3', seconds: '3', connections: '20' },
+  },
+};
+
+/** Profiles and charts are thrown away with the build. */
+const SVG = fileURLToPath(new URL('../../build/bench-http-sizes/sizes.svg', import.meta.url));
 
 export const HELP = `Compares LoopShard with other HTTP servers, side by side on this machine.
 
   npm run bench:http -- [options]
 
-  --rounds N           rounds that count, after one that warms up    (5)
-  --seconds N          length of each load                           (4)
-  --connections LIST   connections held open, one load for each      (1,50,500)
-  --workload NAME      message: a small object; rows: 100 rows, with and without a schema    (message)
-  --only LIST          of ${ids('message').join(', ')};
-                       for rows of ${ids('rows').join(', ')}
+  --workload NAME      what is measured; message unless given
+${Object.entries(WORKLOADS).map(formatWorkload).join('\n')}
+  --rounds N           rounds that count, after one that warms up
+  --seconds N          length of each load
+  --connections LIST   connections held open, one load for each; sizes takes one number
+  --only LIST          of what the workload measures:
+${Object.entries(WORKLOADS).map(formatChoices).join('\n')}
   --node PATH          runs the servers with another Node.js
-  --bun PATH           adds Bun.serve, run by this Bun
+  --bun PATH           adds Bun.serve to message, run by this Bun
   --json FILE          writes the raw results there
-  --profile            loads LoopShard once more and shows where its two threads spend their time
+  --svg FILE           draws requests/s over size there, with sizes    (build/bench-http-sizes/sizes.svg)
+  --profile            with message: loads LoopShard once more and shows where its two threads spend their time
   --help`;
 
+/** @param {[string, Workload]} entry */
+function formatWorkload([
+  name,
+  {
+    about,
+    defaults: { rounds, seconds, connections },
+  },
+]) {
+  return `                         ${name}: ${about}
+                           (--rounds ${rounds} --seconds ${seconds} --connections ${connections})`;
+}
+
+/** @param {[string, Workload]} entry */
+function formatChoices([name, { choices }]) {
+  return `                         ${name}: ${choices.map(({ id }) => id).join(', ')}`;
+}
+
 const DEFINITIONS = /** @type {const} */ ({
-  rounds: { type: 'string', default: '5' },
-  seconds: { type: 'string', default: '4' },
-  connections: { type: 'string', default: '1,50,500' },
+  rounds: { type: 'string' },
+  seconds: { type: 'string' },
+  connections: { type: 'string' },
   workload: { type: 'string', default: 'message' },
   only: { type: 'string' },
   node: { type: 'string', default: process.execPath },
   bun: { type: 'string' },
   json: { type: 'string' },
+  svg: { type: 'string', default: SVG },
   profile: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 });
@@ -37,10 +90,12 @@ const DEFINITIONS = /** @type {const} */ ({
  * @property {number} seconds
  * @property {number[]} connections
  * @property {string} workload
- * @property {readonly import('./peers.js').Peer[]} peers
+ * @property {import('./peers.js').Peer[]} peers to be measured; none with `sizes`, whose exchanges say which
+ * @property {import('./sizes/exchanges.js').Exchange[]} exchanges to be measured with `sizes`
  * @property {string} node
  * @property {string | undefined} bun
  * @property {string | undefined} json
+ * @property {string} svg
  * @property {boolean} profile
  * @property {boolean} help
  */
@@ -48,18 +103,33 @@ const DEFINITIONS = /** @type {const} */ ({
 /**
  * @param {string[]} args
  * @returns {Options}
+ * @throws BenchError
  */
 export function readOptions(args) {
-  const { rounds, seconds, connections, workload, only, node, bun, json, profile, help } = parse(args);
+  const { rounds, seconds, connections, workload, only, node, bun, json, svg, profile, help } = parse(args);
+  if (!Object.hasOwn(WORKLOADS, workload)) {
+    throw new BenchError(
+      `Unknown value "${workload}" of --workload. Expected one of ${Object.keys(WORKLOADS).join(', ')}.`,
+    );
+  }
+  const { choices, defaults } = WORKLOADS[workload];
+  const ids = chosenIds(choices, only);
+  const counts = list(connections ?? defaults.connections).map((value) => integer('connections', value));
+  if (workload === 'sizes' && counts.length > 1) {
+    throw new BenchError(`--workload sizes takes one number of --connections, not ${counts.length}.`);
+  }
+  if (profile && workload !== 'message') throw new BenchError('--profile works with --workload message only.');
   return {
-    rounds: integer('rounds', rounds),
-    seconds: integer('seconds', seconds),
-    connections: [...new Set(list(connections).map((value) => integer('connections', value)))],
+    rounds: integer('rounds', rounds ?? defaults.rounds),
+    seconds: integer('seconds', seconds ?? defaults.seconds),
+    connections: [...new Set(counts)],
     workload,
-    peers: peersOf(workload, only),
+    peers: (PEERS[workload] ?? []).filter(({ id }) => ids.includes(id)),
+    exchanges: workload === 'sizes' ? EXCHANGES.filter(({ id }) => ids.includes(id)) : [],
     node,
     bun,
     json,
+    svg,
     profile,
     help,
   };
@@ -88,22 +158,14 @@ function integer(name, value) {
   throw new BenchError(`--${name} takes whole numbers from 1 on, not "${value}".`);
 }
 
-/** @param {string} workload */
-function ids(workload) {
-  return WORKLOADS[workload].map(({ id }) => id);
-}
-
 /**
- * @param {string} workload
+ * @param {readonly { id: string }[]} choices
  * @param {string | undefined} only
  */
-function peersOf(workload, only) {
-  if (!Object.hasOwn(WORKLOADS, workload)) {
-    throw new BenchError(`--workload knows no "${workload}"; there are ${Object.keys(WORKLOADS).join(', ')}.`);
-  }
-  const known = ids(workload);
+function chosenIds(choices, only) {
+  const known = choices.map(({ id }) => id);
   const wanted = only === undefined ? known : list(only);
   const unknown = wanted.find((id) => !known.includes(id));
-  if (unknown !== undefined) throw new BenchError(`--only knows no "${unknown}"; there are ${known.join(', ')}.`);
-  return WORKLOADS[workload].filter(({ id }) => wanted.includes(id));
+  if (unknown !== undefined) throw new BenchError(`Unknown value "${unknown}" of --only. Known: ${known.join(', ')}.`);
+  return wanted;
 }

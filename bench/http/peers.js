@@ -7,7 +7,9 @@ import { BODY } from './servers/workload.js';
  * @property {string} title
  * @property {string} file in servers/, or a URL
  * @property {string[]} args for it
- * @property {string} body that it has to answer with
+ * @property {string | Buffer} body that it has to answer with
+ * @property {string} [type] content type of that; JSON unless given
+ * @property {string} [post] file with the JSON that each request posts; GET unless given
  * @property {number[]} skips connection counts that would tell nothing new of it, and cost a load in every round
  */
 
@@ -38,5 +40,5 @@ const ROWS_PEERS = [
   { id: 'fastify-plain', title: 'Fastify, no schema', ...fastify, args: [] },
 ];
 
-/** @type {Record<string, readonly Peer[]>} */
-export const WORKLOADS = { message: MESSAGE_PEERS, rows: ROWS_PEERS };
+/** By workload. @type {Record<string, readonly Peer[]>} */
+export const PEERS = { message: MESSAGE_PEERS, rows: ROWS_PEERS };

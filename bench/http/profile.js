@@ -4,7 +4,7 @@ import { checkServer } from './check.js';
 import { readProfiles, selfTimes } from './cpu-profile.js';
 import { count } from './format.js';
 import { loadServer } from './load.js';
-import { LOOPSHARD, WORKLOADS } from './peers.js';
+import { LOOPSHARD, PEERS } from './peers.js';
 import { beginStep, endStep } from './progress.js';
 import { toMeasurement } from './rounds.js';
 import { startServer } from './server-process.js';
@@ -30,7 +30,7 @@ share and plain code too small a one. For shares of CPU time, use: perf record -
 export async function profileLoopShard(generator, { node, seconds }) {
   const directory = fileURLToPath(DIRECTORY);
   rmSync(directory, { recursive: true, force: true });
-  const peer = /** @type {import('./peers.js').Peer} */ (WORKLOADS.message.find(({ id }) => id === LOOPSHARD));
+  const peer = /** @type {import('./peers.js').Peer} */ (PEERS.message.find(({ id }) => id === LOOPSHARD));
   const flags = ['--cpu-prof', `--cpu-prof-dir=${directory}`, `--cpu-prof-interval=${SAMPLE_INTERVAL_US}`];
   const server = await startServer(peer, node, flags);
   const answerBytes = await checkServer(server);

@@ -2,7 +2,7 @@ import { LOOPSHARD } from './peers.js';
 import { spread } from './statistics.js';
 
 /** @typedef {import('./rounds.js').Measurement} Measurement */
-/** @typedef {{ peer: string, connections: number }} Load which server under how many connections */
+/** @typedef {{ peer: string, connections: number, exchange?: string }} Load which server, under how many connections, with what */
 
 /**
  * One figure of a load over the rounds.
@@ -52,6 +52,9 @@ export function rateRatio(a, b) {
  * @param {Measurement[]} measurements
  * @param {Load} load
  */
-function ofLoad(measurements, { peer, connections }) {
-  return measurements.filter((measurement) => measurement.peer === peer && measurement.connections === connections);
+function ofLoad(measurements, load) {
+  return measurements.filter(
+    ({ peer, connections, exchange }) =>
+      peer === load.peer && connections === load.connections && exchange === load.exchange,
+  );
 }

@@ -10,6 +10,7 @@ import { beginStep, endStep } from './progress.js';
  * @property {number} round from 1 on
  * @property {string} peer id
  * @property {number} connections
+ * @property {string | undefined} exchange id, where a server is measured with several
  * @property {number} requestsPerSecond
  * @property {number} p50Us
  * @property {number} p99Us
@@ -22,10 +23,22 @@ const WARM_UP_SECONDS = 2;
 const PAUSE_MS = 200;
 
 /**
- * @param {CheckedServer[]} servers
- * @param {import('./options.js').Options} options
+ * A load of each round.
+ * @typedef {object} Step
+ * @property {CheckedServer} server
+ * @property {number} connections
+ * @property {string} [exchange] id
  */
-function planRound(servers, { connections }) {
+
+/** @typedef {Pick<import('./options.js').Options, 'rounds' | 'seconds'>} Length */
+
+/**
+ * Every server under every number of connections.
+ * @param {CheckedServer[]} servers
+ * @param {number[]} connections
+ * @returns {Step[]}
+ */
+export function planConnections(servers, connections) {
   return connections.flatMap((count) =>
     servers.filter(({ peer }) => !peer.skips.includes(count)).map((server) => ({ server, connections: count })),
   );
@@ -34,22 +47,21 @@ function planRound(servers, { connections }) {
 /**
  * A round that warms up, then those that count. Every other round runs backwards, so that a machine that slows down or
  * speeds up meanwhile favours nobody.
- * @param {CheckedServer[]} servers
+ * @param {Step[]} plan
  * @param {import('./load.js').Generator} generator
- * @param {import('./options.js').Options} options
+ * @param {Length} length
  */
-export async function runRounds(servers, generator, options) {
-  const plan = planRound(servers, options);
+export async function runRounds(plan, generator, length) {
   /** @type {Measurement[]} */
   const measurements = [];
-  for (let round = 0; round <= options.rounds; round++) {
-    const seconds = round === 0 ? Math.min(WARM_UP_SECONDS, options.seconds) : options.seconds;
-    const name = round === 0 ? 'warm-up' : `round ${round} of ${options.rounds}`;
-    for (const { server, connections } of round % 2 === 0 ? plan : plan.toReversed()) {
-      beginStep(`${name}, c=${connections}, ${server.peer.title}`);
+  for (let round = 0; round <= length.rounds; round++) {
+    const seconds = round === 0 ? Math.min(WARM_UP_SECONDS, length.seconds) : length.seconds;
+    const name = round === 0 ? 'warm-up' : `round ${round} of ${length.rounds}`;
+    for (const { server, connections, exchange } of round % 2 === 0 ? plan : plan.toReversed()) {
+      beginStep(`${name}, ${exchange ?? `c=${connections}`}, ${server.peer.title}`);
       await sleep(PAUSE_MS);
       const load = await loadServer(generator, server, server.answerBytes, connections, seconds);
-      const measurement = toMeasurement(round, server.peer.id, connections, load);
+      const measurement = { ...toMeasurement(round, server.peer.id, connections, load), exchange };
       endStep(measurement);
       if (round > 0) measurements.push(measurement);
     }
@@ -59,12 +71,12 @@ export async function runRounds(servers, generator, options) {
 
 /**
  * How long the rounds will take.
- * @param {CheckedServer[]} servers
- * @param {import('./options.js').Options} options
+ * @param {Step[]} plan
+ * @param {Length} length
  */
-export function plannedSeconds(servers, options) {
-  const total = options.rounds * options.seconds + Math.min(WARM_UP_SECONDS, options.seconds);
-  return planRound(servers, options).length * (total + ((options.rounds + 1) * PAUSE_MS) / 1000);
+export function plannedSeconds(plan, { rounds, seconds }) {
+  const total = rounds * seconds + Math.min(WARM_UP_SECONDS, seconds);
+  return plan.length * (total + ((rounds + 1) * PAUSE_MS) / 1000);
 }
 
 /**
@@ -76,5 +88,6 @@ export function plannedSeconds(servers, options) {
  */
 export function toMeasurement(round, peer, connections, load) {
   const requestsPerSecond = load.requests / load.seconds;
-  return { round, peer, connections, requestsPerSecond, p50Us: load.p50Us, p99Us: load.p99Us, load };
+  const { p50Us, p99Us } = load;
+  return { round, peer, connections, exchange: undefined, requestsPerSecond, p50Us, p99Us, load };
 }

@@ -1,3 +1,13 @@
+-- Posts the JSON of a file, where one is given: wrk [options] url -- file.
+function init(args)
+  if not args[1] then return end
+  local file = assert(io.open(args[1], "rb"))
+  wrk.method = "POST"
+  wrk.body = file:read("*a")
+  wrk.headers["Content-Type"] = "application/json"
+  file:close()
+end
+
 -- Prints what wrk counted as one line of JSON. Its own output rounds the latencies; here they are in microseconds.
 function done(summary, latency)
   local errors = summary.errors

@@ -7,6 +7,8 @@ import { BenchError } from './errors.js';
 import { BROWSER_HEADERS } from './servers/workload.js';
 
 const SUMMARY_SCRIPT = fileURLToPath(new URL('./wrk-summary.lua', import.meta.url));
+/** Longer than wrk's own 2 s: a busy machine is to show in the latencies, and not to end the bench. */
+const TIMEOUT = '10s';
 const HEADERS = Object.entries(BROWSER_HEADERS).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
 
 /** @returns {string | undefined} undefined where wrk is not installed */
@@ -16,8 +18,20 @@ export function wrkVersion() {
 }
 
 /** @type {import('./load.js').Generator['run']} */
-export async function runWrk({ url }, connections, seconds) {
-  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', SUMMARY_SCRIPT, ...HEADERS, url];
+export async function runWrk({ url, peer }, connections, seconds) {
+  const args = [
+    '-t1',
+    `-c${connections}`,
+    `-d${seconds}s`,
+    '--timeout',
+    TIMEOUT,
+    '--latency',
+    '-s',
+    SUMMARY_SCRIPT,
+    ...HEADERS,
+    url,
+  ];
+  if (peer.post !== undefined) args.push('--', peer.post);
   const wrk = startChild('wrk', args);
   const [output, [code]] = await Promise.all([text(wrk.stdout), once(wrk, 'close')]);
   const summary = output.split('\n').find((line) => line.startsWith('{'));

@@ -4,6 +4,7 @@ import { renderTable } from '../http/table.js';
 import { compareLoads, figureSpread } from './samples.js';
 
 /** @typedef {import('./samples.js').Sample} Sample */
+/** @typedef {import('./samples.js').Load} Load */
 
 const FORMATS = {
   count,
@@ -17,8 +18,8 @@ const FORMATS = {
  * @property {string} head
  * @property {string} figure
  * @property {keyof typeof FORMATS} format `ms` takes microseconds, `MiB` bytes
- * @property {Partial<import('./samples.js').Load>} [against] another server or phase: what is shown is the quotient with
- * its figure, round by round
+ * @property {Partial<Load> | ((load: Load) => Partial<Load>)} [against] another server or phase: what is shown is the quotient
+ * with its figure, round by round
  */
 
 const LEGEND = 'Medians over the rounds (lowest–highest).';
@@ -45,12 +46,12 @@ export function formatReport({ phases, variants, columns }, samples, targets) {
 
 /**
  * @param {Sample[]} samples
- * @param {import('./samples.js').Load} load
+ * @param {Load} load
  * @param {Column} column
  */
 function cell(samples, load, { figure, format, against }) {
   if (against === undefined) return withRange(figureSpread(samples, load, figure), FORMATS[format]);
-  const other = { ...load, ...against };
+  const other = { ...load, ...(typeof against === 'function' ? against(load) : against) };
   if (other.variant === load.variant && other.phase === load.phase) return '–';
   return withRange(compareLoads(samples, figure, load, other), FORMATS[format], ' ×');
 }

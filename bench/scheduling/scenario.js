@@ -17,10 +17,15 @@ import { CORES } from './variants.js';
 /** @typedef {import('./samples.js').Figures} Figures */
 
 /**
+ * What every server has to answer, by path.
+ * @typedef {Record<string, Pick<import('../http/peers.js').Peer, 'body' | 'type'>>} Answers
+ */
+
+/**
  * What a load is given.
  * @typedef {object} Bench
  * @property {import('./generator-process.js').OpenLoopGenerator} generator
- * @property {Record<string, string>} bodies that the checked paths answer
+ * @property {Answers} answers of the checked paths
  * @property {Record<string, Record<string, number>>} answerBytes of each server's id and path, head included
  * @property {number} seconds
  * @property {number} seed the same for all servers of a round
@@ -39,7 +44,7 @@ import { CORES } from './variants.js';
  * @property {(seconds: number) => number} [warmUpSeconds]
  * @property {{ title: string, isBottleneck?: boolean, run: (server: RunningServer, phase: string, bench: Bench) =>
  * Promise<Figures> }} load
- * @property {() => Promise<{ settings: Partial<import('./servers/settings.js').Settings>, bodies: Record<string, string>,
+ * @property {() => Promise<{ settings: Partial<import('./servers/settings.js').Settings>, answers: Answers,
  * stop: () => Promise<void> }>} [before] starts what the servers need
  * @property {(servers: RunningServer[], bench: Bench) => Promise<string>} [prepare] measures what the loads depend on
  * @property {import('./report.js').Column[]} columns
@@ -68,16 +73,16 @@ export async function runScenario(scenario, generator, options, print) {
   const iterations = calibrate(scenario.works);
   const needs = await scenario.before?.();
   const settings = { iterations, processes: CORES, ...needs?.settings };
-  const bodies = { ...workBodies(iterations), ...needs?.bodies };
+  const answers = { ...workAnswers(iterations), ...needs?.answers };
   const servers = await startServers(variants, settings);
   const busyBefore = await busyCores();
   const conditions = conditionsOf(scenario, servers, { rounds, seconds }, iterations, busyBefore);
   print(formatConditions(conditions));
-  const answerBytes = await checkServers(servers, bodies);
-  const bench = { generator, bodies, answerBytes, seconds, seed: SEED };
+  const answerBytes = await checkServers(servers, answers);
+  const bench = { generator, answers, answerBytes, seconds, seed: SEED };
   if (scenario.prepare) print(await scenario.prepare(servers, bench));
   const { samples, losses, loads } = await runRounds(scenario, servers, variants, bench, rounds);
-  await checkServers(servers, bodies);
+  await checkServers(servers, answers);
   const disturbed = disturbance(busyBefore, await busyCores());
   await Promise.all(servers.map((server) => server.stop()));
   await needs?.stop();
@@ -89,10 +94,13 @@ export async function runScenario(scenario, generator, options, print) {
   return { scenario: scenario.name, conditions, samples, targets, losses };
 }
 
-/** @param {Record<string, number>} iterations */
-function workBodies(iterations) {
+/**
+ * @param {Record<string, number>} iterations
+ * @returns {Answers}
+ */
+function workAnswers(iterations) {
   return Object.fromEntries(
-    Object.entries(iterations).map(([name, count]) => [name, JSON.stringify(answer(name, count))]),
+    Object.entries(iterations).map(([name, count]) => [name, { body: JSON.stringify(answer(name, count)) }]),
   );
 }
 
@@ -111,16 +119,16 @@ async function startServers(variants, settings) {
 
 /**
  * @param {RunningServer[]} servers
- * @param {Record<string, string>} bodies
+ * @param {Answers} answers
  */
-async function checkServers(servers, bodies) {
+async function checkServers(servers, answers) {
   /** @type {Bench['answerBytes']} */
   const sizes = {};
   for (const server of servers) {
     const { peer } = server;
     sizes[peer.id] = {};
-    for (const [path, body] of Object.entries(bodies)) {
-      const size = await checkServer({ ...server, peer: { ...peer, body }, url: `${server.url}${path}` });
+    for (const [path, expected] of Object.entries(answers)) {
+      const size = await checkServer({ ...server, peer: { ...peer, ...expected }, url: `${server.url}${path}` });
       sizes[peer.id][path] = size;
     }
   }

@@ -17,6 +17,8 @@ const RESETS = 0.15;
 const USED_SLOTS = AT_ONCE * 64;
 const SLOTS = USED_SLOTS + 64;
 const CANARY = 0xa5;
+/** Larger than the largest body of the corpus. */
+const BODY_LIMIT_BYTES = 2 * 2 ** 20;
 const EXPECTED = new Set([100, 200, 204, 400, 404, 405, 408, 413, 414, 417, 431, 501, 505]);
 
 /** A server under fire: mutated cases of the conformance table on several connections at once. */
@@ -44,7 +46,13 @@ export class Campaign {
       return core;
     };
     const module = new URL('../fixtures/fuzz-app.js', import.meta.url);
-    this.#server = await serve(module, { port: 0, shards: 2, slots: SLOTS, slotBytes: 4_096 });
+    this.#server = await serve(module, {
+      port: 0,
+      shards: 2,
+      slots: SLOTS,
+      slotBytes: 4_096,
+      bodyLimitBytes: BODY_LIMIT_BYTES,
+    });
     CoreMemory.create = create;
     if (core === undefined) throw new Error('the server has made no memory');
     const { slotsAddress, slotStride } = readMemoryMap(core.buffer);

@@ -7,6 +7,21 @@ const MAX_CASE_BYTES = 70_000;
 const corpus = cases.filter(({ input }) => input.length <= MAX_CASE_BYTES).map(({ input }) => input);
 corpus.push('GET /large/60000 HTTP/1.1\r\nHost: x\r\n\r\n');
 
+/** Bodies in both directions that need more memory than a slot has, up to more than one piece of any size. */
+const LARGE_BYTES = [40_000, 300_000, 1_100_000];
+const large = LARGE_BYTES.flatMap((bytes) => {
+  const body = 'l'.repeat(bytes);
+  const chunk = `${(bytes / 4).toString(16)}\r\n${'c'.repeat(bytes / 4)}\r\n`;
+  return [
+    `GET /large/${bytes} HTTP/1.1\r\nHost: x\r\n\r\n`,
+    `POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: ${bytes}\r\n\r\n${body}`,
+    `POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: ${bytes}\r\n\r\n${body}`,
+    `POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(4)}0\r\n\r\n`,
+  ];
+});
+/** How often: more would leave no time for the others. */
+const LARGE_SHARE = 0.02;
+
 /** What parsers stumble over. */
 const WORDS = [
   '\r\n',
@@ -64,7 +79,7 @@ const MUTATIONS = [
 export function createInput(random) {
   let input = '';
   for (let left = 1 + random() * 3; left > 0; left--) {
-    let text = pick(corpus, random);
+    let text = pick(random() < LARGE_SHARE ? large : corpus, random);
     for (let changes = Math.floor(random() * 4); changes > 0; changes--) {
       text = pick(MUTATIONS, random)(text, Math.floor(random() * text.length), random);
     }

@@ -35,7 +35,7 @@ export function idle() {
     },
     before: async () => {
       checkDescriptors();
-      return { settings: {}, bodies: { '': BODY }, stop: async () => {} };
+      return { settings: {}, answers: { '': { body: BODY } }, stop: async () => {} };
     },
     columns: [
       { head: 'requests/s', figure: 'perSecond', format: 'count' },

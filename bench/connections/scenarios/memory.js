@@ -30,7 +30,7 @@ export function memory() {
     },
     before: async () => {
       checkDescriptors();
-      return { settings: {}, bodies: { '': BODY }, stop: async () => {} };
+      return { settings: {}, answers: { '': { body: BODY } }, stop: async () => {} };
     },
     columns: [
       { head: 'RSS without them, MiB', figure: 'restBytes', format: 'MiB' },

@@ -35,7 +35,7 @@ export function slow() {
       title: `open loop, ${PER_SECOND} GET / a second over ${HEALTHY_CONNECTIONS} connections, beside slowhttptest ${version} -c ${SLOW_CONNECTIONS}`,
       run: load,
     },
-    before: async () => ({ settings: {}, bodies: { '': BODY }, stop: async () => {} }),
+    before: async () => ({ settings: {}, answers: { '': { body: BODY } }, stop: async () => {} }),
     columns: [
       { head: 'answered', figure: 'success', format: 'share' },
       { head: 'p50 ms', figure: 'p50Us', format: 'ms' },

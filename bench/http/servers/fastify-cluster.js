@@ -1,9 +1,11 @@
 import cluster from 'node:cluster';
 import { once } from 'node:events';
 import { announce } from './announce.js';
-import { createFastify } from './fastify-app.js';
 
 const PROCESSES = 2;
+
+// Which app: a module that exports createFastify().
+const { createFastify } = await import(process.argv[2] ?? './fastify-app.js');
 
 if (cluster.isPrimary) {
   // Port 0 means the same free port to every process of a cluster.

@@ -5,7 +5,7 @@ import { makeRows, ROWS_SCHEMA } from './rows.js';
 // With "schema" as its argument, Fastify serializes by the schema.
 const options = process.argv[2] === 'schema' ? { schema: { response: { 200: ROWS_SCHEMA } } } : {};
 const app = Fastify();
-app.get('/', options, makeRows);
+app.get('/', options, () => makeRows());
 await app.listen({ port: 0, host: '127.0.0.1' });
 const { port } = /** @type {import('node:net').AddressInfo} */ (app.server.address());
 announce(port, app.version);

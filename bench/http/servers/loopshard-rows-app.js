@@ -1,4 +1,4 @@
 import { createApp } from 'loopshard';
 import { makeRows } from './rows.js';
 
-export default createApp().get('/', makeRows);
+export default createApp().get('/', () => makeRows());

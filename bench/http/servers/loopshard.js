@@ -2,11 +2,12 @@ import { createRequire } from 'node:module';
 import { serve } from 'loopshard';
 import { announce } from './announce.js';
 
-const SHARDS = 1;
+/** Which app, and the options of serve() as JSON. */
+const [app = 'loopshard-app.js', given = '{"shards":1}'] = process.argv.slice(2);
+const options = JSON.parse(given);
 
-/** Which app: `loopshard-app.js`, or what the argument names. */
-const app = process.argv[2] ?? 'loopshard-app.js';
-
-const server = await serve(new URL(app, import.meta.url), { port: 0, shards: SHARDS });
+const server = await serve(new URL(app, import.meta.url), { port: 0, ...options });
 const { version } = createRequire(import.meta.url)('loopshard/package.json');
-announce(server.address().port, `${version} (${SHARDS} shard)`, () => server.close());
+announce(server.address().port, `${version} (${options.shards} shard${options.shards > 1 ? 's' : ''})`, () =>
+  server.close(),
+);

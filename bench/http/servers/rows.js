@@ -3,8 +3,9 @@
 const NAMES = ['Ada Lovelace', 'Grace Hopper', 'Konrad Zuse', 'Edsger Dijkstra', 'Barbara Liskov', 'Donald Knuth'];
 const COUNT = 100;
 
-export function makeRows() {
-  return Array.from({ length: COUNT }, (_, i) => ({
+/** @param {number} [count] */
+export function makeRows(count = COUNT) {
+  return Array.from({ length: count }, (_, i) => ({
     id: 10_000 + i * 7,
     name: NAMES[i % NAMES.length],
     email: `user${i}@example.org`,

@@ -56,8 +56,8 @@ export function adaptive() {
     warmUpSeconds: (seconds) => seconds,
     before: async () => {
       const server = await startServer(DOWNSTREAM, process.execPath);
-      const bodies = { downstream: DOWNSTREAM.body };
-      return { settings: { downstream: `${server.url}downstream` }, bodies, stop: server.stop };
+      const answers = { downstream: { body: DOWNSTREAM.body } };
+      return { settings: { downstream: `${server.url}downstream` }, answers, stop: server.stop };
     },
     load: {
       title: `open loop, ${LOAD * CAPACITY} requests/s over ${CONNECTIONS} connections: ${LOAD} × what the service bears; 1 shard,

@@ -24,8 +24,8 @@ export function cpu() {
     load: {
       title: `${generator.title}, c=${CONNECTIONS}, closed loop, 8 browser-like headers, over loopback`,
       isBottleneck: generator.isBottleneck,
-      run: async (server, _phase, { bodies, answerBytes, seconds }) => {
-        const target = { ...server, url: `${server.url}half`, peer: { ...server.peer, body: bodies.half } };
+      run: async (server, _phase, { answers, answerBytes, seconds }) => {
+        const target = { ...server, url: `${server.url}half`, peer: { ...server.peer, ...answers.half } };
         const bytes = answerBytes[server.peer.id].half;
         const answered = await loadServer(generator, target, bytes, CONNECTIONS, seconds);
         return { perSecond: answered.requests / answered.seconds, p50Us: answered.p50Us, p99Us: answered.p99Us };

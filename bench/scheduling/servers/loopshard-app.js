@@ -1,15 +1,24 @@
 import { createApp } from 'loopshard';
 import { Agent } from 'undici';
+import { makeRows } from '../../http/servers/rows.js';
+import { makeText } from '../../http/servers/sizes.js';
+import { MESSAGE } from '../../http/servers/workload.js';
 import { readSettings } from './settings.js';
 import { answer } from './work.js';
 
-const { iterations, routeOptions = {}, ownHealth, downstream } = readSettings();
+const { iterations, routeOptions = {}, ownHealth, textBytes, downstream } = readSettings();
 
 const app = createApp();
 for (const [name, count] of Object.entries(iterations)) {
   app.get(`/${name}`, routeOptions[name] ?? {}, () => answer(name, count));
 }
 if (!ownHealth) app.get('/livez', () => ({ status: 'ok' }));
+if (textBytes) {
+  const text = makeText(textBytes);
+  app.get('/message', () => ({ message: MESSAGE.message }));
+  app.get('/rows', () => makeRows());
+  app.get('/text', () => text);
+}
 if (downstream) {
   // As many connections as there are calls: what limits them is to be the permits.
   const agent = new Agent({ connections: null, pipelining: 1 });

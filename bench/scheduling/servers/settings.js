@@ -4,6 +4,7 @@
  * @property {Record<string, number>} iterations of the native work behind each route `/name`
  * @property {Record<string, object>} [routeOptions] of LoopShard's routes, by name
  * @property {boolean} [ownHealth] whether LoopShard answers /livez itself, so that the app has no such route
+ * @property {number} [textBytes] of LoopShard's route /text, beside which there are /message and /rows then
  * @property {string} [downstream] what the route /downstream calls
  * @property {boolean} [underPressure] whether Fastify refuses requests while its event loop is late
  * @property {number} processes of a cluster, or threads of a piscina pool

@@ -1,0 +1,38 @@
+/** What the workload `sizes` sends and answers: the same bytes on every server. */
+
+/** Bytes of the texts and of the raw answers, by the names in their paths. */
+export const ANSWER_BYTES = {
+  '4k': 4_000,
+  '15k': 15_000,
+  '20k': 20_000,
+  '64k': 64_000,
+  '256k': 256_000,
+  '1m': 2 ** 20,
+};
+
+/** Rows of the JSON answers. */
+export const ROW_COUNTS = [300, 1_000];
+
+/** The largest request of this workload has 1 MB; Fastify's limit is 1 MiB, and so is LoopShard's. */
+export const BODY_LIMIT_BYTES = 4 * 2 ** 20;
+
+const LINE = 'Pages and lists are larger than sixteen kilobytes as a rule.\n';
+
+/** @param {number} bytes */
+export function makeText(bytes) {
+  // Through a buffer: what repeat() and slice() return refers to other strings.
+  return Buffer.from(LINE.repeat(Math.ceil(bytes / LINE.length)).slice(0, bytes)).toString('latin1');
+}
+
+/** @param {number} bytes */
+export function makeBytes(bytes) {
+  return Buffer.from(Uint8Array.from({ length: bytes }, (_, i) => Math.imul(i, 2_654_435_761) >>> 19));
+}
+
+/**
+ * What the handlers of POST answer: enough to show that they have parsed the whole body.
+ * @param {{ rows: { id: number }[], padding: string }} posted
+ */
+export function summarize({ rows, padding }) {
+  return { rows: rows.length, ids: rows.reduce((sum, { id }) => sum + id, 0), padding: padding.length };
+}

@@ -1,0 +1,26 @@
+// Another process of the machine, of normal priority, that wants one core.
+import { answerQuestions } from './questions.js';
+
+const SLICE_MS = 5;
+
+let since = performance.now();
+let before = process.cpuUsage();
+
+/** How many cores this process has had since it was asked for the last time. */
+function cores() {
+  const { user, system } = process.cpuUsage(before);
+  const share = (user + system) / 1_000 / (performance.now() - since);
+  since = performance.now();
+  before = process.cpuUsage();
+  return share;
+}
+
+function burn() {
+  const end = performance.now() + SLICE_MS;
+  while (performance.now() < end);
+  setImmediate(burn);
+}
+
+answerQuestions({ cores });
+process.once('disconnect', () => process.exit(0));
+burn();

@@ -1,0 +1,149 @@
+/*
+ * Everything that a server can lose, under everything that can happen to it: pipelined requests of all sizes in both
+ * directions (strings, bytes, JSON with and without a schema, the JSON writer, streams, uploads, HEAD), clients that leave
+ * anywhere, and shards that end. The clients' logs are joined with the handlers' log, which each shard's thread writes before
+ * it does anything else for a request.
+ *
+ * By default this is a sample. The whole proof:
+ *
+ *   CONSERVATION_REQUESTS=1000000 CONSERVATION_ENDS=1000 npm run test:stress -- -t conservation
+ *
+ * - CONSERVATION_REQUESTS   requests, after a tenth as many that warm up (20,000)
+ * - CONSERVATION_ENDS       shard ends, at least: they go on until the requests are through (20); 0: none
+ * - CONSERVATION_WAYS       of WAYS, by which shards end in turn; all by default. Nothing but the server's own process can end
+ *                           an endless loop, so `loop` has that process terminate the thread once it spins
+ * - CONSERVATION_PROCESSES  client processes (2)
+ * - SEED                    of all random choices; in which order threads run is not among them
+ */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { get, RawClient } from '../support/client.js';
+import { type ClientPlan, ConservationRun, compareLogs, countOutcomes, notBack } from '../support/conservation.js';
+import { createRandom } from '../support/random.js';
+import { until } from '../support/server.js';
+
+const WAYS = [
+  'exit',
+  'throw',
+  'exit-later',
+  'loop',
+  'exit',
+  'heap',
+  'throw',
+  'start-import',
+  'exit-later',
+  'start-late',
+];
+
+const setting = (name: string, standard: number) => Number(process.env[`CONSERVATION_${name}`] ?? standard);
+const REQUESTS = setting('REQUESTS', 20_000);
+const ENDS = setting('ENDS', 20);
+const PROCESSES = setting('PROCESSES', 2);
+const CHOSEN_WAYS = process.env.CONSERVATION_WAYS?.split(',') ?? WAYS;
+
+/** With as many connections and the same sizes as what follows, and some ends: memory is then what it will be. */
+const WARM_REQUESTS = Math.max(5_000, REQUESTS / 10);
+const WARM_ENDS = Math.min(ENDS, WAYS.length);
+
+/** Share of the ends that come while another shard has not recovered. */
+const OVERLAPPING = 0.2;
+const REFUSED = 0.01;
+const RECOVERY_MS = 250;
+const RSS_BYTES = 16 * 2 ** 20;
+const CLOSE_MS = 10_000;
+const TIMEOUT_MS = 120_000 + REQUESTS * 10 + ENDS * 5_000;
+
+let run: ConservationRun;
+
+beforeAll(async () => {
+  run = new ConservationRun();
+  await run.start();
+}, 60_000);
+
+afterAll(() => run.destroy());
+
+let ends = 0;
+
+/**
+ * Ends shards, one after the other or two at a time.
+ * @param least ends, unless `isOver` comes later
+ * @returns how many ended which way
+ */
+async function endShards(least: number, isOver: () => boolean, random: () => number): Promise<Record<string, number>> {
+  const ended: Record<string, number> = {};
+  for (let count = 0; count < least || !isOver(); ) {
+    const way = CHOSEN_WAYS[count % CHOSEN_WAYS.length];
+    const client = await RawClient.open(run.port);
+    client.write(get(`/end/${way}/end-${ends++}`));
+    const { status } = await client.response();
+    client.destroy();
+    // 500 where an exception is the end of its request first, and of its shard then. What is refused has ended nothing.
+    if (![500, 502, 503].includes(status)) throw new Error(`the request that ended a shard by ${way} got ${status}`);
+    if (status !== 503) {
+      count++;
+      ended[way] = (ended[way] ?? 0) + 1;
+    }
+    if (random() > OVERLAPPING) await until(() => run.allReady(), `recovery from ${way}`);
+  }
+  return ended;
+}
+
+/** Requests, and shards that end meanwhile. */
+async function load(
+  name: string,
+  requests: number,
+  least: number,
+  random: () => number,
+): Promise<Record<string, number>> {
+  const plan: ClientPlan = { run: name, requests, processes: PROCESSES, pipelined: 16, leaving: 0.06, sizes: 'all' };
+  let isOver = false;
+  const clients = run.runClients(plan).finally(() => {
+    isOver = true;
+  });
+  const [ended] = await Promise.all([least > 0 ? endShards(least, () => isOver, random) : {}, clients]);
+  return ended;
+}
+
+const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20);
+
+describe('conservation', () => {
+  test(
+    `${REQUESTS} requests and ${ENDS} shard ends: nothing is lost, doubled, mixed up or truncated, and all is as before`,
+    async () => {
+      const random = createRandom();
+      await load('warm', WARM_REQUESTS, WARM_ENDS, random);
+      const before = await run.figuresAtRest();
+      expect(notBack(before)).toEqual([]);
+      const restarts = () => before.stats.shards.reduce((sum, shard) => sum + shard.restarts, 0);
+      run.recoveries.length = 0;
+
+      const start = performance.now();
+      const ended = await load('main', REQUESTS, ENDS, random);
+      const seconds = (performance.now() - start) / 1_000;
+      const after = await run.figuresAtRest();
+
+      const outcomes = run.readClients();
+      const counts = countOutcomes(outcomes);
+      const faults = compareLogs(outcomes, run.readHandlers());
+      const restarted = after.stats.shards.reduce((sum, shard) => sum + shard.restarts, 0) - restarts();
+      const recoveryMs = { median: median(run.recoveries), most: Math.max(...run.recoveries) };
+      const grown = after.rss - before.rss;
+      const summary = {
+        ...{ seconds, outcomes: counts, ended, restarted, recoveryMs, notBack: notBack(after) },
+        ...{ rssMiB: [before.rss, after.rss].map(mebibytes), descriptors: [before.descriptors, after.descriptors] },
+      };
+      process.stderr.write(`${JSON.stringify(summary)}\n`);
+      if (faults.length > 0) process.stderr.write(`${(await run.ask<string[]>('logged')).join('\n')}\n`);
+      expect(faults).toEqual([]);
+      expect(outcomes.size).toBeGreaterThanOrEqual(REQUESTS + WARM_REQUESTS);
+      expect(restarted).toBeGreaterThanOrEqual(ENDS);
+      expect(counts[503] ?? 0).toBeLessThan(outcomes.size * REFUSED);
+      expect(notBack(after)).toEqual([]);
+      expect([after.descriptors, after.threads]).toEqual([before.descriptors, before.threads]);
+      if (ENDS > 0) expect(recoveryMs.median).toBeLessThan(RECOVERY_MS);
+      expect(grown).toBeLessThan(RSS_BYTES);
+      expect(await run.ask<number>('close')).toBeLessThan(CLOSE_MS);
+    },
+    TIMEOUT_MS,
+  );
+});

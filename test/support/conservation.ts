@@ -1,0 +1,266 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ServerStats } from '../../build/src/index.js';
+import { get, RawClient } from './client.js';
+import { root } from './process.js';
+import { seed } from './random.js';
+import { until } from './server.js';
+
+const FIXTURES = join(root, 'test/fixtures/conservation');
+const SHARDS = 4;
+const CONNECTIONS = 24;
+/** How long a client waits for the answers to what it has pipelined. */
+const PATIENCE_MS = 30_000;
+
+const OPTIONS = {
+  shards: SHARDS,
+  // This is not about who gives way to whom.
+  shardNice: 0,
+  permits: 64,
+  slots: 1_024,
+  bodyLimitBytes: 4 * 2 ** 20,
+  // A heap that is exhausted soon.
+  resourceLimits: { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16 },
+};
+/** For servers that have them: shards that end all the time are to be replaced all the time. */
+const OPTIONAL = { maxRestarts: 0, stuckAfterMs: 1_000 };
+
+/** The server's process at rest. */
+export interface Figures {
+  stats: ServerStats;
+  /** Bytes. */
+  rss: number;
+  /** Open ones; 0 where the system does not tell. */
+  descriptors: number;
+  /** Worker threads. */
+  threads: number;
+}
+
+/** Extents by class, or of all together, where the server has them. */
+type Extents = { free: number; total: number } | { free: number; total: number }[];
+
+/** What the clients of one run are to do. */
+export interface ClientPlan {
+  /** Names the run: nonces begin with it. */
+  run: string;
+  /** Requests of all client processes together. */
+  requests: number;
+  processes: number;
+  /** Requests that are sent together at the most. */
+  pipelined: number;
+  /** Share of the visits in which the client leaves before it has its answers. */
+  leaving: number;
+  sizes: 'all' | 'large';
+}
+
+export interface Outcome {
+  kind: string;
+  /** A status, or what client.js says of a request without an answer. */
+  outcome: string;
+}
+
+/** The server of the conservation tests and its clients, in processes of their own, and what they log. */
+export class ConservationRun {
+  /** How long shards took from the end of one thread until the next one was ready, in milliseconds. */
+  readonly recoveries: number[] = [];
+  port = 0;
+  readonly #directory = mkdtempSync(join(tmpdir(), 'loopshard-conservation-'));
+  readonly #server;
+  #stderr = '';
+
+  constructor() {
+    this.#server = fork(join(FIXTURES, 'server.js'), [JSON.stringify(OPTIONS), JSON.stringify(OPTIONAL)], {
+      execArgv: ['--expose-gc'],
+      env: { ...process.env, CONSERVATION_DIRECTORY: this.#directory },
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+    });
+    this.#server.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-20_000);
+    });
+    this.#server.on('message', ({ recovered }: { recovered?: { ms: number } }) => {
+      if (recovered) this.recoveries.push(recovered.ms);
+    });
+  }
+
+  /** Resolves once the server listens. */
+  async start(): Promise<void> {
+    const ended = once(this.#server, 'exit').then(() => Promise.reject(this.#endedEarly()));
+    ended.catch(() => {});
+    const [{ port }] = (await Promise.race([once(this.#server, 'message'), ended])) as [{ port: number }];
+    this.port = port;
+  }
+
+  #endedEarly(): Error {
+    return new Error(`the server's process ended: ${this.#stderr}`);
+  }
+
+  /** Ends the server wherever it is, and removes the logs. */
+  destroy(): void {
+    this.#server.kill('SIGKILL');
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  /** Asks the server's process for `figures`, `stats`, `logged`, or to `close`. */
+  ask<T>(question: string): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const settle = () => void this.#server.off('message', onMessage).off('exit', onExit);
+      const onExit = () => {
+        settle();
+        reject(this.#endedEarly());
+      };
+      const onMessage = (message: { question?: string; answer?: T }) => {
+        if (message.question !== question) return;
+        settle();
+        resolve(message.answer as T);
+      };
+      if (!this.#server.connected) return reject(this.#endedEarly());
+      this.#server.on('message', onMessage).once('exit', onExit);
+      this.#server.send({ question });
+    });
+  }
+
+  stats(): Promise<ServerStats> {
+    return this.ask<ServerStats>('stats');
+  }
+
+  async allReady(): Promise<boolean> {
+    return (await this.stats()).shards.every(({ state }) => state === 'ready');
+  }
+
+  /** Resolves once all client processes have all of their answers. Each stops at the first byte that is wrong. */
+  async runClients({ run, requests, processes, ...plan }: ClientPlan): Promise<void> {
+    const clients = Array.from({ length: processes }, async (_, i) => {
+      const name = `${run}${i}`;
+      const share = { ...plan, name, requests: Math.ceil(requests / processes), seed: seed + i + requests };
+      const place = {
+        port: this.port,
+        connections: CONNECTIONS,
+        patienceMs: PATIENCE_MS,
+        file: this.#log('clients', name),
+      };
+      const child = fork(join(FIXTURES, 'client.js'), [JSON.stringify({ ...share, ...place })], { execArgv: [] });
+      let failed: string | undefined;
+      child.on('message', (message: { failed?: string; lost?: string }) => {
+        failed ??= message.failed;
+        if (message.lost !== undefined) process.stderr.write(`connection lost: ${message.lost}\n`);
+      });
+      const [code] = await once(child, 'exit');
+      if (failed === undefined && code === 0) return;
+      const { slots, outstanding, shards } = await this.stats();
+      const owed = JSON.stringify({ slots, outstanding, shards, logged: await this.ask<string[]>('logged') });
+      throw new Error(`client ${name}: ${failed ?? `exit code ${code}`}; the server: ${owed}`);
+    });
+    await Promise.all(clients);
+  }
+
+  #log(of: 'clients' | 'handlers', name: string): string {
+    return join(this.#directory, `${of}-${name}`);
+  }
+
+  *#lines(of: 'clients' | 'handlers'): Generator<string> {
+    for (const file of readdirSync(this.#directory).filter((name) => name.startsWith(`${of}-`))) {
+      yield* readFileSync(join(this.#directory, file), 'latin1').split('\n').slice(0, -1);
+    }
+  }
+
+  /** How often each request's handler was started, by nonce. */
+  readHandlers(): Map<string, number> {
+    const starts = new Map<string, number>();
+    for (const nonce of this.#lines('handlers')) starts.set(nonce, (starts.get(nonce) ?? 0) + 1);
+    return starts;
+  }
+
+  /** What became of each request, by nonce. */
+  readClients(): Map<string, Outcome> {
+    const outcomes = new Map<string, Outcome>();
+    for (const line of this.#lines('clients')) {
+      const [nonce, kind, outcome] = line.split(' ');
+      if (outcomes.has(nonce)) throw new Error(`${nonce} was answered twice`);
+      outcomes.set(nonce, { kind, outcome });
+    }
+    return outcomes;
+  }
+
+  /** Waits until no client is left and every shard has freed its garbage. */
+  async figuresAtRest(): Promise<Figures> {
+    await until(() => this.allReady(), 'all shards');
+    const alone = () => until(async () => (await this.stats()).connections === 0, 'the end of all connections');
+    await alone();
+    const collected = new Set<number>();
+    await until(async () => {
+      const clients = await Promise.all(Array.from({ length: SHARDS * 4 }, () => RawClient.open(this.port)));
+      for (const client of clients) client.write(get('/gc'));
+      for (const client of clients) collected.add(JSON.parse((await client.response()).body.toString()).threadId);
+      for (const client of clients) client.destroy();
+      return collected.size >= SHARDS;
+    }, 'the garbage of all shards');
+    await alone();
+    return this.ask<Figures>('figures');
+  }
+}
+
+/** How often a handler may have been started, by what its client saw. */
+const STARTS: Record<string, [number, number]> = {
+  200: [1, 1],
+  // The shard ended with it.
+  502: [1, 1],
+  // The stream ended with its shard.
+  cut: [1, 1],
+  // Refused, so never run; nor is what came behind an answer that ended its connection.
+  503: [0, 0],
+  behind: [0, 0],
+  left: [0, 1],
+};
+
+/** Every way in which the logs of clients and handlers do not fit together, how often, and an example. */
+export function compareLogs(outcomes: Map<string, Outcome>, starts: Map<string, number>): string[] {
+  const faults = new Map<string, string[]>();
+  const note = (fault: string, nonce: string) => {
+    const nonces = faults.get(fault);
+    if (nonces === undefined) faults.set(fault, [nonce]);
+    else nonces.push(nonce);
+  };
+  for (const [nonce, { kind, outcome }] of outcomes) {
+    const started = starts.get(nonce) ?? 0;
+    const allowed = STARTS[outcome];
+    if (allowed === undefined) note(`${kind}: ${outcome}`, nonce);
+    else if (started < allowed[0] || started > allowed[1]) note(`${kind}: ${outcome}, started ${started} times`, nonce);
+  }
+  for (const nonce of starts.keys()) {
+    if (!outcomes.has(nonce) && !nonce.startsWith('end-')) note('started, but never sent', nonce);
+  }
+  return [...faults].map(([fault, nonces]) => `${nonces.length} × ${fault}, such as ${nonces[0]}`);
+}
+
+export function countOutcomes(outcomes: Map<string, Outcome>): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { outcome } of outcomes.values()) counts[outcome] = (counts[outcome] ?? 0) + 1;
+  return counts;
+}
+
+/** What a server at rest has not got back, in words. */
+export function notBack({ stats }: Figures): string[] {
+  const { slots, outstanding, shards, routes } = stats;
+  const extents = (stats as unknown as { extents?: Extents }).extents;
+  const pools: [string, number, number][] = [
+    ['slots', slots.free, slots.total],
+    ...[extents ?? []].flat().map(({ free, total }, i): [string, number, number] => [`extents ${i}`, free, total]),
+  ];
+  for (const { shard, permits } of shards) pools.push([`permits of shard ${shard}`, permits.available, permits.limit]);
+  for (const { route, permits } of routes) pools.push([`permits of ${route}`, permits.available, permits.limit]);
+  const owed: [string, number][] = [
+    ['answers', outstanding],
+    ['wake-ups', stats.lostWakeUps],
+  ];
+  for (const { shard, ...of } of shards) {
+    owed.push([`answers of shard ${shard}`, of.outstanding], [`queued for shard ${shard}`, of.queued]);
+    owed.push([`wake-ups of shard ${shard}`, of.lostWakeUps]);
+  }
+  return [
+    ...pools.filter(([, free, total]) => free !== total).map(([what, free, total]) => `${what}: ${free} of ${total}`),
+    ...owed.filter(([, missing]) => missing !== 0).map(([what, missing]) => `${what}: ${missing}`),
+  ];
+}
