@@ -10,6 +10,7 @@ import {
 } from '../../assembly/layout.js';
 import { slotAddress } from '../contract/memory-map.js';
 import { NOT_FOUND_ROUTE, type ShardReport } from '../contract/messages.js';
+import { elapsedUs } from '../core/clock.js';
 import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
 import type { CompiledWriter } from '../json/compile.js';
 import type { ShardContext } from './context.js';
@@ -59,7 +60,7 @@ export class Handlers {
     }
     const { i32 } = context.core;
     const word = slotAddress(context.plan, slot) >> 2;
-    context.times.recordQueue((now - i32[word + (SLOT_SUBMITTED_AT_OFFSET >> 2)]) | 0);
+    context.times.recordQueue(elapsedUs(now, i32[word + (SLOT_SUBMITTED_AT_OFFSET >> 2)]));
     const number = i32[word + (SLOT_ROUTE_OFFSET >> 2)];
     const { handler, writer, compress } = context.app.route(number);
     const request = new SlotRequest(context, slot);
@@ -85,6 +86,7 @@ export class Handlers {
     const { core, plan } = this.#context;
     const word = slotAddress(plan, slot) >> 2;
     const deadline = core.i32[word + (SLOT_QUEUE_DEADLINE_OFFSET >> 2)];
+    // 32 bits are wide enough: the HTTP thread takes a late request back long before the difference wraps.
     if (deadline !== 0 && ((now - deadline) | 0) >= 0) {
       core.i32[word + (SLOT_FLAGS_OFFSET >> 2)] |= SLOT_EXPIRED_FLAG;
       return false;
@@ -148,7 +150,7 @@ export class Handlers {
   #finish({ slot, startedAt, request }: Task): void {
     const { clock, times } = this.#context;
     this.#settledAt = clock.nowUs();
-    const handlerUs = Math.max(1, (this.#settledAt - startedAt) | 0);
+    const handlerUs = Math.max(1, this.#settledAt - startedAt);
     // How long a client takes to send its body says nothing about how long handlers take.
     const isSample = !request.isBodyStreamed;
     times.recordHandler(handlerUs);

@@ -87,7 +87,7 @@ export class Watch {
     const now = this.#pool.clock.nowUs();
     let waiting = false;
     for (let shard = 0; shard < this.#pool.plan.shards; shard++) if (this.#lookAt(shard, now)) waiting = true;
-    if (this.#deadlines.pending && ((now - this.#sweptAt) | 0) >= SWEEP_MS * US_PER_MS) {
+    if (this.#deadlines.pending && now - this.#sweptAt >= SWEEP_MS * US_PER_MS) {
       this.#sweptAt = now;
       this.#deadlines.sweep(now);
     }
@@ -120,7 +120,7 @@ export class Watch {
   /** How long the oldest request of the shard's rings has waited, in microseconds. */
   #wait(shard: number, stealable: number, now: number): number {
     const bound = this.#pool.rings.oldest(shard, true);
-    const wait = (slot: number) => (slot < 0 ? 0 : (now - this.#exchanges[slot].submittedAt) | 0);
+    const wait = (slot: number) => (slot < 0 ? 0 : now - this.#exchanges[slot].submittedAt);
     return Math.max(wait(stealable), wait(bound));
   }
 
@@ -130,7 +130,7 @@ export class Watch {
         const slot = this.#pool.rings.oldest(shard, bound);
         if (slot < 0) break;
         const exchange = this.#exchanges[slot];
-        if (!this.#gate.overloads[shard].gaveUpOn(exchange.rank, (now - exchange.submittedAt) | 0)) break;
+        if (!this.#gate.overloads[shard].gaveUpOn(exchange.rank, now - exchange.submittedAt)) break;
         if (!this.#dispatcher.recall(exchange)) break;
         this.#events.onGivenUp(exchange);
       }

@@ -89,7 +89,7 @@ export class StreamedResponses {
     );
     if (head === undefined) return undefined;
     const { clock, times } = this.#context;
-    times.recordHandler(Math.max(1, (clock.nowUs() - startedAt) | 0));
+    times.recordHandler(Math.max(1, clock.nowUs() - startedAt));
     const closes = request.isHttp10;
     const { bytes, encoding } = head;
     const instead =
