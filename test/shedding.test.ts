@@ -176,6 +176,20 @@ describe('on a server', () => {
     }
   });
 
+  test('requests whose clients have left take no room in the queue, of which low ones may use half', async () => {
+    const blocking = await startBlocked({ maxQueue: 8, batch: 8 });
+    const [oldest] = await queue('/run', 1);
+    for (const { leave } of await queue('/run', 7)) leave();
+    await until(() => running.server.stats().connections === 2, 'the clients to leave');
+    expect(shard().queued).toBe(1);
+    const pending = await queue('/low', 3);
+    expect(await outcome((await stage.send(running, '/low/x')).response)).toEqual([503, 'QUEUE_FULL']);
+    pending.push(...(await queue('/run', 4)));
+    expect(await outcome((await stage.send(running, '/run/x')).response)).toEqual([503, 'QUEUE_FULL']);
+    stage.release('block');
+    for (const { response } of [blocking, oldest, ...pending]) expect((await response).status).toBe(200);
+  });
+
   test('sticky requests and others fill the same queue', async () => {
     const blocking = await startBlocked({ maxQueue: 4, batch: 4 });
     const pending = [];

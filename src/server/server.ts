@@ -152,6 +152,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       refused: { ...scheduler.refusals.counts },
       shards: this.#pool.stats().map(({ shortMeanUs, longMeanUs, ...shard }) => ({
         ...shard,
+        queued: scheduler.queued(shard.shard),
         queueAgeMs: waits[shard.shard] / 1_000,
         limiter: permits.adaptive && { ...permits.adaptive, shortMeanUs, longMeanUs },
         shedding: this.#shedders.has(shard.shard),

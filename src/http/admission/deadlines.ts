@@ -4,6 +4,8 @@ import { elapsedUs } from '../../core/clock.js';
 
 /** What becomes of a request whose time is up. */
 export interface DeadlineEvents {
+  /** Some request has a deadline now, and none had one before: `sweep` has to be called from time to time. */
+  onPending(): void;
   /** It was still waiting when its time was up. */
   onQueueTimeout(slot: number): void;
   /** Its handler has not settled in time. */
@@ -36,7 +38,7 @@ export class Deadlines {
   set(slot: number, queueDeadline: number, handlerTimeoutUs: number): void {
     this.#queue[slot] = queueDeadline;
     this.#handler[slot] = handlerTimeoutUs;
-    this.#count++;
+    if (this.#count++ === 0) this.#events.onPending();
   }
 
   clear(slot: number): void {
