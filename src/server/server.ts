@@ -104,7 +104,9 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   async start(): Promise<void> {
     try {
       const table = await this.#pool.start();
-      const accessLog = this.#options.accessLog ? new AccessLog(this.#logger, this.#options.requestId) : undefined;
+      const accessLog = this.#options.accessLog
+        ? new AccessLog(this.#logger, this.#options.requestId, this.#pool.rings)
+        : undefined;
       this.#http = new HttpThread(this.#pool, table, this.#options, accessLog, {
         onUpgradeError: (error) => this.#logger.error({ err: error }, 'the listener of onUpgrade threw'),
         onAcceptError: (error) => this.#logger.error({ err: error }, 'a connection could not be accepted'),
