@@ -86,7 +86,9 @@ export class AccessLog {
     if (slot < 0) return -1;
     const startedAt = this.#rings.startedAt(slot);
     if (startedAt === SLOT_NO_START || startedAt === SLOT_REVOKED_START) return -1;
-    return ranOn >= 0 ? ranOn : this.#rings.claimedBy(slot);
+    if (ranOn >= 0) return ranOn;
+    // A stream is logged when it begins, or while its slot is on the way back.
+    return Math.max(this.#rings.claimedBy(slot), this.#rings.completedBy(slot));
   }
 
   /** What the handler's response says that its request is called. */
