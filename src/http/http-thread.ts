@@ -42,6 +42,7 @@ export class HttpThread implements ConnectionHost {
   readonly limits: ConnectionLimits;
   readonly accessLog: AccessLog | undefined;
   readonly mayStream: boolean;
+  readonly isSecure: boolean;
   upgradeListener: UpgradeListener | undefined;
   draining = false;
   readonly #options: HttpThreadOptions;
@@ -65,6 +66,7 @@ export class HttpThread implements ConnectionHost {
     this.parsers = new Parsers(pool.core);
     this.limits = options;
     this.mayStream = table.routes.some(({ streamed }) => streamed !== undefined);
+    this.isSecure = options.listening.tls !== undefined;
     this.accessLog = accessLog;
     this.#options = options;
     this.#events = events;

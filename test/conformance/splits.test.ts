@@ -59,7 +59,12 @@ function parse(pieces: Buffer[], mayStream = false): string[] {
     },
   };
   const streamLimit = () => 0;
-  const parser = new RequestParser(parsers, sink, { limits: { bodyLimitBytes: 2 ** 20 }, mayStream, streamLimit });
+  const parser = new RequestParser(parsers, sink, {
+    isSecure: false,
+    limits: { bodyLimitBytes: 2 ** 20 },
+    mayStream,
+    streamLimit,
+  });
   for (const piece of pieces) if (parser.failure === undefined) parser.feed(piece);
   seen.push(parser.failure ?? (parser.finish() ? 'complete' : 'incomplete'));
   parser.close();

@@ -1,7 +1,9 @@
 import type { RequestParser } from './request-parser.js';
 
-/** How large bodies may be. */
+/** What requests are held against, beside the syntax: how large bodies may be, and what the connection is. */
 export interface BodyLimits {
+  /** TLS secures the connection. */
+  readonly isSecure: boolean;
   readonly limits: { bodyLimitBytes: number };
   /** Bodies of some routes are read as streams. */
   readonly mayStream: boolean;

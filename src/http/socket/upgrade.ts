@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { FIELD_BYTES } from '../../../assembly/layout.js';
 import { METHODS } from '../../contract/messages.js';
+import { trimEnd } from '../../options/field-syntax.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
 
 /** A request to change the protocol, as far as it is like an `http.IncomingMessage`. */
@@ -165,7 +166,7 @@ export function readUpgrade(request: RequestInHand, socket: Duplex): UpgradeRequ
   for (let at = 0; at < entries.length; at += FIELD_BYTES >> 1) {
     const [name, nameBytes, value, valueBytes] = entries.subarray(at, at + (FIELD_BYTES >> 1));
     const fieldName = headSource.latin1Slice(headStart + name, headStart + name + nameBytes);
-    const text = headSource.latin1Slice(headStart + value, headStart + value + valueBytes).trimEnd();
+    const text = trimEnd(headSource.latin1Slice(headStart + value, headStart + value + valueBytes));
     rawHeaders.push(fieldName, text);
     const key = fieldName.toLowerCase();
     headers[key] = key in headers ? `${headers[key]}${key === 'cookie' ? '; ' : ', '}${text}` : text;

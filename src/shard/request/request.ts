@@ -22,6 +22,7 @@ import type { Params, Query, ShardRequest } from '../../app/handler.js';
 import { slotAddress } from '../../contract/memory-map.js';
 import { METHODS, type Method } from '../../contract/messages.js';
 import { LoopShardError } from '../../errors.js';
+import { trimEnd } from '../../options/field-syntax.js';
 import { isSaneId } from '../../options/request-id.js';
 import type { ShardContext } from '../context.js';
 
@@ -235,8 +236,7 @@ export class SlotRequest implements ShardRequest {
 
   #value(at: number): string {
     const start = this.#head + this.#u16[at + (FIELD_VALUE_OFFSET >> 1)];
-    // llhttp leaves white space at the end, which is no part of the value (RFC 9112 section 5.1).
-    return this.#bytes.latin1Slice(start, start + this.#u16[at + (FIELD_VALUE_BYTES_OFFSET >> 1)]).trimEnd();
+    return trimEnd(this.#bytes.latin1Slice(start, start + this.#u16[at + (FIELD_VALUE_BYTES_OFFSET >> 1)]));
   }
 }
 
