@@ -9,6 +9,7 @@ import {
   SLOT_RESPONSE_TRANSFERRED_FLAG,
   SLOT_SEQUENCE_OFFSET,
 } from '../../../assembly/layout.js';
+import { EVENT_STREAM_FIELDS, isEventStream } from '../../app/event-stream.js';
 import { slotAddress } from '../../contract/memory-map.js';
 import { LoopShardError } from '../../errors.js';
 import type { CompiledWriter } from '../../json/compile.js';
@@ -22,7 +23,7 @@ import { CompressedStream, compress } from './compressor.js';
 import { HeadWriter, type Template } from './head.js';
 import { AS_IT_IS, NOT_MODIFIED, Representations } from './representations.js';
 import type { SlotResponse } from './response.js';
-import { fieldsTooLarge, finishWritten, isBodiless, isText, tagWithoutBody, toBytes } from './results.js';
+import { fieldsTooLarge, finishWritten, isBodiless, isText, isUnframed, tagWithoutBody, toBytes } from './results.js';
 
 const TEXT = 'text/plain; charset=utf-8';
 const BYTES = 'application/octet-stream';
@@ -183,6 +184,7 @@ export class Responder {
     }
     if (request.method !== 'HEAD') return stream;
     discardStream(stream);
+    describeEvents(response);
     this.#representations.describe(request, response, undefined);
     this.#finish(
       this.#place(slot, request, response, response.statusCode || 200, undefined, isChunked(request)),
@@ -212,6 +214,7 @@ export class Responder {
       return undefined;
     }
     response.contentType ??= standardType;
+    describeEvents(response);
     let encoding: Encoding | undefined;
     // Nothing at all would be longer when it is compressed.
     if (!response.isDescribed && hasBody) {
@@ -245,7 +248,7 @@ export class Responder {
   /** No body; 204 and 304 have no length either (RFC 9110 sections 15.3.5 and 15.4.5). */
   #empty(slot: number, request: SlotRequest, response: SlotResponse, status: number): void {
     const place = this.#place(slot, request, response, status, undefined);
-    this.#finish(place, isBodiless(status) ? WITHOUT_LENGTH : 0, false);
+    this.#finish(place, isUnframed(status) ? WITHOUT_LENGTH : 0, false);
   }
 
   #place(
@@ -290,6 +293,12 @@ export class Responder {
     i32[word + (SLOT_RESPONSE_BODY_BYTES_OFFSET >> 2)] = isHead || bytes === WITHOUT_LENGTH ? 0 : bytes;
     if (transferred) i32[word + (SLOT_FLAGS_OFFSET >> 2)] |= SLOT_RESPONSE_TRANSFERRED_FLAG;
   }
+}
+
+/** Fields of a stream of Server-Sent Events, however the handler made it. */
+function describeEvents(response: SlotResponse): void {
+  if (!isEventStream(response.contentType)) return;
+  for (const [name, value] of EVENT_STREAM_FIELDS) if (response.field(name) === undefined) response.set(name, value);
 }
 
 /** A client of HTTP/1.0 does not know the chunked coding (RFC 9112 section 6.1). */
