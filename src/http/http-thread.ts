@@ -19,7 +19,7 @@ import { Connection } from './socket/connection.js';
 import type { ConnectionHost, ConnectionLimits } from './socket/host.js';
 import { Listener } from './socket/listen.js';
 import { Schedule, type Timeouts } from './socket/patience.js';
-import type { UpgradeListener } from './socket/upgrade.js';
+import type { Upgrades } from './socket/upgrade.js';
 
 export interface HttpThreadOptions extends SchedulerOptions, ConnectionLimits, Timeouts {
   listening: Listening;
@@ -43,7 +43,7 @@ export class HttpThread implements ConnectionHost {
   readonly accessLog: AccessLog | undefined;
   readonly mayStream: boolean;
   readonly isSecure: boolean;
-  upgradeListener: UpgradeListener | undefined;
+  upgrades: Upgrades | undefined;
   draining = false;
   readonly #options: HttpThreadOptions;
   readonly #events: HttpThreadEvents;
