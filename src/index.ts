@@ -6,7 +6,7 @@ export type { ErrorHandler, Handler, Params, Query, RouteOptions, ShardRequest, 
 export type { ShardCounters } from './contract/counters.js';
 export type { Summary } from './contract/times.js';
 export { LoopShardError, type LoopShardErrorCode } from './errors.js';
-export type { UpgradeListener, UpgradeRequest } from './http/socket/upgrade.js';
+export type { UpgradeListener, UpgradeOptions, UpgradeRequest } from './http/socket/upgrade.js';
 export type { CompressOptions, Encoding } from './options/compression.js';
 export type { Logger, ServeOptions } from './options/options.js';
 export type { RequestBodyOptions } from './options/request-body.js';

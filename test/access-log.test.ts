@@ -1,11 +1,18 @@
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { exchange, get, RawClient } from './support/client.js';
 import { Program, root } from './support/process.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { Stage } from './support/stage.js';
 
 let running: TestServer | undefined;
+let stage: Stage;
+
+beforeEach(() => {
+  stage = new Stage();
+});
 
 afterEach(async () => {
+  stage.end();
   if (running === undefined) return;
   await expectConserved(running);
   await running.server.close();
@@ -52,6 +59,45 @@ test('no line without the option, nor for an answer that nobody waited for', asy
   await until(() => running!.server.stats().connections === 0, 'the end of the connection');
   await expectConserved(running);
   expect(running.logged).toEqual([]);
+});
+
+/** The id that the log has of a request, by the request's id in its path. */
+function logged(id: string): unknown {
+  const targets = running!.logged.filter(({ details }) => String(details.target).split('?')[0].endsWith(`/${id}`));
+  expect(targets).toHaveLength(1);
+  return targets[0].details.id;
+}
+
+test('the id is the one that the handler has seen, whichever shard has stolen the request', async () => {
+  running = await startServer({ shards: 2, dispatch: 'round-robin', accessLog: true }, 'scheduling-app.js');
+  const blocking = await stage.send(running, '/hold/block');
+  await until(() => stage.started.length === 1, 'the handler that blocks');
+  const ids = Array.from({ length: 10 }, (_, i) => `r${i}`);
+  for (const id of ids) await (await stage.send(running, `/run/${id}`)).response;
+  for (const id of ['s0', 's1']) {
+    const { client } = await stage.send(running, `/stream/${id}`);
+    await until(() => client.pending.includes('\r\n0\r\n\r\n'), 'the stream');
+    ids.push(id);
+  }
+  stage.release('block');
+  await blocking.response;
+  expect(running.server.stats().shards.reduce((sum, { steals }) => sum + steals, 0)).toBeGreaterThanOrEqual(6);
+  expect(ids.map(logged)).toEqual(ids.map((id) => stage.nameOf(id)));
+  expect(logged('block')).toBe(stage.nameOf('block'));
+});
+
+test('also when the server answers in place of the handler; without a handler there is none', async () => {
+  running = await startServer({ shards: 1, accessLog: true }, 'scheduling-app.js');
+  expect((await (await stage.send(running, '/limited/ignore/slow')).response).status).toBe(504);
+  expect(logged('slow')).toBe(stage.nameOf('slow'));
+  const dying = await stage.send(running, '/die/dying');
+  await until(() => stage.started.includes('dying'), 'the start');
+  expect((await (await stage.send(running, '/late/waiting')).response).status).toBe(503);
+  expect(logged('waiting')).toBeUndefined();
+  stage.release('dying', 'slow');
+  expect((await dying.response).status).toBe(502);
+  expect(logged('dying')).toBe(stage.nameOf('dying'));
+  await until(() => running!.server.stats().shards[0].state === 'ready', 'the replacement');
 });
 
 test('without a logger, pino writes the lines to standard error', async () => {

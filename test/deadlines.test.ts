@@ -50,6 +50,24 @@ test('a request that waits in a ring for too long gets 503 then, and is never st
   expect(running.server.stats().refused).toEqual({ QUEUE_TIMEOUT: 1 });
 });
 
+test.each(['/impatient', '/impatient/stream'])(
+  'so does one that waits for a permit while nothing else happens (%s)',
+  async (path) => {
+    await start();
+    const first = await stage.send(running, `${path}/a`);
+    await until(() => stage.started.includes('a'), 'the start');
+    // The first one's own deadline is over, and nobody's is pending.
+    const since = performance.now();
+    await until(() => performance.now() - since > 250, 'silence');
+    const begin = performance.now();
+    expect(await outcome((await stage.send(running, `${path}/b`)).response)).toEqual([503, 'QUEUE_TIMEOUT']);
+    expect(performance.now() - begin).toBeLessThan(100 + PATIENCE_MS);
+    stage.release('a');
+    if (path === '/impatient') expect((await first.response).status).toBe(200);
+    else await until(() => first.client.pending.includes('\r\n0\r\n\r\n'), 'the end of the stream');
+  },
+);
+
 test('so does one that its shard has claimed, but not started; with answers before and behind it', async () => {
   await start();
   await until(() => running.server.stats().shards[0].parks > 0, 'the shard to sleep');

@@ -67,6 +67,15 @@ describe('status and fields', () => {
     expect(teapot.statusLine).toBe("HTTP/1.1 418 I'm a Teapot");
   });
 
+  test.each(['/status/205', '/stream-status/205'])('205 has no content, and says so (%s)', async (path) => {
+    const client = await RawClient.open(port);
+    client.write(get(path) + get('/text'));
+    const response = await client.response();
+    expect([response.status, field(response, 'content-length'), response.body.length]).toEqual([205, '0', 0]);
+    expect((await client.response()).body.toString()).toBe('grüße');
+    client.destroy();
+  });
+
   test('304 has neither body nor length', async () => {
     const response = await exchange(port, get('/status/304'));
     expect([response.status, field(response, 'content-length')]).toEqual([304, undefined]);

@@ -58,6 +58,20 @@ test('answers while every shard is busy, and is not to be cached', async () => {
   expect(running.server.stats().shards[0].requests).toBe(1);
 });
 
+test.each(['OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'])('answers %s as it answers GET', async (method) => {
+  await start({ health: true, drainDelayMs: 400 });
+  const ask = (path: string) =>
+    exchange(running.port, get(path, 'Content-Length: 2').replace('GET', method).concat('{}'), method !== 'HEAD');
+  const live = await ask('/livez');
+  expect([live.status, field(live, 'content-length')]).toEqual([200, '17']);
+  expect((await ask('/readyz')).status).toBe(200);
+  const closing = running.server.close();
+  const draining = await ask('/readyz');
+  expect([draining.status, field(draining, 'cache-control')]).toEqual([503, 'no-store']);
+  if (method !== 'HEAD') expect(JSON.parse(draining.body.toString())).toEqual(notReady('draining'));
+  await closing;
+});
+
 test('at other paths', async () => {
   await start({ health: { livez: '/health/live', readyz: '/health/ready' } });
   expect((await look('/health/live')).status).toBe('live');

@@ -23,7 +23,7 @@ class Simulation {
 
   run(windows: number, us: (limit: number) => number, inFlight = (limit: number) => limit): void {
     for (let sample = 0; sample < windows * 10; sample++) {
-      this.#now = (this.#now + 12 * US_PER_MS) | 0;
+      this.#now += 12 * US_PER_MS;
       this.#limiter.sample(us(this.limit), inFlight(this.limit), this.#now);
     }
   }
@@ -75,10 +75,18 @@ describe('Gradient2', () => {
     expect(simulation.longMeanUs).toBeLessThan(3_000);
   });
 
-  test('does not mind that the clock wraps', () => {
-    const simulation = new Simulation({ max: 60, startUs: 2 ** 31 - 500_000 });
+  test('measures time on a shard that has run for days', () => {
+    const simulation = new Simulation({ max: 60, startUs: 2 ** 38 });
     simulation.run(200, () => 5_000);
     expect(simulation.limit).toBe(60);
+  });
+
+  test('ends a window that a pause of 40 minutes has fallen into', () => {
+    let windows = 0;
+    const limiter = new Gradient2({ initial: 20, min: 4, max: 60 }, () => windows++);
+    const pauseUs = 40 * 60 * 1_000 * US_PER_MS;
+    for (let sample = 0; sample < 10; sample++) limiter.sample(5_000, 1, (sample > 0 ? pauseUs : 0) + sample);
+    expect(windows).toBe(1);
   });
 });
 

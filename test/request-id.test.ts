@@ -60,6 +60,9 @@ test('the access log has it', async () => {
   await exchange(logging.port, get('/static', 'x-request-id: mine'));
   const lines = logging.logged.filter(({ message }) => message === 'request answered');
   expect(lines.map(({ details }) => details.id)).toEqual(['mine', undefined]);
+  const made = await exchange(logging.port, get('/id', 'x-request-id: a', 'x-request-id: b'));
+  const { details } = logging.logged.findLast(({ message }) => message === 'request answered')!;
+  expect(details.id).toBe(JSON.parse(made.body.toString()).id);
   await logging.server.close();
 });
 

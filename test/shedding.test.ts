@@ -22,7 +22,7 @@ describe('Overload, with a target of 50 ms and an interval of 100 ms', () => {
 
     look(ms: number, waitMs: number, left = 4): void {
       for (let passed = 0; passed < ms; passed += LOOK_MS) {
-        this.nowUs = (this.nowUs + LOOK_MS * US_PER_MS) | 0;
+        this.nowUs += LOOK_MS * US_PER_MS;
         this.overload.look(this.nowUs, waitMs * US_PER_MS, left);
       }
     }
@@ -90,13 +90,29 @@ describe('Overload, with a target of 50 ms and an interval of 100 ms', () => {
     expect(overload.gaveUpOn(HIGH, 60 * US_PER_MS)).toBe(false);
   });
 
-  test('does not mind that the clock wraps', () => {
-    const simulation = new Simulation(2 ** 31 - 50 * US_PER_MS);
+  test('measures time on a server that has run for days', () => {
+    const simulation = new Simulation(2 ** 38 - 50 * US_PER_MS);
     simulation.look(100, 60);
     expect(simulation.overload.shedding).toBe(false);
     simulation.look(304, 60);
     expect(simulation.overload.shedding).toBe(true);
     expect(simulation.overload.refuses(NORMAL, 95)).toBe(false);
+  });
+
+  test('keeps the rate of a shard over 71 minutes without a request', () => {
+    const simulation = new Simulation();
+    simulation.look(400, 0, 4);
+    // The next look is 10 µs later for a clock of 32 bits.
+    simulation.nowUs += 2 ** 32 - LOOK_MS * US_PER_MS + 10;
+    simulation.look(2, 0, 4);
+    simulation.look(104, 60, 4);
+    const { overload } = simulation;
+    // The one long look counts for a tenth of the rate, of two a millisecond.
+    expect([overload.shedding, overload.refuses(NORMAL, 89), overload.refuses(NORMAL, 101)]).toEqual([
+      true,
+      false,
+      true,
+    ]);
   });
 });
 
@@ -158,6 +174,20 @@ describe('on a server', () => {
     for (const path of ['/run/1', '/low/2', '/run/3', '/sticky/run/4']) {
       expect((await (await stage.send(running, path, 'X-Key: 1')).response).status).toBe(200);
     }
+  });
+
+  test('requests whose clients have left take no room in the queue, of which low ones may use half', async () => {
+    const blocking = await startBlocked({ maxQueue: 8, batch: 8 });
+    const [oldest] = await queue('/run', 1);
+    for (const { leave } of await queue('/run', 7)) leave();
+    await until(() => running.server.stats().connections === 2, 'the clients to leave');
+    expect(shard().queued).toBe(1);
+    const pending = await queue('/low', 3);
+    expect(await outcome((await stage.send(running, '/low/x')).response)).toEqual([503, 'QUEUE_FULL']);
+    pending.push(...(await queue('/run', 4)));
+    expect(await outcome((await stage.send(running, '/run/x')).response)).toEqual([503, 'QUEUE_FULL']);
+    stage.release('block');
+    for (const { response } of [blocking, oldest, ...pending]) expect((await response).status).toBe(200);
   });
 
   test('sticky requests and others fill the same queue', async () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Browser, chromium } from 'playwright-core';
 import { chromiumPath, hasChromium } from './support/chromium.js';
 import { decodeChunked } from './support/chunked.js';
-import { get, RawClient } from './support/client.js';
+import { field, get, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 
 let running: TestServer;
@@ -22,6 +22,7 @@ async function events(path: string, ...fields: string[]): Promise<string> {
   const { fields: received } = await client.response();
   expect(received).toContainEqual(['content-type', 'text/event-stream']);
   expect(received).toContainEqual(['cache-control', 'no-cache']);
+  expect(received).toContainEqual(['x-accel-buffering', 'no']);
   await until(() => decodeChunked(client.pending) !== undefined, 'the end of the events');
   const { body } = decodeChunked(client.pending)!;
   client.destroy();
@@ -37,6 +38,19 @@ test('events are framed as EventSource reads them', async () => {
       'id: 4\n\n',
     ].join(''),
   );
+});
+
+test.each([
+  ['GET', '/by-hand', 'no-cache', 'no'],
+  ['HEAD', '/by-hand', 'no-cache', 'no'],
+  ['GET', '/own-fields', 'no-store', 'yes'],
+  ['GET', '/no-events', undefined, undefined],
+])('%s %s says cache-control: %s and x-accel-buffering: %s', async (method, path, caching, buffering) => {
+  const client = await RawClient.open(running.port);
+  client.write(get(path).replace('GET', method));
+  const response = await client.response({ hasBody: method !== 'HEAD' });
+  expect([field(response, 'cache-control'), field(response, 'x-accel-buffering')]).toEqual([caching, buffering]);
+  client.destroy();
 });
 
 test.each(['event', 'id', 'retry', 'data'])('an event whose %s cannot be written fails', async (what) => {

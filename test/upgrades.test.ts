@@ -23,6 +23,7 @@ afterEach(async () => {
   await running.server.close();
 });
 
+const SHOUT = { protocols: ['shout'] };
 const OFFER = ['Connection: Upgrade', 'Upgrade: shout'];
 const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: shout\r\n\r\n';
 
@@ -39,7 +40,7 @@ test('the listener gets the request, the connection and the bytes behind the req
   running.server.onUpgrade((request, socket, head) => {
     seen = request;
     shout(request, socket, head);
-  });
+  }, SHOUT);
   client.write(`${get('/chat?a=1', ...OFFER, 'X-A: 1', 'x-a: 2', 'Cookie: a', 'Cookie: b', 'X-Empty:')}early `);
   await until(() => client.pending.includes('EARLY'), 'the first bytes');
   client.write('late');
@@ -57,7 +58,7 @@ test('the listener gets the request, the connection and the bytes behind the req
 });
 
 test('it comes after the answers that are owed, wherever the bytes are split', async () => {
-  running.server.onUpgrade(shout);
+  running.server.onUpgrade(shout, SHOUT);
   const bytes = `${get('/later/60/first')}${get('/json')}${get('/x', ...OFFER)}behind`;
   for (const piece of bytes.match(/[\s\S]{1,7}/g)!) {
     await client.send(piece);
@@ -69,7 +70,7 @@ test('it comes after the answers that are owed, wherever the bytes are split', a
 });
 
 test('timeouts of HTTP do not end it, and much can be sent both ways', async () => {
-  running.server.onUpgrade(shout);
+  running.server.onUpgrade(shout, SHOUT);
   client.write(get('/x', ...OFFER));
   await until(() => client.pending.length === SWITCHING.length, 'the switch');
   const since = performance.now();
@@ -86,7 +87,7 @@ test('a listener that does not read holds the client back', async () => {
   let taken: Duplex | undefined;
   running.server.onUpgrade((_request, socket) => {
     taken = socket;
-  });
+  }, SHOUT);
   client.write(get('/x', ...OFFER));
   await until(() => taken !== undefined, 'the switch');
   const bytes = 40_000_000;
@@ -104,7 +105,7 @@ test('a client that leaves closes the stream', async () => {
   let taken: Duplex | undefined;
   running.server.onUpgrade((_request, socket) => {
     taken = socket.resume();
-  });
+  }, SHOUT);
   client.write(get('/x', ...OFFER));
   await until(() => taken !== undefined, 'the switch');
   client.socket.resetAndDestroy();
@@ -114,7 +115,7 @@ test('a client that leaves closes the stream', async () => {
 test('a listener may refuse without reading', async () => {
   running.server.onUpgrade((_request, socket) => {
     socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
-  });
+  }, SHOUT);
   client.write(get('/x', ...OFFER));
   expect((await client.response()).status).toBe(404);
   client.socket.end();
@@ -124,16 +125,71 @@ test('a listener may refuse without reading', async () => {
 test('a listener that throws is logged, and its client sent away', async () => {
   running.server.onUpgrade(() => {
     throw new Error('on purpose');
-  });
+  }, SHOUT);
   client.write(get('/x', ...OFFER));
   await client.closed();
   expect(running.logged).toMatchObject([{ level: 'error', message: 'the listener of onUpgrade threw' }]);
 });
 
+test.each(['h2c', 'shouting', 'whisper, h2c/1', 'TLS/1.0'])(
+  'an offer of %s alone is answered as plain HTTP',
+  async (offer) => {
+    running.server.onUpgrade(shout, SHOUT);
+    client.write(get('/json', 'Connection: Upgrade, HTTP2-Settings', `Upgrade: ${offer}`, 'HTTP2-Settings: AAMAAABk'));
+    expect((await client.response()).status).toBe(200);
+    client.write(get('/x', 'Connection: Upgrade', 'Upgrade: h2c', 'Upgrade: whisper/2, SHOUT/1'));
+    await until(() => client.pending.length === SWITCHING.length, 'the switch');
+  },
+);
+
+test('without a choice, a listener gets offers of WebSocket', async () => {
+  running.server.onUpgrade(shout);
+  client.write(get('/json', ...OFFER));
+  expect((await client.response()).status).toBe(200);
+  client.write(get('/x', 'Connection: Upgrade', 'Upgrade: WebSocket'));
+  await until(() => client.pending.length === SWITCHING.length, 'the switch');
+});
+
+test.each([[], 'shout', ['a b'], [1]])('protocols %j are refused', (protocols) => {
+  const call = () => running.server.onUpgrade(shout, { protocols: protocols as string[] });
+  expect(call).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }));
+});
+
+test('what a listener does wrong later costs its own connection alone', async () => {
+  const failures = ['rejects', 'throws on data', 'writes after the reset'];
+  let closes = 0;
+  running.server.onUpgrade(async ({ url }, socket) => {
+    socket.on('close', () => closes++);
+    socket.write(SWITCHING);
+    if (url === '/0') throw new Error(failures[0]);
+    if (url === '/1') {
+      socket.on('data', () => {
+        throw new Error(failures[1]);
+      });
+    } else {
+      const writing = setInterval(() => socket.write('on and on'), 1);
+      socket.resume().on('close', () => clearInterval(writing));
+    }
+  }, SHOUT);
+  for (const [i] of failures.entries()) {
+    const victim = await RawClient.open(running.port);
+    victim.write(get(`/${i}`, ...OFFER));
+    await until(() => victim.pending.length === SWITCHING.length || victim.ended, 'the switch');
+    victim.write('some data');
+    if (i === 2) victim.socket.resetAndDestroy();
+    await victim.closed();
+    victim.destroy();
+  }
+  await until(() => closes === 3, 'the end of all three');
+  expect(running.logged.map(({ details }) => details.err?.message)).toEqual(failures.slice(0, 2));
+  client.write(get('/json'));
+  expect((await client.response()).status).toBe(200);
+});
+
 test('without a listener, with a body, or under HTTP/1.0 it is an ordinary request', async () => {
   client.write(get('/json', ...OFFER));
   expect((await client.response()).status).toBe(200);
-  running.server.onUpgrade(shout);
+  running.server.onUpgrade(shout, SHOUT);
   client.write(post('/echo', 'a body', ...OFFER));
   expect((await client.response()).body.toString()).toBe('a body');
   client.write(
@@ -143,7 +199,7 @@ test('without a listener, with a body, or under HTTP/1.0 it is an ordinary reque
 });
 
 test('close() waits for it, and cuts it off in the end', async () => {
-  running.server.onUpgrade(shout);
+  running.server.onUpgrade(shout, SHOUT);
   client.write(get('/x', ...OFFER));
   await until(() => client.pending.length === SWITCHING.length, 'the switch');
   const since = performance.now();

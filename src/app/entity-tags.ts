@@ -35,7 +35,7 @@ export function weaken(tag: string): string {
 /** Whether a client that sent this If-None-Match has what the tag names: weak comparison (RFC 9110 section 13.1.2). */
 export function matches(ifNoneMatch: string | undefined, tag: string): boolean {
   if (ifNoneMatch === undefined) return false;
-  if (ifNoneMatch.trim() === '*') return true;
+  if (ifNoneMatch === '*') return true;
   const opaque = tag.slice(tag.indexOf('"'));
   return [...ifNoneMatch.matchAll(ENTITY_TAGS)].some(([, one]) => one === opaque);
 }

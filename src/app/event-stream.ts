@@ -21,10 +21,23 @@ export interface EventStreamOptions {
   heartbeatMs?: number;
 }
 
+/** The media type of Server-Sent Events. */
+const EVENT_STREAM = 'text/event-stream';
+/** What their responses say unless the handler has set it: no cache, and no proxy such as nginx, may hold events back. */
+export const EVENT_STREAM_FIELDS = [
+  ['cache-control', 'no-cache'],
+  ['x-accel-buffering', 'no'],
+] as const;
+
 const HEARTBEAT = ':\n\n';
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** What ends a line of an event stream. */
 const LINE_ENDS = /\r\n|\r|\n/;
+
+/** Is a response with this content type one of Server-Sent Events? */
+export function isEventStream(contentType: string | undefined): boolean {
+  return contentType !== undefined && /^text\/event-stream[\t ]*(;|$)/i.test(contentType);
+}
 
 /**
  * A response of Server-Sent Events: sends the head at once, each event as it comes, comments in between, and ends when
@@ -45,7 +58,7 @@ export function eventStream(
       `The option heartbeatMs must be an integer from 1 to ${MAX_TIMER_MS}, not ${heartbeatMs}.`,
     );
   }
-  res.type('text/event-stream').header('cache-control', 'no-cache');
+  res.type(EVENT_STREAM);
   return frames(events, req.signal, heartbeatMs);
 }
 

@@ -10,9 +10,12 @@ function monotonicMs(): number {
   return seconds * MS_PER_S + nanoseconds / NS_PER_MS;
 }
 
+/** By how much the clocks of two threads may differ. */
+const SKEW_US = 1_000_000;
+
 /**
- * One clock for several threads: microseconds since an epoch, in 32 bits, so that a word of shared memory holds a time.
- * Times wrap after 71 minutes; only differences of less than 35 minutes mean anything.
+ * One clock for several threads: whole microseconds since an epoch. It never wraps and never goes back, so any two of its
+ * times can be compared. A 32-bit word of shared memory keeps the low bits of a time; `elapsedUs` measures from such a word.
  */
 export class Clock {
   readonly epochMs: number;
@@ -26,6 +29,14 @@ export class Clock {
   }
 
   nowUs(): number {
-    return ((performance.now() + this.#offsetMs) * US_PER_MS) | 0;
+    return Math.floor((performance.now() + this.#offsetMs) * US_PER_MS);
   }
+}
+
+/**
+ * Microseconds from a time of which a word kept the low 32 bits to `nowUs`, which another thread may have read.
+ * @param word of a time that is less than 71 minutes ago
+ */
+export function elapsedUs(nowUs: number, word: number): number {
+  return ((nowUs - word + SKEW_US) >>> 0) - SKEW_US;
 }

@@ -12,6 +12,7 @@ const REASONS = {
   BODY_TOO_LARGE: [413, 'The request body is larger than the server takes.'],
   TARGET_TOO_LONG: [414, 'The request target is longer than the server takes.'],
   EXPECTATION_FAILED: [417, 'The server meets no expectation but 100-continue.'],
+  MISDIRECTED: [421, 'The target is an https URI, and the connection is not secured by TLS.'],
   HEAD_TOO_LARGE: [431, 'The header fields are larger or more than the server takes.'],
   METHOD_NOT_IMPLEMENTED: [501, 'The server does not know this method.'],
   CODING_NOT_IMPLEMENTED: [501, 'The server knows no transfer coding but chunked.'],

@@ -39,6 +39,8 @@ export class Exchange {
 
   /** The shard in whose ring it was put, which need not be the one that runs it; -1 before that. */
   shard = -1;
+  /** The shard that has given its slot back, which may have stolen it; -1 before that. */
+  ranOn = -1;
   rules: RouteRules | undefined;
   /** Index in PRIORITIES. */
   rank = 0;
@@ -75,6 +77,7 @@ export class Exchange {
     this.stream = undefined;
     this.upload = undefined;
     this.shard = -1;
+    this.ranOn = -1;
     this.rules = rules;
     this.rank = rank;
     this.hash = rules.hash;

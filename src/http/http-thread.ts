@@ -16,7 +16,7 @@ import { Connection } from './socket/connection.js';
 import type { ConnectionHost, ConnectionLimits } from './socket/host.js';
 import { Listener } from './socket/listen.js';
 import { Schedule, type Timeouts } from './socket/patience.js';
-import type { UpgradeListener } from './socket/upgrade.js';
+import type { Upgrades } from './socket/upgrade.js';
 
 /** How often requests that wait for an extent look for one. */
 const RETRY_MS = 2;
@@ -39,7 +39,8 @@ export class HttpThread implements ConnectionHost {
   readonly limits: ConnectionLimits;
   readonly accessLog: AccessLog | undefined;
   readonly mayStream: boolean;
-  upgradeListener: UpgradeListener | undefined;
+  readonly isSecure: boolean;
+  upgrades: Upgrades | undefined;
   draining = false;
   readonly #options: HttpThreadOptions;
   readonly #events: HttpThreadEvents;
@@ -66,6 +67,7 @@ export class HttpThread implements ConnectionHost {
     this.parsers.index.limit(options);
     this.limits = options;
     this.mayStream = table.routes.some(({ streamed }) => streamed !== undefined);
+    this.isSecure = options.listening.tls !== undefined;
     this.accessLog = accessLog;
     this.#options = options;
     this.#events = events;

@@ -6,6 +6,7 @@ import { Admission, NOT_STREAMED } from './admission/admission.js';
 import { Deadlines } from './admission/deadlines.js';
 import { Dispatcher } from './admission/dispatcher.js';
 import { Gate } from './admission/gate.js';
+import { Queues } from './admission/queues.js';
 import { Ranking } from './admission/ranking.js';
 import { RecordWriter } from './admission/record.js';
 import { Refusals } from './admission/refusals.js';
@@ -46,6 +47,7 @@ export class Scheduler {
   /** The exchange of each slot, made once. */
   readonly #exchanges: readonly Exchange[];
   readonly #rules: Rules;
+  readonly #queues: Queues;
   readonly #dispatcher: Dispatcher;
   readonly #deadlines: Deadlines;
   readonly #completions: Completions;
@@ -77,7 +79,8 @@ export class Scheduler {
         this.#completions.streamBegun();
       },
     });
-    this.#dispatcher = new Dispatcher(pool, {
+    this.#queues = new Queues(pool);
+    this.#dispatcher = new Dispatcher(pool, this.#queues, {
       onPublished: (shard) => {
         this.#completions.published(shard);
         this.#watch.published();
@@ -85,16 +88,17 @@ export class Scheduler {
       onFailed: (exchange, reason) => this.#giveUp(exchange, reason),
     });
     this.#deadlines = new Deadlines(pool.map.slots, pool.rings, {
+      onPending: () => this.#watch.deadlinePending(),
       onQueueTimeout: (slot) => this.#onQueueTimeout(this.#exchanges[slot]),
       onHandlerTimeout: (slot) => this.#onHandlerTimeout(this.#exchanges[slot]),
     });
     const ranking = new Ranking(options.priority, events.onPriorityFailure);
     const hasHigh = ranking.hasHigh || this.#rules.hasHigh;
-    const gate = new Gate(pool, this.#dispatcher, { maxQueue: options.maxQueue, shed: options.shed, hasHigh });
+    const gate = new Gate(pool, this.#queues, { maxQueue: options.maxQueue, shed: options.shed, hasHigh });
     this.#watch = new Watch(
       pool,
       this.#exchanges,
-      { dispatcher: this.#dispatcher, gate, deadlines: this.#deadlines, steal: options.steal },
+      { queues: this.#queues, dispatcher: this.#dispatcher, gate, deadlines: this.#deadlines, steal: options.steal },
       {
         onShedding: events.onShedding,
         onGivenUp: (exchange) => this.#giveUp(exchange, 'OVERLOADED'),
@@ -252,6 +256,11 @@ export class Scheduler {
   /** Answers that shards owe. */
   get outstanding(): number {
     return this.#completions.outstanding;
+  }
+
+  /** Requests that wait in the rings of `shard`. */
+  queued(shard: number): number {
+    return this.#queues.look(shard);
   }
 
   /** How long the oldest request of each shard has waited in its rings, in microseconds. */

@@ -52,7 +52,7 @@ export interface Shedding {
   retryAfterSeconds?: number;
 }
 
-/** Paths that the HTTP thread answers itself, for whoever watches the server. */
+/** Paths that the HTTP thread answers itself, every method alike, for whoever watches the server. */
 export interface HealthPaths {
   /** Answers 200 as long as the HTTP thread runs. Default `/livez`. */
   livez?: string;

@@ -5,7 +5,7 @@ import type { FailureReport } from '../contract/messages.js';
 import { Shedders } from '../http/admission/shedders.js';
 import { AccessLog } from '../http/completion/access-log.js';
 import { HttpThread } from '../http/http-thread.js';
-import type { UpgradeListener } from '../http/socket/upgrade.js';
+import { type UpgradeListener, type UpgradeOptions, Upgrades } from '../http/socket/upgrade.js';
 import { Subject } from '../options/checks.js';
 import type { Logger, ResolvedOptions } from '../options/options.js';
 import { MAX_PERMITS } from '../options/scheduling.js';
@@ -37,11 +37,13 @@ export interface Server extends EventEmitter<ServerEvents> {
    */
   setSecureContext(options: SecureContextOptions): void;
   /**
-   * Has `listener` take over connections whose clients ask for another protocol (RFC 9110 section 7.8), instead of
-   * answering them as if they did not; one listener at a time, `undefined` for none. It runs on the HTTP thread: keep it
-   * short. `ws` with `noServer: true` is one (examples/websocket). Requests with a body are not offered to it.
+   * Has `listener` take over connections whose clients offer one of `options.protocols` (RFC 9110 section 7.8): WebSocket
+   * unless others are named. All other offers are answered as plain HTTP, and so are requests with a body. One listener at a
+   * time, `undefined` for none. It runs on the HTTP thread: keep it short. `ws` with `noServer: true` is one
+   * (examples/websocket). What it throws or rejects with ends its connection and is logged.
+   * @throws LoopShardError OPTION_INVALID
    */
-  onUpgrade(listener: UpgradeListener | undefined): void;
+  onUpgrade(listener: UpgradeListener | undefined, options?: UpgradeOptions): void;
   stats(): ServerStats;
   /**
    * Changes how many handlers may be in flight; those that are stay.
@@ -110,7 +112,9 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   async start(): Promise<void> {
     try {
       const table = await this.#pool.start();
-      const accessLog = this.#options.accessLog ? new AccessLog(this.#logger, this.#options.requestId) : undefined;
+      const accessLog = this.#options.accessLog
+        ? new AccessLog(this.#logger, this.#options.requestId, this.#pool.rings)
+        : undefined;
       this.#http = new HttpThread(this.#pool, table, this.#options, accessLog, {
         onUpgradeError: (error) => this.#logger.error({ err: error }, 'the listener of onUpgrade threw'),
         onAcceptError: (error) => this.#logger.error({ err: error }, 'a connection could not be accepted'),
@@ -141,8 +145,8 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#http!.setSecureContext(options);
   }
 
-  onUpgrade(listener: UpgradeListener | undefined): void {
-    this.#http!.upgradeListener = listener;
+  onUpgrade(listener: UpgradeListener | undefined, options: UpgradeOptions = {}): void {
+    this.#http!.upgrades = listener && new Upgrades(listener, options);
   }
 
   // ── figures and limits ──────────────────────────────────────────────────────────────────────────────────────────
@@ -163,6 +167,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       refused: { ...scheduler.refusals.counts },
       shards: this.#pool.stats().map(({ shortMeanUs, longMeanUs, ...shard }) => ({
         ...shard,
+        queued: scheduler.queued(shard.shard),
         queueAgeMs: waits[shard.shard] / 1_000,
         limiter: permits.adaptive && { ...permits.adaptive, shortMeanUs, longMeanUs },
         shedding: this.#shedders.has(shard.shard),

@@ -12,6 +12,7 @@ import {
 import type { Handler } from '../app/handler.js';
 import { NOT_FOUND_ROUTE, type ShardReport } from '../contract/messages.js';
 import type { SlotView } from '../contract/slot-view.js';
+import { elapsedUs } from '../core/clock.js';
 import type { LoopShardErrorCode } from '../errors.js';
 import type { CompiledWriter } from '../json/compile.js';
 import type { ShardContext } from './context.js';
@@ -84,7 +85,7 @@ export class Handlers implements Culprits {
       this.#events.onComplete(slot, 0);
       return now;
     }
-    context.times.recordQueue((now - view.submittedAt) | 0);
+    context.times.recordQueue(elapsedUs(now, view.submittedAt));
     const { route } = view;
     const { handler, writer, compress, streamed } = context.app.route(route);
     const request = new SlotRequest(context, slot, view);
@@ -116,6 +117,7 @@ export class Handlers implements Culprits {
   /** Nobody has revoked it, and it has not waited for too long. */
   #mayStart(slot: number, view: SlotView, now: number): boolean {
     const { queueDeadline } = view;
+    // 32 bits are wide enough: the HTTP thread takes a late request back long before the difference wraps.
     if (queueDeadline !== 0 && ((now - queueDeadline) | 0) >= 0) {
       view.mark(SLOT_EXPIRED_FLAG);
       return false;
@@ -216,7 +218,7 @@ export class Handlers implements Culprits {
     if (outcome === NO_ROOM) return this.#wait(task);
     const { clock, times } = this.#context;
     this.#settledAt = clock.nowUs();
-    const handlerUs = Math.max(1, (this.#settledAt - task.startedAt) | 0);
+    const handlerUs = Math.max(1, this.#settledAt - task.startedAt);
     times.recordHandler(handlerUs);
     // How long a client takes to send its body says nothing about how long handlers take.
     this.#finish(task, task.request.isBodyStreamed ? 0 : handlerUs);

@@ -72,7 +72,13 @@ function parse(pieces: Buffer[], way: Way = 'small'): string[] {
   const streamLimit = () => 0;
   const limits = { bodyLimitBytes: 2 ** 20 };
   const mayStream = way === 'streamed';
-  const parser = new RequestParser(parsers, sink, { limits, mayStream, streamLimit, records: records(way) });
+  const parser = new RequestParser(parsers, sink, {
+    isSecure: false,
+    limits,
+    mayStream,
+    streamLimit,
+    records: records(way),
+  });
   for (const piece of pieces) if (parser.failure === undefined) parser.feed(piece);
   seen.push(parser.failure ?? (parser.finish() ? 'complete' : 'incomplete'));
   parser.close();

@@ -60,6 +60,11 @@ export class Stage {
     return Number(this.#notes('started').find(([, started]) => started === id)?.[2]);
   }
 
+  /** What the handler of a request has seen as `req.id`. */
+  nameOf(id: string): string | undefined {
+    return this.#notes('started').find(([, started]) => started === id)?.[3];
+  }
+
   /** Releases every handler and ends every connection. */
   end(): void {
     for (const client of this.#clients.splice(0)) client.destroy();

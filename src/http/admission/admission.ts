@@ -123,11 +123,12 @@ export class Admission {
   #fill(exchange: Exchange, request: RequestParser, route: number, rules: RouteRules): void {
     const { queueTimeoutUs, handlerTimeoutUs } = rules;
     const now = this.#pool.clock.nowUs();
-    // 0 says that there is none.
-    const queueDeadline = queueTimeoutUs === 0 ? 0 : (now + queueTimeoutUs) | 0 || 1;
+    const queueDeadline = queueTimeoutUs === 0 ? 0 : now + queueTimeoutUs;
+    // The slot has the low bits of it; 0 says that there is none.
+    const queueDeadlineWord = queueDeadline === 0 ? 0 : queueDeadline | 0 || 1;
     exchange.sequence = this.#sequence = (this.#sequence + 1) | 0;
     exchange.submittedAt = now;
-    this.#parts.records.fill(exchange, request, route, now, queueDeadline);
+    this.#parts.records.fill(exchange, request, route, now, queueDeadlineWord);
     if (queueDeadline !== 0 || handlerTimeoutUs !== 0) {
       this.#parts.deadlines.set(exchange.slot, queueDeadline, handlerTimeoutUs);
     }

@@ -1,8 +1,11 @@
 import { SLOT_NO_START, SLOT_REVOKED_START } from '../../../assembly/layout.js';
 import type { Rings } from '../../contract/rings.js';
+import { elapsedUs } from '../../core/clock.js';
 
 /** What becomes of a request whose time is up. */
 export interface DeadlineEvents {
+  /** Some request has a deadline now, and none had one before: `sweep` has to be called from time to time. */
+  onPending(): void;
   /** It was still waiting when its time was up. */
   onQueueTimeout(slot: number): void;
   /** Its handler has not settled in time. */
@@ -14,7 +17,7 @@ export class Deadlines {
   readonly #rings: Rings;
   readonly #events: DeadlineEvents;
   /** When it is too late to start the handler, by the server's clock; 0 for never. */
-  readonly #queue: Int32Array;
+  readonly #queue: Float64Array;
   /** How long a handler may take, in microseconds; 0 for any time. */
   readonly #handler: Int32Array;
   #count = 0;
@@ -22,7 +25,7 @@ export class Deadlines {
   constructor(slots: number, rings: Rings, events: DeadlineEvents) {
     this.#rings = rings;
     this.#events = events;
-    this.#queue = new Int32Array(slots);
+    this.#queue = new Float64Array(slots);
     this.#handler = new Int32Array(slots);
   }
 
@@ -31,11 +34,11 @@ export class Deadlines {
     return this.#count > 0;
   }
 
-  /** @param queueDeadline 0 for none */
+  /** @param queueDeadline by the server's clock, 0 for none */
   set(slot: number, queueDeadline: number, handlerTimeoutUs: number): void {
     this.#queue[slot] = queueDeadline;
     this.#handler[slot] = handlerTimeoutUs;
-    this.#count++;
+    if (this.#count++ === 0) this.#events.onPending();
   }
 
   clear(slot: number): void {
@@ -48,7 +51,7 @@ export class Deadlines {
   sweep(nowUs: number): void {
     for (let slot = 0; slot < this.#queue.length; slot++) {
       const deadline = this.#queue[slot];
-      if (deadline !== 0 && ((nowUs - deadline) | 0) >= 0) this.#expireQueue(slot);
+      if (deadline !== 0 && nowUs >= deadline) this.#expireQueue(slot);
       if (this.#handler[slot] !== 0 && this.#isOverdue(slot, nowUs)) {
         this.clear(slot);
         this.#events.onHandlerTimeout(slot);
@@ -65,6 +68,7 @@ export class Deadlines {
   #isOverdue(slot: number, nowUs: number): boolean {
     const startedAt = this.#rings.startedAt(slot);
     if (startedAt === SLOT_NO_START || startedAt === SLOT_REVOKED_START) return false;
-    return ((nowUs - startedAt) | 0) >= this.#handler[slot];
+    // No handler outlives its timeout, of 30 minutes at most, by more than a sweep: 32 bits are wide enough.
+    return elapsedUs(nowUs, startedAt) >= this.#handler[slot];
   }
 }

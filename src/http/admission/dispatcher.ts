@@ -1,6 +1,7 @@
 import type { ShardPool } from '../../pool/shard-pool.js';
 import type { Reason } from '../answers.js';
 import type { Exchange } from '../exchange.js';
+import type { Queues } from './queues.js';
 import type { RouteRules } from './route-rules.js';
 
 export interface DispatcherEvents {
@@ -15,23 +16,16 @@ export interface DispatcherEvents {
  * only with one of its permits. HTTP thread.
  */
 export class Dispatcher {
-  /** Requests that were put into each shard's rings, and those that were taken back; they wrap at 2³². */
-  readonly submitted: Int32Array;
-  readonly recalled: Int32Array;
-  /** Requests that waited in each shard's rings when they were looked at last, and those put there since: at least what waits. */
-  readonly queued: Int32Array;
   readonly #pool: ShardPool;
+  readonly #queues: Queues;
   readonly #events: DispatcherEvents;
   /** Routes whose waiting requests are being started; each that fails frees a permit for the next one. */
   readonly #starting = new Set<RouteRules>();
 
-  constructor(pool: ShardPool, events: DispatcherEvents) {
+  constructor(pool: ShardPool, queues: Queues, events: DispatcherEvents) {
     this.#pool = pool;
+    this.#queues = queues;
     this.#events = events;
-    const { shards } = pool.map;
-    this.submitted = new Int32Array(shards);
-    this.recalled = new Int32Array(shards);
-    this.queued = new Int32Array(shards);
   }
 
   /** The shard that a request of these rules would go to now, or -1. */
@@ -83,8 +77,7 @@ export class Dispatcher {
     if (shard < 0) return 'NO_SHARD';
     if (this.#pool.submit(exchange.slot, shard, exchange.sticky) === 0) return 'QUEUE_FULL';
     exchange.shard = shard;
-    this.submitted[shard]++;
-    this.queued[shard]++;
+    this.#queues.submitted(shard);
     this.#events.onPublished(shard);
     return undefined;
   }
@@ -99,7 +92,7 @@ export class Dispatcher {
   recall(exchange: Exchange): boolean {
     if (exchange.rules?.waiting.delete(exchange)) return true;
     if (exchange.shard < 0 || !this.#pool.rings.recall(exchange.slot)) return false;
-    this.recalled[exchange.shard]++;
+    this.#queues.recalled(exchange.shard);
     return true;
   }
 

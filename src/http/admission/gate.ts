@@ -2,8 +2,8 @@ import type { Shedding } from '../../options/scheduling.js';
 import { PRIORITIES } from '../../options/scheduling.js';
 import type { ShardPool } from '../../pool/shard-pool.js';
 import type { Reason } from '../answers.js';
-import type { Dispatcher } from './dispatcher.js';
 import { Overload } from './overload.js';
+import type { Queues } from './queues.js';
 import type { RouteRules } from './route-rules.js';
 
 const HIGH = PRIORITIES.indexOf('high');
@@ -23,13 +23,13 @@ export class Gate {
   /** Of each shard, if requests are shed by age. */
   readonly overloads: readonly Overload[];
   readonly #pool: ShardPool;
-  readonly #dispatcher: Dispatcher;
+  readonly #queues: Queues;
   readonly #maxQueue: number;
   readonly #reserved: readonly number[];
 
-  constructor(pool: ShardPool, dispatcher: Dispatcher, { maxQueue, shed, hasHigh }: GateOptions) {
+  constructor(pool: ShardPool, queues: Queues, { maxQueue, shed, hasHigh }: GateOptions) {
     this.#pool = pool;
-    this.#dispatcher = dispatcher;
+    this.#queues = queues;
     this.#maxQueue = maxQueue;
     this.overloads = shed === undefined ? [] : Array.from({ length: pool.map.shards }, () => new Overload(shed));
     this.#reserved = pool.slots.map(({ total }) => (hasHigh ? Math.ceil(total / RESERVED_PART) : 0));
@@ -40,29 +40,17 @@ export class Gate {
     if (rank === HIGH) return undefined;
     // Half of a queue is for those who are not low.
     const room = rank > NORMAL ? (this.#maxQueue + 1) >> 1 : this.#maxQueue;
-    if (this.#seen(shard) >= room && this.#look(shard) >= room) return 'QUEUE_FULL';
+    if (this.#queues.seen(shard) >= room && this.#queues.look(shard) >= room) return 'QUEUE_FULL';
     // A route that is limited must not take the slots of all others.
     const waiting = rules.waiting.size;
     if (waiting > 0 && waiting >= Math.min(room, this.#pool.slots[rules.group].total >> 1)) return 'QUEUE_FULL';
     const overload = this.overloads[shard];
-    if (overload?.refuses(rank, this.#seen(shard)) && overload.refuses(rank, this.#look(shard))) return 'OVERLOADED';
-    return undefined;
+    if (overload === undefined || !overload.refuses(rank, this.#queues.seen(shard))) return undefined;
+    return overload.refuses(rank, this.#queues.look(shard)) ? 'OVERLOADED' : undefined;
   }
 
   /** A slot for a request of this rank, or -1. */
   takeSlot(group: number, rank: number): number {
     return this.#pool.slots[group].take(rank === HIGH ? 0 : this.#reserved[group]);
-  }
-
-  /** At least what waits now, without a look. */
-  #seen(shard: number): number {
-    return this.#dispatcher.queued[shard];
-  }
-
-  /** What waits now. To look is a miss of the cache: the shard writes there. */
-  #look(shard: number): number {
-    const queued = this.#pool.rings.queued(shard);
-    this.#dispatcher.queued[shard] = queued;
-    return queued;
   }
 }

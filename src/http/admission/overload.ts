@@ -31,12 +31,13 @@ export class Overload {
 
   /**
    * A look at the shard's ring.
+   * @param nowUs by the server's clock
    * @param waitUs how long the oldest request has waited; 0 if none does
    * @param left how many requests were claimed since the last look
    */
   look(nowUs: number, waitUs: number, left: number): void {
     if (this.#lookedAt !== undefined && nowUs !== this.#lookedAt) {
-      const elapsedMs = ((nowUs - this.#lookedAt) | 0) / US_PER_MS;
+      const elapsedMs = (nowUs - this.#lookedAt) / US_PER_MS;
       this.#rate += (left / elapsedMs - this.#rate) * RATE_WEIGHT;
     }
     this.#lookedAt = nowUs;
@@ -47,7 +48,7 @@ export class Overload {
       return;
     }
     this.#since ??= nowUs;
-    if (((nowUs - this.#since) | 0) < this.#intervalUs) return;
+    if (nowUs - this.#since < this.#intervalUs) return;
     this.shedding = !this.shedding;
     this.#since = undefined;
   }

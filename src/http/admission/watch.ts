@@ -3,6 +3,7 @@ import type { Exchange } from '../exchange.js';
 import type { Deadlines } from './deadlines.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Gate } from './gate.js';
+import type { Queues } from './queues.js';
 
 /** How often the rings are looked at while requests wait in them. */
 const LOOK_MS = 2;
@@ -24,6 +25,7 @@ export interface WatchEvents {
 export class Watch {
   readonly #pool: ShardPool;
   readonly #exchanges: readonly Exchange[];
+  readonly #queues: Queues;
   readonly #dispatcher: Dispatcher;
   readonly #gate: Gate;
   readonly #deadlines: Deadlines;
@@ -42,11 +44,12 @@ export class Watch {
   constructor(
     pool: ShardPool,
     exchanges: readonly Exchange[],
-    parts: { dispatcher: Dispatcher; gate: Gate; deadlines: Deadlines; steal: boolean },
+    parts: { queues: Queues; dispatcher: Dispatcher; gate: Gate; deadlines: Deadlines; steal: boolean },
     events: WatchEvents,
   ) {
     this.#pool = pool;
     this.#exchanges = exchanges;
+    this.#queues = parts.queues;
     this.#dispatcher = parts.dispatcher;
     this.#gate = parts.gate;
     this.#deadlines = parts.deadlines;
@@ -63,6 +66,16 @@ export class Watch {
     if (this.#fast) return;
     this.#fast = true;
     this.#timer.refresh();
+  }
+
+  /**
+   * A request has a deadline. It need not be in a ring: one that waits for a permit of its route is in none, and nothing else
+   * may happen before its time is up.
+   */
+  deadlinePending(): void {
+    if (this.#fast || this.#slow) return;
+    this.#slow = true;
+    this.#slowTimer.refresh();
   }
 
   /** How long the oldest request of each shard has waited, in microseconds; 0 if none does. */
@@ -87,26 +100,22 @@ export class Watch {
     const now = this.#pool.clock.nowUs();
     let waiting = false;
     for (let shard = 0; shard < this.#pool.map.shards; shard++) if (this.#lookAt(shard, now)) waiting = true;
-    if (this.#deadlines.pending && ((now - this.#sweptAt) | 0) >= SWEEP_MS * US_PER_MS) {
+    if (this.#deadlines.pending && now - this.#sweptAt >= SWEEP_MS * US_PER_MS) {
       this.#sweptAt = now;
       this.#deadlines.sweep(now);
     }
     if (waiting) this.published();
-    else if (this.#deadlines.pending && !this.#slow) {
-      this.#slow = true;
-      this.#slowTimer.refresh();
-    }
+    else if (this.#deadlines.pending) this.deadlinePending();
   }
 
   /** Returns whether the shard has to be looked at again soon. */
   #lookAt(shard: number, now: number): boolean {
     const { rings } = this.#pool;
-    const queued = rings.queued(shard);
+    const queued = this.#queues.look(shard);
     const stealable = queued === 0 ? -1 : rings.oldest(shard, false);
     const overload = this.#gate.overloads[shard];
     if (overload !== undefined) {
-      const { submitted, recalled } = this.#dispatcher;
-      const left = (submitted[shard] - recalled[shard] - queued) | 0;
+      const left = this.#queues.claimed(shard, queued);
       const before = overload.shedding;
       overload.look(now, this.#wait(shard, stealable, now), (left - this.#left[shard]) | 0);
       this.#left[shard] = left;
@@ -120,7 +129,7 @@ export class Watch {
   /** How long the oldest request of the shard's rings has waited, in microseconds. */
   #wait(shard: number, stealable: number, now: number): number {
     const bound = this.#pool.rings.oldest(shard, true);
-    const wait = (slot: number) => (slot < 0 ? 0 : (now - this.#exchanges[slot].submittedAt) | 0);
+    const wait = (slot: number) => (slot < 0 ? 0 : now - this.#exchanges[slot].submittedAt);
     return Math.max(wait(stealable), wait(bound));
   }
 
@@ -130,7 +139,7 @@ export class Watch {
         const slot = this.#pool.rings.oldest(shard, bound);
         if (slot < 0) break;
         const exchange = this.#exchanges[slot];
-        if (!this.#gate.overloads[shard].gaveUpOn(exchange.rank, (now - exchange.submittedAt) | 0)) break;
+        if (!this.#gate.overloads[shard].gaveUpOn(exchange.rank, now - exchange.submittedAt)) break;
         if (!this.#dispatcher.recall(exchange)) break;
         this.#events.onGivenUp(exchange);
       }

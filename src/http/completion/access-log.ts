@@ -1,5 +1,8 @@
+import { SLOT_NO_START, SLOT_REVOKED_START } from '../../../assembly/layout.js';
 import { METHODS } from '../../contract/messages.js';
+import type { Rings } from '../../contract/rings.js';
 import type { Logger } from '../../options/options.js';
+import { isSaneId } from '../../options/request-id.js';
 import type { Exchange } from '../exchange.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
 
@@ -8,6 +11,10 @@ interface Entry {
   method: string | null;
   target: string | null;
   since: number;
+  /** What the client calls its request, if requests are named by a field and that is a name. */
+  sentId?: string | undefined;
+  /** Of the request in whose place another exchange answers. */
+  id?: string | undefined;
 }
 
 const STATUS_OFFSET = 'HTTP/1.1 '.length;
@@ -16,24 +23,27 @@ const DIGITS = 3;
 /**
  * A line for each answer, when it is handed to the socket: `method` and `target` (`null` for what could not be read as a
  * request), `status`, `bytes` of head and body, `durationMs` since the last byte of the request, or of its head if the body is
- * streamed, and `id`, the one that the handler has seen (`undefined` if no handler was asked). A stream's line comes with its
+ * streamed, and `id`, the one that the handler has seen (`undefined` if no handler was started). A stream's line comes with its
  * first chunks, and counts those. HTTP thread only.
  */
 export class AccessLog {
   readonly #logger: Logger;
   readonly #idField: string | undefined;
+  readonly #rings: Rings;
   /** Exchanges of slots live as long as the server; what their last request was is written over by the next. */
   readonly #entries = new WeakMap<Exchange, Entry>();
 
-  /** @param idField the field by which requests are named, if they are */
-  constructor(logger: Logger, idField: string | undefined) {
+  /** @param idField the field by which requests are named, in lower case, if they are */
+  constructor(logger: Logger, idField: string | undefined, rings: Rings) {
     this.#logger = logger;
     this.#idField = idField;
+    this.#rings = rings;
   }
 
   admitted(exchange: Exchange, request: RequestInHand): void {
     const { method, target } = request;
-    this.#entries.set(exchange, { method: METHODS[method], target, since: performance.now() });
+    const sentId = this.#idField === undefined ? undefined : request.list(this.#idField);
+    this.#entries.set(exchange, { method: METHODS[method], target, since: performance.now(), sentId });
   }
 
   refused(exchange: Exchange): void {
@@ -42,14 +52,16 @@ export class AccessLog {
 
   /** Another exchange answers in its place. */
   replaced(exchange: Exchange, instead: Exchange): void {
-    this.#entries.set(instead, this.#entries.get(exchange)!);
+    const entry = this.#entries.get(exchange)!;
+    this.#entries.set(instead, { ...entry, id: this.#id(exchange, entry) });
   }
 
   answered(exchange: Exchange): void {
-    const { slot, shard, sequence, bytes } = exchange;
-    const { method, target, since } = this.#entries.get(exchange)!;
+    const { bytes } = exchange;
+    const entry = this.#entries.get(exchange)!;
+    const { method, target, since } = entry;
     const details = {
-      id: this.#named(exchange) ?? (slot < 0 ? undefined : `${shard.toString(36)}-${(sequence >>> 0).toString(36)}`),
+      id: entry.id ?? this.#id(exchange, entry),
       method,
       target,
       status: Number(bytes!.latin1Slice(STATUS_OFFSET, STATUS_OFFSET + DIGITS)),
@@ -59,12 +71,31 @@ export class AccessLog {
     this.#logger.info(details, 'request answered');
   }
 
+  /** What the handler has seen as `req.id`, if one was started. */
+  #id(exchange: Exchange, { sentId }: Entry): string | undefined {
+    const shard = this.#runner(exchange);
+    if (shard < 0) return undefined;
+    if (this.#idField === undefined) return `${shard.toString(36)}-${(exchange.sequence >>> 0).toString(36)}`;
+    if (isSaneId(sentId)) return sentId;
+    // The shard has made the id up, and only its response has it.
+    return exchange.ready || exchange.stream !== undefined ? this.#named(exchange) : undefined;
+  }
+
+  /** The shard that has started the handler, or -1. Another one may have claimed the request than it was submitted to. */
+  #runner({ slot, ranOn }: Exchange): number {
+    if (slot < 0) return -1;
+    const startedAt = this.#rings.startedAt(slot);
+    if (startedAt === SLOT_NO_START || startedAt === SLOT_REVOKED_START) return -1;
+    if (ranOn >= 0) return ranOn;
+    // A stream is logged when it begins, or while its slot is on the way back.
+    return Math.max(this.#rings.claimedBy(slot), this.#rings.completedBy(slot));
+  }
+
   /** What the handler's response says that its request is called. */
-  #named({ slot, bytes, headBytes }: Exchange): string | undefined {
-    if (this.#idField === undefined || slot < 0) return undefined;
+  #named({ bytes, headBytes }: Exchange): string | undefined {
     const head = bytes!.latin1Slice(0, headBytes);
     const at = head.indexOf(`\r\n${this.#idField}: `);
-    if (at < 0) return undefined;
+    if (at < 0 || this.#idField === undefined) return undefined;
     const start = at + this.#idField.length + '\r\n: '.length;
     return head.slice(start, head.indexOf('\r\n', start));
   }

@@ -160,6 +160,7 @@ export class Completions {
     // A slot that was not completed by this shard, or not since it was taken over, is none of its business.
     if (!this.#pool.rings.takeOver(slot, shard)) return;
     const exchange = this.#exchanges[slot];
+    exchange.ranOn = shard;
     const failure = this.#readResponse(exchange, shard);
     if (failure === undefined) this.#settle(exchange);
     else this.refuse(exchange, failure);

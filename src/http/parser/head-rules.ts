@@ -1,4 +1,5 @@
 import { HEAD_BODY_FLAG, HEAD_HOST_MASK, HEAD_HOSTS_FLAG } from '../../../assembly/layout.js';
+import { trim, trimEnd } from '../../options/field-syntax.js';
 import type { Reason } from '../answers.js';
 import type { HeadIndex } from './head-index.js';
 import { isHost } from './host.js';
@@ -155,8 +156,7 @@ export class HeadRules {
 
   #value(field: number): string {
     const start = this.#start + this.#index.valueOffset(field);
-    // llhttp leaves white space at the end, which is no part of the value (RFC 9112 section 5.1).
-    return this.#source.latin1Slice(start, start + this.#index.valueBytes(field)).trimEnd();
+    return trimEnd(this.#source.latin1Slice(start, start + this.#index.valueBytes(field)));
   }
 }
 
@@ -175,7 +175,7 @@ function members(list = ''): string[] {
   return list
     .toLowerCase()
     .split(',')
-    .map((member) => member.trim())
+    .map(trim)
     .filter((member) => member !== '');
 }
 

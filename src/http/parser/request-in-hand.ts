@@ -1,4 +1,5 @@
 import { NO_EXTENT } from '../../../assembly/layout.js';
+import { trimEnd } from '../../options/field-syntax.js';
 import type { HeadIndex } from './head-index.js';
 import type { LargeRecord } from './large-record.js';
 import type { Llhttp } from './llhttp.js';
@@ -93,14 +94,36 @@ export class RequestInHand {
    * @param name in lower case
    */
   field(name: string): string | undefined {
+    const field = this.#find(name, 0);
+    return field < 0 ? undefined : this.#value(field);
+  }
+
+  /**
+   * The values of all such fields as one list (RFC 9110 section 5.3), or nothing. For what is rarely asked.
+   * @param name in lower case
+   */
+  list(name: string): string | undefined {
+    let list: string | undefined;
+    for (let field = this.#find(name, 0); field >= 0; field = this.#find(name, field + 1)) {
+      const value = this.#value(field);
+      list = list === undefined ? value : `${list}, ${value}`;
+    }
+    return list;
+  }
+
+  /** The number of the next such field from `from` on, or -1. */
+  #find(name: string, from: number): number {
     const { headSource, headStart, index } = this;
-    for (let field = 0; field < index.fieldCount; field++) {
+    for (let field = from; field < index.fieldCount; field++) {
       if (index.nameBytes(field) !== name.length) continue;
       const start = headStart + index.nameOffset(field);
-      if (headSource.latin1Slice(start, start + name.length).toLowerCase() !== name) continue;
-      const value = headStart + index.valueOffset(field);
-      return headSource.latin1Slice(value, value + index.valueBytes(field)).trim();
+      if (headSource.latin1Slice(start, start + name.length).toLowerCase() === name) return field;
     }
-    return undefined;
+    return -1;
+  }
+
+  #value(field: number): string {
+    const start = this.headStart + this.index.valueOffset(field);
+    return trimEnd(this.headSource.latin1Slice(start, start + this.index.valueBytes(field)));
   }
 }

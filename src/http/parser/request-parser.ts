@@ -8,7 +8,8 @@ import {
 } from '../../../assembly/layout.js';
 import { METHODS } from '../../contract/messages.js';
 import type { Reason } from '../answers.js';
-import { Framing } from './framing.js';
+import { ChunkedBody } from './chunked-body.js';
+import { EmptyLines } from './empty-lines.js';
 import type { HeadRules } from './head-rules.js';
 import { LargeRecord } from './large-record.js';
 import {
@@ -31,7 +32,10 @@ import { parseAbsolute, replaceTarget } from './target.js';
 
 const HEAD = METHODS.indexOf('HEAD');
 const OPTIONS = METHODS.indexOf('OPTIONS');
+const LINE_FEED = 0x0a;
 const SLASH = 0x2f;
+/** The last field's line end, and the empty line. */
+const HEAD_END = Buffer.from('\r\n\r\n');
 const SPACE = 0x20;
 /** From the end of the target to the end of a head without fields: " HTTP/1.0", and two line ends. */
 const LEAST_REST_BYTES = 13;
@@ -49,7 +53,11 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   readonly #limits: BodyLimits;
   readonly #bodyLimitBytes: number;
   readonly #parser: number;
-  readonly #framing = new Framing();
+  readonly #chunked = new ChunkedBody();
+  readonly #emptyLines = new EmptyLines();
+  /** Address behind the last message; or of the end of its last field, if it had no body and came in one piece. */
+  #messageEnd = 0;
+  #isMessageEndExact = true;
   /** Of a body that is streamed: what has come, and what may. */
   #streamedBytes = 0;
   #streamLimit = 0;
@@ -142,12 +150,13 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   #run(start: number, end: number): void {
     this.#runStart = start;
     this.#runEnd = end;
-    this.#framing.from = start;
     if (this.large !== undefined) {
       const from = this.#fill(start, end);
       if (this.large !== undefined || this.rest !== undefined || from === end) return;
       start = from;
+      this.#runStart = start;
     }
+    if (!this.#mayParse(start, end)) return;
     if (this.partial !== undefined) this.#restorePartial(start);
     else this.index.state = this.isStreamed ? HEAD_COMPLETE_STATE : HEAD_IDLE_STATE;
     let at = start;
@@ -160,6 +169,8 @@ export class RequestParser extends RequestInHand implements ParserEvents {
         this.#keepPartial().saveIndex(this.index);
         at = this.#fill(at, end);
         if (this.large !== undefined || this.rest !== undefined || at === end) return;
+        this.#messageEnd = at;
+        this.#isMessageEndExact = true;
         continue;
       }
       if (result === PAUSED) {
@@ -171,7 +182,9 @@ export class RequestParser extends RequestInHand implements ParserEvents {
       this.llhttp.resume(this.#parser, result);
       if (at === end) break;
     }
-    if (this.isStreamed) this.#checkFraming(end, this.#streamedBytes);
+    if (this.isStreamed) return;
+    const isInBody = this.index.state === HEAD_COMPLETE_STATE;
+    if (!this.midMessage && !isInBody && !this.#areEmptyLinesValid(end)) this.failure = 'BAD_REQUEST';
     else if (this.index.state !== HEAD_IDLE_STATE) this.#savePartial(end);
   }
 
@@ -212,6 +225,41 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     return pause;
   }
 
+  /** What is read in front of llhttp: chunks, and empty lines. */
+  #mayParse(start: number, end: number): boolean {
+    const { bytes } = this.llhttp;
+    if (this.#chunked.isOpen) {
+      const reason = this.#chunked.scan(bytes, start, end);
+      this.#isMessageEndExact = true;
+      if (reason !== undefined) this.#refuse(reason);
+    } else if (!this.midMessage) {
+      this.#messageEnd = start;
+      this.#isMessageEndExact = true;
+      const isValid = !this.#emptyLines.areAt(bytes, start) || this.#emptyLines.check(bytes, start, end);
+      if (!isValid) this.failure = 'BAD_REQUEST';
+    }
+    return this.failure === undefined;
+  }
+
+  /**
+   * Have the empty lines from the last message to the next one, or to `end`, no bare CR? Those in front of the first message
+   * of a run were checked at its start.
+   * @param next address of the next message, or where the bytes end
+   */
+  #areEmptyLinesValid(end: number, next = end): boolean {
+    const { bytes } = this.llhttp;
+    let from = this.#messageEnd;
+    if (from === this.#runStart && this.#isMessageEndExact) return true;
+    if (!this.#isMessageEndExact) {
+      // As a rule, the last field is not empty, and the head's end stands between it and what is next.
+      if (next === from + HEAD_END.length && bytes[from + 1] === LINE_FEED && bytes[from + 3] === LINE_FEED)
+        return true;
+      from = this.#bodyStart(from);
+    }
+    if (next === from) return true;
+    return this.#emptyLines.check(bytes, from, end);
+  }
+
   #fail(result: number): void {
     if (this.failure !== undefined) return;
     const { state } = this.index;
@@ -233,8 +281,8 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   #savePartial(end: number): void {
     const partial = this.#keepPartial();
     const { state } = this.index;
-    if (partial.headComplete) this.#checkFraming(end, this.bodyBytes);
-    else if (state > HEAD_BEGUN_STATE) {
+    if (partial.headComplete) return partial.saveIndex(this.index);
+    if (state > HEAD_BEGUN_STATE) {
       if (this.#isLineBroken()) this.failure = 'BAD_REQUEST';
       partial.head = this.#headSoFar(end);
       if (partial.head.length > this.index.totalLimit) this.failure = 'HEAD_TOO_LARGE';
@@ -243,10 +291,6 @@ export class RequestParser extends RequestInHand implements ParserEvents {
       partial.lineStart = Buffer.from(bytes.subarray(-2));
     }
     partial.saveIndex(this.index);
-  }
-
-  #checkFraming(end: number, bodyBytes: number): void {
-    if (this.#framing.exceeds(end, bodyBytes, this.index.totalLimit)) this.failure = 'BODY_TOO_LARGE';
   }
 
   /** Head bytes from the target on up to `end`, with those of earlier chunks in front. */
@@ -273,25 +317,33 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   onHead(found: number): number {
     const broken = this.#isLineBroken();
     const headEnd = this.index.base + this.headBytes;
-    if (this.partial !== undefined) this.#completePartialHead(headEnd);
     this.method = this.llhttp.method(this.#parser);
+    const hasBareReturn = !this.#isBehindEmptyLines();
+    this.#messageEnd = this.partial === undefined ? headEnd : this.#bodyStart(headEnd);
+    this.#isMessageEndExact = this.partial !== undefined;
+    if (this.partial !== undefined) this.#completePartialHead(headEnd);
     const rules = this.#rules;
     const reason = rules.check(this.headSource, this.headStart, found);
     this.isHttp10 = rules.isHttp10;
     if (reason !== undefined) return this.#refuse(reason);
-    if (broken) return this.#refuse('BAD_REQUEST');
+    if (broken || hasBareReturn) return this.#refuse('BAD_REQUEST');
     if (this.method < 0) return this.#refuse('METHOD_NOT_IMPLEMENTED');
-    if (this.headSource[this.headStart] !== SLASH && !this.#isOtherTarget()) return this.#refuse('BAD_TARGET');
+    const targetReason = this.headSource[this.headStart] === SLASH ? undefined : this.#checkOtherTarget();
+    if (targetReason !== undefined) return this.#refuse(targetReason);
     const mayStream = this.#limits.mayStream && (rules.isChunked || rules.contentLength > 0);
     const streamLimit = mayStream ? this.#limits.streamLimit(this) : -1;
-    if (streamLimit >= 0) return this.#beginStream(streamLimit, headEnd);
-    if (rules.contentLength > this.#bodyLimitBytes) return this.#refuse('BODY_TOO_LARGE');
-    this.#framing.begin(rules.isChunked, headEnd);
+    const limit = streamLimit < 0 ? this.#bodyLimitBytes : streamLimit || Number.POSITIVE_INFINITY;
+    if (rules.contentLength > limit) return this.#refuse('BODY_TOO_LARGE');
+    if (rules.isChunked) {
+      const refusal = this.#beginChunked(limit);
+      if (refusal !== undefined) return this.#refuse(refusal);
+    }
+    if (streamLimit >= 0) return this.#beginStream(limit);
     const { records } = this.#limits;
     const recordBytes = this.#recordBytes(rules.contentLength);
     if (!rules.isChunked && !records.fitsSlot(recordBytes)) {
       // What no extent has room for passes through several.
-      if (recordBytes > records.mostBytes) return this.#beginStream(this.#bodyLimitBytes, headEnd);
+      if (recordBytes > records.mostBytes) return this.#beginStream(limit);
       this.large = new LargeRecord(records, rules.contentLength, rules.contentLength);
       this.#owesContinue = rules.expectsContinue;
       return SKIP_BODY;
@@ -306,16 +358,44 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   }
 
   /** The request is let in with its head; its body follows. */
-  #beginStream(limit: number, headEnd: number): number {
+  #beginStream(limit: number): number {
     const { isChunked, contentLength, expectsContinue } = this.#rules;
-    this.#streamLimit = limit === 0 ? Number.POSITIVE_INFINITY : limit;
-    if (contentLength > this.#streamLimit) return this.#refuse('BODY_TOO_LARGE');
-    this.#framing.begin(isChunked, headEnd);
+    this.#streamLimit = limit;
     this.#streamedBytes = 0;
     this.isStreamed = true;
     this.#sink.onStreamedHead(this, isChunked ? undefined : contentLength, expectsContinue);
     this.partial = undefined;
     return GO_ON;
+  }
+
+  /** Reads what has come of a body in chunks. */
+  #beginChunked(limit: number): Reason | undefined {
+    const start = this.#isMessageEndExact ? this.#messageEnd : this.#bodyStart(this.#messageEnd);
+    this.#chunked.begin(limit, this.index.totalLimit);
+    this.#isMessageEndExact = true;
+    return this.#chunked.scan(this.llhttp.bytes, start, this.#runEnd);
+  }
+
+  /** Address behind the head whose last field ends at `headEnd`; before the head is cut off there. */
+  #bodyStart(headEnd: number): number {
+    const { bytes } = this.llhttp;
+    if (headEnd >= this.#runStart) {
+      // Of a field without a value, llhttp reports an end on the next line.
+      const from = Math.max(this.#runStart, headEnd - HEAD_END.length);
+      return bytes.indexOf(HEAD_END, from) + HEAD_END.length;
+    }
+    // Its end began in an earlier chunk.
+    const begun = this.partial!.head.subarray(this.headBytes);
+    const rest = bytes.subarray(this.#runStart, this.#runStart + HEAD_END.length);
+    return this.#runStart + Buffer.concat([begun, rest]).indexOf(HEAD_END) + HEAD_END.length - begun.length;
+  }
+
+  /** Have the empty lines in front of the request line no bare CR? Asked in the chunk in which the head ends. */
+  #isBehindEmptyLines(): boolean {
+    // Of a message in pieces, it was asked when the first of them came.
+    if (this.partial !== undefined || this.method < 0) return true;
+    const next = this.index.base - METHODS[this.method].length - 1;
+    return this.#areEmptyLinesValid(this.#runEnd, next);
   }
 
   /** More than one space in front of the target (RFC 9112 section 3)? Asked in the chunk in which the target begins. */
@@ -327,26 +407,32 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     return partial?.lineStart.at(distance) === SPACE;
   }
 
-  /** Is the target `*`, or one in absolute-form, which then becomes one in origin-form? */
-  #isOtherTarget(): boolean {
+  /**
+   * Checks a target that is `*`, or one in absolute-form, which then becomes one in origin-form.
+   * @returns why it is refused
+   */
+  #checkOtherTarget(): Reason | undefined {
     const start = this.headStart;
     const text = this.headSource.latin1Slice(start, start + this.targetBytes);
-    if (text === '*') return this.method === OPTIONS;
+    if (text === '*') return this.method === OPTIONS ? undefined : 'BAD_TARGET';
     const absolute = parseAbsolute(text, this.method === OPTIONS);
-    if (absolute === undefined) return false;
+    if (absolute === undefined) return 'BAD_TARGET';
+    // RFC 9110 section 7.4: an https resource is not for connections without TLS.
+    if (absolute.isSecure && !this.#limits.isSecure) return 'MISDIRECTED';
     const head = replaceTarget(this.index, this.headSource, start, absolute);
     // It has no place in the chunk.
     this.partial ??= new PartialMessage();
     this.partial.head = head;
     this.partial.headComplete = true;
-    return true;
+    return undefined;
   }
 
   onBody(at: number, bytes: number): number {
     if (this.isStreamed) return this.#onStreamedBody(at, bytes);
     const bodyBytes = this.bodyBytes + bytes;
     if (bodyBytes > this.#bodyLimitBytes) return this.#refuse('BODY_TOO_LARGE');
-    if (this.#framing.exceeds(at + bytes, bodyBytes, this.index.totalLimit)) return this.#refuse('BODY_TOO_LARGE');
+    this.#messageEnd = at + bytes;
+    this.#isMessageEndExact = true;
     if (this.partial === undefined && this.index.noteBody(at, bytes)) return GO_ON;
     const { body } = this.#keepPartial();
     body.append(this.llhttp.bytes.subarray(at, at + bytes));
@@ -369,13 +455,15 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   #onStreamedBody(at: number, bytes: number): number {
     this.#streamedBytes += bytes;
     if (this.#streamedBytes > this.#streamLimit) return this.#refuse('BODY_TOO_LARGE');
-    this.#checkFraming(at + bytes, this.#streamedBytes);
-    if (this.failure !== undefined) return STOP;
+    this.#messageEnd = at + bytes;
+    this.#isMessageEndExact = true;
     this.#sink.uploads.add(this.llhttp.bytes, at, bytes, this.#runEnd);
     return GO_ON;
   }
 
   onMessageComplete(): number {
+    const chunkedEnd = this.#chunked.takeEnd();
+    if (chunkedEnd > 0) this.#messageEnd = chunkedEnd;
     // A chunked body has a length only now.
     if (
       this.large === undefined &&

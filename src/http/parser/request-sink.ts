@@ -1,9 +1,11 @@
 import type { RecordRoom } from './large-record.js';
 import type { RequestParser } from './request-parser.js';
 
-/** What a parser needs to know and to have of the HTTP thread. */
+/** What a parser needs to know and to have of the HTTP thread and of its connection. */
 export interface BodyLimits {
   readonly records: RecordRoom;
+  /** TLS secures the connection. */
+  readonly isSecure: boolean;
   readonly limits: { bodyLimitBytes: number };
   /** Bodies of some routes are read as streams. */
   readonly mayStream: boolean;

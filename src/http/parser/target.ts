@@ -29,11 +29,13 @@ export function readPath(source: Buffer, start: number, bytes: number): string |
 
 /** The authority of a target in absolute-form, and the target in origin-form that means the same. */
 export interface AbsoluteTarget {
+  /** Its scheme is https, not http. */
+  isSecure: boolean;
   authority: string;
   target: string;
 }
 
-const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/i;
+const ABSOLUTE = /^http(s)?:\/\/([^/?#]*)(.*)$/i;
 
 /**
  * Takes a target in absolute-form apart (RFC 9112 section 3.2.2). Nothing if it is not one of http or https with a host
@@ -41,11 +43,12 @@ const ABSOLUTE = /^https?:\/\/([^/?#]*)(.*)$/i;
  */
 export function parseAbsolute(text: string, isOptions: boolean): AbsoluteTarget | undefined {
   const found = ABSOLUTE.exec(text);
-  if (found === null || !isAuthority(found[1])) return undefined;
-  const [, authority, rest] = found;
-  if (rest.startsWith('/')) return { authority, target: rest };
+  if (found === null || !isAuthority(found[2])) return undefined;
+  const [, secure, authority, rest] = found;
+  const isSecure = secure !== undefined;
+  if (rest.startsWith('/')) return { isSecure, authority, target: rest };
   // Without path and query, OPTIONS means the server as a whole (RFC 9112 section 3.2.4).
-  return { authority, target: rest === '' && isOptions ? '*' : `/${rest}` };
+  return { isSecure, authority, target: rest === '' && isOptions ? '*' : `/${rest}` };
 }
 
 /**

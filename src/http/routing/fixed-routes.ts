@@ -1,5 +1,5 @@
 import { matches, tagOf } from '../../app/entity-tags.js';
-import type { FixedBody, RouteTable } from '../../contract/messages.js';
+import { type FixedBody, METHODS, type RouteTable } from '../../contract/messages.js';
 import { LoopShardError } from '../../errors.js';
 import type { HealthPaths } from '../../options/scheduling.js';
 import { type Answer, fixedAnswer, notModifiedAnswer, oncePerSecond } from '../answers.js';
@@ -39,7 +39,8 @@ export class FixedRoutes {
 
   #addHealth(router: Router, path: string, number: number, look: () => { status: string; reason?: string }): void {
     try {
-      router.add(['GET', 'HEAD'], path, number);
+      // Whoever asks, by OPTIONS as HAProxy does or by any other method, is told the same.
+      router.add(METHODS, path, number);
     } catch (cause) {
       throw new LoopShardError(
         'ROUTE_DUPLICATE',

@@ -91,7 +91,7 @@ export class Connection implements RequestSink {
   }
 
   #onBytes(chunk: Buffer): void {
-    if (this.#handover.socket !== undefined) return this.#handover.socket.receive(chunk);
+    if (this.#handover.socket !== undefined) return this.#handover.receive(chunk);
     if (this.#inputOver) return;
     this.#parser.feed(chunk);
     this.#afterInput();
@@ -122,7 +122,7 @@ export class Connection implements RequestSink {
 
   onRequest(request: RequestParser): boolean {
     this.#owesContinue = false;
-    if (request.upgrade && this.#host.upgradeListener !== undefined && request.bodyBytes === 0) {
+    if (request.upgrade && request.bodyBytes === 0 && this.#host.upgrades?.takes(request.list('upgrade')) === true) {
       this.#inputOver = true;
       this.#handover.begin(request, this.#socket);
       // What follows is not HTTP.

@@ -1,8 +1,11 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { types } from 'node:util';
 import { FIELD_BYTES } from '../../../assembly/layout.js';
 import { METHODS } from '../../contract/messages.js';
+import { LoopShardError } from '../../errors.js';
+import { TOKEN, trim, trimEnd } from '../../options/field-syntax.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
 
 /** A request to change the protocol, as far as it is like an `http.IncomingMessage`. */
@@ -27,6 +30,41 @@ export interface UpgradeRequest {
  */
 export type UpgradeListener = (request: UpgradeRequest, socket: Duplex, head: Buffer) => void;
 
+/** Which offers of another protocol a listener takes up. */
+export interface UpgradeOptions {
+  /**
+   * Names of protocols as they stand in `Upgrade` fields, without versions and in any case. A request that offers none of them
+   * is answered as if it offered nothing (RFC 9110 section 7.8): `curl --http2` offers `h2c` with every first request. Default
+   * `['websocket']`.
+   */
+  protocols?: readonly string[];
+}
+
+/** Takes over connections whose clients offer one of its protocols. HTTP thread only. */
+export class Upgrades {
+  readonly listener: UpgradeListener;
+  /** In lower case. */
+  readonly #protocols: ReadonlySet<string>;
+
+  /** @throws LoopShardError OPTION_INVALID */
+  constructor(listener: UpgradeListener, { protocols = ['websocket'] }: UpgradeOptions) {
+    const isList = Array.isArray(protocols) && protocols.length > 0;
+    if (!isList || !protocols.every((name) => typeof name === 'string' && TOKEN.test(name))) {
+      throw new LoopShardError(
+        'OPTION_INVALID',
+        `Invalid \`protocols\`: expected a list of protocol names such as ["websocket"], got ${JSON.stringify(protocols)}.`,
+      );
+    }
+    this.listener = listener;
+    this.#protocols = new Set(protocols.map((name) => name.toLowerCase()));
+  }
+
+  /** @param offer value of the request's `Upgrade` field: a list of names, perhaps with versions */
+  takes(offer: string | undefined): boolean {
+    return offer?.split(',').some((one) => this.#protocols.has(trim(one.split('/', 1)[0]).toLowerCase())) === true;
+  }
+}
+
 /**
  * The connection behind an upgrade. A stream of its own, because a socket that reads into the parser's memory cannot go
  * back to reading into buffers of its own. HTTP thread only.
@@ -37,6 +75,8 @@ export class UpgradedSocket extends Duplex {
   constructor(socket: Socket) {
     // A listener that does not look for the end shall not keep the connection.
     super({ allowHalfOpen: false });
+    // A client that resets the connection must not end the process because the listener did not think of it.
+    this.on('error', () => {});
     this.#socket = socket;
     socket.on('timeout', () => this.emit('timeout'));
   }
@@ -108,7 +148,7 @@ export class UpgradedSocket extends Duplex {
 
 /** Takes connections over, perhaps. */
 export interface UpgradeHost {
-  readonly upgradeListener: UpgradeListener | undefined;
+  readonly upgrades: Upgrades | undefined;
   /** The listener has thrown. */
   onUpgradeError(error: unknown): void;
 }
@@ -146,12 +186,27 @@ export class Handover {
     this.#request = undefined;
     this.socket = upgraded;
     try {
-      if (this.#host.upgradeListener === undefined) upgraded.destroy();
-      else this.#host.upgradeListener(request, upgraded, head);
+      if (this.#host.upgrades === undefined) return void upgraded.destroy();
+      const result: unknown = this.#host.upgrades.listener(request, upgraded, head);
+      // An async listener fails later.
+      if (types.isPromise(result)) result.catch((error) => this.#fail(upgraded, error));
     } catch (error) {
-      this.#host.onUpgradeError(error);
-      upgraded.destroy();
+      this.#fail(upgraded, error);
     }
+  }
+
+  /** Bytes that have come. What the listener's own listeners throw costs this connection, not the server. */
+  receive(bytes: Buffer): void {
+    try {
+      this.socket!.receive(bytes);
+    } catch (error) {
+      this.#fail(this.socket!, error);
+    }
+  }
+
+  #fail(upgraded: UpgradedSocket, error: unknown): void {
+    this.#host.onUpgradeError(error);
+    upgraded.destroy();
   }
 }
 
@@ -165,7 +220,7 @@ export function readUpgrade(request: RequestInHand, socket: Duplex): UpgradeRequ
   for (let at = 0; at < entries.length; at += FIELD_BYTES >> 1) {
     const [name, nameBytes, value, valueBytes] = entries.subarray(at, at + (FIELD_BYTES >> 1));
     const fieldName = headSource.latin1Slice(headStart + name, headStart + name + nameBytes);
-    const text = headSource.latin1Slice(headStart + value, headStart + value + valueBytes).trimEnd();
+    const text = trimEnd(headSource.latin1Slice(headStart + value, headStart + value + valueBytes));
     rawHeaders.push(fieldName, text);
     const key = fieldName.toLowerCase();
     headers[key] = key in headers ? `${headers[key]}${key === 'cookie' ? '; ' : ', '}${text}` : text;

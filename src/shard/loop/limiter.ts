@@ -49,7 +49,7 @@ export class Gradient2 {
     this.#samples++;
     this.#sumUs += us;
     if (inFlight > this.#mostInFlight) this.#mostInFlight = inFlight;
-    if (this.#samples < WINDOW_SAMPLES || ((nowUs - this.#windowStart) | 0) < WINDOW_US) return;
+    if (this.#samples < WINDOW_SAMPLES || nowUs - this.#windowStart < WINDOW_US) return;
     this.#endWindow(this.#sumUs / this.#samples, this.#mostInFlight);
     this.#samples = this.#sumUs = this.#mostInFlight = 0;
   }

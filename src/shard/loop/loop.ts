@@ -157,11 +157,11 @@ export class ShardLoop {
         const before = now;
         now = this.#handlers.start(this.#context.side.claimed(this.#next++), before);
         started++;
-        this.#claims.learn((now - before) | 0);
-        if (((now - turnStart) | 0) > TURN_US) break;
+        this.#claims.learn(now - before);
+        if (now - turnStart > TURN_US) break;
       }
       if (this.#next === this.#count) this.#next = this.#count = 0;
-      if (((now - turnStart) | 0) > TURN_US) break;
+      if (now - turnStart > TURN_US) break;
     }
     return started;
   }

@@ -12,6 +12,7 @@ import type { Params, Query, ShardRequest } from '../../app/handler.js';
 import { METHODS, type Method } from '../../contract/messages.js';
 import type { SlotView } from '../../contract/slot-view.js';
 import { LoopShardError } from '../../errors.js';
+import { trimEnd } from '../../options/field-syntax.js';
 import { isSaneId } from '../../options/request-id.js';
 import type { ShardContext } from '../context.js';
 
@@ -231,10 +232,9 @@ export class SlotRequest implements ShardRequest {
   }
 
   #value(at: number): string {
-    const { u16 } = this.#context.core;
+    const { u16, bytes } = this.#context.core;
     const start = this.#head + u16[at + (FIELD_VALUE_OFFSET >> 1)];
-    // llhttp leaves white space at the end, which is no part of the value (RFC 9112 section 5.1).
-    return this.#context.core.bytes.latin1Slice(start, start + u16[at + (FIELD_VALUE_BYTES_OFFSET >> 1)]).trimEnd();
+    return trimEnd(bytes.latin1Slice(start, start + u16[at + (FIELD_VALUE_BYTES_OFFSET >> 1)]));
   }
 }
 

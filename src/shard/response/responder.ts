@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { SLOT_HEAD_REQUEST_FLAG } from '../../../assembly/layout.js';
+import { EVENT_STREAM_FIELDS, isEventStream } from '../../app/event-stream.js';
 import type { SlotView } from '../../contract/slot-view.js';
 import type { CompiledWriter } from '../../json/compile.js';
 import { JsonWriter } from '../../json/direct.js';
@@ -21,6 +22,7 @@ import {
   fits,
   isBodiless,
   isText,
+  isUnframed,
   streamWithSchema,
   stringify,
   tagWithoutBody,
@@ -205,6 +207,7 @@ export class Responder {
     if (!response.isDescribed && response.tag !== undefined && response.tag.value === undefined) throw tagWithoutBody();
     if (response.fresh) return this.#notModified(reply);
     if (!this.#isHead(reply)) return { source, length: undefined };
+    describeEvents(response);
     this.#representations.describe(request, response, undefined);
     if (!request.isHttp10) response.isChunked = true;
     return this.#send(reply, response.statusCode || 200, undefined, '', WITHOUT_LENGTH);
@@ -230,6 +233,7 @@ export class Responder {
       return this.#emptyDescribed(reply, status) as typeof WRITTEN | typeof NO_ROOM;
     }
     response.contentType ??= standardType;
+    describeEvents(response);
     let encoding: Encoding | undefined;
     // Nothing at all would be longer when it is compressed.
     if (!response.isDescribed && hasBody && length === undefined) {
@@ -319,7 +323,7 @@ export class Responder {
 
   /** No body; 204 and 304 have no length either (RFC 9110 sections 15.3.5 and 15.4.5). */
   #empty(reply: Reply, status: number): Outcome {
-    return this.#send(reply, status, undefined, '', isBodiless(status) ? WITHOUT_LENGTH : 0);
+    return this.#send(reply, status, undefined, '', isUnframed(status) ? WITHOUT_LENGTH : 0);
   }
 
   /**
@@ -407,4 +411,10 @@ export class Responder {
     if (bytes > responseLimitBytes) throw tooLarge(bytes, responseLimitBytes);
     return bytes;
   }
+}
+
+/** Fields of a stream of Server-Sent Events, however the handler made it. */
+function describeEvents(response: SlotResponse): void {
+  if (!isEventStream(response.contentType)) return;
+  for (const [name, value] of EVENT_STREAM_FIELDS) if (response.field(name) === undefined) response.set(name, value);
 }

@@ -68,8 +68,13 @@ export function tagWithoutBody(): LoopShardError {
   );
 }
 
-/** A client reads no body behind such a head, whatever it says (RFC 9112 section 6.3). */
+/** No content is sent with this status (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5). */
 export function isBodiless(status: number): boolean {
+  return isUnframed(status) || status === 205;
+}
+
+/** A client reads no body behind such a head, whatever it says (RFC 9112 section 6.3). After 205 it does: that says its length is 0. */
+export function isUnframed(status: number): boolean {
   return status === 204 || status === 304;
 }
 

@@ -90,7 +90,7 @@ export class StreamedResponses<Task extends StreamedTask> {
     const head = this.#responder.streamHead(task, type, first !== undefined, length);
     if (head === WRITTEN || head === NO_ROOM) return head;
     const { clock, times } = this.#context;
-    times.recordHandler(Math.max(1, (clock.nowUs() - task.startedAt) | 0));
+    times.recordHandler(Math.max(1, clock.nowUs() - task.startedAt));
     const closes = length === undefined && task.request.isHttp10;
     const { bytes, encoding } = head;
     const instead =

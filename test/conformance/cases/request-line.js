@@ -1,4 +1,4 @@
-import { closed, get, HOST, taken } from './case.js';
+import { chunks, closed, get, HOST, post, taken } from './case.js';
 
 const LINE = 'RFC 9112 §3';
 const METHOD = 'RFC 9112 §3.1';
@@ -48,6 +48,22 @@ export const requestLine = [
   closed(VERSION, 'ICE', request('SOURCE /json ICE/1.0')),
   taken(ENDS, 'an empty line in front is ignored', `\r\n${get('/json')}`, ok),
   taken(ENDS, 'so is one between two requests', `${get('/json')}\r\n${get('/json')}`, ok, [200, 200]),
+  taken(
+    ENDS,
+    'so are several, behind a body that ends with CR',
+    `${post('Content-Length: 2\r\n', 'a\r')}\r\n\r\n${get('/json')}`,
+    ok,
+    [200, 200],
+  ),
+  taken(ENDS, 'so is one behind chunks', `${chunks('1\r\n\r\r\n0\r\n\r\n')}\r\n${get('/json')}`, ok, [200, 200]),
+  taken(ENDS, 'a request behind an empty last field', `${get('/json', 'A: \r\n')}${get('/json')}`, ok, [200, 200]),
+  closed(ENDS, 'a bare CR in front', `\r${get('/json')}`),
+  closed(ENDS, 'a bare CR in front of an empty line', `\r\r\n${get('/json')}`),
+  closed(ENDS, 'a bare CR behind an empty line', `\r\n\r${get('/json')}`),
+  closed(ENDS, 'a bare CR between two requests', `${get('/json')}\r${get('/json')}`, [200, 400]),
+  closed(ENDS, 'a bare CR behind an empty last field', `${get('/json', 'A:\r\n')}\r${get('/json')}`, [200, 400]),
+  closed(ENDS, 'a bare CR behind a body', `${post('Content-Length: 1\r\n', 'a')}\r${get('/json')}`, [200, 400]),
+  closed(ENDS, 'a bare CR behind chunks', `${chunks('1\r\na\r\n0\r\n\r\n')}\r${get('/json')}`, [200, 400]),
   closed(ENDS, 'lines that end with LF', 'GET /json HTTP/1.1\nHost: x\n\n'),
   closed(ENDS, 'a request line that ends with LF', 'GET /json HTTP/1.1\nHost: x\r\n\r\n'),
   closed(ENDS, 'a field that ends with LF', 'GET /json HTTP/1.1\r\nHost: x\n\r\n'),
