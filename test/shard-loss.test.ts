@@ -18,7 +18,7 @@ afterEach(async () => {
 const bothReady = () => running.server.stats().shards.every(({ state }) => state === 'ready');
 const restarts = () => running.server.stats().shards.reduce((sum, shard) => sum + shard.restarts, 0);
 
-test.each(['/exit', '/exit-later', '/uncaught'])(
+test.each(['/exit', '/exit-later'])(
   'a shard that ends by %s is replaced; its request gets 502',
   async (target) => {
     const { status, body } = await exchange(running.port, get(target));

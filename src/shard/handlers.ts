@@ -232,6 +232,7 @@ export class Handlers implements Culprits {
   /** The request is over: `req` and `res` have no effect any more. */
   #cutOff(task: Task): void {
     this.#tasks[task.slot] = undefined;
+    this.#responder.discard(task);
     task.request.finish();
     task.response.finish();
     this.inFlight--;
@@ -303,7 +304,6 @@ export class Handlers implements Culprits {
   #giveBack(task: Task): void {
     const { slot, view, request } = task;
     if (this.#waiting.delete(task)) this.#stopWaiting();
-    this.#responder.discard(task);
     view.mark(SLOT_ABANDONED_FLAG);
     this.#cutOff(task);
     if (request.isViewTaken) this.#events.onPermit();

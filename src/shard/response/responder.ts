@@ -179,6 +179,7 @@ export class Responder {
     if (body.length <= SYNC_COMPRESS_BYTES) return this.#send(reply, status, undefined, compress(encoding, body));
     // A copy: the handler may change its own.
     const source = new CompressedStream(encoding, Uint8Array.from(body), NOTHING_MORE);
+    this.discard(reply);
     return { source, length: undefined };
   }
 
@@ -360,9 +361,11 @@ export class Responder {
     // The handler may change its own bytes.
     const kept = typeof body === 'string' ? body : Uint8Array.prototype.slice.call(body);
     if (bytes > this.#placement.mostBytes(head.room)) {
+      this.discard(reply);
       reply.response.contentType ??= standardType;
       return { source: inPieces(kept), length: bytes };
     }
+    this.discard(reply);
     reply.unsent = { status, type: standardType, body: kept, contentLength };
     return NO_ROOM;
   }
@@ -391,11 +394,13 @@ export class Responder {
   }
 
   /** Writes the head in front of the body, and describes both in the slot. */
-  #finish(reply: Reply, { template, lines }: Head, { bodyStart, extent }: Place, bytes: number): typeof WRITTEN {
+  #finish(reply: Reply, { template, lines }: Head, place: Place, bytes: number): typeof WRITTEN {
+    const { bodyStart, extent } = place;
     const start = this.#heads.write(bodyStart, template, lines, bytes);
     const isSent = bytes !== WITHOUT_LENGTH && !this.#isHead(reply);
     reply.view.writeResponse(start, bodyStart - start, isSent ? bytes : 0, extent);
-    // The slot's from now on.
+    // It is the slot's from now on, and what else was begun is nobody's.
+    if (reply.place !== undefined && reply.place !== place) this.#placement.release(reply.place);
     reply.place = undefined;
     reply.unsent = undefined;
     return WRITTEN;
