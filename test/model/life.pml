@@ -13,18 +13,17 @@
 #define DRAINING 3
 #define ENDED 4
 
-byte state[SHARDS];     /* as the control thread sees it */
-bool runs[SHARDS];      /* there is a thread: its exit event has not come */
-bool loaded[SHARDS];    /* message: the thread is there and imports the module */
-bool said_ready[SHARDS];/* message: ready */
-bool go[SHARDS];        /* message to the shard */
-bool close_sent[SHARDS];/* message to the shard */
+byte state[SHARDS];      /* as the control thread sees it */
+bool runs[SHARDS];       /* there is a thread: its exit event has not come */
+bool loaded[SHARDS];     /* message: the thread is there and imports the module */
+bool said_ready[SHARDS]; /* message: ready */
+bool go[SHARDS];         /* message to the shard */
+bool close_sent[SHARDS]; /* message to the shard */
 bool spawn[SHARDS];
 bool terminated[SHARDS];
 bool exited[SHARDS];
-bool working[SHARDS];   /* the shard has claimed something and has not completed it */
+bool working[SHARDS];    /* the shard has claimed something and has not completed it */
 bool closing;
-bool late;              /* the timeout of close() is over */
 bool closed;
 
 proctype shard(byte me) {
@@ -40,7 +39,8 @@ end:
   :: goto exit /* The import fails. */
   :: goto hang /* The import never ends. */
   fi;
-#ifdef CLAIM_BEFORE_GO
+#ifdef FAULT_1
+  /* It claims before it was seen ready. */
   if
   :: working[me] = true
   :: true
@@ -97,41 +97,41 @@ inline atExit(s) {
   }
 }
 
-#ifdef NO_START_TIMEOUT
-#define START_TIMEOUT(s)
-#else
-/* The start took too long. The timer of a start may fire at any time before ready. */
-#define START_TIMEOUT(s) :: (state[s] == SPAWNING || state[s] == LOADING) && !spawn[s] && !terminated[s] && !exited[s] -> terminated[s] = true
-#endif
-
-#define OF(s)                                                                                                     \
-  :: exited[s] -> atExit(s)                                                                                       \
-  :: !exited[s] && state[s] == SPAWNING && loaded[s] -> state[s] = LOADING                                        \
-  :: d_step { !exited[s] && state[s] == LOADING && said_ready[s] && !terminated[s] -> state[s] = READY; go[s] = true } \
-  START_TIMEOUT(s)                                                                                                \
-  :: d_step { closing && state[s] == READY -> state[s] = DRAINING; close_sent[s] = true }                         \
-  :: CLOSE_TIMEOUT(s)
-
-#ifdef CLOSE_WAITS
-#define CLOSE_TIMEOUT(s) closing && late && state[s] == DRAINING && !runs[s] && !exited[s] -> terminated[s] = true
-#else
-#define CLOSE_TIMEOUT(s) closing && late && state[s] != ENDED && runs[s] && !terminated[s] -> terminated[s] = true
-#endif
-
-proctype control() {
+/*
+ * The control thread is one thread; its event loop gets to every event, so each shard's events are a process that fairness counts.
+ * Each of its steps is one turn of the loop.
+ */
+proctype life(byte s) {
+end:
   do
-  OF(0)
-  OF(1)
-  :: closing && !late -> late = true
-  :: closing && state[0] == ENDED && state[1] == ENDED -> break
-  od;
-  assert(!runs[0] && !runs[1] && !working[0] && !working[1]);
-  closed = true
+  :: exited[s] -> atExit(s)
+  :: d_step { !exited[s] && state[s] == SPAWNING && loaded[s] -> state[s] = LOADING }
+  :: d_step { !exited[s] && state[s] == LOADING && said_ready[s] && !terminated[s] -> state[s] = READY; go[s] = true }
+  :: d_step { closing && state[s] == READY -> state[s] = DRAINING; close_sent[s] = true }
+  od
+}
+
+/* Timers. That of a start may fire at any time before the shard is ready, that of close() at any time before its end. */
+proctype timers(byte s) {
+end:
+  do
+#ifndef NO_START_TIMEOUT
+  :: d_step { (state[s] == SPAWNING || state[s] == LOADING) && runs[s] && !terminated[s] -> terminated[s] = true }
+#endif
+#ifndef CLOSE_WAITS
+  :: d_step { closing && state[s] != ENDED && runs[s] && !terminated[s] -> terminated[s] = true }
+#endif
+  od
 }
 
 proctype user() {
   if
-  :: closing = true
+  :: true
+  ::
+    closing = true;
+    state[0] == ENDED && state[1] == ENDED;
+    assert(!runs[0] && !runs[1] && !working[0] && !working[1]);
+    closed = true
   fi
 }
 
@@ -144,7 +144,10 @@ init {
   atomic {
     spawn[0] = true;
     spawn[1] = true;
-    run control();
+    run life(0);
+    run life(1);
+    run timers(0);
+    run timers(1);
     run shard(0);
     run shard(1);
     run user()

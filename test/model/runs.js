@@ -66,7 +66,7 @@ const MISTAKES = [
     'EXIT_WITHOUT_LOOK',
     'PARKED_RESET_LATE',
   ].map((mistake) => ({ model: 'doorbells', mistake })),
-  ...['FAULT_1', 'CLAIM_BEFORE_GO', 'CLOSE_WAITS'].map((mistake) => ({ model: 'life', claim: 'close_ends', mistake })),
+  ...['FAULT_1', 'CLOSE_WAITS'].map((mistake) => ({ model: 'life', claim: 'close_ends', mistake })),
   { model: 'life', claim: 'start_ends', mistake: 'NO_START_TIMEOUT' },
 ];
 
