@@ -18,19 +18,16 @@ afterEach(async () => {
 const bothReady = () => running.server.stats().shards.every(({ state }) => state === 'ready');
 const restarts = () => running.server.stats().shards.reduce((sum, shard) => sum + shard.restarts, 0);
 
-test.each(['/exit', '/exit-later'])(
-  'a shard that ends by %s is replaced; its request gets 502',
-  async (target) => {
-    const { status, body } = await exchange(running.port, get(target));
-    expect([status, JSON.parse(body.toString()).code]).toEqual([502, 'SHARD_LOST']);
-    await until(() => bothReady() && restarts() === 1, 'another thread');
-    for (let i = 0; i < 10; i++)
-      expect((await exchange(running.port, get(`/async/${i}`))).body.toString()).toBe(String(i));
-    expect(running.logged.some(({ level, message }) => level === 'error' && /shard \d was lost/.test(message))).toBe(
-      true,
-    );
-  },
-);
+test.each(['/exit', '/exit-later'])('a shard that ends by %s is replaced; its request gets 502', async (target) => {
+  const { status, body } = await exchange(running.port, get(target));
+  expect([status, JSON.parse(body.toString()).code]).toEqual([502, 'SHARD_LOST']);
+  await until(() => bothReady() && restarts() === 1, 'another thread');
+  for (let i = 0; i < 10; i++)
+    expect((await exchange(running.port, get(`/async/${i}`))).body.toString()).toBe(String(i));
+  expect(running.logged.some(({ level, message }) => level === 'error' && /shard \d was lost/.test(message))).toBe(
+    true,
+  );
+});
 
 test('the others go on, and nobody gets an answer that is not his', async () => {
   const clients = await Promise.all(Array.from({ length: 32 }, () => RawClient.open(running.port)));

@@ -37,6 +37,8 @@ export class Extents {
   readonly #core: CoreMemory;
   readonly #owner: number;
   readonly #classes: readonly ExtentClass[];
+  /** By class: those that requests have. */
+  readonly #ofRequests = new Int32Array(EXTENT_CLASSES);
 
   /** @param owner the owner word of what this thread takes */
   constructor(core: CoreMemory, map: MemoryMap, owner: number) {
@@ -50,19 +52,47 @@ export class Extents {
     return this.#classes.findLast(({ count }) => count > 0)?.bytes ?? 0;
   }
 
-  /** Of all extents together. */
-  get totalBytes(): number {
-    return this.#classes.reduce((sum, { bytes, count }) => sum + bytes * count, 0);
-  }
-
   /** Takes an extent with room for `bytes`; NO_EXTENT if none is free. Never blocks. */
   take(bytes: number): number {
     for (let index = classFor(bytes); index < EXTENT_CLASSES; index++) {
-      const { hints, owners, count } = this.#classes[index];
-      const found = this.#core.wasm.extentTake(hints, owners, count, this.#owner);
-      if (found >= 0) return (index << EXTENT_CLASS_SHIFT) | found;
+      const extent = this.#takeOf(index);
+      if (extent !== NO_EXTENT) return extent;
     }
     return NO_EXTENT;
+  }
+
+  #takeOf(index: number): number {
+    const { hints, owners, count } = this.#classes[index];
+    const found = this.#core.wasm.extentTake(hints, owners, count, this.#owner);
+    return found < 0 ? NO_EXTENT : (index << EXTENT_CLASS_SHIFT) | found;
+  }
+
+  // ── of requests: HTTP thread only ───────────────────────────────────────────────────────────────────────────────
+
+  /** The largest number of bytes that an extent of a request has room for. */
+  get mostRequestBytes(): number {
+    return this.#classes.findLast((one) => requestShare(one) > 0)?.bytes ?? 0;
+  }
+
+  /**
+   * Takes an extent for a request's record. Requests get at most half of each class: a request keeps its extent until its
+   * response is finished, so if all were taken by requests, their responses would wait for each other for ever (docs/model.md).
+   * @returns NO_EXTENT if none can be had now
+   */
+  takeForRequest(bytes: number): number {
+    for (let index = classFor(bytes); index < EXTENT_CLASSES; index++) {
+      if (this.#ofRequests[index] >= requestShare(this.#classes[index])) continue;
+      const extent = this.#takeOf(index);
+      if (extent === NO_EXTENT) continue;
+      this.#ofRequests[index]++;
+      return extent;
+    }
+    return NO_EXTENT;
+  }
+
+  giveOfRequest(extent: number): void {
+    this.#ofRequests[extent >> EXTENT_CLASS_SHIFT]--;
+    this.give(extent);
   }
 
   /** Address of the first byte. */
@@ -104,6 +134,11 @@ export class Extents {
       total: count,
     }));
   }
+}
+
+/** How many extents of a class requests may have. */
+function requestShare({ count }: ExtentClass): number {
+  return count >> 1;
 }
 
 /** The smallest class with room for so many bytes; EXTENT_CLASSES if there is none. */

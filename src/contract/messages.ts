@@ -148,6 +148,8 @@ export interface StreamPiece {
   headBytes?: number;
   /** With the first piece: the end of the body is the end of the connection. */
   closes?: boolean;
+  /** With the first piece: bytes of the body, if that is known. */
+  bodyBytes?: number;
   /** Nothing follows: the body is whole, or will never be. */
   last?: 'whole' | 'broken';
 }

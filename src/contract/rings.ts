@@ -44,8 +44,6 @@ export class Rings {
   readonly #shards: readonly ReturnType<typeof shardAddresses>[];
   /** Shards that were given something since their doorbells were rung. */
   readonly #given: Uint8Array;
-  /** Of the extents that requests have. */
-  #requestBytes = 0;
 
   /** @param http the number of this HTTP thread */
   constructor(core: CoreMemory, map: MemoryMap, http = 0) {
@@ -250,25 +248,6 @@ export class Rings {
   clearStart(slot: number): void {
     // Plain: the submission publishes it.
     this.#core.i32[this.#startedIndex(slot)] = SLOT_NO_START;
-  }
-
-  // ── extents of requests ─────────────────────────────────────────────────────────────────────────────────────────
-
-  /**
-   * Takes an extent for a request's record, unless requests have half of what there is already: the other half is for
-   * responses, so that those which are finished never wait for clients that are slow to send.
-   * @returns NO_EXTENT if none can be had now
-   */
-  takeForRequest(bytes: number): number {
-    if (this.#requestBytes > 0 && this.#requestBytes + bytes > this.extents.totalBytes / 2) return NO_EXTENT;
-    const extent = this.extents.take(bytes);
-    if (extent !== NO_EXTENT) this.#requestBytes += this.extents.bytes(extent);
-    return extent;
-  }
-
-  giveOfRequest(extent: number): void {
-    this.#requestBytes -= this.extents.bytes(extent);
-    this.extents.give(extent);
   }
 
   #startedIndex(slot: number): number {

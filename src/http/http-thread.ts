@@ -103,7 +103,7 @@ export class HttpThread implements ConnectionHost {
     const { intervalMs, looks, looksUnderPressure } = new Schedule(this.#options);
     const watch = () => {
       const isPressed = this.#waiting.size > 0 || this.scheduler.waitsForExtents;
-      for (const connection of this.#connections) connection.watch(isPressed ? looksUnderPressure : looks);
+      for (const connection of this.#connections) connection.watch(isPressed ? looksUnderPressure : looks, isPressed);
     };
     this.#watch = setInterval(watch, intervalMs).unref();
   }
@@ -134,6 +134,10 @@ export class HttpThread implements ConnectionHost {
 
   release(exchange: Exchange): void {
     this.scheduler.release(exchange);
+  }
+
+  giveExtent(exchange: Exchange): void {
+    this.scheduler.giveExtent(exchange);
   }
 
   announceAbort(exchange: Exchange): void {

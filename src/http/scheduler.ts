@@ -137,8 +137,8 @@ export class Scheduler {
     if (exchange.slot < 0) return;
     // Nothing large outlives its answer.
     exchange.connection = undefined;
-    if (exchange.extent !== NO_EXTENT) this.#pool.rings.extents.give(exchange.extent);
-    exchange.extent = NO_EXTENT;
+    this.giveExtent(exchange);
+    if (exchange.bytes?.buffer !== this.#pool.core.buffer) exchange.bytes = undefined;
     exchange.upload = undefined;
     if (exchange.stream !== undefined) {
       exchange.stream = undefined;
@@ -146,6 +146,12 @@ export class Scheduler {
     }
     this.#pool.slots[exchange.rules!.group].release(exchange.slot);
     this.#events.onReleased();
+  }
+
+  /** What is sent for the request does not lie in its extent, or not any more. */
+  giveExtent(exchange: Exchange): void {
+    if (exchange.extent !== NO_EXTENT) this.#pool.rings.extents.give(exchange.extent);
+    exchange.extent = NO_EXTENT;
   }
 
   /** The client has sent its last byte, which most clients do when they are gone: the handler may want to know. */
@@ -185,7 +191,7 @@ export class Scheduler {
   }
 
   #onReturned(exchange: Exchange): void {
-    if (exchange.requestExtent !== NO_EXTENT) this.#pool.rings.giveOfRequest(exchange.requestExtent);
+    if (exchange.requestExtent !== NO_EXTENT) this.#pool.rings.extents.giveOfRequest(exchange.requestExtent);
     exchange.requestExtent = NO_EXTENT;
     exchange.upload?.close();
     this.#deadlines.clear(exchange.slot);

@@ -42,7 +42,7 @@ export class ShardThread {
       transferList: [channel.port2],
       resourceLimits,
       ...(env && { env }),
-      ...(execArgv && { execArgv: [...execArgv] }),
+      ...flagsOf(execArgv),
       stdout: true,
       stderr: true,
     });
@@ -79,4 +79,15 @@ export class ShardThread {
   terminate(): void {
     void this.#worker.terminate();
   }
+}
+
+/**
+ * The flags of Node.js for a thread: those that were asked for, or the process's. Of the process's, `--input-type` is left out,
+ * which is for code that is given in the place of a file, and which a thread that runs a file refuses.
+ */
+function flagsOf(execArgv: readonly string[] | undefined): { execArgv?: string[] } {
+  if (execArgv !== undefined) return { execArgv: [...execArgv] };
+  const { execArgv: inherited } = process;
+  if (!inherited.some((flag) => flag.startsWith('--input-type'))) return {};
+  return { execArgv: inherited.filter((flag) => flag.startsWith('--') && !/^--(input-type|eval|print)/.test(flag)) };
 }

@@ -268,8 +268,15 @@ export class Handlers implements Culprits {
   }
 
   #retry(): void {
+    // What is no smaller than something that found no room finds none either.
+    let tooLarge = Number.POSITIVE_INFINITY;
     for (const task of this.#waiting) {
-      if (this.#responder.retry(task) === NO_ROOM) break;
+      const { bytes } = task.unsent!;
+      if (bytes >= tooLarge) continue;
+      if (this.#responder.retry(task) === NO_ROOM) {
+        tooLarge = bytes;
+        continue;
+      }
       this.#waiting.delete(task);
       this.#settle(task, WRITTEN);
     }

@@ -33,15 +33,15 @@ export class RecordWriter implements RecordRoom {
   }
 
   get mostBytes(): number {
-    return this.#rings.extents.mostBytes;
+    return this.#rings.extents.mostRequestBytes;
   }
 
   take(bytes: number): number {
-    return this.#rings.takeForRequest(bytes);
+    return this.#rings.extents.takeForRequest(bytes);
   }
 
   give(extent: number): void {
-    this.#rings.giveOfRequest(extent);
+    this.#rings.extents.giveOfRequest(extent);
   }
 
   write(extent: number, request: RequestInHand): number {

@@ -15,7 +15,9 @@ import { createPolicy, type DispatchPolicy, hashText } from './policies.js';
 
 const US_PER_MS = 1_000;
 /** What a response is thought to take before any of its route was seen. */
-export const UNKNOWN_BYTES = 64 * 1024;
+const UNKNOWN_BYTES = 64 * 1024;
+/** How much of the difference a smaller response takes off what responses of its route are thought to take. */
+const DECAY_SHIFT = 4;
 
 /** How the requests of a route are scheduled. HTTP thread. */
 export interface RouteRules {
@@ -130,4 +132,11 @@ function unknownGroup(name: string, group: string, groups: readonly { name: stri
     'ROUTE_INVALID',
     `The route ${name} is of the group ${group}, which there is not; the server's option groups has ${known}.`,
   );
+}
+
+/** The first response of a route and a larger one count at once; smaller ones let the figure shrink by a part. */
+export function learnBytes(rules: RouteRules, bytes: number): void {
+  const { responseBytes } = rules;
+  const isNews = responseBytes === UNKNOWN_BYTES || bytes >= responseBytes;
+  rules.responseBytes = isNews ? bytes : responseBytes - ((responseBytes - bytes) >> DECAY_SHIFT);
 }

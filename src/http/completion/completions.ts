@@ -10,7 +10,7 @@ import { Parking } from '../../core/parking.js';
 import { WaitStrategy } from '../../core/wait-strategy.js';
 import type { ShardPool } from '../../pool/shard-pool.js';
 import type { Refusals } from '../admission/refusals.js';
-import { type RouteRules, UNKNOWN_BYTES } from '../admission/route-rules.js';
+import { learnBytes } from '../admission/route-rules.js';
 import type { Reason } from '../answers.js';
 import type { Exchange } from '../exchange.js';
 import type { Connection } from '../socket/connection.js';
@@ -24,8 +24,6 @@ const IDLE_TURNS = 50;
 const GATHER_TURNS = 2;
 /** Requests that are enough for a wake-up. */
 const GATHER_REQUESTS = 32;
-/** How much of the difference a smaller response takes off what responses of its route are thought to take. */
-const DECAY_SHIFT = 4;
 /** Outstanding requests from which on there is load. */
 const LOAD = 8;
 
@@ -222,15 +220,12 @@ export class Completions {
     const view = this.#pool.rings.views[exchange.slot];
     exchange.extent = view.responseExtent;
     if (view.has(SLOT_EXPIRED_FLAG)) return 'QUEUE_TIMEOUT';
-    // Nobody waits for it, and it may not have a response at all.
-    if (exchange.connection === undefined) return undefined;
     if (view.has(SLOT_ABANDONED_FLAG)) return 'HANDLER_TIMEOUT';
     if (view.has(SLOT_STREAM_FLAG)) {
       // All of it was sent before the slot was given back.
       this.#pool.receiveStreams(shard);
       if (exchange.stream === undefined) return 'SHARD_LOST';
       exchange.stream.last ??= 'broken';
-      learnBytes(exchange.rules!, view.responseBodyBytes);
       return undefined;
     }
     const start = view.response;
@@ -245,11 +240,4 @@ export class Completions {
     }
     return undefined;
   }
-}
-
-/** The first response of a route and a larger one count at once; smaller ones let the figure shrink by a part. */
-function learnBytes(rules: RouteRules, bytes: number): void {
-  const { responseBytes } = rules;
-  const isNews = responseBytes === UNKNOWN_BYTES || bytes >= responseBytes;
-  rules.responseBytes = isNews ? bytes : responseBytes - ((responseBytes - bytes) >> DECAY_SHIFT);
 }

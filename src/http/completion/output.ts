@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { NO_EXTENT } from '../../../assembly/layout.js';
 import type { Exchange } from '../exchange.js';
 import type { AccessLog } from './access-log.js';
 import type { ResponseStream } from './response-stream.js';
@@ -9,6 +10,8 @@ export interface OutputHost {
   readonly accessLog: AccessLog | undefined;
   /** The answer has left: its slot is free again. */
   release(exchange: Exchange): void;
+  /** The response does not lie in its extent any more. */
+  giveExtent(exchange: Exchange): void;
   /** The client has sent its last byte, and may be gone. */
   announceAbort(exchange: Exchange): void;
   /** The connection is closed: nobody waits for the answer any more. */
@@ -57,6 +60,18 @@ export class Output {
     const { length } = exchange.bytes!;
     this.promisedBytes += length - exchange.promisedBytes;
     exchange.promisedBytes = length;
+  }
+
+  /**
+   * Has responses whose turn has not come wait in memory of their own, in the place of extents that others wait for: the
+   * response before them may be among those (docs/model.md).
+   */
+  giveUpExtents(): void {
+    for (let exchange = this.first?.next; exchange !== undefined; exchange = exchange.next) {
+      if (!exchange.ready || exchange.extent === NO_EXTENT) continue;
+      exchange.bytes = Buffer.from(exchange.bytes!);
+      this.#host.giveExtent(exchange);
+    }
   }
 
   /** The connection ends behind the answers that are owed. `false` if none is. */

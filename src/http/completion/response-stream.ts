@@ -6,6 +6,7 @@ import {
   type StreamPiece,
 } from '../../contract/messages.js';
 import type { ShardPool } from '../../pool/shard-pool.js';
+import { learnBytes } from '../admission/route-rules.js';
 import type { Exchange } from '../exchange.js';
 
 /** The shard hears of bytes that the kernel has taken when there are so many of them, not for each write. */
@@ -82,8 +83,9 @@ export class StreamReceiver {
   }
 
   receive(shard: number, piece: StreamPiece): void {
-    const { slot, sequence, headBytes } = piece;
+    const { slot, sequence, headBytes, bodyBytes } = piece;
     const exchange = this.#exchanges[slot];
+    if (bodyBytes !== undefined && exchange.rules !== undefined) learnBytes(exchange.rules, bodyBytes);
     if (exchange.sequence !== sequence || exchange.connection === undefined || exchange.ready) {
       // The client has left, or was answered, before the shard could know.
       if (piece.last === undefined) this.#pool.answerStream(shard, { slot, sequence, taken: STREAM_CANCELLED });

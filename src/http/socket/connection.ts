@@ -283,8 +283,12 @@ export class Connection implements RequestSink {
 
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Looks whether the client has taken too long; once in each interval of the schedule. */
-  watch(looks: Looks): void {
+  /**
+   * Looks whether the client has taken too long; once in each interval of the schedule.
+   * @param isPressed others wait for memory that responses take
+   */
+  watch(looks: Looks, isPressed: boolean): void {
+    if (isPressed) this.#output.giveUpExtents();
     if (this.#handover.socket !== undefined) return;
     const phase = this.#phase();
     const progress = phase === STREAM_PHASE ? this.uploads.received : this.#requests;

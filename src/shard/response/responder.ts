@@ -79,6 +79,8 @@ interface Unsent {
   status: number;
   type: string | undefined;
   body: string | Uint8Array;
+  /** Of the body. */
+  bytes: number;
   contentLength: number | undefined;
 }
 
@@ -366,7 +368,7 @@ export class Responder {
       return { source: inPieces(kept), length: bytes };
     }
     this.discard(reply);
-    reply.unsent = { status, type: standardType, body: kept, contentLength };
+    reply.unsent = { status, type: standardType, body: kept, bytes, contentLength };
     return NO_ROOM;
   }
 

@@ -20,6 +20,8 @@ export interface OpenedStream {
   headBytes: number;
   /** The end of the body is the end of the connection. */
   closes: boolean;
+  /** Bytes of the body, if that is known. */
+  length: number | undefined;
   /** Whatever is to be sent in place of the source, its first chunk included: its compressed bytes. */
   instead: AsyncIterator<unknown> | undefined;
 }
@@ -155,13 +157,13 @@ export class OutgoingStream {
   }
 
   #post(last: StreamPiece['last']): void {
-    const { pieces, headBytes, closes } = this.#opened!;
+    const { pieces, headBytes, closes, length } = this.#opened!;
     const isFirst = pieces.hasHead;
     const { bytes, start, end } = pieces.take(last === 'whole');
     // The first piece is not counted: it is the answer's, not the stream's.
     if (!isFirst) this.#untaken += end - start;
     const piece: StreamPiece = { slot: this.#slot, sequence: this.#sequence, bytes, start, end };
-    if (isFirst) Object.assign(piece, { headBytes, closes });
+    if (isFirst) Object.assign(piece, { headBytes, closes, ...(length !== undefined && { bodyBytes: length }) });
     if (last !== undefined) piece.last = last;
     const report: ShardReport = { type: 'stream', piece };
     this.#port.postMessage(report, [bytes]);

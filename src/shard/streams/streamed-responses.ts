@@ -1,5 +1,5 @@
 import type { AsyncResource } from 'node:async_hooks';
-import { NO_EXTENT, SLOT_STREAM_FLAG } from '../../../assembly/layout.js';
+import { SLOT_STREAM_FLAG } from '../../../assembly/layout.js';
 import type { ShardContext } from '../context.js';
 import { CompressedStream } from '../response/compressor.js';
 import { NO_ROOM, type Reply, type Responder, type Streamed, WRITTEN } from '../response/responder.js';
@@ -72,8 +72,6 @@ export class StreamedResponses<Task extends StreamedTask> {
       onCancelled: () => signals.abort(slot, sequence),
       onEnded: () => {
         forget();
-        // Nothing lies in the slot; but the HTTP thread learns what responses of the route take.
-        task.view.writeResponse(0, 0, length ?? 0, NO_EXTENT);
         task.view.mark(SLOT_STREAM_FLAG);
         this.#events.onEnded(task);
       },
@@ -95,6 +93,12 @@ export class StreamedResponses<Task extends StreamedTask> {
     const { bytes, encoding } = head;
     const instead =
       encoding === undefined || first === undefined ? undefined : new CompressedStream(encoding, first.bytes, source);
-    return { pieces: new PieceBuffer(task.response.isChunked, bytes), headBytes: bytes.length, closes, instead };
+    return {
+      pieces: new PieceBuffer(task.response.isChunked, bytes),
+      headBytes: bytes.length,
+      closes,
+      length,
+      instead,
+    };
   }
 }

@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { expect, test } from '@jest/globals';
+import { NO_EXTENT } from '../../build/assembly/layout.js';
+import { Extents, httpOwned, shardOwned } from '../../build/src/contract/extents.js';
+import { createServerMemory } from '../../build/src/contract/memory-map.js';
+import { createRandom } from '../support/random.js';
+
+function setUp(extentBytes = 2 ** 21) {
+  const { core, map } = createServerMemory({ shards: 2, permits: 1, slots: 2, slotBytes: 2_048, extentBytes });
+  const http = new Extents(core, map, httpOwned(0));
+  const shards = [0, 1].map((shard) => new Extents(core, map, shardOwned(shard)));
+  return { core, map, http, shards };
+}
+
+const free = (extents: Extents) => extents.stats().reduce((sum, one) => sum + one.free, 0);
+const total = (extents: Extents) => extents.stats().reduce((sum, one) => sum + one.total, 0);
+
+test('an extent has room for what was asked for, and the smallest that has is taken', () => {
+  const { shards } = setUp(2 ** 25);
+  const [extents] = shards;
+  for (const bytes of [0, 1, 36_864, 36_865, 69_632, 69_633, 300_000, 1_052_672]) {
+    const extent = extents.take(bytes);
+    expect(extents.bytes(extent)).toBeGreaterThanOrEqual(bytes);
+    const smaller = extents.stats().filter((one) => one.bytes < extents.bytes(extent));
+    for (const one of smaller) expect(one.bytes).toBeLessThan(bytes);
+    extents.give(extent);
+  }
+  expect(extents.take(1_052_673)).toBe(NO_EXTENT);
+});
+
+test('no two extents share a byte, and all come back', () => {
+  const { shards } = setUp(2 ** 25);
+  const [extents, other] = shards;
+  const taken: number[] = [];
+  for (let extent = extents.take(1); extent !== NO_EXTENT; extent = [extents, other][taken.length % 2].take(1)) {
+    taken.push(extent);
+  }
+  expect([taken.length, free(extents)]).toEqual([total(extents), 0]);
+  const places = taken.map((extent) => [extents.start(extent), extents.start(extent) + extents.bytes(extent)]);
+  places.sort(([a], [b]) => a - b);
+  for (let i = 1; i < places.length; i++) expect(places[i][0]).toBeGreaterThanOrEqual(places[i - 1][1]);
+  for (const extent of taken) extents.give(extent);
+  expect(free(extents)).toBe(total(extents));
+});
+
+test('requests get half of each class, so that there are extents for their responses', () => {
+  const { http, shards } = setUp(2 ** 25);
+  for (const { bytes, total: count } of http.stats()) {
+    const taken: number[] = [];
+    for (let extent = http.takeForRequest(bytes); extent !== NO_EXTENT; extent = http.takeForRequest(bytes)) {
+      taken.push(extent);
+    }
+    const ofClass = taken.filter((extent) => http.bytes(extent) === bytes).length;
+    expect(ofClass).toBe(count >> 1);
+    const response = shards[0].take(bytes);
+    expect(response).not.toBe(NO_EXTENT);
+    shards[0].give(response);
+    for (const extent of taken) http.giveOfRequest(extent);
+  }
+  expect(free(http)).toBe(total(http));
+});
+
+test('an extent is passed on with its slot, once', () => {
+  const { http, shards } = setUp();
+  const extent = shards[1].take(1);
+  expect([http.takeOver(extent, shardOwned(0)), http.takeOver(extent, shardOwned(1))]).toEqual([false, true]);
+  expect(http.takeOver(extent, shardOwned(1))).toBe(false);
+  expect(http.reclaim(shardOwned(1))).toBe(0);
+  http.give(extent);
+  expect(free(http)).toBe(total(http));
+});
+
+test('threads that are terminated anywhere leave no extent behind, and none that two have had', async () => {
+  const random = createRandom();
+  const { core, http } = setUp(2 ** 22);
+  let shared = 0;
+  for (let round = 0; round < 15; round++) {
+    const workers = [0, 1].map((shard) => {
+      const worker = new Worker(new URL('../fixtures/contract/extent-loop.js', import.meta.url), {
+        workerData: { shared: core.share(), shard },
+      });
+      worker.on('message', (message) => {
+        if (message === 'shared') shared++;
+      });
+      return worker;
+    });
+    await Promise.all(workers.map((worker) => once(worker, 'message')));
+    // Nothing is waited for: the thread is ended at an instant that it knows nothing of.
+    await sleep(random() * 10);
+    await Promise.all(workers.map((worker) => worker.terminate()));
+    for (const shard of [0, 1]) http.reclaim(shardOwned(shard));
+    expect([free(http), shared]).toEqual([total(http), 0]);
+    // The hints are right too: every one can be taken.
+    const taken = Array.from({ length: total(http) }, () => http.take(1));
+    expect(taken).not.toContain(NO_EXTENT);
+    for (const extent of taken) http.give(extent);
+  }
+});

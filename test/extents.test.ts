@@ -1,0 +1,118 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import type { ServeOptions } from '../build/src/index.js';
+import { exchange, get, post, RawClient } from './support/client.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+
+const MIB = 2 ** 20;
+let running: TestServer;
+
+async function start(options: ServeOptions = {}): Promise<number> {
+  running = await startServer({ shards: 1, bodyLimitBytes: 8 * MIB, ...options }, 'ownership-app.js');
+  return running.port;
+}
+
+afterEach(async () => {
+  await expectConserved(running);
+  await running.server.close();
+});
+
+const waits = () => running.server.stats().shards.reduce((sum, { extentWaits }) => sum + extentWaits, 0);
+
+describe('when there are not enough extents', () => {
+  test('responses wait for each other, and all arrive whole', async () => {
+    const port = await start({ extentBytes: 16 * MIB });
+    const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.open(port)));
+    // The kernel takes some megabytes for each connection; then they wait in extents.
+    for (const { socket } of clients) socket.pause();
+    for (const client of clients) client.write(get('/large/250000').repeat(25));
+    await until(() => waits() > 0, 'a response that waits');
+    expect((await exchange(port, get('/who'))).status).toBe(200);
+    for (const { socket } of clients) socket.resume();
+    for (const client of clients) {
+      for (let i = 0; i < 25; i++) expect((await client.response()).body.equals(Buffer.alloc(250_000, 'x'))).toBe(true);
+      client.destroy();
+    }
+  });
+
+  test('request bodies are not read, and all arrive whole', async () => {
+    const port = await start({ extentBytes: 16 * MIB });
+    const bodies = Array.from({ length: 40 }, (_, i) => Buffer.alloc(20_000 + i * 5_000, `${i} `));
+    const answers = await Promise.all(bodies.map((body) => exchange(port, post('/echo', body))));
+    for (const [i, { status, body }] of answers.entries())
+      expect([status, body.equals(bodies[i])]).toEqual([200, true]);
+  });
+
+  test('a response that waits for its turn does not keep an extent which the one before it needs', async () => {
+    const port = await start({ extentBytes: 16 * MIB, sendTimeoutMs: 60_000, shards: 2, maxBufferedBytes: 64 * MIB });
+    const clients = await Promise.all(Array.from({ length: 12 }, () => RawClient.open(port)));
+    // Those behind the first are finished long before it, and take all that there is.
+    for (const client of clients) {
+      client.write(get('/large-later/250000/400') + get('/large-later/250000/1').repeat(6));
+    }
+    for (const client of clients) {
+      for (let i = 0; i < 7; i++) expect((await client.response()).body.length).toBe(250_000);
+      client.destroy();
+    }
+  });
+
+  test('clients that do not read are cut off sooner, so that others get theirs', async () => {
+    const port = await start({ extentBytes: 16 * MIB, maxBufferedBytes: 2 * MIB });
+    const idle = await Promise.all(Array.from({ length: 30 }, () => RawClient.open(port)));
+    for (const { socket } of idle) {
+      socket.pause();
+      socket.on('error', () => {});
+    }
+    for (const client of idle) client.write(get('/large/250000').repeat(60));
+    await until(() => waits() > 0, 'a response that waits');
+    const { status, body } = await exchange(port, get('/large/250000'));
+    expect([status, body.length]).toEqual([200, 250_000]);
+    for (const client of idle) client.destroy();
+  });
+});
+
+describe('responses that nobody takes any more leave nothing behind', () => {
+  const LARGE = 10 * MIB;
+  const rss = () => process.memoryUsage.rss() / MIB;
+
+  test.each([
+    ['clients that leave', `/large-later/${LARGE}/20`, true],
+    ['handlers that are answered for', `/large-timeout/${LARGE}`, false],
+  ])('%s', async (_name, path, leaves) => {
+    const port = await start({ responseLimitBytes: 16 * MIB });
+    const round = async () => {
+      const clients = await Promise.all(Array.from({ length: 6 }, () => RawClient.open(port)));
+      for (const client of clients) client.write(get(path));
+      if (leaves) await until(() => running.server.stats().outstanding === 6, 'the requests');
+      else for (const client of clients) expect((await client.response()).status).toBe(504);
+      for (const client of clients) client.socket.resetAndDestroy();
+      await until(() => running.server.stats().outstanding === 0, 'the end of the requests');
+    };
+    // What the process needs for six at once, it keeps.
+    for (let i = 0; i < 3; i++) await round();
+    const before = rss();
+    for (let i = 0; i < 12; i++) await round();
+    // 72 of them are 720 MiB.
+    expect(rss() - before).toBeLessThan(150);
+  });
+
+  test('one connection that pipelines them and does not read holds a few at most', async () => {
+    const port = await start({ responseLimitBytes: 16 * MIB });
+    const client = await RawClient.open(port);
+    client.socket.pause();
+    client.write(get(`/large/${LARGE}`).repeat(200));
+    // Others are served meanwhile, so whatever the server reads of this client, it has read.
+    for (let i = 0; i < 100; i++) expect((await exchange(port, get('/who'))).status).toBe(200);
+    // Of the first ones nobody knew how large they would be.
+    expect(running.server.stats().shards[0].requests - 100).toBeLessThan(20);
+    client.socket.resetAndDestroy();
+    await until(() => running.server.stats().outstanding === 0, 'the end of the requests');
+    const again = await RawClient.open(port);
+    again.socket.pause();
+    const { requests } = running.server.stats().shards[0];
+    again.write(get(`/large/${LARGE}`).repeat(200));
+    await until(() => running.server.stats().shards[0].requests > requests, 'the first');
+    for (let i = 0; i < 100; i++) expect((await exchange(port, get('/who'))).status).toBe(200);
+    expect(running.server.stats().shards[0].requests - requests - 100).toBeLessThan(4);
+    again.socket.resetAndDestroy();
+  });
+});

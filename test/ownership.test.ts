@@ -1,0 +1,180 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { exchange, get, post, RawClient } from './support/client.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+
+/* Whatever a handler is given or gives belongs to one request at a time. */
+let running: TestServer;
+let port: number;
+
+beforeAll(async () => {
+  running = await startServer(
+    { shards: 1, slots: 64, permits: 8, slotBytes: 4_096, onUncaught: 'exit' },
+    'ownership-app.js',
+  );
+  port = running.port;
+});
+
+afterAll(async () => {
+  await expectConserved(running);
+  expect(running.server.stats().shards[0].restarts).toBe(0);
+  await running.server.close();
+});
+
+const json = async (path: string) => JSON.parse((await exchange(port, get(path))).body.toString());
+const nobody = { user: null };
+
+describe("a request's async context is its own", () => {
+  test.each(['/as/ada', '/as-later/ada', '/as-fails/ada'])('%s', async (path) => {
+    expect(await json(path)).toEqual({ user: 'ada' });
+    for (let i = 0; i < 10; i++) expect([await json('/who'), await json('/who-later')]).toEqual([nobody, nobody]);
+    await sleep(5);
+    expect(await json('/who')).toEqual(nobody);
+  });
+
+  test('that of a stream, which keeps its own from chunk to chunk', async () => {
+    const client = await RawClient.open(port);
+    client.write(get('/as-stream/ada'));
+    await until(() => client.pending.toString().includes('ada'), 'the stream');
+    client.destroy();
+    expect(await json('/who')).toEqual(nobody);
+  });
+
+  test('that of a listener of its signal', async () => {
+    const client = await RawClient.open(port);
+    client.write(get('/as-signal/ada'));
+    await until(() => running.server.stats().outstanding === 1, 'the request');
+    client.socket.resetAndDestroy();
+    await until(() => running.server.stats().outstanding === 0, 'its end');
+    expect([await json('/who'), await json('/who-later')]).toEqual([nobody, nobody]);
+  });
+
+  test('that of the error handler and of the not-found handler', async () => {
+    for (let i = 0; i < 3; i++) {
+      expect(await json('/as-fails/ada')).toEqual({ user: 'ada' });
+      expect(await json('/no-such-path')).toEqual(nobody);
+      expect(await json('/who')).toEqual(nobody);
+    }
+  });
+
+  test('while many run at once', async () => {
+    const paths = Array.from({ length: 60 }, (_, i) => (i % 3 === 0 ? `/as-later/user-${i}` : '/who-later'));
+    const answers = await Promise.all(paths.map(json));
+    expect(answers).toEqual(paths.map((path) => ({ user: path.split('/')[2] ?? null })));
+  });
+});
+
+describe('a result that is not sent is given up, whatever it does later', () => {
+  test.each(['/lost', '/lost-schema', '/lost-tag', '/breaks-late', '/open-schema'])('HEAD %s', async (path) => {
+    for (let i = 0; i < 5; i++) await exchange(port, get(path).replace('GET', 'HEAD'), false);
+    await sleep(20);
+    expect((await exchange(port, get('/who'))).status).toBe(200);
+  });
+
+  test.each([
+    ['/lost', 500],
+    ['/lost-204', 204],
+    ['/lost-schema', 500],
+    ['/lost-tag', 500],
+    ['/open-tag', 500],
+    ['/open-schema', 500],
+    ['/open-204', 204],
+  ])('GET %s: %d', async (path, status) => {
+    for (let i = 0; i < 5; i++) expect((await exchange(port, get(path))).status).toBe(status);
+    await sleep(20);
+    expect((await exchange(port, get('/who'))).status).toBe(200);
+  });
+
+  test('304 for who has it', async () => {
+    for (let i = 0; i < 5; i++) {
+      expect((await exchange(port, get('/lost-304', 'If-None-Match: "x"'))).status).toBe(304);
+    }
+    expect((await exchange(port, get('/who'))).status).toBe(200);
+  });
+
+  test('and no descriptor stays open', async () => {
+    const before = await json('/descriptors');
+    const paths = ['/open-schema', '/open-tag', '/open-204', '/open-late'];
+    for (let i = 0; i < 20; i++) for (const path of paths.slice(0, 3)) await exchange(port, get(path));
+    await Promise.all(Array.from({ length: 6 }, () => exchange(port, get('/open-late'))));
+    await until(async () => (await json('/descriptors')) <= before, 'the return of every descriptor');
+    await until(() => running.server.stats().shards[0].abandoned === 0, 'the end of every handler');
+  });
+});
+
+describe('after the end', () => {
+  test.each(['/keep-writer', '/keep-writer-stream'])(
+    "what %s has kept writes into nobody else's response",
+    async (path) => {
+      const first = await RawClient.open(port);
+      first.write(get(path));
+      await until(() => first.pending.length > 0, 'the response');
+      first.destroy();
+      await until(() => running.server.stats().outstanding === 0, 'its end');
+      const secret = Buffer.alloc(3_000, 'secret ');
+      const victims = Array.from({ length: 6 }, () => exchange(port, post('/slow-echo', secret)));
+      await until(() => running.server.stats().outstanding === 6, 'the others');
+      const outcomes = await json('/use-kept');
+      expect(outcomes.slice(1)).toEqual([
+        'REQUEST_FINISHED',
+        'REQUEST_FINISHED',
+        'REQUEST_FINISHED',
+        'REQUEST_FINISHED',
+      ]);
+      expect(['NESTING_INVALID', 'done']).toContain(outcomes[0]);
+      for (const { body, fields } of await Promise.all(victims)) {
+        expect(body.equals(secret)).toBe(true);
+        expect(fields.some(([name]) => name === 'x-evil')).toBe(false);
+      }
+    },
+  );
+});
+
+describe('a request that was answered for its handler', () => {
+  test('leaves permit and slot to others, however many never settle', async () => {
+    for (let round = 0; round < 3; round++) {
+      const answers = await Promise.all(Array.from({ length: 8 }, () => exchange(port, get('/hang'))));
+      expect(answers.map(({ status }) => status)).toEqual(new Array(8).fill(504));
+    }
+    expect((await exchange(port, get('/who'))).status).toBe(200);
+    const { slots, shards } = running.server.stats();
+    expect([shards[0].permits.available, shards[0].abandoned, slots.free]).toEqual([8, 24, 64]);
+  });
+
+  test("keeps what it has a view of: no other request's bytes come to lie there", async () => {
+    const body = Buffer.alloc(1_500, 'mine ');
+    expect((await exchange(port, post('/hang-with-view', body))).status).toBe(504);
+    expect(running.server.stats().shards[0].permits.available).toBe(8);
+    for (let i = 0; i < 300; i++) {
+      expect((await exchange(port, post('/length', Buffer.alloc(1_500, 'other ')))).body.toString()).toBe('1500');
+    }
+    await until(async () => 'isIntact' in (await json('/seen')), 'the end of the handler');
+    expect(await json('/seen')).toMatchObject({ isIntact: true, afterwards: 'REQUEST_FINISHED' });
+    await until(() => running.server.stats().slots.free === 64, 'the slot');
+  });
+
+  test('writes nothing any more, and gives back what it had begun to write', async () => {
+    expect((await exchange(port, get('/hang-with-writer'))).status).toBe(504);
+    await until(async () => 'writer' in (await json('/seen')), 'the end of the handler');
+    expect(await json('/seen')).toMatchObject({ writer: 'NESTING_INVALID' });
+    const isFree = () => running.server.stats().extents.every(({ free, total }) => free === total);
+    await until(isFree, 'the extent');
+  });
+});
+
+test.each(['/throws-revoked', '/throws-hostile', '/returns-hostile', '/rejects-hostile'])(
+  '%s gets 500, and the shard goes on',
+  async (path) => {
+    expect((await exchange(port, get(path))).status).toBe(500);
+    expect((await exchange(port, get('/who'))).status).toBe(200);
+  },
+);
+
+test('an error response is sent though responseLimitBytes is smaller', async () => {
+  const small = await startServer({ shards: 1, responseLimitBytes: 20, onUncaught: 'exit' }, 'ownership-app.js');
+  expect((await exchange(small.port, get('/large/21'))).status).toBe(500);
+  expect((await exchange(small.port, get('/large/20'))).status).toBe(200);
+  expect(small.server.stats().shards[0].restarts).toBe(0);
+  await expectConserved(small);
+  await small.server.close();
+});
