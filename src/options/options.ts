@@ -101,6 +101,17 @@ export interface ServeOptions extends ListenChoice {
   keepAliveTimeoutMs?: number;
   /** How long a client may take nothing of an answer before it is cut off. Default 30,000. */
   sendTimeoutMs?: number;
+  /**
+   * How long what a client still sends behind its last answer is read and dropped, up to 64 MiB and as long as bytes come, so
+   * that it gets to read the answer: a 413, for instance. Default 30,000.
+   */
+  lingerTimeoutMs?: number;
+  /**
+   * Whether a client that ends its side of the connection aborts `req.signal` of its pending requests. Most clients do so
+   * because they are gone, but nothing tells those from clients that have no more to send and wait for their responses. Either way
+   * the signal is aborted once a response cannot be sent. Default false.
+   */
+  abortOnHalfClose?: boolean;
   /** Connections at the most, 1 to 1,048,576; further ones are closed at once. Default 16,384. */
   maxConnections?: number;
   /** Requests on one connection, which is closed behind the last one; 0, the default, for any number. */

@@ -36,6 +36,7 @@ const INTEGERS = {
   requestTimeoutMs: [1, 2 ** 31 - 1, 60_000],
   keepAliveTimeoutMs: [1, 2 ** 31 - 1, 65_000],
   sendTimeoutMs: [1, 2 ** 31 - 1, 30_000],
+  lingerTimeoutMs: [1, 2 ** 31 - 1, 30_000],
   maxConnections: [1, 2 ** 20, 16_384],
   maxRequestsPerConnection: [0, 2 ** 31 - 1, 0],
   maxBufferedBytes: [0, 2 ** 31 - 1, 2 ** 20],
@@ -54,6 +55,7 @@ const OTHERS = [
   'fd',
   'tls',
   'accessLog',
+  'abortOnHalfClose',
   'groups',
   'permits',
   'dispatch',
@@ -93,10 +95,12 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     (Object.keys(INTEGERS) as IntegerOption[]).map((name) => [name, integer(name, options[name])]),
   ) as Record<IntegerOption, number>;
   const { park = 'async', steal = true, resourceLimits = {}, accessLog = false, priority, logger } = options;
+  const { abortOnHalfClose = false } = options;
   const listening = resolveListening(options, integers.port);
   subject.oneOf('park', park, ['async', 'sync']);
   subject.oneOf('steal', steal, [true, false]);
   subject.oneOf('accessLog', accessLog, [true, false]);
+  subject.oneOf('abortOnHalfClose', abortOnHalfClose, [true, false]);
   if (typeof resourceLimits !== 'object' || resourceLimits === null) {
     throw subject.invalid('resourceLimits', 'an object', resourceLimits);
   }
@@ -109,6 +113,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     ...integers,
     listening,
     accessLog,
+    abortOnHalfClose,
     park,
     steal,
     resourceLimits,

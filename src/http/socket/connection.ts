@@ -7,7 +7,7 @@ import { Exchange } from '../exchange.js';
 import { RequestParser } from '../parser/request-parser.js';
 import type { RequestSink } from '../parser/request-sink.js';
 import type { ConnectionHost } from './host.js';
-import { type Looks, Patience, phaseOf, STREAM_PHASE } from './patience.js';
+import { CLOSING_PHASE, type Looks, Patience, phaseOf, STREAM_PHASE } from './patience.js';
 import type { RequestStream } from './request-stream.js';
 import { cut, readWithoutCopies, unsentBytes } from './socket.js';
 import { Handover } from './upgrade.js';
@@ -15,6 +15,9 @@ import { Uploads } from './uploads.js';
 
 /** Requests of one connection that may be in hand at once; further ones wait in the socket. */
 const MAX_PIPELINED = 64;
+
+/** What is read and dropped behind the last answer, at most. */
+const MAX_DROPPED_BYTES = 64 * 1024 * 1024;
 
 const HEAD = METHODS.indexOf('HEAD');
 const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
@@ -32,6 +35,8 @@ export class Connection implements RequestSink {
   /** No further request is read: the last one said so, or was not valid. */
   #inputOver = false;
   #ended = false;
+  /** Bytes that have come since then. */
+  #dropped = 0;
   readonly #handover: Handover;
   /** A client waits for leave to send its body, behind answers that come first. */
   #owesContinue = false;
@@ -71,16 +76,23 @@ export class Connection implements RequestSink {
 
   #onRead(bytes: number): void {
     if (this.#handover.socket !== undefined) return this.#onBytes(this.#parser.chunk.subarray(0, bytes));
-    if (this.#inputOver) return;
+    if (this.#inputOver) return this.#drop(bytes);
     this.#parser.feedInPlace(bytes);
     this.#afterInput();
   }
 
   #onBytes(chunk: Buffer): void {
     if (this.#handover.socket !== undefined) return this.#handover.receive(chunk);
-    if (this.#inputOver) return;
+    if (this.#inputOver) return this.#drop(chunk.length);
     this.#parser.feed(chunk);
     this.#afterInput();
+  }
+
+  /** What comes behind the last request is not read. */
+  #drop(bytes: number): void {
+    if (!this.#ended) return;
+    this.#dropped += bytes;
+    if (this.#dropped > MAX_DROPPED_BYTES) this.#socket.destroy();
   }
 
   #afterInput(): void {
@@ -191,7 +203,8 @@ export class Connection implements RequestSink {
     if (this.#handover.socket !== undefined) return void this.#handover.socket.push(null);
     if (!this.#inputOver && !this.#parser.finish()) this.#refuse('BAD_REQUEST');
     this.#inputOver = true;
-    this.#output.announceAbort();
+    // Most clients that end their side are gone; but one that only has no more to say waits for its answers.
+    if (this.#host.limits.abortOnHalfClose) this.#output.announceAbort();
     if (this.#output.first === undefined) this.#end();
     else this.flush();
   }
@@ -256,7 +269,7 @@ export class Connection implements RequestSink {
   watch(looks: Looks): void {
     if (this.#handover.socket !== undefined) return;
     const phase = this.#phase();
-    const progress = phase === STREAM_PHASE ? this.uploads.received : this.#requests;
+    const progress = this.#progress(phase);
     const expiry = this.#patience.look(phase, progress, unsentBytes(this.#socket), looks);
     if (expiry === 'none') return;
     if (expiry === 'destroy') this.#socket.destroy();
@@ -265,6 +278,11 @@ export class Connection implements RequestSink {
       this.#refuse('REQUEST_TIMEOUT');
       this.flush();
     }
+  }
+
+  #progress(phase: number): number {
+    if (phase === STREAM_PHASE) return this.uploads.received;
+    return phase === CLOSING_PHASE ? this.#dropped : this.#requests;
   }
 
   #phase(): number {

@@ -11,6 +11,7 @@ export interface ConnectionLimits {
   /** 0 for any number. */
   maxRequestsPerConnection: number;
   maxBufferedBytes: number;
+  abortOnHalfClose: boolean;
 }
 
 /** What a connection needs of the HTTP thread. */
