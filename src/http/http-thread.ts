@@ -31,9 +31,14 @@ export interface HttpThreadOptions extends SchedulerOptions, ConnectionLimits, T
 
 export interface HttpThreadEvents extends Omit<SchedulerEvents, 'onReleased'> {
   onAcceptError(error: Error): void;
+  /** Something failed for one client, whose connection was closed. */
+  onConnectionFailure(error: unknown): void;
   /** The upgrade listener has thrown. */
   onUpgradeError(error: unknown): void;
 }
+
+/** How often failures of connections are told, at most. */
+const FAILURE_INTERVAL_MS = 1_000;
 
 /** Everything between the sockets and the rings. Runs no user code. */
 export class HttpThread implements ConnectionHost {
@@ -52,6 +57,7 @@ export class HttpThread implements ConnectionHost {
   readonly #listener: Listener;
   #watch: NodeJS.Timeout | undefined;
   #connectionsRefused = 0;
+  #failureToldAt = Number.NEGATIVE_INFINITY;
   #onDrained: (() => void) | undefined;
 
   /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
@@ -117,7 +123,14 @@ export class HttpThread implements ConnectionHost {
       socket.destroy();
       return;
     }
-    this.#connections.add(new Connection(this, socket));
+    try {
+      this.#connections.add(new Connection(this, socket));
+    } catch (error) {
+      // No memory for another thousand parsers, for instance.
+      this.#connectionsRefused++;
+      socket.destroy();
+      this.onConnectionFailure(error);
+    }
   }
 
   // ── what connections need ───────────────────────────────────────────────────────────────────────────────────────
@@ -140,6 +153,14 @@ export class HttpThread implements ConnectionHost {
 
   abandon(exchange: Exchange): void {
     this.scheduler.abandon(exchange);
+  }
+
+  onConnectionFailure(error: unknown): void {
+    const now = performance.now();
+    // Whatever fails for one client may fail for thousands.
+    if (now - this.#failureToldAt < FAILURE_INTERVAL_MS) return;
+    this.#failureToldAt = now;
+    this.#events.onConnectionFailure(error);
   }
 
   onUpgradeError(error: unknown): void {

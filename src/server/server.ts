@@ -84,7 +84,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         onShardLost: (shard, cause) => this.#onShardLost(shard, cause),
         onShardMissing: (shard, error) => this.#onShardMissing(shard, error),
         onShardRestarted: (shard) => this.#logger.info({ shard }, `shard ${shard} runs again`),
-        onShardState: (shard, state) => this.emit('shard', { shard, group: this.#pool.groupOf(shard).name, state }),
+        onShardState: (shard, state) => this.#tell('shard', { shard, group: this.#pool.groupOf(shard).name, state }),
         onStrayError: (error) => this.#logger.error({ err: error }, 'a thread failed after its shard had ended'),
         onFailure: (shard, report) => this.#onFailure(shard, report),
         onStreamPiece: (shard, piece) => this.#http?.scheduler.onStreamPiece(shard, piece),
@@ -100,7 +100,16 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   #become(state: ServerState): void {
     if (state === this.#state) return;
     this.#state = state;
-    this.emit('state', state);
+    this.#tell('state', state);
+  }
+
+  /** Listeners are user code: what they throw is logged, and stops nothing of the server's. */
+  #tell<Name extends keyof ServerEvents>(name: Name, ...args: ServerEvents[Name]): void {
+    try {
+      (this.emit as (name: string, ...args: unknown[]) => boolean)(name, ...args);
+    } catch (error) {
+      this.#logger.error({ err: error }, `a listener of the event ${name} threw`);
+    }
   }
 
   async start(): Promise<void> {
@@ -110,6 +119,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         ? new AccessLog(this.#logger, this.#options.requestId, this.#pool.rings)
         : undefined;
       this.#http = new HttpThread(this.#pool, table, this.#options, accessLog, {
+        onConnectionFailure: (error) => this.#logger.error({ err: error }, 'a connection failed and was closed'),
         onUpgradeError: (error) => this.#logger.error({ err: error }, 'the listener of onUpgrade threw'),
         onAcceptError: (error) => this.#logger.error({ err: error }, 'a connection could not be accepted'),
         onPriorityFailure: (error) =>
@@ -214,7 +224,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#shedders.set(shard, shedding);
     const what = shedding ? 'refuses requests, because others wait for too long' : 'refuses no more requests';
     this.#logger.warn({ shard, shedding }, `shard ${shard} ${what}`);
-    this.emit('shedding', { shard, group: this.#pool.groupOf(shard).name, shedding });
+    this.#tell('shedding', { shard, group: this.#pool.groupOf(shard).name, shedding });
   }
 
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────

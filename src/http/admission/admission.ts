@@ -110,7 +110,13 @@ export class Admission {
     exchange.reset(connection, rules, rank);
     exchange.hash = hash;
     exchange.sticky = sticky;
-    this.#fill(exchange, request, route, rules);
+    try {
+      this.#fill(exchange, request, route, rules);
+    } catch (error) {
+      // A record of its own was too much for the memory there is.
+      this.#pool.slots[rules.group].release(slot);
+      throw error;
+    }
     const failure = dispatcher.submit(exchange, shard);
     if (failure === undefined) return exchange;
     this.#parts.deadlines.clear(slot);

@@ -47,8 +47,20 @@ export class Connection implements RequestSink {
     this.#parser = new RequestParser(host.parsers, this, host);
     this.#socket = readWithoutCopies(accepted, {
       buffer: this.#parser.chunk,
-      onRead: (bytes) => this.#onRead(bytes),
-      onBytes: (chunk) => this.#onBytes(chunk),
+      onRead: (bytes) => {
+        try {
+          this.#onRead(bytes);
+        } catch (error) {
+          this.#fail(error);
+        }
+      },
+      onBytes: (chunk) => {
+        try {
+          this.#onBytes(chunk);
+        } catch (error) {
+          this.#fail(error);
+        }
+      },
     });
     this.#output = new Output(host, this.#socket, () => this.#onFlushed());
     this.#socket.on('end', () => this.#onEnd());
@@ -64,6 +76,12 @@ export class Connection implements RequestSink {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  /** What fails on a client's doing, an allocation for instance, costs that client alone. */
+  #fail(error: unknown): void {
+    this.#socket.destroy();
+    this.#host.onConnectionFailure(error);
   }
 
   /** The server drains: an idle connection ends now, another one behind its last answer. */
@@ -222,6 +240,14 @@ export class Connection implements RequestSink {
 
   /** Hands to the socket every answer whose turn has come. */
   flush(): void {
+    try {
+      this.#flush();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #flush(): void {
     const { first } = this.#output;
     if (this.uploads.current !== undefined && this.uploads.settle()) this.#inputOver = true;
     if (first === undefined || this.#ended) return;

@@ -21,4 +21,6 @@ export interface ConnectionHost extends OutputHost, UpgradeHost, BodyLimits {
   /** Routes a request and submits it, or answers it at once. */
   admit(request: RequestParser, connection: Connection): Exchange;
   onConnectionClosed(connection: Connection): void;
+  /** A step failed that only this client needs: its connection is closed. */
+  onConnectionFailure(error: unknown): void;
 }
