@@ -37,6 +37,10 @@ export interface HttpThreadEvents extends Omit<SchedulerEvents, 'onReleased'> {
   onUpgradeError(error: unknown): void;
 }
 
+/** Of the time until the drain, the part in which connections are told; the rest is for the answers of the last ones. */
+const LEAVING_SHARE = 3 / 4;
+const LEAVING_STEPS = 100;
+const LEAVING_STEP_MS = 10;
 /** How often failures of connections are told, at most. */
 const FAILURE_INTERVAL_MS = 1_000;
 
@@ -56,6 +60,8 @@ export class HttpThread implements ConnectionHost {
   readonly #connections = new Set<Connection>();
   readonly #listener: Listener;
   #watch: NodeJS.Timeout | undefined;
+  /** While connections are told one after the other that the server leaves. */
+  #leaving: NodeJS.Timeout | undefined;
   #connectionsRefused = 0;
   #failureToldAt = Number.NEGATIVE_INFINITY;
   #onDrained: (() => void) | undefined;
@@ -124,7 +130,9 @@ export class HttpThread implements ConnectionHost {
       return;
     }
     try {
-      this.#connections.add(new Connection(this, socket));
+      const connection = new Connection(this, socket);
+      this.#connections.add(connection);
+      if (this.#leaving !== undefined) connection.leave();
     } catch (error) {
       // No memory for another thousand parsers, for instance.
       this.#connectionsRefused++;
@@ -174,9 +182,25 @@ export class HttpThread implements ConnectionHost {
 
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /**
+   * Has each connection end behind its next answer, which says so. Over three quarters of `ms`, one connection after the other
+   * gets there, so that clients do not all connect to the servers that stay at once; new ones are there from the beginning.
+   */
+  leave(ms: number): void {
+    const connections = [...this.#connections];
+    const begin = performance.now();
+    let told = 0;
+    const tell = () => {
+      const share = Math.min(1, (performance.now() - begin) / (ms * LEAVING_SHARE));
+      while (told < share * connections.length) connections[told++].leave();
+    };
+    this.#leaving = setInterval(tell, Math.max(LEAVING_STEP_MS, ms / LEAVING_STEPS)).unref();
+  }
+
   /** Accepts no more, and resolves when every request in hand is answered and every connection closed. */
   drain(): Promise<void> {
     this.draining = true;
+    clearInterval(this.#leaving);
     this.#listener.close();
     for (const connection of this.#connections) connection.drain();
     return new Promise((resolve) => {
@@ -195,6 +219,7 @@ export class HttpThread implements ConnectionHost {
     this.draining = true;
     this.scheduler.stop();
     clearInterval(this.#watch);
+    clearInterval(this.#leaving);
     this.#listener.destroy();
     for (const connection of this.#connections) connection.destroy();
     this.#onDrained?.();

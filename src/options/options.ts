@@ -121,8 +121,9 @@ export interface ServeOptions extends ListenChoice {
   /** How shards sleep. `async` leaves timers and sockets of handlers alive; `sync` is for handlers without any. */
   park?: 'async' | 'sync';
   /**
-   * How long `close()` goes on as before except that `readyz` says 503, so that whoever balances between servers takes this one
-   * out first, in milliseconds. Default 0.
+   * How long `close()` goes on answering before the drain, so that whoever balances between servers takes this one out first, in
+   * milliseconds. `readyz` says 503, and each answer closes its connection: spread over the time, so that not all clients connect
+   * elsewhere at once. Idle connections stay until their next request, or the end. Default 0.
    */
   drainDelayMs?: number;
   /** How long `close()` waits for requests in hand before it cuts them off, in milliseconds. Default 10,000. */

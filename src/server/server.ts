@@ -237,7 +237,10 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   async #drain(): Promise<void> {
     this.#become('draining');
     const { drainDelayMs, closeTimeoutMs } = this.#options;
-    if (drainDelayMs > 0) await this.#delay(drainDelayMs);
+    if (drainDelayMs > 0) {
+      this.#http!.leave(drainDelayMs);
+      await this.#delay(drainDelayMs);
+    }
     if (this.#isClosed()) return;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'late'>((resolve) => {

@@ -35,6 +35,7 @@ export class Connection implements RequestSink {
   /** No further request is read: the last one said so, or was not valid. */
   #inputOver = false;
   #ended = false;
+  #isLeaving = false;
   /** Bytes that have come since then. */
   #dropped = 0;
   readonly #handover: Handover;
@@ -82,6 +83,16 @@ export class Connection implements RequestSink {
   #fail(error: unknown): void {
     this.#socket.destroy();
     this.#host.onConnectionFailure(error);
+  }
+
+  /** The server will drain: the connection ends behind its next answer, which says so; the latest one, if that is not sent yet. */
+  leave(): void {
+    this.#isLeaving = true;
+    const { first } = this.#output;
+    // The head of the only answer is sent, or another request is on its way, whose answer can say it.
+    const isTooLate = first?.stream?.begun === true && first.next === undefined;
+    if (isTooLate || this.#handover.isPending || this.#parser.midMessage || this.#parser.rest !== undefined) return;
+    if (this.#output.closeBehindLast()) this.#inputOver = true;
   }
 
   /** The server drains: an idle connection ends now, another one behind its last answer. */
@@ -152,7 +163,7 @@ export class Connection implements RequestSink {
   #admit(request: RequestParser): Exchange {
     const exchange = this.#host.admit(request, this);
     if (this.#host.accessLog !== undefined) this.#host.accessLog.admitted(exchange, request);
-    if (++this.#requests === this.#host.limits.maxRequestsPerConnection) exchange.close = true;
+    if (++this.#requests === this.#host.limits.maxRequestsPerConnection || this.#isLeaving) exchange.close = true;
     this.#output.append(exchange);
     return exchange;
   }
