@@ -17,7 +17,7 @@ test('close() answers what is in hand with connection: close, ends idle connecti
   const answer = await busy.response();
   expect([answer.body.toString(), field(answer, 'connection')]).toEqual(['busy', 'close']);
   const one = await pipelined.response();
-  expect([one.body.toString(), field(one, 'connection')]).toEqual(['one', undefined]);
+  expect([one.body.toString(), field(one, 'connection')]).toEqual(['one', 'keep-alive']);
   const two = await pipelined.response();
   expect([two.body.toString(), field(two, 'connection')]).toEqual(['two', 'close']);
   for (const client of [busy, idle, pipelined]) client.destroy();

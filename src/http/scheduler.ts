@@ -26,6 +26,8 @@ export interface SchedulerOptions extends SchedulingDefaults {
   shed: Required<Shedding> | undefined;
   priority: PriorityFunction | undefined;
   health: Required<HealthPaths> | undefined;
+  /** Lines of each response head that say how long the connection may be idle. */
+  keepAliveLines: string;
 }
 
 export interface SchedulerEvents {
@@ -59,7 +61,7 @@ export class Scheduler {
     this.#events = events;
     this.#exchanges = Array.from({ length: pool.plan.slots }, (_, slot) => new Exchange(slot));
     const { status, retryAfterSeconds } = options.shed ?? { status: 503, retryAfterSeconds: 1 };
-    this.refusals = new Refusals({ status, retryAfterSeconds });
+    this.refusals = new Refusals({ status, retryAfterSeconds, keepAliveLines: options.keepAliveLines });
     this.#completions = new Completions(pool, this.#exchanges, this.refusals, {
       onReturned: (exchange) => this.#onReturned(exchange),
       onUnwanted: (exchange) => this.release(exchange),
@@ -101,8 +103,9 @@ export class Scheduler {
     this.#admission = new Admission(pool, this.#exchanges, {
       router,
       hasNotFound: table.hasNotFound,
+      keepAliveLines: options.keepAliveLines,
       streamLimits: table.routes.map(({ streamed }) => streamed?.limitBytes ?? NOT_STREAMED),
-      fixed: new FixedRoutes(table, router, options.health, events.readiness),
+      fixed: new FixedRoutes(table, router, options, events.readiness),
       rules: this.#rules,
       ranking,
       gate,

@@ -161,5 +161,7 @@ export interface ResolvedOptions extends Required<Omit<ServeOptions, Resolved | 
   compress: CompressRules | undefined;
   /** Name of the field in lower case. */
   requestId: string | undefined;
+  /** Lines of each response head that say how long the connection may be idle. */
+  keepAliveLines: string;
   logger: Logger | undefined;
 }

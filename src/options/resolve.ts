@@ -11,6 +11,7 @@ import {
 import { LoopShardError } from '../errors.js';
 import { checkDispatch, checkGroups, checkHealth, checkNice, checkPermits, checkShedding, Subject } from './checks.js';
 import { checkCompress } from './compression.js';
+import { keepAliveLines } from './keep-alive.js';
 import { resolveListening } from './listening.js';
 import type { Logger, ResolvedOptions, ServeOptions } from './options.js';
 import { checkRequestId } from './request-id.js';
@@ -127,6 +128,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     health: checkHealth(options.health ?? false, subject),
     compress: checkCompress(options.compress ?? false, subject),
     requestId: checkRequestId(options.requestId ?? false, subject),
+    keepAliveLines: keepAliveLines(integers),
   };
   checkTogether(options, resolved);
   return resolved;

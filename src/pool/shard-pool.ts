@@ -103,6 +103,7 @@ export class ShardPool {
       responseLimitBytes: options.responseLimitBytes,
       compress: options.compress,
       requestId: options.requestId,
+      keepAliveLines: options.keepAliveLines,
     };
     this.#shards = groups.flatMap((group, index) => {
       const ofGroup: ShardSettings = { ...settings, nice: options.shardNice[index] };

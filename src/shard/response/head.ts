@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { SHARD_TEMPLATES_BYTES, SHARD_TEMPLATES_OFFSET } from '../../../assembly/layout.js';
 import type { CoreMemory } from '../../core/memory.js';
 
-/** The lines that many responses share: status line, date, content type. In shared memory, to be copied by WASM. */
+/** The lines that many responses share: status line, date, how long the connection may be idle, content type. In shared memory, to be copied by WASM. */
 export interface Template {
   address: number;
   bytes: number;
@@ -16,13 +16,15 @@ export class HeadWriter {
   readonly #core: CoreMemory;
   readonly #start: number;
   readonly #end: number;
+  readonly #keepAliveLines: string;
   #next: number;
   #second = 0;
   /** By status and content type. */
   readonly #templates = new Map<number, Map<string | undefined, Template>>();
 
-  constructor(core: CoreMemory, control: number) {
+  constructor(core: CoreMemory, control: number, keepAliveLines: string) {
     this.#core = core;
+    this.#keepAliveLines = keepAliveLines;
     this.#start = control + SHARD_TEMPLATES_OFFSET;
     this.#end = this.#start + SHARD_TEMPLATES_BYTES;
     this.#next = this.#start;
@@ -56,7 +58,7 @@ export class HeadWriter {
 
   #add(statusCode: number, contentType: string | undefined): Template {
     const date = new Date(this.#second * 1000).toUTCString();
-    let text = `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode] ?? ''}\r\ndate: ${date}\r\n`;
+    let text = `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode] ?? ''}\r\ndate: ${date}\r\n${this.#keepAliveLines}`;
     if (contentType !== undefined) text += `content-type: ${contentType}\r\n`;
     if (this.#next + text.length > this.#end) this.#clear();
     const template = { address: this.#next, bytes: text.length };

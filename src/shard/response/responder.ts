@@ -63,7 +63,7 @@ export class Responder {
 
   constructor(context: ShardContext) {
     this.#context = context;
-    this.#heads = new HeadWriter(context.core, context.addresses.control);
+    this.#heads = new HeadWriter(context.core, context.addresses.control, context.keepAliveLines);
     this.#bodies = new BodyWriter(context);
     this.#idField = context.requestId;
     this.#fieldsLimit = (context.plan.slotStride >> 1) - FIELDS_MARGIN_BYTES;
