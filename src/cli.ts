@@ -82,6 +82,10 @@ program
   .addOption(
     integerOption('--send-timeout-ms <number>', 'sendTimeoutMs', 'time a client may take nothing of its answer'),
   )
+  .addOption(
+    integerOption('--linger-timeout-ms <number>', 'lingerTimeoutMs', 'time to drop what comes behind the last answer'),
+  )
+  .addOption(new Option('--abort-on-half-close', 'abort req.signal when a client ends its side of the connection'))
   .addOption(integerOption('--max-connections <number>', 'maxConnections', 'connections, at the most'))
   .addOption(
     integerOption(

@@ -55,6 +55,7 @@ test.each(['/bytes', '/text', '/json', '/schema', '/writer'])(
       responseLimitBytes: 2 ** 20,
       compress: undefined,
       requestId: undefined,
+      keepAliveLines: '',
     };
     const handlers = new Handlers(context, { onComplete: () => completed++, onPermit: () => {} });
     const route = app.table().routes.findIndex(({ pattern }) => pattern === path);

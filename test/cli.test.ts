@@ -63,6 +63,7 @@ describe('options of the front end', () => {
     ['--request-timeout-ms', 'requestTimeoutMs'],
     ['--keep-alive-timeout-ms', 'keepAliveTimeoutMs'],
     ['--send-timeout-ms', 'sendTimeoutMs'],
+    ['--linger-timeout-ms', 'lingerTimeoutMs'],
     ['--max-connections', 'maxConnections'],
     ['--max-requests-per-connection', 'maxRequestsPerConnection'],
     ['--max-buffered-bytes', 'maxBufferedBytes'],

@@ -192,7 +192,7 @@ test('a server that drains waits for handlers whose requests were answered with 
 });
 
 test.each(['reset', 'end'] as const)('the signal is aborted when the client leaves (%s)', async (how) => {
-  await start({ shards: 2 });
+  await start({ shards: 2, abortOnHalfClose: how === 'end' });
   const { client, leave } = await stage.send(running, '/wait/a');
   await until(() => stage.started.length === 1, 'the start');
   const begin = performance.now();
@@ -200,6 +200,21 @@ test.each(['reset', 'end'] as const)('the signal is aborted when the client leav
   else client.socket.end();
   await until(() => stage.aborted.includes('a'), 'the abort');
   expect(performance.now() - begin).toBeLessThan(PROMISED_MS + PATIENCE_MS);
+});
+
+test('a client that ends its side and still reads is answered, and its signal not aborted', async () => {
+  await start();
+  const client = await RawClient.open(running.port, { allowHalfOpen: true });
+  client.write(get(stage.target('/wait/a')));
+  await until(() => stage.started.includes('a'), 'the start');
+  client.socket.end();
+  await new Promise((resolve) => client.socket.once('finish', resolve));
+  // What came before these has been read.
+  for (let i = 0; i < 3; i++) expect((await (await stage.send(running, `/run/${i}`)).response).status).toBe(200);
+  stage.release('a');
+  expect((await client.response()).status).toBe(200);
+  expect(stage.aborted).toEqual([]);
+  client.destroy();
 });
 
 test('who leaves before the start is not started, claimed or not', async () => {

@@ -17,7 +17,7 @@ test('close() answers what is in hand with connection: close, ends idle connecti
   const answer = await busy.response();
   expect([answer.body.toString(), field(answer, 'connection')]).toEqual(['busy', 'close']);
   const one = await pipelined.response();
-  expect([one.body.toString(), field(one, 'connection')]).toEqual(['one', undefined]);
+  expect([one.body.toString(), field(one, 'connection')]).toEqual(['one', 'keep-alive']);
   const two = await pipelined.response();
   expect([two.body.toString(), field(two, 'connection')]).toEqual(['two', 'close']);
   for (const client of [busy, idle, pipelined]) client.destroy();
@@ -28,6 +28,61 @@ test('close() answers what is in hand with connection: close, ends idle connecti
   );
   expect(error.code).toBe('ECONNREFUSED');
   expect(server.close()).toBe(server.close());
+});
+
+test('during drainDelayMs clients are told to go one after the other, and none that asks is reset', async () => {
+  const delay = 1_200;
+  const { server, port } = await startServer({ drainDelayMs: delay });
+  const [idle, ...clients] = await Promise.all(Array.from({ length: 21 }, () => RawClient.open(port)));
+  for (const client of [idle, ...clients]) {
+    client.write(get('/json'));
+    expect(field(await client.response(), 'connection')).not.toBe('close');
+  }
+  const begin = performance.now();
+  const closed = server.close();
+  const told = await Promise.all(
+    clients.map(async (client) => {
+      for (;;) {
+        client.write(get('/later/10/x'));
+        const response = await client.response();
+        expect(response.status).toBe(200);
+        if (field(response, 'connection') === 'close') break;
+      }
+      await client.closed();
+      expect(client.pending).toHaveLength(0);
+      client.destroy();
+      return performance.now() - begin;
+    }),
+  );
+  told.sort((a, b) => a - b);
+  expect(told[19]).toBeLessThan(delay);
+  expect(told[15] - told[5]).toBeGreaterThan(delay / 4);
+  expect(idle.ended).toBe(false);
+  await idle.closed();
+  expect(performance.now() - begin).toBeGreaterThanOrEqual(delay - 1);
+  idle.destroy();
+  await closed;
+});
+
+test('during drainDelayMs, an answer that was owed closes too, and a stream that has begun goes on to its end', async () => {
+  const { server, port } = await startServer({ shards: 1, drainDelayMs: 1_000 }, 'streams.js');
+  const client = await RawClient.open(port);
+  const owed = await RawClient.open(port);
+  const slow = get('/paced/30/20');
+  client.write(slow);
+  await client.response();
+  owed.write(get('/slow-start/400'));
+  await until(() => server.stats().outstanding === 2, 'both requests');
+  const closed = server.close();
+  expect(field(await owed.response(), 'connection')).toBe('close');
+  await until(() => client.pending.includes('\r\n0\r\n\r\n'), 'the whole stream');
+  client.skip(client.pending.length);
+  if (!client.ended) {
+    client.write(get('/text'));
+    expect(field(await client.response(), 'connection')).toBe('close');
+  }
+  for (const one of [client, owed]) one.destroy();
+  await closed;
 });
 
 test('close() cuts off what is not done after closeTimeoutMs', async () => {

@@ -33,7 +33,7 @@ test('maxRequestsPerConnection: the last answer says close, and what comes behin
   client.write(get('/json') + get('/nowhere') + get('/json') + get('/json'));
   const fields = [];
   for (let i = 0; i < 3; i++) fields.push(field(await client.response(), 'connection'));
-  expect(fields).toEqual([undefined, undefined, 'close']);
+  expect(fields).toEqual(['keep-alive', 'keep-alive', 'close']);
   await client.closed();
   expect(client.pending.length).toBe(0);
   client.destroy();

@@ -40,6 +40,17 @@ test('events are framed as EventSource reads them', async () => {
   );
 });
 
+test('events go on for a client that has ended its side, until it is gone', async () => {
+  const client = await RawClient.open(running.port, { allowHalfOpen: true });
+  client.write(get('/silent'));
+  client.socket.end();
+  await client.response();
+  await until(() => client.pending.toString().split(':\n\n').length > 5, 'heartbeats');
+  expect(client.ended).toBe(false);
+  client.socket.resetAndDestroy();
+  await expectConserved(running);
+});
+
 test.each([
   ['GET', '/by-hand', 'no-cache', 'no'],
   ['HEAD', '/by-hand', 'no-cache', 'no'],

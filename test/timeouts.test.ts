@@ -153,8 +153,52 @@ test('a client that takes its answer slowly gets all of it', async () => {
   client.destroy();
 });
 
-test('a client that goes on sending behind its last answer is cut off', async () => {
+/** Sends the body of a request that is answered at its head, with 413 or by its handler, and reads only then. */
+test.each([
+  ['app.js', '/echo', 413],
+  ['uploads.js', '/ignore', 200],
+])('a slow client reads the early answer to its upload behind it (%s)', async (fixture, target, status) => {
+  running = await startServer({ shards: 1 }, fixture);
+  const client = await RawClient.open(running.port, { allowHalfOpen: true });
+  let failure: Error | undefined;
+  client.socket.on('error', (error) => {
+    failure = error;
+  });
+  client.socket.pause();
+  const piece = Buffer.alloc(65_536);
+  const pieces = 45;
+  client.write(`POST ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: ${pieces * piece.length}\r\n\r\n`);
+  // Longer than a silent client gets, and without a pause that is as long.
+  for (let i = 0; i < pieces; i++) {
+    await client.send(piece);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  client.socket.resume();
+  expect((await client.response()).status).toBe(status);
+  await client.closed();
+  expect(failure).toBeUndefined();
+  client.destroy();
+});
+
+test('of what a client sends behind its last answer, 64 MiB are dropped', async () => {
   const client = await start({});
+  client.socket.allowHalfOpen = true;
+  client.write('BAD\r\n\r\n');
+  expect((await client.response()).status).toBe(400);
+  const piece = Buffer.alloc(1_048_576);
+  let taken = 0;
+  while (!client.socket.destroyed) {
+    client.socket.write(piece, (error) => {
+      if (!error) taken++;
+    });
+    await until(() => client.socket.destroyed || client.socket.writableLength === 0, 'room');
+  }
+  expect(taken).toBeGreaterThanOrEqual(64);
+  expect(taken).toBeLessThan(96);
+});
+
+test('a client that goes on sending behind its last answer is cut off after lingerTimeoutMs', async () => {
+  const client = await start({ lingerTimeoutMs: 1_000 });
   client.write('BAD\r\n\r\n');
   expect((await client.response()).status).toBe(400);
   let closed = false;
@@ -171,7 +215,7 @@ test('a client that goes on sending behind its last answer is cut off', async ()
 test('no timeout is met early, and none more than a second late', () => {
   for (const timeout of [1, 5, 100, 999, 2_000, 10_000, 65_000]) {
     const given = { headersTimeoutMs: timeout, requestTimeoutMs: timeout, keepAliveTimeoutMs: timeout };
-    const { intervalMs, looks } = new Schedule({ ...given, sendTimeoutMs: 30_000 });
+    const { intervalMs, looks } = new Schedule({ ...given, sendTimeoutMs: 30_000, lingerTimeoutMs: 30_000 });
     // The wait begins right behind a look, or right in front of one.
     for (const begun of [0.01, intervalMs - 0.01]) {
       const patience = new Patience();

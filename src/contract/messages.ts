@@ -74,6 +74,8 @@ export interface ShardStart {
   compress: CompressRules | undefined;
   /** Name of the field that names requests, in lower case. */
   requestId: string | undefined;
+  /** Lines of each response head that say how long the connection may be idle. */
+  keepAliveLines: string;
 }
 
 /** In microseconds. A clone on another thread sees what the shard records. */

@@ -37,6 +37,8 @@ export interface Answer {
 export interface AnswerOptions {
   /** The request was HEAD: no body. */
   isHead?: boolean;
+  /** Lines that say how long the connection may be idle; none for one that closes. */
+  keepAliveLines?: string;
   /** Value of the Allow field. */
   allow?: string;
   /** In place of the reason's own. */
@@ -56,16 +58,21 @@ export function errorAnswer(reason: Reason, options: AnswerOptions = {}): Answer
 }
 
 /** The answer to OPTIONS for a path without an OPTIONS handler. */
-export function allowAnswer(allow: string): Answer {
-  return compose(204, [], { allow }, '');
+export function allowAnswer(allow: string, keepAliveLines: string): Answer {
+  return compose(204, [], { allow, keepAliveLines }, '');
 }
 
 /** A body that is always the same, behind a head with the date of now. */
-export function fixedAnswer(statusCode: number, { type, bytes }: FixedBody, fields: readonly string[] = []): Answer {
+export function fixedAnswer(
+  statusCode: number,
+  { type, bytes }: FixedBody,
+  fields: readonly string[],
+  keepAliveLines: string,
+): Answer {
   const { bytes: head } = compose(
     statusCode,
     [`content-type: ${type}`, `content-length: ${bytes.length}`, ...fields],
-    {},
+    { keepAliveLines },
     '',
   );
   return { bytes: Buffer.concat([head, bytes]), headBytes: head.length };
@@ -74,13 +81,13 @@ export function fixedAnswer(statusCode: number, { type, bytes }: FixedBody, fiel
 function compose(statusCode: number, fields: string[], options: AnswerOptions, body: string): Answer {
   const lines = [`HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode]}`, `date: ${new Date().toUTCString()}`, ...fields];
   if (options.allow !== undefined) lines.push(`allow: ${options.allow}`);
-  const head = `${lines.join('\r\n')}\r\n\r\n`;
+  const head = `${lines.join('\r\n')}\r\n${options.keepAliveLines ?? ''}\r\n`;
   return { bytes: Buffer.from(options.isHead === true ? head : head + body, 'latin1'), headBytes: head.length };
 }
 
 /** The client has the body of that entity tag already (RFC 9110 section 15.4.5). */
-export function notModifiedAnswer(etag: string): Answer {
-  return compose(304, [`etag: ${etag}`], {}, '');
+export function notModifiedAnswer(etag: string, keepAliveLines: string): Answer {
+  return compose(304, [`etag: ${etag}`], { keepAliveLines }, '');
 }
 
 const MS_PER_S = 1_000;

@@ -28,9 +28,18 @@ export interface HttpThreadOptions extends SchedulerOptions, ConnectionLimits, T
 
 export interface HttpThreadEvents extends Omit<SchedulerEvents, 'onReleased'> {
   onAcceptError(error: Error): void;
+  /** Something failed for one client, whose connection was closed. */
+  onConnectionFailure(error: unknown): void;
   /** The upgrade listener has thrown. */
   onUpgradeError(error: unknown): void;
 }
+
+/** Of the time until the drain, the part in which connections are told; the rest is for the answers of the last ones. */
+const LEAVING_SHARE = 3 / 4;
+const LEAVING_STEPS = 100;
+const LEAVING_STEP_MS = 10;
+/** How often failures of connections are told, at most. */
+const FAILURE_INTERVAL_MS = 1_000;
 
 /** Everything between the sockets and the rings. Runs no user code. */
 export class HttpThread implements ConnectionHost {
@@ -51,7 +60,10 @@ export class HttpThread implements ConnectionHost {
   /** Connections with a request that waits for an extent. */
   readonly #waiting = new Set<Connection>();
   #retries: NodeJS.Timeout | undefined;
+  /** While connections are told one after the other that the server leaves. */
+  #leaving: NodeJS.Timeout | undefined;
   #connectionsRefused = 0;
+  #failureToldAt = Number.NEGATIVE_INFINITY;
   #onDrained: (() => void) | undefined;
 
   /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
@@ -115,7 +127,16 @@ export class HttpThread implements ConnectionHost {
       socket.destroy();
       return;
     }
-    this.#connections.add(new Connection(this, socket));
+    try {
+      const connection = new Connection(this, socket);
+      this.#connections.add(connection);
+      if (this.#leaving !== undefined) connection.leave();
+    } catch (error) {
+      // No memory for another thousand parsers, for instance.
+      this.#connectionsRefused++;
+      socket.destroy();
+      this.onConnectionFailure(error);
+    }
   }
 
   // ── what connections need ───────────────────────────────────────────────────────────────────────────────────────
@@ -148,6 +169,14 @@ export class HttpThread implements ConnectionHost {
     this.scheduler.abandon(exchange);
   }
 
+  onConnectionFailure(error: unknown): void {
+    const now = performance.now();
+    // Whatever fails for one client may fail for thousands.
+    if (now - this.#failureToldAt < FAILURE_INTERVAL_MS) return;
+    this.#failureToldAt = now;
+    this.#events.onConnectionFailure(error);
+  }
+
   onUpgradeError(error: unknown): void {
     this.#events.onUpgradeError(error);
   }
@@ -175,9 +204,25 @@ export class HttpThread implements ConnectionHost {
 
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /**
+   * Has each connection end behind its next answer, which says so. Over three quarters of `ms`, one connection after the other
+   * gets there, so that clients do not all connect to the servers that stay at once; new ones are there from the beginning.
+   */
+  leave(ms: number): void {
+    const connections = [...this.#connections];
+    const begin = performance.now();
+    let told = 0;
+    const tell = () => {
+      const share = Math.min(1, (performance.now() - begin) / (ms * LEAVING_SHARE));
+      while (told < share * connections.length) connections[told++].leave();
+    };
+    this.#leaving = setInterval(tell, Math.max(LEAVING_STEP_MS, ms / LEAVING_STEPS)).unref();
+  }
+
   /** Accepts no more, and resolves when every request in hand is answered and every connection closed. */
   drain(): Promise<void> {
     this.draining = true;
+    clearInterval(this.#leaving);
     this.#listener.close();
     for (const connection of this.#connections) connection.drain();
     return new Promise((resolve) => {
@@ -197,6 +242,7 @@ export class HttpThread implements ConnectionHost {
     this.scheduler.stop();
     clearInterval(this.#watch);
     clearInterval(this.#retries);
+    clearInterval(this.#leaving);
     this.#listener.destroy();
     for (const connection of this.#connections) connection.destroy();
     this.#onDrained?.();

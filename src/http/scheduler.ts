@@ -28,6 +28,8 @@ export interface SchedulerOptions extends SchedulingDefaults {
   shed: Required<Shedding> | undefined;
   priority: PriorityFunction | undefined;
   health: Required<HealthPaths> | undefined;
+  /** Lines of each response head that say how long the connection may be idle. */
+  keepAliveLines: string;
 }
 
 export interface SchedulerEvents {
@@ -63,11 +65,11 @@ export class Scheduler {
     this.#events = events;
     // What may fail comes first: what follows has timers, which would keep the memory of a server that never starts.
     const router = new Router(table);
-    const fixed = new FixedRoutes(table, router, options.health, events.readiness);
+    const fixed = new FixedRoutes(table, router, options, events.readiness);
     this.#rules = new Rules(table, pool, options);
     this.#exchanges = Array.from({ length: pool.map.slots }, (_, slot) => new Exchange(slot));
     const { status, retryAfterSeconds } = options.shed ?? { status: 503, retryAfterSeconds: 1 };
-    this.refusals = new Refusals({ status, retryAfterSeconds });
+    this.refusals = new Refusals({ status, retryAfterSeconds, keepAliveLines: options.keepAliveLines });
     this.#completions = new Completions(pool, this.#exchanges, this.refusals, {
       onReturned: (exchange) => this.#onReturned(exchange),
       onUnwanted: (exchange) => this.release(exchange),
@@ -109,6 +111,7 @@ export class Scheduler {
       records: this.records,
       router,
       hasNotFound: table.hasNotFound,
+      keepAliveLines: options.keepAliveLines,
       streamLimits: table.routes.map(({ streamed }) => streamed?.limitBytes ?? NOT_STREAMED),
       fixed,
       rules: this.#rules,

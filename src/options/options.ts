@@ -106,6 +106,17 @@ export interface ServeOptions extends ListenChoice {
   keepAliveTimeoutMs?: number;
   /** How long a client may take nothing of an answer before it is cut off. Default 30,000. */
   sendTimeoutMs?: number;
+  /**
+   * How long what a client still sends behind its last answer is read and dropped, up to 64 MiB and as long as bytes come, so
+   * that it gets to read the answer: a 413, for instance. Default 30,000.
+   */
+  lingerTimeoutMs?: number;
+  /**
+   * Whether a client that ends its side of the connection aborts `req.signal` of its pending requests. Most clients do so
+   * because they are gone, but nothing tells those from clients that have no more to send and wait for their responses. Either way
+   * the signal is aborted once a response cannot be sent. Default false.
+   */
+  abortOnHalfClose?: boolean;
   /** Connections at the most, 1 to 1,048,576; further ones are closed at once. Default 16,384. */
   maxConnections?: number;
   /** Requests on one connection, which is closed behind the last one; 0, the default, for any number. */
@@ -115,8 +126,9 @@ export interface ServeOptions extends ListenChoice {
   /** How shards sleep. `async` leaves timers and sockets of handlers alive; `sync` is for handlers without any. */
   park?: 'async' | 'sync';
   /**
-   * How long `close()` goes on as before except that `readyz` says 503, so that whoever balances between servers takes this one
-   * out first, in milliseconds. Default 0.
+   * How long `close()` goes on answering before the drain, so that whoever balances between servers takes this one out first, in
+   * milliseconds. `readyz` says 503, and each answer closes its connection: spread over the time, so that not all clients connect
+   * elsewhere at once. Idle connections stay until their next request, or the end. Default 0.
    */
   drainDelayMs?: number;
   /** How long `close()` waits for requests in hand before it cuts them off, in milliseconds. Default 10,000. */
@@ -185,5 +197,7 @@ export interface ResolvedOptions extends Required<Omit<ServeOptions, Resolved | 
   compress: CompressRules | undefined;
   /** Name of the field in lower case. */
   requestId: string | undefined;
+  /** Lines of each response head that say how long the connection may be idle. */
+  keepAliveLines: string;
   logger: Logger | undefined;
 }

@@ -11,6 +11,7 @@ import {
 import { LoopShardError } from '../errors.js';
 import { checkDispatch, checkGroups, checkHealth, checkNice, checkPermits, checkShedding, Subject } from './checks.js';
 import { checkCompress } from './compression.js';
+import { keepAliveLines } from './keep-alive.js';
 import { resolveListening } from './listening.js';
 import type { Logger, ResolvedOptions, ServeOptions } from './options.js';
 import { checkRequestId } from './request-id.js';
@@ -37,6 +38,7 @@ const INTEGERS = {
   requestTimeoutMs: [1, 2 ** 31 - 1, 60_000],
   keepAliveTimeoutMs: [1, 2 ** 31 - 1, 65_000],
   sendTimeoutMs: [1, 2 ** 31 - 1, 30_000],
+  lingerTimeoutMs: [1, 2 ** 31 - 1, 30_000],
   maxConnections: [1, 2 ** 20, 16_384],
   maxRequestsPerConnection: [0, 2 ** 31 - 1, 0],
   maxBufferedBytes: [0, 2 ** 31 - 1, 2 ** 20],
@@ -58,6 +60,7 @@ const OTHERS = [
   'fd',
   'tls',
   'accessLog',
+  'abortOnHalfClose',
   'groups',
   'permits',
   'dispatch',
@@ -100,6 +103,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     (Object.keys(INTEGERS) as IntegerOption[]).map((name) => [name, integer(name, options[name])]),
   ) as Record<IntegerOption, number>;
   const {
+    abortOnHalfClose = false,
     park = 'async',
     onUncaught = 'replace',
     steal = true,
@@ -115,6 +119,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   subject.oneOf('onUncaught', onUncaught, ['replace', 'exit', 'continue']);
   subject.oneOf('steal', steal, [true, false]);
   subject.oneOf('accessLog', accessLog, [true, false]);
+  subject.oneOf('abortOnHalfClose', abortOnHalfClose, [true, false]);
   if (typeof resourceLimits !== 'object' || resourceLimits === null) {
     throw subject.invalid('resourceLimits', 'an object', resourceLimits);
   }
@@ -131,6 +136,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     ...integers,
     listening,
     accessLog,
+    abortOnHalfClose,
     park,
     onUncaught,
     steal,
@@ -147,6 +153,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     health: checkHealth(options.health ?? false, subject),
     compress: checkCompress(options.compress ?? false, subject),
     requestId: checkRequestId(options.requestId ?? false, subject),
+    keepAliveLines: keepAliveLines(integers),
   };
   checkTogether(options, resolved);
   return resolved;

@@ -109,6 +109,7 @@ export class ShardPool {
       responseLimitBytes: options.responseLimitBytes,
       compress: options.compress,
       requestId: options.requestId,
+      keepAliveLines: options.keepAliveLines,
     };
     const { startTimeoutMs, maxRestarts, resourceLimits, env, execArgv } = options;
     const lifeOptions: LifeOptions = {

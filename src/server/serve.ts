@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { LoopShardError } from '../errors.js';
 import type { Logger, ServeOptions } from '../options/options.js';
 import { resolveOptions } from '../options/resolve.js';
+import { safeLogger } from './safe-logger.js';
 import { RunningServer, type Server } from './server.js';
 
 /**
@@ -16,7 +17,7 @@ import { RunningServer, type Server } from './server.js';
 export async function serve(module: URL | string, options: ServeOptions = {}): Promise<Server> {
   const resolved = resolveOptions(options);
   const url = locateModule(module);
-  const logger = resolved.logger ?? standardLogger(resolved.accessLog);
+  const logger = safeLogger(resolved.logger ?? standardLogger(resolved.accessLog));
   const server = new RunningServer(url, resolved, logger);
   await server.start();
   return server;
@@ -33,5 +34,8 @@ function locateModule(module: URL | string): string {
 }
 
 function standardLogger(accessLog: boolean): Logger {
-  return pino({ name: 'loopshard', level: accessLog ? 'info' : 'warn' }, pino.destination(2));
+  const destination = pino.destination(2);
+  // A full disk behind standard error, for instance: lines are lost, the server goes on.
+  destination.on('error', () => {});
+  return pino({ name: 'loopshard', level: accessLog ? 'info' : 'warn' }, destination);
 }

@@ -91,7 +91,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         onShardUnavailable: (shard, state) => this.#onShardUnavailable(shard, state),
         onShardMissing: (shard) => this.#http?.scheduler.onShardMissing(shard),
         onShardRestarted: (shard) => this.#logger.info({ shard }, `shard ${shard} runs again`),
-        onShardState: (shard, state) => this.emit('shard', { shard, group: this.#pool.groupOf(shard).name, state }),
+        onShardState: (shard, state) => this.#tell('shard', { shard, group: this.#pool.groupOf(shard).name, state }),
         onFailure: (shard, report) => this.#onFailure(shard, report),
         onStreamPiece: (shard, piece) => this.#http?.scheduler.onStreamPiece(shard, piece),
         onBodyCredit: (shard, credit) => this.#http?.scheduler.onBodyCredit(shard, credit),
@@ -106,7 +106,16 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   #become(state: ServerState): void {
     if (state === this.#state) return;
     this.#state = state;
-    this.emit('state', state);
+    this.#tell('state', state);
+  }
+
+  /** Listeners are user code: what they throw is logged, and stops nothing of the server's. */
+  #tell<Name extends keyof ServerEvents>(name: Name, ...args: ServerEvents[Name]): void {
+    try {
+      (this.emit as (name: string, ...args: unknown[]) => boolean)(name, ...args);
+    } catch (error) {
+      this.#logger.error({ err: error }, `a listener of the event ${name} threw`);
+    }
   }
 
   async start(): Promise<void> {
@@ -116,6 +125,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         ? new AccessLog(this.#logger, this.#options.requestId, this.#pool.rings)
         : undefined;
       this.#http = new HttpThread(this.#pool, table, this.#options, accessLog, {
+        onConnectionFailure: (error) => this.#logger.error({ err: error }, 'a connection failed and was closed'),
         onUpgradeError: (error) => this.#logger.error({ err: error }, 'the listener of onUpgrade threw'),
         onAcceptError: (error) => this.#logger.error({ err: error }, 'a connection could not be accepted'),
         onPriorityFailure: (error) =>
@@ -225,7 +235,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#shedders.set(shard, shedding);
     const what = shedding ? 'refuses requests, because others wait for too long' : 'refuses no more requests';
     this.#logger.warn({ shard, shedding }, `shard ${shard} ${what}`);
-    this.emit('shedding', { shard, group: this.#pool.groupOf(shard).name, shedding });
+    this.#tell('shedding', { shard, group: this.#pool.groupOf(shard).name, shedding });
   }
 
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -238,7 +248,10 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   async #drain(): Promise<void> {
     this.#become('draining');
     const { drainDelayMs, closeTimeoutMs } = this.#options;
-    if (drainDelayMs > 0) await this.#delay(drainDelayMs);
+    if (drainDelayMs > 0) {
+      this.#http!.leave(drainDelayMs);
+      await this.#delay(drainDelayMs);
+    }
     if (this.#isClosed()) return;
     const deadline = performance.now() + closeTimeoutMs;
     const reserveMs = Math.min(SHARDS_END_MS, closeTimeoutMs * SHARDS_END_PART);

@@ -31,4 +31,6 @@ export interface ShardContext {
   readonly compress: CompressRules | undefined;
   /** Name of the field that names requests, in lower case. */
   readonly requestId: string | undefined;
+  /** Lines of each response head that say how long the connection may be idle. */
+  readonly keepAliveLines: string;
 }

@@ -116,6 +116,7 @@ function createContext(start: ShardStart, app: App): ShardContext {
     responseLimitBytes: start.responseLimitBytes,
     compress: start.compress,
     requestId: start.requestId,
+    keepAliveLines: start.keepAliveLines,
   };
 }
 

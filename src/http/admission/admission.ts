@@ -29,6 +29,8 @@ export const NOT_STREAMED = -1;
 export interface AdmissionParts {
   router: Router;
   hasNotFound: boolean;
+  /** Lines of each response head that say how long the connection may be idle. */
+  keepAliveLines: string;
   /** By route: how many bytes a body may have that is read as a stream, 0 for any number; or NOT_STREAMED. */
   streamLimits: readonly number[];
   fixed: FixedRoutes;
@@ -110,7 +112,13 @@ export class Admission {
     exchange.reset(connection, rules, rank);
     exchange.hash = hash;
     exchange.sticky = sticky;
-    this.#fill(exchange, request, route, rules);
+    try {
+      this.#fill(exchange, request, route, rules);
+    } catch (error) {
+      // A record of its own was too much for the memory there is.
+      this.#pool.slots[rules.group].release(slot);
+      throw error;
+    }
     const failure = dispatcher.submit(exchange, shard);
     if (failure === undefined) return exchange;
     this.#parts.deadlines.clear(slot);
@@ -147,16 +155,16 @@ export class Admission {
 
   /** The answer to a request that no route takes, or nothing if the not-found handler shall give it. */
   #answerUnrouted(request: RequestParser): Answer | undefined {
-    const { router, hasNotFound } = this.#parts;
+    const { router, hasNotFound, keepAliveLines } = this.#parts;
     const { path } = request;
     const isHead = request.method === HEAD;
-    if (path === '*' && request.method === OPTIONS) return allowAnswer(METHODS.join(', '));
+    if (path === '*' && request.method === OPTIONS) return allowAnswer(METHODS.join(', '), keepAliveLines);
     const allowed = router.allowed(path);
     if (allowed.length > 0) {
       const allow = [...allowed, 'OPTIONS'].join(', ');
-      if (request.method === OPTIONS) return allowAnswer(allow);
-      return errorAnswer('METHOD_NOT_ALLOWED', { isHead, allow });
+      if (request.method === OPTIONS) return allowAnswer(allow, keepAliveLines);
+      return errorAnswer('METHOD_NOT_ALLOWED', { isHead, allow, keepAliveLines });
     }
-    return hasNotFound ? undefined : errorAnswer('NOT_FOUND', { isHead });
+    return hasNotFound ? undefined : errorAnswer('NOT_FOUND', { isHead, keepAliveLines });
   }
 }

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { METHODS } from '../../contract/messages.js';
 import { PRIORITIES, type PriorityFunction } from '../../options/scheduling.js';
 import type { RequestParser } from '../parser/request-parser.js';
@@ -27,6 +28,8 @@ export class Ranking {
       const priority = this.#priority(METHODS[request.method], request.path);
       const rank = PRIORITIES.indexOf(priority);
       if (rank >= 0) return rank;
+      // Of an async function, nobody else would hear the rejection.
+      if (types.isPromise(priority)) priority.catch(() => {});
       throw new TypeError(`priority() returned ${String(priority)}, which is none of ${PRIORITIES.join(', ')}`);
     } catch (error) {
       if (!this.#failed) this.#onFailure(error);

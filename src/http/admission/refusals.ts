@@ -4,6 +4,8 @@ export interface RefusalOptions {
   /** Of OVERLOADED. */
   status: number;
   retryAfterSeconds: number;
+  /** Lines of each response head that say how long the connection may be idle. */
+  keepAliveLines: string;
 }
 
 /** What the HTTP thread answers when it does not let a request happen: counted, and made once a second. HTTP thread. */
@@ -23,8 +25,8 @@ export class Refusals {
     const key = isHead ? `HEAD ${reason}` : reason;
     let answer = this.#answers.get(key);
     if (answer === undefined) {
-      const { status, retryAfterSeconds } = this.#options;
-      const options = { isHead, retryAfterSeconds, ...(reason === 'OVERLOADED' && { status }) };
+      const { status, ...common } = this.#options;
+      const options = { isHead, ...common, ...(reason === 'OVERLOADED' && { status }) };
       answer = oncePerSecond(() => errorAnswer(reason, options));
       this.#answers.set(key, answer);
     }

@@ -18,8 +18,9 @@ export interface OutputHost {
   abandon(exchange: Exchange): void;
 }
 
-const CLOSE_FIELD = Buffer.from('connection: close\r\n\r\n');
-const KEEP_ALIVE_FIELD = Buffer.from('connection: keep-alive\r\n\r\n');
+const CLOSE_LINE = Buffer.from('connection: close\r\n');
+const KEEP_ALIVE_LINE = Buffer.from('connection: keep-alive\r\n');
+const LINE_END = '\r\n';
 const EMPTY = Buffer.alloc(0);
 const EMPTY_LINE_BYTES = 2;
 
@@ -149,13 +150,18 @@ export class Output {
     else socket.write(exchange.bytes!);
   }
 
-  /** Rare, so the field is put in between and not left room for. */
+  /** Rare, so the field is put in between, or in the place of what the head says of the connection, and not left room for. */
   #sendWithField(exchange: Exchange): void {
     const bytes = exchange.bytes!;
     const socket = this.#socket;
-    socket.write(bytes.subarray(0, exchange.headBytes - EMPTY_LINE_BYTES));
-    socket.write(exchange.close ? CLOSE_FIELD : KEEP_ALIVE_FIELD);
-    if (exchange.headBytes < bytes.length) socket.write(bytes.subarray(exchange.headBytes));
+    const said = bytes.subarray(0, exchange.headBytes).indexOf(KEEP_ALIVE_LINE);
+    if (said >= 0 && !exchange.close) return void socket.write(bytes);
+    const start = said >= 0 ? said : exchange.headBytes - EMPTY_LINE_BYTES;
+    // The field keep-alive follows.
+    const end = said >= 0 ? bytes.indexOf(LINE_END, said + KEEP_ALIVE_LINE.length) + LINE_END.length : start;
+    socket.write(bytes.subarray(0, start));
+    socket.write(exchange.close ? CLOSE_LINE : KEEP_ALIVE_LINE);
+    socket.write(bytes.subarray(end));
   }
 
   /** Frees the slots that the kernel has a copy of. */

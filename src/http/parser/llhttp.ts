@@ -5,6 +5,7 @@
 import { createRequire } from 'node:module';
 import { METHODS } from '../../contract/messages.js';
 import type { CoreMemory } from '../../core/memory.js';
+import { LoopShardError } from '../../errors.js';
 import { HeadIndex } from './head-index.js';
 import { HeadRules } from './head-rules.js';
 
@@ -67,6 +68,14 @@ export interface ParserEvents {
   onMessageComplete(): number;
 }
 
+let module: WebAssembly.Module | undefined;
+
+/** The parser's module, compiled once. */
+function compiled(): WebAssembly.Module {
+  module ??= new WebAssembly.Module(require('undici/lib/llhttp/llhttp_simd-wasm.js') as Uint8Array);
+  return module;
+}
+
 /**
  * An instance of the parser's module, with a fixed number of parsers. All it will ever need is allocated at once, so its
  * memory never grows and sockets may read right into it.
@@ -94,8 +103,7 @@ class Llhttp {
       wasm_on_message_complete: () => this.#active!.onMessageComplete(),
       wasm_on_status: () => GO_ON,
     };
-    const module = new WebAssembly.Module(require('undici/lib/llhttp/llhttp_simd-wasm.js') as Uint8Array);
-    this.#exports = new WebAssembly.Instance(module, { env: imports }).exports as unknown as LlhttpExports;
+    this.#exports = new WebAssembly.Instance(compiled(), { env: imports }).exports as unknown as LlhttpExports;
     this.#exports._initialize?.();
     this.chunkAddress = this.#exports.malloc(CHUNK_BYTES);
     for (let i = 0; i < PARSERS; i++) this.#free.push(this.#exports.llhttp_alloc(REQUEST_TYPE));
@@ -164,14 +172,30 @@ export class Parsers {
   readonly #core: CoreMemory;
   readonly #instances: Llhttp[] = [];
 
-  /** @param headIndex address of the HTTP thread's head index */
+  /**
+   * @param headIndex address of the HTTP thread's head index
+   * @throws LoopShardError MEMORY_EXHAUSTED
+   */
   constructor(core: CoreMemory, headIndex: number) {
     this.#core = core;
     this.index = new HeadIndex(core, headIndex);
     this.rules = new HeadRules(this.index);
+    try {
+      // Now, so that what is wrong ends the start and not the first connection.
+      this.instance();
+    } catch (cause) {
+      throw new LoopShardError(
+        'MEMORY_EXHAUSTED',
+        `Cannot allocate the memory of the HTTP parser: ${(cause as Error).message}. Each ${PARSERS} connections need an address space of several GiB; raise the limit (ulimit -v).`,
+        { cause },
+      );
+    }
   }
 
-  /** An instance with a parser to spare. */
+  /**
+   * An instance with a parser to spare.
+   * @throws RangeError if there is no memory for another one
+   */
   instance(): Llhttp {
     let instance = this.#instances.find(({ hasFree }) => hasFree);
     if (instance === undefined) {

@@ -8,14 +8,23 @@ import type { Router } from './router.js';
 /** Why the server is not ready, or nothing if it is. */
 export type Readiness = () => 'draining' | 'no shards' | 'overloaded' | undefined;
 
+export interface FixedRouteOptions {
+  health: Required<HealthPaths> | undefined;
+  /** Lines of each response head that say how long the connection may be idle. */
+  keepAliveLines: string;
+}
+
 /** Routes that the HTTP thread answers itself: what `app.static` defines, and health. No shard is asked. HTTP thread. */
 export class FixedRoutes {
   readonly #answers = new Map<number, () => Answer>();
   /** Entity tags, and the answers to those who have what they name. */
   readonly #tagged = new Map<number, { etag: string; answer: () => Answer }>();
 
+  readonly #keepAliveLines: string;
+
   /** @throws LoopShardError ROUTE_DUPLICATE */
-  constructor(table: RouteTable, router: Router, health: Required<HealthPaths> | undefined, readiness: Readiness) {
+  constructor(table: RouteTable, router: Router, { health, keepAliveLines }: FixedRouteOptions, readiness: Readiness) {
+    this.#keepAliveLines = keepAliveLines;
     for (const [number, { fixed }] of table.routes.entries()) {
       if (fixed !== undefined) this.#addFixed(number, fixed);
     }
@@ -32,9 +41,9 @@ export class FixedRoutes {
     const etag = tagOf(fixed.bytes);
     this.#answers.set(
       number,
-      oncePerSecond(() => fixedAnswer(200, fixed, [`etag: ${etag}`])),
+      oncePerSecond(() => fixedAnswer(200, fixed, [`etag: ${etag}`], this.#keepAliveLines)),
     );
-    this.#tagged.set(number, { etag, answer: oncePerSecond(() => notModifiedAnswer(etag)) });
+    this.#tagged.set(number, { etag, answer: oncePerSecond(() => notModifiedAnswer(etag, this.#keepAliveLines)) });
   }
 
   #addHealth(router: Router, path: string, number: number, look: () => { status: string; reason?: string }): void {
@@ -51,7 +60,12 @@ export class FixedRoutes {
     this.#answers.set(number, () => {
       const health = look();
       const body: FixedBody = { type: 'application/json', bytes: Buffer.from(JSON.stringify(health)) };
-      return fixedAnswer(health.reason === undefined ? 200 : 503, body, ['cache-control: no-store']);
+      return fixedAnswer(
+        health.reason === undefined ? 200 : 503,
+        body,
+        ['cache-control: no-store'],
+        this.#keepAliveLines,
+      );
     });
   }
 

@@ -7,7 +7,7 @@ import { Exchange } from '../exchange.js';
 import { RequestParser } from '../parser/request-parser.js';
 import type { RequestSink } from '../parser/request-sink.js';
 import type { ConnectionHost } from './host.js';
-import { type Looks, Patience, phaseOf, STREAM_PHASE } from './patience.js';
+import { CLOSING_PHASE, type Looks, Patience, phaseOf, STREAM_PHASE } from './patience.js';
 import type { RequestStream } from './request-stream.js';
 import { cut, readWithoutCopies, unsentBytes } from './socket.js';
 import { Handover } from './upgrade.js';
@@ -15,6 +15,9 @@ import { Uploads } from './uploads.js';
 
 /** Requests of one connection that may be in flight at once; further ones wait in the socket. */
 const MAX_PIPELINED = 64;
+
+/** What is read and dropped behind the last answer, at most. */
+const MAX_DROPPED_BYTES = 64 * 1024 * 1024;
 
 const HEAD = METHODS.indexOf('HEAD');
 const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
@@ -34,6 +37,9 @@ export class Connection implements RequestSink {
   #ended = false;
   /** The socket reads into the parser's chunk, and not into the record of a large request. */
   #isReadingChunk = false;
+  #isLeaving = false;
+  /** Bytes that have come since then. */
+  #dropped = 0;
   readonly #handover: Handover;
   /** A client waits for leave to send its body, behind answers that come first. */
   #owesContinue = false;
@@ -44,8 +50,20 @@ export class Connection implements RequestSink {
     this.#parser = new RequestParser(host.parsers, this, host);
     this.#socket = readWithoutCopies(accepted, {
       nextBuffer: () => this.#nextBuffer(),
-      onRead: (bytes) => this.#onRead(bytes),
-      onBytes: (chunk) => this.#onBytes(chunk),
+      onRead: (bytes) => {
+        try {
+          this.#onRead(bytes);
+        } catch (error) {
+          this.#fail(error);
+        }
+      },
+      onBytes: (chunk) => {
+        try {
+          this.#onBytes(chunk);
+        } catch (error) {
+          this.#fail(error);
+        }
+      },
     });
     this.#output = new Output(host, this.#socket, () => this.#onFlushed());
     this.#socket.on('end', () => this.#onEnd());
@@ -61,6 +79,22 @@ export class Connection implements RequestSink {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  /** What fails on a client's doing, an allocation for instance, costs that client alone. */
+  #fail(error: unknown): void {
+    this.#socket.destroy();
+    this.#host.onConnectionFailure(error);
+  }
+
+  /** The server will drain: the connection ends behind its next answer, which says so; the latest one, if that is not sent yet. */
+  leave(): void {
+    this.#isLeaving = true;
+    const { first } = this.#output;
+    // The head of the only answer is sent, or another request is on its way, whose answer can say it.
+    const isTooLate = first?.stream?.begun === true && first.next === undefined;
+    if (isTooLate || this.#handover.isPending || this.#parser.midMessage || this.#parser.rest !== undefined) return;
+    if (this.#output.closeBehindLast()) this.#inputOver = true;
   }
 
   /** The server drains: an idle connection ends now, another one behind its last answer. */
@@ -84,7 +118,7 @@ export class Connection implements RequestSink {
 
   #onRead(bytes: number): void {
     if (this.#handover.socket !== undefined) return this.#onBytes(this.#parser.chunk.subarray(0, bytes));
-    if (this.#inputOver) return;
+    if (this.#inputOver) return this.#drop(bytes);
     if (this.#isReadingChunk) this.#parser.feedInPlace(bytes);
     else this.#parser.filled(bytes);
     this.#afterInput();
@@ -92,9 +126,16 @@ export class Connection implements RequestSink {
 
   #onBytes(chunk: Buffer): void {
     if (this.#handover.socket !== undefined) return this.#handover.receive(chunk);
-    if (this.#inputOver) return;
+    if (this.#inputOver) return this.#drop(chunk.length);
     this.#parser.feed(chunk);
     this.#afterInput();
+  }
+
+  /** What comes behind the last request is not read. */
+  #drop(bytes: number): void {
+    if (!this.#ended) return;
+    this.#dropped += bytes;
+    if (this.#dropped > MAX_DROPPED_BYTES) this.#socket.destroy();
   }
 
   #afterInput(): void {
@@ -136,7 +177,7 @@ export class Connection implements RequestSink {
   #admit(request: RequestParser): Exchange {
     const exchange = this.#host.admit(request, this);
     if (this.#host.accessLog !== undefined) this.#host.accessLog.admitted(exchange, request);
-    if (++this.#requests === this.#host.limits.maxRequestsPerConnection) exchange.close = true;
+    if (++this.#requests === this.#host.limits.maxRequestsPerConnection || this.#isLeaving) exchange.close = true;
     this.#output.append(exchange);
     return exchange;
   }
@@ -216,7 +257,8 @@ export class Connection implements RequestSink {
     if (this.#handover.socket !== undefined) return void this.#handover.socket.push(null);
     if (!this.#inputOver && !this.#parser.finish()) this.#refuse('BAD_REQUEST');
     this.#inputOver = true;
-    this.#output.announceAbort();
+    // Most clients that end their side are gone; but one that only has no more to say waits for its answers.
+    if (this.#host.limits.abortOnHalfClose) this.#output.announceAbort();
     if (this.#output.first === undefined) this.#end();
     else this.flush();
   }
@@ -239,6 +281,14 @@ export class Connection implements RequestSink {
 
   /** Hands to the socket every answer whose turn has come. */
   flush(): void {
+    try {
+      this.#flush();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #flush(): void {
     const { first } = this.#output;
     if (this.uploads.current !== undefined && this.uploads.settle()) this.#inputOver = true;
     if (first === undefined || this.#ended) return;
@@ -291,7 +341,7 @@ export class Connection implements RequestSink {
     if (isPressed) this.#output.giveUpExtents();
     if (this.#handover.socket !== undefined) return;
     const phase = this.#phase();
-    const progress = phase === STREAM_PHASE ? this.uploads.received : this.#requests;
+    const progress = this.#progress(phase);
     const expiry = this.#patience.look(phase, progress, unsentBytes(this.#socket), looks);
     if (expiry === 'none') return;
     if (expiry === 'destroy') this.#socket.destroy();
@@ -300,6 +350,11 @@ export class Connection implements RequestSink {
       this.#refuse('REQUEST_TIMEOUT');
       this.flush();
     }
+  }
+
+  #progress(phase: number): number {
+    if (phase === STREAM_PHASE) return this.uploads.received;
+    return phase === CLOSING_PHASE ? this.#dropped : this.#requests;
   }
 
   #phase(): number {

@@ -11,6 +11,7 @@ export interface ConnectionLimits {
   /** 0 for any number. */
   maxRequestsPerConnection: number;
   maxBufferedBytes: number;
+  abortOnHalfClose: boolean;
 }
 
 /** What a connection needs of the HTTP thread. */
@@ -22,4 +23,6 @@ export interface ConnectionHost extends OutputHost, UpgradeHost, BodyLimits {
   /** The connection has a request that waits for an extent. */
   waitForRoom(connection: Connection): void;
   onConnectionClosed(connection: Connection): void;
+  /** A step failed that only this client needs: its connection is closed. */
+  onConnectionFailure(error: unknown): void;
 }

@@ -1,5 +1,11 @@
 import { createServer, type Server as NetServer, type Socket } from 'node:net';
-import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer } from 'node:tls';
+import {
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type TlsOptions,
+  type Server as TlsServer,
+} from 'node:tls';
+import { types } from 'node:util';
 import { LoopShardError } from '../../errors.js';
 import { checkSecureContext, type Listening } from '../../options/listening.js';
 
@@ -32,7 +38,12 @@ export class Listener {
     const common = { allowHalfOpen: true, noDelay: true };
     if (tls === undefined) this.#server = createServer({ ...common, pauseOnConnect: true }, onConnection);
     else {
-      const options = { handshakeTimeout: limits.headersTimeoutMs, ...tls, ...common, ALPNProtocols: ['http/1.1'] };
+      const options = {
+        handshakeTimeout: limits.headersTimeoutMs,
+        ...withSafeCallbacks(tls),
+        ...common,
+        ALPNProtocols: ['http/1.1'],
+      };
       this.#server = createTlsServer(options, onConnection);
       this.#server.maxConnections = limits.maxConnections;
       this.#server.on('drop', () => this.refused++);
@@ -86,6 +97,33 @@ export class Listener {
     this.#server.close();
     for (const socket of this.#raw) socket.destroy();
   }
+}
+
+/** User code that runs in handshakes: what it throws fails its own handshake, and not the process. */
+function withSafeCallbacks(tls: TlsOptions): TlsOptions {
+  const { SNICallback, pskCallback } = tls;
+  const safe = { ...tls };
+  if (SNICallback !== undefined) {
+    safe.SNICallback = (name, done) => {
+      try {
+        const result: unknown = SNICallback(name, done);
+        if (types.isPromise(result)) result.catch((error) => done(error));
+      } catch (error) {
+        done(error as Error);
+      }
+    };
+  }
+  if (pskCallback !== undefined) {
+    safe.pskCallback = (socket, identity) => {
+      try {
+        return pskCallback(socket, identity);
+      } catch {
+        // No key: the handshake fails.
+        return null;
+      }
+    };
+  }
+  return safe;
 }
 
 function listenError(cause: NodeJS.ErrnoException, { target, name }: Listening): LoopShardError {

@@ -33,8 +33,8 @@ export function phaseOf({ hasEnded, hasUnsent, isServersTurn, hasUpload, isIdle,
   return isIdle ? IDLE_PHASE : BUSY_PHASE;
 }
 
-/** How long a client has, once the kernel has its last answer, to stop sending and close (RFC 9112 section 9.6). */
-const LINGER_MS = 2_000;
+/** How long a client may send nothing, once the kernel has its last answer, before the connection is closed. */
+const LINGER_SILENCE_MS = 2_000;
 
 /** How long a client may stop reading its response while others wait for the memory that it takes. */
 const PRESSED_SEND_MS = 1_000;
@@ -45,6 +45,7 @@ export interface Timeouts {
   requestTimeoutMs: number;
   keepAliveTimeoutMs: number;
   sendTimeoutMs: number;
+  lingerTimeoutMs: number;
 }
 
 /** The same, in looks. */
@@ -54,6 +55,7 @@ export interface Looks {
   keepAlive: number;
   send: number;
   linger: number;
+  lingerSilence: number;
 }
 
 /** What is to be done with a connection that has taken too long. */
@@ -72,8 +74,8 @@ export class Schedule {
   /** The same while responses wait for extents, which those have that clients do not read. */
   readonly looksUnderPressure: Looks;
 
-  constructor({ headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, sendTimeoutMs }: Timeouts) {
-    const shortest = Math.min(headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, sendTimeoutMs);
+  constructor({ headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, sendTimeoutMs, lingerTimeoutMs }: Timeouts) {
+    const shortest = Math.min(headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, sendTimeoutMs, lingerTimeoutMs);
     const interval = Math.floor(shortest / LOOKS_IN_TIMEOUT);
     this.intervalMs = Math.max(SHORTEST_INTERVAL_MS, Math.min(LONGEST_INTERVAL_MS, interval));
     const looks = (ms: number) => Math.ceil(ms / this.intervalMs);
@@ -82,7 +84,8 @@ export class Schedule {
       request: looks(requestTimeoutMs),
       keepAlive: looks(keepAliveTimeoutMs),
       send: looks(sendTimeoutMs),
-      linger: looks(LINGER_MS),
+      linger: looks(lingerTimeoutMs),
+      lingerSilence: looks(Math.min(LINGER_SILENCE_MS, lingerTimeoutMs)),
     };
     this.looksUnderPressure = { ...this.looks, send: looks(Math.min(sendTimeoutMs, PRESSED_SEND_MS)) };
   }
@@ -100,10 +103,12 @@ export class Patience {
   #looks = -1;
   #unsent = 0;
   #unsentLooks = 0;
+  #closingLooks = 0;
 
   /**
    * @param phase what the connection waits for
-   * @param progress how many requests it has had; in STREAM_PHASE, how many bytes of bodies
+   * @param progress how many requests it has had; in STREAM_PHASE, how many bytes of bodies; in CLOSING_PHASE, how many bytes
+   * were dropped
    * @param unsent bytes that the kernel has not taken
    */
   look(phase: number, progress: number, unsent: number, limits: Looks): Expiry {
@@ -117,7 +122,10 @@ export class Patience {
     if (this.#unsentLooks >= limits.send) return 'destroy';
     if (phase === HEAD_PHASE) return this.#looks >= limits.head ? 'refuse' : 'none';
     if (phase === BODY_PHASE || phase === STREAM_PHASE) return this.#looks >= limits.request ? 'refuse' : 'none';
-    if (phase === CLOSING_PHASE) return this.#looks >= limits.linger ? 'destroy' : 'none';
+    if (phase === CLOSING_PHASE) {
+      // Who sends on reads the answer only then; closing earlier would reset the connection under it (RFC 9112 section 9.6).
+      return this.#looks >= limits.lingerSilence || ++this.#closingLooks > limits.linger ? 'destroy' : 'none';
+    }
     if (phase === BUSY_PHASE) return 'none';
     return this.#looks >= (progress === 0 ? limits.head : limits.keepAlive) ? 'close' : 'none';
   }

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { CoreMemory } from '../../core/memory.js';
 
-/** The lines that many responses share: status line, date, content type. In shared memory, to be copied by WASM. */
+/** The lines that many responses share: status line, date, how long the connection may be idle, content type. In shared memory, to be copied by WASM. */
 export interface Template {
   address: number;
   bytes: number;
@@ -16,17 +16,22 @@ export class HeadWriter {
   readonly #core: CoreMemory;
   readonly #start: number;
   readonly #end: number;
+  readonly #keepAliveLines: string;
   #next: number;
   #second = 0;
   /** By status and content type. */
   readonly #templates = new Map<number, Map<string | undefined, Template>>();
 
-  /** @param area of the templates: from `start` up to `end` */
-  constructor(core: CoreMemory, { start, end }: { start: number; end: number }) {
+  /**
+   * @param area of the templates: from `start` up to `end`
+   * @param keepAliveLines what every head says of how long the connection stays
+   */
+  constructor(core: CoreMemory, area: { start: number; end: number }, keepAliveLines: string) {
     this.#core = core;
-    this.#start = start;
-    this.#end = end;
-    this.#next = start;
+    this.#keepAliveLines = keepAliveLines;
+    this.#start = area.start;
+    this.#end = area.end;
+    this.#next = area.start;
   }
 
   /** The template for a response that is sent now. */
@@ -63,7 +68,7 @@ export class HeadWriter {
 
   #add(statusCode: number, contentType: string | undefined): Template {
     const date = new Date(this.#second * 1000).toUTCString();
-    let text = `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode] ?? ''}\r\ndate: ${date}\r\n`;
+    let text = `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode] ?? ''}\r\ndate: ${date}\r\n${this.#keepAliveLines}`;
     if (contentType !== undefined) text += `content-type: ${contentType}\r\n`;
     if (this.#next + text.length > this.#end) this.#clear();
     const template = { address: this.#next, bytes: text.length, text };

@@ -110,7 +110,7 @@ export class Responder {
 
   constructor(context: ShardContext) {
     this.#context = context;
-    this.#heads = new HeadWriter(context.core, context.addresses.templates);
+    this.#heads = new HeadWriter(context.core, context.addresses.templates, context.keepAliveLines);
     this.#placement = new Placement(context);
     this.#idField = context.requestId;
   }

@@ -1,0 +1,62 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import type { ServeOptions } from '../build/src/index.js';
+import { field, get, RawClient, type RawResponse } from './support/client.js';
+import { expectConserved, startServer, type TestServer } from './support/server.js';
+
+let running: TestServer;
+
+afterEach(async () => {
+  await expectConserved(running);
+  await running.server.close();
+});
+
+async function ask(bytes: string): Promise<RawResponse> {
+  const client = await RawClient.open(running.port);
+  client.write(bytes);
+  const response = await client.response({ hasBody: !bytes.startsWith('HEAD') });
+  client.destroy();
+  return response;
+}
+
+/** What a response says of its connection, however often it says so. */
+function said({ fields }: RawResponse): string[] {
+  return fields.filter(([name]) => name === 'connection' || name === 'keep-alive').map(([, value]) => value);
+}
+
+describe('every response says for how long its connection may be idle, or that it closes', () => {
+  const requests: [string, string, (string | undefined)?, number?][] = [
+    ['a shard', get('/json')],
+    ['a shard, to HEAD', get('/json').replace('GET', 'HEAD')],
+    ['a shard, without a body', get('/nothing'), undefined, 204],
+    ['a handler that fails', get('/throw'), undefined, 500],
+    ['no route', get('/nowhere'), undefined, 404],
+    ['another method', get('/thing'), undefined, 405],
+    ['OPTIONS', get('/thing').replace('GET', 'OPTIONS'), undefined, 204],
+    ['a stream', get('/text'), 'streams.js'],
+    ['a fixed route', get('/fixed/text'), 'scheduling-app.js'],
+    ['health', get('/livez')],
+  ];
+  test.each(requests)('%s', async (_what, bytes, fixture = 'app.js', status = 200) => {
+    running = await startServer({ shards: 1, health: true }, fixture);
+    const response = await ask(bytes);
+    expect([response.status, said(response)]).toEqual([status, ['keep-alive', 'timeout=65']]);
+    const last = await ask(bytes.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
+    expect([last.status, said(last), field(last, 'date')?.length]).toEqual([status, ['close'], 29]);
+    const old = await ask(
+      bytes.replace('HTTP/1.1', 'HTTP/1.0').replace('\r\n\r\n', '\r\nConnection: keep-alive\r\n\r\n'),
+    );
+    // The end of a stream is the end of the connection for HTTP/1.0.
+    expect(said(old)).toEqual(fixture === 'streams.js' ? ['close'] : ['keep-alive', 'timeout=65']);
+  });
+});
+
+test.each<[ServeOptions, string[]]>([
+  [{ keepAliveTimeoutMs: 5_900 }, ['keep-alive', 'timeout=5']],
+  [{ maxRequestsPerConnection: 7 }, ['keep-alive', 'timeout=65, max=7']],
+  // Less than a second cannot be said.
+  [{ keepAliveTimeoutMs: 900 }, []],
+])('by the option %j', async (options, expected) => {
+  running = await startServer({ shards: 1, ...options });
+  expect(said(await ask(get('/json')))).toEqual(expected);
+  expect(said(await ask(get('/json', 'Connection: close')))).toEqual(['close']);
+});
