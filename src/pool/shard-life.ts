@@ -44,6 +44,7 @@ export interface LifeEvents {
   /** No other thread has taken the place of the one that ended, for longer than requests should wait for it. */
   onMissing(life: ShardLife): void;
   onFailure(life: ShardLife, report: FailureReport): void;
+  onSignalListener(life: ShardLife, signal: string): void;
   /** A part of a stream. */
   onStream(life: ShardLife, report: Extract<ShardReport, { type: 'stream' }>): void;
   onBody(life: ShardLife, report: Extract<ShardReport, { type: 'body' }>): void;
@@ -173,6 +174,8 @@ export class ShardLife {
       case 'pong':
         this.pongs++;
         return this.unstick();
+      case 'signalListener':
+        return this.#events.onSignalListener(this, report.signal);
       case 'uncaught':
         return this.#onUncaught(report);
       case 'failure':

@@ -72,6 +72,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   #state: ServerState = 'starting';
   #http: HttpThread | undefined;
   #closed: Promise<void> | undefined;
+  #saidSignals = false;
   #endDelay: (() => void) | undefined;
   /** The file of the Unix socket is not to be removed any more when the process exits. */
   #forgetFile: (() => void) | undefined;
@@ -91,6 +92,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         onShardRestarted: (shard) => this.#logger.info({ shard }, `shard ${shard} runs again`),
         onShardState: (shard, state) => this.emit('shard', { shard, group: this.#pool.groupOf(shard).name, state }),
         onFailure: (shard, report) => this.#onFailure(shard, report),
+        onSignalListener: (signal) => this.#onSignalListener(signal),
         onStreamPiece: (shard, piece) => this.#http?.scheduler.onStreamPiece(shard, piece),
         onBodyCredit: (shard, credit) => this.#http?.scheduler.onBodyCredit(shard, credit),
       },
@@ -310,6 +312,16 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       this.#logger.error({ shard }, `shard ${shard} is stuck: its event loop has not turned for ${stuckAfterMs} ms`);
     }
     this.#http?.scheduler.onShardUnavailable(shard, state);
+  }
+
+  /** Said once: every thread of every shard loads the same module. */
+  #onSignalListener(signal: string): void {
+    if (this.#saidSignals) return;
+    this.#saidSignals = true;
+    this.#logger.warn(
+      { signal },
+      `the app listens for ${signal} on shards, where signals never arrive. Use process.on('beforeExit', …) there, which may return a promise and is called when a shard ends in order; or listen in the main module.`,
+    );
   }
 
   #onFailure(shard: number, { error, request, message }: FailureReport): void {
