@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { exchange, get } from './support/client.js';
 import { loopshard, type Program } from './support/process.js';
+import { run } from './support/programs.js';
 import { startServer, until } from './support/server.js';
 
 let dir: string;
@@ -33,6 +34,23 @@ describe('beforeExit, whose promises are awaited, and exit are emitted on a shar
     await server.close();
     expect(notes()).toEqual(['begin', 'end', ...ending]);
   });
+
+  (process.platform === 'win32' ? test.skip : test)(
+    'is closed once what it has asked of the system is back',
+    async () => {
+      await run('mkfifo', [join(dir, 'fifo')]);
+      const { server, port } = await startServer({ shards: 1 }, fixture());
+      expect((await exchange(port, get('/read-later'))).status).toBe(200);
+      const closed = server.close();
+      // Longer than a shard stays for timers and idle connections.
+      const since = performance.now();
+      await until(() => notes().includes('flushed') && performance.now() - since > 500, 'the end to begin');
+      expect(notes()).not.toContain('exit');
+      writeFileSync(join(dir, 'fifo'), 'x');
+      await closed;
+      expect(notes()).toEqual(['begin', 'end', 'beforeExit', 'flushed', 'came back', 'exit']);
+    },
+  );
 
   test('is closed late, because of requests that do not end', async () => {
     const { server, port } = await startServer({ shards: 1, closeTimeoutMs: 2_000 }, fixture());
