@@ -298,9 +298,10 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     const what = wasReady ? 'was lost' : 'cannot be started again';
     this.#logger.error({ shard, err: error }, `shard ${shard} ${what}: ${error.message}`);
     if (this.#pool.isCircuitOpen(shard)) {
+      const { maxRestarts } = this.#options;
       this.#logger.error(
         { shard, nextMs },
-        `shard ${shard} ends too often: one thread every ${CIRCUIT_TEXT} is started`,
+        `the circuit of shard ${shard} is open: it needed more than ${maxRestarts} restarts within ${CIRCUIT_TEXT}, and gets one thread every ${CIRCUIT_TEXT} now`,
       );
     }
   }
