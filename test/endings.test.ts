@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -46,14 +46,14 @@ describe('beforeExit, whose promises are awaited, and exit are emitted on a shar
       const since = performance.now();
       await until(() => notes().includes('flushed') && performance.now() - since > 500, 'the end to begin');
       expect(notes()).not.toContain('exit');
-      writeFileSync(join(dir, 'fifo'), 'x');
+      closeSync(openSync(join(dir, 'fifo'), 'w'));
       await closed;
       expect(notes()).toEqual(['begin', 'end', 'beforeExit', 'flushed', 'came back', 'exit']);
     },
   );
 
   test('is closed late, because of requests that do not end', async () => {
-    const { server, port } = await startServer({ shards: 1, closeTimeoutMs: 2_000 }, fixture());
+    const { server, port } = await startServer({ shards: 1, closeTimeoutMs: 5_000 }, fixture());
     const request = exchange(port, get('/slow/60000')).catch(() => {});
     await until(() => server.stats().shards[0].requests === 1, 'the start');
     await server.close();
@@ -62,7 +62,7 @@ describe('beforeExit, whose promises are awaited, and exit are emitted on a shar
   });
 
   test('is replaced after an exception', async () => {
-    const { server, port } = await startServer({ shards: 1, closeTimeoutMs: 1_000 }, fixture());
+    const { server, port } = await startServer({ shards: 1, closeTimeoutMs: 2_000 }, fixture());
     await exchange(port, get('/throw'));
     await until(() => server.stats().shards[0].restarts === 1, 'the replacement');
     expect(notes().slice(0, 5)).toEqual(['begin', 'end', ...ending]);

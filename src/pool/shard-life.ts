@@ -111,6 +111,11 @@ export class ShardLife {
     return this.#state;
   }
 
+  /** Why the thread will end, if that is known before it does. */
+  get cause(): LoopShardError | undefined {
+    return this.#cause;
+  }
+
   /** Its threads have ended so often that only one every 10 s is started. */
   get isCircuitOpen(): boolean {
     return this.#restarts.isOpen;
@@ -137,8 +142,8 @@ export class ShardLife {
   }
 
   #spawn(): void {
-    this.#become('spawning');
     this.#cause = undefined;
+    this.#become('spawning');
     const { startTimeoutMs } = this.#options;
     if (startTimeoutMs > 0) this.#startTimer = setTimeout(() => this.#onStartTimeout(), startTimeoutMs);
     const events: ThreadEvents = {

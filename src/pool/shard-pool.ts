@@ -164,9 +164,10 @@ export class ShardPool {
     return table;
   }
 
-  #onState({ number, restarts }: ShardLife, state: ShardState): void {
+  #onState({ number, restarts, cause }: ShardLife, state: ShardState): void {
     this.load.ready[number] = state === 'ready' ? 1 : 0;
     this.#events.onShardState(number, state);
+    if (cause !== undefined) this.#failStart?.(cause);
     if (state === 'stuck' || state === 'draining') this.#events.onShardUnavailable(number, state);
     if (state === 'ready' && restarts > 0) this.#events.onShardRestarted(number);
   }

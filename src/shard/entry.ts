@@ -74,7 +74,7 @@ function obey(context: ShardContext, loop: ShardLoop, command: ShardCommand): vo
     case 'body':
       return context.bodies.receive(command.piece);
     case 'close':
-      void endInOrder(context.control, loop.stop(), command.graceMs);
+      return close(context, loop, command.graceMs);
   }
 }
 
@@ -86,6 +86,11 @@ function watchSignals(onListener: (signal: string) => void): void {
     onListener(event);
   };
   process.on('newListener', watch);
+}
+
+/** What is still in flight was cut off, or there is nothing: handlers need no more than to clean up. */
+function close({ control }: ShardContext, loop: ShardLoop, graceMs: number): void {
+  void endInOrder(control, loop.stop(), { handlersMs: graceMs / 4, graceMs });
 }
 
 function refusal(error: unknown): ShardRefusal {
