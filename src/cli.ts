@@ -118,6 +118,21 @@ program
       'continue',
     ]),
   )
+  .addOption(
+    new Option('--resource-limits <list>', 'V8 limits of each shard, as in maxOldGenerationSizeMb=256').argParser(
+      parseLimits,
+    ),
+  )
+  .addOption(
+    new Option('--env <name=value>', 'environment variable of the shards, beside those of the process').argParser(
+      parseVariable,
+    ),
+  )
+  .addOption(
+    new Option('--exec-argv <flag>', "flag of Node.js for the shards, in place of the process's").argParser(
+      (flag: string, flags: string[] = []) => [...flags, flag],
+    ),
+  )
   .addHelpText('after', '\nExample:\n  $ loopshard serve app.js --port 8000 --shards 4')
   .action(run);
 
@@ -143,6 +158,25 @@ function parseGroups(text: string): Record<string, number> {
       return [name, parseInteger(count)];
     }),
   );
+}
+
+/** As in maxOldGenerationSizeMb=256,stackSizeMb=8. */
+function parseLimits(text: string): Record<string, number> {
+  return Object.fromEntries(
+    text.split(',').map((part) => {
+      const [name, megabytes] = part.split('=');
+      if (megabytes === undefined)
+        throw new InvalidArgumentError('It must be a list such as maxOldGenerationSizeMb=256.');
+      return [name, parseInteger(megabytes)];
+    }),
+  );
+}
+
+/** Shards have the variables of the process, and those that are given. */
+function parseVariable(text: string, env: Record<string, string> = { ...process.env } as Record<string, string>) {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new InvalidArgumentError('It must be a name and a value such as LOG_LEVEL=debug.');
+  return { ...env, [text.slice(0, equals)]: text.slice(equals + 1) };
 }
 
 /** What serve() checks further. */

@@ -12,6 +12,7 @@ export type LoopShardErrorCode =
   | 'PORT_IN_USE'
   | 'LISTEN_FAILED'
   | 'LAYOUT_MISMATCH'
+  | 'RUNTIME_UNSUPPORTED'
   | 'MEMORY_EXHAUSTED'
   | 'SHARD_FAILED'
   | 'HEADER_INVALID'

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { integerRange } from '../build/src/options/resolve.js';
 import { loopshard, Program, root } from './support/process.js';
 
-/* The README's examples, run as they stand there. They lie in the package, so that its own name resolves to it. */
+/* The README's examples, run as they stand there, in a package as `npm init -y` makes it. */
 const folder = join(root, 'build', 'readme');
 let readme: string;
 
@@ -14,15 +14,19 @@ beforeAll(async () => {
   await mkdir(folder, { recursive: true });
   const examples = [...readme.matchAll(/```js\n\/\/ (\S+)\n([\s\S]*?)```/g)];
   expect(examples.map(([, name]) => name)).toEqual([
-    'app.js',
-    'main.js',
-    'rows.js',
-    'upload.js',
-    'busy-app.js',
-    'busy.js',
-    'core.js',
-    'json.js',
+    'app.mjs',
+    'main.mjs',
+    'rows.mjs',
+    'upload.mjs',
+    'busy-app.mjs',
+    'busy.mjs',
+    'core.mjs',
+    'json.mjs',
   ]);
+  await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }');
+  await mkdir(join(folder, 'node_modules'), { recursive: true });
+  await rm(join(folder, 'node_modules', 'loopshard'), { force: true });
+  await symlink(root, join(folder, 'node_modules', 'loopshard'), 'dir');
   for (const [, name, text] of examples) await writeFile(join(folder, name), text);
 });
 
@@ -37,7 +41,7 @@ async function expectApp(port: string): Promise<void> {
 }
 
 test('the app is served by the program', async () => {
-  const program = new Program(process.execPath, [join(folder, 'main.js')]);
+  const program = new Program(process.execPath, [join(folder, 'main.mjs')]);
   const [, port] = await program.printed(/listening on port (\d+)/);
   await expectApp(port);
   program.child.kill('SIGTERM');
@@ -45,7 +49,7 @@ test('the app is served by the program', async () => {
 });
 
 test('the app is served by the command', async () => {
-  const program = loopshard('serve', join(folder, 'app.js'), '--port', '0', '--shards', '4');
+  const program = loopshard('serve', join(folder, 'app.mjs'), '--port', '0', '--shards', '4');
   const [, port] = await program.printed(/127\.0\.0\.1:(\d+); shards: 4/);
   await expectApp(port);
   program.child.kill('SIGTERM');
@@ -53,7 +57,7 @@ test('the app is served by the command', async () => {
 });
 
 test('schemas and writers', async () => {
-  const program = loopshard('serve', join(folder, 'rows.js'), '--port', '0');
+  const program = loopshard('serve', join(folder, 'rows.mjs'), '--port', '0');
   const [url] = await program.printed(/http:\S+(?=;)/);
   expect(await (await fetch(`${url}/users/7`)).text()).toBe('{"id":7,"name":"Ada"}');
   expect(await (await fetch(`${url}/embedding`)).text()).toBe('{"vector":[0.5,-0.25]}');
@@ -62,7 +66,7 @@ test('schemas and writers', async () => {
 });
 
 test('uploads', async () => {
-  const program = loopshard('serve', join(folder, 'upload.js'), '--port', '0');
+  const program = loopshard('serve', join(folder, 'upload.mjs'), '--port', '0');
   const [url] = await program.printed(/http:\S+(?=;)/);
   const body = Buffer.alloc(3_000_000, 'u');
   const { sha256 } = (await (await fetch(`${url}/upload`, { method: 'POST', body })).json()) as { sha256: string };
@@ -72,7 +76,7 @@ test('uploads', async () => {
 });
 
 test('scheduling', async () => {
-  const program = new Program(process.execPath, [join(folder, 'busy.js')]);
+  const program = new Program(process.execPath, [join(folder, 'busy.mjs')]);
   const [, port] = await program.printed(/listening on port (\d+); ready: true/);
   const read = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).text();
   expect(await read('/robots.txt')).toBe('User-agent: *\nDisallow:\n');
@@ -84,13 +88,13 @@ test('scheduling', async () => {
 });
 
 test('JSON works on its own', async () => {
-  const program = new Program(process.execPath, [join(folder, 'json.js')]);
+  const program = new Program(process.execPath, [join(folder, 'json.mjs')]);
   expect(await program.exit()).toBe(0);
   expect(program.stdout).toBe('{"id":7} wasm\n[1.5,"two",null]\n');
 });
 
 test('the core works on its own', async () => {
-  const program = new Program(process.execPath, [join(folder, 'core.js')]);
+  const program = new Program(process.execPath, [join(folder, 'core.mjs')]);
   expect(await program.exit()).toBe(0);
   expect(program.stdout).toBe('3 1,2,3\ntrue false 0\n"a \\"quoted\\" text"\n');
 });

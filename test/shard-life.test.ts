@@ -56,6 +56,29 @@ test.each(['/throw', '/exit'])(
   },
 );
 
+test('a replacement starts nothing before the HTTP thread has seen it ready', async () => {
+  mark('notes');
+  const { server, port } = await start({ shards: 1, permits: 1 });
+  let seen: string | undefined;
+  server.on('shard', ({ state }) => {
+    if (state !== 'loading') return;
+    // This is the HTTP thread: it sees nothing of the shard meanwhile.
+    const loaded = () => readFileSync(join(dir, 'notes'), 'utf8').split('end').length === 3;
+    for (const end = performance.now() + 10_000; !loaded() && performance.now() < end; );
+    block(200);
+    seen = readFileSync(join(dir, 'notes'), 'utf8');
+  });
+  const fatal = exchange(port, get('/exit-later'));
+  await until(() => server.stats().shards[0].permits.available === 0, 'the fatal request to start');
+  const waiting = exchange(port, get('/note'));
+  await until(() => server.stats().shards[0].queued === 1, 'the request that waits');
+  expect((await fatal).status).toBe(502);
+  expect((await waiting).status).toBe(204);
+  // The module was loaded in the meantime, by the second thread.
+  expect(seen).toBe('begin\nend\nexit\nbegin\nend\n');
+  expect(readFileSync(join(dir, 'notes'), 'utf8')).toBe('begin\nend\nexit\nbegin\nend\nstarted\n');
+});
+
 describe('close() ends within closeTimeoutMs', () => {
   test.each([
     ['outside of a request', '/spin-later'],

@@ -122,6 +122,8 @@ export type ShardReport =
   /** The module is loaded. The shard waits for `go`. */
   | { type: 'ready'; table: RouteTable; histograms: ShardHistograms }
   | { type: 'pong' }
+  /** The app listens for a signal, which does not arrive on a shard. Sent once. */
+  | { type: 'signalListener'; signal: string }
   /** Nobody caught an exception. The shard claims nothing more and ends, if `ends`. */
   | { type: 'uncaught'; error: FailureReport['error']; request?: FailureReport['request']; ends: boolean }
   | { type: 'stream'; piece: StreamPiece }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { types } from 'node:util';
 import {
   ALLOCATED_OFFSET,
@@ -143,8 +144,24 @@ function allocatePages(pages: number): WasmMemory {
   } catch (cause) {
     throw new LoopShardError(
       'MEMORY_EXHAUSTED',
-      `The system has no ${pages * PAGE_BYTES} bytes of address space for the shared memory; use fewer or smaller slots.`,
+      `Cannot reserve ${pages * PAGE_BYTES} bytes of shared memory. ${adviceOnAddressSpace()}`,
       { cause },
     );
+  }
+}
+
+/** V8 reserves some 10 GiB of address space for each memory, whatever its size, so a limit of it is met first. */
+function adviceOnAddressSpace(): string {
+  const limit = addressSpaceLimit();
+  if (limit === undefined) return 'Use fewer or smaller slots.';
+  return `V8 reserves about 10 GiB of address space for it, and the process is limited to ${limit} bytes: raise \`ulimit -v\`.`;
+}
+
+/** In bytes; undefined if there is none, or the system does not tell. */
+function addressSpaceLimit(): string | undefined {
+  try {
+    return /^Max address space +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+  } catch {
+    return undefined;
   }
 }

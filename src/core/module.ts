@@ -1,5 +1,8 @@
+import './runtime.js';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { instantiateSync } from '@assemblyscript/loader';
+import { LoopShardError } from '../errors.js';
 
 /** Functions of the WASM core; what each does is said where it is written, in assembly/. Addresses are byte offsets. */
 export interface CoreFunctions {
@@ -92,8 +95,21 @@ let compiled: WasmModule | undefined;
 
 /** The core, compiled once per thread that has no compiled module handed to it. */
 export function compileCore(): WasmModule {
-  compiled ??= new WebAssembly.Module(readFileSync(new URL('../../loopshard.wasm', import.meta.url)));
+  compiled ??= new WebAssembly.Module(readCore());
   return compiled;
+}
+
+function readCore(): Buffer {
+  const url = new URL('../../loopshard.wasm', import.meta.url);
+  try {
+    return readFileSync(url);
+  } catch (cause) {
+    throw new LoopShardError(
+      'RUNTIME_UNSUPPORTED',
+      `Cannot read ${fileURLToPath(url)}, a file of the package loopshard. If your code is bundled, mark loopshard as external and install it beside the bundle: its threads load files of the package.`,
+      { cause },
+    );
+  }
 }
 
 export function instantiateCore(module: WasmModule, memory: WasmMemory): CoreFunctions {

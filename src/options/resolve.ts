@@ -120,9 +120,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   subject.oneOf('steal', steal, [true, false]);
   subject.oneOf('accessLog', accessLog, [true, false]);
   subject.oneOf('abortOnHalfClose', abortOnHalfClose, [true, false]);
-  if (typeof resourceLimits !== 'object' || resourceLimits === null) {
-    throw subject.invalid('resourceLimits', 'an object', resourceLimits);
-  }
+  checkLimits(resourceLimits);
   if (priority !== undefined && typeof priority !== 'function') {
     throw subject.invalid('priority', 'a function of method and path', priority);
   }
@@ -189,6 +187,18 @@ function checkTogether(given: ServeOptions, options: ResolvedOptions): void {
 function integer(name: IntegerOption, value: number | undefined): number {
   const [lowest, highest, standard] = INTEGERS[name];
   return value === undefined ? standard : subject.integer(name, value, lowest, highest);
+}
+
+const LIMITS = ['maxOldGenerationSizeMb', 'maxYoungGenerationSizeMb', 'stackSizeMb'] as const;
+
+function checkLimits(limits: NonNullable<ServeOptions['resourceLimits']>): void {
+  const given = subject.object('resourceLimits', limits, LIMITS);
+  for (const name of LIMITS) {
+    const value = given[name];
+    if (value !== undefined && !(typeof value === 'number' && value > 0)) {
+      throw subject.invalid(`resourceLimits.${name}`, 'a number of MiB above 0', value);
+    }
+  }
 }
 
 function checkEnv(env: Record<string, string>): void {

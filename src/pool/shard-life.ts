@@ -44,6 +44,7 @@ export interface LifeEvents {
   /** No other thread has taken the place of the one that ended, for longer than requests should wait for it. */
   onMissing(life: ShardLife): void;
   onFailure(life: ShardLife, report: FailureReport): void;
+  onSignalListener(life: ShardLife, signal: string): void;
   /** A part of a stream. */
   onStream(life: ShardLife, report: Extract<ShardReport, { type: 'stream' }>): void;
   onBody(life: ShardLife, report: Extract<ShardReport, { type: 'body' }>): void;
@@ -110,6 +111,11 @@ export class ShardLife {
     return this.#state;
   }
 
+  /** Why the thread will end, if that is known before it does. */
+  get cause(): LoopShardError | undefined {
+    return this.#cause;
+  }
+
   /** Its threads have ended so often that only one every 10 s is started. */
   get isCircuitOpen(): boolean {
     return this.#restarts.isOpen;
@@ -136,8 +142,8 @@ export class ShardLife {
   }
 
   #spawn(): void {
-    this.#become('spawning');
     this.#cause = undefined;
+    this.#become('spawning');
     const { startTimeoutMs } = this.#options;
     if (startTimeoutMs > 0) this.#startTimer = setTimeout(() => this.#onStartTimeout(), startTimeoutMs);
     const events: ThreadEvents = {
@@ -173,6 +179,8 @@ export class ShardLife {
       case 'pong':
         this.pongs++;
         return this.unstick();
+      case 'signalListener':
+        return this.#events.onSignalListener(this, report.signal);
       case 'uncaught':
         return this.#onUncaught(report);
       case 'failure':

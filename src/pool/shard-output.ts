@@ -1,24 +1,29 @@
-import { type Readable, Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
+
+const guarded = new WeakSet<Writable>();
 
 /**
- * Passes on what a shard prints. As with `console`, it is lost if nobody reads it any more: a reader of standard output that
- * has left is no reason for the HTTP thread to end.
+ * Passes on what a shard prints. It is lost once nobody reads it any more: a reader of standard output that has left is no reason
+ * for the HTTP thread to end.
  * @param target `process.stdout` or `process.stderr`
  */
 export function forward(source: Readable, target: Writable): void {
-  source.pipe(
-    new Writable({
-      write(chunk, _encoding, done) {
-        if (target.destroyed || !target.writable) return done();
-        target.once('error', ignore);
-        target.write(chunk, () => {
-          // The event of a failed write follows its callback.
-          setImmediate(() => target.off('error', ignore));
-          done();
-        });
-      },
-    }),
-  );
+  if (!guarded.has(target)) {
+    guarded.add(target);
+    target.on('error', ignore);
+  }
+  source.on('data', (chunk: Buffer) => {
+    if (target.write(chunk)) return;
+    source.pause();
+    // A write that failed drains nothing.
+    const resume = () => {
+      target.off('drain', resume);
+      target.off('error', resume);
+      source.resume();
+    };
+    target.on('drain', resume);
+    target.on('error', resume);
+  });
 }
 
 function ignore(): void {}

@@ -58,6 +58,8 @@ export interface ShardPoolEvents {
   onShardRestarted(shard: number): void;
   onShardState(shard: number, state: ShardState): void;
   onFailure(shard: number, report: FailureReport): void;
+  /** The app listens for a signal, which does not arrive on a shard. */
+  onSignalListener(signal: string): void;
   /** A part of a response that is streamed. */
   onStreamPiece(shard: number, piece: StreamPiece): void;
   /** A handler reads the body of its request. */
@@ -135,6 +137,7 @@ export class ShardPool {
       onEnded: (life, end, nextMs) => this.#onEnded(life, end, nextMs),
       onMissing: ({ number }) => this.#events.onShardMissing(number),
       onFailure: ({ number }, report) => this.#events.onFailure(number, report),
+      onSignalListener: (_life, signal) => this.#events.onSignalListener(signal),
       onStream: ({ number }, { piece }) => this.#events.onStreamPiece(number, piece),
       onBody: ({ number }, { credit }) => this.#events.onBodyCredit(number, credit),
       wake: ({ number }) => void this.rings.wake(number),
@@ -161,9 +164,10 @@ export class ShardPool {
     return table;
   }
 
-  #onState({ number, restarts }: ShardLife, state: ShardState): void {
+  #onState({ number, restarts, cause }: ShardLife, state: ShardState): void {
     this.load.ready[number] = state === 'ready' ? 1 : 0;
     this.#events.onShardState(number, state);
+    if (cause !== undefined) this.#failStart?.(cause);
     if (state === 'stuck' || state === 'draining') this.#events.onShardUnavailable(number, state);
     if (state === 'ready' && restarts > 0) this.#events.onShardRestarted(number);
   }

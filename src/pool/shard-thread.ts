@@ -24,6 +24,13 @@ export interface ThreadEvents {
   onExit(code: number, error: unknown): void;
 }
 
+/**
+ * The thread's main module imports the entry of a shard, and does nothing else: Node.js refuses a file as main module where the process
+ * runs with `--input-type`, whose flags its threads inherit.
+ */
+const IMPORT = `import ${JSON.stringify(new URL('../shard/entry.js', import.meta.url).href)};`;
+const ENTRY = new URL(`data:text/javascript,${encodeURIComponent(IMPORT)}`);
+
 /** One thread of a shard, from its start to its real end, and the channel to it. HTTP thread. */
 export class ShardThread {
   readonly #events: ThreadEvents;
@@ -37,7 +44,7 @@ export class ShardThread {
     const channel = new MessageChannel();
     const workerData: ShardStart = { ...start, channel: channel.port2 };
     const { env, execArgv, resourceLimits } = options;
-    this.#worker = new Worker(new URL('../shard/entry.js', import.meta.url), {
+    this.#worker = new Worker(ENTRY, {
       workerData,
       transferList: [channel.port2],
       resourceLimits,

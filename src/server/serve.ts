@@ -12,7 +12,7 @@ import { RunningServer, type Server } from './server.js';
  * Starts a server. The calling thread becomes the HTTP thread: keep it free of slow work.
  * @param module the module whose default export is the app; a path is taken from the working directory
  * @throws LoopShardError OPTION_INVALID, OPTION_UNKNOWN, MODULE_NOT_FOUND, MODULE_WITHOUT_APP, MODULE_FAILED,
- * ROUTE_INVALID, ROUTE_DUPLICATE, ROUTES_DIFFER, MEMORY_EXHAUSTED, SHARD_FAILED, PORT_IN_USE, LISTEN_FAILED, TLS_INVALID
+ * ROUTE_INVALID, ROUTE_DUPLICATE, ROUTES_DIFFER, RUNTIME_UNSUPPORTED, MEMORY_EXHAUSTED, SHARD_FAILED, PORT_IN_USE, LISTEN_FAILED, TLS_INVALID
  */
 export async function serve(module: URL | string, options: ServeOptions = {}): Promise<Server> {
   const resolved = resolveOptions(options);

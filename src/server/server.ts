@@ -74,6 +74,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   #state: ServerState = 'starting';
   #http: HttpThread | undefined;
   #closed: Promise<void> | undefined;
+  #saidSignals = false;
   #endDelay: (() => void) | undefined;
   /** The file of the Unix socket is not to be removed any more when the process exits. */
   #forgetFile: (() => void) | undefined;
@@ -93,6 +94,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         onShardRestarted: (shard) => this.#logger.info({ shard }, `shard ${shard} runs again`),
         onShardState: (shard, state) => this.#tell('shard', { shard, group: this.#pool.groupOf(shard).name, state }),
         onFailure: (shard, report) => this.#onFailure(shard, report),
+        onSignalListener: (signal) => this.#onSignalListener(signal),
         onStreamPiece: (shard, piece) => this.#http?.scheduler.onStreamPiece(shard, piece),
         onBodyCredit: (shard, credit) => this.#http?.scheduler.onBodyCredit(shard, credit),
       },
@@ -315,9 +317,10 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     const what = wasReady ? 'was lost' : 'cannot be started again';
     this.#logger.error({ shard, err: error }, `shard ${shard} ${what}: ${error.message}`);
     if (this.#pool.isCircuitOpen(shard)) {
+      const { maxRestarts } = this.#options;
       this.#logger.error(
         { shard, nextMs },
-        `shard ${shard} ends too often: one thread every ${CIRCUIT_TEXT} is started`,
+        `the circuit of shard ${shard} is open: it needed more than ${maxRestarts} restarts within ${CIRCUIT_TEXT}, and gets one thread every ${CIRCUIT_TEXT} now`,
       );
     }
   }
@@ -329,6 +332,16 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       this.#logger.error({ shard }, `shard ${shard} is stuck: its event loop has not turned for ${stuckAfterMs} ms`);
     }
     this.#http?.scheduler.onShardUnavailable(shard, state);
+  }
+
+  /** Said once: every thread of every shard loads the same module. */
+  #onSignalListener(signal: string): void {
+    if (this.#saidSignals) return;
+    this.#saidSignals = true;
+    this.#logger.warn(
+      { signal },
+      `the app listens for ${signal} on shards, where signals never arrive. Use process.on('beforeExit', …) there, which may return a promise and is called when a shard ends in order; or listen in the main module.`,
+    );
   }
 
   #onFailure(shard: number, { error, request, message }: FailureReport): void {

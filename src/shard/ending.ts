@@ -1,7 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
 
-/** Part of the grace that handlers may use; the rest is for listeners of `beforeExit` and what they start. */
-const HANDLERS_PART = 0.5;
 /** The thread is terminated at the end of the grace: it ends by itself before. */
 const GRACE_PART = 0.9;
 /** What keeps the event loop alive and is no request to the system, such as an interval or an idle connection, ends after this time. */
@@ -14,10 +12,15 @@ const LOOK_MS = 10;
  * event loop alive, which is rare where there are pools of connections. Shard.
  * @param channel unreferenced, so that an event loop without work ends
  * @param settled no handler is in flight
+ * @param handlersMs what handlers may use of `graceMs`; the rest is for listeners of `beforeExit` and what they start
  */
-export async function endInOrder(channel: MessagePort, settled: Promise<void>, graceMs: number): Promise<void> {
+export async function endInOrder(
+  channel: MessagePort,
+  settled: Promise<void>,
+  { handlersMs, graceMs }: { handlersMs: number; graceMs: number },
+): Promise<void> {
   const deadline = performance.now() + graceMs * GRACE_PART;
-  await within(settled, graceMs * HANDLERS_PART);
+  await within(settled, handlersMs);
   const listeners = process.listeners('beforeExit');
   process.removeAllListeners('beforeExit');
   const flushed = listeners.map(async (listener) => listener.call(process, 0));

@@ -1,5 +1,5 @@
 /* Where a shard begins: the main module of its thread. */
-import { setPriority } from 'node:os';
+import { constants, setPriority } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { COUNTER_LONG_MEAN_OFFSET, COUNTER_SHORT_MEAN_OFFSET } from '../../assembly/layout.js';
@@ -36,6 +36,7 @@ async function runShard(start: ShardStart): Promise<void> {
   const { channel } = start;
   const report = (message: ShardReport) => channel.postMessage(message);
   report({ type: 'loading' });
+  watchSignals((signal) => report({ type: 'signalListener', signal }));
   let context: ShardContext;
   try {
     const app = await loadApp(start.module);
@@ -75,8 +76,23 @@ function obey(context: ShardContext, loop: ShardLoop, command: ShardCommand): vo
     case 'body':
       return context.bodies.receive(command.piece);
     case 'close':
-      void endInOrder(context.control, loop.stop(), command.graceMs);
+      return close(context, loop, command.graceMs);
   }
+}
+
+/** Node.js takes listeners for signals on any thread, and calls them on the main thread only. */
+function watchSignals(onListener: (signal: string) => void): void {
+  const watch = (event: string | symbol) => {
+    if (typeof event !== 'string' || !(event in constants.signals)) return;
+    process.off('newListener', watch);
+    onListener(event);
+  };
+  process.on('newListener', watch);
+}
+
+/** What is still in flight was cut off, or there is nothing: handlers need no more than to clean up. */
+function close({ control }: ShardContext, loop: ShardLoop, graceMs: number): void {
+  void endInOrder(control, loop.stop(), { handlersMs: graceMs / 4, graceMs });
 }
 
 function refusal(error: unknown): ShardRefusal {

@@ -32,7 +32,7 @@ export function handleUncaught(channel: MessagePort, loop: ShardLoop, culprits: 
     culprits.failCulprit(error);
     if (settled === undefined) return;
     isEnding = true;
-    void endInOrder(channel, settled, start.graceMs);
+    void endInOrder(channel, settled, { handlersMs: start.graceMs / 2, graceMs: start.graceMs });
   };
   process.on('uncaughtException', onUncaught);
 }
