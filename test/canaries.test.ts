@@ -1,16 +1,9 @@
-import { MessageChannel } from 'node:worker_threads';
 import { expect, test } from '@jest/globals';
 import * as layout from '../build/assembly/layout.js';
-import { CounterWriter } from '../build/src/contract/counters.js';
-import { createServerMemory, shardAddresses, slotAddress } from '../build/src/contract/memory-map.js';
-import { ShardSide } from '../build/src/contract/shard-side.js';
-import { Times } from '../build/src/contract/times.js';
-import { Clock } from '../build/src/core/clock.js';
+import { slotAddress } from '../build/src/contract/memory-map.js';
 import { createApp } from '../build/src/index.js';
 import { Handlers } from '../build/src/shard/handlers.js';
-import { RequestBodies } from '../build/src/shard/request/request-bodies.js';
-import { AbortSignals } from '../build/src/shard/request/signals.js';
-import { OutgoingStreams } from '../build/src/shard/streams/streams.js';
+import { createShard } from './support/shard-context.js';
 
 /* Handlers run against real shared memory in this thread, between slots that are full of canaries. */
 const CANARY = 0xa5;
@@ -32,31 +25,9 @@ const app = createApp()
 test.each(['/bytes', '/text', '/json', '/schema', '/writer'])(
   '%s writes nothing outside of its slot, at any size',
   (path) => {
-    const needs = { shards: 1, permits: 1, slots: 3, slotBytes: SLOT_BYTES, extentBytes: 2 ** 21 };
-    const { core, map } = createServerMemory(needs);
-    const side = new ShardSide(core, map, 0, []);
-    const { port1, port2 } = new MessageChannel();
+    const { context, map, close } = createShard({ slots: 3, app });
+    const { core, side, clock } = context;
     let completed = 0;
-    const addresses = shardAddresses(map, 0);
-    const clock = new Clock();
-    const context = {
-      shard: 0,
-      core,
-      side,
-      addresses,
-      clock,
-      counters: new CounterWriter(core, addresses.counters),
-      times: new Times(),
-      app,
-      control: port1,
-      signals: new AbortSignals(),
-      streams: new OutgoingStreams(port1),
-      bodies: new RequestBodies(port1, new AbortSignals()),
-      responseLimitBytes: 2 ** 20,
-      compress: undefined,
-      requestId: undefined,
-      keepAliveLines: '',
-    };
     const handlers = new Handlers(context, { onComplete: () => completed++, onPermit: () => {} });
     const route = app.table().routes.findIndex(({ pattern }) => pattern === path);
     const slot = slotAddress(map, 1);
@@ -85,7 +56,6 @@ test.each(['/bytes', '/text', '/json', '/schema', '/writer'])(
       expect(core.u8.slice(address, address + map.slotStride).every((byte) => byte === CANARY)).toBe(true);
     }
     expect(core.u8.slice(start, start + side.extents.bytes(second)).every((byte) => byte === CANARY)).toBe(true);
-    port1.close();
-    port2.close();
+    close();
   },
 );

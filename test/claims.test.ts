@@ -1,23 +1,18 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { CounterWriter } from '../build/src/contract/counters.js';
-import { createServerMemory, shardAddresses } from '../build/src/contract/memory-map.js';
 import { Rings } from '../build/src/contract/rings.js';
-import { ShardSide } from '../build/src/contract/shard-side.js';
-import { Times } from '../build/src/contract/times.js';
-import type { ShardContext } from '../build/src/shard/context.js';
 import { Claims } from '../build/src/shard/loop/claims.js';
 import { get, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { createShard } from './support/shard-context.js';
 import { Stage } from './support/stage.js';
 
 /** The shared memory of a server without its threads, and what shard 0 claims there. */
 function memory({ shards = 1, permits = 512, batch = 256, steal = true } = {}) {
-  const { core, map } = createServerMemory({ shards, permits, slots: 512, slotBytes: 2_048, extentBytes: 2 ** 21 });
+  const { context, map, close } = createShard({ shards, permits, slots: 512, steal });
+  close();
+  const { core, side } = context;
   const rings = new Rings(core, map);
-  const others = Array.from({ length: shards - 1 }, (_, i) => i + 1);
-  const side = new ShardSide(core, map, 0, steal ? others : []);
-  const counters = new CounterWriter(core, shardAddresses(map, 0).counters);
-  const claims = new Claims({ side, counters, times: new Times() } as unknown as ShardContext, batch);
+  const claims = new Claims(context, batch);
   let next = 0;
   const submit = (count: number, shard = 0, bound = false) => {
     const slots = Array.from({ length: count }, () => next++);

@@ -1,0 +1,60 @@
+import { MessageChannel } from 'node:worker_threads';
+import { CounterWriter } from '../../build/src/contract/counters.js';
+import { createServerMemory, type MemoryMap, shardAddresses } from '../../build/src/contract/memory-map.js';
+import { ShardSide } from '../../build/src/contract/shard-side.js';
+import { Times } from '../../build/src/contract/times.js';
+import { Clock } from '../../build/src/core/clock.js';
+import { type App, createApp } from '../../build/src/index.js';
+import type { ShardContext } from '../../build/src/shard/context.js';
+import { RequestBodies } from '../../build/src/shard/request/request-bodies.js';
+import { AbortSignals } from '../../build/src/shard/request/signals.js';
+import { OutgoingStreams } from '../../build/src/shard/streams/streams.js';
+
+/** What shard 0 of a server has, over real shared memory, in this thread. */
+export interface ShardInThread {
+  context: ShardContext;
+  map: MemoryMap;
+  /** Closes the channel. */
+  close(): void;
+}
+
+export interface ShardInThreadOptions {
+  shards?: number;
+  permits?: number;
+  slots?: number;
+  /** The shard may claim from the others. Default true. */
+  steal?: boolean;
+  app?: App;
+}
+
+export function createShard(options: ShardInThreadOptions = {}): ShardInThread {
+  const { shards = 1, permits = 1, slots = 4, steal = true, app = createApp() } = options;
+  const { core, map } = createServerMemory({ shards, permits, slots, slotBytes: 2_048, extentBytes: 2 ** 21 });
+  const { port1, port2 } = new MessageChannel();
+  const addresses = shardAddresses(map, 0);
+  const others = Array.from({ length: shards - 1 }, (_, i) => i + 1);
+  const signals = new AbortSignals();
+  const context: ShardContext = {
+    shard: 0,
+    core,
+    side: new ShardSide(core, map, 0, steal ? others : []),
+    addresses,
+    app,
+    clock: new Clock(),
+    counters: new CounterWriter(core, addresses.counters),
+    times: new Times(),
+    control: port1,
+    signals,
+    streams: new OutgoingStreams(port1),
+    bodies: new RequestBodies(port1, signals),
+    responseLimitBytes: 2 ** 20,
+    compress: undefined,
+    requestId: undefined,
+    keepAliveLines: '',
+  };
+  const close = () => {
+    port1.close();
+    port2.close();
+  };
+  return { context, map, close };
+}
