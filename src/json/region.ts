@@ -6,6 +6,7 @@ import {
   TAPE_TEXT_OFFSET,
 } from '../../assembly/json/layout.js';
 import type { CoreMemory } from '../core/memory.js';
+import { Overflow } from './overflow.js';
 import { Tape } from './tape.js';
 
 /** Typed arrays of which every element is a JSON number. */
@@ -28,17 +29,17 @@ const MAX_NUMBER_BYTES = 26;
  * which the region then is the antechamber.
  */
 export class Region {
-  readonly #core: CoreMemory;
+  readonly #core: CoreMemory | undefined;
   readonly #tape: Tape | undefined;
   readonly #start: number;
   readonly #limit: number;
   #position: number;
-  #private: Uint8Array<ArrayBuffer> | undefined;
-  #privateBytes = 0;
+  #overflow: Overflow | undefined;
 
-  constructor(core: CoreMemory, start: number, limit: number) {
+  /** @param core without one, all goes to private memory, and the region is empty */
+  constructor(core: CoreMemory | undefined, start: number, limit: number) {
     this.#core = core;
-    this.#tape = Tape.of(core);
+    this.#tape = core && Tape.of(core);
     this.#start = start;
     this.#limit = limit;
     this.#position = start;
@@ -46,7 +47,7 @@ export class Region {
 
   /** Whether all that was written lies in the region. */
   get inPlace(): boolean {
-    return this.#private === undefined;
+    return this.#overflow === undefined;
   }
 
   /** Behind the last byte in the region. */
@@ -56,16 +57,15 @@ export class Region {
 
   /** Bytes written, wherever they lie. */
   get length(): number {
-    return this.#privateBytes + this.#position - this.#start;
+    return (this.#overflow?.length ?? 0) + this.#position - this.#start;
   }
 
   /** All that was written: a view of the region, or private bytes. */
   bytes(): Uint8Array {
-    if (this.#private === undefined) return this.#core.u8.subarray(this.#start, this.#position);
-    this.#moveOut();
-    const all = this.#private.slice(0, this.#privateBytes);
-    this.#private = all;
-    return all;
+    if (this.#overflow === undefined && this.#core !== undefined) {
+      return this.#core.u8.subarray(this.#start, this.#position);
+    }
+    return this.#moveOut().bytes();
   }
 
   byte(code: number): void {
@@ -76,18 +76,18 @@ export class Region {
         return;
       }
     }
-    this.#core.u8[this.#position++] = code;
+    this.#core!.u8[this.#position++] = code;
   }
 
   raw(bytes: Uint8Array): void {
     if (bytes.length > this.#limit - this.#position) {
-      this.#moveOut();
+      const overflow = this.#moveOut();
       if (bytes.length > this.#limit - this.#position) {
-        this.#append(bytes);
+        overflow.append(bytes);
         return;
       }
     }
-    this.#core.u8.set(bytes, this.#position);
+    this.#core?.u8.set(bytes, this.#position);
     this.#position += bytes.length;
   }
 
@@ -110,9 +110,9 @@ export class Region {
       this.text(JSON.stringify(value));
       return;
     }
-    if (this.#took(this.#core.wasm.writeString(this.#position, this.#limit, source, bytes))) return;
+    if (this.#took(tape.core.wasm.writeString(this.#position, this.#limit, source, bytes))) return;
     this.#moveOut();
-    if (!this.#took(this.#core.wasm.writeString(this.#position, this.#limit, source, bytes)))
+    if (!this.#took(tape.core.wasm.writeString(this.#position, this.#limit, source, bytes)))
       this.text(JSON.stringify(value));
   }
 
@@ -122,9 +122,9 @@ export class Region {
       this.text(JSON.stringify(value));
       return;
     }
-    if (this.#took(this.#core.wasm.jsonNumber(this.#position, this.#limit, value, tape.address))) return;
+    if (this.#took(tape.core.wasm.jsonNumber(this.#position, this.#limit, value, tape.address))) return;
     this.#moveOut();
-    if (!this.#took(this.#core.wasm.jsonNumber(this.#position, this.#limit, value, tape.address))) {
+    if (!this.#took(tape.core.wasm.jsonNumber(this.#position, this.#limit, value, tape.address))) {
       this.text(JSON.stringify(value));
     }
   }
@@ -143,7 +143,7 @@ export class Region {
       const part = values.subarray(at, at + chunk);
       if (at > 0) this.byte(0x2c);
       tape.f64.set(part, source >> 3);
-      const { wasm } = this.#core;
+      const { wasm } = tape.core;
       if (this.#took(wasm.jsonNumbers(this.#position, this.#limit, source, part.length, tape.address))) continue;
       this.#moveOut();
       this.#took(wasm.jsonNumbers(this.#position, this.#limit, source, part.length, tape.address));
@@ -157,20 +157,10 @@ export class Region {
   }
 
   /** Empties the region into private memory. */
-  #moveOut(): void {
-    const written = this.#core.u8.subarray(this.#start, this.#position);
+  #moveOut(): Overflow {
+    this.#overflow ??= new Overflow(2 * (this.#limit - this.#start));
+    if (this.#core !== undefined) this.#overflow.append(this.#core.u8.subarray(this.#start, this.#position));
     this.#position = this.#start;
-    this.#append(written);
-  }
-
-  #append(bytes: Uint8Array): void {
-    const needed = this.#privateBytes + bytes.length;
-    if (this.#private === undefined || needed > this.#private.length) {
-      const larger = new Uint8Array(Math.max(needed, 2 * (this.#private?.length ?? this.#limit - this.#start), 1024));
-      if (this.#private !== undefined) larger.set(this.#private.subarray(0, this.#privateBytes));
-      this.#private = larger;
-    }
-    this.#private.set(bytes, this.#privateBytes);
-    this.#privateBytes = needed;
+    return this.#overflow;
   }
 }
