@@ -1,17 +1,20 @@
 import { TOKEN_NOTHING, TOKEN_NULL } from '../../assembly/json/layout.js';
 import { Fragments } from './fragments.js';
-import { isContainer, PlanGraph } from './graph.js';
 import { ARRAY, BOOLEAN, FRACTION, NULL, NUMBER, OBJECT, STRING } from './parts.js';
 import { append, NONE, type Pending, plain } from './pending.js';
-import type { ArrayShape, Node, ObjectShape, Planner, Property } from './plan.js';
+import type { ArrayShape, Extra, Node, ObjectShape, Planner, Property } from './plan.js';
 import { RUNTIME } from './runtime.js';
+import { Variants } from './variants.js';
 
 const PROPERTIES_PER_GUARD = 40;
 const GUARD = 'if (t > TG) flush();';
 /** An object with more properties is written by several functions: V8 optimises functions, and none that are too large. */
 const PROPERTIES_PER_FUNCTION = 48;
-/** Lines from which on what would be written in place becomes a function. */
-const LINES_PER_FUNCTION = 400;
+/** Lines from which on what would be written in place becomes a unit. */
+const LINES_PER_UNIT = 400;
+
+/** Objects with more patterns are left to the plain lane: each set of them is a case. */
+const MAX_PATTERNS = 3;
 
 /** A property that was read already: a discriminator. */
 interface Prefetched {
@@ -19,73 +22,126 @@ interface Prefetched {
   readonly variable: string;
 }
 
+/** A function of the generated code, and the constant text that it writes. */
+export interface Unit {
+  /** An expression: a function that takes the address of the fragments and returns the function. */
+  readonly source: string;
+  readonly fragments: Fragments;
+  /** The units that it calls, by number. */
+  readonly calls: ReadonlySet<number>;
+}
+
+/** A choice that generated code leaves to the selector, and the nodes whose cases it has. */
+export interface GeneratedChoice {
+  readonly node: Node;
+  readonly type: number;
+  readonly cases: ReadonlyMap<Node, number>;
+}
+
 /**
- * Generates the JavaScript that puts values of one plan on the tape. All names that it makes begin with `$`, as no name of
- * the runtime does, and what schemas say stands in string literals only.
+ * Generates the JavaScript that puts values of one plan on the tape, in units: one function for each node that is used in
+ * several places or is large, generated when it is first called. All names that it makes begin with `$`, as no name of the
+ * runtime does, and what schemas say stands in string literals only.
  *
  * The generated code reads each value once. What it cannot write itself it passes to the plain lane, part by part; it
  * throws BAIL only for what is an error.
  */
 export class Generator {
-  readonly fragments = new Fragments();
   /** Nodes that the generated code names by number. */
   readonly nodes: Node[] = [];
-  /** By number of the node and type: the nodes whose cases the generated code has. */
-  readonly variants = new Map<string, readonly Node[]>();
+  /** Choices that the generated code names by number. */
+  readonly choices: GeneratedChoice[] = [];
   readonly #planner: Planner;
-  readonly #graph: PlanGraph;
+  readonly #variants: Variants;
   readonly #maxDepth: number;
+  /** Whether depths need no check, because no value of the schema can be so deep. */
+  readonly #isShallow: boolean;
   readonly #hasFallbacks: boolean;
   readonly #numbers = new Map<Node, number>();
-  readonly #functions = new Map<string, string>();
-  readonly #waiting: (() => void)[] = [];
+  /** The numbers of units, by node and property that was read before, and what they write. */
+  readonly #unitNumbers = new Map<string, number>();
+  readonly #subjects: { readonly node: Node; readonly property: string }[] = [];
+  readonly #units: Unit[] = [];
+  #fragments = new Fragments();
+  #calls = new Set<number>();
   #lines: string[] = [];
-  readonly #bodies: string[] = [];
+  #bodies: string[] = [];
+  #tables: string[] = [];
+  readonly #waiting: (() => void)[] = [];
+  /** Nodes that are being written in place. */
+  readonly #open = new Set<Node>();
   #names = 0;
 
-  /** @param coerce whether an absent required property may be written all the same */
-  constructor(planner: Planner, root: Node, maxDepth: number, coerce: boolean) {
+  /**
+   * @param depth levels of nesting that values of `root` can have
+   * @param coerce whether an absent required property may be written all the same
+   */
+  constructor(planner: Planner, root: Node, depth: number, maxDepth: number, coerce: boolean) {
     this.#planner = planner;
-    this.#graph = new PlanGraph(planner, root);
+    this.#variants = new Variants(planner);
     this.#maxDepth = maxDepth;
+    this.#isShallow = depth <= maxDepth;
     this.#hasFallbacks = coerce;
-    this.fragments.offset(',');
+    this.#unitNumber(root, '');
   }
 
-  /** The source of a function body that takes `env` and returns the writer. */
-  source(root: Node): string {
-    const main = this.#function(root);
-    for (let next = this.#waiting.pop(); next !== undefined; next = this.#waiting.pop()) next();
+  /** The source of a function body that takes `env` and returns the writer; the first unit is in it. */
+  source(): string {
     return `${RUNTIME}
-${this.#bodies.join('\n')}
+const $write = (${this.unit(0).source})(env.fragments);
 return function write(start, end, value) {
   position = start; limit = end; depth = 0;
   rewind();
-  ${main}(value, ''); flush(); return position;
+  $write(value, '', 0); flush(); return position;
 };`;
   }
 
-  /** The name of the function that writes values of `node`; its body is generated later. */
-  #function(node: Node, property = ''): string {
+  /** All units, generated if they were not. */
+  *units(): Iterable<Unit> {
+    for (let number = 0; number < this.#subjects.length; number++) yield this.unit(number);
+  }
+
+  /** The number of the node that a unit writes, for whoever must write it without its code. */
+  subject(number: number): number {
+    return this.#number(this.#subjects[number].node);
+  }
+
+  /** Unit `number`, from 0, which is the whole value's. */
+  unit(number: number): Unit {
+    return (this.#units[number] ??= this.#generate(number));
+  }
+
+  #generate(number: number): Unit {
+    const { node, property } = this.#subjects[number];
+    this.#fragments = new Fragments();
+    this.#calls = new Set();
+    this.#bodies = [];
+    this.#tables = [];
+    const prefetched = property === '' ? undefined : { property, variable: '$d' };
+    this.#body('return function ($x, $key, $d)', () =>
+      this.#flushPending(this.#inPlace(node, '$x', '$key', NONE, 0, prefetched)),
+    );
+    for (let next = this.#waiting.pop(); next !== undefined; next = this.#waiting.pop()) next();
+    const source = `F => {\n${[...this.#tables, ...this.#bodies].join('\n')}\n}`;
+    return { source, fragments: this.#fragments, calls: this.#calls };
+  }
+
+  #unitNumber(node: Node, property: string): number {
     const id = `${node.id}:${property}`;
-    const known = this.#functions.get(id);
-    if (known !== undefined) return known;
-    const name = this.#name();
-    this.#functions.set(id, name);
-    this.#waiting.push(() => {
-      const prefetched = property === '' ? undefined : { property, variable: '$d' };
-      this.#body(`${name}($x, $key, $d)`, () =>
-        this.#flushPending(this.#inPlace(node, '$x', '$key', NONE, 0, prefetched)),
-      );
-    });
-    return name;
+    let number = this.#unitNumbers.get(id);
+    if (number === undefined) {
+      number = this.#subjects.push({ node, property }) - 1;
+      this.#unitNumbers.set(id, number);
+    }
+    this.#calls.add(number);
+    return number;
   }
 
   #body(head: string, write: () => void): void {
     const outer = this.#lines;
     this.#lines = [];
     write();
-    this.#bodies.push(`function ${head} {\n${this.#lines.join('\n')}\n}`);
+    this.#bodies.push(`${head} {\n${this.#lines.join('\n')}\n}`);
     this.#lines = outer;
   }
 
@@ -108,7 +164,7 @@ return function write(start, end, value) {
 
   /** The expression of the fragment that waits, with the kind of a token. */
   #fragment(pending: Pending, kind: number = TOKEN_NOTHING): string {
-    const name = (text: string) => (text === '' ? String(kind) : `F + ${this.fragments.offset(text) + kind}`);
+    const name = (text: string) => (text === '' ? String(kind) : `F + ${this.#fragments.offset(text) + kind}`);
     if (pending.first === pending.rest) return name(pending.first);
     return `(${pending.condition} ? ${name(pending.first)} : ${name(pending.rest)})`;
   }
@@ -120,16 +176,22 @@ return function write(start, end, value) {
 
   /** A part in place, or a call. Returns the text that waits behind it. */
   #emit(node: Node, x: string, key: string, pending: Pending, level: number, prefetched?: Prefetched): Pending {
-    if (!this.#isFunction(node)) return this.#inPlace(node, x, key, pending, level, prefetched);
-    this.#flushPending(pending);
-    const call = `${this.#function(node, prefetched?.property)}(${x}, ${key}, ${prefetched?.variable ?? '0'});`;
-    this.#line(level === 0 ? call : `depth += ${level}; ${call} depth -= ${level};`);
-    return NONE;
+    if (this.#isUnit(node)) {
+      this.#flushPending(pending);
+      const number = this.#unitNumber(node, prefetched?.property ?? '');
+      const call = `units[${number}](${x}, ${key}, ${prefetched?.variable ?? '0'});`;
+      this.#line(level === 0 ? call : `depth += ${level}; ${call} depth -= ${level};`);
+      return NONE;
+    }
+    this.#open.add(node);
+    const after = this.#inPlace(node, x, key, pending, level, prefetched);
+    this.#open.delete(node);
+    return after;
   }
 
-  #isFunction(node: Node): boolean {
-    if (!isContainer(this.#planner, node)) return false;
-    return this.#graph.isShared(node) || this.#lines.length > LINES_PER_FUNCTION;
+  #isUnit(node: Node): boolean {
+    if (!this.#planner.isContainer(node)) return false;
+    return this.#planner.isShared(node) || this.#open.has(node) || this.#lines.length > LINES_PER_UNIT;
   }
 
   #inPlace(node: Node, x: string, key: string, pending: Pending, level: number, prefetched?: Prefetched): Pending {
@@ -176,12 +238,12 @@ return function write(start, end, value) {
       this.#line(`${differs}confirm(${number}, ${x}, ${key});`);
       return append(pending, texts[0]);
     }
-    for (const text of texts) this.fragments.offset(text);
-    const name = this.#name();
+    const [name, offsets] = [this.#name(), this.#name()];
+    this.#tables.push(`const ${offsets} = [${texts.map((text) => this.#fragments.offset(text)).join()}];`);
     this.#line(`const ${name} = constant(${number}, ${x});`);
     this.#line(`if (${name} < 0) odd(${this.#fragment(pending)}, ${x}, ${number}, ${key}); else {`);
     this.#flushPending(pending);
-    this.#line(`i32[t++] = F + ${name};\n}`);
+    this.#line(`i32[t++] = F + ${offsets}[${name}];\n}`);
     return NONE;
   }
 
@@ -222,7 +284,8 @@ return function write(start, end, value) {
   #object(node: Node, x: string, key: string, pending: Pending, level: number, prefetched?: Prefetched): Pending {
     const number = this.#number(node);
     const shape = node.choice === undefined ? this.#planner.object(node) : undefined;
-    const isOneOwn = shape !== undefined && this.#planner.describesObjects(node) && !shape.hasPatterns;
+    const isOneOwn =
+      shape !== undefined && this.#planner.describesObjects(node) && shape.patterns.length <= MAX_PATTERNS;
     if (isOneOwn && this.#planner.accepted(node).types === OBJECT) {
       // The text of an object, wherever it comes from, ends with the bracket that is returned as waiting.
       this.#line(`if (${this.#isExotic(number, x)}) oddOpen(${this.#fragment(pending)}, ${x}, ${number}, ${key});`);
@@ -235,7 +298,8 @@ return function write(start, end, value) {
     this.#line('else {');
     if (node.choice !== undefined) this.#choice(node, OBJECT, x, key, pending, level);
     else if (isOneOwn) this.#flushPending(append(this.#members(number, shape, x, pending, level, prefetched), '}'));
-    else if (shape?.hasPatterns) this.#line(`odd(${this.#fragment(pending)}, ${x}, ${number}, ${key});`);
+    else if (this.#planner.describesObjects(node))
+      this.#line(`odd(${this.#fragment(pending)}, ${x}, ${number}, ${key});`);
     else this.#line(`any(${this.#fragment(pending)}, ${x}, ${key}, true);`);
     this.#line('}');
     return NONE;
@@ -248,7 +312,7 @@ return function write(start, end, value) {
       this.#flushPending(this.#emit(variant, value, key, pending, level, prefetched));
     const discriminator = type === OBJECT ? this.#planner.discriminator(node) : undefined;
     if (this.#planner.candidates(node, type).length === 1) {
-      write(this.#graph.variants(node, type)[0], x);
+      write(this.#variants.of(node, type)[0], x);
     } else if (discriminator !== undefined) {
       const variable = this.#name();
       this.#line(`const ${variable} = ${readOf(discriminator.property, x)};`);
@@ -260,10 +324,10 @@ return function write(start, end, value) {
       }
       this.#line(`default: odd(${f}, ${x}, ${number}, ${key}); }`);
     } else {
-      const variants = this.#graph.variants(node, type);
-      this.variants.set(`${number}:${type}`, variants);
+      const variants = this.#variants.of(node, type);
+      const choice = this.choices.push({ node, type, cases: new Map(variants.map((variant, i) => [variant, i])) }) - 1;
       const value = this.#name();
-      this.#line(`switch (choose(${number}, ${type}, ${x})) {`);
+      this.#line(`switch (choose(${choice}, ${x})) {`);
       for (const [i, variant] of variants.entries()) {
         this.#line(`case ${i}: { const ${value} = chosen.value;`);
         write(variant, value);
@@ -286,8 +350,9 @@ return function write(start, end, value) {
     this.#checkDepth(level + 1);
     const { properties } = shape;
     const isLarge = properties.length > PROPERTIES_PER_FUNCTION;
-    const extra = shape.extra('');
-    const count = extra === 'reject' && !isLarge ? this.#name() : '';
+    const extras = extraCases(shape);
+    const refusesAll = extras.length === 1 && extras[0] === 'reject';
+    const count = refusesAll && !isLarge ? this.#name() : '';
     if (count)
       this.#line(
         `let ${count} = ${properties.filter(({ required, fallback }) => required && fallback === undefined).length};`,
@@ -296,13 +361,13 @@ return function write(start, end, value) {
     if (isLarge) this.#propertyGroups(properties, x, state, level + 1, prefetched);
     else this.#properties(properties, x, state, level + 1, count, prefetched);
     if (count) this.#line(`for (const $_ in ${x}) ${count}--;\nif (${count} !== 0) refuseUnlisted(${number}, ${x});`);
-    else if (extra === 'reject') this.#line(`refuseUnlisted(${number}, ${x});`);
-    else if (extra !== 'omit') this.#extras(extra, number, properties.length > 0, x, state, level + 1);
+    else if (refusesAll) this.#line(`refuseUnlisted(${number}, ${x});`);
+    else if (extras.some((extra) => extra !== 'omit')) this.#extras(extras, number, shape, x, state, level + 1);
     return state.pending;
   }
 
   #checkDepth(level: number): void {
-    if (this.#graph.depth > this.#maxDepth) this.#line(`if (depth > ${this.#maxDepth - level}) throw BAIL;`);
+    if (!this.#isShallow) this.#line(`if (depth > ${this.#maxDepth - level}) throw BAIL;`);
   }
 
   #propertyGroups(
@@ -321,7 +386,7 @@ return function write(start, end, value) {
       this.#line(`${result}${name}(${x}, ${state.first || 'false'}, ${prefetched?.variable ?? '0'});`);
       const inner: PropertyState = { pending: NONE, first: state.open ? '$first' : '', open: state.open };
       this.#waiting.push(() =>
-        this.#body(`${name}($x, $first, $d)`, () => {
+        this.#body(`function ${name}($x, $first, $d)`, () => {
           this.#properties(group, '$x', inner, level, '', prefetched && { ...prefetched, variable: '$d' });
           this.#settle(inner);
           this.#line(`return ${inner.open ? '$first' : 'false'};`);
@@ -414,19 +479,38 @@ return function write(start, end, value) {
     return first ? { condition: first, first: label, rest: `,${label}` } : append(pending, label);
   }
 
-  #extras(node: Node, number: number, hasListed: boolean, x: string, state: PropertyState, level: number): void {
+  /** Properties that are not listed, by the patterns that their names match. */
+  #extras(
+    extras: readonly Extra[],
+    number: number,
+    shape: ObjectShape,
+    x: string,
+    state: PropertyState,
+    level: number,
+  ): void {
     this.#settle(state);
     const [key, value] = [this.#name(), this.#name()];
     if (state.open && !state.first) this.#line(`let ${(state.first = this.#name())} = true;`);
     this.#line(`for (const ${key} of keys(${x})) {`);
-    if (hasListed) this.#line(`if (isListed(${number}, ${key})) continue;`);
+    if (shape.properties.length > 0) this.#line(`if (isListed(${number}, ${key})) continue;`);
+    if (extras.length > 1) this.#line(`switch (matchesOf(${number}, ${key})) {`);
+    for (const [matches, extra] of extras.entries()) {
+      if (extras.length > 1) this.#line(`case ${matches}: {`);
+      this.#extra(extra, key, value, x, state, level);
+      if (extras.length > 1) this.#line('break; }');
+    }
+    this.#line(extras.length > 1 ? '} }' : '}');
+  }
+
+  #extra(extra: Extra, key: string, value: string, x: string, state: PropertyState, level: number): void {
+    if (extra === 'omit') return this.#line('continue;');
     this.#line(`let ${value} = ${x}[${key}];`);
-    this.#line(`if (!(${this.#isPresent(node, value, key)})) continue;`);
+    if (extra === 'reject') return this.#line(`if (!isAbsent(${value})) throw BAIL;`);
+    this.#line(`if (!(${this.#isPresent(extra, value, key)})) continue;`);
     this.#line(GUARD);
     this.#line(`str(${state.open ? `${state.first} ? 0 : COMMA` : 'COMMA'}, ${key});`);
     if (state.open) this.#line(`${state.first} = false;`);
-    this.#flushPending(this.#emit(node, value, key, plain(':'), level));
-    this.#line('}');
+    this.#flushPending(this.#emit(extra, value, key, plain(':'), level));
   }
 
   #array(node: Node, x: string, key: string, pending: Pending, level: number): Pending {
@@ -516,6 +600,13 @@ return function write(start, end, value) {
     if (this.#planner.isAny(node)) this.#line(`any(${this.#fragment(before)}, ${value}, ${i}, false);`);
     else this.#flushPending(this.#emit(node, value, i, before, level));
   }
+}
+
+/** What holds for properties that are not listed, by the patterns that their names match, as bits. */
+function extraCases({ patterns, extra }: ObjectShape): readonly Extra[] {
+  return Array.from({ length: 2 ** patterns.length }, (_, matches) =>
+    extra(patterns.filter((_, i) => (matches >> i) & 1)),
+  );
 }
 
 /** What waits before the next property, and whether one was written before it. */

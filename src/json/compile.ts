@@ -4,7 +4,7 @@ import { LoopShardError } from '../errors.js';
 import { Generator } from './codegen.js';
 import { BAIL, type Lane, type LaneFactory, openLane } from './lane.js';
 import { isStackOverflow } from './mismatch.js';
-import { PartReader } from './parts.js';
+import { depthOf, PartReader } from './parts.js';
 import { PlainLane } from './plain.js';
 import { type Node, Planner } from './plan.js';
 import type { Infer, WriterOptions } from './schema.js';
@@ -39,7 +39,9 @@ const REASONS = {
 export class CompiledWriter<T = unknown> {
   readonly #plain: PlainLane;
   /** Undefined where the plain lane writes everything. */
-  readonly #compiled: { readonly generator: Generator; readonly source: string } | undefined;
+  readonly #generator: Generator | undefined;
+  /** Compiled when the schema was, for the first core. */
+  #factory: LaneFactory | undefined;
   readonly #lanes = new WeakMap<CoreMemory, Lane | null>();
   #explanation: { lane: 'wasm' | 'v8'; reason: string };
   #fallbacks = 0;
@@ -52,17 +54,18 @@ export class CompiledWriter<T = unknown> {
       throw new LoopShardError('OPTION_INVALID', `maxDepth is an integer from 1, not ${maxDepth}.`);
     }
     const planner = new Planner(options);
-    const root: Node = planner.node([new PartReader(jsonSchemaOf(schema), schemas).root()]);
+    const part = new PartReader(jsonSchemaOf(schema), schemas).root();
+    const root: Node = planner.node([part]);
     this.#plain = new PlainLane(planner, root, coerce, maxDepth);
     this.#explanation = { lane: 'v8', reason: REASONS.asked };
     if (lane === 'v8') return;
-    const generator = new Generator(planner, root, maxDepth, coerce);
-    const source = generator.source(root);
-    if (compileSource(source) === undefined) {
+    const generator = new Generator(planner, root, depthOf(part), maxDepth, coerce);
+    this.#factory = compileSource(generator.source());
+    if (this.#factory === undefined) {
       this.#explanation.reason = REASONS.forbidden;
       return;
     }
-    this.#compiled = { generator, source };
+    this.#generator = generator;
     this.#explanation =
       planner.isAny(root) && lane === 'auto'
         ? { lane: 'v8', reason: REASONS.untyped }
@@ -99,7 +102,7 @@ export class CompiledWriter<T = unknown> {
    * @throws as `write` does
    */
   toBytes(value: T): Uint8Array<ArrayBuffer> {
-    const region = this.#compiled && staging();
+    const region = this.#generator && staging();
     const lane = region && this.#laneIn(region.core);
     // A getter or toJSON of a value that lies in the region may ask for the bytes of another one.
     if (!region || !lane || lane.tape.busy) return encoded(this.#plain.text(value));
@@ -185,9 +188,10 @@ export class CompiledWriter<T = unknown> {
   }
 
   #open(core: CoreMemory): Lane | null {
-    if (this.#compiled === undefined) return null;
-    const factory = compileSource(this.#compiled.source);
-    const lane = factory && openLane(core, factory, this.#compiled.generator, this.#plain);
+    if (this.#generator === undefined) return null;
+    const factory = this.#factory ?? compileSource(this.#generator.source());
+    this.#factory = undefined;
+    const lane = factory && openLane(core, factory, this.#generator, this.#plain);
     if (lane !== undefined) return lane;
     this.#explanation = { lane: 'v8', reason: REASONS.exhausted };
     return null;

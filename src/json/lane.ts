@@ -30,6 +30,9 @@ export interface Lane {
 /** A function that takes what the generated code uses. */
 export type LaneFactory = (env: object) => LaneWrite;
 
+/** What generated code is given in place of a unit for which there is no memory. */
+const NO_UNIT = { source: '', fragments: 0, calls: [] };
+
 /** @returns `undefined` if the core has no room for the tape or the fragments */
 export function openLane(
   core: CoreMemory,
@@ -38,7 +41,9 @@ export function openLane(
   plainLane: PlainLane,
 ): Lane | undefined {
   const tape = Tape.of(core);
-  const fragments = tape && generator.fragments.place(core);
+  const first = generator.unit(0);
+  const comma = first.fragments.offset(',');
+  const fragments = tape && first.fragments.place(core);
   if (tape === undefined || fragments === undefined) return undefined;
   const sink = new Sink(core);
   const { address } = tape;
@@ -57,8 +62,17 @@ export function openLane(
     C0: address + TAPE_CHARS_OFFSET,
     Buffer,
     BAIL,
-    F: fragments.address,
-    COMMA: fragments.address + generator.fragments.offset(','),
+    fragments: fragments.address,
+    calls: first.calls,
+    COMMA: fragments.address + comma,
+    unit: (number: number) => {
+      const { source, calls, fragments } = generator.unit(number);
+      const node = generator.subject(number);
+      const placed = fragments.place(core);
+      if (placed === undefined) return { ...NO_UNIT, node };
+      placed.hold(write);
+      return { source, calls, fragments: placed.address, node };
+    },
     sink,
     tapeText: (words: number, text: string) => {
       sink.fellBack = true;
@@ -66,22 +80,20 @@ export function openLane(
     },
     ...judgements(generator, plainLane, sink),
   };
-  const write = factory(env);
+  const write: LaneWrite = factory(env);
   fragments.hold(write);
   return { tape, sink, write };
 }
 
 /** What the generated code asks about values that are not as it expects them most. */
 function judgements(generator: Generator, plainLane: PlainLane, sink: Sink): object {
-  const { nodes, fragments, variants } = generator;
+  const { nodes, choices } = generator;
   const { planner, selector } = plainLane;
   const plainPrototypes: WeakSet<object>[] = [];
   const listed = lazily((node) => new Set(planner.object(nodes[node]).properties.map(({ key }) => key)));
   const constants = lazily((node) => {
-    const { constants, texts } = planner.accepted(nodes[node]);
-    return new Map(constants.map((value, i) => [value, fragments.offset(texts[i])]));
+    return new Map(planner.accepted(nodes[node]).constants.map((value, i) => [value, i]));
   });
-  const cases = new Map([...variants].map(([key, known]) => [key, new Map(known.map((node, i) => [node, i]))]));
   const chosen: { value: unknown } = { value: undefined };
   return {
     isList,
@@ -101,8 +113,15 @@ function judgements(generator: Generator, plainLane: PlainLane, sink: Sink): obj
     constant: (node: number, value: unknown) => {
       const known = constants(node).get(value);
       if (known !== undefined || typeof value !== 'object' || value === null || 'toJSON' in value) return known ?? -1;
-      for (const [constant, offset] of constants(node)) if (jsonEqual(constant, value)) return offset;
+      for (const [constant, i] of constants(node)) if (jsonEqual(constant, value)) return i;
       return -1;
+    },
+    isAbsent,
+    matchesOf: (node: number, key: string) => {
+      let matches = 0;
+      for (const [i, pattern] of planner.object(nodes[node]).patterns.entries())
+        if (pattern.test(key)) matches |= 1 << i;
+      return matches;
     },
     isListed: (node: number, key: string) => listed(node).has(key),
     refuseUnlisted: (node: number, value: object) => {
@@ -118,18 +137,19 @@ function judgements(generator: Generator, plainLane: PlainLane, sink: Sink): obj
       return true;
     },
     chosen,
-    choose: (node: number, type: number, value: object) => {
+    choose: (choice: number, value: object) => {
+      const { node, type, cases } = choices[choice];
       chosen.value = value;
       let next: Node | undefined;
       try {
-        next = selector.select(nodes[node], type, value);
+        next = selector.select(node, type, value);
       } catch (error) {
         if (error !== UNSETTLED) throw error;
         const copy = settled(value) as object;
         chosen.value = copy;
-        next = selector.select(nodes[node], type, copy);
+        next = selector.select(node, type, copy);
       }
-      return next === undefined ? -1 : (cases.get(`${node}:${type}`)?.get(next) ?? -1);
+      return next === undefined ? -1 : (cases.get(next) ?? -1);
     },
   };
 }

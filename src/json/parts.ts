@@ -39,6 +39,16 @@ export interface Choice {
   readonly discriminator: { readonly property: string; readonly names: ReadonlyMap<string, number> } | undefined;
 }
 
+/** Where a part was found: in the schema of another part, by these keys. */
+interface Origin {
+  readonly parent: Part | undefined;
+  readonly segments: readonly (string | number)[];
+}
+
+/** What most parts have of most things. */
+const NONE: readonly never[] = [];
+const ROOT: Origin = { parent: undefined, segments: [] };
+
 /** One schema object (or boolean) in one dynamic scope: its keywords checked, its references resolved. */
 export class Part {
   /** A schema `false`. */
@@ -49,21 +59,21 @@ export class Part {
   /** The text of `default`. */
   fallback: string | undefined;
   /** Parts that always hold for the same value: `$ref`, `$dynamicRef`, `allOf`. */
-  readonly same: Part[] = [];
-  readonly choices: Choice[] = [];
+  same: readonly Part[] = NONE;
+  choices: readonly Choice[] = NONE;
   not: Part | undefined;
 
   properties: Map<string, Part> | undefined;
-  readonly patterns: [RegExp, Part][] = [];
+  patterns: readonly [RegExp, Part][] = NONE;
   additional: Part | undefined;
-  required: readonly string[] = [];
-  readonly dependentRequired: [string, readonly string[]][] = [];
+  required: readonly string[] = NONE;
+  dependentRequired: readonly [string, readonly string[]][] = NONE;
   propertyNames: Part | undefined;
   minProperties = 0;
   maxProperties = Number.POSITIVE_INFINITY;
   unevaluatedProperties: Part | undefined;
 
-  prefix: readonly Part[] = [];
+  prefix: readonly Part[] = NONE;
   items: Part | undefined;
   contains: Part | undefined;
   minContains = 1;
@@ -86,11 +96,22 @@ export class Part {
   maxLength = Number.POSITIVE_INFINITY;
   pattern: RegExp | undefined;
 
+  /** How many places lead to the part. */
+  uses = 1;
+
   constructor(
     readonly id: number,
-    /** Where the schema stands, as a JSON pointer from where it was found first. */
-    readonly path: string,
+    readonly origin: Origin,
   ) {}
+
+  /** Where the schema stands, as a JSON pointer from the root by the way on which it was found first. */
+  get path(): string {
+    const segments: (string | number)[] = [];
+    for (let at: Origin | undefined = this.origin; at !== undefined; at = at.parent?.origin) {
+      segments.unshift(...at.segments);
+    }
+    return ['#', ...segments.map((key) => String(key).replaceAll('~', '~0').replaceAll('/', '~1'))].join('/');
+  }
 
   /** Whether the part names properties, so that others are unlisted. */
   get namesProperties(): boolean {
@@ -134,8 +155,8 @@ export class PartReader {
 
   constructor(root: unknown, documents: Readonly<Record<string, unknown>> = {}) {
     this.#references = new SchemaReferences(root, documents);
-    this.#anything = this.#create('#');
-    this.#nothing = this.#create('#');
+    this.#anything = this.#create(ROOT);
+    this.#nothing = this.#create(ROOT);
     this.#nothing.never = true;
     this.#nothing.types = 0;
   }
@@ -143,21 +164,22 @@ export class PartReader {
   /** @throws LoopShardError SCHEMA_INVALID with the keyword and where it stands */
   root(): Part {
     const { root } = this.#references;
-    const part = this.#part(root.root, root, this.#entered(new Map(), root), '#');
+    const part = this.#part(root.root, root, this.#entered(new Map(), root), ROOT);
     refuseCircles(this.#parts);
     return part;
   }
 
-  #create(path: string): Part {
-    const part = new Part(this.#parts.length, path);
+  #create(origin: Origin): Part {
+    const part = new Part(this.#parts.length, origin);
     this.#parts.push(part);
     return part;
   }
 
-  #part(schema: unknown, around: Resource, scope: Scope, path: string): Part {
+  #part(schema: unknown, around: Resource, scope: Scope, origin: Origin): Part {
     if (schema === true || schema === undefined) return this.#anything;
     if (schema === false) return this.#nothing;
     if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) {
+      const { path } = new Part(0, origin);
       throw invalid(`Invalid schema at ${path}: expected an object or a boolean, got ${JSON.stringify(schema)}.`);
     }
     const resource = this.#references.resourceOf(schema, around);
@@ -168,11 +190,14 @@ export class PartReader {
       newMap<Scope, Part>,
     );
     const known = scopes.get(scope);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      known.uses++;
+      return known;
+    }
     // In the map before it is read: that is what ends a recursion.
-    const part = this.#create(path);
+    const part = this.#create(origin);
     scopes.set(scope, part);
-    this.#read(part, new Keywords(schema as Record<string, unknown>, path, resource.dialect), resource, scope);
+    this.#read(part, new Keywords(schema as Record<string, unknown>, part, resource.dialect), resource, scope);
     return part;
   }
 
@@ -187,18 +212,19 @@ export class PartReader {
   }
 
   #read(part: Part, keywords: Keywords, resource: Resource, scope: Scope): void {
-    const at = (schema: unknown, ...path: (string | number)[]) =>
-      this.#part(schema, resource, scope, [keywords.path, ...path.map(escaped)].join('/'));
+    const at = (schema: unknown, ...segments: (string | number)[]) =>
+      this.#part(schema, resource, scope, { parent: part, segments });
     if (keywords.is('nullable') && this.#readNullable(part, keywords, at)) return;
     const reference = keywords.text('$ref');
     if (reference !== undefined) {
-      part.same.push(this.#target(keywords, '$ref', this.#resolve(keywords, '$ref', reference, resource), scope));
+      part.same = [this.#target(keywords, '$ref', this.#resolve(keywords, '$ref', reference, resource), scope)];
       // Before 2019-09, nothing beside a reference counts.
       if (resource.dialect === 'draft-07') return;
     }
     this.#readReferences(part, keywords, resource, scope);
     readAssertions(part, keywords);
-    for (const [i, schema] of keywords.schemas('allOf').entries()) part.same.push(at(schema, 'allOf', i));
+    const all = keywords.schemas('allOf').map((schema, i) => at(schema, 'allOf', i));
+    if (all.length > 0) part.same = [...part.same, ...all];
     this.#readChoices(part, keywords, resource, at);
     if (keywords.has('not')) part.not = at(keywords.get('not'), 'not');
     this.#readObject(part, keywords, at);
@@ -206,11 +232,11 @@ export class PartReader {
   }
 
   #resolve(keywords: Keywords, keyword: string, reference: string, resource: Resource): Target {
-    return this.#references.resolve(reference, resource, `\`${keyword}\` at ${keywords.path}`);
+    return this.#references.resolve(reference, resource, `\`${keyword}\` at ${keywords.part.path}`);
   }
 
   #target(keywords: Keywords, keyword: string, { schema, resource }: Target, scope: Scope): Part {
-    return this.#part(schema, resource, this.#entered(scope, resource), `${keywords.path}/${keyword}`);
+    return this.#part(schema, resource, this.#entered(scope, resource), { parent: keywords.part, segments: [keyword] });
   }
 
   /** OpenAPI 3.0: null, or what the rest of the schema says. */
@@ -230,17 +256,18 @@ export class PartReader {
       const name = dynamic.slice(dynamic.indexOf('#') + 1);
       // Only a reference that leads to a dynamic anchor is dynamic.
       const bound = target.resource.dynamic.get(name) === target.schema ? scope.get(name) : undefined;
-      part.same.push(this.#target(keywords, '$dynamicRef', bound ?? target, scope));
+      part.same = [...part.same, this.#target(keywords, '$dynamicRef', bound ?? target, scope)];
     }
     if (keywords.text('$recursiveRef') !== undefined) {
       const bound = resource.dynamic.has(RECURSIVE_ANCHOR) ? scope.get(RECURSIVE_ANCHOR) : undefined;
       const target = bound ?? this.#resolve(keywords, '$recursiveRef', '#', resource);
-      part.same.push(this.#target(keywords, '$recursiveRef', target, scope));
+      part.same = [...part.same, this.#target(keywords, '$recursiveRef', target, scope)];
     }
   }
 
   #choose(part: Part, kind: Choice['kind'], branches: readonly Part[], more: Partial<Choice> = {}): void {
-    part.choices.push({ id: this.#choices++, kind, branches, key: '', discriminator: undefined, ...more });
+    const choice = { id: this.#choices++, kind, branches, key: '', discriminator: undefined, ...more };
+    part.choices = [...part.choices, choice];
   }
 
   #readChoices(part: Part, keywords: Keywords, resource: Resource, at: At): void {
@@ -262,7 +289,7 @@ export class PartReader {
       this.#choose(part, 'dependent', [at(schema, 'dependentSchemas', key)], { key });
     }
     for (const [key, schema] of keywords.entries('dependencies')) {
-      if (Array.isArray(schema)) part.dependentRequired.push([key, schema]);
+      if (Array.isArray(schema)) part.dependentRequired = [...part.dependentRequired, [key, schema]];
       else this.#choose(part, 'dependent', [at(schema, 'dependencies', key)], { key });
     }
   }
@@ -303,10 +330,10 @@ export class PartReader {
         part.properties.set(key, at(schema, 'properties', key));
       }
     }
-    for (const [pattern, schema] of keywords.entries('patternProperties')) {
+    part.patterns = keywords.entries('patternProperties').map(([pattern, schema]) => {
       const expression = keywords.expression('patternProperties', pattern);
-      part.patterns.push([expression, at(schema, 'patternProperties', pattern)]);
-    }
+      return [expression, at(schema, 'patternProperties', pattern)];
+    });
     const single = (keyword: string) => (keywords.has(keyword) ? at(keywords.get(keyword), keyword) : undefined);
     part.additional = single('additionalProperties');
     part.propertyNames = single('propertyNames');
@@ -324,10 +351,10 @@ export class PartReader {
     part.unevaluatedItems = single('unevaluatedItems');
     if (part.contains === undefined) return;
     part.containsEvaluates = keywords.dialect === '2020-12';
-    part.mayContain = this.#create(part.contains.path);
+    part.mayContain = this.#create(part.contains.origin);
     this.#choose(part.mayContain, 'any', [part.contains, this.#anything]);
     if (part.unevaluatedItems !== undefined && part.containsEvaluates) {
-      const rest = this.#create(part.unevaluatedItems.path);
+      const rest = this.#create(part.unevaluatedItems.origin);
       this.#choose(rest, 'if', [part.contains, this.#anything, part.unevaluatedItems]);
       part.unevaluatedItems = rest;
     }
@@ -340,37 +367,62 @@ type At = (schema: unknown, ...path: (string | number)[]) => Part;
 const ANNOTATIONS = new Set(['title', 'description', 'example', 'examples', 'deprecated', 'readOnly', 'writeOnly']);
 
 function readAssertions(part: Part, keywords: Keywords): void {
-  if (keywords.has('type')) part.types = typesOf(keywords);
-  if (keywords.has('const')) {
-    keywords.json('const');
-    part.constants = [keywords.get('const')];
-  } else if (keywords.has('enum')) {
-    part.constants = keywords.list('enum');
-    if (part.constants.length === 0) throw keywords.invalid('enum', 'expected at least one value');
-    for (const value of part.constants)
-      if (JSON.stringify(value) === undefined) throw keywords.invalid('enum', 'expected JSON values');
+  for (const keyword in keywords.schema) {
+    const read = ASSERTIONS.get(keyword);
+    if (read !== undefined && keywords.has(keyword)) read(part, keywords);
   }
-  part.format = keywords.text('format') ?? '';
-  if (keywords.has('default')) part.fallback = keywords.json('default');
-  part.required = keywords.names('required');
-  for (const [key] of keywords.entries('dependentRequired')) {
-    part.dependentRequired.push([key, (keywords.object('dependentRequired') as Record<string, string[]>)[key]]);
-  }
-  for (const keyword of COUNTS) part[keyword] = keywords.count(keyword) ?? part[keyword];
-  for (const keyword of LIMITS) part[keyword] = keywords.number(keyword) ?? part[keyword];
   // OpenAPI 3.0 and draft 4 say with a boolean that the bound itself is excluded.
   if (keywords.is('exclusiveMinimum')) part.exclusiveMinimum = part.minimum;
   if (keywords.is('exclusiveMaximum')) part.exclusiveMaximum = part.maximum;
-  part.uniqueItems = keywords.is('uniqueItems');
-  const pattern = keywords.text('pattern');
-  if (pattern !== undefined) part.pattern = keywords.expression('pattern', pattern);
 }
 
-const COUNTS = [
-  ...(['minItems', 'maxItems', 'minProperties', 'maxProperties', 'minLength', 'maxLength'] as const),
-  ...(['minContains', 'maxContains'] as const),
-];
-const LIMITS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'] as const;
+/** How each keyword that holds no schema is read. */
+const ASSERTIONS: ReadonlyMap<string, (part: Part, keywords: Keywords) => void> = new Map([
+  ['type', (part, keywords) => (part.types = typesOf(keywords))],
+  [
+    'const',
+    (part, keywords) => {
+      keywords.json('const');
+      part.constants = [keywords.get('const')];
+    },
+  ],
+  ['enum', (part, keywords) => (part.constants ??= constantsOf(keywords))],
+  ['format', (part, keywords) => (part.format = keywords.text('format') ?? '')],
+  ['default', (part, keywords) => (part.fallback = keywords.json('default'))],
+  ['required', (part, keywords) => (part.required = keywords.names('required'))],
+  ['uniqueItems', (part, keywords) => (part.uniqueItems = keywords.is('uniqueItems'))],
+  ['pattern', (part, keywords) => (part.pattern = keywords.expression('pattern', keywords.text('pattern')!))],
+  [
+    'dependentRequired',
+    (part, keywords) => {
+      const entries = keywords.entries('dependentRequired') as [string, string[]][];
+      part.dependentRequired = [...part.dependentRequired, ...entries];
+    },
+  ],
+  ...(['minItems', 'maxItems', 'minProperties', 'maxProperties', 'minLength', 'maxLength'] as const).map(countReader),
+  ...(['minContains', 'maxContains'] as const).map(countReader),
+  ...(['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'] as const).map(limitReader),
+]);
+
+type Count = 'minItems' | 'maxItems' | 'minProperties' | 'maxProperties' | 'minLength' | 'maxLength';
+type Limit = 'minimum' | 'maximum' | 'exclusiveMinimum' | 'exclusiveMaximum' | 'multipleOf';
+type Reader = [string, (part: Part, keywords: Keywords) => void];
+
+function countReader(keyword: Count | 'minContains' | 'maxContains'): Reader {
+  return [keyword, (part, keywords) => (part[keyword] = keywords.count(keyword) ?? part[keyword])];
+}
+
+function limitReader(keyword: Limit): Reader {
+  return [keyword, (part, keywords) => (part[keyword] = keywords.number(keyword) ?? part[keyword])];
+}
+
+function constantsOf(keywords: Keywords): readonly unknown[] {
+  const values = keywords.list('enum');
+  if (values.length === 0) throw keywords.invalid('enum', 'expected at least one value');
+  if (values.some((value) => JSON.stringify(value) === undefined))
+    throw keywords.invalid('enum', 'expected JSON values');
+  return values;
+}
 
 function typesOf(keywords: Keywords): number {
   const named = keywords.get('type');
@@ -389,17 +441,17 @@ function typesOf(keywords: Keywords): number {
 /** The keywords of one schema object, with checks that name the keyword and where it stands. */
 class Keywords {
   readonly schema: Readonly<Record<string, unknown>>;
-  readonly path: string;
+  readonly part: Part;
   readonly dialect: Dialect;
 
-  constructor(schema: Readonly<Record<string, unknown>>, path: string, dialect: Dialect) {
+  constructor(schema: Readonly<Record<string, unknown>>, part: Part, dialect: Dialect) {
     this.schema = schema;
-    this.path = path;
+    this.part = part;
     this.dialect = dialect;
   }
 
   has(keyword: string): boolean {
-    if (!Object.hasOwn(this.schema, keyword) || this.schema[keyword] === undefined) return false;
+    if (this.schema[keyword] === undefined || !Object.hasOwn(this.schema, keyword)) return false;
     if (this.dialect === 'draft-07') return !SINCE_2019.includes(keyword);
     return this.dialect === '2020-12' || !SINCE_2020.includes(keyword);
   }
@@ -479,7 +531,7 @@ class Keywords {
   }
 
   invalid(keyword: string, reason: string): LoopShardError {
-    return invalid(`Invalid \`${keyword}\` at ${this.path}: ${reason}.`);
+    return invalid(`Invalid \`${keyword}\` at ${this.part.path}: ${reason}.`);
   }
 }
 
@@ -489,6 +541,7 @@ function refuseCircles(parts: readonly Part[]): void {
   const open = new Set<Part>();
   const visit = (part: Part) => {
     if (done.has(part)) return;
+    if (part.same.length === 0 && part.choices.length === 0 && part.not === undefined) return;
     if (open.has(part)) throw invalid(`The schema at ${part.path} leads back to itself for the same value.`);
     open.add(part);
     for (const next of part.same) visit(next);
@@ -500,12 +553,36 @@ function refuseCircles(parts: readonly Part[]): void {
   for (const part of parts) visit(part);
 }
 
-function invalid(message: string): LoopShardError {
-  return new LoopShardError('SCHEMA_INVALID', message);
+/** Levels of nesting that values of the part can have; infinite if it is recursive. */
+export function depthOf(root: Part): number {
+  const known = new Map<Part, number>();
+  const visit = (part: Part): number => {
+    const depth = known.get(part);
+    if (depth !== undefined) return depth;
+    // Until it is known: whoever comes back here goes round in a circle.
+    known.set(part, Number.POSITIVE_INFINITY);
+    let deepest = 0;
+    const add = (next: Part | undefined, levels: number) => {
+      if (next !== undefined) deepest = Math.max(deepest, levels + visit(next));
+    };
+    if (part.properties !== undefined) for (const next of part.properties.values()) add(next, 1);
+    for (const [, next] of part.patterns) add(next, 1);
+    for (const next of part.prefix) add(next, 1);
+    add(part.additional, 1);
+    add(part.unevaluatedProperties, 1);
+    add(part.items, 1);
+    add(part.unevaluatedItems, 1);
+    add(part.mayContain, 1);
+    for (const next of part.same) add(next, 0);
+    for (const { branches } of part.choices) for (const next of branches) add(next, 0);
+    known.set(part, deepest);
+    return deepest;
+  };
+  return visit(root);
 }
 
-function escaped(key: string | number): string {
-  return String(key).replaceAll('~', '~0').replaceAll('/', '~1');
+function invalid(message: string): LoopShardError {
+  return new LoopShardError('SCHEMA_INVALID', message);
 }
 
 function newMap<K, V>(): Map<K, V> {

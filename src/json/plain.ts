@@ -3,7 +3,7 @@ import { coerced } from './coerce.js';
 import { Judge, typeOf, UNSETTLED } from './judge.js';
 import { explained, isStackOverflow, mismatch, missing, notAllowed, tooDeep, wanted } from './mismatch.js';
 import { ARRAY, INTEGER, NUMBER, OBJECT, STRING } from './parts.js';
-import type { ArrayShape, Node, ObjectShape, Planner } from './plan.js';
+import { type ArrayShape, extraOf, type Node, type ObjectShape, type Planner } from './plan.js';
 import { Selector } from './select.js';
 import { Converted, converted, isAbsent, jsonEqual, original, ownValue, prepared, settled } from './values.js';
 
@@ -147,10 +147,10 @@ export class PlainLane {
   }
 
   #extras(shape: ObjectShape, object: object, parts: string[], path: string[]): void {
-    if (!shape.hasPatterns && shape.extra('') === 'omit') return;
+    if (shape.patterns.length === 0 && shape.extra([]) === 'omit') return;
     const listed = new Set(shape.properties.map((property) => property.key));
     for (const key of Object.keys(object)) {
-      const node = listed.has(key) ? 'omit' : shape.extra(key);
+      const node = listed.has(key) ? 'omit' : extraOf(shape, key);
       if (node === 'omit') continue;
       const value = converted((object as Record<string, unknown>)[key], key);
       if (isAbsent(value)) continue;

@@ -1,5 +1,5 @@
 import { typeOf } from './judge.js';
-import { ALL, BOOLEAN, type Choice, NULL, OBJECT, type Part, STRING } from './parts.js';
+import { ALL, ARRAY, BOOLEAN, type Choice, NULL, OBJECT, type Part, STRING } from './parts.js';
 import type { WriterOptions } from './schema.js';
 import { jsonEqual } from './values.js';
 
@@ -17,10 +17,18 @@ export interface Property {
 /** How the object of one node is written. */
 export interface ObjectShape {
   readonly properties: readonly Property[];
-  /** Whether what holds for another property depends on its name. */
-  readonly hasPatterns: boolean;
-  /** What holds for a property that is not among `properties`: its node; or it is left out; or it is not allowed. */
-  readonly extra: (key: string) => Node | 'omit' | 'reject';
+  /** The patterns on which depends what holds for a property that is not among `properties`. */
+  readonly patterns: readonly RegExp[];
+  /** What holds for such a property, by the patterns that its name matches: a subset of `patterns`. */
+  readonly extra: (matching: readonly RegExp[]) => Extra;
+}
+
+/** A property that is not listed: its node; or it is left out; or it is not allowed. */
+export type Extra = Node | 'omit' | 'reject';
+
+/** What holds for a property of this name, which is not among the listed ones. */
+export function extraOf({ patterns, extra }: ObjectShape, key: string): Extra {
+  return extra(patterns.length === 0 ? patterns : patterns.filter((pattern) => pattern.test(key)));
 }
 
 /** How the array of one node is written. */
@@ -99,10 +107,10 @@ export class Planner {
     return this.#node(node.roots, new Map(node.decisions).set(node.choice!, indexes));
   }
 
-  #node(parts: readonly Part[], decisions: ReadonlyMap<Choice, readonly number[]>): Node {
-    const roots = [...new Set(parts.map(referred))].filter((part) => !saysNothing(part));
-    const made = [...decisions].map(([choice, indexes]) => `${choice.id}:${indexes.join('.')}`);
-    const key = `${roots.map((part) => part.id).join()}|${made.join()}`;
+  #node(parts: readonly Part[], made: ReadonlyMap<Choice, readonly number[]>): Node {
+    const { roots, decisions } = canonical(parts, made);
+    const decided = [...decisions].map(([choice, indexes]) => `${choice.id}:${indexes.join('.')}`);
+    const key = `${roots.map((part) => part.id).join()}|${decided.join()}`;
     const known = this.#nodes.get(key);
     if (known !== undefined) return known;
     const node = flattened(this.#count++, roots, decisions);
@@ -248,6 +256,18 @@ export class Planner {
     );
   }
 
+  /** Whether values of the node may be objects or arrays of which the schema says something. */
+  isContainer(node: Node): boolean {
+    const { types } = this.accepted(node);
+    if ((types & (OBJECT | ARRAY)) === 0) return false;
+    return node.choice !== undefined || this.describesObjects(node) || this.describesArrays(node);
+  }
+
+  /** Whether the node is reached in several places. */
+  isShared(node: Node): boolean {
+    return node.roots.some((part) => part.uses > 1);
+  }
+
   describesArrays(node: Node): boolean {
     return node.members.some(
       (member) => member.describesItems || member.minItems > 0 || member.maxItems < Number.POSITIVE_INFINITY,
@@ -269,21 +289,30 @@ export class Planner {
     const keys = new Set(members.flatMap((member) => [...(member.properties?.keys() ?? []), ...member.required]));
     const scopes = members.filter((member) => member.unevaluatedProperties).map((member) => scopeOf(node, member));
     const properties = [...keys].map((key): Property => {
-      const parts = propertyParts(members, scopes, key);
-      const child = this.node(parts);
+      const child = this.node(propertyParts(members, scopes, key, (pattern) => pattern.test(key)));
       const fallback = this.#useDefaults ? child.members.find((part) => part.fallback)?.fallback : undefined;
       return { key, label: `${JSON.stringify(key)}:`, required: required.has(key), node: child, fallback };
     });
-    const hasPatterns = members.some((member) => member.patterns.length > 0);
     const unlisted = this.#unlistedIn(members);
-    const extra = (key: string) => {
-      const parts = propertyParts(members, scopes, key);
-      if (parts.length === 0) return unlisted;
-      return parts.some((part) => part.never) ? 'reject' : this.node(parts);
+    const extras = new Map<string, Extra>();
+    const extra = (matching: readonly RegExp[]): Extra => {
+      const name = matching.join(' ');
+      let known = extras.get(name);
+      if (known === undefined) {
+        const parts = propertyParts(members, scopes, undefined, (pattern) =>
+          matching.some((one) => isSame(one, pattern)),
+        );
+        if (parts.length === 0) known = unlisted;
+        else known = parts.some((part) => part.never) ? 'reject' : this.node(parts);
+        extras.set(name, known);
+      }
+      return known;
     };
-    // Without patterns, one property that is not listed is like another: any name will do to ask for all of them.
-    const always = hasPatterns ? undefined : extra(unlistedKey(keys));
-    return { properties, hasPatterns, extra: always === undefined ? extra : () => always };
+    return {
+      properties,
+      patterns: distinct(members.flatMap((member) => member.patterns.map(([pattern]) => pattern))),
+      extra,
+    };
   }
 
   #unlistedIn(members: readonly Part[]): Node | 'omit' | 'reject' {
@@ -363,6 +392,25 @@ function isBare(part: Part): boolean {
   );
 }
 
+/** The same parts and decisions, with parts that are nothing but a choice already made as what they chose. */
+function canonical(
+  parts: readonly Part[],
+  made: ReadonlyMap<Choice, readonly number[]>,
+): { roots: readonly Part[]; decisions: ReadonlyMap<Choice, readonly number[]> } {
+  const roots = new Set(parts.map(referred));
+  const decisions = new Map(made);
+  for (const part of roots) {
+    const [choice] = part.choices;
+    const indexes = part.choices.length === 1 && part.same.length === 0 && isBare(part) && decisions.get(choice);
+    if (indexes) {
+      for (const i of indexes) roots.add(referred(choice.branches[i]));
+      decisions.delete(choice);
+      roots.delete(part);
+    } else if (saysNothing(part)) roots.delete(part);
+  }
+  return { roots: [...roots], decisions };
+}
+
 function flattened(id: number, roots: readonly Part[], decisions: ReadonlyMap<Choice, readonly number[]>): Node {
   const members: Part[] = [];
   const links = new Map<Part, Part[]>();
@@ -397,14 +445,22 @@ function scopeOf(node: Node, member: Part): ScopeOfPart {
   return { member, scope: [...scope] };
 }
 
-/** What holds for the property `key`: the parts of all members that look at it. */
-function propertyParts(members: readonly Part[], scopes: readonly ScopeOfPart[], key: string): Part[] {
+/**
+ * What holds for a property: the parts of all members that look at it.
+ * @param key `undefined` for one that no member lists
+ */
+function propertyParts(
+  members: readonly Part[],
+  scopes: readonly ScopeOfPart[],
+  key: string | undefined,
+  matches: (pattern: RegExp) => boolean,
+): Part[] {
   const parts: Part[] = [];
   const evaluating = new Set<Part>();
   for (const member of members) {
-    const own = member.properties?.get(key);
+    const own = key === undefined ? undefined : member.properties?.get(key);
     const found = own === undefined ? [] : [own];
-    for (const [pattern, part] of member.patterns) if (pattern.test(key)) found.push(part);
+    for (const [pattern, part] of member.patterns) if (matches(pattern)) found.push(part);
     if (found.length === 0 && member.additional !== undefined) found.push(member.additional);
     if (found.length > 0) evaluating.add(member);
     parts.push(...found);
@@ -418,11 +474,12 @@ function propertyParts(members: readonly Part[], scopes: readonly ScopeOfPart[],
   return parts;
 }
 
-/** A name that none of `keys` is. */
-function unlistedKey(keys: ReadonlySet<string>): string {
-  let key = '';
-  while (keys.has(key)) key += '_';
-  return key;
+function isSame(a: RegExp, b: RegExp): boolean {
+  return a.source === b.source && a.flags === b.flags;
+}
+
+function distinct(patterns: readonly RegExp[]): readonly RegExp[] {
+  return patterns.filter((pattern, i) => patterns.findIndex((other) => isSame(other, pattern)) === i);
 }
 
 /** Properties for which the part, or one that always holds with it, has constants. */

@@ -13,6 +13,8 @@ export interface Resource {
   readonly anchors: Map<string, object>;
   /** The anchors among them that `$dynamicRef` may find from elsewhere. */
   readonly dynamic: Map<string, object>;
+  /** What references in this resource were found to mean. */
+  readonly found: Map<string, Target | string>;
 }
 
 /** What a reference means: a schema and the resource in which it lies. */
@@ -26,12 +28,17 @@ const UNNAMED = 'schema:///';
 /** The name under which `$recursiveAnchor` (2019-09) is kept: it is a dynamic anchor that has none. */
 export const RECURSIVE_ANCHOR = '';
 
-const MAPS = ['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependencies'];
-const LISTS = ['allOf', 'anyOf', 'oneOf', 'prefixItems', 'items'];
-const SINGLES = [
-  ...['items', 'additionalItems', 'additionalProperties', 'unevaluatedItems', 'unevaluatedProperties', 'contains'],
-  ...['propertyNames', 'not', 'if', 'then', 'else', 'contentSchema'],
-];
+/** Where the schemas are in the value of a keyword: it is one, or has one for each key, or a list of them. */
+const SCHEMAS_IN: ReadonlyMap<string, 'value' | 'map' | 'list'> = new Map([
+  ...['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependencies'].map(
+    (keyword) => [keyword, 'map'] as const,
+  ),
+  ...['allOf', 'anyOf', 'oneOf', 'prefixItems'].map((keyword) => [keyword, 'list'] as const),
+  ...['items', 'additionalItems', 'additionalProperties', 'unevaluatedItems', 'unevaluatedProperties', 'contains'].map(
+    (keyword) => [keyword, 'value'] as const,
+  ),
+  ...['propertyNames', 'not', 'if', 'then', 'else', 'contentSchema'].map((keyword) => [keyword, 'value'] as const),
+]);
 
 /**
  * The resources of a schema and of the documents that it may refer to (draft 2020-12, sections 8.2 and 9): `$id` gives a
@@ -73,9 +80,15 @@ export class SchemaReferences {
 
   /** What `resolve` returns, or why it cannot. */
   find(reference: string, from: Resource): Target | string {
-    const uri = fastUri.resolve(from.uri, reference);
+    let found = from.found.get(reference);
+    if (found === undefined) from.found.set(reference, (found = this.#find(reference, from)));
+    return found;
+  }
+
+  #find(reference: string, from: Resource): Target | string {
     const hash = reference.indexOf('#');
-    const resource = hash === 0 ? from : this.#resources.get(withoutFragment(uri));
+    const uri = hash === 0 ? from.uri : withoutFragment(fastUri.resolve(from.uri, reference));
+    const resource = hash === 0 ? from : this.#resources.get(uri);
     if (resource === undefined) return this.#byKey(reference);
     const fragment = decoded(hash < 0 ? '' : reference.slice(hash + 1));
     if (fragment === undefined) return 'is not percent-encoded correctly';
@@ -121,7 +134,7 @@ export class SchemaReferences {
 
   #open(root: unknown, uri: string, inherited: Dialect): Resource {
     const dialect = isObject(root) ? dialectOf(root.$schema, inherited) : inherited;
-    const resource = { uri, root, dialect, anchors: new Map(), dynamic: new Map() };
+    const resource = { uri, root, dialect, anchors: new Map(), dynamic: new Map(), found: new Map() };
     if (!this.#resources.has(uri)) this.#resources.set(uri, resource);
     return resource;
   }
@@ -131,15 +144,15 @@ export class SchemaReferences {
     const resource = this.#identified(schema, around);
     this.#places.set(schema, resource);
     this.#nameAnchors(schema, resource);
-    for (const keyword of MAPS) {
-      const parts = schema[keyword];
-      if (isObject(parts)) for (const part of Object.values(parts)) this.#collect(part, resource);
+    for (const keyword in schema) {
+      const where = SCHEMAS_IN.get(keyword);
+      if (where === undefined) continue;
+      const value = schema[keyword];
+      if (where === 'map') {
+        if (isObject(value)) for (const part of Object.values(value)) this.#collect(part, resource);
+      } else if (Array.isArray(value)) for (const part of value) this.#collect(part, resource);
+      else if (where === 'value') this.#collect(value, resource);
     }
-    for (const keyword of LISTS) {
-      const parts = schema[keyword];
-      if (Array.isArray(parts)) for (const part of parts) this.#collect(part, resource);
-    }
-    for (const keyword of SINGLES) this.#collect(schema[keyword], resource);
   }
 
   #identified(schema: Record<string, unknown>, around: Resource): Resource {

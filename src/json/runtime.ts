@@ -212,12 +212,31 @@ function integers(f, list, node) {
   }
 }`;
 
+/*
+ * Units are made when they are first called, by direct eval, so that they share the variables of the runtime. In strict
+ * mode, nothing that is evaluated can add to them.
+ */
+const UNITS = `
+const units = [];
+function expect(calls) {
+  for (const number of calls) units[number] ??= (x, key, d) => (units[number] = load(number))(x, key, d);
+}
+function load(number) {
+  const { source, fragments, calls, node } = env.unit(number);
+  expect(calls);
+  try {
+    if (source !== '') return eval(source)(fragments);
+  } catch {}
+  return (x, key) => odd(0, x, node, key);
+}
+expect(env.calls);`;
+
 /** The source of the fixed part. */
 export const RUNTIME = `'use strict';
-const { i32, f64, u8, bytes, jsonRun, quoteInPlace, hasReplacement, TAPE, TEXT, T0, N0, C0, F, COMMA } = env;
+const { i32, f64, u8, bytes, jsonRun, quoteInPlace, hasReplacement, TAPE, TEXT, T0, N0, C0, COMMA } = env;
 const { BAIL, sink, tapeText, plainText, untyped, converted, absent, own, constant, choose, chosen } = env;
-const { isList, isVector, isPlain, isListed, refuseUnlisted } = env;
+const { isList, isVector, isPlain, isAbsent, isListed, matchesOf, refuseUnlisted } = env;
 const { byteLength } = env.Buffer, { isArray } = Array, { getPrototypeOf, keys } = Object, PLAIN = Object.prototype;
 const TG = T0 + ${TAPE_GUARD}, TE = T0 + ${TAPE_GUARD + 256}, NG = N0 + ${TAPE_ARRAY_NUMBERS};
 let t = T0, n = N0, c = C0, joined = { text: '' }, position = 0, limit = 0, depth = 0, writes = 0;
-${FLUSH}${STRING}${SCALARS}${LISTS}`;
+${FLUSH}${STRING}${SCALARS}${LISTS}${UNITS}`;
