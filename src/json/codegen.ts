@@ -311,7 +311,7 @@ return function write(start, end, value) {
     const write = (variant: Node, value: string, prefetched?: Prefetched) =>
       this.#flushPending(this.#emit(variant, value, key, pending, level, prefetched));
     const discriminator = type === OBJECT ? this.#planner.discriminator(node) : undefined;
-    if (this.#planner.candidates(node, type).length === 1) {
+    if (this.#planner.onlyCandidate(node, type) !== undefined) {
       write(this.#variants.of(node, type)[0], x);
     } else if (discriminator !== undefined) {
       const variable = this.#name();

@@ -353,12 +353,20 @@ export class PartReader {
     part.containsEvaluates = keywords.dialect === '2020-12';
     part.mayContain = this.#create(part.contains.origin);
     this.#choose(part.mayContain, 'any', [part.contains, this.#anything]);
-    if (part.unevaluatedItems !== undefined && part.containsEvaluates) {
-      const rest = this.#create(part.unevaluatedItems.origin);
-      this.#choose(rest, 'if', [part.contains, this.#anything, part.unevaluatedItems]);
-      part.unevaluatedItems = rest;
-    }
   }
+}
+
+/**
+ * A part that says `part` of an item unless the item matches one of `contained`.
+ * @param id that no other part or choice has
+ */
+export function unlessContained(id: number, part: Part, contained: readonly Part[]): Part {
+  const condition = new Part(id, part.origin);
+  const result = new Part(id - 1, part.origin);
+  const choice = { id, key: '', discriminator: undefined };
+  condition.choices = [{ ...choice, kind: 'any', branches: contained }];
+  result.choices = [{ ...choice, id: id - 1, kind: 'if', branches: [condition, new Part(id - 2, part.origin), part] }];
+  return result;
 }
 
 type At = (schema: unknown, ...path: (string | number)[]) => Part;

@@ -1,5 +1,5 @@
 import { typeOf } from './judge.js';
-import { ALL, ARRAY, BOOLEAN, type Choice, NULL, OBJECT, type Part, STRING } from './parts.js';
+import { ALL, ARRAY, BOOLEAN, type Choice, NULL, OBJECT, type Part, STRING, unlessContained } from './parts.js';
 import type { WriterOptions } from './schema.js';
 import { jsonEqual } from './values.js';
 
@@ -88,6 +88,8 @@ export class Planner {
   readonly #arrays = new WeakMap<Node, ArrayShape>();
   readonly #contributing = new Map<Part, boolean>();
   readonly #discriminators = new WeakMap<Node, Discriminator | null>();
+  /** Parts that `unevaluatedItems` makes of others, by those. */
+  readonly #conditional = new Map<string, Part>();
   #count = 0;
   readonly any: Node;
 
@@ -168,9 +170,15 @@ export class Planner {
 
   /** The branches of the node's choice that a value of `type` (OBJECT or ARRAY) can match. */
   candidates(node: Node, type: number): readonly number[] {
-    const { kind, branches } = node.choice!;
-    if (kind === 'if' || kind === 'dependent') return [...branches.keys()];
+    const { branches } = node.choice!;
     return [...branches.keys()].filter((i) => takes(this.#acceptedBy(branches[i]), type));
+  }
+
+  /** The only branch of the node's choice that a value of `type` can match; `undefined` if only the value tells. */
+  onlyCandidate(node: Node, type: number): number | undefined {
+    const { kind } = node.choice!;
+    const candidates = kind === 'any' || kind === 'one' ? this.candidates(node, type) : [];
+    return candidates.length === 1 ? candidates[0] : undefined;
   }
 
   /** Those of the branches that say more than whether they match: nothing is written otherwise because of the others. */
@@ -343,6 +351,16 @@ export class Planner {
     };
   }
 
+  #unlessContained(member: Part, contained: readonly Part[]): Part {
+    const key = [member, ...contained].map((part) => part.id).join();
+    let part = this.#conditional.get(key);
+    if (part === undefined) {
+      part = unlessContained(-3 * (this.#conditional.size + 1), member.unevaluatedItems!, contained);
+      this.#conditional.set(key, part);
+    }
+    return part;
+  }
+
   #itemParts(members: readonly Part[], scopes: readonly ScopeOfPart[], i: number): Part[] {
     const parts: Part[] = [];
     const evaluating = new Set<Part>();
@@ -358,7 +376,8 @@ export class Planner {
     }
     for (const { member, scope } of scopes) {
       if (scope.some((part) => evaluating.has(part))) continue;
-      parts.push(member.unevaluatedItems!);
+      const contained = scope.filter((part) => part.containsEvaluates).map((part) => part.contains!);
+      parts.push(contained.length === 0 ? member.unevaluatedItems! : this.#unlessContained(member, contained));
       evaluating.add(member);
     }
     return parts;

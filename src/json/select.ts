@@ -19,13 +19,9 @@ export class Selector {
    */
   select(node: Node, type: number, value: object): Node | undefined {
     const choice = node.choice!;
-    const candidates = this.#planner.candidates(node, type);
-    if (choice.kind === 'any' || choice.kind === 'one') {
-      // What can match one branch only need not be judged: writing it finds what is wrong with it.
-      if (candidates.length === 1) return this.#planner.variant(node, candidates);
-      const named = type === OBJECT ? this.#named(node, value) : undefined;
-      if (named !== undefined) return this.#planner.variant(node, [named]);
-    }
+    // What can match one branch only need not be judged: writing it finds what is wrong with it.
+    const index = this.#planner.onlyCandidate(node, type) ?? (type === OBJECT ? this.#named(node, value) : undefined);
+    if (index !== undefined) return this.#planner.variant(node, [index]);
     const decided = this.#judge.decide(choice, value);
     return decided && this.#planner.variant(node, this.#planner.contributing(node, decided));
   }

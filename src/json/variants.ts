@@ -28,18 +28,15 @@ export class Variants {
 
   #make(node: Node, type: number): readonly Node[] {
     const planner = this.#planner;
-    const candidates = planner.candidates(node, type);
-    const { kind } = node.choice!;
-    if (kind !== 'if' && kind !== 'dependent') {
-      if (candidates.length === 1) return [planner.variant(node, candidates)];
-      const discriminator = type === OBJECT ? planner.discriminator(node) : undefined;
-      if (discriminator !== undefined) {
-        return [...new Set(discriminator.branches.values())].map((branch) => planner.variant(node, [branch]));
-      }
+    const only = planner.onlyCandidate(node, type);
+    if (only !== undefined) return [planner.variant(node, [only])];
+    const discriminator = type === OBJECT ? planner.discriminator(node) : undefined;
+    if (discriminator !== undefined) {
+      return [...new Set(discriminator.branches.values())].map((branch) => planner.variant(node, [branch]));
     }
     const place = node.roots.map((part) => part.id).join();
     const count = this.#counts.get(place) ?? 0;
-    const sets = decisions(kind, candidates);
+    const sets = decisions(node.choice!.kind, planner.candidates(node, type));
     if (count + sets.length > MAX_VARIANTS) return [];
     const variants = new Set(sets.map((indexes) => planner.variant(node, planner.contributing(node, indexes))));
     this.#counts.set(place, count + variants.size);
