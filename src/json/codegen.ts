@@ -467,6 +467,7 @@ return function write(start, end, value) {
     if (types & STRING) isPlain.push(`typeof ${value} === 'string'`);
     if (types & NUMBER) isPlain.push(`typeof ${value} === 'number'`);
     if (types & BOOLEAN) isPlain.push(`typeof ${value} === 'boolean'`);
+    if (types & NULL) isPlain.push(`${value} === null`);
     if (types & (OBJECT | ARRAY)) {
       isPlain.push(`(typeof ${value} === 'object' && ${value} !== null && ${value}.toJSON === undefined)`);
     }

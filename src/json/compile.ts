@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import { Generator } from './codegen.js';
+import { describePlan } from './describe.js';
 import { BAIL, type Lane, type LaneFactory, openLane } from './lane.js';
 import { isStackOverflow } from './mismatch.js';
 import { depthOf, PartReader } from './parts.js';
@@ -27,6 +28,14 @@ export interface WriterExplanation {
   fallbacks: number;
 }
 
+/** What `debug` shows. */
+export interface WriterDebugging {
+  /** A line for each place of a value: its types, its properties, and the choices that the value makes. */
+  plan: string;
+  /** The functions that were generated, the whole value's first; empty where JSON.stringify writes. */
+  code: string[];
+}
+
 const REASONS = {
   asked: 'The option lane asks for it.',
   typed: 'It is the faster, or as fast, for typed schemas on every version of V8 that was measured.',
@@ -38,6 +47,7 @@ const REASONS = {
 /** Writes the values of one schema. Made by `compileWriter`; for use in the thread that made it. */
 export class CompiledWriter<T = unknown> {
   readonly #plain: PlainLane;
+  readonly #root: Node;
   /** Undefined where the plain lane writes everything. */
   readonly #generator: Generator | undefined;
   /** Compiled when the schema was, for the first core. */
@@ -55,7 +65,8 @@ export class CompiledWriter<T = unknown> {
     }
     const planner = new Planner(options);
     const part = new PartReader(jsonSchemaOf(schema), schemas).root();
-    const root: Node = planner.node([part]);
+    const root = planner.node([part]);
+    this.#root = root;
     this.#plain = new PlainLane(planner, root, coerce, maxDepth);
     this.#explanation = { lane: 'v8', reason: REASONS.asked };
     if (lane === 'v8') return;
@@ -75,6 +86,12 @@ export class CompiledWriter<T = unknown> {
   /** Which machinery writes, and why. */
   explain(): WriterExplanation {
     return { ...this.#explanation, fallbacks: this.#fallbacks };
+  }
+
+  /** The plan of the schema and the code that was generated for it, for people to read. Its form is no promise. */
+  debug(): WriterDebugging {
+    const units = this.#generator === undefined ? [] : [...this.#generator.units()];
+    return { plan: describePlan(this.#plain.planner, this.#root), code: units.map((unit) => unit.source) };
   }
 
   /**

@@ -61,8 +61,8 @@ export class BodyWriter {
   writeJson(place: BodyPlace, value: unknown, writer: CompiledWriter | undefined): number {
     if (writer === undefined) return this.write(place, stringify(value));
     this.transferred = false;
-    const end = writer.write(this.#context.core, place.bodyStart, place.limit, value);
-    return end === 0 ? this.#transfer(place, writer.toBytes(value)) : this.checkLimit(end - place.bodyStart);
+    const end = writer.writeOrSpill(this.#context.core, place.bodyStart, place.limit, value);
+    return typeof end === 'number' ? this.checkLimit(end - place.bodyStart) : this.#transfer(place, end);
   }
 
   /** What a JSON writer has written, at its place or elsewhere. */
