@@ -68,8 +68,8 @@ export class Generator {
   #bodies: string[] = [];
   #tables: string[] = [];
   readonly #waiting: (() => void)[] = [];
-  /** Nodes that are being written in place. */
-  readonly #open = new Set<Node>();
+  /** Nodes that were written in place. */
+  readonly #written = new Set<Node>();
   #names = 0;
 
   /**
@@ -183,15 +183,15 @@ return function write(start, end, value) {
       this.#line(level === 0 ? call : `depth += ${level}; ${call} depth -= ${level};`);
       return NONE;
     }
-    this.#open.add(node);
-    const after = this.#inPlace(node, x, key, pending, level, prefetched);
-    this.#open.delete(node);
-    return after;
+    return this.#inPlace(node, x, key, pending, level, prefetched);
   }
 
   #isUnit(node: Node): boolean {
     if (!this.#planner.isContainer(node)) return false;
-    return this.#planner.isShared(node) || this.#open.has(node) || this.#lines.length > LINES_PER_UNIT;
+    // A node is written in place once at most, so that code grows with the schema, and not with its paths.
+    if (this.#planner.isShared(node) || this.#written.has(node) || this.#lines.length > LINES_PER_UNIT) return true;
+    this.#written.add(node);
+    return false;
   }
 
   #inPlace(node: Node, x: string, key: string, pending: Pending, level: number, prefetched?: Prefetched): Pending {

@@ -520,26 +520,47 @@ function ownAccepted(part: Part): Accepted {
 function accept(types: number, values: readonly unknown[]): Accepted {
   if (values.includes(null)) types |= NULL;
   if (values.includes(true) && values.includes(false)) types |= BOOLEAN;
-  const constants: unknown[] = [];
-  for (const value of values) {
-    if ((typeOf(value) & types) === 0 && !constants.some((known) => jsonEqual(known, value))) constants.push(value);
-  }
-  return { types, constants, texts: constants.map((value) => JSON.stringify(value)) };
+  const constants = new Constants();
+  for (const value of values) if ((typeOf(value) & types) === 0) constants.add(value);
+  return { types, constants: constants.values, texts: constants.values.map((value) => JSON.stringify(value)) };
 }
 
 function both(a: Accepted, b: Accepted): Accepted {
-  if (a === EVERYTHING || (a.types === ALL && a.constants.length === 0)) return b;
+  if (a.types === ALL) return b;
   if (b.types === ALL) return a;
-  const inBoth = (from: Accepted, other: Accepted) =>
-    from.constants.filter(
-      (value) => (typeOf(value) & other.types) !== 0 || other.constants.some((constant) => jsonEqual(constant, value)),
-    );
+  const inBoth = (from: Accepted, other: Accepted) => {
+    const constants = new Constants(other.constants);
+    return from.constants.filter((value) => (typeOf(value) & other.types) !== 0 || constants.has(value));
+  };
   return accept(a.types & b.types, [...inBoth(a, b), ...inBoth(b, a)]);
 }
 
 function either(a: Accepted, b: Accepted): Accepted {
   if (a === NOTHING) return b;
   return accept(a.types | b.types, [...a.constants, ...b.constants]);
+}
+
+/** JSON values, each once. */
+class Constants {
+  readonly values: unknown[] = [];
+  readonly #scalars = new Set<unknown>();
+  readonly #objects: unknown[] = [];
+
+  constructor(values: readonly unknown[] = []) {
+    for (const value of values) this.add(value);
+  }
+
+  add(value: unknown): void {
+    if (this.has(value)) return;
+    this.values.push(value);
+    if (typeof value === 'object') this.#objects.push(value);
+    else this.#scalars.add(value);
+  }
+
+  has(value: unknown): boolean {
+    if (typeof value !== 'object') return this.#scalars.has(value);
+    return this.#objects.some((known) => jsonEqual(known, value));
+  }
 }
 
 /** Whether some value of the type can be taken. */

@@ -9,17 +9,21 @@ const object = (...keys: string[]) => ({
   required: keys,
 });
 
+/** `if`, `then` and `else`; by their names in strings, because an object with a property `then` is taken for a promise. */
+const conditional = (...schemas: unknown[]) =>
+  Object.fromEntries(['if', 'then', 'else'].map((keyword, i) => [keyword, schemas[i] ?? true]));
+
 /** Each value is valid and written whole; what stands in `lost` besides is valid too, but no applicable part names it. */
 const CASES: [name: string, schema: unknown, value: object, lost?: object][] = [
   [
     'if, then',
-    { ...object('a'), if: { properties: { a: { const: 'x' } } }, then: object('b'), else: object('c') },
+    { ...object('a'), ...conditional({ properties: { a: { const: 'x' } } }, object('b'), object('c')) },
     { a: 'x', b: 'y' },
     { c: 'z' },
   ],
   [
     'if, else',
-    { ...object('a'), if: { properties: { a: { const: 'x' } } }, then: object('b'), else: object('c') },
+    { ...object('a'), ...conditional({ properties: { a: { const: 'x' } } }, object('b'), object('c')) },
     { a: 'o', c: 'y' },
     { b: 'z' },
   ],
@@ -27,9 +31,11 @@ const CASES: [name: string, schema: unknown, value: object, lost?: object][] = [
   [
     'a condition on a number',
     {
-      if: { properties: { n: { minimum: 10 } } },
-      then: { properties: { n: {}, big: string } },
-      else: { properties: { n: {} } },
+      ...conditional(
+        { properties: { n: { minimum: 10 } } },
+        { properties: { n: {}, big: string } },
+        { properties: { n: {} } },
+      ),
     },
     { n: 12, big: 'x' },
     { c: 'z' },
