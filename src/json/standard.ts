@@ -31,6 +31,8 @@ export function jsonSchemaOf(schema: unknown): unknown {
 
 function isStandard(schema: unknown): schema is StandardSchema {
   if ((typeof schema !== 'object' || schema === null) && typeof schema !== 'function') return false;
+  // zod gives what its toJSONSchema returns a `~standard` too: it is JSON Schema already.
+  if ('$schema' in schema) return false;
   const standard = (schema as Partial<StandardSchema>)['~standard'];
   return typeof standard === 'object' && standard !== null;
 }

@@ -360,7 +360,11 @@ describe('all ways write the same', () => {
     const traced = (name: string, value: unknown) => ({
       get [name]() {
         order.push(`get ${name}`);
-        return { toJSON: () => (order.push(`convert ${name}`), value) };
+        const toJSON = () => {
+          order.push(`convert ${name}`);
+          return value;
+        };
+        return { toJSON };
       },
     });
     const make = () =>

@@ -8,19 +8,40 @@ import { readJson, take } from './packages.js';
  * @typedef {{ name: string, schemas: () => Described[] }} Source
  */
 
-/** @param {any} document @returns {Described[]} */
+/**
+ * The schemas of an OpenAPI or Swagger description, each in a document with what it refers to.
+ * @param {any} document
+ * @returns {Described[]}
+ */
 const ofOpenApi = (document, prefix = '') => {
-  const { components, definitions } = document;
-  const names = Object.keys(components?.schemas ?? definitions ?? {});
-  const pointer = components ? '#/components/schemas/' : '#/definitions/';
-  return names.map((name) => ({
-    name: prefix + name,
-    schema: {
-      $ref: pointer + encodeURIComponent(name.replaceAll('~', '~0').replaceAll('/', '~1')),
-      ...(components ? { components } : { definitions }),
-    },
-  }));
+  const all = document.components?.schemas ?? document.definitions ?? {};
+  const base = document.components ? '#/components/schemas/' : '#/definitions/';
+  return Object.keys(all).map((name) => {
+    const schemas = reachable(all, base, name);
+    const $ref = base + encodeURIComponent(name.replaceAll('~', '~0').replaceAll('/', '~1'));
+    const schema = document.components ? { $ref, components: { schemas } } : { $ref, definitions: schemas };
+    return { name: prefix + name, schema };
+  });
 };
+
+/**
+ * @param {Record<string, unknown>} all
+ * @param {string} base of references
+ * @param {string} root
+ */
+function reachable(all, base, root) {
+  const names = new Set([root]);
+  for (const name of names) {
+    JSON.stringify(all[name], (key, value) => {
+      if (key === '$ref' && typeof value === 'string' && value.startsWith(base)) {
+        const [first] = value.slice(base.length).split('/');
+        names.add(decodeURIComponent(first).replaceAll('~1', '/').replaceAll('~0', '~'));
+      }
+      return value;
+    });
+  }
+  return Object.fromEntries([...names].filter((name) => Object.hasOwn(all, name)).map((name) => [name, all[name]]));
+}
 
 /** @param {string} folder @returns {string[]} */
 const jsonFiles = (folder) =>
