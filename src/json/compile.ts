@@ -5,7 +5,7 @@ import { Generator } from './codegen.js';
 import { describePlan } from './describe.js';
 import { BAIL, type Lane, type LaneFactory, openLane } from './lane.js';
 import { isStackOverflow } from './mismatch.js';
-import { depthOf, PartReader } from './parts.js';
+import { depthOf, type Part, PartReader } from './parts.js';
 import { PlainLane } from './plain.js';
 import { type Node, Planner } from './plan.js';
 import type { Infer, WriterOptions } from './schema.js';
@@ -41,7 +41,8 @@ const REASONS = {
   typed: 'It is the faster, or as fast, for typed schemas on every version of V8 that was measured.',
   untyped: 'The schema says nothing of its values: JSON.stringify forms the text, which is written at once.',
   forbidden: 'This process forbids generating code from strings.',
-  exhausted: 'The shared memory has no room left for what the generated code needs.',
+  broken: 'JavaScript does not accept the generated code, which is a fault of LoopShard:',
+  exhausted: 'There is no room left in shared memory for what the generated code needs.',
 };
 
 /** Writes the values of one schema. Made by `compileWriter`; for use in the thread that made it. */
@@ -64,16 +65,17 @@ export class CompiledWriter<T = unknown> {
       throw new LoopShardError('OPTION_INVALID', `maxDepth is an integer from 1, not ${maxDepth}.`);
     }
     const planner = new Planner(options);
-    const part = new PartReader(jsonSchemaOf(schema), schemas).root();
+    const { part, depth } = read(schema, schemas);
     const root = planner.node([part]);
     this.#root = root;
     this.#plain = new PlainLane(planner, root, coerce, maxDepth);
     this.#explanation = { lane: 'v8', reason: REASONS.asked };
     if (lane === 'v8') return;
-    const generator = new Generator(planner, root, depthOf(part), maxDepth, coerce);
-    this.#factory = compileSource(generator.source());
-    if (this.#factory === undefined) {
-      this.#explanation.reason = REASONS.forbidden;
+    const generator = new Generator(planner, root, depth, maxDepth, coerce);
+    try {
+      this.#factory = compileSource(generator.source());
+    } catch (error) {
+      this.#explanation.reason = error instanceof EvalError ? REASONS.forbidden : `${REASONS.broken} ${error}`;
       return;
     }
     this.#generator = generator;
@@ -120,6 +122,8 @@ export class CompiledWriter<T = unknown> {
    */
   toBytes(value: T): Uint8Array<ArrayBuffer> {
     const region = this.#generator && staging();
+    if (this.#generator !== undefined && region === undefined)
+      this.#explanation = { lane: 'v8', reason: REASONS.exhausted };
     const lane = region && this.#laneIn(region.core);
     // A getter or toJSON of a value that lies in the region may ask for the bytes of another one.
     if (!region || !lane || lane.tape.busy) return encoded(this.#plain.text(value));
@@ -208,7 +212,7 @@ export class CompiledWriter<T = unknown> {
     if (this.#generator === undefined) return null;
     const factory = this.#factory ?? compileSource(this.#generator.source());
     this.#factory = undefined;
-    const lane = factory && openLane(core, factory, this.#generator, this.#plain);
+    const lane = openLane(core, factory, this.#generator, this.#plain);
     if (lane !== undefined) return lane;
     this.#explanation = { lane: 'v8', reason: REASONS.exhausted };
     return null;
@@ -225,19 +229,28 @@ export function compileWriter<const S>(schema: S, options?: WriterOptions): Comp
   return new CompiledWriter<Infer<S>>(schema, options);
 }
 
+/**
+ * The parts of a schema, and the levels of nesting that its values can have.
+ * @throws LoopShardError SCHEMA_INVALID
+ */
+function read(schema: unknown, schemas: WriterOptions['schemas']): { part: Part; depth: number } {
+  try {
+    const part = new PartReader(jsonSchemaOf(schema), schemas).root();
+    return { part, depth: depthOf(part) };
+  } catch (cause) {
+    if (!isStackOverflow(cause)) throw cause;
+    throw new LoopShardError('SCHEMA_INVALID', 'The schema is nested too deeply to be compiled.', { cause });
+  }
+}
+
 let compilations = 0;
 
 /**
  * Every compilation has a source of its own: V8 shares what it has learned between functions of the same source, and
  * then treats what each of them closes over, the WASM functions above all, as variable.
  */
-function compileSource(source: string): LaneFactory | undefined {
-  try {
-    return new Function('env', `${source}\n// ${compilations++}`) as LaneFactory;
-  } catch (error) {
-    if (error instanceof EvalError) return undefined;
-    throw error;
-  }
+function compileSource(source: string): LaneFactory {
+  return new Function('env', `${source}\n// ${compilations++}`) as LaneFactory;
 }
 
 function isMismatch(reason: unknown): boolean {

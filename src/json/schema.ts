@@ -59,26 +59,30 @@ type Properties<P, S> = { [K in keyof P as K extends Required<S> ? K : never]: I
 };
 
 /**
- * The values that a schema describes, as far as its TypeScript type says: TypeBox's own `static` where there is one, else
- * what the literal types of the keywords tell. `unknown` for a schema of which nothing is known when compiling.
+ * The values that a schema describes, as far as its TypeScript type says: TypeBox's own `static` where there is one,
+ * the output of a Standard Schema, else what the literal types of the keywords tell. `unknown` for a schema of which nothing is known when compiling.
  */
 export type Infer<S> = S extends { static: infer T }
   ? T
-  : S extends { const: infer C }
-    ? C
-    : S extends { enum: readonly (infer E)[] }
-      ? E
-      : S extends { anyOf: readonly (infer B)[] } | { oneOf: readonly (infer B)[] }
-        ? Infer<B>
-        : S extends { type: 'object'; properties: infer P }
-          ? Properties<P, S>
-          : S extends { type: 'array'; items: infer I }
-            ? readonly Infer<I>[]
-            : S extends { type: infer T extends keyof Named }
-              ? string extends T
-                ? unknown
-                : Named[T]
-              : unknown;
+  : S extends { '~standard': { types?: infer Types } }
+    ? NonNullable<Types> extends { output: infer T }
+      ? T
+      : unknown
+    : S extends { const: infer C }
+      ? C
+      : S extends { enum: readonly (infer E)[] }
+        ? E
+        : S extends { anyOf: readonly (infer B)[] } | { oneOf: readonly (infer B)[] }
+          ? Infer<B>
+          : S extends { type: 'object'; properties: infer P }
+            ? Properties<P, S>
+            : S extends { type: 'array'; items: infer I }
+              ? readonly Infer<I>[]
+              : S extends { type: infer T extends keyof Named }
+                ? string extends T
+                  ? unknown
+                  : Named[T]
+                : unknown;
 
 /** How a writer is compiled. */
 export interface WriterOptions {

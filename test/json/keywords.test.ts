@@ -205,6 +205,19 @@ describe('schemas that cannot be compiled', () => {
     });
   }
 
+  test('because they are nested too deeply, or refer to what refers on too often', () => {
+    let nested: object = {};
+    for (let level = 0; level < 20_000; level++) nested = { items: nested };
+    const $defs = Object.fromEntries(
+      Array.from({ length: 20_000 }, (_, i) => [`d${i}`, { allOf: [{ $ref: `#/$defs/d${i + 1}` }] }]),
+    );
+    for (const schema of [nested, { $ref: '#/$defs/d0', $defs: { ...$defs, d20000: {} } }]) {
+      expect(() => compileWriter(schema)).toThrow(
+        expect.objectContaining({ code: 'SCHEMA_INVALID', message: expect.stringContaining('too deeply') }),
+      );
+    }
+  });
+
   test('because they lead back to themselves', () => {
     for (const schema of [
       { $ref: '#' },
