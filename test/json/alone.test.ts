@@ -52,16 +52,16 @@ describe('alone', () => {
   });
 
   test('where the system has no address space for shared memory', () => {
-    const script = `import('${new URL('../../build/src/json/index.js', import.meta.url)}').then(({ compileWriter, JsonWriter }) => {
+    // As V8 refuses it, where the address space is limited.
+    const script = `WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory'); } };
+    import('${new URL('../../build/src/json/index.js', import.meta.url)}').then(({ compileWriter, JsonWriter }) => {
       const writer = compileWriter({ type: 'array', items: { type: 'string' } });
       const value = Array(30_000).fill('0123456789');
       const isSame = Buffer.from(writer.toBytes(value)).toString() === JSON.stringify(value);
       const direct = new JsonWriter().beginArray().string('x').number(1.5).numbers(Float64Array.of(1)).endArray().finish();
       process.stdout.write([isSame, writer.explain().lane, Buffer.from(direct)].join(' '));
     });`;
-    // 3 GB: Node starts, but a WebAssembly memory, with what V8 reserves around it, does not.
-    const limited = ['-c', 'ulimit -v 3000000 && exec "$0" -e "$1"', process.execPath, script];
-    const { stdout, stderr } = spawnSync('sh', limited);
+    const { stdout, stderr } = spawnSync(process.execPath, ['-e', script]);
     expect(stderr.toString()).toBe('');
     expect(stdout.toString()).toBe('true v8 ["x",1.5,[1]]');
   });
