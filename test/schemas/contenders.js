@@ -11,6 +11,9 @@ const VALUES = 3;
 /** Milliseconds of making values for one schema. */
 const PATIENCE = 300;
 
+/** Characters of a schema from which on fast-json-stringify takes minutes to compile it. */
+const LARGE = 500_000;
+
 /** What came of the schemas of one source. */
 export class Tally {
   schemas = 0;
@@ -23,7 +26,7 @@ export class Tally {
   /** @type {string[]} */
   wrong = [];
   compileMs = 0;
-  fast = { refused: 0, failed: 0, wrong: 0 };
+  fast = { skipped: 0, refused: 0, failed: 0, wrong: 0 };
 }
 
 /**
@@ -161,6 +164,10 @@ function* values(schema, seed, isValid) {
 /** @param {Tally} tally @param {any} schema @returns {((value: unknown) => string) | undefined} */
 function compileFast(tally, schema) {
   const { $schema: _, ...rest } = schema;
+  if (JSON.stringify(rest).length > LARGE) {
+    tally.fast.skipped++;
+    return undefined;
+  }
   const compiled = attempt(() => fastJson(rest));
   if (!(compiled instanceof Error)) return /** @type {(value: unknown) => string} */ (compiled);
   tally.fast.refused++;

@@ -27,7 +27,7 @@ for (const { name, schemas } of sources.filter((source) => source.name.includes(
   for (const described of schemas()) check(tally, described, seed);
   const { fast, refused, wrong } = tally;
   console.log(
-    `| ${name} | ${tally.schemas} | ${tally.compiled} | ${refused.length} | ${tally.without} | ${tally.values} | ${wrong.length} | ${tally.compileMs.toFixed(0)} | refuses ${fast.refused} schemas, fails for ${fast.failed} values, writes ${fast.wrong} otherwise |`,
+    `| ${name} | ${tally.schemas} | ${tally.compiled} | ${refused.length} | ${tally.without} | ${tally.values} | ${wrong.length} | ${tally.compileMs.toFixed(0)} | skips ${fast.skipped}, refuses ${fast.refused} schemas, fails for ${fast.failed} values, writes ${fast.wrong} otherwise |`,
   );
   faults += wrong.length;
   notes.push(...refused.map((text) => `refused: ${name}, ${text}`), ...wrong.map((text) => `WRONG: ${name}, ${text}`));
