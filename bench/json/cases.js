@@ -1,3 +1,5 @@
+import { bundle, bundleSchema, repository, repositorySchema } from './documents.js';
+
 /* The values and schemas of the JSON bench: 64 values of each kind, so that nothing is measured on its own echo. */
 
 const VALUES = 64;
@@ -85,7 +87,7 @@ const prose =
   'It is a truth universally acknowledged, that a single man in possession of a good fortune must want a wife. ';
 
 /**
- * @typedef {{ name: string, group: 'small' | 'rows' | 'numbers' | 'text', schema: object, values: any[],
+ * @typedef {{ name: string, group: 'small' | 'rows' | 'numbers' | 'text' | 'documents', schema: object, values: any[],
  *   others?: (value: any) => unknown }} Case
  */
 
@@ -158,4 +160,16 @@ export const cases = [
     values: fresh((i) => 'Où est passé l’été à la plage ? '.repeat(300) + i),
   },
   { name: 'nested document', group: 'rows', schema: orderSchema, values: fresh(order) },
+  {
+    name: 'GitHub repository',
+    group: 'documents',
+    schema: repositorySchema,
+    values: fresh((i) => repository(i, word, whole)),
+  },
+  {
+    name: 'FHIR Bundle, 20 entries',
+    group: 'documents',
+    schema: bundleSchema,
+    values: fresh((i) => bundle(i, word, whole)),
+  },
 ];

@@ -25,6 +25,7 @@ const GOALS = {
   numbers: (major) => (major >= 25 ? 1.5 : 3),
   rows: (major) => (major >= 25 ? 1 : 1.5),
   text: () => 1,
+  documents: () => 1,
 };
 
 const core = CoreMemory.create(4 * BYTES);

@@ -220,8 +220,9 @@ function compileResponse(options: RouteOptions, name: string): CompiledWriter | 
   try {
     return compileWriter(options.response);
   } catch (cause) {
-    if (!(cause instanceof LoopShardError)) throw cause;
-    throw new LoopShardError(cause.code, `The response schema of ${name}: ${cause.message}`, { cause });
+    const code = cause instanceof LoopShardError ? cause.code : 'SCHEMA_INVALID';
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new LoopShardError(code, `The response schema of ${name}: ${message}`, { cause });
   }
 }
 

@@ -1,25 +1,17 @@
-import type { Node } from './plan.js';
+import { BOOLEAN, FRACTION, INTEGER, STRING } from './parts.js';
 
-/** The text of a prepared value that does not match, converted; `undefined` if there is no conversion. */
-export function coerced(node: Node, value: unknown): string | undefined {
-  switch (node.kind) {
-    case 'string':
-      return stringOf(value);
-    case 'number':
-      return numberOf(value, false);
-    case 'integer':
-      return numberOf(value, true);
-    case 'boolean':
-      return typeof value === 'object' && value !== null ? undefined : String(Boolean(value));
-    case 'union':
-      for (const branch of node.branches) {
-        const text = coerced(branch, value);
-        if (text !== undefined) return text;
-      }
-      return undefined;
-    default:
-      return undefined;
-  }
+/**
+ * The text of a prepared value of another type, converted to the first of string, number and boolean that the schema
+ * takes; `undefined` if there is no conversion.
+ * @param types that the schema takes
+ */
+export function coerced(types: number, value: unknown): string | undefined {
+  const text = types & STRING ? stringOf(value) : undefined;
+  if (text !== undefined) return text;
+  const number = types & INTEGER ? numberOf(value, (types & FRACTION) === 0) : undefined;
+  if (number !== undefined) return number;
+  const isScalar = typeof value !== 'object' || value === null;
+  return types & BOOLEAN && isScalar ? String(Boolean(value)) : undefined;
 }
 
 function stringOf(value: unknown): string | undefined {

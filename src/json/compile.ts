@@ -2,11 +2,16 @@ import { types } from 'node:util';
 import { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import { Generator } from './codegen.js';
-import { BAIL, FULL, type Lane, type LaneFactory, openLane } from './lane.js';
+import { describePlan } from './describe.js';
+import { BAIL, type Lane, type LaneFactory, openLane } from './lane.js';
+import { isStackOverflow } from './mismatch.js';
+import { depthOf, type Part, PartReader } from './parts.js';
 import { PlainLane } from './plain.js';
 import { type Node, Planner } from './plan.js';
 import type { Infer, WriterOptions } from './schema.js';
+import { FULL } from './sink.js';
 import { staging } from './standalone.js';
+import { jsonSchemaOf } from './standard.js';
 
 const DEFAULT_MAX_DEPTH = 1000;
 
@@ -17,82 +22,98 @@ export interface WriterExplanation {
   /** Why this lane. */
   reason: string;
   /**
-   * Values so far that the lane gave up and that JSON.stringify wrote: lone surrogates, objects with toJSON of their own,
+   * Values so far of which the lane left a part to JSON.stringify: lone surrogates, dates and other objects with toJSON,
    * proxies and the like. Slow but right; a number that grows with every value is worth a look.
    */
   fallbacks: number;
 }
 
+/** What `debug` shows. */
+export interface WriterDebugging {
+  /** A line for each place of a value: its types, its properties, and the choices that the value makes. */
+  plan: string;
+  /** The functions that were generated, the whole value's first; empty where JSON.stringify writes. */
+  code: string[];
+}
+
+const REASONS = {
+  asked: 'The option lane asks for it.',
+  typed: 'It is the faster, or as fast, for typed schemas on every version of V8 that was measured.',
+  untyped: 'The schema says nothing of its values: JSON.stringify forms the text, which is written at once.',
+  forbidden: 'This process forbids generating code from strings.',
+  broken: 'JavaScript does not accept the generated code, which is a fault of LoopShard:',
+  exhausted: 'There is no room left in shared memory for what the generated code needs.',
+};
+
 /** Writes the values of one schema. Made by `compileWriter`; for use in the thread that made it. */
 export class CompiledWriter<T = unknown> {
   readonly #plain: PlainLane;
+  readonly #root: Node;
+  /** Undefined where the plain lane writes everything. */
   readonly #generator: Generator | undefined;
-  readonly #source: string = '';
-  readonly #compiles: boolean = false;
-  readonly #explanation: WriterExplanation;
-  readonly #maxDepth: number;
+  /** Compiled when the schema was, for the first core. */
+  #factory: LaneFactory | undefined;
   readonly #lanes = new WeakMap<CoreMemory, Lane | null>();
+  #explanation: { lane: 'wasm' | 'v8'; reason: string };
+  #fallbacks = 0;
   #lane: Lane | null = null;
   #core: CoreMemory | undefined;
 
   constructor(schema: unknown, options: WriterOptions = {}) {
-    const { coerce = false, maxDepth = DEFAULT_MAX_DEPTH, unlisted = 'omit', lane = 'auto' } = options;
+    const { coerce = false, maxDepth = DEFAULT_MAX_DEPTH, lane = 'auto', schemas } = options;
     if (!Number.isInteger(maxDepth) || maxDepth < 1) {
       throw new LoopShardError('OPTION_INVALID', `maxDepth is an integer from 1, not ${maxDepth}.`);
     }
-    const root: Node = new Planner(schema, unlisted).plan(schema);
-    this.#maxDepth = maxDepth;
-    this.#plain = new PlainLane(root, coerce, maxDepth);
-    if (lane === 'v8') {
-      this.#explanation = { lane: 'v8', reason: 'The option lane asks for it.', fallbacks: 0 };
+    const planner = new Planner(options);
+    const { part, depth } = read(schema, schemas);
+    const root = planner.node([part]);
+    this.#root = root;
+    this.#plain = new PlainLane(planner, root, coerce, maxDepth);
+    this.#explanation = { lane: 'v8', reason: REASONS.asked };
+    if (lane === 'v8') return;
+    const generator = new Generator(planner, root, depth, maxDepth, coerce);
+    try {
+      this.#factory = compileSource(generator.source());
+    } catch (error) {
+      this.#explanation.reason = error instanceof EvalError ? REASONS.forbidden : `${REASONS.broken} ${error}`;
       return;
     }
-    this.#generator = new Generator(root, maxDepth);
-    this.#source = this.#generator.source(root);
-    this.#compiles = compileSource(this.#source) !== undefined;
-    if (this.#compiles && root.kind === 'any' && lane === 'auto') {
-      const reason = 'The schema says nothing of its values: JSON.stringify forms the text, which is written at once.';
-      this.#explanation = { lane: 'v8', reason, fallbacks: 0 };
-      return;
-    }
-    this.#explanation = this.#compiles
-      ? {
-          lane: 'wasm',
-          reason:
-            lane === 'wasm'
-              ? 'The option lane asks for it.'
-              : 'It is the faster, or as fast, for typed schemas on every version of V8 that was measured.',
-          fallbacks: 0,
-        }
-      : { lane: 'v8', reason: 'This process forbids generating code from strings.', fallbacks: 0 };
+    this.#generator = generator;
+    this.#explanation =
+      planner.isAny(root) && lane === 'auto'
+        ? { lane: 'v8', reason: REASONS.untyped }
+        : { lane: 'wasm', reason: lane === 'wasm' ? REASONS.asked : REASONS.typed };
   }
 
   /** Which machinery writes, and why. */
   explain(): WriterExplanation {
-    return { ...this.#explanation };
+    return { ...this.#explanation, fallbacks: this.#fallbacks };
+  }
+
+  /** The plan of the schema and the code that was generated for it, for people to read. Its form is no promise. */
+  debug(): WriterDebugging {
+    const units = this.#generator === undefined ? [] : [...this.#generator.units()];
+    return { plan: describePlan(this.#plain.planner, this.#root), code: units.map((unit) => unit.source) };
   }
 
   /**
    * Writes straight into the memory of `core`, from `position`, never at or past `limit`. The bytes between must be the
    * calling thread's own.
-   * @returns the position behind the value, or 0 if it does not fit: then call `toBytes`
+   * @returns the position behind the value, or 0 if it does not fit: to write it elsewhere it must be read again. Where a
+   *   value may be too large, `writeOrSpill` reads it once
    * @throws LoopShardError VALUE_MISMATCH, DEPTH_EXCEEDED; whatever a getter or toJSON method of the value throws
    */
   write(core: CoreMemory, position: number, limit: number, value: T): number {
-    const lane = core === this.#core ? this.#lane : this.#open(core);
-    if (lane === null || lane.tape.busy) return this.#writePlain(core, position, limit, value);
-    const { tape } = lane;
-    tape.busy = true;
-    try {
-      return lane.write(position, limit, value);
-    } catch (reason) {
-      if (reason === FULL) return 0;
-      if (!isForPlainLane(reason)) throw reason;
-    } finally {
-      tape.busy = false;
-    }
-    this.#explanation.fallbacks++;
-    return this.#writePlain(core, position, limit, value);
+    return this.#write(core, position, limit, value, false) as number;
+  }
+
+  /**
+   * Writes as `write` does; a value that does not fit goes to private memory. It is read once.
+   * @returns the position behind the value, or all its bytes if it did not fit
+   * @throws as `write` does
+   */
+  writeOrSpill(core: CoreMemory, position: number, limit: number, value: T): number | Uint8Array<ArrayBuffer> {
+    return this.#write(core, position, limit, value, true);
   }
 
   /**
@@ -100,13 +121,15 @@ export class CompiledWriter<T = unknown> {
    * @throws as `write` does
    */
   toBytes(value: T): Uint8Array<ArrayBuffer> {
-    for (let size = 0; this.#compiles; size++) {
-      const region = staging(size);
-      if (region === undefined) break;
-      const end = this.write(region.core, region.start, region.limit, value);
-      if (end !== 0) return region.core.u8.slice(region.start, end) as unknown as Uint8Array<ArrayBuffer>;
-    }
-    return encoded(this.#plain.text(value));
+    const region = this.#generator && staging();
+    if (this.#generator !== undefined && region === undefined)
+      this.#explanation = { lane: 'v8', reason: REASONS.exhausted };
+    const lane = region && this.#laneIn(region.core);
+    // A getter or toJSON of a value that lies in the region may ask for the bytes of another one.
+    if (!region || !lane || lane.tape.busy) return encoded(this.#plain.text(value));
+    const end = this.#run(lane, region.start, region.limit, value, true);
+    if (typeof end !== 'number') return end;
+    return region.core.u8.slice(region.start, end) as unknown as Uint8Array<ArrayBuffer>;
   }
 
   /**
@@ -120,23 +143,64 @@ export class CompiledWriter<T = unknown> {
       throw new LoopShardError('OPTION_INVALID', `The offset is an integer from 0 to ${size}, not ${offset}.`);
     }
     if (target instanceof CoreMemory) return this.write(target, offset, size, value);
-    const region = staging(0);
-    const end = region && this.#compiles ? this.write(region.core, region.start, region.limit, value) : 0;
-    const bytes = region && end ? region.core.u8.subarray(region.start, end) : this.toBytes(value);
+    const bytes = this.toBytes(value);
     if (bytes.length > size - offset) return 0;
     target.set(bytes, offset);
     return offset + bytes.length;
   }
 
-  #open(core: CoreMemory): Lane | null {
+  #write(
+    core: CoreMemory,
+    position: number,
+    limit: number,
+    value: T,
+    spills: boolean,
+  ): number | Uint8Array<ArrayBuffer> {
+    const lane = core === this.#core ? this.#lane : this.#laneIn(core);
+    if (lane !== null && !lane.tape.busy) return this.#run(lane, position, limit, value, spills);
+    const text = this.#plain.text(value);
+    const room = limit - position;
+    const size = text.length > room ? text.length : Buffer.byteLength(text);
+    if (size <= room) return position + core.bytes.write(text, position, size, 'utf8');
+    return spills ? encoded(text) : 0;
+  }
+
+  #run(lane: Lane, position: number, limit: number, value: T, spills: boolean): number | Uint8Array<ArrayBuffer> {
+    const { tape, sink } = lane;
+    tape.busy = true;
+    sink.begin(position, limit, spills);
+    let reason: unknown;
+    try {
+      return sink.end(lane.write(position, limit, value));
+    } catch (thrown) {
+      if (thrown === FULL) return 0;
+      if (!isMismatch(thrown)) throw thrown;
+      reason = thrown;
+    } finally {
+      tape.busy = false;
+      this.#plain.finish();
+      if (sink.fellBack) this.#fallbacks++;
+    }
+    throw this.#explained(value, reason);
+  }
+
+  /** The error of a value that does not match, with the path, for which it is read again. */
+  #explained(value: T, reason: unknown): unknown {
+    try {
+      this.#plain.text(value);
+    } catch (error) {
+      return error;
+    }
+    if (reason instanceof LoopShardError) return reason;
+    return isStackOverflow(reason)
+      ? new LoopShardError('DEPTH_EXCEEDED', 'The value is nested too deeply to be written.')
+      : new LoopShardError('VALUE_MISMATCH', 'The value does not match its schema, and reads differently each time.');
+  }
+
+  #laneIn(core: CoreMemory): Lane | null {
     let lane = this.#lanes.get(core);
     if (lane === undefined) {
-      const { nodes, fragments } = this.#generator ?? {};
-      const factory = this.#compiles ? compileSource(this.#source) : undefined;
-      lane = null;
-      if (factory && fragments && nodes) {
-        lane = openLane(core, factory, fragments, nodes, this.#plain, this.#maxDepth) ?? null;
-      }
+      lane = this.#open(core);
       this.#lanes.set(core, lane);
     }
     this.#core = core;
@@ -144,22 +208,39 @@ export class CompiledWriter<T = unknown> {
     return lane;
   }
 
-  #writePlain(core: CoreMemory, position: number, limit: number, value: T): number {
-    const text = this.#plain.text(value);
-    if (text.length > limit - position) return 0;
-    const size = Buffer.byteLength(text);
-    if (size > limit - position) return 0;
-    return position + core.bytes.write(text, position, size, 'utf8');
+  #open(core: CoreMemory): Lane | null {
+    if (this.#generator === undefined) return null;
+    const factory = this.#factory ?? compileSource(this.#generator.source());
+    this.#factory = undefined;
+    const lane = openLane(core, factory, this.#generator, this.#plain);
+    if (lane !== undefined) return lane;
+    this.#explanation = { lane: 'v8', reason: REASONS.exhausted };
+    return null;
   }
 }
 
 /**
- * Compiles a schema. Expensive (about a millisecond): do it once.
- * @param schema JSON Schema, or a TypeBox schema, whose type the values then have
+ * Compiles a schema. Expensive (about a millisecond for a small one): do it once.
+ * @param schema JSON Schema; a TypeBox schema, whose type the values then have; or a Standard Schema that can be turned
+ *   into JSON Schema
  * @throws LoopShardError SCHEMA_INVALID, OPTION_INVALID
  */
 export function compileWriter<const S>(schema: S, options?: WriterOptions): CompiledWriter<Infer<S>> {
   return new CompiledWriter<Infer<S>>(schema, options);
+}
+
+/**
+ * The parts of a schema, and the levels of nesting that its values can have.
+ * @throws LoopShardError SCHEMA_INVALID
+ */
+function read(schema: unknown, schemas: WriterOptions['schemas']): { part: Part; depth: number } {
+  try {
+    const part = new PartReader(jsonSchemaOf(schema), schemas).root();
+    return { part, depth: depthOf(part) };
+  } catch (cause) {
+    if (!isStackOverflow(cause)) throw cause;
+    throw new LoopShardError('SCHEMA_INVALID', 'The schema is nested too deeply to be compiled.', { cause });
+  }
 }
 
 let compilations = 0;
@@ -168,18 +249,14 @@ let compilations = 0;
  * Every compilation has a source of its own: V8 shares what it has learned between functions of the same source, and
  * then treats what each of them closes over, the WASM functions above all, as variable.
  */
-function compileSource(source: string): LaneFactory | undefined {
-  try {
-    return new Function('env', `${source}\n// ${compilations++}`) as LaneFactory;
-  } catch (error) {
-    if (error instanceof EvalError) return undefined;
-    throw error;
-  }
+function compileSource(source: string): LaneFactory {
+  return new Function('env', `${source}\n// ${compilations++}`) as LaneFactory;
 }
 
-function isForPlainLane(reason: unknown): boolean {
-  if (reason === BAIL || reason instanceof LoopShardError) return true;
-  return types.isNativeError(reason) && reason.name === 'RangeError' && reason.message.includes('call stack');
+function isMismatch(reason: unknown): boolean {
+  return (
+    reason === BAIL || reason instanceof LoopShardError || (types.isNativeError(reason) && isStackOverflow(reason))
+  );
 }
 
 function encoded(text: string): Uint8Array<ArrayBuffer> {

@@ -4,7 +4,7 @@ import { LoopShardError } from '../errors.js';
 import { Nesting } from './nesting.js';
 import { untyped } from './plain.js';
 import { type Grow, type NumberArray, Region } from './region.js';
-import { borrow, giveBack } from './standalone.js';
+import { borrow, giveBack, type Loan } from './standalone.js';
 
 const DEFAULT_MAX_DEPTH = 1000;
 const COMMA = 0x2c;
@@ -34,8 +34,8 @@ export interface JsonWriterOptions {
 export class JsonWriter {
   readonly #nesting: Nesting;
   readonly #region: Region;
-  /** The number of a region that is on loan until `finish`, or -1. */
-  readonly #loan: number = -1;
+  /** A region that is on loan until `finish`. */
+  readonly #loan: Loan | undefined;
   readonly #given: boolean;
   #result: Uint8Array | undefined;
 
@@ -45,9 +45,8 @@ export class JsonWriter {
     this.#nesting = new Nesting(maxDepth);
     this.#given = core !== undefined;
     if (core === undefined) {
-      const loan = borrow();
-      this.#loan = loan.number;
-      this.#region = new Region(loan.core, loan.start, loan.limit);
+      this.#loan = borrow();
+      this.#region = new Region(this.#loan?.core, this.#loan?.start ?? 0, this.#loan?.limit ?? 0);
       return;
     }
     if (position === undefined || limit === undefined || !(position <= limit && limit <= core.buffer.byteLength)) {

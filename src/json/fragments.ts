@@ -1,42 +1,87 @@
 import { FRAGMENT_ALIGNMENT_BYTES, FRAGMENT_PADDING_BYTES, FRAGMENT_TEXT_OFFSET } from '../../assembly/json/layout.js';
 import type { CoreMemory } from '../core/memory.js';
+import { unlessExhausted } from './tape.js';
+
+/** Fragments in the memory of one core. */
+export interface PlacedFragments {
+  readonly address: number;
+  /** Gives the memory back once `owner`, who uses it, is gone. */
+  hold(owner: object): void;
+}
 
 /** The constant text of one compiled writer: keys and punctuation, each text once. */
 export class Fragments {
-  readonly #indexes = new Map<string, number>();
+  readonly #offsets = new Map<string, number>();
+  #bytes = 0;
 
-  /** The number of `text` in what `place` returns. */
-  index(text: string): number {
-    const known = this.#indexes.get(text);
+  /** Where `text` will lie, in bytes from the address that `place` returns. */
+  offset(text: string): number {
+    const known = this.#offsets.get(text);
     if (known !== undefined) return known;
-    const index = this.#indexes.size;
-    this.#indexes.set(text, index);
-    return index;
-  }
-
-  get size(): number {
-    return this.#indexes.size;
+    const offset = this.#bytes;
+    this.#offsets.set(text, offset);
+    this.#bytes += strideOf(Buffer.byteLength(text));
+    return offset;
   }
 
   /**
-   * Writes the fragments to memory of their own and returns the address of each.
-   * @throws LoopShardError MEMORY_EXHAUSTED
+   * Writes the fragments to memory of `core`.
+   * @returns where they are, or `undefined` if the core has no memory left
    */
-  place(core: CoreMemory): number[] {
-    const texts = [...this.#indexes.keys()].map((text) => Buffer.from(text));
-    const sizes = texts.map((text) => strideOf(text.length));
-    let address = core.allocate(sizes.reduce((sum, size) => sum + size, FRAGMENT_PADDING_BYTES));
-    return texts.map((text, index) => {
-      const at = address;
-      core.i32[at >> 2] = text.length;
-      core.bytes.set(text, at + FRAGMENT_TEXT_OFFSET);
-      address += sizes[index];
-      return at;
-    });
+  place(core: CoreMemory): PlacedFragments | undefined {
+    const memory = FragmentMemory.of(core);
+    const block = memory.take(this.#bytes + FRAGMENT_PADDING_BYTES);
+    if (block === undefined) return undefined;
+    for (const [text, offset] of this.#offsets) {
+      const at = block.address + offset;
+      core.i32[at >> 2] = core.bytes.write(text, at + FRAGMENT_TEXT_OFFSET);
+    }
+    return { address: block.address, hold: (owner) => memory.hold(block, owner) };
   }
 }
 
 function strideOf(bytes: number): number {
   const used = FRAGMENT_TEXT_OFFSET + bytes;
   return Math.ceil(used / FRAGMENT_ALIGNMENT_BYTES) * FRAGMENT_ALIGNMENT_BYTES;
+}
+
+/** The smallest block, as a power of two. */
+const MIN_BLOCK_SHIFT = 8;
+
+interface Block {
+  readonly address: number;
+  readonly shift: number;
+}
+
+/** The memory for fragments in one core: blocks of powers of two, which are used again once their owners are gone. */
+class FragmentMemory {
+  static readonly #memories = new WeakMap<CoreMemory, FragmentMemory>();
+  readonly #core: CoreMemory;
+  /** Free blocks by the power of their size. */
+  readonly #free: number[][] = [];
+  readonly #owners = new FinalizationRegistry<Block>(({ address, shift }) => this.#blocks(shift).push(address));
+
+  private constructor(core: CoreMemory) {
+    this.#core = core;
+  }
+
+  static of(core: CoreMemory): FragmentMemory {
+    let memory = FragmentMemory.#memories.get(core);
+    if (memory === undefined) FragmentMemory.#memories.set(core, (memory = new FragmentMemory(core)));
+    return memory;
+  }
+
+  take(bytes: number): Block | undefined {
+    const shift = Math.max(MIN_BLOCK_SHIFT, 32 - Math.clz32(bytes - 1));
+    const address = this.#blocks(shift).pop() ?? unlessExhausted(() => this.#core.allocate(2 ** shift));
+    return address === undefined ? undefined : { address, shift };
+  }
+
+  hold(block: Block, owner: object): void {
+    this.#owners.register(owner, block);
+  }
+
+  #blocks(shift: number): number[] {
+    return (this.#free[shift] ??= []);
+  }
 }

@@ -6,15 +6,15 @@ import {
   TAPE_TOKENS_OFFSET,
 } from '../../assembly/json/layout.js';
 import type { CoreMemory } from '../core/memory.js';
-import type { Fragments } from './fragments.js';
-import { constantIndex, isAbsent, isList, matches, ownValue } from './match.js';
+import type { Generator } from './codegen.js';
+import { UNSETTLED } from './judge.js';
 import { type PlainLane, untyped } from './plain.js';
-import type { ConstantNode, Node, ObjectNode } from './plan.js';
-import { Tape, unlessExhausted } from './tape.js';
+import type { Node, Planner } from './plan.js';
+import { Sink } from './sink.js';
+import { Tape } from './tape.js';
+import { converted, isAbsent, isList, jsonEqual, ownValue, settled } from './values.js';
 
-/** Thrown by generated code: the value does not fit between position and limit. */
-export const FULL = Symbol('full');
-/** Thrown by generated code: the plain lane must look at this value. */
+/** Thrown by generated code: the value does not match, and the plain lane can say where. */
 export const BAIL = Symbol('bail');
 
 /** Writes `value` from `start`, not past `end`; returns the position behind it, or throws FULL, BAIL or what the value throws. */
@@ -23,24 +23,29 @@ export type LaneWrite = (start: number, end: number, value: unknown) => number;
 /** A compiled writer in one core. */
 export interface Lane {
   readonly tape: Tape;
+  readonly sink: Sink;
   readonly write: LaneWrite;
 }
 
 /** A function that takes what the generated code uses. */
 export type LaneFactory = (env: object) => LaneWrite;
 
+/** What generated code is given in place of a unit for which there is no memory. */
+const NO_UNIT = { source: '', fragments: 0, calls: [] };
+
 /** @returns `undefined` if the core has no room for the tape or the fragments */
 export function openLane(
   core: CoreMemory,
   factory: LaneFactory,
-  fragments: Fragments,
-  nodes: readonly Node[],
+  generator: Generator,
   plainLane: PlainLane,
-  maxDepth: number,
 ): Lane | undefined {
   const tape = Tape.of(core);
-  const addresses = tape && unlessExhausted(() => fragments.place(core));
-  if (tape === undefined || addresses === undefined) return undefined;
+  const first = generator.unit(0);
+  const comma = first.fragments.offset(',');
+  const fragments = tape && first.fragments.place(core);
+  if (tape === undefined || fragments === undefined) return undefined;
+  const sink = new Sink(core);
   const { address } = tape;
   const env = {
     i32: core.i32,
@@ -48,54 +53,125 @@ export function openLane(
     f64: tape.f64,
     bytes: tape.bytes,
     jsonRun: core.wasm.jsonRun,
-    escapeText: core.wasm.escapeText,
     quoteInPlace: core.wasm.quoteInPlace,
     hasReplacement: core.wasm.hasReplacement,
-    writeBytes: core.wasm.writeBytes,
     TAPE: address,
     TEXT: address + TAPE_TEXT_OFFSET,
     T0: (address + TAPE_TOKENS_OFFSET) >> 2,
     N0: (address + TAPE_NUMBERS_OFFSET) >> 3,
     C0: address + TAPE_CHARS_OFFSET,
     Buffer,
-    FULL,
     BAIL,
-    fragments: addresses,
-    QUOTE: addresses[0],
-    COMMA: addresses[1],
-    ...judgements(nodes, plainLane, maxDepth),
+    fragments: fragments.address,
+    calls: first.calls,
+    COMMA: fragments.address + comma,
+    unit: (number: number) => {
+      const { source, calls, fragments } = generator.unit(number);
+      const node = generator.subject(number);
+      const placed = fragments.place(core);
+      if (placed === undefined) return { ...NO_UNIT, node };
+      placed.hold(write);
+      return { source, calls, fragments: placed.address, node };
+    },
+    sink,
+    tapeText: (words: number, text: string) => {
+      sink.fellBack = true;
+      return tape.json(words, text);
+    },
+    ...judgements(generator, plainLane, sink),
   };
-  return { tape, write: factory(env) };
+  const write: LaneWrite = factory(env);
+  fragments.hold(write);
+  return { tape, sink, write };
 }
 
 /** What the generated code asks about values that are not as it expects them most. */
-function judgements(nodes: readonly Node[], plainLane: PlainLane, maxDepth: number): object {
-  const plainPrototypes = nodes.map(() => new WeakSet<object>());
-  const listed = nodes.map((node) => new Set(node.kind === 'object' ? node.properties.map(({ key }) => key) : []));
+function judgements(generator: Generator, plainLane: PlainLane, sink: Sink): object {
+  const { nodes, choices } = generator;
+  const { planner, selector } = plainLane;
+  const plainPrototypes: WeakSet<object>[] = [];
+  const listed = lazily((node) => new Set(planner.object(nodes[node]).properties.map(({ key }) => key)));
+  const constants = lazily((node) => {
+    return new Map(planner.accepted(nodes[node]).constants.map((value, i) => [value, i]));
+  });
+  const chosen: { value: unknown } = { value: undefined };
   return {
     isList,
+    isVector: (value: unknown) =>
+      types.isTypedArray(value) && (value as unknown as { toJSON?: unknown }).toJSON === undefined,
     own: ownValue,
+    converted: (value: unknown, key: string) => {
+      const result = converted(value, key);
+      return isAbsent(result) ? undefined : result;
+    },
     untyped: (value: unknown, key: string | number) => untyped(value, String(key), []),
-    plainText: (node: number, value: unknown, key: string | number) => plainLane.part(nodes[node], value, String(key)),
-    constant: (node: number, value: unknown) => constantIndex((nodes[node] as ConstantNode).values, value),
-    isListed: (node: number, key: string) => listed[node].has(key),
+    plainText: (node: number, value: unknown, key: string | number) => {
+      sink.fellBack = true;
+      return plainLane.part(nodes[node], value, String(key));
+    },
+    absent: (node: number) => plainLane.absent(nodes[node]) ?? bail(),
+    constant: (node: number, value: unknown) => {
+      const known = constants(node).get(value);
+      if (known !== undefined || typeof value !== 'object' || value === null || 'toJSON' in value) return known ?? -1;
+      for (const [constant, i] of constants(node)) if (jsonEqual(constant, value)) return i;
+      return -1;
+    },
+    isAbsent,
+    matchesOf: (node: number, key: string) => {
+      let matches = 0;
+      for (const [i, pattern] of planner.object(nodes[node]).patterns.entries())
+        if (pattern.test(key)) matches |= 1 << i;
+      return matches;
+    },
+    isListed: (node: number, key: string) => listed(node).has(key),
+    refuseUnlisted: (node: number, value: object) => {
+      for (const key of Object.keys(value)) {
+        if (!listed(node).has(key) && !isAbsent((value as Record<string, unknown>)[key])) bail();
+      }
+    },
     isPlain: (node: number, value: object) => {
       const prototype = Object.getPrototypeOf(value);
-      if (prototype === null || plainPrototypes[node].has(prototype)) return true;
-      if (!inheritsNothing(nodes[node] as ObjectNode, value, prototype)) return false;
-      plainPrototypes[node].add(prototype);
+      if (prototype === null || plainPrototypes[node]?.has(prototype)) return true;
+      if (!inheritsNothing(ownKeys(planner, nodes[node]), value, prototype)) return false;
+      (plainPrototypes[node] ??= new WeakSet()).add(prototype);
       return true;
     },
-    choose: (node: number, value: unknown, depth: number) => {
-      if (isAbsent(value)) return -1;
-      const { branches } = nodes[node] as { branches: Node[] };
-      return branches.findIndex((branch) => matches(branch, value, maxDepth - depth));
+    chosen,
+    choose: (choice: number, value: object) => {
+      const { node, type, cases } = choices[choice];
+      chosen.value = value;
+      let next: Node | undefined;
+      try {
+        next = selector.select(node, type, value);
+      } catch (error) {
+        if (error !== UNSETTLED) throw error;
+        const copy = settled(value) as object;
+        chosen.value = copy;
+        next = selector.select(node, type, copy);
+      }
+      return next === undefined ? -1 : (cases.get(next) ?? -1);
     },
   };
 }
 
-/** Whether all that a schema can find in an object with this prototype is the object's own. */
-function inheritsNothing(node: ObjectNode, value: object, prototype: object): boolean {
+function bail(): never {
+  throw BAIL;
+}
+
+function lazily<T>(make: (node: number) => T): (node: number) => T {
+  const made: T[] = [];
+  return (node) => (made[node] ??= make(node));
+}
+
+/** The properties that generated code reads of objects of this node. */
+function ownKeys(planner: Planner, node: Node): readonly string[] {
+  if (node.choice === undefined) return planner.object(node).properties.map(({ key }) => key);
+  const discriminator = planner.discriminator(node);
+  return discriminator === undefined ? [] : [discriminator.property];
+}
+
+/** Whether all that the schema can find in an object with this prototype is the object's own. */
+function inheritsNothing(keys: readonly string[], value: object, prototype: object): boolean {
   if (isList(value) || types.isBoxedPrimitive(value) || 'toJSON' in prototype) return false;
-  return node.properties.every(({ key }) => key in Object.prototype || !(key in prototype));
+  return keys.every((key) => key in Object.prototype || !(key in prototype));
 }

@@ -1,27 +1,47 @@
 import { types } from 'node:util';
-import { LoopShardError } from '../errors.js';
 import { coerced } from './coerce.js';
-import { constantIndex, extraNode, isAbsent, isList, matches, ownValue, prepared } from './match.js';
-import type { ArrayNode, Node, ObjectNode } from './plan.js';
+import { Judge, typeOf, UNSETTLED } from './judge.js';
+import { explained, isStackOverflow, mismatch, missing, notAllowed, tooDeep, wanted } from './mismatch.js';
+import { ARRAY, INTEGER, NUMBER, OBJECT, STRING } from './parts.js';
+import { type ArrayShape, extraOf, type Node, type ObjectShape, type Planner } from './plan.js';
+import { Selector } from './select.js';
+import { Converted, converted, isAbsent, jsonEqual, original, ownValue, prepared, settled } from './values.js';
 
 /**
- * Writes by the plan without any haste: what the fast lanes do not take on (exotic objects, lone surrogates, text that
- * fits no shared memory) and what they find wrong, with the path. Its output is the definition of theirs.
+ * Writes by the plan without any haste: what the fast lanes do not take on (objects with a toJSON of their own, proxies,
+ * unions that only a look at the whole value decides) and what they find wrong, with the path. Its output is the definition
+ * of theirs.
  */
 export class PlainLane {
-  readonly #node: Node;
+  readonly planner: Planner;
+  readonly selector: Selector;
+  readonly #judge: Judge;
+  readonly #root: Node;
   readonly #coerce: boolean;
   readonly #maxDepth: number;
 
-  constructor(node: Node, coerce: boolean, maxDepth: number) {
-    this.#node = node;
+  constructor(planner: Planner, root: Node, coerce: boolean, maxDepth: number) {
+    this.planner = planner;
+    this.#judge = new Judge(maxDepth);
+    this.selector = new Selector(planner, this.#judge);
+    this.#root = root;
     this.#coerce = coerce;
     this.#maxDepth = maxDepth;
   }
 
   /** @throws LoopShardError VALUE_MISMATCH, DEPTH_EXCEEDED */
   text(value: unknown): string {
-    return this.part(this.#node, value, '');
+    this.finish();
+    try {
+      return this.part(this.#root, value, '');
+    } finally {
+      this.finish();
+    }
+  }
+
+  /** A value was written: what was found out about its parts holds no longer. */
+  finish(): void {
+    this.#judge.reset();
   }
 
   /** The text of a part of the value; paths of errors begin at the part. */
@@ -32,111 +52,131 @@ export class PlainLane {
       if (text === undefined) throw mismatch(path, value, 'a JSON value');
       return text;
     } catch (error) {
-      if (error instanceof RangeError && error.message.includes('call stack')) throw tooDeep(path, this.#maxDepth);
+      if (isStackOverflow(error)) throw tooDeep(path, this.#maxDepth);
       throw error;
     }
   }
 
+  /** The text of a required property that is absent, if there is one. */
+  absent(node: Node): string | undefined {
+    return this.#coerce ? coerced(this.planner.accepted(node).types, null) : undefined;
+  }
+
   #text(node: Node, raw: unknown, key: string, path: string[]): string | undefined {
     if (path.length > this.#maxDepth) throw tooDeep(path, this.#maxDepth);
-    if (node.kind === 'any') return untyped(raw, key, path);
-    if (node.kind === 'string' && types.isDate(raw)) raw = formatDate(raw, node.format);
-    const value = prepared(raw, key);
-    if (node.kind === 'union') return this.#union(node.branches, raw, value, key, path);
-    const text = this.#scalar(node, value);
+    if (this.planner.isAny(node)) return untyped(raw, key, path);
+    const accepted = this.planner.accepted(node);
+    // Before toJSON is called: it may be patched, and there is but one way to write an integer.
+    if (typeof raw === 'bigint' && takesBigInts(accepted.types)) return String(raw);
+    const date = accepted.types & STRING ? this.#date(node, raw) : undefined;
+    if (date !== undefined) return date;
+    const value = raw instanceof Converted ? raw.json : prepared(raw, key);
+    const type = typeOf(value);
+    const text =
+      type === OBJECT || type === ARRAY
+        ? this.#container(node, type, value as object, path)
+        : this.#scalar(node, type, value);
     if (text !== undefined) return text;
-    if (node.kind === 'object' && typeof value === 'object' && value !== null && !isList(value)) {
-      return this.#object(node, value, path);
-    }
-    if (node.kind === 'array' && isList(value)) return this.#array(node, value, path);
-    const replaced = this.#coerce ? coerced(node, value) : undefined;
+    const replaced = this.#coerce ? coerced(accepted.types, value) : undefined;
     if (replaced !== undefined) return replaced;
-    throw mismatch(path, value, wanted(node));
+    throw mismatch(path, value, wanted(accepted));
   }
 
-  #scalar(node: Node, value: unknown): string | undefined {
-    switch (node.kind) {
-      case 'string':
-        return typeof value === 'string' ? JSON.stringify(value) : undefined;
-      case 'number':
-        return typeof value === 'number' ? JSON.stringify(value) : undefined;
-      case 'integer':
-        return Number.isInteger(value) || typeof value === 'bigint' ? integerText(value) : undefined;
-      case 'boolean':
-        return typeof value === 'boolean' ? String(value) : undefined;
-      case 'null':
-        return value === null ? 'null' : undefined;
-      case 'constant':
-        return node.texts[constantIndex(node.values, value)];
-      default:
-        return undefined;
-    }
+  /** RFC 3339, section 5.6: full-date or full-time, where the schema asks for one of them. */
+  #date(node: Node, raw: unknown): string | undefined {
+    const date = original(raw);
+    if (!types.isDate(date) || Number.isNaN(date.getTime())) return undefined;
+    const format = this.planner.format(node);
+    if (format !== 'date' && format !== 'time') return undefined;
+    return JSON.stringify(date.toISOString().split('T')[format === 'date' ? 0 : 1]);
   }
 
-  #union(branches: readonly Node[], raw: unknown, value: unknown, key: string, path: string[]): string | undefined {
-    if (branches.length === 1) return this.#text(branches[0], raw, key, path);
-    const branch = branches.find((candidate) => matches(candidate, value, this.#maxDepth - path.length));
-    if (branch !== undefined) return this.#text(branch, raw, key, path);
-    const date = types.isDate(raw) && branches.find((candidate) => candidate.kind === 'string');
-    if (date) return this.#text(date, raw, key, path);
-    if (this.#coerce) {
-      for (const candidate of branches) {
-        const text = coerced(candidate, value);
-        if (text !== undefined) return text;
+  #scalar(node: Node, type: number, value: unknown): string | undefined {
+    const { types: taken, constants, texts } = this.planner.accepted(node);
+    // -0 is 0, and 1e21 is 1e+21, as JSON.stringify has them.
+    if (typeof value === 'bigint') {
+      if (takesBigInts(taken)) return String(value);
+    } else if (taken & type) return JSON.stringify(value);
+    const constant = constants.findIndex((candidate) => jsonEqual(candidate, value));
+    return texts[constant];
+  }
+
+  #container(node: Node, type: number, given: object, path: string[]): string | undefined {
+    let value = given;
+    while (node.choice !== undefined) {
+      let next: Node | undefined;
+      try {
+        next = this.selector.select(node, type, value);
+      } catch (error) {
+        if (error !== UNSETTLED) throw error;
+        value = settled(value) as object;
+        next = this.selector.select(node, type, value);
       }
+      if (next === undefined) return undefined;
+      node = next;
     }
-    throw mismatch(path, value, [...new Set(branches.map(wanted))].join(' or '));
+    if ((this.planner.accepted(node).types & type) === 0) return this.#scalar(node, type, value);
+    if (type === ARRAY) {
+      if (!this.planner.describesArrays(node)) return this.#items(this.planner.any, value as ArrayLike<unknown>, path);
+      return this.#array(this.planner.array(node), value as ArrayLike<unknown>, path);
+    }
+    return this.planner.describesObjects(node)
+      ? this.#object(this.planner.object(node), value, path)
+      : untyped(new Converted(value, value), '', path);
   }
 
-  #object(node: ObjectNode, object: object, path: string[]): string {
+  #object(shape: ObjectShape, object: object, path: string[]): string {
     const parts: string[] = [];
-    for (const { key, label, required, node: part } of node.properties) {
-      const raw = ownValue(object, key);
+    for (const { key, label, required, node, fallback } of shape.properties) {
+      const value = converted(ownValue(object, key), key);
       path.push(key);
-      const absent = isAbsent(raw) || isAbsent(rawOrConverted(raw, key, required));
-      const text = absent ? undefined : this.#text(part, raw, key, path);
+      const text = isAbsent(value) ? undefined : this.#text(node, value, key, path);
       if (text !== undefined) parts.push(label + text);
-      else if (required) parts.push(label + this.#missing(part, path));
+      else if (fallback !== undefined) parts.push(label + fallback);
+      else if (required) parts.push(label + this.#missing(node, path));
       path.pop();
     }
-    if (node.additional !== 'omit' || node.patterns.length > 0) this.#extras(node, object, parts, path);
+    this.#extras(shape, object, parts, path);
     return `{${parts.join(',')}}`;
   }
 
   #missing(node: Node, path: string[]): string {
-    const text = this.#coerce ? coerced(node, null) : undefined;
+    const text = this.absent(node);
     if (text !== undefined) return text;
-    throw new LoopShardError('VALUE_MISMATCH', `${place(path)} is missing, and the schema requires it.`);
+    throw missing(path);
   }
 
-  #extras(node: ObjectNode, object: object, parts: string[], path: string[]): void {
-    const listed = new Set(node.properties.map((property) => property.key));
+  #extras(shape: ObjectShape, object: object, parts: string[], path: string[]): void {
+    if (shape.patterns.length === 0 && shape.extra([]) === 'omit') return;
+    const listed = new Set(shape.properties.map((property) => property.key));
     for (const key of Object.keys(object)) {
-      if (listed.has(key)) continue;
-      const raw = (object as Record<string, unknown>)[key];
-      const part = extraNode(node, key);
-      if (part === 'omit' || isAbsent(raw)) continue;
+      const node = listed.has(key) ? 'omit' : extraOf(shape, key);
+      if (node === 'omit') continue;
+      const value = converted((object as Record<string, unknown>)[key], key);
+      if (isAbsent(value)) continue;
       path.push(key);
-      if (part === 'reject') {
-        throw new LoopShardError('VALUE_MISMATCH', `${place(path)} is a property that the schema does not allow.`);
-      }
-      const text = this.#text(part, raw, key, path);
+      if (node === 'reject') throw notAllowed(path);
+      const text = this.#text(node, value, key, path);
       if (text !== undefined) parts.push(`${JSON.stringify(key)}:${text}`);
       path.pop();
     }
   }
 
-  #array(node: ArrayNode, list: ArrayLike<unknown>, path: string[]): string {
-    if (list.length < node.minItems || list.length > node.maxItems) {
-      const allowed =
-        node.maxItems < Number.POSITIVE_INFINITY ? `${node.minItems} to ${node.maxItems}` : `at least ${node.minItems}`;
+  #array(shape: ArrayShape, list: ArrayLike<unknown>, path: string[]): string {
+    const { minItems, maxItems } = shape;
+    if (list.length < minItems || list.length > maxItems) {
+      const allowed = maxItems < Number.POSITIVE_INFINITY ? `${minItems} to ${maxItems}` : `at least ${minItems}`;
       throw mismatch(path, `${list.length} items`, `${allowed} items`);
     }
+    return this.#items(shape.items, list, path, shape.prefix);
+  }
+
+  #items(node: Node, list: ArrayLike<unknown>, path: string[], prefix: readonly Node[] = []): string {
+    const { length } = list;
     let text = '[';
-    for (let i = 0; i < list.length; i++) {
+    for (let i = 0; i < length; i++) {
       path.push(String(i));
-      const part = node.prefix[i] ?? node.items;
-      const item = this.#text(part, list[i], String(i), path) ?? 'null';
+      const item = this.#text(prefix[i] ?? node, list[i], String(i), path) ?? 'null';
       text += i === 0 ? item : `,${item}`;
       path.pop();
     }
@@ -144,10 +184,9 @@ export class PlainLane {
   }
 }
 
-/** A toJSON that returns undefined makes an optional property absent. Called twice then: JSON.stringify calls it once. */
-function rawOrConverted(raw: unknown, key: string, required: boolean): unknown {
-  if (required || typeof raw !== 'object' || raw === null) return raw;
-  return typeof (raw as { toJSON?: unknown }).toJSON === 'function' ? prepared(raw, key) : raw;
+/** Whether BigInts are written as digits: where integers are asked for, and not any number. */
+function takesBigInts(types: number): boolean {
+  return (types & NUMBER) === INTEGER;
 }
 
 /** JSON.stringify's own text of a value of which the schema says nothing; `undefined` if it has none. */
@@ -160,69 +199,4 @@ export function untyped(value: unknown, key: string, path: readonly string[]): s
   } catch (error) {
     throw explained(error, value, path);
   }
-}
-
-function explained(error: unknown, value: unknown, path: readonly string[]): unknown {
-  if (error instanceof TypeError && error.message.startsWith('Converting circular')) {
-    return new LoopShardError('DEPTH_EXCEEDED', `${place(path)} contains itself; JSON has no cycles.`, {
-      cause: error,
-    });
-  }
-  if (error instanceof RangeError && error.message.includes('call stack')) {
-    return new LoopShardError('DEPTH_EXCEEDED', `${place(path)} is nested too deeply to be written.`, { cause: error });
-  }
-  if (error instanceof TypeError && error.message.includes('BigInt'))
-    return mismatch(path, value, 'free of BigInts', error);
-  return error;
-}
-
-function integerText(value: unknown): string {
-  // -0 is 0, and 1e21 is 1e+21, as JSON.stringify has them.
-  return typeof value === 'bigint' ? String(value) : JSON.stringify(value);
-}
-
-/** RFC 3339, section 5.6: full-date, full-time, or as Date.prototype.toJSON has it. */
-function formatDate(date: Date, format: string): Date | string {
-  if ((format !== 'date' && format !== 'time') || Number.isNaN(date.getTime())) return date;
-  return date.toISOString().split('T')[format === 'date' ? 0 : 1];
-}
-
-function place(path: readonly string[]): string {
-  if (path.length === 0) return 'The value';
-  return `The value at ${path.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')}`;
-}
-
-function wanted(node: Node): string {
-  switch (node.kind) {
-    case 'constant':
-      return node.texts.length > 8 ? 'one of its constants' : node.texts.join(' or ');
-    case 'never':
-      return 'nothing at all';
-    case 'null':
-      return 'null';
-    case 'union':
-      return [...new Set(node.branches.map(wanted))].join(' or ');
-    default:
-      return `${/^[aeio]/.test(node.kind) ? 'an' : 'a'} ${node.kind}`;
-  }
-}
-
-function described(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (typeof value === 'number') return String(value);
-  if (Array.isArray(value)) return 'an array';
-  return `${typeof value === 'object' ? 'an' : 'a'} ${typeof value}`;
-}
-
-function mismatch(path: readonly string[], value: unknown, want: string, cause?: unknown): LoopShardError {
-  const message = `${place(path)} is ${described(value)}, and its schema wants ${want}.`;
-  return new LoopShardError('VALUE_MISMATCH', message, cause === undefined ? undefined : { cause });
-}
-
-function tooDeep(path: readonly string[], maxDepth: number): LoopShardError {
-  const start = place(path.slice(0, 8));
-  return new LoopShardError(
-    'DEPTH_EXCEEDED',
-    `${start}/… is nested more than ${maxDepth} levels deep; look for a cycle, or raise maxDepth.`,
-  );
 }

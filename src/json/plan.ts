@@ -1,6 +1,7 @@
-import { LoopShardError } from '../errors.js';
-import { SchemaReferences } from './references.js';
-import type { JsonSchemaObject, WriterOptions } from './schema.js';
+import { typeOf } from './judge.js';
+import { ALL, ARRAY, BOOLEAN, type Choice, NULL, OBJECT, type Part, STRING, unlessContained } from './parts.js';
+import type { WriterOptions } from './schema.js';
+import { jsonEqual } from './values.js';
 
 /** One property of an object, in the order in which it is written. */
 export interface Property {
@@ -9,235 +10,560 @@ export interface Property {
   readonly label: string;
   readonly required: boolean;
   readonly node: Node;
+  /** The text that is written where the property is absent. */
+  readonly fallback: string | undefined;
 }
 
-/** What may stand in one place of the output. Recursive schemas make this a cyclic graph. */
-export type Node =
-  | { kind: 'any' | 'never' | 'null' | 'boolean' | 'number' | 'integer' }
-  | { kind: 'string'; format: string }
-  | ConstantNode
-  | ObjectNode
-  | ArrayNode
-  | { kind: 'union'; branches: Node[] };
-
-export interface ConstantNode {
-  kind: 'constant';
-  values: readonly unknown[];
-  texts: readonly string[];
+/** How the object of one node is written. */
+export interface ObjectShape {
+  readonly properties: readonly Property[];
+  /** The patterns on which depends what holds for a property that is not among `properties`. */
+  readonly patterns: readonly RegExp[];
+  /** What holds for such a property, by the patterns that its name matches: a subset of `patterns`. */
+  readonly extra: (matching: readonly RegExp[]) => Extra;
 }
 
-export interface ObjectNode {
-  kind: 'object';
-  properties: Property[];
-  patterns: [RegExp, Node][];
-  /** The schema of all other properties; 'omit' leaves them out, 'reject' refuses the value. */
-  additional: Node | 'omit' | 'reject';
+/** A property that is not listed: its node; or it is left out; or it is not allowed. */
+export type Extra = Node | 'omit' | 'reject';
+
+/** What holds for a property of this name, which is not among the listed ones. */
+export function extraOf({ patterns, extra }: ObjectShape, key: string): Extra {
+  return extra(patterns.length === 0 ? patterns : patterns.filter((pattern) => pattern.test(key)));
 }
 
-export interface ArrayNode {
-  kind: 'array';
-  prefix: Node[];
-  items: Node;
-  minItems: number;
-  maxItems: number;
+/** How the array of one node is written. */
+export interface ArrayShape {
+  readonly prefix: readonly Node[];
+  readonly items: Node;
+  readonly minItems: number;
+  readonly maxItems: number;
 }
 
-export const ANY: Node = { kind: 'any' };
-const NEVER: Node = { kind: 'never' };
-
-function invalid(message: string): LoopShardError {
-  return new LoopShardError('SCHEMA_INVALID', message);
+/** Which values a node takes, as far as types and constants tell. */
+export interface Accepted {
+  /** Types of which every value is taken. */
+  readonly types: number;
+  /** Single values besides these. */
+  readonly constants: readonly unknown[];
+  readonly texts: readonly string[];
 }
 
-function isSchemaObject(schema: unknown): schema is JsonSchemaObject {
-  return typeof schema === 'object' && schema !== null && !Array.isArray(schema);
+/** How the branch of a choice is found by one property of the object: its value names the branch. */
+export interface Discriminator {
+  readonly property: string;
+  readonly branches: ReadonlyMap<unknown, number>;
 }
 
-/** Turns a schema into a plan. */
+/**
+ * All that holds for one place of a value: the conjunction of parts, with the choices among them that were made. The same
+ * parts and choices are the same node, so that a schema is a graph of nodes, however many paths lead through it.
+ */
+export class Node {
+  constructor(
+    readonly id: number,
+    /** All parts that apply, those of references before those that refer. */
+    readonly members: readonly Part[],
+    /** The next choice to make for an object or an array. */
+    readonly choice: Choice | undefined,
+    /** Members that apply because another one does. */
+    readonly links: ReadonlyMap<Part, readonly Part[]>,
+    /** The parts and decisions that make the node. */
+    readonly roots: readonly Part[],
+    readonly decisions: ReadonlyMap<Choice, readonly number[]>,
+  ) {}
+}
+
+/** Nodes of one plan that are kept; what the data makes beyond them is planned anew each time. */
+const MAX_NODES = 100_000;
+const NOTHING: Accepted = { types: 0, constants: [], texts: [] };
+
+/** Plans how values are written: turns parts into nodes, each when it is first asked for. */
 export class Planner {
-  readonly #references: SchemaReferences;
   readonly #unlisted: NonNullable<WriterOptions['unlisted']>;
-  readonly #known = new Map<object, Node>();
+  readonly #useDefaults: boolean;
+  readonly #nodes = new Map<string, Node>();
+  readonly #accepted = new Map<Part, Accepted>();
+  readonly #nodeAccepted = new WeakMap<Node, Accepted>();
+  readonly #objects = new WeakMap<Node, ObjectShape>();
+  readonly #arrays = new WeakMap<Node, ArrayShape>();
+  readonly #contributing = new Map<Part, boolean>();
+  readonly #discriminators = new WeakMap<Node, Discriminator | null>();
+  /** Parts that `unevaluatedItems` makes of others, by those. */
+  readonly #conditional = new Map<string, Part>();
+  #count = 0;
+  readonly any: Node;
 
-  constructor(root: unknown, unlisted: NonNullable<WriterOptions['unlisted']>) {
-    this.#references = new SchemaReferences(root);
-    this.#unlisted = unlisted;
+  constructor(options: Pick<WriterOptions, 'unlisted' | 'useDefaults'> = {}) {
+    this.#unlisted = options.unlisted ?? 'omit';
+    this.#useDefaults = options.useDefaults ?? false;
+    this.any = this.node([]);
   }
 
-  plan(schema: unknown): Node {
-    if (schema === true || schema === undefined) return ANY;
-    if (schema === false) return NEVER;
-    if (!isSchemaObject(schema)) {
-      throw invalid(`A schema is an object, true or false, and ${JSON.stringify(schema)} is none of them.`);
-    }
-    const known = this.#known.get(schema);
+  /** The node of a place for which all of `parts` hold. */
+  node(parts: readonly Part[]): Node {
+    return this.#node(parts, new Map());
+  }
+
+  /** The node in which the choice of `node` was made: the branches `indexes` apply. */
+  variant(node: Node, indexes: readonly number[]): Node {
+    return this.#node(node.roots, new Map(node.decisions).set(node.choice!, indexes));
+  }
+
+  #node(parts: readonly Part[], made: ReadonlyMap<Choice, readonly number[]>): Node {
+    const { roots, decisions } = canonical(parts, made);
+    const decided = [...decisions].map(([choice, indexes]) => `${choice.id}:${indexes.join('.')}`);
+    const key = `${roots.map((part) => part.id).join()}|${decided.join()}`;
+    const known = this.#nodes.get(key);
     if (known !== undefined) return known;
-    // In the map before its parts are planned: that is what ends a recursion.
-    const node = {} as Node;
-    this.#known.set(schema, node);
-    return Object.assign(node, this.#fresh(schema));
+    const node = flattened(this.#count++, roots, decisions);
+    if (this.#nodes.size < MAX_NODES) this.#nodes.set(key, node);
+    return node;
   }
 
-  #fresh(schema: JsonSchemaObject): Node {
-    if (schema.nullable === true) return this.#union([{ ...schema, nullable: false }, { type: 'null' }]);
-    if (schema.$ref !== undefined) return this.#reference(schema, schema.$ref);
-    if ('const' in schema) return constants([schema.const]);
-    if (schema.enum !== undefined) return constants(schema.enum);
-    if (schema.allOf !== undefined) return this.#fresh(this.#merged(schema));
-    const branches = schema.anyOf ?? schema.oneOf;
-    if (branches !== undefined) return this.#union(branches.map((branch) => this.#withSiblings(schema, branch)));
-    if (Array.isArray(schema.type)) {
-      if (schema.type.length === 0) throw invalid('A schema has an empty list of types; name at least one.');
-      return this.#union(schema.type.map((type) => ({ ...schema, type })));
+  /** Whether nothing is known of the node's values. */
+  isAny(node: Node): boolean {
+    return node.members.every(saysNothing) && node.choice === undefined;
+  }
+
+  accepted(node: Node): Accepted {
+    let accepted = this.#nodeAccepted.get(node);
+    if (accepted === undefined) {
+      accepted = node.roots.reduce<Accepted>((all, part) => both(all, this.#acceptedBy(part)), {
+        types: ALL,
+        constants: [],
+        texts: [],
+      });
+      for (const [choice, indexes] of node.decisions) {
+        for (const i of indexes) accepted = both(accepted, this.#acceptedBy(choice.branches[i]));
+      }
+      this.#nodeAccepted.set(node, accepted);
     }
-    return this.#typed(schema);
+    return accepted;
   }
 
-  #reference(schema: JsonSchemaObject, reference: string): Node {
-    const target = this.#references.resolve(reference);
-    if (target === schema) throw invalid(`The reference "${reference}" leads to itself.`);
-    const seen = new Set<unknown>([schema]);
-    for (let next: unknown = target; isSchemaObject(next) && next.$ref !== undefined; ) {
-      if (seen.has(next)) throw invalid(`The reference "${reference}" leads in a circle.`);
-      seen.add(next);
-      next = this.#references.resolve(next.$ref);
+  #acceptedBy(part: Part): Accepted {
+    const known = this.#accepted.get(part);
+    if (known !== undefined) return known;
+    let accepted = ownAccepted(part);
+    for (const next of part.same) accepted = both(accepted, this.#acceptedBy(next));
+    for (const { kind, branches } of part.choices) {
+      if (kind === 'dependent') continue;
+      const taken = branches.map((branch) => this.#acceptedBy(branch));
+      const alternatives = kind === 'if' ? [both(taken[0], taken[1]), taken[2]] : taken;
+      accepted = both(accepted, alternatives.reduce(either, NOTHING));
     }
-    return { kind: 'union', branches: [this.plan(target)] };
+    this.#accepted.set(part, accepted);
+    return accepted;
   }
 
-  #union(branches: readonly unknown[]): Node {
-    if (branches.length === 0) throw invalid('A union needs at least one branch.');
-    const nodes = branches.map((branch) => this.plan(branch));
-    const all = nodes.filter((node) => node.kind === 'constant');
-    if (all.length === nodes.length) {
-      return { kind: 'constant', values: all.flatMap((node) => node.values), texts: all.flatMap((node) => node.texts) };
+  /** The `format` of the node's strings: the first that a part which takes strings has. */
+  format(node: Node): string {
+    const parts = new Set(node.members);
+    for (const part of parts) {
+      if (!takes(this.#acceptedBy(part), STRING)) continue;
+      if (part.format !== '') return part.format;
+      for (const next of part.same) parts.add(next);
+      for (const { branches } of part.choices) for (const branch of branches) parts.add(branch);
     }
-    return { kind: 'union', branches: nodes };
+    return '';
   }
 
-  /** What stands beside `anyOf` holds for each branch. */
-  #withSiblings(schema: JsonSchemaObject, branch: unknown): unknown {
-    if (schema.properties === undefined && schema.type === undefined) return branch;
-    const { anyOf: _anyOf, oneOf: _oneOf, ...siblings } = schema;
-    return { allOf: [siblings, branch] };
+  /** The branches of the node's choice that a value of `type` (OBJECT or ARRAY) can match. */
+  candidates(node: Node, type: number): readonly number[] {
+    const { branches } = node.choice!;
+    return [...branches.keys()].filter((i) => takes(this.#acceptedBy(branches[i]), type));
   }
 
-  /** One schema for `allOf` and what stands beside it. */
-  #merged(schema: JsonSchemaObject): JsonSchemaObject {
-    const { allOf, ...siblings } = schema;
-    let merged: Record<string, unknown> = {};
-    for (const part of [...(allOf ?? []), siblings]) {
-      const resolved = this.#resolved(part);
-      if (resolved === true) continue;
-      if (!isSchemaObject(resolved)) throw invalid('Every part of allOf must be a schema object.');
-      merged = mergeSchemas(merged, resolved as Record<string, unknown>);
+  /** The only branch of the node's choice that a value of `type` can match; `undefined` if only the value tells. */
+  onlyCandidate(node: Node, type: number): number | undefined {
+    const { kind } = node.choice!;
+    const candidates = kind === 'any' || kind === 'one' ? this.candidates(node, type) : [];
+    return candidates.length === 1 ? candidates[0] : undefined;
+  }
+
+  /** Those of the branches that say more than whether they match: nothing is written otherwise because of the others. */
+  contributing(node: Node, indexes: readonly number[]): readonly number[] {
+    return indexes.filter((i) => this.#contributes(node, node.choice!.branches[i]));
+  }
+
+  #contributes(node: Node, part: Part): boolean {
+    const isNamed = (key: string) => node.members.some((member) => member.properties?.has(key));
+    return this.#shapes(part) || !part.required.every(isNamed);
+  }
+
+  #shapes(part: Part): boolean {
+    const known = this.#contributing.get(part);
+    if (known !== undefined) return known;
+    const shapes =
+      part.namesProperties ||
+      part.describesItems ||
+      part.never ||
+      part.constants !== undefined ||
+      part.same.some((next) => this.#shapes(next) || next.required.length > 0) ||
+      part.choices.some(({ branches }) =>
+        branches.some((branch) => this.#shapes(branch) || branch.required.length > 0),
+      );
+    this.#contributing.set(part, shapes);
+    return shapes;
+  }
+
+  /** The property by which the branch for an object is found, if there is one. */
+  discriminator(node: Node): Discriminator | undefined {
+    let found = this.#discriminators.get(node);
+    if (found === undefined) {
+      found = this.#discriminator(node) ?? null;
+      this.#discriminators.set(node, found);
     }
-    return merged as JsonSchemaObject;
+    return found ?? undefined;
   }
 
-  #resolved(part: unknown): unknown {
-    for (let steps = 0; isSchemaObject(part); steps++) {
-      if (steps > 100) throw invalid('A reference inside allOf leads in a circle.');
-      if (part.$ref !== undefined) part = this.#references.resolve(part.$ref);
-      else if (part.allOf !== undefined) part = this.#merged(part);
-      else break;
+  #discriminator(node: Node): Discriminator | undefined {
+    const { kind, branches, discriminator } = node.choice!;
+    if (kind !== 'any' && kind !== 'one') return undefined;
+    if (discriminator !== undefined && discriminator.names.size > 0) {
+      return { property: discriminator.property, branches: discriminator.names };
+    }
+    const candidates = this.candidates(node, OBJECT);
+    if (candidates.length < 2) return undefined;
+    for (const property of constantProperties(branches[candidates[0]])) {
+      const found = this.#byConstant(property, candidates, branches);
+      if (found !== undefined) return { property, branches: found };
+    }
+    return undefined;
+  }
+
+  /** The branch of each constant of the property, if all branches have constants there and no two the same. */
+  #byConstant(
+    property: string,
+    candidates: readonly number[],
+    branches: readonly Part[],
+  ): ReadonlyMap<unknown, number> | undefined {
+    const found = new Map<unknown, number>();
+    for (const i of candidates) {
+      const { types, constants } = this.#propertyAccepted(branches[i], property);
+      if (types !== 0 || constants.length === 0) return undefined;
+      for (const constant of constants) {
+        if (typeof constant === 'object' || found.has(constant)) return undefined;
+        found.set(constant, i);
+      }
+    }
+    return found;
+  }
+
+  #propertyAccepted(part: Part, key: string): Accepted {
+    const own = part.properties?.get(key);
+    let accepted = own === undefined ? EVERYTHING : this.#acceptedBy(own);
+    for (const next of part.same) accepted = both(accepted, this.#propertyAccepted(next, key));
+    return accepted;
+  }
+
+  /** Whether the node describes objects; if not, they are written as JSON.stringify has them. */
+  describesObjects(node: Node): boolean {
+    return (
+      node.members.some((member) => member.namesProperties || member.required.length > 0) || this.#unlisted === 'reject'
+    );
+  }
+
+  /** Whether values of the node may be objects or arrays of which the schema says something. */
+  isContainer(node: Node): boolean {
+    const { types } = this.accepted(node);
+    if ((types & (OBJECT | ARRAY)) === 0) return false;
+    return node.choice !== undefined || this.describesObjects(node) || this.describesArrays(node);
+  }
+
+  /** Whether the node is reached in several places. */
+  isShared(node: Node): boolean {
+    return node.roots.some((part) => part.uses > 1);
+  }
+
+  describesArrays(node: Node): boolean {
+    return node.members.some(
+      (member) => member.describesItems || member.minItems > 0 || member.maxItems < Number.POSITIVE_INFINITY,
+    );
+  }
+
+  object(node: Node): ObjectShape {
+    let shape = this.#objects.get(node);
+    if (shape === undefined) {
+      shape = this.#object(node);
+      this.#objects.set(node, shape);
+    }
+    return shape;
+  }
+
+  #object(node: Node): ObjectShape {
+    const { members } = node;
+    const required = new Set(members.flatMap((member) => member.required));
+    const keys = new Set(members.flatMap((member) => [...(member.properties?.keys() ?? []), ...member.required]));
+    const scopes = members.filter((member) => member.unevaluatedProperties).map((member) => scopeOf(node, member));
+    const properties = [...keys].map((key): Property => {
+      const child = this.node(propertyParts(members, scopes, key, (pattern) => pattern.test(key)));
+      const fallback = this.#useDefaults ? child.members.find((part) => part.fallback)?.fallback : undefined;
+      return { key, label: `${JSON.stringify(key)}:`, required: required.has(key), node: child, fallback };
+    });
+    const unlisted = this.#unlistedIn(members);
+    const extras = new Map<string, Extra>();
+    const extra = (matching: readonly RegExp[]): Extra => {
+      const name = matching.join(' ');
+      let known = extras.get(name);
+      if (known === undefined) {
+        const parts = propertyParts(members, scopes, undefined, (pattern) =>
+          matching.some((one) => isSame(one, pattern)),
+        );
+        if (parts.length === 0) known = unlisted;
+        else known = parts.some((part) => part.never) ? 'reject' : this.node(parts);
+        extras.set(name, known);
+      }
+      return known;
+    };
+    return {
+      properties,
+      patterns: distinct(members.flatMap((member) => member.patterns.map(([pattern]) => pattern))),
+      extra,
+    };
+  }
+
+  #unlistedIn(members: readonly Part[]): Node | 'omit' | 'reject' {
+    // `{ type: 'object' }` alone names no property: nothing was chosen, so nothing is left out.
+    const chosen = members.some((member) => member.namesProperties);
+    return this.#unlisted === 'write' || (this.#unlisted === 'omit' && !chosen) ? this.any : this.#unlisted;
+  }
+
+  array(node: Node): ArrayShape {
+    let shape = this.#arrays.get(node);
+    if (shape === undefined) {
+      shape = this.#array(node);
+      this.#arrays.set(node, shape);
+    }
+    return shape;
+  }
+
+  #array(node: Node): ArrayShape {
+    const { members } = node;
+    const length = Math.max(0, ...members.map((member) => member.prefix.length));
+    const scopes = members.filter((member) => member.unevaluatedItems).map((member) => scopeOf(node, member));
+    const part = (i: number) => this.node(this.#itemParts(members, scopes, i));
+    return {
+      prefix: Array.from({ length }, (_, i) => part(i)),
+      items: part(length),
+      minItems: Math.max(0, ...members.map((member) => member.minItems)),
+      maxItems: Math.min(...members.map((member) => member.maxItems)),
+    };
+  }
+
+  #unlessContained(member: Part, contained: readonly Part[]): Part {
+    const key = [member, ...contained].map((part) => part.id).join();
+    let part = this.#conditional.get(key);
+    if (part === undefined) {
+      part = unlessContained(-3 * (this.#conditional.size + 1), member.unevaluatedItems!, contained);
+      this.#conditional.set(key, part);
     }
     return part;
   }
 
-  #typed(schema: JsonSchemaObject): Node {
-    switch (schema.type ?? impliedType(schema)) {
-      case undefined:
-        return { kind: 'any' };
-      case 'string':
-        return { kind: 'string', format: schema.format ?? '' };
-      case 'number':
-      case 'integer':
-      case 'boolean':
-      case 'null':
-        return { kind: schema.type as 'number' };
-      case 'object':
-        return this.#object(schema);
-      case 'array':
-        return this.#array(schema);
-      default:
-        throw invalid(`"${schema.type}" is no JSON type; use string, number, integer, boolean, null, object or array.`);
+  #itemParts(members: readonly Part[], scopes: readonly ScopeOfPart[], i: number): Part[] {
+    const parts: Part[] = [];
+    const evaluating = new Set<Part>();
+    for (const member of members) {
+      const part = i < member.prefix.length ? member.prefix[i] : member.items;
+      if (part !== undefined) {
+        parts.push(part);
+        evaluating.add(member);
+      }
+      // A condition that says nothing more of an item than whether it holds is none for a writer.
+      const { mayContain } = member;
+      if (mayContain !== undefined && this.#shapes(member.contains!)) parts.push(mayContain);
     }
-  }
-
-  #object(schema: JsonSchemaObject): ObjectNode {
-    const required = new Set(schema.required ?? []);
-    const properties: Property[] = [];
-    const add = (key: string, node: Node) => {
-      properties.push({ key, label: `${JSON.stringify(key)}:`, required: required.has(key), node });
-    };
-    for (const [key, part] of Object.entries(schema.properties ?? {})) add(key, this.plan(part));
-    const listed = new Set(properties.map((property) => property.key));
-    for (const key of required) if (!listed.has(key)) add(key, ANY);
-    const patterns = Object.entries(schema.patternProperties ?? {}).map(([pattern, part]): [RegExp, Node] => [
-      compilePattern(pattern),
-      this.plan(part),
-    ]);
-    return { kind: 'object', properties, patterns, additional: this.#additional(schema, patterns.length > 0) };
-  }
-
-  #additional(schema: JsonSchemaObject, hasPatterns: boolean): ObjectNode['additional'] {
-    const { additionalProperties } = schema;
-    if (additionalProperties === false) return 'reject';
-    if (additionalProperties !== undefined) return this.plan(additionalProperties);
-    // `{ type: 'object' }` alone names no property: nothing was chosen, so nothing is left out.
-    if (schema.properties === undefined && !hasPatterns && this.#unlisted === 'omit') return ANY;
-    return this.#unlisted === 'write' ? ANY : this.#unlisted;
-  }
-
-  #array(schema: JsonSchemaObject): ArrayNode {
-    // Before draft 2020-12, and in TypeBox, a tuple is a list of `items`.
-    const tuple = Array.isArray(schema.items) ? schema.items : schema.prefixItems;
-    const rest = Array.isArray(schema.items) ? schema.additionalItems : schema.items;
-    return {
-      kind: 'array',
-      prefix: (tuple ?? []).map((part) => this.plan(part)),
-      items: this.plan(rest),
-      minItems: schema.minItems ?? 0,
-      maxItems: schema.maxItems ?? Number.POSITIVE_INFINITY,
-    };
+    for (const { member, scope } of scopes) {
+      if (scope.some((part) => evaluating.has(part))) continue;
+      const contained = scope.filter((part) => part.containsEvaluates).map((part) => part.contains!);
+      parts.push(contained.length === 0 ? member.unevaluatedItems! : this.#unlessContained(member, contained));
+      evaluating.add(member);
+    }
+    return parts;
   }
 }
 
-function constants(values: readonly unknown[]): Node {
-  const texts = values.map((value) => JSON.stringify(value));
-  const complete = texts.every((text) => text !== undefined);
-  if (values.length === 0 || !complete) throw invalid('const and enum take JSON values, and at least one of them.');
-  return { kind: 'constant', values, texts };
+const EVERYTHING: Accepted = { types: ALL, constants: [], texts: [] };
+
+/** A part that is only a reference is what it refers to. */
+function referred(part: Part): Part {
+  while (part.same.length === 1 && isBare(part) && part.choices.length === 0) part = part.same[0];
+  return part;
 }
 
-function impliedType(schema: JsonSchemaObject): string | undefined {
-  if (schema.properties ?? schema.required ?? schema.patternProperties ?? schema.additionalProperties) return 'object';
-  return (schema.items ?? schema.prefixItems) ? 'array' : undefined;
+function saysNothing(part: Part): boolean {
+  return part.same.length === 0 && part.choices.length === 0 && isBare(part);
 }
 
-function compilePattern(pattern: string): RegExp {
-  try {
-    return new RegExp(pattern, 'u');
-  } catch (cause) {
-    throw new LoopShardError('SCHEMA_INVALID', `The pattern "${pattern}" is no regular expression.`, { cause });
+/** Whether nothing that a writer looks at stands beside the references and choices of the part. */
+function isBare(part: Part): boolean {
+  return (
+    part.types === ALL &&
+    part.constants === undefined &&
+    part.format === '' &&
+    part.fallback === undefined &&
+    !part.namesProperties &&
+    part.required.length === 0 &&
+    !part.describesItems &&
+    part.minItems === 0 &&
+    part.maxItems === Number.POSITIVE_INFINITY
+  );
+}
+
+/** The same parts and decisions, with parts that are nothing but a choice already made as what they chose. */
+function canonical(
+  parts: readonly Part[],
+  made: ReadonlyMap<Choice, readonly number[]>,
+): { roots: readonly Part[]; decisions: ReadonlyMap<Choice, readonly number[]> } {
+  const roots = new Set(parts.map(referred));
+  const decisions = new Map(made);
+  for (const part of roots) {
+    const [choice] = part.choices;
+    const indexes = part.choices.length === 1 && part.same.length === 0 && isBare(part) && decisions.get(choice);
+    if (indexes) {
+      for (const i of indexes) roots.add(referred(choice.branches[i]));
+      decisions.delete(choice);
+      roots.delete(part);
+    } else if (saysNothing(part)) roots.delete(part);
+  }
+  return { roots: [...roots], decisions };
+}
+
+function flattened(id: number, roots: readonly Part[], decisions: ReadonlyMap<Choice, readonly number[]>): Node {
+  const members: Part[] = [];
+  const links = new Map<Part, Part[]>();
+  let open: Choice | undefined;
+  const visit = (part: Part) => {
+    if (links.has(part)) return;
+    const chosen: Part[] = [];
+    links.set(part, [...part.same]);
+    part.same.forEach(visit);
+    members.push(part);
+    for (const choice of part.choices) {
+      const indexes = decisions.get(choice);
+      if (indexes === undefined) open ??= choice;
+      else chosen.push(...indexes.map((i) => choice.branches[i]));
+    }
+    links.get(part)!.push(...chosen);
+    chosen.forEach(visit);
+  };
+  roots.forEach(visit);
+  return new Node(id, members, open, links, roots, decisions);
+}
+
+/** A part with `unevaluatedProperties` or `unevaluatedItems`, and the members whose evaluations it sees. */
+interface ScopeOfPart {
+  readonly member: Part;
+  readonly scope: readonly Part[];
+}
+
+function scopeOf(node: Node, member: Part): ScopeOfPart {
+  const scope = new Set<Part>([member]);
+  for (const part of scope) for (const next of node.links.get(part) ?? []) scope.add(next);
+  return { member, scope: [...scope] };
+}
+
+/**
+ * What holds for a property: the parts of all members that look at it.
+ * @param key `undefined` for one that no member lists
+ */
+function propertyParts(
+  members: readonly Part[],
+  scopes: readonly ScopeOfPart[],
+  key: string | undefined,
+  matches: (pattern: RegExp) => boolean,
+): Part[] {
+  const parts: Part[] = [];
+  const evaluating = new Set<Part>();
+  for (const member of members) {
+    const own = key === undefined ? undefined : member.properties?.get(key);
+    const found = own === undefined ? [] : [own];
+    for (const [pattern, part] of member.patterns) if (matches(pattern)) found.push(part);
+    if (found.length === 0 && member.additional !== undefined) found.push(member.additional);
+    if (found.length > 0) evaluating.add(member);
+    parts.push(...found);
+  }
+  // From the inside out: what an inner part evaluates is evaluated for an outer one.
+  for (const { member, scope } of [...scopes].sort((a, b) => a.scope.length - b.scope.length)) {
+    if (scope.some((part) => evaluating.has(part))) continue;
+    parts.push(member.unevaluatedProperties!);
+    evaluating.add(member);
+  }
+  return parts;
+}
+
+function isSame(a: RegExp, b: RegExp): boolean {
+  return a.source === b.source && a.flags === b.flags;
+}
+
+function distinct(patterns: readonly RegExp[]): readonly RegExp[] {
+  return patterns.filter((pattern, i) => patterns.findIndex((other) => isSame(other, pattern)) === i);
+}
+
+/** Properties for which the part, or one that always holds with it, has constants. */
+function constantProperties(part: Part): string[] {
+  const own = [...(part.properties ?? [])].filter(([, property]) => referred(property).constants !== undefined);
+  return [...own.map(([key]) => key), ...part.same.flatMap(constantProperties)];
+}
+
+function ownAccepted(part: Part): Accepted {
+  if (part.never) return NOTHING;
+  if (part.constants === undefined) return { types: part.types, constants: [], texts: [] };
+  return accept(
+    0,
+    part.constants.filter((value) => (typeOf(value) & part.types) !== 0),
+  );
+}
+
+/** Types and constants, with all values of a type that were listed singly as the type. */
+function accept(types: number, values: readonly unknown[]): Accepted {
+  if (values.includes(null)) types |= NULL;
+  if (values.includes(true) && values.includes(false)) types |= BOOLEAN;
+  const constants = new Constants();
+  for (const value of values) if ((typeOf(value) & types) === 0) constants.add(value);
+  return { types, constants: constants.values, texts: constants.values.map((value) => JSON.stringify(value)) };
+}
+
+function both(a: Accepted, b: Accepted): Accepted {
+  if (a.types === ALL) return b;
+  if (b.types === ALL) return a;
+  const inBoth = (from: Accepted, other: Accepted) => {
+    const constants = new Constants(other.constants);
+    return from.constants.filter((value) => (typeOf(value) & other.types) !== 0 || constants.has(value));
+  };
+  return accept(a.types & b.types, [...inBoth(a, b), ...inBoth(b, a)]);
+}
+
+function either(a: Accepted, b: Accepted): Accepted {
+  if (a === NOTHING) return b;
+  return accept(a.types | b.types, [...a.constants, ...b.constants]);
+}
+
+/** JSON values, each once. */
+class Constants {
+  readonly values: unknown[] = [];
+  readonly #scalars = new Set<unknown>();
+  readonly #objects: unknown[] = [];
+
+  constructor(values: readonly unknown[] = []) {
+    for (const value of values) this.add(value);
+  }
+
+  add(value: unknown): void {
+    if (this.has(value)) return;
+    this.values.push(value);
+    if (typeof value === 'object') this.#objects.push(value);
+    else this.#scalars.add(value);
+  }
+
+  has(value: unknown): boolean {
+    if (typeof value !== 'object') return this.#scalars.has(value);
+    return this.#objects.some((known) => jsonEqual(known, value));
   }
 }
 
-function mergeSchemas(a: Record<string, unknown>, b: Record<string, unknown>): Record<string, unknown> {
-  const merged: Record<string, unknown> = { ...a, ...b };
-  for (const keyword of ['properties', 'patternProperties', '$defs', 'definitions']) {
-    if (a[keyword] && b[keyword]) merged[keyword] = mergeParts(a[keyword] as object, b[keyword] as object);
-  }
-  if (a.required && b.required) merged.required = [...(a.required as string[]), ...(b.required as string[])];
-  if (a.additionalProperties === false) merged.additionalProperties = false;
-  return merged;
-}
-
-/** A property that both describe must match both descriptions. */
-function mergeParts(a: object, b: object): Record<string, unknown> {
-  const merged: Record<string, unknown> = { ...a };
-  for (const [key, part] of Object.entries(b))
-    merged[key] = Object.hasOwn(a, key) ? { allOf: [merged[key], part] } : part;
-  return merged;
+/** Whether some value of the type can be taken. */
+function takes(accepted: Accepted, type: number): boolean {
+  return (accepted.types & type) !== 0 || accepted.constants.some((constant) => (typeOf(constant) & type) !== 0);
 }

@@ -1,55 +1,214 @@
+import fastUri from 'fast-uri';
 import { LoopShardError } from '../errors.js';
 
-/** Finds what `$ref` names: by JSON pointer (RFC 6901), by `$id` or `$anchor`, or, as TypeBox does, by a key of `$defs`. */
+/** The drafts whose keywords differ. Everything before 2019-09 is read as draft 7. */
+export type Dialect = 'draft-07' | '2019-09' | '2020-12';
+
+/** A schema with an identifier of its own: the base of the references inside it. */
+export interface Resource {
+  readonly uri: string;
+  readonly root: unknown;
+  readonly dialect: Dialect;
+  /** What `#name` means in this resource. */
+  readonly anchors: Map<string, object>;
+  /** The anchors among them that `$dynamicRef` may find from elsewhere. */
+  readonly dynamic: Map<string, object>;
+  /** What references in this resource were found to mean. */
+  readonly found: Map<string, Target | string>;
+}
+
+/** What a reference means: a schema and the resource in which it lies. */
+export interface Target {
+  readonly schema: unknown;
+  readonly resource: Resource;
+}
+
+/** The base of a document that says nothing of its own address. */
+const UNNAMED = 'schema:///';
+/** The name under which `$recursiveAnchor` (2019-09) is kept: it is a dynamic anchor that has none. */
+export const RECURSIVE_ANCHOR = '';
+
+/** Where the schemas are in the value of a keyword: it is one, or has one for each key, or a list of them. */
+const SCHEMAS_IN: ReadonlyMap<string, 'value' | 'map' | 'list'> = new Map([
+  ...['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependencies'].map(
+    (keyword) => [keyword, 'map'] as const,
+  ),
+  ...['allOf', 'anyOf', 'oneOf', 'prefixItems'].map((keyword) => [keyword, 'list'] as const),
+  ...['items', 'additionalItems', 'additionalProperties', 'unevaluatedItems', 'unevaluatedProperties', 'contains'].map(
+    (keyword) => [keyword, 'value'] as const,
+  ),
+  ...['propertyNames', 'not', 'if', 'then', 'else', 'contentSchema'].map((keyword) => [keyword, 'value'] as const),
+]);
+
+/**
+ * The resources of a schema and of the documents that it may refer to (draft 2020-12, sections 8.2 and 9): `$id` gives a
+ * base and a name, `$anchor` a name in its resource, and a fragment is resolved in the resource that the reference names.
+ */
 export class SchemaReferences {
-  readonly #root: unknown;
-  readonly #named = new Map<string, unknown>();
+  readonly #resources = new Map<string, Resource>();
+  readonly #places = new Map<object, Resource>();
+  readonly root: Resource;
 
-  constructor(root: unknown) {
-    this.#root = root;
-    this.#collect(root, new Set());
+  /** @param documents further documents, by the URI that references use */
+  constructor(root: unknown, documents: Readonly<Record<string, unknown>> = {}) {
+    this.root = this.#document(root, UNNAMED);
+    for (const [uri, document] of Object.entries(documents)) {
+      this.#document(document, withoutFragment(fastUri.resolve(UNNAMED, uri)));
+    }
   }
 
-  /** @throws LoopShardError SCHEMA_INVALID */
-  resolve(reference: string): unknown {
-    if (reference === '#') return this.#root;
-    const named = this.#named.get(reference) ?? this.#named.get(reference.replace(/^#/, ''));
-    if (named !== undefined) return named;
+  /** The resource in which `schema` lies, which is `around` unless it has an identifier. */
+  resourceOf(schema: object, around: Resource): Resource {
+    return this.#places.get(schema) ?? around;
+  }
+
+  /** Every resource, in the order in which they were found. */
+  resources(): Iterable<Resource> {
+    return this.#resources.values();
+  }
+
+  /**
+   * @param from the resource in which the reference stands
+   * @param place the keyword and where it stands, for the error
+   * @throws LoopShardError SCHEMA_INVALID if nothing has this name
+   */
+  resolve(reference: string, from: Resource, place: string): Target {
+    const found = this.find(reference, from);
+    if (typeof found !== 'string') return found;
+    throw new LoopShardError('SCHEMA_INVALID', `Cannot resolve ${place}: "${reference}" ${found}.`);
+  }
+
+  /** What `resolve` returns, or why it cannot. */
+  find(reference: string, from: Resource): Target | string {
+    let found = from.found.get(reference);
+    if (found === undefined) from.found.set(reference, (found = this.#find(reference, from)));
+    return found;
+  }
+
+  #find(reference: string, from: Resource): Target | string {
     const hash = reference.indexOf('#');
-    if (hash >= 0) {
-      const base = hash === 0 ? this.#root : this.#named.get(reference.slice(0, hash));
-      const found = base === undefined ? undefined : follow(base, reference.slice(hash + 1));
-      if (found !== undefined) return found;
-    }
-    throw new LoopShardError(
-      'SCHEMA_INVALID',
-      `Nothing in the schema answers to the reference "${reference}"; put what it names into $defs.`,
-    );
+    const uri = hash === 0 ? from.uri : withoutFragment(fastUri.resolve(from.uri, reference));
+    const resource = hash === 0 ? from : this.#resources.get(uri);
+    if (resource === undefined) return this.#byKey(reference);
+    const fragment = decoded(hash < 0 ? '' : reference.slice(hash + 1));
+    if (fragment === undefined) return 'is not percent-encoded correctly';
+    if (fragment === '') return { schema: resource.root, resource };
+    if (fragment.startsWith('/')) return this.#follow(resource, fragment);
+    const schema = resource.anchors.get(fragment);
+    if (schema !== undefined) return { schema, resource };
+    return `names no \`$anchor\` of ${named(resource)}`;
   }
 
-  #collect(schema: unknown, seen: Set<unknown>): void {
-    if (typeof schema !== 'object' || schema === null || seen.has(schema)) return;
-    seen.add(schema);
-    const { $id, $anchor, $defs } = schema as Record<string, unknown>;
-    if (typeof $id === 'string') this.#name($id, schema);
-    if (typeof $anchor === 'string') this.#name($anchor, schema);
-    if (typeof $defs === 'object' && $defs !== null) {
-      for (const [key, part] of Object.entries($defs)) this.#name(key, part);
+  /** A bare key of the root's `$defs`, for TypeBox, which writes its own references so. */
+  #byKey(reference: string): Target | string {
+    const { $defs, definitions } = (this.root.root ?? {}) as Record<string, unknown>;
+    for (const parts of [$defs, definitions]) {
+      if (isObject(parts) && Object.hasOwn(parts, reference)) {
+        const schema = parts[reference];
+        return { schema, resource: isObject(schema) ? this.resourceOf(schema, this.root) : this.root };
+      }
     }
-    for (const part of Object.values(schema)) this.#collect(part, seen);
+    return 'is the `$id` of no schema. Pass the document that has it in the option `schemas`';
   }
 
-  #name(name: string, schema: unknown): void {
-    if (!this.#named.has(name)) this.#named.set(name, schema);
+  #follow(start: Resource, pointer: string): Target | string {
+    let schema: unknown = start.root;
+    let resource = start;
+    for (const part of pointer.split('/').slice(1)) {
+      const key = part.replaceAll('~1', '/').replaceAll('~0', '~');
+      if (typeof schema !== 'object' || schema === null || !Object.hasOwn(schema, key)) {
+        return `points at nothing in ${named(start)}`;
+      }
+      schema = (schema as Record<string, unknown>)[key];
+      if (isObject(schema)) resource = this.#places.get(schema) ?? resource;
+    }
+    if (isObject(schema) && !this.#places.has(schema)) this.#collect(schema, resource);
+    return { schema, resource: isObject(schema) ? this.resourceOf(schema, resource) : resource };
+  }
+
+  #document(root: unknown, uri: string): Resource {
+    const resource = this.#open(root, uri, '2020-12');
+    this.#collect(root, resource);
+    return isObject(root) ? (this.#places.get(root) ?? resource) : resource;
+  }
+
+  #open(root: unknown, uri: string, inherited: Dialect): Resource {
+    const dialect = isObject(root) ? dialectOf(root.$schema, inherited) : inherited;
+    const resource = { uri, root, dialect, anchors: new Map(), dynamic: new Map(), found: new Map() };
+    if (!this.#resources.has(uri)) this.#resources.set(uri, resource);
+    return resource;
+  }
+
+  #collect(schema: unknown, around: Resource): void {
+    if (!isObject(schema) || this.#places.has(schema)) return;
+    const resource = this.#identified(schema, around);
+    this.#places.set(schema, resource);
+    this.#nameAnchors(schema, resource);
+    for (const keyword in schema) {
+      const where = SCHEMAS_IN.get(keyword);
+      if (where === undefined) continue;
+      const value = schema[keyword];
+      if (where === 'map') {
+        if (isObject(value)) for (const part of Object.values(value)) this.#collect(part, resource);
+      } else if (Array.isArray(value)) for (const part of value) this.#collect(part, resource);
+      else if (where === 'value') this.#collect(value, resource);
+    }
+  }
+
+  #identified(schema: Record<string, unknown>, around: Resource): Resource {
+    const { $id } = schema;
+    const isReference = around.dialect === 'draft-07' && schema.$ref !== undefined && schema !== around.root;
+    if (typeof $id !== 'string' || isReference) return around;
+    const uri = fastUri.resolve(around.uri, $id);
+    const hash = $id.indexOf('#');
+    // Draft 7 has no `$anchor`: there, an identifier that is a fragment is one.
+    if (hash >= 0 && $id.length > hash + 1) {
+      const resource = hash === 0 ? around : this.#resource(schema, withoutFragment(uri), around);
+      resource.anchors.set($id.slice(hash + 1), schema);
+      return resource;
+    }
+    return this.#resource(schema, withoutFragment(uri), around);
+  }
+
+  #resource(schema: Record<string, unknown>, uri: string, around: Resource): Resource {
+    const known = this.#resources.get(uri);
+    return known?.root === schema ? known : this.#open(schema, uri, around.dialect);
+  }
+
+  #nameAnchors(schema: Record<string, unknown>, resource: Resource): void {
+    const { $anchor, $dynamicAnchor, $recursiveAnchor } = schema;
+    if (resource.dialect === 'draft-07') return;
+    if (typeof $anchor === 'string') resource.anchors.set($anchor, schema);
+    if (typeof $dynamicAnchor === 'string') {
+      resource.anchors.set($dynamicAnchor, schema);
+      resource.dynamic.set($dynamicAnchor, schema);
+    }
+    if ($recursiveAnchor === true && schema === resource.root) resource.dynamic.set(RECURSIVE_ANCHOR, schema);
   }
 }
 
-function follow(base: unknown, pointer: string): unknown {
-  let at: unknown = base;
-  for (const part of pointer.split('/').slice(1)) {
-    const key = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');
-    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, key)) return undefined;
-    at = (at as Record<string, unknown>)[key];
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function dialectOf($schema: unknown, inherited: Dialect): Dialect {
+  if (typeof $schema !== 'string') return inherited;
+  if (/draft-0[3-7]/.test($schema)) return 'draft-07';
+  return $schema.includes('2019-09') ? '2019-09' : '2020-12';
+}
+
+function withoutFragment(uri: string): string {
+  return uri.split('#', 1)[0];
+}
+
+function decoded(fragment: string): string | undefined {
+  try {
+    return decodeURIComponent(fragment);
+  } catch {
+    return undefined;
   }
-  return at;
+}
+
+function named(resource: Resource): string {
+  return resource.uri.startsWith(UNNAMED) ? 'the schema' : `"${resource.uri}"`;
 }

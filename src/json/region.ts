@@ -6,6 +6,7 @@ import {
   TAPE_TEXT_OFFSET,
 } from '../../assembly/json/layout.js';
 import type { CoreMemory } from '../core/memory.js';
+import { Overflow } from './overflow.js';
 import { Tape } from './tape.js';
 
 /** Typed arrays of which every element is a JSON number. */
@@ -34,18 +35,21 @@ export type Grow = (bytes: number) => { position: number; limit: number } | unde
  * private memory that grows, for which the region is the antechamber.
  */
 export class Region {
-  readonly #core: CoreMemory;
+  readonly #core: CoreMemory | undefined;
   readonly #tape: Tape | undefined;
   #start: number;
   #limit: number;
   readonly #grow: Grow | undefined;
   #position: number;
-  #private: Uint8Array<ArrayBuffer> | undefined;
-  #privateBytes = 0;
+  #overflow: Overflow | undefined;
 
-  constructor(core: CoreMemory, start: number, limit: number, grow?: Grow) {
+  /**
+   * @param core without one, all goes to private memory, and the region is empty
+   * @param grow asked for a larger region when this one is full
+   */
+  constructor(core: CoreMemory | undefined, start: number, limit: number, grow?: Grow) {
     this.#core = core;
-    this.#tape = Tape.of(core);
+    this.#tape = core && Tape.of(core);
     this.#start = start;
     this.#limit = limit;
     this.#grow = grow;
@@ -54,7 +58,7 @@ export class Region {
 
   /** Whether all that was written lies in the region. */
   get inPlace(): boolean {
-    return this.#private === undefined;
+    return this.#overflow === undefined;
   }
 
   /** Behind the last byte in the region. */
@@ -64,16 +68,15 @@ export class Region {
 
   /** Bytes written, wherever they lie. */
   get length(): number {
-    return this.#privateBytes + this.#position - this.#start;
+    return (this.#overflow?.length ?? 0) + this.#position - this.#start;
   }
 
   /** All that was written: a view of the region, or private bytes. */
   bytes(): Uint8Array {
-    if (this.#private === undefined) return this.#core.u8.subarray(this.#start, this.#position);
-    this.#moveOut();
-    const all = this.#private.slice(0, this.#privateBytes);
-    this.#private = all;
-    return all;
+    if (this.#overflow === undefined && this.#core !== undefined) {
+      return this.#core.u8.subarray(this.#start, this.#position);
+    }
+    return this.#moveOut().bytes();
   }
 
   byte(code: number): void {
@@ -84,18 +87,18 @@ export class Region {
         return;
       }
     }
-    this.#core.u8[this.#position++] = code;
+    this.#core!.u8[this.#position++] = code;
   }
 
   raw(bytes: Uint8Array): void {
     if (bytes.length > this.#limit - this.#position) {
       this.#makeRoom(bytes.length);
       if (bytes.length > this.#limit - this.#position) {
-        this.#append(bytes);
+        this.#moveOut().append(bytes);
         return;
       }
     }
-    this.#core.u8.set(bytes, this.#position);
+    this.#core?.u8.set(bytes, this.#position);
     this.#position += bytes.length;
   }
 
@@ -118,9 +121,9 @@ export class Region {
       this.text(JSON.stringify(value));
       return;
     }
-    if (this.#took(this.#core.wasm.writeString(this.#position, this.#limit, source, bytes))) return;
+    if (this.#took(tape.core.wasm.writeString(this.#position, this.#limit, source, bytes))) return;
     this.#makeRoom(bytes * MAX_ESCAPED_BYTES + QUOTES_BYTES);
-    if (!this.#took(this.#core.wasm.writeString(this.#position, this.#limit, source, bytes)))
+    if (!this.#took(tape.core.wasm.writeString(this.#position, this.#limit, source, bytes)))
       this.text(JSON.stringify(value));
   }
 
@@ -130,9 +133,9 @@ export class Region {
       this.text(JSON.stringify(value));
       return;
     }
-    if (this.#took(this.#core.wasm.jsonNumber(this.#position, this.#limit, value, tape.address))) return;
+    if (this.#took(tape.core.wasm.jsonNumber(this.#position, this.#limit, value, tape.address))) return;
     this.#makeRoom(MAX_NUMBER_BYTES);
-    if (!this.#took(this.#core.wasm.jsonNumber(this.#position, this.#limit, value, tape.address))) {
+    if (!this.#took(tape.core.wasm.jsonNumber(this.#position, this.#limit, value, tape.address))) {
       this.text(JSON.stringify(value));
     }
   }
@@ -151,7 +154,7 @@ export class Region {
       const part = values.subarray(at, at + chunk);
       if (at > 0) this.byte(0x2c);
       tape.f64.set(part, source >> 3);
-      const { wasm } = this.#core;
+      const { wasm } = tape.core;
       if (this.#took(wasm.jsonNumbers(this.#position, this.#limit, source, part.length, tape.address))) continue;
       this.#makeRoom(part.length * MAX_NUMBER_BYTES);
       this.#took(wasm.jsonNumbers(this.#position, this.#limit, source, part.length, tape.address));
@@ -166,7 +169,7 @@ export class Region {
 
   /** Makes room for `bytes` bytes more: in a larger region, or by emptying this one into private memory. */
   #makeRoom(bytes: number): void {
-    const larger = this.#private === undefined ? this.#grow?.(this.length + bytes) : undefined;
+    const larger = this.#overflow === undefined ? this.#grow?.(this.length + bytes) : undefined;
     if (larger === undefined) {
       this.#moveOut();
       return;
@@ -177,20 +180,10 @@ export class Region {
   }
 
   /** Empties the region into private memory. */
-  #moveOut(): void {
-    const written = this.#core.u8.subarray(this.#start, this.#position);
+  #moveOut(): Overflow {
+    this.#overflow ??= new Overflow(2 * (this.#limit - this.#start));
+    if (this.#core !== undefined) this.#overflow.append(this.#core.u8.subarray(this.#start, this.#position));
     this.#position = this.#start;
-    this.#append(written);
-  }
-
-  #append(bytes: Uint8Array): void {
-    const needed = this.#privateBytes + bytes.length;
-    if (this.#private === undefined || needed > this.#private.length) {
-      const larger = new Uint8Array(Math.max(needed, 2 * (this.#private?.length ?? this.#limit - this.#start), 1024));
-      if (this.#private !== undefined) larger.set(this.#private.subarray(0, this.#privateBytes));
-      this.#private = larger;
-    }
-    this.#private.set(bytes, this.#privateBytes);
-    this.#privateBytes = needed;
+    return this.#overflow;
   }
 }

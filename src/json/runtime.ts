@@ -24,20 +24,35 @@ import {
 } from '../../assembly/json/layout.js';
 
 const FLUSH = `
+function rewind() {
+  t = T0; n = N0; c = C0; writes = 0;
+  if (joined.text !== '') joined = { text: '' };
+}
 function flush() {
   let ascii = 1;
   if (joined.text !== '') {
     const written = bytes.utf8Write(joined.text, TEXT, ${TAPE_TEXT_BYTES});
     if (written !== joined.text.length) {
-      if (hasReplacement(TEXT, written) !== 0 && !joined.text.isWellFormed()) throw BAIL;
+      if (hasReplacement(TEXT, written) !== 0 && !joined.text.isWellFormed()) return interpret();
       ascii = 0;
     }
-    joined = { text: '' };
   }
-  const end = jsonRun(position, limit, TAPE, t - T0, ascii);
-  if (end <= ${TAPE_SPLIT_PAIR}) throw end === 0 ? FULL : BAIL;
+  let end = jsonRun(position, limit, TAPE, t - T0, ascii);
+  if (end === 0) {
+    position = sink.moveOut(position);
+    end = jsonRun(position, limit, TAPE, t - T0, ascii);
+  }
+  if (end <= ${TAPE_SPLIT_PAIR}) return interpret();
   position = end;
-  t = T0; n = N0; c = C0; writes = 0;
+  rewind();
+}
+function interpret() {
+  const text = tapeText(t - T0, joined.text);
+  rewind();
+  put(text);
+}
+function put(text) {
+  position = sink.put(position, text);
 }`;
 
 const STRING = `
@@ -69,7 +84,7 @@ function short(f, x, units) {
 }
 function copy(f, x, units) {
   const written = bytes.utf8Write(x, c, ${TAPE_DIRECT_UNITS * 3});
-  if (written !== units && hasReplacement(c, written) !== 0 && !x.isWellFormed()) throw BAIL;
+  if (written !== units && hasReplacement(c, written) !== 0 && !x.isWellFormed()) return raw(f, sink.quote(x));
   writes++;
   c += written;
   i32[t] = f | ${TOKEN_CHARS};
@@ -93,24 +108,15 @@ function long(f, x, quoted) {
   if (units <= room && (units * 3 <= room || byteLength(x) <= room)) {
     const start = quoted ? position + 1 : position;
     const written = bytes.utf8Write(x, start, room);
-    if (written !== units && hasReplacement(start, written) !== 0 && !x.isWellFormed()) throw BAIL;
-    position = quoted ? quoteInPlace(position, limit, written) : start + written;
-    if (position === 0) throw FULL;
-    return;
+    if (written === units || hasReplacement(start, written) === 0 || x.isWellFormed()) {
+      const end = quoted ? quoteInPlace(position, limit, written) : start + written;
+      if (end !== 0) {
+        position = end;
+        return;
+      }
+    }
   }
-  if (quoted) i32[t++] = QUOTE;
-  flush();
-  for (let at = 0; at < units; ) {
-    let end = Math.min(at + ${TAPE_LONG_UNITS}, units);
-    if (end < units && (x.charCodeAt(end - 1) & 0xfc00) === 0xd800) end--;
-    const piece = x.slice(at, end);
-    const written = bytes.utf8Write(piece, TEXT, ${TAPE_TEXT_BYTES});
-    if (written !== piece.length && hasReplacement(TEXT, written) !== 0 && !piece.isWellFormed()) throw BAIL;
-    position = (quoted ? escapeText : writeBytes)(position, limit, TEXT, written);
-    if (position === 0) throw FULL;
-    at = end;
-  }
-  if (quoted) i32[t++] = QUOTE;
+  put(quoted ? sink.quote(x) : x);
 }`;
 
 const SCALARS = `
@@ -139,6 +145,14 @@ function odd(f, x, node, key) {
   if (x === undefined) throw BAIL;
   raw(f, plainText(node, x, key));
 }
+function oddOpen(f, x, node, key) {
+  if (x === undefined) throw BAIL;
+  raw(f, plainText(node, x, key).slice(0, -1));
+}
+function confirm(node, x, key) {
+  if (x === undefined) throw BAIL;
+  plainText(node, x, key);
+}
 function any(f, x, key, inObject) {
   if (typeof x === 'string') str(f, x);
   else if (typeof x === 'number') num(f, x);
@@ -150,34 +164,38 @@ function any(f, x, key, inObject) {
 }`;
 
 const LISTS = `
-function numbers(f, list, key) {
+function numbers(f, list, node) {
   const length = list.length;
-  for (let i = 0; i < length; f = COMMA) {
+  for (let i = 0; i < length; ) {
     if (t > TG || n >= NG) flush();
-    const end = Math.min(length, i + NG - n);
-    i32[t] = f | ${TOKEN_NUMBERS};
-    i32[t + 1] = end - i;
-    t += 2;
-    let at = n;
+    const end = Math.min(length, i + NG - n), first = i;
+    let at = n, x = 0;
     for (; i < end; i++) {
-      const x = list[i];
-      if (typeof x !== 'number') throw BAIL;
+      x = list[i];
+      if (typeof x !== 'number') break;
       f64[at++] = x;
     }
-    n = at;
+    if (i > first) {
+      i32[t] = f | ${TOKEN_NUMBERS};
+      i32[t + 1] = i - first;
+      t += 2;
+      n = at;
+      f = COMMA;
+    }
+    if (i < end) {
+      odd(f, x, node, i++);
+      f = COMMA;
+    }
   }
 }
-function integers(f, list, key) {
+function integers(f, list, node) {
   const length = list.length;
-  let i = 0;
-  for (; i < length; f = COMMA) {
+  for (let i = 0; i < length; ) {
     if (t > TG) flush();
-    const end = Math.min(length, i + TE - t);
-    const token = t;
-    let at = t + 2;
-    const first = i;
+    const end = Math.min(length, i + TE - t), token = t, first = i;
+    let at = t + 2, x = 0;
     for (; i < end; i++) {
-      const x = list[i];
+      x = list[i];
       if (typeof x !== 'number' || (x | 0) !== x) break;
       i32[at++] = x;
     }
@@ -185,20 +203,40 @@ function integers(f, list, key) {
       i32[token] = f | ${TOKEN_INT32S};
       i32[token + 1] = i - first;
       t = at;
+      f = COMMA;
     }
     if (i < end) {
-      if (!Number.isInteger(list[i])) throw BAIL;
-      num(i > first ? COMMA : f, list[i]);
-      i++;
+      int(f, x, node, i++);
+      f = COMMA;
     }
   }
 }`;
 
+/*
+ * Units are made when they are first called, by direct eval, so that they share the variables of the runtime. In strict
+ * mode, nothing that is evaluated can add to them.
+ */
+const UNITS = `
+const units = [];
+function expect(calls) {
+  for (const number of calls) units[number] ??= (x, key, d) => (units[number] = load(number))(x, key, d);
+}
+function load(number) {
+  const { source, fragments, calls, node } = env.unit(number);
+  expect(calls);
+  try {
+    if (source !== '') return eval(source)(fragments);
+  } catch {}
+  return (x, key) => odd(0, x, node, key);
+}
+expect(env.calls);`;
+
 /** The source of the fixed part. */
 export const RUNTIME = `'use strict';
-const { i32, f64, u8, bytes, jsonRun, escapeText, quoteInPlace, hasReplacement, writeBytes, TAPE, TEXT, T0, N0, C0 } = env;
-const { FULL, BAIL, plainText, untyped, isList, isPlain, isListed, own, choose, constant, QUOTE, COMMA } = env;
+const { i32, f64, u8, bytes, jsonRun, quoteInPlace, hasReplacement, TAPE, TEXT, T0, N0, C0, COMMA } = env;
+const { BAIL, sink, tapeText, plainText, untyped, converted, absent, own, constant, choose, chosen } = env;
+const { isList, isVector, isPlain, isAbsent, isListed, matchesOf, refuseUnlisted } = env;
 const { byteLength } = env.Buffer, { isArray } = Array, { getPrototypeOf, keys } = Object, PLAIN = Object.prototype;
 const TG = T0 + ${TAPE_GUARD}, TE = T0 + ${TAPE_GUARD + 256}, NG = N0 + ${TAPE_ARRAY_NUMBERS};
 let t = T0, n = N0, c = C0, joined = { text: '' }, position = 0, limit = 0, depth = 0, writes = 0;
-${FLUSH}${STRING}${SCALARS}${LISTS}`;
+${FLUSH}${STRING}${SCALARS}${LISTS}${UNITS}`;

@@ -1,10 +1,16 @@
-/** A JSON Schema: draft 2020-12's core vocabulary, and what TypeBox emits. Keywords that are not listed are ignored. */
+/**
+ * A JSON Schema: drafts 7, 2019-09 and 2020-12, by its `$schema`, the last where there is none; and what TypeBox, zod and
+ * OpenAPI add. Keywords that no draft has are annotations, and ignored.
+ */
 export type JsonSchema = boolean | JsonSchemaObject;
 
 export interface JsonSchemaObject {
   readonly $id?: string;
   readonly $anchor?: string;
   readonly $ref?: string;
+  readonly $schema?: string;
+  readonly $dynamicRef?: string;
+  readonly $dynamicAnchor?: string;
   readonly $defs?: Readonly<Record<string, unknown>>;
   readonly definitions?: Readonly<Record<string, unknown>>;
   readonly type?: string | readonly string[];
@@ -15,14 +21,25 @@ export interface JsonSchemaObject {
   readonly anyOf?: readonly unknown[];
   readonly oneOf?: readonly unknown[];
   readonly allOf?: readonly unknown[];
+  readonly not?: unknown;
+  readonly if?: unknown;
+  readonly then?: unknown;
+  readonly else?: unknown;
+  readonly dependentSchemas?: Readonly<Record<string, unknown>>;
+  /** OpenAPI's: which property names the branch of `anyOf` or `oneOf`. */
+  readonly discriminator?: { readonly propertyName: string; readonly mapping?: Readonly<Record<string, string>> };
+  readonly default?: unknown;
   readonly format?: string;
   readonly properties?: Readonly<Record<string, unknown>>;
   readonly required?: readonly string[];
   readonly additionalProperties?: unknown;
   readonly patternProperties?: Readonly<Record<string, unknown>>;
+  readonly unevaluatedProperties?: unknown;
   readonly items?: unknown;
   readonly prefixItems?: readonly unknown[];
   readonly additionalItems?: unknown;
+  readonly unevaluatedItems?: unknown;
+  readonly contains?: unknown;
   readonly minItems?: number;
   readonly maxItems?: number;
 }
@@ -42,26 +59,30 @@ type Properties<P, S> = { [K in keyof P as K extends Required<S> ? K : never]: I
 };
 
 /**
- * The values that a schema describes, as far as its TypeScript type says: TypeBox's own `static` where there is one, else
- * what the literal types of the keywords tell. `unknown` for a schema of which nothing is known when compiling.
+ * The values that a schema describes, as far as its TypeScript type says: TypeBox's own `static` where there is one,
+ * the output of a Standard Schema, else what the literal types of the keywords tell. `unknown` for a schema of which nothing is known when compiling.
  */
 export type Infer<S> = S extends { static: infer T }
   ? T
-  : S extends { const: infer C }
-    ? C
-    : S extends { enum: readonly (infer E)[] }
-      ? E
-      : S extends { anyOf: readonly (infer B)[] } | { oneOf: readonly (infer B)[] }
-        ? Infer<B>
-        : S extends { type: 'object'; properties: infer P }
-          ? Properties<P, S>
-          : S extends { type: 'array'; items: infer I }
-            ? readonly Infer<I>[]
-            : S extends { type: infer T extends keyof Named }
-              ? string extends T
-                ? unknown
-                : Named[T]
-              : unknown;
+  : S extends { '~standard': { types?: infer Types } }
+    ? NonNullable<Types> extends { output: infer T }
+      ? T
+      : unknown
+    : S extends { const: infer C }
+      ? C
+      : S extends { enum: readonly (infer E)[] }
+        ? E
+        : S extends { anyOf: readonly (infer B)[] } | { oneOf: readonly (infer B)[] }
+          ? Infer<B>
+          : S extends { type: 'object'; properties: infer P }
+            ? Properties<P, S>
+            : S extends { type: 'array'; items: infer I }
+              ? readonly Infer<I>[]
+              : S extends { type: infer T extends keyof Named }
+                ? string extends T
+                  ? unknown
+                  : Named[T]
+                : unknown;
 
 /** How a writer is compiled. */
 export interface WriterOptions {
@@ -77,6 +98,10 @@ export interface WriterOptions {
    * them behind the others, or refuse the value. Default 'omit': a response schema is also what keeps secrets in.
    */
   unlisted?: 'omit' | 'write' | 'reject';
+  /** Write a property that is absent, and whose schema has a `default`, with that. Default false. */
+  useDefaults?: boolean;
+  /** Documents that the schema refers to, by their URI. Default: none. */
+  schemas?: Readonly<Record<string, unknown>>;
   /** Which machinery writes. Default 'auto': the faster for the schema on the running version of V8. */
   lane?: 'auto' | 'wasm' | 'v8';
 }

@@ -1,10 +1,9 @@
 import { CoreMemory } from '../core/memory.js';
+import { unlessExhausted } from './tape.js';
 
-/** Where values are formed when nobody provides shared memory: sizes of one kind of region after the other, in bytes. */
-const SIZES = [256 * 1024, 4 * 1024 * 1024, 64 * 1024 * 1024, 1024 * 1024 * 1024];
-/** Regions up to this size are kept for the next value. */
-const KEPT_SIZES = 2;
-/** Room for tapes and fragments; most of it is never touched, so it takes no memory. */
+/** Where values are formed when nobody provides shared memory. */
+const STAGING_BYTES = 256 * 1024;
+/** Room for tapes, fragments and loans; most of it is never touched, so it takes no memory. */
 const CONSTANT_BYTES = 16 * 1024 * 1024;
 
 /** A region of a core that is this thread's own. */
@@ -14,19 +13,18 @@ export interface Staging {
   readonly limit: number;
 }
 
-const kept: (Staging | undefined)[] = [];
+let kept: Staging | null | undefined;
 
-/** Region number `size`, from 0, or `undefined` if there is none so large. */
-export function staging(size: number): Staging | undefined {
-  if (size >= SIZES.length) return undefined;
-  const known = kept[size];
-  if (known !== undefined) return known;
-  const bytes = SIZES[size];
-  const core = CoreMemory.create(bytes + CONSTANT_BYTES);
-  const start = core.allocate(bytes);
-  const made = { core, start, limit: start + bytes };
-  if (size < KEPT_SIZES) kept[size] = made;
-  return made;
+/** This thread's region for values that go to private memory; `undefined` if the system has no memory for it. */
+export function staging(): Staging | undefined {
+  if (kept === undefined) kept = unlessExhausted(create) ?? null;
+  return kept ?? undefined;
+}
+
+function create(): Staging {
+  const core = CoreMemory.create(STAGING_BYTES + CONSTANT_BYTES);
+  const start = core.allocate(STAGING_BYTES);
+  return { core, start, limit: start + STAGING_BYTES };
 }
 
 const LOAN_BYTES = 16 * 1024;
@@ -35,15 +33,24 @@ const MAX_LOANS = 256;
 const loans: number[] = [];
 const free: number[] = [];
 
-/** A small region for a writer that was given none. `number` is -1, and the region empty, when all are out. */
-export function borrow(): Staging & { number: number } {
-  const { core } = staging(0)!;
+/** A small region on loan; `number` is what `giveBack` wants. */
+export interface Loan extends Staging {
+  readonly number: number;
+}
+
+/** A small region for a writer that was given none; `undefined` when all are out or there is no memory. */
+export function borrow(): Loan | undefined {
+  const core = staging()?.core;
+  if (core === undefined) return undefined;
   let number = free.pop();
-  if (number === undefined && loans.length < MAX_LOANS) number = loans.push(core.allocate(LOAN_BYTES)) - 1;
-  if (number === undefined) return { core, start: 0, limit: 0, number: -1 };
+  if (number === undefined && loans.length < MAX_LOANS) {
+    const address = unlessExhausted(() => core.allocate(LOAN_BYTES));
+    if (address !== undefined) number = loans.push(address) - 1;
+  }
+  if (number === undefined) return undefined;
   return { core, start: loans[number], limit: loans[number] + LOAN_BYTES, number };
 }
 
-export function giveBack(number: number): void {
-  if (number >= 0) free.push(number);
+export function giveBack(loan: Loan | undefined): void {
+  if (loan !== undefined) free.push(loan.number);
 }

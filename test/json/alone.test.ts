@@ -51,6 +51,37 @@ describe('alone', () => {
     expect(stdout.toString()).toBe('v8[1,2.5]');
   });
 
+  test('where the system has no address space for shared memory', () => {
+    // As V8 refuses it, where the address space is limited.
+    const script = `WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory'); } };
+    import('${new URL('../../build/src/json/index.js', import.meta.url)}').then(({ compileWriter, JsonWriter }) => {
+      const writer = compileWriter({ type: 'array', items: { type: 'string' } });
+      const value = Array(30_000).fill('0123456789');
+      const isSame = Buffer.from(writer.toBytes(value)).toString() === JSON.stringify(value);
+      const direct = new JsonWriter().beginArray().string('x').number(1.5).numbers(Float64Array.of(1)).endArray().finish();
+      process.stdout.write([isSame, writer.explain().lane, Buffer.from(direct)].join(' '));
+    });`;
+    const { stdout, stderr } = spawnSync(process.execPath, ['-e', script]);
+    expect(stderr.toString()).toBe('');
+    expect(stdout.toString()).toBe('true v8 ["x",1.5,[1]]');
+  });
+
+  test('a response that outgrows its region is read once', () => {
+    const core = CoreMemory.create(1 << 20);
+    const start = core.allocate(1024);
+    const rows = Array.from({ length: 500 }, (_, id) => ({ id, name: `name ${id}`, tags: ['é'] }));
+    const draining = { rows: [...rows] };
+    const value = {
+      get rows() {
+        return draining.rows.splice(0);
+      },
+    };
+    const writer = compileWriter({ type: 'object', properties: { rows: { type: 'array', items: user } } });
+    const bytes = writer.writeOrSpill(core, start, start + 1024, value as never);
+    expect(Buffer.from(bytes as Uint8Array).toString()).toBe(JSON.stringify({ rows }));
+    expect(writer.writeOrSpill(core, start, start + 1024, { rows: [] } as never)).toBe(start + '{"rows":[]}'.length);
+  });
+
   test('explain counts what the lane could not take', () => {
     const writer = compileWriter({ type: 'string' }, { lane: 'wasm' });
     writer.toBytes('fine');

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { SLOT_HEAD_REQUEST_FLAG } from '../../../assembly/layout.js';
+import { NO_EXTENT, SLOT_HEAD_REQUEST_FLAG } from '../../../assembly/layout.js';
 import { EVENT_STREAM_FIELDS, isEventStream } from '../../app/event-stream.js';
 import type { SlotView } from '../../contract/slot-view.js';
 import type { CompiledWriter } from '../../json/compile.js';
@@ -38,8 +38,8 @@ const MAX_FIELDS_BYTES = 64 * 1024;
 /** In the place of a body's length: there is no content-length. */
 const WITHOUT_LENGTH = -1;
 const CHUNKED_LINE = 'transfer-encoding: chunked\r\n';
-/** What a response by a schema is given when it has outgrown its slot, for the time being. */
-const FIRST_GUESS_BYTES = 32 * 1024;
+/** How much larger than the latest one a response by a schema may be, so that it need not be copied. */
+const EXPECTED_MARGIN = 1.25;
 
 /** Bodies up to this size are compressed at once, larger ones by zlib's threads, as streams (docs/internals.md). */
 const SYNC_COMPRESS_BYTES = 64 * 1024;
@@ -294,32 +294,29 @@ export class Responder {
     return this.#finish(reply, this.#head(reply, status, JSON_TYPE), reply.place!, body.length);
   }
 
-  /** The body goes right to where it is sent from. */
+  /** The body goes right to where it is sent from, if it is no larger than those before it. The value is read once. */
   #writeBySchema(reply: Reply, status: number, writer: CompiledWriter, value: unknown): Outcome {
-    const { core } = this.#context;
     const head = this.#head(reply, status, JSON_TYPE);
+    const place = this.#placeBySchema(reply, head);
+    const { bodyStart, limit, extent } = place;
+    if (limit <= bodyStart) return this.#send(reply, status, JSON_TYPE, writer.toBytes(value));
+    if (extent !== NO_EXTENT) reply.place = place;
+    const end = writer.writeOrSpill(this.#context.core, bodyStart, limit, value);
+    const bytes = typeof end === 'number' ? end - bodyStart : end.length;
+    if (extent !== NO_EXTENT || typeof end !== 'number') this.#expected.set(reply.route, bytes);
+    if (typeof end === 'number') return this.#finish(reply, head, place, this.#checkLimit(bytes));
+    this.discard(reply);
+    return this.#send(reply, status, JSON_TYPE, end);
+  }
+
+  /** In the slot, unless the latest response of the route was too large for it. */
+  #placeBySchema(reply: Reply, head: Head): Place {
     const inSlot = this.#placement.inSlot(reply.view, head.room);
-    const room = inSlot.limit - inSlot.bodyStart;
-    let wanted = this.#expected.get(reply.route) ?? 0;
-    if (wanted <= room && room > 0) {
-      const end = writer.write(core, inSlot.bodyStart, inSlot.limit, value);
-      if (end !== 0) return this.#finish(reply, head, inSlot, this.#checkLimit(end - inSlot.bodyStart));
-    }
-    wanted = Math.max(wanted, FIRST_GUESS_BYTES);
-    for (const most = this.#placement.mostBytes(head.room); wanted <= most; ) {
-      const place = this.#placement.inExtent(head.room, wanted);
-      if (place === undefined) break;
-      reply.place = place;
-      const end = writer.write(core, place.bodyStart, place.limit, value);
-      if (end !== 0) {
-        const bytes = this.#checkLimit(end - place.bodyStart);
-        this.#expected.set(reply.route, bytes);
-        return this.#finish(reply, head, place, bytes);
-      }
-      this.discard(reply);
-      wanted = 2 * (place.limit - place.bodyStart);
-    }
-    return this.#send(reply, status, JSON_TYPE, writer.toBytes(value));
+    const expected = this.#expected.get(reply.route) ?? 0;
+    const most = this.#placement.mostBytes(head.room);
+    if (expected <= inSlot.limit - inSlot.bodyStart || expected > most) return inSlot;
+    const wanted = Math.min(most, Math.ceil(expected * EXPECTED_MARGIN));
+    return this.#placement.inExtent(head.room, wanted) ?? inSlot;
   }
 
   // ── bodies that are there ───────────────────────────────────────────────────────────────────────────────────────

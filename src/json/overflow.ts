@@ -1,0 +1,30 @@
+/** Private memory that grows: where the bytes go that a region has no room for. */
+export class Overflow {
+  #bytes: Uint8Array<ArrayBuffer>;
+  #length = 0;
+
+  /** @param bytes room to begin with */
+  constructor(bytes: number) {
+    this.#bytes = new Uint8Array(Math.max(bytes, 1024));
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  append(bytes: Uint8Array): void {
+    const needed = this.#length + bytes.length;
+    if (needed > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(needed, 2 * this.#bytes.length));
+      larger.set(this.#bytes.subarray(0, this.#length));
+      this.#bytes = larger;
+    }
+    this.#bytes.set(bytes, this.#length);
+    this.#length = needed;
+  }
+
+  /** All that was appended, in memory of its own size. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, this.#length);
+  }
+}

@@ -1,0 +1,33 @@
+import { type Judge, peek } from './judge.js';
+import { OBJECT } from './parts.js';
+import type { Node, Planner } from './plan.js';
+
+/** Makes the choices of nodes, for both lanes: by type, by discriminator, and only then by judging the value. */
+export class Selector {
+  readonly #planner: Planner;
+  readonly #judge: Judge;
+
+  constructor(planner: Planner, judge: Judge) {
+    this.#planner = planner;
+    this.#judge = judge;
+  }
+
+  /**
+   * The node behind the next choice of `node`, or `undefined` if the value matches no branch.
+   * @param type of the value: OBJECT or ARRAY
+   * @throws UNSETTLED; LoopShardError DEPTH_EXCEEDED
+   */
+  select(node: Node, type: number, value: object): Node | undefined {
+    const choice = node.choice!;
+    // What can match one branch only need not be judged: writing it finds what is wrong with it.
+    const index = this.#planner.onlyCandidate(node, type) ?? (type === OBJECT ? this.#named(node, value) : undefined);
+    if (index !== undefined) return this.#planner.variant(node, [index]);
+    const decided = this.#judge.decide(choice, value);
+    return decided && this.#planner.variant(node, this.#planner.contributing(node, decided));
+  }
+
+  #named(node: Node, value: object): number | undefined {
+    const discriminator = this.#planner.discriminator(node);
+    return discriminator?.branches.get(peek(value, discriminator.property));
+  }
+}

@@ -1,0 +1,80 @@
+import type { CoreMemory } from '../core/memory.js';
+import { Overflow } from './overflow.js';
+
+/** Thrown by generated code: the value does not fit between position and limit. */
+export const FULL = Symbol('full');
+
+/**
+ * Where generated code writes: a region of shared memory and, if it may spill, private memory, for which the region then is
+ * the antechamber. So a value that outgrows its region is not read a second time.
+ */
+export class Sink {
+  readonly #core: CoreMemory;
+  #start = 0;
+  #limit = 0;
+  #spills = false;
+  #overflow: Overflow | undefined;
+  /** Whether a part of the value was left to JSON.stringify or the plain lane. */
+  fellBack = false;
+
+  constructor(core: CoreMemory) {
+    this.#core = core;
+  }
+
+  /** Before a value. */
+  begin(start: number, limit: number, spills: boolean): void {
+    this.#start = start;
+    this.#limit = limit;
+    this.#spills = spills;
+    this.#overflow = undefined;
+    this.fellBack = false;
+  }
+
+  /**
+   * After a value.
+   * @returns `position` if the value lies in the region, else its bytes
+   */
+  end(position: number): number | Uint8Array<ArrayBuffer> {
+    const overflow = this.#overflow;
+    if (overflow === undefined) return position;
+    overflow.append(this.#core.u8.subarray(this.#start, position));
+    this.#overflow = undefined;
+    return overflow.bytes();
+  }
+
+  /**
+   * Empties the region.
+   * @returns its start
+   * @throws FULL if the value must lie in the region
+   */
+  moveOut(position: number): number {
+    if (!this.#spills) throw FULL;
+    this.#overflow ??= new Overflow(2 * (this.#limit - this.#start));
+    this.#overflow.append(this.#core.u8.subarray(this.#start, position));
+    return this.#start;
+  }
+
+  /**
+   * Writes text that is well-formed.
+   * @returns the position behind it
+   * @throws FULL
+   */
+  put(position: number, text: string): number {
+    if (this.#fits(position, text)) return position + this.#core.bytes.write(text, position);
+    const start = this.moveOut(position);
+    if (this.#fits(start, text)) return start + this.#core.bytes.write(text, start);
+    this.#overflow!.append(Buffer.from(text));
+    return start;
+  }
+
+  /** The JSON of a string that has lone surrogates, or for which there is no room to be quoted in. */
+  quote(text: string): string {
+    this.fellBack = true;
+    return JSON.stringify(text);
+  }
+
+  #fits(position: number, text: string): boolean {
+    const room = this.#limit - position;
+    return text.length * 3 <= room || (text.length <= room && Buffer.byteLength(text) <= room);
+  }
+}

@@ -1,0 +1,147 @@
+import { describe, expect, test } from '@jest/globals';
+import { Type as Type034 } from '@sinclair/typebox';
+import { Value as Value034 } from '@sinclair/typebox/value';
+import { toStandardJsonSchema } from '@valibot/to-json-schema';
+import { type } from 'arktype';
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
+import * as v from 'valibot';
+import { z } from 'zod';
+import { compileWriter } from '../../build/src/json/index.js';
+import { write } from './lanes.js';
+
+/*
+ * Round trips: a schema of each library, what a writer made of it writes for a value, and what the library reads from that.
+ * (A|B) & (C|D), recursion, records, tuples and optional properties are what they write in ways of their own.
+ */
+const value = {
+  id: 1,
+  tags: ['x', 'é'],
+  size: { width: 2, unit: 'cm' },
+  pair: [1.5, true],
+  scores: { a: 1, b: 2 },
+  kind: null,
+  tree: { name: 'root', kids: [{ name: 'leaf', kids: [] }] },
+};
+const secret = { ...value, password: 'x' };
+
+const treeOfZod = z.object({
+  name: z.string(),
+  get kids() {
+    return z.array(treeOfZod);
+  },
+});
+const zodSchema = z.object({
+  id: z.int(),
+  tags: z.array(z.string()),
+  size: z.intersection(
+    z.union([z.object({ width: z.number() }), z.object({ height: z.number() })]),
+    z.union([z.object({ unit: z.literal('cm') }), z.object({ scale: z.number() })]),
+  ),
+  pair: z.tuple([z.number(), z.boolean()]),
+  scores: z.record(z.string(), z.number()),
+  kind: z.enum(['a', 'b']).nullable(),
+  note: z.string().optional(),
+  tree: treeOfZod,
+});
+
+/** What zod puts out is closed: by its JSON Schema, no value is in an intersection of unions of objects. */
+const openZod = zodSchema.extend({ size: z.looseObject({}) });
+
+const arkSchema = type({
+  id: 'number.integer',
+  tags: 'string[]',
+  size: type({ width: 'number' })
+    .or({ height: 'number' })
+    .and(type({ unit: "'cm'" }).or({ scale: 'number' })),
+  pair: ['number', 'boolean'],
+  scores: 'Record<string, number>',
+  kind: "'a' | 'b' | null",
+  'note?': 'string',
+  tree: type.module({ node: { name: 'string', kids: 'node[]' } }).node,
+});
+
+type Tree = { name: string; kids: Tree[] };
+const treeOfValibot: v.GenericSchema<Tree> = v.object({ name: v.string(), kids: v.array(v.lazy(() => treeOfValibot)) });
+const valibotSchema = v.object({
+  id: v.pipe(v.number(), v.integer()),
+  tags: v.array(v.string()),
+  size: v.intersect([
+    v.union([v.object({ width: v.number() }), v.object({ height: v.number() })]),
+    v.union([v.object({ unit: v.literal('cm') }), v.object({ scale: v.number() })]),
+  ]),
+  pair: v.tuple([v.number(), v.boolean()]),
+  scores: v.record(v.string(), v.number()),
+  kind: v.nullable(v.picklist(['a', 'b'])),
+  note: v.optional(v.string()),
+  tree: treeOfValibot,
+});
+
+const typeboxSchema = Type034.Object({
+  id: Type034.Integer(),
+  tags: Type034.Array(Type034.String()),
+  size: Type034.Intersect([
+    Type034.Union([Type034.Object({ width: Type034.Number() }), Type034.Object({ height: Type034.Number() })]),
+    Type034.Union([Type034.Object({ unit: Type034.Literal('cm') }), Type034.Object({ scale: Type034.Number() })]),
+  ]),
+  pair: Type034.Tuple([Type034.Number(), Type034.Boolean()]),
+  scores: Type034.Record(Type034.String(), Type034.Number()),
+  kind: Type034.Union([Type034.Literal('a'), Type034.Null()]),
+  note: Type034.Optional(Type034.String()),
+  tree: Type034.Recursive((self) => Type034.Object({ name: Type034.String(), kids: Type034.Array(self) })),
+});
+
+const typebox1Schema = Type.Object({
+  id: Type.Integer(),
+  tags: Type.Array(Type.String()),
+  size: Type.Intersect([
+    Type.Union([Type.Object({ width: Type.Number() }), Type.Object({ height: Type.Number() })]),
+    Type.Union([Type.Object({ unit: Type.Literal('cm') }), Type.Object({ scale: Type.Number() })]),
+  ]),
+  pair: Type.Tuple([Type.Number(), Type.Boolean()]),
+  scores: Type.Record(Type.String(), Type.Number()),
+  kind: Type.Union([Type.Literal('a'), Type.Null()]),
+  note: Type.Optional(Type.String()),
+  tree: Type.Cyclic({ Node: Type.Object({ name: Type.String(), kids: Type.Array(Type.Ref('Node')) }) }, 'Node'),
+});
+
+const ROUND_TRIPS: [library: string, schema: unknown, read: (json: unknown) => unknown][] = [
+  ['zod 4, by z.toJSONSchema', z.toJSONSchema(zodSchema, { io: 'input' }), (json) => zodSchema.parse(json)],
+  ['zod 4, as a Standard Schema', openZod, (json) => openZod.parse(json)],
+  ['arktype, by toJsonSchema', arkSchema.toJsonSchema(), (json) => arkSchema.assert(json)],
+  ['arktype, as a Standard Schema', arkSchema, (json) => arkSchema.assert(json)],
+  ['valibot, by toStandardJsonSchema', toStandardJsonSchema(valibotSchema), (json) => v.parse(valibotSchema, json)],
+  ['TypeBox 0.34', typeboxSchema, (json) => Value034.Decode(typeboxSchema, json)],
+  ['TypeBox 1', typebox1Schema, (json) => Value.Parse(typebox1Schema, json)],
+];
+
+describe('what is written by a schema, its library reads', () => {
+  for (const [library, schema, read] of ROUND_TRIPS) {
+    test(library, () => {
+      const json = JSON.parse(write(schema, value));
+      expect(json).toEqual(value);
+      expect(read(json)).toEqual(value);
+    });
+  }
+
+  test('unlisted properties stay in, whatever the library', () => {
+    for (const [library, schema] of ROUND_TRIPS) {
+      const writer = compileWriter(schema);
+      let text: string;
+      try {
+        text = Buffer.from(writer.toBytes(secret as never)).toString();
+      } catch (error) {
+        // Some libraries say additionalProperties: false.
+        text = (error as { code: string }).code;
+      }
+      expect([library, text]).toEqual([library, expect.not.stringContaining('password')]);
+    }
+  });
+
+  test('a Standard Schema that has no JSON Schema is refused in words', () => {
+    expect(() => compileWriter(v.object({ a: v.string() }))).toThrow(
+      /schema of valibot cannot be turned into JSON Schema/,
+    );
+    expect(() => compileWriter(z.object({ a: z.date() }))).toThrow(/schema of zod has no JSON Schema/);
+  });
+});

@@ -1,0 +1,48 @@
+import { isDeepStrictEqual } from 'node:util';
+import { describe, expect, test } from '@jest/globals';
+import { CoreMemory } from '../../build/src/core/index.js';
+import { compileWriter } from '../../build/src/json/index.js';
+import { Models } from './models.js';
+import { Random, SEED } from './random.js';
+
+/** JSON_VALUES=1000000 runs a million. */
+const VALUES = Number(process.env.JSON_VALUES ?? 2_000);
+const VALUES_OF_A_SCHEMA = 20;
+
+describe('schemas of every form', () => {
+  test(`${VALUES} values come back with exactly what the schema admits, from both lanes and any region`, () => {
+    const random = new Random(SEED);
+    const core = CoreMemory.create(8 << 20);
+    const start = core.allocate(1 << 16);
+    const differences: unknown[] = [];
+    let wide = 0;
+    for (let count = 0; count < VALUES; ) {
+      const { schema, sample } = new Models(random).document();
+      const wasm = compileWriter(schema, { lane: 'wasm' });
+      const v8 = compileWriter(schema, { lane: 'v8' });
+      for (let i = 0; i < VALUES_OF_A_SCHEMA; i++, count++) {
+        const { value, kept } = sample();
+        const expected = JSON.parse(JSON.stringify(kept));
+        const limit = start + random.below(2) * random.below(1 << 16);
+        const end = wasm.writeOrSpill(core, start, Math.max(start, limit), value as never);
+        const texts = [
+          Buffer.from(wasm.toBytes(value as never)).toString(),
+          Buffer.from(v8.toBytes(value as never)).toString(),
+          typeof end === 'number' ? core.bytes.toString('utf8', start, end) : Buffer.from(end).toString(),
+        ];
+        const parsed = JSON.parse(texts[0]);
+        if (Object.keys(parsed ?? {}).length > 300) wide++;
+        // Byte for byte what JSON.stringify writes for the value in this order, in all ways.
+        const isSame = texts.every((text) => text === JSON.stringify(parsed)) && isDeepStrictEqual(parsed, expected);
+        if (!isSame)
+          differences.push({
+            schema: JSON.stringify(schema).slice(0, 3000),
+            texts,
+            expected: JSON.stringify(expected),
+          });
+      }
+    }
+    expect(differences.slice(0, 2)).toEqual([]);
+    expect(wide).toBeGreaterThan(0);
+  }, 3_600_000);
+});

