@@ -263,7 +263,12 @@ async function end(signal: 'SIGINT' | 'SIGTERM', server: Server | undefined): Pr
   console.log(`loopshard: ${signal}, draining; once more ends at once`);
   await server.close();
   // An exit waits for threads, and one in native code may take for ever.
-  if (server.stats().shards.some(({ state }) => state !== 'ended')) process.kill(process.pid, 'SIGKILL');
+  const left = server.stats().shards.filter(({ state }) => state !== 'ended');
+  if (left.length > 0) {
+    const numbers = left.map(({ shard }) => shard).join(', ');
+    console.error(`loopshard: still in native code that cannot be ended: shard ${numbers}; the process is killed`);
+    process.kill(process.pid, 'SIGKILL');
+  }
   process.exit(0);
 }
 

@@ -167,10 +167,11 @@ describe('a replacement', () => {
 
 test('the first shard loads the module alone, and the others follow side by side', async () => {
   mark('notes');
-  mark('load-ms', '300');
+  mark('load-ms', '1500');
   await start({ groups: { default: 2, other: 2 } });
   const notes = readFileSync(join(dir, 'notes'), 'utf8').trim().split('\n');
-  expect(notes).toEqual(['begin', 'end', 'begin', 'begin', 'begin', 'end', 'end', 'end']);
+  expect(notes.slice(0, 4)).toEqual(['begin', 'end', 'begin', 'begin']);
+  expect(notes).toHaveLength(8);
 });
 
 test('a module that awaits what never settles fails the start', async () => {

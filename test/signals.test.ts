@@ -126,6 +126,8 @@ test('SIGTERM ends a server with a shard in native code', async () => {
   program.child.kill('SIGTERM');
   await program.exit();
   expect(program.child.signalCode).toBe('SIGKILL');
-  expect(program.stderr).toContain('shard 0 runs native code that cannot be ended');
+  expect(program.stderr).toContain(
+    'loopshard: still in native code that cannot be ended: shard 0; the process is killed',
+  );
   client.destroy();
 });

@@ -55,14 +55,16 @@ export interface Server extends EventEmitter<ServerEvents> {
   /**
    * Drains: accepts no more connections, answers what is in flight with `connection: close`, and ends the shards in order.
    * Within `closeTimeoutMs` it cuts off what is left, connections that were upgraded and not ended included, and terminates
-   * shards that do not end; a tenth of that time, 500 ms at most, is theirs. Calling it again returns the same promise.
+   * shards that do not end; a tenth of what is more than 250 ms, 500 ms at most, is theirs. Calling it again returns the same promise.
    */
   close(): Promise<void>;
   /** Ends everything at once, requests in hand included. */
   destroy(): Promise<void>;
 }
 
-/** Part of `closeTimeoutMs` that is left for shards to end when requests are not done by then, and milliseconds at most. */
+/** Of `closeTimeoutMs`, this much is for requests alone. */
+const REQUESTS_MS = 250;
+/** Part of the rest that is left for shards to end when requests are not done by then, and milliseconds at most. */
 const SHARDS_END_PART = 0.1;
 const SHARDS_END_MS = 500;
 
@@ -256,7 +258,8 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     }
     if (this.#isClosed()) return;
     const deadline = performance.now() + closeTimeoutMs;
-    const reserveMs = Math.min(SHARDS_END_MS, closeTimeoutMs * SHARDS_END_PART);
+    const beyondMs = Math.max(0, closeTimeoutMs - REQUESTS_MS);
+    const reserveMs = Math.min(SHARDS_END_MS, beyondMs * SHARDS_END_PART);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'late'>((resolve) => {
       timer = setTimeout(resolve, closeTimeoutMs - reserveMs, 'late');
