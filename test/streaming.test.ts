@@ -196,7 +196,7 @@ describe('failures', () => {
       expect(client.pending.toString()).toBe('5\r\nfirst\r\n');
       await until(() => running.logged.length > before, 'the log');
       expect(running.logged.slice(before)).toMatchObject([{ level: 'error', message: `GET ${path} failed` }]);
-      expect(running.server.stats().outstanding).toBe(0);
+      await until(() => running.server.stats().outstanding === 0, 'the slot');
     },
   );
 

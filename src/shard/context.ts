@@ -23,7 +23,7 @@ export interface ShardContext {
   readonly counters: CounterWriter;
   readonly times: Times;
   /** The channel to the HTTP thread. */
-  readonly control: MessagePort;
+  readonly channel: MessagePort;
   readonly streams: OutgoingStreams;
   readonly bodies: RequestBodies;
   readonly signals: AbortSignals;

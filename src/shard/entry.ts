@@ -70,7 +70,7 @@ function obey(context: ShardContext, loop: ShardLoop, command: ShardCommand): vo
     case 'permits':
       return loop.permitsChanged();
     case 'ping':
-      return context.control.postMessage({ type: 'pong' } satisfies ShardReport);
+      return context.channel.postMessage({ type: 'pong' } satisfies ShardReport);
     case 'stream':
       return context.streams.receive(command.answer);
     case 'body':
@@ -91,8 +91,8 @@ function watchSignals(onListener: (signal: string) => void): void {
 }
 
 /** What is still in flight was cut off, or there is nothing: handlers need no more than to clean up. */
-function close({ control }: ShardContext, loop: ShardLoop, graceMs: number): void {
-  void endInOrder(control, loop.stop(), { handlersMs: graceMs / 4, graceMs });
+function close({ channel }: ShardContext, loop: ShardLoop, graceMs: number): void {
+  void endInOrder(channel, loop.stop(), { handlersMs: graceMs / 4, graceMs });
 }
 
 function refusal(error: unknown): ShardRefusal {
@@ -125,7 +125,7 @@ function createContext(start: ShardStart, app: App): ShardContext {
     clock: new Clock(start.epochMs),
     counters: new CounterWriter(core, addresses.counters),
     times: new Times(),
-    control: start.channel,
+    channel: start.channel,
     streams: new OutgoingStreams(start.channel),
     bodies: new RequestBodies(start.channel, signals),
     signals,

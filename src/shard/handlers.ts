@@ -338,7 +338,7 @@ export class Handlers implements Culprits {
       error: describe(error),
       request: { id, method, target },
     };
-    this.#context.control.postMessage(report);
+    this.#context.channel.postMessage(report);
   }
 }
 

@@ -43,7 +43,7 @@ export function createShard(options: ShardInThreadOptions = {}): ShardInThread {
     clock: new Clock(),
     counters: new CounterWriter(core, addresses.counters),
     times: new Times(),
-    control: port1,
+    channel: port1,
     signals,
     streams: new OutgoingStreams(port1),
     bodies: new RequestBodies(port1, signals),
