@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { Rings } from '../build/src/contract/rings.js';
+import { HttpSide } from '../build/src/contract/http-side.js';
 import { Claims } from '../build/src/shard/loop/claims.js';
 import { get, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
@@ -11,7 +11,7 @@ function memory({ shards = 1, permits = 512, batch = 256, steal = true } = {}) {
   const { context, map, close } = createShard({ shards, permits, slots: 512, steal });
   close();
   const { core, side } = context;
-  const rings = new Rings(core, map);
+  const rings = new HttpSide(core, map);
   const claims = new Claims(context, batch);
   let next = 0;
   const submit = (count: number, shard = 0, bound = false) => {

@@ -138,7 +138,7 @@ export function readMemoryMap(buffer: SharedArrayBuffer): MemoryMap {
   };
 }
 
-/** Rings start on lines of their own. */
+/** HttpSide start on lines of their own. */
 function alignedRingBytes(capacity: number): number {
   return Math.ceil(ringBytes(capacity) / LINE_BYTES) * LINE_BYTES;
 }

@@ -27,7 +27,7 @@ export function boundTo(shard: number): number {
   return SLOT_BOUND_STATE | (shard << OWNER_SHIFT);
 }
 
-/** Rings whose slots a shard may claim. */
+/** HttpSide whose slots a shard may claim. */
 interface Source {
   shard: number;
   /** For each HTTP thread. */

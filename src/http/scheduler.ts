@@ -89,7 +89,7 @@ export class Scheduler {
       },
       onFailed: (exchange, reason) => this.#giveUp(exchange, reason),
     });
-    this.#deadlines = new Deadlines(pool.map.slots, pool.rings, {
+    this.#deadlines = new Deadlines(pool.map.slots, pool.side, {
       onPending: () => this.#watch.deadlinePending(),
       onQueueTimeout: (slot) => this.#onQueueTimeout(this.#exchanges[slot]),
       onHandlerTimeout: (slot) => this.#onHandlerTimeout(this.#exchanges[slot]),
@@ -106,7 +106,7 @@ export class Scheduler {
         onGivenUp: (exchange) => this.#giveUp(exchange, 'OVERLOADED'),
       },
     );
-    this.records = new RecordWriter(pool.core, pool.map, pool.rings);
+    this.records = new RecordWriter(pool.core, pool.map, pool.side);
     this.#admission = new Admission(pool, this.#exchanges, {
       records: this.records,
       router,
@@ -153,7 +153,7 @@ export class Scheduler {
 
   /** What is sent for the request does not lie in its extent, or not any more. */
   giveExtent(exchange: Exchange): void {
-    if (exchange.extent !== NO_EXTENT) this.#pool.rings.extents.give(exchange.extent);
+    if (exchange.extent !== NO_EXTENT) this.#pool.side.extents.give(exchange.extent);
     exchange.extent = NO_EXTENT;
   }
 
@@ -161,7 +161,7 @@ export class Scheduler {
   announceAbort(exchange: Exchange): void {
     if (exchange.slot < 0 || exchange.ready) return;
     const { slot, sequence } = exchange;
-    const shard = this.#pool.rings.claimedBy(slot);
+    const shard = this.#pool.side.claimedBy(slot);
     if (shard >= 0) return this.#pool.abort(shard, slot, sequence);
     const { first, count } = this.#pool.groups[exchange.rules!.group];
     for (let any = first; any < first + count; any++) this.#pool.abort(any, slot, sequence);
@@ -173,7 +173,7 @@ export class Scheduler {
     if (exchange.ready) return this.release(exchange);
     exchange.stream?.cancel();
     if (this.#dispatcher.recall(exchange)) this.#completions.drop(exchange);
-    else if (!this.#pool.rings.revoke(exchange.slot)) this.announceAbort(exchange);
+    else if (!this.#pool.side.revoke(exchange.slot)) this.announceAbort(exchange);
   }
 
   /** A shard has sent a part of a response that is streamed. */
@@ -194,7 +194,7 @@ export class Scheduler {
   }
 
   #onReturned(exchange: Exchange): void {
-    if (exchange.requestExtent !== NO_EXTENT) this.#pool.rings.extents.giveOfRequest(exchange.requestExtent);
+    if (exchange.requestExtent !== NO_EXTENT) this.#pool.side.extents.giveOfRequest(exchange.requestExtent);
     exchange.requestExtent = NO_EXTENT;
     exchange.upload?.close();
     this.#deadlines.clear(exchange.slot);
@@ -210,7 +210,7 @@ export class Scheduler {
 
   #onQueueTimeout(exchange: Exchange): void {
     if (this.#dispatcher.recall(exchange)) this.#giveUp(exchange, 'QUEUE_TIMEOUT');
-    else if (this.#pool.rings.revoke(exchange.slot)) this.#completions.refuseEarly(exchange, 'QUEUE_TIMEOUT');
+    else if (this.#pool.side.revoke(exchange.slot)) this.#completions.refuseEarly(exchange, 'QUEUE_TIMEOUT');
   }
 
   #onHandlerTimeout(exchange: Exchange): void {
@@ -221,7 +221,7 @@ export class Scheduler {
       return;
     }
     this.#completions.refuseEarly(exchange, 'HANDLER_TIMEOUT');
-    const shard = this.#pool.rings.claimedBy(slot);
+    const shard = this.#pool.side.claimedBy(slot);
     if (shard >= 0) this.#pool.abandon(shard, slot, sequence);
   }
 
@@ -244,7 +244,7 @@ export class Scheduler {
 
   get #reclaimers() {
     return {
-      rings: this.#pool.rings,
+      side: this.#pool.side,
       exchanges: this.#exchanges,
       completions: this.#completions,
       dispatcher: this.#dispatcher,
@@ -283,8 +283,8 @@ export class Scheduler {
 
   /** Responses wait for extents. */
   get waitsForExtents(): boolean {
-    const { rings, map } = this.#pool;
-    for (let shard = 0; shard < map.shards; shard++) if (rings.counters(shard).extentWaiting > 0) return true;
+    const { side, map } = this.#pool;
+    for (let shard = 0; shard < map.shards; shard++) if (side.counters(shard).extentWaiting > 0) return true;
     return false;
   }
 

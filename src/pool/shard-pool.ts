@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { FreeSlots } from '../contract/free-slots.js';
+import { HttpSide } from '../contract/http-side.js';
 import { createServerMemory, type MemoryMap } from '../contract/memory-map.js';
 import type {
   BodyCredit,
@@ -8,8 +10,6 @@ import type {
   StreamAnswer,
   StreamPiece,
 } from '../contract/messages.js';
-import { Rings } from '../contract/rings.js';
-import { SlotStack } from '../contract/slots.js';
 import { summarize } from '../contract/times.js';
 import { Clock } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
@@ -75,10 +75,10 @@ export class ShardPool {
   readonly map: MemoryMap;
   readonly clock = new Clock();
   readonly groups: readonly Group[];
-  readonly rings: Rings;
+  readonly side: HttpSide;
   readonly load: ShardLoad;
   /** Of each group, in the order of `groups`. */
-  readonly slots: readonly SlotStack[];
+  readonly slots: readonly FreeSlots[];
   readonly #permits: Int32Array;
   readonly #shards: ShardLife[];
   readonly #heartbeat: Heartbeat;
@@ -93,7 +93,7 @@ export class ShardPool {
     this.core = core;
     this.map = map;
     this.groups = groups;
-    this.rings = new Rings(core, map);
+    this.side = new HttpSide(core, map);
     this.slots = groups.map((group) => slotsOf(group, core, map));
     this.load = { outstanding: new Int32Array(shards), ready: new Uint8Array(shards) };
     this.#permits = new Int32Array(shards).fill(permits.initial);
@@ -128,7 +128,7 @@ export class ShardPool {
         return new ShardLife(ofShard, group, lifeOptions, this.#lifeEvents);
       }),
     );
-    this.#heartbeat = new Heartbeat(this.#shards, options.stuckAfterMs, (shard) => this.rings.counters(shard));
+    this.#heartbeat = new Heartbeat(this.#shards, options.stuckAfterMs, (shard) => this.side.counters(shard));
   }
 
   get #lifeEvents(): LifeEvents {
@@ -140,7 +140,7 @@ export class ShardPool {
       onSignalListener: (_life, signal) => this.#events.onSignalListener(signal),
       onStream: ({ number }, { piece }) => this.#events.onStreamPiece(number, piece),
       onBody: ({ number }, { credit }) => this.#events.onBodyCredit(number, credit),
-      wake: ({ number }) => void this.rings.wake(number),
+      wake: ({ number }) => void this.side.wake(number),
     };
   }
 
@@ -174,7 +174,7 @@ export class ShardPool {
 
   /** The thread is gone: its permits and its parking are nobody's, and what it owned is taken back. */
   #onEnded({ number }: ShardLife, end: ThreadEnd, nextMs: number | undefined): void {
-    this.rings.resetShard(number, this.#permits[number]);
+    this.side.resetShard(number, this.#permits[number]);
     this.#failStart?.(end.error);
     this.#events.onShardEnded(number, end, nextMs);
   }
@@ -187,7 +187,7 @@ export class ShardPool {
    * @returns how many slots wait in that ring now, or 0 if it is full
    */
   submit(slot: number, shard: number, bound: boolean): number {
-    const length = this.rings.submit(slot, shard, bound);
+    const length = this.side.submit(slot, shard, bound);
     if (length > 0) this.load.outstanding[shard]++;
     return length;
   }
@@ -234,7 +234,7 @@ export class ShardPool {
   /** Changes how many handlers may be in flight on `shard`; those that are stay. */
   setPermits(shard: number, permits: number): void {
     this.#permits[shard] = permits;
-    this.rings.setPermits(shard, permits);
+    this.side.setPermits(shard, permits);
     this.#shards[shard].send({ type: 'permits' });
   }
 
@@ -273,9 +273,9 @@ export class ShardPool {
         restarts: shard.restarts,
         isCircuitOpen: shard.isCircuitOpen,
         outstanding: this.load.outstanding[number],
-        queued: this.rings.queued(number),
-        permits: this.rings.permits(number),
-        ...this.rings.counters(number),
+        queued: this.side.queued(number),
+        permits: this.side.permits(number),
+        ...this.side.counters(number),
         batchSize: summarize(shard.histograms?.batchSize),
         queueTime: summarize(shard.histograms?.queueTime),
         handlerTime: summarize(shard.histograms?.handlerTime),
@@ -285,7 +285,7 @@ export class ShardPool {
 }
 
 /** Slots in proportion to shards. */
-function slotsOf({ first, count }: Group, core: CoreMemory, map: MemoryMap): SlotStack {
+function slotsOf({ first, count }: Group, core: CoreMemory, map: MemoryMap): FreeSlots {
   const boundary = (shard: number) => Math.floor((map.slots * shard) / map.shards);
-  return new SlotStack(core, map, boundary(first), boundary(first + count) - boundary(first));
+  return new FreeSlots(core, map, boundary(first), boundary(first + count) - boundary(first));
 }

@@ -126,7 +126,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     try {
       const table = await this.#pool.start();
       const accessLog = this.#options.accessLog
-        ? new AccessLog(this.#logger, this.#options.requestId, this.#pool.rings)
+        ? new AccessLog(this.#logger, this.#options.requestId, this.#pool.side)
         : undefined;
       this.#http = new HttpThread(this.#pool, table, this.#options, accessLog, {
         onConnectionFailure: (error) => this.#logger.error({ err: error }, 'a connection failed and was closed'),
@@ -167,7 +167,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
 
   stats(): ServerStats {
     const { scheduler, connections, connectionsRefused } = this.#http!;
-    const { slots, map, core, rings } = this.#pool;
+    const { slots, map, core, side } = this.#pool;
     const waits = scheduler.waits();
     const { permits } = this.#options;
     return {
@@ -176,7 +176,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       connectionsRefused,
       outstanding: scheduler.outstanding,
       slots: { free: slots.reduce((sum, { free }) => sum + free, 0), total: map.slots },
-      extents: rings.extents.stats(),
+      extents: side.extents.stats(),
       lostWakeUps: scheduler.lostWakeUps,
       refused: { ...scheduler.refusals.counts },
       shards: this.#pool.stats().map(({ shortMeanUs, longMeanUs, ...shard }) => ({

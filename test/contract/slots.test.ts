@@ -1,21 +1,21 @@
 import { expect, test } from '@jest/globals';
 import * as layout from '../../build/assembly/layout.js';
+import { FreeSlots } from '../../build/src/contract/free-slots.js';
+import { HttpSide } from '../../build/src/contract/http-side.js';
 import { createServerMemory, slotAddress } from '../../build/src/contract/memory-map.js';
-import { Rings } from '../../build/src/contract/rings.js';
 import { boundTo, ShardSide, submittedTo } from '../../build/src/contract/shard-side.js';
-import { SlotStack } from '../../build/src/contract/slots.js';
 
 /* Ownership, step by step: what a claim, a completion, a recall and a full ring leave behind. */
 function setUp({ permits = 3, slots = 8 } = {}) {
   const { core, map } = createServerMemory({ shards: 2, permits, slots, slotBytes: 2_048, extentBytes: 2 ** 21 });
-  const http = new Rings(core, map);
+  const http = new HttpSide(core, map);
   const alone = [0, 1].map((shard) => new ShardSide(core, map, shard, []));
   const thieves = [0, 1].map((shard) => new ShardSide(core, map, shard, [1 - shard]));
   const list = (side: ShardSide, count: number) => Array.from({ length: count }, (_, i) => side.claimed(i));
   return {
     core,
     http,
-    slots: new SlotStack(core, map),
+    slots: new FreeSlots(core, map),
     owner: (slot: number) => core.i32[slotAddress(map, slot) >> 2],
     available: (shard: number) => http.permits(shard).available,
     submit: (shard: number, slot: number, bound = false) => http.submit(slot, shard, bound),

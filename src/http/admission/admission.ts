@@ -122,7 +122,7 @@ export class Admission {
     const failure = dispatcher.submit(exchange, shard);
     if (failure === undefined) return exchange;
     this.#parts.deadlines.clear(slot);
-    if (exchange.requestExtent !== NO_EXTENT) this.#pool.rings.extents.giveOfRequest(exchange.requestExtent);
+    if (exchange.requestExtent !== NO_EXTENT) this.#pool.side.extents.giveOfRequest(exchange.requestExtent);
     exchange.requestExtent = NO_EXTENT;
     this.#pool.slots[rules.group].release(slot);
     return this.#refuse(connection, request, failure);

@@ -1,5 +1,5 @@
 import { SLOT_NO_START, SLOT_REVOKED_START } from '../../../assembly/layout.js';
-import type { Rings } from '../../contract/rings.js';
+import type { HttpSide } from '../../contract/http-side.js';
 import { elapsedUs } from '../../core/clock.js';
 
 /** What becomes of a request whose time is up. */
@@ -14,7 +14,7 @@ export interface DeadlineEvents {
 
 /** The requests in hand that may not take for ever, by slot: all are looked through, which takes a nanosecond each. HTTP thread. */
 export class Deadlines {
-  readonly #rings: Rings;
+  readonly #side: HttpSide;
   readonly #events: DeadlineEvents;
   /** When it is too late to start the handler, by the server's clock; 0 for never. */
   readonly #queue: Float64Array;
@@ -22,8 +22,8 @@ export class Deadlines {
   readonly #handler: Int32Array;
   #count = 0;
 
-  constructor(slots: number, rings: Rings, events: DeadlineEvents) {
-    this.#rings = rings;
+  constructor(slots: number, side: HttpSide, events: DeadlineEvents) {
+    this.#side = side;
     this.#events = events;
     this.#queue = new Float64Array(slots);
     this.#handler = new Int32Array(slots);
@@ -66,7 +66,7 @@ export class Deadlines {
   }
 
   #isOverdue(slot: number, nowUs: number): boolean {
-    const startedAt = this.#rings.startedAt(slot);
+    const startedAt = this.#side.startedAt(slot);
     if (startedAt === SLOT_NO_START || startedAt === SLOT_REVOKED_START) return false;
     // No handler outlives its timeout, of 30 minutes at most, by more than a sweep: 32 bits are wide enough.
     return elapsedUs(nowUs, startedAt) >= this.#handler[slot];

@@ -91,7 +91,7 @@ export class Dispatcher {
   /** Takes a request back that no shard has claimed. `false` if one has. */
   recall(exchange: Exchange): boolean {
     if (exchange.rules?.waiting.delete(exchange)) return true;
-    if (exchange.shard < 0 || !this.#pool.rings.recall(exchange.slot)) return false;
+    if (exchange.shard < 0 || !this.#pool.side.recall(exchange.slot)) return false;
     this.#queues.recalled(exchange.shard);
     return true;
   }

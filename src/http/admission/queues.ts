@@ -40,8 +40,8 @@ export class Queues {
 
   /** How many wait for `shard` now. To look is a miss of the cache: the shard writes there. */
   look(shard: number): number {
-    const { rings } = this.#pool;
-    let waiting = rings.queued(shard);
+    const { side } = this.#pool;
+    let waiting = side.queued(shard);
     if (waiting === 0) this.#stale[shard] = 0;
     else if (this.#stale[shard] > 0) {
       const entries = waiting;
@@ -63,9 +63,9 @@ export class Queues {
 
   /** Asks each slot: some 20 µs for 4,096 of them, and only while there are stale entries. */
   #count(shard: number): number {
-    const { rings, map } = this.#pool;
+    const { side, map } = this.#pool;
     let count = 0;
-    for (let slot = 0; slot < map.slots; slot++) if (rings.waitsFor(slot) === shard) count++;
+    for (let slot = 0; slot < map.slots; slot++) if (side.waitsFor(slot) === shard) count++;
     return count;
   }
 }

@@ -5,9 +5,9 @@ import {
   SLOT_DATA_OFFSET,
   SLOT_HEAD_REQUEST_FLAG,
 } from '../../../assembly/layout.js';
+import type { HttpSide } from '../../contract/http-side.js';
 import type { MemoryMap } from '../../contract/memory-map.js';
 import { METHODS } from '../../contract/messages.js';
-import type { Rings } from '../../contract/rings.js';
 import type { CoreMemory } from '../../core/memory.js';
 import type { Exchange } from '../exchange.js';
 import type { RecordRoom } from '../parser/large-record.js';
@@ -18,13 +18,13 @@ const HEAD = METHODS.indexOf('HEAD');
 /** Writes request records, field index, head and body, into slots and extents. HTTP thread. */
 export class RecordWriter implements RecordRoom {
   readonly #core: CoreMemory;
-  readonly #rings: Rings;
+  readonly #side: HttpSide;
   /** Of a record in a slot: the rest is the response's. */
   readonly #limit: number;
 
-  constructor(core: CoreMemory, map: MemoryMap, rings: Rings) {
+  constructor(core: CoreMemory, map: MemoryMap, side: HttpSide) {
     this.#core = core;
-    this.#rings = rings;
+    this.#side = side;
     this.#limit = (map.slotStride - SLOT_DATA_OFFSET) >> 1;
   }
 
@@ -33,19 +33,19 @@ export class RecordWriter implements RecordRoom {
   }
 
   get mostBytes(): number {
-    return this.#rings.extents.mostRequestBytes;
+    return this.#side.extents.mostRequestBytes;
   }
 
   take(bytes: number): number {
-    return this.#rings.extents.takeForRequest(bytes);
+    return this.#side.extents.takeForRequest(bytes);
   }
 
   give(extent: number): void {
-    this.#rings.extents.giveOfRequest(extent);
+    this.#side.extents.giveOfRequest(extent);
   }
 
   write(extent: number, request: RequestInHand): number {
-    return this.#writeRecord(this.#rings.extents.start(extent), request);
+    return this.#writeRecord(this.#side.extents.start(extent), request);
   }
 
   get memory(): Uint8Array {
@@ -59,14 +59,14 @@ export class RecordWriter implements RecordRoom {
    */
   fill(exchange: Exchange, request: RequestInHand, route: number, now: number, queueDeadline: number): void {
     const { slot } = exchange;
-    const view = this.#rings.views[slot];
+    const view = this.#side.views[slot];
     const { headBytes, bodyBytes, fieldCount, method } = request;
     let flags = method === HEAD ? SLOT_HEAD_REQUEST_FLAG : 0;
     if (request.isStreamed) flags |= SLOT_BODY_STREAM_FLAG;
     const extent = request.takeExtent();
     let record = view.data;
     if (extent === NO_EXTENT) this.#writeRecord(record, request);
-    else record = this.#rings.extents.start(extent);
+    else record = this.#side.extents.start(extent);
     exchange.requestExtent = extent;
     view.writeRequest({
       route,
@@ -81,7 +81,7 @@ export class RecordWriter implements RecordRoom {
       headBytes,
       bodyBytes,
     });
-    this.#rings.clearStart(slot);
+    this.#side.clearStart(slot);
   }
 
   /** Writes field index, head, and what there is of the body. Returns the address behind it. */

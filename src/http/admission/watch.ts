@@ -81,8 +81,8 @@ export class Watch {
   /** How long the oldest request of each shard has waited, in microseconds; 0 if none does. */
   waits(): number[] {
     const now = this.#pool.clock.nowUs();
-    const { rings, map } = this.#pool;
-    return Array.from({ length: map.shards }, (_, shard) => this.#wait(shard, rings.oldest(shard, false), now));
+    const { side, map } = this.#pool;
+    return Array.from({ length: map.shards }, (_, shard) => this.#wait(shard, side.oldest(shard, false), now));
   }
 
   stop(): void {
@@ -110,9 +110,9 @@ export class Watch {
 
   /** Returns whether the shard has to be looked at again soon. */
   #lookAt(shard: number, now: number): boolean {
-    const { rings } = this.#pool;
+    const { side } = this.#pool;
     const queued = this.#queues.look(shard);
-    const stealable = queued === 0 ? -1 : rings.oldest(shard, false);
+    const stealable = queued === 0 ? -1 : side.oldest(shard, false);
     const overload = this.#gate.overloads[shard];
     if (overload !== undefined) {
       const left = this.#queues.claimed(shard, queued);
@@ -128,7 +128,7 @@ export class Watch {
 
   /** How long the oldest request of the shard's rings has waited, in microseconds. */
   #wait(shard: number, stealable: number, now: number): number {
-    const bound = this.#pool.rings.oldest(shard, true);
+    const bound = this.#pool.side.oldest(shard, true);
     const wait = (slot: number) => (slot < 0 ? 0 : now - this.#exchanges[slot].submittedAt);
     return Math.max(wait(stealable), wait(bound));
   }
@@ -136,7 +136,7 @@ export class Watch {
   #giveUpLate(shard: number, now: number): void {
     for (const bound of [false, true]) {
       for (;;) {
-        const slot = this.#pool.rings.oldest(shard, bound);
+        const slot = this.#pool.side.oldest(shard, bound);
         if (slot < 0) break;
         const exchange = this.#exchanges[slot];
         if (!this.#gate.overloads[shard].gaveUpOn(exchange.rank, now - exchange.submittedAt)) break;
@@ -154,7 +154,7 @@ export class Watch {
     if (!stuck) return;
     const { first, count } = this.#pool.groupOf(shard);
     for (let other = first; other < first + count; other++) {
-      if (other !== shard && this.#pool.load.ready[other] === 1 && this.#pool.rings.wake(other)) return;
+      if (other !== shard && this.#pool.load.ready[other] === 1 && this.#pool.side.wake(other)) return;
     }
   }
 }

@@ -1,6 +1,6 @@
 import { SLOT_NO_START, SLOT_REVOKED_START } from '../../../assembly/layout.js';
+import type { HttpSide } from '../../contract/http-side.js';
 import { METHODS } from '../../contract/messages.js';
-import type { Rings } from '../../contract/rings.js';
 import type { Logger } from '../../options/options.js';
 import { isSaneId } from '../../options/request-id.js';
 import type { Exchange } from '../exchange.js';
@@ -29,15 +29,15 @@ const DIGITS = 3;
 export class AccessLog {
   readonly #logger: Logger;
   readonly #idField: string | undefined;
-  readonly #rings: Rings;
+  readonly #side: HttpSide;
   /** Exchanges of slots live as long as the server; what their last request was is written over by the next. */
   readonly #entries = new WeakMap<Exchange, Entry>();
 
   /** @param idField the field by which requests are named, in lower case, if they are */
-  constructor(logger: Logger, idField: string | undefined, rings: Rings) {
+  constructor(logger: Logger, idField: string | undefined, side: HttpSide) {
     this.#logger = logger;
     this.#idField = idField;
-    this.#rings = rings;
+    this.#side = side;
   }
 
   admitted(exchange: Exchange, request: RequestInHand): void {
@@ -84,11 +84,11 @@ export class AccessLog {
   /** The shard that has started the handler, or -1. Another one may have claimed the request than it was submitted to. */
   #runner({ slot, ranOn }: Exchange): number {
     if (slot < 0) return -1;
-    const startedAt = this.#rings.startedAt(slot);
+    const startedAt = this.#side.startedAt(slot);
     if (startedAt === SLOT_NO_START || startedAt === SLOT_REVOKED_START) return -1;
     if (ranOn >= 0) return ranOn;
     // A stream is logged when it begins, or while its slot is on the way back.
-    return Math.max(this.#rings.claimedBy(slot), this.#rings.completedBy(slot));
+    return Math.max(this.#side.claimedBy(slot), this.#side.completedBy(slot));
   }
 
   /** What the handler's response says that its request is called. */

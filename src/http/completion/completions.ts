@@ -64,7 +64,7 @@ export class Completions {
     this.#refusals = refusals;
     this.#events = events;
     const doorbell = Doorbell.attach(pool.core, httpAddresses(pool.map, 0).doorbell);
-    const hasWork = () => pool.rings.hasCompletions();
+    const hasWork = () => pool.side.hasCompletions();
     this.#parking = new Parking(doorbell, hasWork, () => this.#wake());
   }
 
@@ -85,7 +85,7 @@ export class Completions {
   /** A request was published to `shard`: the end of this turn rings for it, or of one soon after. */
   published(shard: number): void {
     // Both threads see to it themselves that they miss nothing: there is nobody to wake, and nothing to take.
-    if (this.#parking.isParked && !this.#pool.rings.isParked(shard)) return;
+    if (this.#parking.isParked && !this.#pool.side.isParked(shard)) return;
     this.#gathered++;
     this.#waiting.restart();
     this.schedule();
@@ -127,9 +127,9 @@ export class Completions {
   #ring(): void {
     if (this.#gathered === 0) return;
     const worthWaiting = this.#outstanding - this.#streaming >= LOAD && this.#gathered < GATHER_REQUESTS;
-    if (this.#pool.rings.someSleep) {
+    if (this.#pool.side.someSleep) {
       if (worthWaiting && this.#postponed++ < GATHER_TURNS) return;
-      this.#pool.rings.ringDoorbells();
+      this.#pool.side.ringDoorbells();
     }
     this.#gathered = 0;
     this.#postponed = 0;
@@ -147,16 +147,16 @@ export class Completions {
 
   /** Takes the completions of one shard; their connections are flushed by the next turn at the latest. */
   reap(shard: number): number {
-    const { rings } = this.#pool;
-    const count = rings.poll(shard);
-    for (let i = 0; i < count; i++) this.complete(rings.polled(i), shard);
+    const { side } = this.#pool;
+    const count = side.poll(shard);
+    for (let i = 0; i < count; i++) this.complete(side.polled(i), shard);
     return count;
   }
 
   /** A slot has come back from `shard` with its response. */
   complete(slot: number, shard: number): void {
     // A slot that was not completed by this shard, or not since it was taken over, is none of its business.
-    if (!this.#pool.rings.takeOver(slot, shard)) return;
+    if (!this.#pool.side.takeOver(slot, shard)) return;
     const exchange = this.#exchanges[slot];
     exchange.ranOn = shard;
     const failure = this.#readResponse(exchange, shard);
@@ -194,7 +194,7 @@ export class Completions {
   }
 
   #isHead({ slot }: Exchange): boolean {
-    return this.#pool.rings.views[slot].has(SLOT_HEAD_REQUEST_FLAG);
+    return this.#pool.side.views[slot].has(SLOT_HEAD_REQUEST_FLAG);
   }
 
   #settle(exchange: Exchange): void {
@@ -217,7 +217,7 @@ export class Completions {
 
   /** Returns why there is no response, if so. */
   #readResponse(exchange: Exchange, shard: number): Reason | undefined {
-    const view = this.#pool.rings.views[exchange.slot];
+    const view = this.#pool.side.views[exchange.slot];
     exchange.extent = view.responseExtent;
     if (view.has(SLOT_EXPIRED_FLAG)) return 'QUEUE_TIMEOUT';
     if (view.has(SLOT_ABANDONED_FLAG)) return 'HANDLER_TIMEOUT';

@@ -6,7 +6,7 @@ import { type MemoryMap, slotAddress } from './memory-map.js';
  * The slots of a group that nobody uses; a group cannot take the slots of another one. HTTP thread only: it alone takes
  * slots and gives them back.
  */
-export class SlotStack {
+export class FreeSlots {
   readonly total: number;
   readonly #core: CoreMemory;
   readonly #map: MemoryMap;

@@ -33,7 +33,7 @@ import { SlotView } from './slot-view.js';
  * own. Everything that changes an owner word or a started word on an HTTP thread is in here, in FreeSlots, or in the WASM
  * functions that they call. For the HTTP thread.
  */
-export class Rings {
+export class HttpSide {
   readonly extents: Extents;
   /** The words of each slot. */
   readonly views: readonly SlotView[];
