@@ -531,8 +531,9 @@ class Keywords {
     for (const flags of ['u', '']) {
       try {
         return new RegExp(pattern, flags);
-      } catch {
+      } catch (error) {
         // Many patterns in use are only valid without the flag.
+        if (!(error instanceof SyntaxError)) throw error;
       }
     }
     throw this.invalid(keyword, `"${pattern}" is not a regular expression of JavaScript`);

@@ -204,8 +204,9 @@ function withoutFragment(uri: string): string {
 function decoded(fragment: string): string | undefined {
   try {
     return decodeURIComponent(fragment);
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof URIError) return undefined;
+    throw error;
   }
 }
 
