@@ -71,7 +71,9 @@ program
   .addOption(integerOption('--shard-nice <number>', 'shardNice', 'how much shards give way to other threads; Linux'))
   .addOption(integerOption('--slots <number>', 'slots', 'requests in hand, at the most'))
   .addOption(integerOption('--slot-bytes <number>', 'slotBytes', 'shared memory for each slot'))
-  .addOption(integerOption('--extent-bytes <number>', 'extentBytes', 'shared memory for messages that are larger than a slot'))
+  .addOption(
+    integerOption('--extent-bytes <number>', 'extentBytes', 'shared memory for messages that are larger than a slot'),
+  )
   .addOption(integerOption('--body-limit-bytes <number>', 'bodyLimitBytes', 'request body, at the most'))
   .addOption(integerOption('--response-limit-bytes <number>', 'responseLimitBytes', 'response body, at the most'))
   .addOption(integerOption('--max-target-bytes <number>', 'maxTargetBytes', 'request target, at the most'))

@@ -25,8 +25,12 @@ export function reclaim(shard: number, { side, exchanges, completions, dispatche
     else if (side.claimedBy(slot) === shard) {
       const isUnstarted = side.isUnstarted(slot);
       if (!side.reclaim(slot, shard)) continue;
-      if (isUnstarted) dispatcher.resubmit(exchange, shard);
-      else completions.refuse(exchange, 'SHARD_LOST');
+      if (isUnstarted) {
+        dispatcher.resubmit(exchange, shard);
+        continue;
+      }
+      exchange.ranOn = shard;
+      completions.refuse(exchange, 'SHARD_LOST');
     } else if (side.waitsFor(slot) === shard && dispatcher.hasOther(exchange) && dispatcher.recall(exchange)) {
       dispatcher.resubmit(exchange, shard);
     }
