@@ -56,7 +56,7 @@ describe('status and fields', () => {
       ['set-cookie', 'a=1'],
       ['set-cookie', 'b=2'],
     ]);
-    expect(field(response, 'content-type')).toBe('text/x-test');
+    expect(field(response, 'content-type')).toBe('text/x-test; charset=utf-8');
     expect(JSON.parse(response.body.toString())).toEqual({
       host: 'localhost',
       'x-mixed': 'Case',
@@ -86,7 +86,13 @@ describe('status and fields', () => {
     async (value) => {
       const response = await exchange(port, get(`/bad-header?value=${value}`));
       expect(response.status).toBe(500);
-      expect(response.fields.map(([name]) => name).sort()).toEqual(['content-length', 'content-type', 'date']);
+      expect(response.fields.map(([name]) => name).sort()).toEqual([
+        'connection',
+        'content-length',
+        'content-type',
+        'date',
+        'keep-alive',
+      ]);
       expect(running.logged.at(-1)!.details.err).toMatchObject({ code: 'HEADER_INVALID' });
     },
   );
@@ -97,11 +103,6 @@ describe('status and fields', () => {
 
   test.each(['199', '600', '2.5', 'x'])('the status %s is 500', async (status) => {
     expect((await exchange(port, get(`/status/${status}`))).status).toBe(500);
-  });
-
-  test('fields that do not fit are 500', async () => {
-    expect((await exchange(port, get(`/bad-header?value=${'x'.repeat(8_000)}`))).status).toBe(500);
-    expect((await exchange(port, get(`/bad-header?value=${'x'.repeat(7_000)}`))).status).toBe(200);
   });
 });
 
@@ -137,7 +138,7 @@ describe('the request', () => {
     const client = await RawClient.open(port);
     client.write(get('/await-abort'));
     await until(() => running.server.stats().outstanding === 1, 'the start of the handler');
-    client.destroy();
+    client.socket.resetAndDestroy();
     await until(async () => (await json('/aborted')).aborted === aborted + 1, 'the abort');
   });
 });

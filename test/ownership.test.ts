@@ -163,6 +163,17 @@ describe('a request that was answered for its handler', () => {
   });
 });
 
+test('a handler that puts fake timers and clocks in the place of the real ones holds up nobody', async () => {
+  expect((await exchange(port, get('/fakes-timers'))).body.toString()).toBe('faked');
+  for (let i = 0; i < 20; i++) expect((await exchange(port, get('/who'))).status).toBe(200);
+  const client = await RawClient.open(port);
+  client.write(get('/stream'));
+  await until(() => client.pending.toString().endsWith('0\r\n\r\n'), 'the stream');
+  expect(client.pending.toString()).toMatch(/date: \w+, \d+ \w+ 20\d\d/);
+  client.destroy();
+  await until(async () => (await json('/who-later')).user === null, 'the real timers');
+});
+
 test.each(['/throws-revoked', '/throws-hostile', '/returns-hostile', '/rejects-hostile'])(
   '%s gets 500, and the shard goes on',
   async (path) => {

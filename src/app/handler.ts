@@ -66,12 +66,12 @@ export interface ShardResponse {
   status(code: number): this;
   /**
    * Sets a header field, in the place of an earlier one of that name; `set-cookie` is added instead.
-   * @param value Latin-1 without control characters
+   * @param value Latin-1 without control characters; a number; or several values, each of which is sent as a field of its own
    * @throws LoopShardError HEADER_INVALID, also for `content-length`, `transfer-encoding`, `connection` and `date`, which
    * are the server's
    */
-  header(name: string, value: string): this;
-  /** Sets `content-type`. */
+  header(name: string, value: string | number | readonly string[]): this;
+  /** Sets `content-type`. Text gets `charset=utf-8` if a type such as `text/html` names no charset. */
   type(mime: string): this;
   /**
    * Sets an entity tag (RFC 9110 section 8.8.3). A GET or HEAD whose If-None-Match has it gets 304 and no body, whatever the

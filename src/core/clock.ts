@@ -1,4 +1,8 @@
+import { performance } from 'node:perf_hooks';
 import { hrtime } from 'node:process';
+
+/** Taken when the module is loaded: tests in handlers may put fake clocks and timers in the place of the real ones. */
+const now = performance.now.bind(performance);
 
 const MS_PER_S = 1_000;
 const NS_PER_MS = 1_000_000;
@@ -25,11 +29,11 @@ export class Clock {
   /** @param epochMs of the thread whose clock this is to be; the time of the call by default */
   constructor(epochMs = monotonicMs()) {
     this.epochMs = epochMs;
-    this.#offsetMs = monotonicMs() - performance.now() - epochMs;
+    this.#offsetMs = monotonicMs() - now() - epochMs;
   }
 
   nowUs(): number {
-    return Math.floor((performance.now() + this.#offsetMs) * US_PER_MS);
+    return Math.floor((now() + this.#offsetMs) * US_PER_MS);
   }
 }
 

@@ -1,4 +1,7 @@
+import { clearInterval, setInterval } from 'node:timers';
 import type { Doorbell } from './doorbell.js';
+
+const enqueue = globalThis.queueMicrotask;
 
 /** Belt and braces under the doorbell: how often a parked thread looks for itself. */
 const LOOK_MS = 1_000;
@@ -65,7 +68,7 @@ export class Parking {
     const outcome = this.#doorbell.waitAsync(bell, Number.POSITIVE_INFINITY);
     this.#waiting = true;
     // A string means that the bell was rung since it was read.
-    if (typeof outcome === 'string') queueMicrotask(() => this.#settle());
+    if (typeof outcome === 'string') enqueue(() => this.#settle());
     else outcome.then(() => this.#settle());
   }
 

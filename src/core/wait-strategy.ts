@@ -1,3 +1,7 @@
+import { performance } from 'node:perf_hooks';
+
+const now = performance.now.bind(performance);
+
 /** Waits that were longer than this on average are not worth a core; waking a parked thread takes about half of it. */
 const WORTH_MS = 0.15;
 /** How much the latest wait counts. */
@@ -20,14 +24,14 @@ export class WaitStrategy {
 
   /** There was nothing to do in a turn. Returns whether to stay awake for another one. */
   wait(): boolean {
-    if (this.#waited === 0) this.#since = performance.now();
+    if (this.#waited === 0) this.#since = now();
     return this.#waited++ < this.#turns && this.#meanMs <= WORTH_MS;
   }
 
   /** What was waited for has come. */
   rewarded(): void {
     if (this.#waited === 0) return;
-    this.#meanMs += (performance.now() - this.#since - this.#meanMs) * WEIGHT;
+    this.#meanMs += (now() - this.#since - this.#meanMs) * WEIGHT;
     this.#waited = 0;
   }
 

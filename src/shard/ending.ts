@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+import { clearTimeout, setInterval, setTimeout } from 'node:timers';
 import type { MessagePort } from 'node:worker_threads';
 
 /** The thread is terminated at the end of the grace: it ends by itself before. */

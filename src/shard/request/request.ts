@@ -17,6 +17,7 @@ import { isSaneId } from '../../options/request-id.js';
 import type { ShardContext } from '../context.js';
 
 const HTTP_10 = ' HTTP/1.0';
+const BYTE_ORDER_MARK = 0xfeff;
 
 /** A request over its record, in its slot or in an extent. */
 export class SlotRequest implements ShardRequest {
@@ -136,7 +137,9 @@ export class SlotRequest implements ShardRequest {
 
   json<T>(): T {
     try {
-      return JSON.parse(this.text()) as T;
+      const text = this.text();
+      // RFC 8259 section 8.1 lets a parser ignore a byte order mark, which some clients send.
+      return JSON.parse(text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text) as T;
     } catch (cause) {
       if (cause instanceof LoopShardError) throw cause;
       throw new LoopShardError('BODY_INVALID', `The request body is not valid JSON: ${(cause as Error).message}.`, {

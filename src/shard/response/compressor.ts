@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers';
 import zlib, { constants } from 'node:zlib';
 import type { Encoding } from '../../options/compression.js';
 import { toBytes } from '../streams/stream-source.js';

@@ -1,6 +1,9 @@
 import { STATUS_CODES } from 'node:http';
 import type { CoreMemory } from '../../core/memory.js';
 
+/** Taken when the module is loaded: a handler may put a fake in its place. */
+const RealDate = Date;
+
 /** The lines that many responses share: status line, date, how long the connection may be idle, content type. In shared memory, to be copied by WASM. */
 export interface Template {
   address: number;
@@ -36,7 +39,7 @@ export class HeadWriter {
 
   /** The template for a response that is sent now. */
   template(statusCode: number, contentType: string | undefined): Template {
-    const second = Math.floor(Date.now() / 1000);
+    const second = Math.floor(RealDate.now() / 1000);
     if (second !== this.#second) {
       this.#second = second;
       this.#clear();
@@ -67,7 +70,7 @@ export class HeadWriter {
   }
 
   #add(statusCode: number, contentType: string | undefined): Template {
-    const date = new Date(this.#second * 1000).toUTCString();
+    const date = new RealDate(this.#second * 1000).toUTCString();
     let text = `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode] ?? ''}\r\ndate: ${date}\r\n${this.#keepAliveLines}`;
     if (contentType !== undefined) text += `content-type: ${contentType}\r\n`;
     if (this.#next + text.length > this.#end) this.#clear();

@@ -17,9 +17,11 @@ import type { SlotResponse } from './response.js';
 import {
   bodiless,
   bytesOf,
+  copyBody,
   fieldsTooLarge,
   finishWritten,
   fits,
+  INCOMPLETE,
   isBodiless,
   isText,
   isUnframed,
@@ -33,6 +35,8 @@ import {
 const TEXT = 'text/plain; charset=utf-8';
 const BYTES = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
+/** A text type without parameters. */
+const TEXT_TYPE = /^text\/[\w.+-]+$/i;
 /** Header fields of a response, at the most. */
 const MAX_FIELDS_BYTES = 64 * 1024;
 /** In the place of a body's length: there is no content-length. */
@@ -126,7 +130,10 @@ export class Responder {
     const status = response.statusCode || (value === undefined ? 204 : 200);
     if (value === undefined || isBodiless(status)) return this.#empty(reply, status);
     if (types.isUint8Array(value)) return this.#send(reply, status, BYTES, value);
-    if (isText(value, writer)) return this.#send(reply, status, TEXT, value);
+    if (isText(value, writer)) {
+      nameCharset(response);
+      return this.#send(reply, status, TEXT, value);
+    }
     if (isStream(value)) return this.#openBody(reply, value);
     if (writer === undefined) return this.#send(reply, status, JSON_TYPE, stringify(value));
     return this.#writeBySchema(reply, status, writer, value);
@@ -166,6 +173,7 @@ export class Responder {
     }
     if (!isWritten && isStream(value)) return this.#openBody(reply, value);
     const body = isWritten ? finishWritten(response, value) : toBytes(value, writer);
+    if (isText(value, writer)) nameCharset(response);
     response.contentType ??= types.isUint8Array(value) ? BYTES : isText(value, writer) ? TEXT : JSON_TYPE;
     const how = this.#representations.describe(request, response, body);
     if (how === NOT_MODIFIED) return this.#notModified(reply);
@@ -343,39 +351,57 @@ export class Responder {
   ): Outcome {
     const head = this.#head(reply, status, standardType);
     const isHead = this.#isHead(reply);
-    let place: Place | undefined = this.#placement.inSlot(reply.view, head.room);
-    const room = place.limit - place.bodyStart;
+    const inSlot = this.#placement.inSlot(reply.view, head.room);
+    const room = inSlot.limit - inSlot.bodyStart;
     if (isHead ? room >= 0 : fits(body, room)) {
-      const length = this.#put(body, place, isHead);
-      if (length > limit) throw tooLarge(length, limit);
-      return this.#finish(reply, head, place, contentLength ?? length);
+      const bytes = isHead ? bytesOf(body) : copyBody(this.#context.core, body, inSlot);
+      if (bytes > limit) throw tooLarge(bytes, limit);
+      return this.#finish(reply, head, inSlot, contentLength ?? bytes);
     }
-    const bytes = bytesOf(body);
-    if (bytes > limit) throw tooLarge(bytes, limit);
-    place = this.#placement.inExtent(head.room, isHead ? 0 : bytes);
-    if (place !== undefined) {
-      if (!isHead) this.#put(body, place, false);
-      return this.#finish(reply, head, place, contentLength ?? bytes);
-    }
+    // Text has at least as many bytes as units, and as a rule no more: it is counted only if it does not fit.
+    if (body.length > limit) throw tooLarge(bytesOf(body), limit);
+    const said = contentLength ?? (isHead ? bytesOf(body) : undefined);
+    const bytes = this.#sendFromExtent(reply, head, isHead ? '' : body, isHead ? 0 : body.length, limit, said);
+    if (bytes === undefined) return WRITTEN;
     // The handler may change its own bytes.
     const kept = typeof body === 'string' ? body : Uint8Array.prototype.slice.call(body);
+    this.discard(reply);
     if (bytes > this.#placement.mostBytes(head.room)) {
-      this.discard(reply);
       reply.response.contentType ??= standardType;
       return { source: inPieces(kept), length: bytes };
     }
-    this.discard(reply);
     reply.unsent = { status, type: standardType, body: kept, bytes, contentLength };
     return NO_ROOM;
   }
 
-  /** Copies a body to its place, unless only its length is asked for. Returns its length. */
-  #put(body: string | Uint8Array, place: Place, isHead: boolean): number {
-    const { bytes, u8 } = this.#context.core;
-    if (isHead) return bytesOf(body);
-    if (typeof body === 'string') return bytes.utf8Write(body, place.bodyStart, place.limit - place.bodyStart);
-    u8.set(body, place.bodyStart);
-    return bytesOf(body);
+  /**
+   * Writes head and body into an extent.
+   * @param wanted bytes of the body, at least
+   * @returns the bytes that it has if there is no extent for them
+   */
+  #sendFromExtent(
+    reply: Reply,
+    head: Head,
+    body: string | Uint8Array,
+    wanted: number,
+    limit: number,
+    contentLength: number | undefined,
+  ): number | undefined {
+    const place = this.#placement.inExtent(head.room, wanted);
+    if (place === undefined) {
+      const bytes = bytesOf(body);
+      if (bytes > limit) throw tooLarge(bytes, limit);
+      return bytes;
+    }
+    const bytes = copyBody(this.#context.core, body, place);
+    if (bytes <= limit && bytes !== INCOMPLETE) {
+      this.#finish(reply, head, place, contentLength ?? bytes);
+      return undefined;
+    }
+    this.#placement.release(place);
+    const counted = bytesOf(body);
+    if (counted > limit) throw tooLarge(counted, limit);
+    return this.#sendFromExtent(reply, head, body, counted, limit, contentLength);
   }
 
   #head(reply: Reply, status: number, standardType: string | undefined): Head {
@@ -421,4 +447,11 @@ export class Responder {
 function describeEvents(response: SlotResponse): void {
   if (!isEventStream(response.contentType)) return;
   for (const [name, value] of EVENT_STREAM_FIELDS) if (response.field(name) === undefined) response.set(name, value);
+}
+
+/** Text is sent as UTF-8, which a client need not guess (RFC 6657). */
+function nameCharset(response: SlotResponse): void {
+  if (response.contentType !== undefined && TEXT_TYPE.test(response.contentType)) {
+    response.contentType += '; charset=utf-8';
+  }
 }

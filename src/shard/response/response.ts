@@ -68,7 +68,7 @@ export class SlotResponse implements ShardResponse {
     return this;
   }
 
-  header(name: string, value: string): this {
+  header(name: string, value: string | number | readonly string[]): this {
     this.#checkOpen();
     if (typeof name !== 'string' || !TOKEN.test(name)) {
       throw new LoopShardError('HEADER_INVALID', `${JSON.stringify(name)} cannot be the name of a header field.`);
@@ -77,9 +77,11 @@ export class SlotResponse implements ShardResponse {
     if (SERVER_FIELDS.has(key)) {
       throw new LoopShardError('HEADER_INVALID', `The field ${key} is set by the server; leave it out.`);
     }
-    if (key === 'content-type') return this.type(value);
-    checkValue(key, value);
-    this.set(key, value);
+    if (key === 'content-type') return this.type(String(value));
+    const values =
+      typeof value === 'object' && value !== null ? value : [typeof value === 'number' ? String(value) : value];
+    for (const one of values) checkValue(key, one);
+    this.#set(key, values);
     return this;
   }
 
@@ -119,10 +121,16 @@ export class SlotResponse implements ShardResponse {
 
   /** Sets a field whose name and value are known to be valid. */
   set(name: string, value: string): void {
+    this.#set(name, [value]);
+  }
+
+  /** Several values are several fields, in the place of those that were set before; cookies are added. */
+  #set(name: string, values: readonly string[]): void {
     this.#fields ??= [];
-    const earlier = name === 'set-cookie' ? undefined : this.#fields.find((field) => field[0] === name);
-    if (earlier === undefined) this.#fields.push([name, value]);
-    else earlier[1] = value;
+    if (name !== 'set-cookie' && this.field(name) !== undefined) {
+      this.#fields = this.#fields.filter((field) => field[0] !== name);
+    }
+    for (const value of values) this.#fields.push([name, value]);
   }
 
   /** The request was answered: nothing that its handler still does has an effect. */
