@@ -159,8 +159,8 @@ export function escapeTextScalar(position: usize, limit: usize, source: usize, b
 export function unitsToBytes(source: usize, units: i32): i32 {
   let at = source;
   const memoryEnd = (<usize>memory.size()) << 16;
-  // 16 bytes are at most 16 units, so the loop never passes the end.
-  while (units >= 16 && memoryEnd - at >= 16) {
+  // 16 bytes are at most 16 units, so a character is always left behind the loop: where the bytes of the one before it end.
+  while (units > 16 && memoryEnd - at >= 16) {
     const block = v128.load(at);
     const leads = i8x16.bitmask(i8x16.gt_s(block, i8x16.splat(-65)));
     const pairs = i8x16.bitmask(i8x16.ge_u(block, i8x16.splat(<i8>0xf0)));

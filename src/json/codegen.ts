@@ -176,18 +176,21 @@ return function write(start, end, value) {
 
   /** A part in place, or a call. Returns the text that waits behind it. */
   #emit(node: Node, x: string, key: string, pending: Pending, level: number, prefetched?: Prefetched): Pending {
+    if (!this.#planner.isContainer(node)) return this.#inPlace(node, x, key, pending, level, prefetched);
+    let after = NONE;
     if (this.#isUnit(node)) {
       this.#flushPending(pending);
       const number = this.#unitNumber(node, prefetched?.property ?? '');
       const call = `units[${number}](${x}, ${key}, ${prefetched?.variable ?? '0'});`;
       this.#line(level === 0 ? call : `depth += ${level}; ${call} depth -= ${level};`);
-      return NONE;
-    }
-    return this.#inPlace(node, x, key, pending, level, prefetched);
+    } else after = this.#inPlace(node, x, key, pending, level, prefetched);
+    // What is written behind the containers that end here, level by level, must not add up.
+    this.#line(GUARD);
+    return after;
   }
 
+  /** Whether a container is written by a unit of its own. */
   #isUnit(node: Node): boolean {
-    if (!this.#planner.isContainer(node)) return false;
     // A node is written in place once at most, so that code grows with the schema, and not with its paths.
     if (this.#planner.isShared(node) || this.#written.has(node) || this.#lines.length > LINES_PER_UNIT) return true;
     this.#written.add(node);

@@ -11,7 +11,7 @@ export interface Model {
   schema: object;
   /** @param budget levels that optional parts may still have */
   sample(budget: number): Sample;
-  /** Whether its values are objects, so that null is none of them. */
+  /** Whether its schema admits objects only, and not null. */
   isObject: boolean;
 }
 
@@ -46,8 +46,8 @@ export class Models {
   }
 
   /** A whole schema. */
-  document(): { schema: object; sample(): Sample } {
-    const model = this.#model(4);
+  document(depth = 4): { schema: object; sample(): Sample } {
+    const model = this.#model(depth);
     return {
       schema: { allOf: [model.schema], $defs: this.#defs },
       sample: () => model.sample(this.#random.below(6)),
@@ -173,9 +173,10 @@ export class Models {
       },
     };
     const own = { properties: { [next]: self.schema, [list]: { type: 'array', items: self.schema } } };
-    this.#defs[name] = this.#random.below(2)
-      ? { allOf: [body.schema, own] }
-      : { ...own, allOf: [body.schema], type: 'object' };
+    const saysObject = this.#random.below(2) === 0;
+    if (saysObject) this.#defs[name] = { ...own, allOf: [body.schema], type: 'object' };
+    else this.#defs[name] = { allOf: [body.schema, own] };
+    self.isObject = saysObject || body.isObject;
     return self;
   }
 
@@ -187,7 +188,7 @@ export class Models {
       parts.length === 1 && this.#random.below(2) ? parts[0].schema : { allOf: parts.map((part) => part.schema) };
     return {
       schema,
-      isObject: true,
+      isObject: parts.some((part) => part.isObject),
       sample: (budget) => {
         const samples = parts.map((part) => part.sample(budget));
         if (extra !== undefined) samples.push({ value: { [extra]: 'secret' }, kept: {} });
@@ -293,7 +294,7 @@ export class Models {
     const more = this.#fields(depth - 1, 2);
     return {
       schema: { properties: { [mark]: { type: 'boolean' } }, dependentSchemas: { [mark]: more.schema } },
-      isObject: true,
+      isObject: false,
       sample: (budget) => {
         if (this.#random.below(2)) return { value: {}, kept: {} };
         return merged([objectOf({ [mark]: { value: true, kept: true } }), more.sample(budget)]);

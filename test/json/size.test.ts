@@ -146,6 +146,55 @@ describe('schemas whose parts are shared', () => {
   });
 });
 
+describe('what stands behind containers', () => {
+  const number = { type: 'number' };
+  /** Fewer than the generated code writes without a look at the tape. */
+  const rest = keys(37);
+  /** Numbers lie behind the tape, and would be overwritten by one that is too long. */
+  const around = (inner: object | undefined, level: number) => ({
+    first: level + 0.5,
+    ...(inner === undefined ? {} : { next: inner }),
+    ...each(rest, (_, i) => level * 100 + i + 0.25),
+  });
+  const node = (next: object) => ({ type: 'object', properties: { first: number, next, ...each(rest, () => number) } });
+  const values = (depth: number) => {
+    let value: object | undefined;
+    for (let level = 0; level < depth; level++) value = around(value, level);
+    return value;
+  };
+
+  test('does not outgrow the tape however deep a recursive value is', () => {
+    for (const depth of [5, 6, 7, 8, 20, 100, 900]) {
+      const value = values(depth);
+      expect(write(node({ $ref: '#' }), value)).toBe(JSON.stringify(value));
+    }
+  });
+
+  test('does not outgrow the tape however deep the schema is', () => {
+    for (const depth of [5, 6, 7, 8, 20, 60]) {
+      let schema = node({});
+      for (let level = 1; level < depth; level++) schema = node(schema);
+      const value = values(depth);
+      expect(write(schema, value)).toBe(JSON.stringify(value));
+    }
+  });
+
+  test('does not outgrow the tape where there are only brackets', () => {
+    const schemas = [
+      { type: 'object', properties: { first: number, next: { $ref: '#' } } },
+      { type: ['array', 'number'], items: { $ref: '#' } },
+      { oneOf: [{ type: 'object', properties: { first: number, next: { $ref: '#' } } }, { type: 'null' }] },
+      { type: 'object', patternProperties: { '^n': { $ref: '#' } }, additionalProperties: number },
+    ];
+    for (const [i, schema] of schemas.entries()) {
+      let value: unknown = i === 1 ? 0.5 : { first: 0.5 };
+      for (let level = 1; level < 950; level++)
+        value = i === 1 ? [level + 0.5, value] : { first: level + 0.5, next: value };
+      expect(write(schema, value) === JSON.stringify(value)).toBe(true);
+    }
+  });
+});
+
 describe('unions of recursive schemas', () => {
   const tree = {
     $ref: '#/$defs/tree',
