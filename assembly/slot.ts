@@ -138,9 +138,16 @@ function advanceHead(ring: usize, position: i32): void {
  * Gives a claimed slot, its response written, back to the HTTP thread. The shard that claimed it; never blocks.
  *
  * The completion ring has an entry for every slot there is, so it cannot be full.
+ * @param permits semaphore that gets the permit back, before anybody hears of the response; 0 if that was given back before
+ * @returns 1, or 0 if the shard had not claimed it: nothing has changed
  */
-export function slotComplete(ring: usize, slots: usize, stride: i32, shard: i32, slot: i32): void {
-  // First the owner word: if the shard ends before the publication, the HTTP thread finds a whole response by it.
-  atomic.store<i32>(ownerAddress(slots, stride, slot), SLOT_COMPLETED_STATE | (shard << OWNER_SHIFT));
+export function slotComplete(ring: usize, slots: usize, stride: i32, shard: i32, slot: i32, permits: usize): i32 {
+  const claimed = SLOT_CLAIMED_STATE | (shard << OWNER_SHIFT);
+  const completed = SLOT_COMPLETED_STATE | (shard << OWNER_SHIFT);
+  // First the owner word: if the shard ends before the publication, the HTTP thread finds a whole response by it. An
+  // exchange, though nobody else changes the word: a second completion would be of somebody else's request.
+  if (atomic.cmpxchg<i32>(ownerAddress(slots, stride, slot), claimed, completed) != claimed) return 0;
+  if (permits != 0) semaphoreRelease(permits, 1);
   ringPublish(ring, slot);
+  return 1;
 }

@@ -52,6 +52,45 @@ describe('when there are not enough extents', () => {
     }
   });
 
+  test('clients that do not send what they announced are refused, so that others get theirs', async () => {
+    const port = await start({ extentBytes: 16 * MIB });
+    const head = `POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n`;
+    const idle = await Promise.all(Array.from({ length: 30 }, () => RawClient.open(port)));
+    for (const client of idle) client.write(head);
+    const drips = setInterval(() => idle[0].write('x'), 100);
+    await until(
+      () => running.server.stats().extents.at(-1)!.free < running.server.stats().extents.at(-1)!.total,
+      'the idle ones',
+    );
+    expect((await exchange(port, post('/length', Buffer.alloc(1_000_000)))).body.toString()).toBe('1000000');
+    clearInterval(drips);
+    const answered = idle.filter(({ pending }) => pending.toString().startsWith('HTTP/1.1 408'));
+    expect(answered.length).toBeGreaterThan(0);
+    for (const client of idle) client.destroy();
+  });
+
+  test('a request that was answered while its response waited gives all back', async () => {
+    const port = await start({ extentBytes: 2 * MIB, slots: 16 });
+    const holds = exchange(port, get('/hold/600'));
+    await until(() => running.server.stats().outstanding === 1, 'the one that holds the extents');
+    const late = Array.from({ length: 4 }, () => exchange(port, post('/large-with-view', Buffer.alloc(20_000))));
+    expect((await Promise.all(late)).map(({ status }) => status)).toEqual([504, 504, 504, 504]);
+    expect(running.server.stats().shards[0].abandoned).toBe(0);
+    expect((await holds).status).toBe(200);
+  });
+
+  test('a request that fails while its response waits leaves the other ones waiting', async () => {
+    const port = await start({ extentBytes: 2 * MIB, onUncaught: 'continue' });
+    const holds = exchange(port, get('/hold/400'));
+    await until(() => running.server.stats().outstanding === 1, 'the one that holds the extents');
+    const failing = exchange(port, get('/large-then-throws'));
+    await until(() => waits() === 1, 'the one that fails');
+    const last = exchange(port, get('/large/250000'));
+    expect((await failing).status).toBe(500);
+    expect((await last).body.length).toBe(250_000);
+    expect((await holds).status).toBe(200);
+  });
+
   test('clients that do not read are cut off sooner, so that others get theirs', async () => {
     const port = await start({ extentBytes: 16 * MIB, maxBufferedBytes: 2 * MIB });
     const idle = await Promise.all(Array.from({ length: 30 }, () => RawClient.open(port)));
@@ -113,3 +152,42 @@ describe('responses that nobody takes any more leave nothing behind', () => {
     again.socket.resetAndDestroy();
   });
 });
+
+describe('a body that is larger than any extent', () => {
+  const head = `POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: ${2 * MIB}\r\n\r\n`;
+
+  test('has no permit while it comes', async () => {
+    const port = await start({ permits: 2 });
+    const clients = await Promise.all(Array.from({ length: 5 }, () => RawClient.open(port)));
+    for (const client of clients) client.write(head);
+    await until(() => running.server.stats().shards[0].requests === 5, 'the start of all');
+    expect((await exchange(port, get('/who'))).status).toBe(200);
+    for (const client of clients) client.write(Buffer.alloc(2 * MIB));
+    for (const client of clients) {
+      expect((await client.response()).body.toString()).toBe(String(2 * MIB));
+      client.destroy();
+    }
+  });
+
+  test('comes within requestTimeoutMs, though byte by byte', async () => {
+    const port = await start({ requestTimeoutMs: 400 });
+    const client = await RawClient.open(port);
+    client.write(head);
+    const drip = setInterval(() => client.write('x'), 50);
+    expect((await client.response()).status).toBe(408);
+    clearInterval(drip);
+    client.destroy();
+  });
+});
+
+test.each([200, 20_000, 200_000, 2 * MIB])(
+  'a client that ends behind a body of %d bytes gets its answer and no other',
+  async (bytes) => {
+    const client = await RawClient.open(await start());
+    client.write(post('/length', Buffer.alloc(bytes)));
+    client.socket.end();
+    expect((await client.response()).body.toString()).toBe(String(bytes));
+    await client.closed();
+    expect(client.pending).toHaveLength(0);
+  },
+);

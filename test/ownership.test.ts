@@ -25,7 +25,7 @@ const json = async (path: string) => JSON.parse((await exchange(port, get(path))
 const nobody = { user: null };
 
 describe("a request's async context is its own", () => {
-  test.each(['/as/ada', '/as-later/ada', '/as-fails/ada'])('%s', async (path) => {
+  test.each(['/as/ada', '/as-later/ada', '/as-fails/ada', '/as-getter/ada'])('%s', async (path) => {
     expect(await json(path)).toEqual({ user: 'ada' });
     for (let i = 0; i < 10; i++) expect([await json('/who'), await json('/who-later')]).toEqual([nobody, nobody]);
     await sleep(5);
@@ -154,12 +154,67 @@ describe('a request that was answered for its handler', () => {
     await until(() => running.server.stats().slots.free === 64, 'the slot');
   });
 
+  test("has a stream that comes too late: it ends nobody else's request", async () => {
+    expect((await exchange(port, get('/late-stream'))).status).toBe(504);
+    for (let i = 0; i < 6; i++) {
+      const bodies = Array.from({ length: 3 }, (_, k) => Buffer.from(`${i} ${k}`));
+      const answers = await Promise.all(bodies.map((body) => exchange(port, post('/slow-echo', body))));
+      expect(answers.map(({ body }) => body)).toEqual(bodies);
+    }
+    await until(() => running.server.stats().shards[0].permits.available === 8, 'every permit');
+  });
+
+  test('keeps its view though an exception that nobody caught was its own', async () => {
+    const other = await startServer({ shards: 1, slotBytes: 4_096, onUncaught: 'continue' }, 'ownership-app.js');
+    const body = Buffer.alloc(300, 'mine ');
+    expect((await exchange(other.port, post('/view-then-throws', body))).status).toBe(504);
+    for (let i = 0; i < 100; i++) await exchange(other.port, post('/length', Buffer.alloc(1_500, 'other ')));
+    const look = async () => JSON.parse((await exchange(other.port, get('/seen'))).body.toString());
+    await until(async () => 'isIntactAfterThrow' in (await look()), 'the end of the handler');
+    expect(await look()).toEqual({ isIntactAfterThrow: true });
+    await expectConserved(other);
+    await other.server.close();
+  });
+
   test('writes nothing any more, and gives back what it had begun to write', async () => {
     expect((await exchange(port, get('/hang-with-writer'))).status).toBe(504);
     await until(async () => 'writer' in (await json('/seen')), 'the end of the handler');
     expect(await json('/seen')).toMatchObject({ writer: 'NESTING_INVALID' });
     const isFree = () => running.server.stats().extents.every(({ free, total }) => free === total);
     await until(isFree, 'the extent');
+  });
+});
+
+describe('a head that is too large for a slot', () => {
+  const pad = `X-Pad: ${'A'.repeat(7_000)}`;
+  const chunk = `10000\r\n${'A'.repeat(65_536)}\r\n`;
+  const head = (target: string, length: string) => `POST ${target} HTTP/1.1\r\nHost: x\r\n${pad}\r\n${length}\r\n\r\n`;
+
+  test.each([
+    [
+      'of a chunked body that is gathered',
+      `${head('/length', 'Transfer-Encoding: chunked')}${chunk.repeat(16)}0\r\n\r\n`,
+      '1048576',
+    ],
+    ['of a large body that is gathered', head('/length', 'Content-Length: 1048576') + 'A'.repeat(1_048_576), '1048576'],
+    ['of a streamed body', `${head('/length-of-stream', 'Content-Length: 5')}hello`, '{"bytes":5,"head":7000}'],
+    [
+      'of a streamed body in chunks',
+      `${head('/length-of-stream', 'Transfer-Encoding: chunked')}5\r\nhello\r\n0\r\n\r\n`,
+      '{"bytes":5,"head":7000}',
+    ],
+  ])('%s writes over nobody', async (_what, request, answer) => {
+    const first = exchange(port, post('/slow-header', '', 'X-Who: first'));
+    await until(() => running.server.stats().outstanding === 1, 'the first');
+    const others = Array.from({ length: 40 }, (_, i) => exchange(port, post('/slow-header', '', `X-Who: ${i}`)));
+    await until(() => running.server.stats().outstanding === 41, 'the others');
+    await first;
+    // In the slot of the first, with the others behind it.
+    const answered = exchange(port, request);
+    for (const [i, { body }] of (await Promise.all(others)).entries()) {
+      expect(JSON.parse(body.toString())).toEqual({ before: `${i}`, after: `${i}` });
+    }
+    expect((await answered).body.toString()).toBe(answer);
   });
 });
 

@@ -108,8 +108,9 @@ export class Extents {
 
   /** Takes over an extent with the slot that names it. `false` if it was not `from`'s. */
   takeOver(extent: number, from: number): boolean {
-    const { owners } = this.#classes[extent >> EXTENT_CLASS_SHIFT];
-    return this.#core.wasm.extentPass(owners, extent & INDEX_MASK, from, this.#owner) === 1;
+    const one = this.#classes[extent >> EXTENT_CLASS_SHIFT];
+    if (one === undefined || (extent & INDEX_MASK) >= one.count) return false;
+    return this.#core.wasm.extentPass(one.owners, extent & INDEX_MASK, from, this.#owner) === 1;
   }
 
   /** Gives back an extent that is this thread's. Never blocks. */

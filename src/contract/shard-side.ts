@@ -87,6 +87,11 @@ export class ShardSide {
     return false;
   }
 
+  /** Takes a permit for a request whose own was given back. `false` if there is none now. */
+  tryAcquirePermit(): boolean {
+    return this.#core.wasm.semaphoreTryAcquire(this.#addresses.permits, 1) === 1;
+  }
+
   /** Gives back the permit that a claimed slot came with. */
   releasePermit(): void {
     this.#core.wasm.semaphoreRelease(this.#addresses.permits, 1);
@@ -177,13 +182,18 @@ export class ShardSide {
   /**
    * Gives a claimed slot back to its HTTP thread, and rings. What the slot says of the response, and the extent that it names,
    * are the HTTP thread's from now on.
+   * @param hasPermit the permit that it came with was not given back yet
+   * @returns `false` if the slot is not this shard's: nothing has changed
    */
-  complete(slot: number): void {
+  complete(slot: number, hasPermit: boolean): boolean {
     const { wasm } = this.#core;
     const { slotsAddress, slotStride } = this.#map;
     const http = (slot / this.#slotsOfHttp) | 0;
-    wasm.slotComplete(this.#own.rings[http].completions, slotsAddress, slotStride, this.shard, slot);
+    const { completions } = this.#own.rings[http];
+    const permits = hasPermit ? this.#addresses.permits : 0;
+    if (wasm.slotComplete(completions, slotsAddress, slotStride, this.shard, slot, permits) === 0) return false;
     // At once and not behind the batch: the next handler may be a slow one. Only a parked HTTP thread costs a call.
     wasm.doorbellRing(this.#doorbells[http]);
+    return true;
   }
 }

@@ -215,7 +215,7 @@ export class Scheduler {
 
   #onHandlerTimeout(exchange: Exchange): void {
     const { slot, sequence, upload, rules } = exchange;
-    if (upload?.isWhole === false && !rules!.isStreamed) {
+    if (upload?.isWhole === false && upload.isGathered) {
       // Its handler starts when all of the body is here.
       this.#deadlines.set(slot, 0, rules!.handlerTimeoutUs);
       return;

@@ -33,11 +33,12 @@ const SCOPE = { requireManualDestroy: true };
 /** What a shard's loop does about handlers. */
 export interface HandlerEvents {
   /**
-   * A slot is done, and its permit is free.
+   * A slot is done.
    * @param handlerUs how long its handler took; 0 if that says nothing about how long handlers take
+   * @param hasPermit it has one: none was given back before
    */
-  onComplete(slot: number, handlerUs: number): void;
-  /** The permit of a slot is free that stays with its handler. */
+  onComplete(slot: number, handlerUs: number, hasPermit: boolean): void;
+  /** The permit of a slot is free that is not done. */
   onPermit(): void;
 }
 
@@ -54,7 +55,9 @@ export class Handlers implements Culprits {
   /** Handlers whose requests were answered for them, and that have not settled. */
   #abandoned = 0;
   /** The request whose code runs, wherever it has got to. */
-  readonly #running = new AsyncLocalStorage<Task>();
+  readonly #running = new AsyncLocalStorage<SlotRequest>();
+  /** Requests whose bodies were gathered, and that wait for a permit. */
+  readonly #gathered: Gathered[] = [];
   /** Responses that wait for an extent. */
   readonly #waiting = new Set<Task>();
   #retries: NodeJS.Timeout | undefined;
@@ -67,9 +70,13 @@ export class Handlers implements Culprits {
     this.#responder = new Responder(context);
     this.#streams = new StreamedResponses<Task>(context, this.#responder, {
       onFailed: (task, error) => this.#fail(task, error),
-      onBodiless: (task, outcome) => this.#settle(task, outcome),
+      onBodiless: (task, outcome) => {
+        task.hasSettled = true;
+        this.#settle(task, outcome);
+      },
       onBroken: ({ request }, error) => this.#report(request, error),
       onEnded: (task) => this.#finish(task, 0),
+      onLate: (task) => this.#settledLate(task),
     });
   }
 
@@ -82,7 +89,7 @@ export class Handlers implements Culprits {
     const context = this.#context;
     const view = context.side.view(slot);
     if (!this.#mayStart(slot, view, now)) {
-      this.#events.onComplete(slot, 0);
+      this.#events.onComplete(slot, 0, true);
       return now;
     }
     context.times.recordQueue(elapsedUs(now, view.submittedAt));
@@ -99,10 +106,12 @@ export class Handlers implements Culprits {
         this.#responder.openWriter(task),
       ),
       writer,
-      scope: new AsyncResource('LOOPSHARD_REQUEST', SCOPE),
+      scope: this.#running.run(request, newScope),
       place: undefined,
       unsent: undefined,
       hasFailed: false,
+      hasSettled: true,
+      hasPermit: true,
       isAbandoned: false,
     };
     this.#tasks[slot] = task;
@@ -129,6 +138,9 @@ export class Handlers implements Culprits {
   async #gather(task: Task, handler: Handler): Promise<void> {
     const { slot, request } = task;
     const chunks: Uint8Array[] = [];
+    // A client that sends its body slowly holds up nobody.
+    task.hasPermit = false;
+    this.#events.onPermit();
     try {
       for await (const chunk of this.#context.bodies.open(slot, request.sequence)) chunks.push(chunk);
     } catch {
@@ -138,14 +150,36 @@ export class Handlers implements Culprits {
     }
     if (request.finished) return;
     request.gather(Buffer.concat(chunks));
+    // The time that the handler has does not run while the client sends, and starts again when it is called.
     this.#context.side.restart(slot, this.#context.clock.nowUs());
-    this.#run(task, handler);
+    this.#gathered.push({ task, handler });
+    this.startGathered();
   }
 
+  /** There may be a permit for a request whose body was gathered. */
+  startGathered(): void {
+    while (this.#gathered.length > 0) {
+      const { task, handler } = this.#gathered[0];
+      if (!task.request.finished) {
+        const { side, clock } = this.#context;
+        if (!side.tryAcquirePermit()) return;
+        task.hasPermit = true;
+        side.restart(task.slot, clock.nowUs());
+      }
+      this.#gathered.shift();
+      if (task.hasPermit) this.#run(task, handler);
+    }
+  }
+
+  /** Everything that may call code of users runs in the request's scope: a getter of what a handler gives is such code too. */
   #run(task: Task, handler: Handler): void {
-    const { scope, request, response } = task;
+    task.hasSettled = false;
+    task.scope.runInAsyncScope(this.#call, this, task, handler);
+  }
+
+  #call(task: Task, handler: Handler): void {
     try {
-      const result = scope.runInAsyncScope(() => this.#running.run(task, handler, request, response));
+      const result = handler(task.request, task.response);
       if (isThenable(result)) this.#settleLater(task, result);
       else this.#succeed(task, result);
     } catch (error) {
@@ -163,6 +197,7 @@ export class Handlers implements Culprits {
 
   /** What a handler gave is ours from now on: it is sent, or it is discarded. */
   #succeed(task: Task, value: unknown): void {
+    task.hasSettled = true;
     let stream: AsyncIterable<unknown> | undefined;
     try {
       if (isStream(value)) stream = value;
@@ -172,7 +207,11 @@ export class Handlers implements Culprits {
         return this.#settledLate(task);
       }
       const outcome = this.#responder.respond(task, value);
-      if (typeof outcome === 'object') return this.#streams.start(task, outcome);
+      if (typeof outcome === 'object') {
+        this.#streams.start(task, outcome);
+        task.hasSettled = false;
+        return;
+      }
       this.#discard(task, stream);
       this.#settle(task, outcome);
     } catch (error) {
@@ -187,6 +226,7 @@ export class Handlers implements Culprits {
   }
 
   #fail(task: Task, error: unknown): void {
+    task.hasSettled = true;
     if (task.request.finished) return this.#settledLate(task);
     this.#responder.discard(task);
     const { errorHandler } = this.#context.app;
@@ -226,13 +266,14 @@ export class Handlers implements Culprits {
 
   #finish(task: Task, handlerUs: number): void {
     this.#cutOff(task);
-    this.#events.onComplete(task.slot, handlerUs);
+    this.#events.onComplete(task.slot, handlerUs, task.hasPermit);
   }
 
   /** The request is over: `req` and `res` have no effect any more. */
   #cutOff(task: Task): void {
     this.#tasks[task.slot] = undefined;
     this.#responder.discard(task);
+    if (this.#waiting.delete(task)) this.#stopWaiting();
     task.request.finish();
     task.response.finish();
     this.inFlight--;
@@ -241,19 +282,28 @@ export class Handlers implements Culprits {
   // ── exceptions that nobody caught ───────────────────────────────────────────────────────────────────────────────
 
   culprit(): { id: string; method: string; target: string } | undefined {
-    const task = this.#running.getStore();
-    if (task === undefined || task.request.finished) return undefined;
+    const task = this.#findCulprit();
+    if (task === undefined) return undefined;
     const { id, method, target } = task.request;
     return { id, method, target };
   }
 
   failCulprit(error: unknown): void {
-    const task = this.#running.getStore();
-    if (task === undefined || task.request.finished) return;
+    const task = this.#findCulprit();
+    if (task === undefined) return;
+    const { streams } = this.#context;
     // Of a response that is being sent nothing can be taken back: it breaks off.
-    if (this.#context.streams.has(task.slot)) return this.#context.streams.cancel(task.slot);
+    if (streams.isBegun(task.slot)) return streams.cancel(task.slot);
+    // It may still write to the slot's memory: it has until its time is over to settle.
+    if (task.request.isViewTaken && !task.hasSettled) return;
     this.#responder.discard(task);
     this.#failPlainly(task, error, true);
+    streams.cancel(task.slot);
+  }
+
+  #findCulprit(): Task | undefined {
+    const request = this.#running.getStore();
+    return request && this.#tasks.find((task) => task?.request === request);
   }
 
   // ── responses that wait for an extent ───────────────────────────────────────────────────────────────────────────
@@ -277,10 +327,8 @@ export class Handlers implements Culprits {
         tooLarge = bytes;
         continue;
       }
-      this.#waiting.delete(task);
       this.#settle(task, WRITTEN);
     }
-    this.#stopWaiting();
   }
 
   #stopWaiting(): void {
@@ -294,8 +342,8 @@ export class Handlers implements Culprits {
 
   /**
    * The HTTP thread has answered the request `sequence` in `slot`, since its handler takes too long: it is cut off, its permit
-   * is free, and its slot too, unless the handler was given a view of the slot's memory: then that stays its own until it
-   * settles.
+   * is free, and its slot too, unless a handler that has not settled was given a view of the slot's memory: then that stays its
+   * own until it settles.
    */
   abandon(slot: number, sequence: number): void {
     const task = this.#tasks[slot];
@@ -303,26 +351,28 @@ export class Handlers implements Culprits {
     this.#context.signals.abort(slot, sequence);
     this.#context.streams.cancel(slot);
     if (task.request.finished) return;
-    task.isAbandoned = true;
-    this.#countAbandoned(1);
+    if (!task.hasSettled) {
+      task.isAbandoned = true;
+      this.#countAbandoned(1);
+    }
     this.#giveBack(task);
   }
 
   #giveBack(task: Task): void {
     const { slot, view, request } = task;
-    if (this.#waiting.delete(task)) this.#stopWaiting();
     view.mark(SLOT_ABANDONED_FLAG);
     this.#cutOff(task);
-    if (request.isViewTaken) this.#events.onPermit();
-    else this.#events.onComplete(slot, 0);
+    if (request.isViewTaken && !task.hasSettled) this.#events.onPermit();
+    else this.#events.onComplete(slot, 0, task.hasPermit);
   }
 
   /** The handler of a request that was answered has settled. */
   #settledLate(task: Task): void {
+    task.hasSettled = true;
     if (!task.isAbandoned) return;
     task.isAbandoned = false;
     this.#countAbandoned(-1);
-    if (task.request.isViewTaken) this.#context.side.complete(task.slot);
+    if (task.request.isViewTaken) this.#context.side.complete(task.slot, false);
   }
 
   #countAbandoned(by: number): void {
@@ -347,8 +397,21 @@ interface Task extends StreamedTask {
   writer: CompiledWriter | undefined;
   /** Its handler has failed: an error handler has its one try, or the plain answer is given. */
   hasFailed: boolean;
+  /** None of its code is under way: no handler was started, or what it gave is here, and no stream. */
+  hasSettled: boolean;
+  /** It counts among those that the shard has permits for. */
+  hasPermit: boolean;
   /** It was answered with 504, and its handler has not settled. */
   isAbandoned: boolean;
+}
+
+interface Gathered {
+  task: Task;
+  handler: Handler;
+}
+
+function newScope(): AsyncResource {
+  return new AsyncResource('LOOPSHARD_REQUEST', SCOPE);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

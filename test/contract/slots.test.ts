@@ -24,10 +24,7 @@ function setUp({ permits = 3, slots = 8 } = {}) {
     /** What a shard takes of its own rings that another one may claim from too. */
     claimShare: (shard: number) => list(thieves[shard], thieves[shard].claim(10)),
     steal: (shard: number) => list(thieves[shard], thieves[shard].steal(10)),
-    complete: (shard: number, slot: number) => {
-      alone[shard].releasePermit();
-      alone[shard].complete(slot);
-    },
+    complete: (shard: number, slot: number, hasPermit = true) => alone[shard].complete(slot, hasPermit),
     start: (shard: number, slot: number) => alone[shard].tryStart(slot, 1_000),
     poll: (shard: number) => Array.from({ length: http.poll(shard) }, (_, i) => http.polled(i)),
   };
@@ -51,6 +48,21 @@ test('a slot passes from the HTTP thread to a shard and back', () => {
   expect([http.takeOver(slot, 1), http.takeOver(slot, 0), http.takeOver(slot, 0)]).toEqual([false, true, false]);
   slots.release(slot);
   expect([owner(slot), slots.free]).toEqual([layout.SLOT_FREE_STATE, 8]);
+});
+
+test('a slot is completed once, by the shard that claimed it, with its permit or without', () => {
+  const { slots, submit, claim, complete, poll, available } = setUp();
+  const [first, second] = [slots.take(), slots.take()];
+  expect(complete(0, first)).toBe(false);
+  submit(0, first);
+  submit(0, second);
+  expect(complete(0, first)).toBe(false);
+  expect([claim(0), available(0)]).toEqual([[first, second], 1]);
+  expect([complete(1, first), available(1)]).toEqual([false, 3]);
+  expect([complete(0, first), available(0)]).toEqual([true, 2]);
+  expect([complete(0, first), available(0)]).toEqual([false, 2]);
+  expect([complete(0, second, false), available(0)]).toEqual([true, 2]);
+  expect([poll(0), poll(1)]).toEqual([[first, second], []]);
 });
 
 test('claims stop at the permits; the rest stays in the ring', () => {

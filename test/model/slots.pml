@@ -674,7 +674,7 @@ inline publishCompletion() {
 }
 
 /*
- * complete: CLAIMED(me) → COMPLETED(me), then the completion ring, then the permit. The handler may have settled: the response
+ * complete: CLAIMED(me) → COMPLETED(me), then the permit, then the completion ring. The handler may have settled: the response
  * is written, which no other thread may read before the store of the owner word.
  */
 inline complete() {

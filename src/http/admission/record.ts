@@ -65,8 +65,12 @@ export class RecordWriter implements RecordRoom {
     if (request.isStreamed) flags |= SLOT_BODY_STREAM_FLAG;
     const extent = request.takeExtent();
     let record = view.data;
-    if (extent === NO_EXTENT) this.#writeRecord(record, request);
-    else record = this.#side.extents.start(extent);
+    if (extent === NO_EXTENT) {
+      // What follows the slot belongs to others.
+      if (!this.fitsSlot(fieldCount * FIELD_BYTES + headBytes + bodyBytes))
+        throw new RangeError('The record has no extent.');
+      this.#writeRecord(record, request);
+    } else record = this.#side.extents.start(extent);
     exchange.requestExtent = extent;
     view.writeRequest({
       route,

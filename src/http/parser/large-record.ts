@@ -41,6 +41,11 @@ export class LargeRecord {
     return this.#at > 0;
   }
 
+  /** Bytes that are still to come of a body that has its place. */
+  get missingBytes(): number {
+    return this.isPlaced ? this.#left : 0;
+  }
+
   get isWhole(): boolean {
     return this.isPlaced && this.#left === 0;
   }

@@ -72,7 +72,9 @@ export class RequestInHand {
     return this.partial === undefined ? this.index.base : 0;
   }
 
+  /** Of the body in the record: none of a body that is streamed. */
   get bodyBytes(): number {
+    if (this.isStreamed) return 0;
     if (this.large?.isWhole === true) return this.large.bodyBytes;
     return this.partial === undefined ? this.index.bodyBytes : this.partial.body.length;
   }

@@ -110,14 +110,25 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     const rest = this.rest;
     if (rest === undefined) return;
     this.rest = undefined;
-    if (this.large === undefined) this.llhttp.resume(this.#parser, this.#stoppedAs);
+    if (this.large === undefined) this.#resumeParser(this.#stoppedAs);
     if (rest.length > 0) this.feed(rest);
     else if (this.large !== undefined) this.feedInPlace(0);
+  }
+
+  /** Has llhttp go on behind a message, and notice that it stands between two of them though no byte follows. */
+  #resumeParser(reason: number): void {
+    this.llhttp.resume(this.#parser, reason);
+    this.llhttp.execute(this.#parser, this, this.llhttp.chunkAddress, 0);
   }
 
   /** Where the next bytes go: to the chunk; or right into the record of a large request, when only its body is missing. */
   get readTarget(): Uint8Array {
     return this.large?.isPlaced === true ? this.large.target : this.llhttp.chunk;
+  }
+
+  /** Bytes that are still to come of a body for which there is an extent. */
+  get missingBytes(): number {
+    return this.large?.missingBytes ?? 0;
   }
 
   /** The next bytes are read right into the record of a large request. */
@@ -221,7 +232,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     this.partial = undefined;
     this.index.state = HEAD_IDLE_STATE;
     if (pause) this.#stoppedAs = PAUSED;
-    else this.llhttp.resume(this.#parser, PAUSED);
+    else this.#resumeParser(PAUSED);
     return pause;
   }
 
@@ -363,9 +374,8 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     this.#streamLimit = limit;
     this.#streamedBytes = 0;
     this.isStreamed = true;
-    this.#sink.onStreamedHead(this, isChunked ? undefined : contentLength, expectsContinue);
-    this.partial = undefined;
-    return GO_ON;
+    const reason = this.#letInStreamed(isChunked ? undefined : contentLength, expectsContinue);
+    return reason === undefined ? GO_ON : this.#refuse(reason);
   }
 
   /** Reads what has come of a body in chunks. */
@@ -436,20 +446,42 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     if (this.partial === undefined && this.index.noteBody(at, bytes)) return GO_ON;
     const { body } = this.#keepPartial();
     body.append(this.llhttp.bytes.subarray(at, at + bytes));
-    if (this.#recordBytes(bodyBytes) > this.#limits.records.mostBytes) this.#streamOn(body.view());
+    if (this.#recordBytes(bodyBytes) > this.#limits.records.mostBytes) return this.#streamOn(body.view());
     return GO_ON;
   }
 
   /** A chunked body has become larger than any extent: what there is of it, and what follows, passes through as a stream. */
-  #streamOn(body: Buffer): void {
+  #streamOn(body: Buffer): number {
     this.#streamLimit = this.#bodyLimitBytes;
     this.#streamedBytes = body.length;
     this.isStreamed = true;
-    this.#sink.onStreamedHead(this, undefined, false);
-    this.partial = undefined;
+    const reason = this.#letInStreamed(undefined, false);
+    if (reason !== undefined) return this.#refuse(reason);
     for (let at = 0; at < body.length; at += CHUNK_BYTES) {
       this.#sink.uploads.add(body, at, Math.min(CHUNK_BYTES, body.length - at), body.length);
     }
+    return GO_ON;
+  }
+
+  /**
+   * Lets a request in with its head; its body follows as a stream. A head that is too large for a slot gets an extent.
+   * @returns why it is refused
+   */
+  #letInStreamed(length: number | undefined, expectsContinue: boolean): Reason | undefined {
+    const { records } = this.#limits;
+    if (!records.fitsSlot(this.#recordBytes(0))) {
+      this.large = new LargeRecord(records, 0, 0);
+      if (!this.large.place(this)) {
+        this.large = undefined;
+        this.isStreamed = false;
+        return 'NO_SLOT';
+      }
+    }
+    this.#sink.onStreamedHead(this, length, expectsContinue);
+    this.large?.close();
+    this.large = undefined;
+    this.partial = undefined;
+    return undefined;
   }
 
   #onStreamedBody(at: number, bytes: number): number {

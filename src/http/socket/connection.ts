@@ -335,14 +335,14 @@ export class Connection implements RequestSink {
 
   /**
    * Looks whether the client has taken too long; once in each interval of the schedule.
-   * @param isPressed others wait for memory that responses take
+   * @param isPressed others wait for memory that requests and responses take
    */
   watch(looks: Looks, isPressed: boolean): void {
     if (isPressed) this.#output.giveUpExtents();
     if (this.#handover.socket !== undefined) return;
     const phase = this.#phase();
     const progress = this.#progress(phase);
-    const expiry = this.#patience.look(phase, progress, unsentBytes(this.#socket), looks);
+    const expiry = this.#patience.look(phase, progress, unsentBytes(this.#socket), this.#parser.missingBytes, looks);
     if (expiry === 'none') return;
     if (expiry === 'destroy') this.#socket.destroy();
     else if (expiry === 'close') this.#end();
@@ -362,7 +362,7 @@ export class Connection implements RequestSink {
       hasEnded: this.#ended,
       hasUnsent: this.#socket.writableLength > 0,
       isServersTurn: this.#inputOver || this.#owesContinue || this.#parser.rest !== undefined || this.uploads.isWaiting,
-      hasUpload: this.uploads.current !== undefined,
+      hasUpload: this.uploads.current?.isGathered === false,
       isIdle: this.idle,
       parser: this.#parser,
     });

@@ -39,6 +39,10 @@ const LINGER_SILENCE_MS = 2_000;
 /** How long a client may stop reading its response while others wait for the memory that it takes. */
 const PRESSED_SEND_MS = 1_000;
 
+/** What a client must send of a large body within `PRESSED_RECEIVE_MS` while others wait for the memory that it takes. */
+const PRESSED_RECEIVE_BYTES = 16 * 1024;
+const PRESSED_RECEIVE_MS = 1_000;
+
 /** How long clients may take, in milliseconds. */
 export interface Timeouts {
   headersTimeoutMs: number;
@@ -54,6 +58,8 @@ export interface Looks {
   request: number;
   keepAlive: number;
   send: number;
+  /** Since the last `PRESSED_RECEIVE_BYTES` of a body that takes shared memory. */
+  receive: number;
   linger: number;
   lingerSilence: number;
 }
@@ -71,7 +77,7 @@ const LOOKS_IN_TIMEOUT = 4;
 export class Schedule {
   readonly intervalMs: number;
   readonly looks: Looks;
-  /** The same while responses wait for extents, which those have that clients do not read. */
+  /** The same while requests or responses wait for extents, which those have that clients do not send or read. */
   readonly looksUnderPressure: Looks;
 
   constructor({ headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, sendTimeoutMs, lingerTimeoutMs }: Timeouts) {
@@ -84,10 +90,15 @@ export class Schedule {
       request: looks(requestTimeoutMs),
       keepAlive: looks(keepAliveTimeoutMs),
       send: looks(sendTimeoutMs),
+      receive: looks(requestTimeoutMs),
       linger: looks(lingerTimeoutMs),
       lingerSilence: looks(Math.min(LINGER_SILENCE_MS, lingerTimeoutMs)),
     };
-    this.looksUnderPressure = { ...this.looks, send: looks(Math.min(sendTimeoutMs, PRESSED_SEND_MS)) };
+    this.looksUnderPressure = {
+      ...this.looks,
+      send: looks(Math.min(sendTimeoutMs, PRESSED_SEND_MS)),
+      receive: looks(Math.min(requestTimeoutMs, PRESSED_RECEIVE_MS)),
+    };
   }
 }
 
@@ -103,6 +114,8 @@ export class Patience {
   #looks = -1;
   #unsent = 0;
   #unsentLooks = 0;
+  #missing = 0;
+  #missingLooks = 0;
   #closingLooks = 0;
 
   /**
@@ -110,8 +123,9 @@ export class Patience {
    * @param progress how many requests it has had; in STREAM_PHASE, how many bytes of bodies; in CLOSING_PHASE, how many bytes
    * were dropped
    * @param unsent bytes that the kernel has not taken
+   * @param missing bytes that are still to come of a body for which there is an extent
    */
-  look(phase: number, progress: number, unsent: number, limits: Looks): Expiry {
+  look(phase: number, progress: number, unsent: number, missing: number, limits: Looks): Expiry {
     // A body goes on with the time of its head.
     const goesOn = phase === this.#phase || (phase === BODY_PHASE && this.#phase === HEAD_PHASE);
     this.#looks = goesOn && progress === this.#progress ? this.#looks + 1 : 0;
@@ -121,6 +135,7 @@ export class Patience {
     this.#unsent = unsent;
     if (this.#unsentLooks >= limits.send) return 'destroy';
     if (phase === HEAD_PHASE) return this.#looks >= limits.head ? 'refuse' : 'none';
+    if (phase === BODY_PHASE && this.#isTooSlow(missing, limits)) return 'refuse';
     if (phase === BODY_PHASE || phase === STREAM_PHASE) return this.#looks >= limits.request ? 'refuse' : 'none';
     if (phase === CLOSING_PHASE) {
       // Who sends on reads the answer only then; closing earlier would reset the connection under it (RFC 9112 section 9.6).
@@ -128,5 +143,16 @@ export class Patience {
     }
     if (phase === BUSY_PHASE) return 'none';
     return this.#looks >= (progress === 0 ? limits.head : limits.keepAlive) ? 'close' : 'none';
+  }
+
+  #isTooSlow(missing: number, limits: Looks): boolean {
+    // Another body than at the last look, or none.
+    const isNew = this.#looks === 0 || missing === 0 || missing > this.#missing;
+    if (isNew || this.#missing - missing >= PRESSED_RECEIVE_BYTES) {
+      this.#missing = missing;
+      this.#missingLooks = 0;
+      return false;
+    }
+    return ++this.#missingLooks >= limits.receive;
   }
 }

@@ -29,6 +29,8 @@ export class RequestStream {
   /** What answers it; another one if that is answered early. */
   exchange: Exchange;
   readonly isHead: boolean;
+  /** No handler reads it: that is started when all of it is here. */
+  readonly isGathered: boolean;
   /** The client waits for leave to send it. */
   expectsContinue: boolean;
   /** Its end has come. */
@@ -60,6 +62,7 @@ export class RequestStream {
     this.#untaken = untaken;
     this.#left = length ?? Number.POSITIVE_INFINITY;
     this.isHead = isHead;
+    this.isGathered = exchange.rules?.isStreamed === false;
     this.expectsContinue = expectsContinue;
   }
 

@@ -65,7 +65,7 @@ export class ShardLoop {
     this.#receive = receive;
     this.#claims = new Claims(context, options.batch);
     this.#handlers = new Handlers(context, {
-      onComplete: (slot, us) => this.#complete(slot, us),
+      onComplete: (slot, us, hasPermit) => this.#complete(slot, us, hasPermit),
       onPermit: () => this.#releasePermit(),
     });
     this.#doorbell = Doorbell.attach(context.core, context.addresses.doorbell);
@@ -104,6 +104,7 @@ export class ShardLoop {
 
   /** There may be more permits than there were. */
   permitsChanged(): void {
+    this.#handlers.startGathered();
     this.#starved = false;
     this.#schedule();
   }
@@ -173,16 +174,20 @@ export class ShardLoop {
   }
 
   /** The response of `slot` is written: the slot goes back, its permit is free, and the HTTP thread is told. */
-  #complete(slot: number, handlerUs: number): void {
+  #complete(slot: number, handlerUs: number, hasPermit: boolean): void {
     const { side, clock } = this.#context;
     if (handlerUs > 0) this.#limiter?.sample(handlerUs, this.#handlers.inFlight + 1, clock.nowUs());
-    this.#releasePermit();
-    side.complete(slot);
+    if (side.complete(slot, hasPermit) && hasPermit) this.#onPermitFree();
     if (this.#stopped) this.#checkSettled();
   }
 
   #releasePermit(): void {
     this.#context.side.releasePermit();
+    this.#onPermitFree();
+  }
+
+  #onPermitFree(): void {
+    this.#handlers.startGathered();
     if (!this.#starved) return;
     this.#starved = false;
     this.#schedule();

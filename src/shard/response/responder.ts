@@ -30,6 +30,7 @@ import {
   tagWithoutBody,
   toBytes,
   tooLarge,
+  writtenAlready,
 } from './results.js';
 
 const TEXT = 'text/plain; charset=utf-8';
@@ -263,6 +264,7 @@ export class Responder {
   openWriter(reply: Reply): JsonWriter {
     const { response } = reply;
     if (isBodiless(response.statusCode)) throw bodiless(response.statusCode);
+    if (reply.place !== undefined) throw writtenAlready();
     const head = this.#head(reply, response.statusCode || 200, JSON_TYPE);
     const place = this.#placement.inSlot(reply.view, head.room);
     if (place.limit < place.bodyStart) place.limit = place.bodyStart;

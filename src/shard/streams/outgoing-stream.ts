@@ -79,6 +79,11 @@ export class OutgoingStream {
     return this.#sequence;
   }
 
+  /** Its head was sent, or is about to be. */
+  get isBegun(): boolean {
+    return this.#opened !== undefined;
+  }
+
   /** Sends all there is, and says what became of it. */
   async run(): Promise<void> {
     try {

@@ -6,6 +6,8 @@ const SIZE_LINE_BYTES = STREAM_PIECE_BYTES.toString(16).length + 2;
 const LINE_END = '\r\n';
 const LAST_CHUNK = '0\r\n\r\n';
 const TAIL_BYTES = LINE_END.length + LAST_CHUNK.length;
+/** Of a buffer for a whole piece without a head. */
+const WHOLE_BYTES = SIZE_LINE_BYTES + STREAM_PIECE_BYTES + TAIL_BYTES;
 /** What is made first for a stream of little chunks. */
 const SMALLEST_BYTES = 1_024;
 
@@ -34,7 +36,8 @@ export class PieceBuffer {
 
   /** Takes buffers that are free again. */
   reuse(buffers: ArrayBuffer[]): void {
-    this.#buffers.push(...buffers);
+    // Some have come with less room for data than a whole piece needs.
+    for (const buffer of buffers) if (buffer.byteLength >= WHOLE_BYTES) this.#buffers.push(buffer);
   }
 
   get isFull(): boolean {
@@ -87,7 +90,9 @@ export class PieceBuffer {
     if (this.#buffer.length > 0 && this.#buffer.length >= room + bytes) return;
     const wanted = Math.max(bytes, 2 * this.length, SMALLEST_BYTES);
     // Not from Node.js's pool: the buffer is transferred.
-    const larger = Buffer.from(this.#buffers.pop() ?? new ArrayBuffer(room + Math.min(wanted, STREAM_PIECE_BYTES)));
+    const needed = room + Math.min(wanted, STREAM_PIECE_BYTES);
+    const used = needed <= WHOLE_BYTES ? this.#buffers.pop() : undefined;
+    const larger = Buffer.from(used ?? new ArrayBuffer(needed));
     larger.set(this.#buffer.subarray(0, this.#room + this.length));
     this.#buffer = larger;
   }

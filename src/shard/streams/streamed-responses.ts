@@ -3,7 +3,7 @@ import { SLOT_STREAM_FLAG } from '../../../assembly/layout.js';
 import type { ShardContext } from '../context.js';
 import { CompressedStream } from '../response/compressor.js';
 import { NO_ROOM, type Reply, type Responder, type Streamed, WRITTEN } from '../response/responder.js';
-import type { FirstChunk, OpenedStream } from './outgoing-stream.js';
+import type { FirstChunk, OpenedStream, OutgoingStream } from './outgoing-stream.js';
 import { PieceBuffer } from './piece-buffer.js';
 
 const TEXT = 'text/plain; charset=utf-8';
@@ -26,6 +26,8 @@ export interface StreamedEvents<Task extends StreamedTask> {
   onBroken(task: Task, error: unknown): void;
   /** The stream is over, whatever became of it. */
   onEnded(task: Task): void;
+  /** The stream is over, and its request was answered before. */
+  onLate(task: Task): void;
 }
 
 /**
@@ -48,34 +50,34 @@ export class StreamedResponses<Task extends StreamedTask> {
     const { slot, request, scope } = task;
     const { streams, signals } = this.#context;
     const { sequence } = request;
-    const forget = () => streams.forget(slot);
     let bodiless: typeof WRITTEN | typeof NO_ROOM = WRITTEN;
-    streams.start({ slot, sequence, scope }, source, {
+    /** The stream is over: whose slot it has, if the request was answered meanwhile, is none of its business. */
+    const over = (then: () => void) => {
+      streams.forget(slot, stream);
+      if (request.finished) this.#events.onLate(task);
+      else then();
+    };
+    const stream: OutgoingStream = streams.create({ slot, sequence, scope }, source, {
       open: (first, iterator) => {
         const opened = this.#open(task, length, first, iterator);
         if (opened !== WRITTEN && opened !== NO_ROOM) return opened;
         bodiless = opened;
         return undefined;
       },
-      onFailed: (error) => {
-        forget();
-        this.#events.onFailed(task, error);
-      },
-      onBodiless: () => {
-        forget();
-        this.#events.onBodiless(task, bodiless);
-      },
+      onFailed: (error) => over(() => this.#events.onFailed(task, error)),
+      onBodiless: () => over(() => this.#events.onBodiless(task, bodiless)),
       onBroken: (error) => {
         // Whoever fails because the client has left has done what it should.
-        if (!signals.isAborted(slot, sequence)) this.#events.onBroken(task, error);
+        if (!request.finished && !signals.isAborted(slot, sequence)) this.#events.onBroken(task, error);
       },
       onCancelled: () => signals.abort(slot, sequence),
-      onEnded: () => {
-        forget();
-        task.view.mark(SLOT_STREAM_FLAG);
-        this.#events.onEnded(task);
-      },
+      onEnded: () =>
+        over(() => {
+          task.view.mark(SLOT_STREAM_FLAG);
+          this.#events.onEnded(task);
+        }),
     });
+    void stream.run();
   }
 
   #open(

@@ -19,16 +19,21 @@ export class OutgoingStreams {
     if (stream?.sequence === sequence) stream.onTaken(taken, spent);
   }
 
-  /** Sends what `source` yields as the response of the request `sequence` in `slot`. */
-  start(request: StreamedRequest, source: AsyncIterable<unknown>, events: StreamEvents): void {
-    const stream = new OutgoingStream(this.#port, request, source[Symbol.asyncIterator](), events);
+  /**
+   * A stream that sends what `source` yields as the response of a request, once it is run.
+   * @throws whatever the source throws when its iterator is asked for
+   */
+  create(request: StreamedRequest, source: AsyncIterable<unknown>, events: StreamEvents): OutgoingStream {
+    const { scope } = request;
+    const iterator = scope.runInAsyncScope(() => source[Symbol.asyncIterator]());
+    const stream = new OutgoingStream(this.#port, request, iterator, events);
     this.#streams.set(request.slot, stream);
-    void stream.run();
+    return stream;
   }
 
-  /** The response of the request in `slot` is a stream that has not ended. */
-  has(slot: number): boolean {
-    return this.#streams.has(slot);
+  /** The head of a stream that answers the request in `slot` was sent. */
+  isBegun(slot: number): boolean {
+    return this.#streams.get(slot)?.isBegun === true;
   }
 
   /** Nobody waits for the response of the request in `slot` any more. */
@@ -36,8 +41,8 @@ export class OutgoingStreams {
     this.#streams.get(slot)?.onTaken(STREAM_CANCELLED);
   }
 
-  /** The request in `slot` is over. */
-  forget(slot: number): void {
-    this.#streams.delete(slot);
+  /** The stream is over; the slot may have another one's by now. */
+  forget(slot: number, stream: OutgoingStream): void {
+    if (this.#streams.get(slot) === stream) this.#streams.delete(slot);
   }
 }
