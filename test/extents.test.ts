@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from '../build/src/index.js';
 import { exchange, get, post, RawClient } from './support/client.js';
@@ -165,6 +166,20 @@ describe('a body that is larger than any extent', () => {
       expect((await client.response()).body.toString()).toBe(String(2 * MIB));
       client.destroy();
     }
+  });
+
+  test('does not use up the time of its handler', async () => {
+    const port = await start({ handlerTimeoutMs: 300 });
+    const client = await RawClient.open(port);
+    client.write(head + 'x'.repeat(2 * MIB - 10));
+    await sleep(400);
+    // While the last of it comes, the shard is busy.
+    const burns = exchange(port, get('/burn/200'));
+    await until(() => running.server.stats().shards[0].requests === 2, 'the start of both');
+    client.write('x'.repeat(10));
+    expect((await client.response()).body.toString()).toBe(String(2 * MIB));
+    expect((await burns).status).toBe(200);
+    client.destroy();
   });
 
   test('comes within requestTimeoutMs, though byte by byte', async () => {

@@ -216,7 +216,9 @@ export class Connection implements RequestSink {
   }
 
   onStreamedEnd(): boolean {
-    const { exchange, isSettled } = this.uploads.end();
+    const upload = this.uploads.end();
+    const { exchange, isSettled, isGathered } = upload;
+    if (isGathered) this.#host.onGathered(upload);
     if (!isSettled) this.#inputOver = exchange.close;
     else if (this.#host.draining && this.#output.first === undefined) this.#end();
     return this.#inputOver || this.uploads.isFull || this.#hasEnough();
