@@ -1,18 +1,19 @@
-/* Looked at before anything that needs it: what flags of Node.js can take away. Imported for this effect. */
+/* Looked at before anything that needs it: what flags of Node.js can take away. Imported for this effect too. */
 import { LoopShardError } from '../errors.js';
 
 if (typeof WebAssembly === 'undefined') throw missing('WebAssembly', '--jitless');
 // Packages that LoopShard uses extend built-in objects when they are loaded.
 if (Object.isFrozen(Object)) throw missing('Changing built-in objects', '--frozen-intrinsics');
-if (!mayCompile()) throw missing('Compiling code from strings', '--disallow-code-generation-from-strings');
 
-/** Routers and JSON writers are compiled. */
-function mayCompile(): boolean {
+/**
+ * JSON writers do without compiling, routers do not.
+ * @throws LoopShardError RUNTIME_UNSUPPORTED
+ */
+export function requireCompiling(): void {
   try {
     new Function('');
-    return true;
   } catch {
-    return false;
+    throw missing('Compiling code from strings', '--disallow-code-generation-from-strings');
   }
 }
 
