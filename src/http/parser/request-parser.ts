@@ -110,15 +110,9 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     const rest = this.rest;
     if (rest === undefined) return;
     this.rest = undefined;
-    if (this.large === undefined) this.#resumeParser(this.#stoppedAs);
+    if (this.large === undefined) this.llhttp.resume(this.#parser, this.#stoppedAs);
     if (rest.length > 0) this.feed(rest);
     else if (this.large !== undefined) this.feedInPlace(0);
-  }
-
-  /** Has llhttp go on behind a message, and notice that it stands between two of them though no byte follows. */
-  #resumeParser(reason: number): void {
-    this.llhttp.resume(this.#parser, reason);
-    this.llhttp.execute(this.#parser, this, this.llhttp.chunkAddress, 0);
   }
 
   /** Where the next bytes go: to the chunk; or right into the record of a large request, when only its body is missing. */
@@ -155,7 +149,10 @@ export class RequestParser extends RequestInHand implements ParserEvents {
 
   /** The client has sent its last byte. `true` if it did so between two requests. */
   finish(): boolean {
-    return !this.midMessage && this.llhttp.finish(this.#parser, this) === PARSED;
+    if (this.midMessage) return false;
+    // Behind a body that llhttp was told to skip it notices only at its next byte, or at none, that it stands between two messages.
+    this.llhttp.execute(this.#parser, this, this.llhttp.chunkAddress, 0);
+    return this.llhttp.finish(this.#parser, this) === PARSED;
   }
 
   #run(start: number, end: number): void {
@@ -232,7 +229,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     this.partial = undefined;
     this.index.state = HEAD_IDLE_STATE;
     if (pause) this.#stoppedAs = PAUSED;
-    else this.#resumeParser(PAUSED);
+    else this.llhttp.resume(this.#parser, PAUSED);
     return pause;
   }
 
