@@ -8,6 +8,6 @@ export default {
   // Relative imports between test files are written as TypeScript wants them, with the ending they will have.
   moduleNameMapper: { '^(\\.{1,2}/(?!.*build/).*)\\.js$': '$1' },
   testTimeout: 30_000,
-  // Node.js frees no ES module that a test file has loaded: in one process, all of them would need more than 4 GB.
+  // Test files leave ES modules behind that are not freed; a worker that has grown to this size is replaced.
   workerIdleMemoryLimit: '1GB',
 };

@@ -150,7 +150,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   /** The client has sent its last byte. `true` if it did so between two requests. */
   finish(): boolean {
     if (this.midMessage) return false;
-    // Behind a body that llhttp was told to skip it notices only at its next byte, or at none, that it stands between two messages.
+    // llhttp does not know yet that a body which it was told to skip is over: even a run over no bytes tells it.
     this.llhttp.execute(this.#parser, this, this.llhttp.chunkAddress, 0);
     return this.llhttp.finish(this.#parser, this) === PARSED;
   }
