@@ -45,12 +45,33 @@ describe('when there are not enough extents', () => {
     const clients = await Promise.all(Array.from({ length: 12 }, () => RawClient.open(port)));
     // Those behind the first are finished long before it, and take all that there is.
     for (const client of clients) {
-      client.write(get('/large-later/250000/400') + get('/large-later/250000/1').repeat(6));
+      client.write(get('/large-later/250000/400') + get('/large-later/250000/1').repeat(5));
     }
     for (const client of clients) {
-      for (let i = 0; i < 7; i++) expect((await client.response()).body.length).toBe(250_000);
+      for (let i = 0; i < 6; i++) expect((await client.response()).body.length).toBe(250_000);
       client.destroy();
     }
+  });
+
+  test('responses that wait for their turn take as much private memory as the extents have, then cost their connections', async () => {
+    const port = await start({ extentBytes: 6 * MIB, shards: 2, maxBufferedBytes: 64 * MIB });
+    const clients = await Promise.all(Array.from({ length: 6 }, () => RawClient.open(port)));
+    for (const client of clients)
+      client.write(get('/large-later/250000/400') + get('/large-later/250000/1').repeat(12));
+    const whole = await Promise.all(
+      clients.map(async (client) => {
+        let count = 0;
+        for (; count < 13 && !client.ended; count++) {
+          const { body } = await client.response().catch(() => ({ body: Buffer.alloc(0) }));
+          if (body.length !== 250_000) break;
+        }
+        client.destroy();
+        return count;
+      }),
+    );
+    // 19.5 MB do not find room, half of them do.
+    expect(whole.filter((count) => count === 0).length).toBeGreaterThan(0);
+    expect(whole.filter((count) => count === 13).length).toBeGreaterThan(0);
   });
 
   test('clients that do not send what they announced are refused, so that others get theirs', async () => {

@@ -243,12 +243,13 @@ describe('a shard whose event loop does not turn for stuckAfterMs', () => {
   });
 
   test('is told from one that is idle, also while the HTTP thread is held up', async () => {
-    const { server } = await start({ shards: 2, stuckAfterMs: 40 });
+    // Long enough for a shard that has to wait for a core.
+    const { server } = await start({ shards: 2, stuckAfterMs: 400 });
     const seen: string[] = [];
     server.on('shard', ({ state }) => void seen.push(state));
-    const end = performance.now() + 600;
+    const end = performance.now() + 1_000;
     await until(() => performance.now() > end, 'the time to pass');
-    block(300);
+    block(1_200);
     await until(async () => (await status('/ok')) === 200, 'an answer');
     expect(seen).toEqual([]);
   });

@@ -13,8 +13,8 @@ afterEach(async () => {
 });
 
 const TIMEOUT_MS = 300;
-/** How late a timeout may be met. */
-const SLACK_MS = 1_000;
+/** How late a timeout may be met, on a machine that others use too. */
+const SLACK_MS = 4_000;
 
 async function start(options: ServeOptions): Promise<RawClient> {
   running = await startServer({ shards: 1, ...options });
@@ -133,13 +133,14 @@ test('a client that takes nothing of its answer is cut off after sendTimeoutMs',
   await until(() => running.server.stats().slots.free < running.server.stats().slots.total, 'the request');
   const since = performance.now();
   await until(() => running.server.stats().connections === 0, 'the end of the connection');
-  expect(performance.now() - since).toBeLessThan(TIMEOUT_MS + SLACK_MS + 500);
+  expect(performance.now() - since).toBeLessThan(TIMEOUT_MS + SLACK_MS);
   client.destroy();
 });
 
 test('a client that takes its answer slowly gets all of it', async () => {
-  const client = await start({ sendTimeoutMs: TIMEOUT_MS });
-  const bytes = 8_000_000;
+  // Longer than a client needs to make room for which the kernel announces a new window, and a part of what it needs for all.
+  const client = await start({ sendTimeoutMs: 1_000 });
+  const bytes = 20_000_000;
   client.write(get(`/large/${bytes}`));
   let taken = 0;
   client.socket.removeAllListeners('data');

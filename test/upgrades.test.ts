@@ -174,7 +174,7 @@ test('what a listener does wrong later costs its own connection alone', async ()
   for (const [i] of failures.entries()) {
     const victim = await RawClient.open(running.port);
     victim.write(get(`/${i}`, ...OFFER));
-    await until(() => victim.pending.length === SWITCHING.length || victim.ended, 'the switch');
+    await until(() => victim.pending.length >= SWITCHING.length || victim.ended, 'the switch');
     victim.write('some data');
     if (i === 2) victim.socket.resetAndDestroy();
     await victim.closed();

@@ -28,6 +28,8 @@ export class Exchange {
   promisedBytes = 0;
   /** The extent that the response lies in, or NO_EXTENT. */
   extent = NO_EXTENT;
+  /** Bytes of the response that were copied out of its extent, 0 if it lies where it was written. */
+  detachedBytes = 0;
   /** The extent that the request record lies in, or NO_EXTENT. */
   requestExtent = NO_EXTENT;
   /** An answer that comes in pieces: `bytes` is the first one. It is sent as it comes, and `ready` when all of it is here. */

@@ -115,8 +115,8 @@ export class HttpThread implements ConnectionHost {
   #watchConnections(): void {
     const { intervalMs, looks, looksUnderPressure } = new Schedule(this.#options);
     const watch = () => {
-      const isPressed = this.#waiting.size > 0 || this.scheduler.waitsForExtents;
-      for (const connection of this.#connections) connection.watch(isPressed ? looksUnderPressure : looks, isPressed);
+      const limits = this.isPressed ? looksUnderPressure : looks;
+      for (const connection of this.#connections) connection.watch(limits);
     };
     this.#watch = setInterval(watch, intervalMs).unref();
   }
@@ -158,8 +158,12 @@ export class HttpThread implements ConnectionHost {
     this.scheduler.release(exchange);
   }
 
-  giveExtent(exchange: Exchange): void {
-    this.scheduler.giveExtent(exchange);
+  get isPressed(): boolean {
+    return this.#waiting.size > 0 || this.scheduler.waitsForExtents;
+  }
+
+  detach(exchange: Exchange): boolean {
+    return this.scheduler.detach(exchange);
   }
 
   announceAbort(exchange: Exchange): void {

@@ -1,4 +1,4 @@
-import { NO_EXTENT } from '../../assembly/layout.js';
+import { EXTENT_CLASSES, NO_EXTENT } from '../../assembly/layout.js';
 import type { BodyCredit, RouteTable, StreamPiece } from '../contract/messages.js';
 import { elapsedUs } from '../core/clock.js';
 import type { HealthPaths, PriorityFunction, Shedding } from '../options/scheduling.js';
@@ -60,6 +60,8 @@ export class Scheduler {
   readonly #streams: StreamReceiver;
   /** Where records go. */
   readonly records: RecordWriter;
+  /** Bytes of responses that have given their extents back before they were sent. */
+  #detachedBytes = 0;
 
   /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
   constructor(pool: ShardPool, table: RouteTable, options: SchedulerOptions, events: SchedulerEvents) {
@@ -142,7 +144,9 @@ export class Scheduler {
     if (exchange.slot < 0) return;
     // Nothing large outlives its answer.
     exchange.connection = undefined;
-    this.giveExtent(exchange);
+    this.#giveExtent(exchange);
+    this.#detachedBytes -= exchange.detachedBytes;
+    exchange.detachedBytes = 0;
     if (exchange.bytes?.buffer !== this.#pool.core.buffer) exchange.bytes = undefined;
     exchange.upload = undefined;
     if (exchange.stream !== undefined) {
@@ -153,8 +157,18 @@ export class Scheduler {
     this.#events.onReleased();
   }
 
-  /** What is sent for the request does not lie in its extent, or not any more. */
-  giveExtent(exchange: Exchange): void {
+  /** Copies the response into private memory and gives its extent back; `false` if such copies take as much as all extents. */
+  detach(exchange: Exchange): boolean {
+    const { length } = exchange.bytes!;
+    if (this.#detachedBytes + length > this.#pool.map.extentClassBytes * EXTENT_CLASSES) return false;
+    this.#detachedBytes += length;
+    exchange.detachedBytes = length;
+    exchange.bytes = Buffer.from(exchange.bytes!);
+    this.#giveExtent(exchange);
+    return true;
+  }
+
+  #giveExtent(exchange: Exchange): void {
     if (exchange.extent !== NO_EXTENT) this.#pool.side.extents.give(exchange.extent);
     exchange.extent = NO_EXTENT;
   }

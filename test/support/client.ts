@@ -18,13 +18,16 @@ export function field(response: RawResponse, name: string): string | undefined {
 export class RawClient {
   readonly socket: Socket;
   ended = false;
-  #received = Buffer.alloc(0);
+  /** What came and was not read; joined when somebody looks at it. */
+  #chunks: Buffer[] = [];
+  #pendingBytes = 0;
   #waiting: (() => void)[] = [];
 
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.on('data', (chunk) => {
-      this.#received = Buffer.concat([this.#received, chunk]);
+      this.#chunks.push(chunk);
+      this.#pendingBytes += chunk.length;
       this.#notify();
     });
     for (const event of ['end', 'close', 'error']) {
@@ -57,12 +60,14 @@ export class RawClient {
 
   /** Bytes that came and were not read. */
   get pending(): Buffer {
-    return this.#received;
+    if (this.#chunks.length !== 1) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0];
   }
 
   /** Takes bytes out of what came, which the caller has understood. */
   skip(bytes: number): void {
-    this.#received = this.#received.subarray(bytes);
+    this.#chunks = [this.pending.subarray(bytes)];
+    this.#pendingBytes -= bytes;
   }
 
   write(bytes: string | Uint8Array): void {
@@ -78,13 +83,13 @@ export class RawClient {
 
   /** The next response. `hasBody: false` for the answer to HEAD. */
   async response(options: { hasBody?: boolean } = {}): Promise<RawResponse> {
-    let end = this.#received.indexOf('\r\n\r\n');
+    let end = this.pending.indexOf('\r\n\r\n');
     while (end < 0) {
-      if (this.ended) throw new Error(`the connection ended before a response; received ${this.#received}`);
+      if (this.ended) throw new Error(`the connection ended before a response; received ${this.pending}`);
       await this.#change();
-      end = this.#received.indexOf('\r\n\r\n');
+      end = this.pending.indexOf('\r\n\r\n');
     }
-    const [statusLine, ...lines] = this.#received.toString('latin1', 0, end).split('\r\n');
+    const [statusLine, ...lines] = this.pending.toString('latin1', 0, end).split('\r\n');
     const fields = lines.map((line): [string, string] => {
       const colon = line.indexOf(':');
       return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
@@ -92,12 +97,12 @@ export class RawClient {
     const status = Number(statusLine.split(' ')[1]);
     const length = Number(fields.find(([name]) => name === 'content-length')?.[1] ?? 0);
     const total = end + 4 + (options.hasBody === false ? 0 : length);
-    while (this.#received.length < total) {
-      if (this.ended) throw new Error(`the connection ended ${total - this.#received.length} bytes early`);
+    while (this.#pendingBytes < total) {
+      if (this.ended) throw new Error(`the connection ended ${total - this.#pendingBytes} bytes early`);
       await this.#change();
     }
-    const body = Buffer.from(this.#received.subarray(end + 4, total));
-    this.#received = this.#received.subarray(total);
+    const body = Buffer.from(this.pending.subarray(end + 4, total));
+    this.skip(total);
     return { statusLine, status, fields, body };
   }
 

@@ -10,8 +10,10 @@ export interface OutputHost {
   readonly accessLog: AccessLog | undefined;
   /** The answer has left: its slot is free again. */
   release(exchange: Exchange): void;
-  /** The response does not lie in its extent any more. */
-  giveExtent(exchange: Exchange): void;
+  /** Others wait for extents. */
+  readonly isPressed: boolean;
+  /** Copies the response into private memory and gives its extent back. `false` if such copies take too much already. */
+  detach(exchange: Exchange): boolean;
   /** The client has sent its last byte, and may be gone. */
   announceAbort(exchange: Exchange): void;
   /** The connection is closed: nobody waits for the answer any more. */
@@ -56,23 +58,32 @@ export class Output {
     this.#last = exchange;
   }
 
-  /** A response is here: from now on it counts by the bytes that it has. */
-  weigh(exchange: Exchange): void {
+  /**
+   * A response is here: from now on it counts by the bytes that it has.
+   * @returns `false` if there is no memory for it until its turn comes
+   */
+  arrived(exchange: Exchange): boolean {
     const { length } = exchange.bytes!;
     this.promisedBytes += length - exchange.promisedBytes;
     exchange.promisedBytes = length;
+    return exchange.extent === NO_EXTENT || !this.#host.isPressed || this.#makeRoom(exchange);
   }
 
   /**
-   * Has responses whose turn has not come wait in memory of their own, in the place of extents that others wait for: the
-   * response before them may be among those (docs/model.md).
+   * Moves responses whose turn has not come out of the extents that others wait for: the response before them may be among
+   * those (docs/model.md).
+   * @returns `false` if there is no memory for them
    */
-  giveUpExtents(): void {
-    for (let exchange = this.first?.next; exchange !== undefined; exchange = exchange.next) {
-      if (!exchange.ready || exchange.extent === NO_EXTENT) continue;
-      exchange.bytes = Buffer.from(exchange.bytes!);
-      this.#host.giveExtent(exchange);
+  makeRoom(): boolean {
+    for (let exchange = this.first; exchange !== undefined; exchange = exchange.next) {
+      if (exchange.ready && exchange.extent !== NO_EXTENT && !this.#makeRoom(exchange)) return false;
     }
+    return true;
+  }
+
+  #makeRoom(exchange: Exchange): boolean {
+    const isNext = exchange === this.first && this.#socket.writableLength === 0;
+    return isNext || this.#host.detach(exchange);
   }
 
   /** The connection ends behind the answers that are owed. `false` if none is. */
@@ -98,12 +109,21 @@ export class Output {
     before.next = instead;
   }
 
-  /** Hands to the socket every answer whose turn has come; the first one's has. */
-  sendReady(): void {
+  /**
+   * Hands to the socket every answer whose turn has come; the first one's has. A response in an extent waits until the kernel
+   * has taken all before it, so that a client that does not read holds one extent.
+   * @returns `false` if the first one waits for that
+   */
+  sendReady(): boolean {
     const exchange = this.first!;
-    if (exchange.next?.ready === true) this.#sendSeveral();
+    if (exchange.extent !== NO_EXTENT && this.#socket.writableLength > 0) {
+      this.#announceFlush();
+      return false;
+    }
+    if (mayJoin(exchange.next)) this.#sendSeveral();
     else this.#sendFirst(exchange);
     if (this.first === undefined) this.#last = undefined;
+    return true;
   }
 
   /** Hands to the socket what there is of the first answer, which is a stream; all of it unless that one is `broken`. */
@@ -133,11 +153,13 @@ export class Output {
 
   #sendSeveral(): void {
     this.#socket.cork();
-    for (let exchange = this.first; mayJoin(exchange); exchange = this.first) {
-      this.first = exchange.next;
-      this.#send(exchange);
-      this.#unflushed.push(exchange);
-    }
+    let exchange = this.first;
+    do {
+      this.first = exchange!.next;
+      this.#send(exchange!);
+      this.#unflushed.push(exchange!);
+      exchange = this.first;
+    } while (mayJoin(exchange));
     this.#socket.uncork();
     this.#releaseFlushed();
   }
@@ -166,13 +188,14 @@ export class Output {
 
   /** Frees the slots that the kernel has a copy of. */
   #releaseFlushed(): void {
+    if (this.#unflushed.length === 0) return;
     if (this.#socket.writableLength > 0) this.#announceFlush();
-    else if (this.#unflushed.length > 0) this.#releaseUnflushed(this.#unflushed.length);
+    else this.#releaseUnflushed(this.#unflushed.length);
   }
 
   /** Asks to be told when what the socket holds now has left; 'drain' comes only above the high-water mark. */
   #announceFlush(): void {
-    if (this.#flushAnnounced || this.#unflushed.length === 0) return;
+    if (this.#flushAnnounced) return;
     this.#flushAnnounced = true;
     const count = this.#unflushed.length;
     this.#socket.write(EMPTY, (error) => {
@@ -216,5 +239,5 @@ export class Output {
 
 /** It can be sent together with what is before it. */
 function mayJoin(exchange: Exchange | undefined): exchange is Exchange {
-  return exchange?.ready === true && exchange.stream === undefined;
+  return exchange?.ready === true && exchange.stream === undefined && exchange.extent === NO_EXTENT;
 }

@@ -267,7 +267,7 @@ export class Connection implements RequestSink {
 
   /** The response of a request is here, though its turn may not have come. */
   onResponse(exchange: Exchange): void {
-    this.#output.weigh(exchange);
+    if (!this.#output.arrived(exchange)) this.#socket.destroy();
   }
 
   // ── output ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -297,8 +297,7 @@ export class Connection implements RequestSink {
     if (first.stream !== undefined) return this.#flushStream(first, first.stream);
     // Others behind it may be here: now it is known how large they are.
     if (!first.ready) return this.#resumeInput();
-    this.#output.sendReady();
-    this.#afterSending();
+    if (this.#output.sendReady()) this.#afterSending();
   }
 
   #afterSending(): void {
@@ -329,6 +328,7 @@ export class Connection implements RequestSink {
   }
 
   #onFlushed(): void {
+    if (this.#output.first?.ready === true) this.flush();
     this.#resumeInput();
     if (this.#host.draining) this.drain();
   }
@@ -337,10 +337,9 @@ export class Connection implements RequestSink {
 
   /**
    * Looks whether the client has taken too long; once in each interval of the schedule.
-   * @param isPressed others wait for memory that requests and responses take
    */
-  watch(looks: Looks, isPressed: boolean): void {
-    if (isPressed) this.#output.giveUpExtents();
+  watch(looks: Looks): void {
+    if (this.#host.isPressed && !this.#output.makeRoom()) return void this.#socket.destroy();
     if (this.#handover.socket !== undefined) return;
     const phase = this.#phase();
     const progress = this.#progress(phase);
