@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { resolve as resolvePath } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { pino } from 'pino';
+import type { pino as Pino } from 'pino';
 import { LoopShardError } from '../errors.js';
 import type { Logger, ServeOptions } from '../options/options.js';
 import { resolveOptions } from '../options/resolve.js';
 import { safeLogger } from './safe-logger.js';
-import { RunningServer, type Server } from './server.js';
+import type { Server } from './server.js';
 
 /**
  * Starts a server. The calling thread becomes the HTTP thread: keep it free of slow work.
@@ -17,7 +17,9 @@ import { RunningServer, type Server } from './server.js';
 export async function serve(module: URL | string, options: ServeOptions = {}): Promise<Server> {
   const resolved = resolveOptions(options);
   const url = locateModule(module);
-  const logger = safeLogger(resolved.logger ?? standardLogger(resolved.accessLog));
+  // Shards import this module too, with the app, and should not load what only the HTTP thread needs.
+  const [{ RunningServer }, { pino }] = await Promise.all([import('./server.js'), import('pino')]);
+  const logger = safeLogger(resolved.logger ?? standardLogger(pino, resolved.accessLog));
   const server = new RunningServer(url, resolved, logger);
   await server.start();
   return server;
@@ -33,7 +35,7 @@ function locateModule(module: URL | string): string {
   );
 }
 
-function standardLogger(accessLog: boolean): Logger {
+function standardLogger(pino: typeof Pino, accessLog: boolean): Logger {
   const destination = pino.destination(2);
   // A full disk behind standard error, for instance: lines are lost, the server goes on.
   destination.on('error', () => {});
