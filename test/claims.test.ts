@@ -21,7 +21,7 @@ function memory({ shards = 1, permits = 512, batch = 256, steal = true } = {}) {
   };
   const claimed = (count: number) => Array.from({ length: count }, (_, i) => side.claimed(i));
   const release = (count: number) => {
-    for (let i = 0; i < count; i++) side.releasePermit();
+    for (let i = 0; i < count; i++) side.permits.release();
   };
   return { core, side, rings, claims, submit, claimed, release };
 }
@@ -60,7 +60,7 @@ describe('how many requests a shard takes out of its ring at once', () => {
     const { claims, side, submit, release } = memory({ permits: 3 });
     submit(6);
     expect(claims.claim()).toBe(3);
-    expect(side.permits).toBe(0);
+    expect(side.permits.available).toBe(0);
     expect(claims.claim()).toBe(0);
     release(2);
     expect(claims.claim()).toBe(2);
@@ -93,7 +93,7 @@ describe('how many requests a shard takes out of its ring at once', () => {
     const slots = submit(6);
     for (const slot of slots.slice(0, 4)) expect(rings.recall(slot)).toBe(true);
     expect(claimed(claims.claim())).toEqual(slots.slice(4));
-    expect(side.permits).toBe(2);
+    expect(side.permits.available).toBe(2);
     expect(slots.slice(4).map((slot) => rings.recall(slot))).toEqual([false, false]);
   });
 });

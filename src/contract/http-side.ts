@@ -15,13 +15,15 @@ import {
   SLOT_SUBMITTED_STATE,
 } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
+import type { Ring } from '../core/ring.js';
+import { Semaphore } from '../core/semaphore.js';
 import { readCounters, type ShardCounters } from './counters.js';
 import { Extents, httpOwned, shardOwned } from './extents.js';
 import {
+  attachRings,
   httpAddresses,
   type MemoryMap,
-  type RingAddresses,
-  ringAddresses,
+  type PairRings,
   shardAddresses,
   slotAddress,
 } from './memory-map.js';
@@ -39,9 +41,13 @@ export class HttpSide {
   readonly views: readonly SlotView[];
   readonly #core: CoreMemory;
   readonly #map: MemoryMap;
-  readonly #poll: number;
-  readonly #rings: readonly RingAddresses[];
-  readonly #shards: readonly ReturnType<typeof shardAddresses>[];
+  readonly #polled = new Int32Array(MAX_BATCH);
+  /** With each shard. */
+  readonly #rings: readonly PairRings[];
+  readonly #doorbells: readonly number[];
+  /** The permits of each shard. */
+  readonly #permits: readonly Semaphore[];
+  readonly #counters: readonly number[];
   /** Shards that were given something since their doorbells were rung. */
   readonly #given: Uint8Array;
 
@@ -51,9 +57,12 @@ export class HttpSide {
     this.#map = map;
     this.extents = new Extents(core, map, httpOwned(http));
     this.views = Array.from({ length: map.slots }, (_, slot) => new SlotView(core, map, slot));
-    this.#poll = httpAddresses(map, http).poll;
-    this.#rings = Array.from({ length: map.shards }, (_, shard) => ringAddresses(map, http, shard));
-    this.#shards = Array.from({ length: map.shards }, (_, shard) => shardAddresses(map, shard));
+    const { poll } = httpAddresses(map, http);
+    const shards = Array.from({ length: map.shards }, (_, shard) => shardAddresses(map, shard));
+    this.#rings = shards.map((_, shard) => attachRings(core, map, http, shard, poll));
+    this.#doorbells = shards.map(({ doorbell }) => doorbell);
+    this.#permits = shards.map(({ permits }) => Semaphore.attach(core, permits));
+    this.#counters = shards.map(({ counters }) => counters);
     this.#given = new Uint8Array(map.shards);
   }
 
@@ -66,7 +75,7 @@ export class HttpSide {
    */
   submit(slot: number, shard: number, bound: boolean): number {
     const { slotsAddress, slotStride } = this.#map;
-    const ring = this.#ring(shard, bound);
+    const { address: ring } = this.#ring(shard, bound);
     const owner = bound ? boundTo(shard) : submittedTo(shard);
     const { wasm } = this.#core;
     let length = wasm.slotSubmit(ring, owner, slotsAddress, slotStride, slot);
@@ -79,7 +88,7 @@ export class HttpSide {
     return length;
   }
 
-  #ring(shard: number, bound: boolean): number {
+  #ring(shard: number, bound: boolean): Ring {
     const { bound: boundRing, submissions } = this.#rings[shard];
     return bound ? boundRing : submissions;
   }
@@ -87,28 +96,28 @@ export class HttpSide {
   /** Slots that wait for `shard`. */
   queued(shard: number): number {
     const { submissions, bound } = this.#rings[shard];
-    return this.#core.wasm.ringLength(submissions) + this.#core.wasm.ringLength(bound);
+    return submissions.length + bound.length;
   }
 
   /** The slot that has waited longest in one of the rings of `shard`, or -1. */
   oldest(shard: number, bound: boolean): number {
     const { slotsAddress, slotStride } = this.#map;
     const owner = bound ? boundTo(shard) : submittedTo(shard);
-    return this.#core.wasm.slotOldest(this.#ring(shard, bound), owner, slotsAddress, slotStride);
+    return this.#core.wasm.slotOldest(this.#ring(shard, bound).address, owner, slotsAddress, slotStride);
   }
 
   hasCompletions(): boolean {
-    return this.#rings.some(({ completions }) => this.#core.wasm.ringLength(completions) > 0);
+    return this.#rings.some(({ completions }) => completions.length > 0);
   }
 
   /** Takes up to MAX_BATCH slots from the completion ring of `shard`. Returns how many; `polled` tells which. */
   poll(shard: number): number {
-    return this.#core.wasm.ringPoll(this.#rings[shard].completions, this.#poll, MAX_BATCH);
+    return this.#rings[shard].completions.poll(this.#polled);
   }
 
   /** The slot at `position` of those that were polled last. */
   polled(position: number): number {
-    return this.#core.i32[(this.#poll >> 2) + position];
+    return this.#polled[position];
   }
 
   // ── doorbells ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -135,7 +144,7 @@ export class HttpSide {
 
   /** Wakes `shard` if it is parked. */
   wake(shard: number): boolean {
-    return this.#core.wasm.doorbellRing(this.#shards[shard].doorbell) === 1;
+    return this.#core.wasm.doorbellRing(this.#doorbells[shard]) === 1;
   }
 
   isParked(shard: number): boolean {
@@ -144,30 +153,28 @@ export class HttpSide {
 
   /** The shard's thread has exited: nobody is parked, and all permits are back. */
   resetShard(shard: number, permits: number): void {
-    const { i32, wasm } = this.#core;
-    Atomics.store(i32, this.#parkedIndex(shard), 0);
-    wasm.semaphoreInitialize(this.#shards[shard].permits, permits);
+    Atomics.store(this.#core.i32, this.#parkedIndex(shard), 0);
+    Semaphore.create(this.#core, permits, this.#permits[shard].address);
   }
 
   #parkedIndex(shard: number): number {
-    return (this.#shards[shard].doorbell + DOORBELL_PARKED_OFFSET) >> 2;
+    return (this.#doorbells[shard] + DOORBELL_PARKED_OFFSET) >> 2;
   }
 
   // ── permits and counters of shards ──────────────────────────────────────────────────────────────────────────────
 
   /** Changes how many handlers may be in flight on `shard`; those that are stay. */
   setPermits(shard: number, permits: number): void {
-    this.#core.wasm.semaphoreSetLimit(this.#shards[shard].permits, permits);
+    this.#permits[shard].setLimit(permits);
   }
 
   permits(shard: number): { available: number; limit: number } {
-    const { permits } = this.#shards[shard];
-    const { wasm } = this.#core;
-    return { available: wasm.semaphoreAvailable(permits), limit: wasm.semaphoreLimit(permits) };
+    const { available, limit } = this.#permits[shard];
+    return { available, limit };
   }
 
   counters(shard: number): ShardCounters {
-    return readCounters(this.#core, this.#shards[shard].counters);
+    return readCounters(this.#core, this.#counters[shard]);
   }
 
   // ── who owns a slot ─────────────────────────────────────────────────────────────────────────────────────────────

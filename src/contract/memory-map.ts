@@ -31,7 +31,8 @@ import {
   SLOTS_ADDRESS_OFFSET,
 } from '../../assembly/layout.js';
 import { CoreMemory } from '../core/memory.js';
-import { ringBytes, ringCapacity } from '../core/ring.js';
+import { Ring, ringBytes, ringCapacity } from '../core/ring.js';
+import { Semaphore } from '../core/semaphore.js';
 
 /**
  * Where a server's parts lie in the shared memory. Written into the header once; every thread reads the same. All
@@ -112,9 +113,9 @@ export function createServerMemory(needs: MemoryNeeds): { core: CoreMemory; map:
   i32[EXTENTS_ADDRESS_OFFSET >> 2] = core.allocate(extentsTotal);
   const map = readMemoryMap(core.buffer);
   for (let shard = 0; shard < shards; shard++) {
-    wasm.semaphoreInitialize(shardAddresses(map, shard).permits, permits);
+    Semaphore.create(core, permits, shardAddresses(map, shard).permits);
     for (let http = 0; http < httpThreads; http++) {
-      for (const ring of Object.values(ringAddresses(map, http, shard))) wasm.ringInitialize(ring, capacity);
+      for (const ring of Object.values(ringAddresses(map, http, shard))) Ring.initialize(core, capacity, ring);
     }
   }
   for (const { hints, owners, count } of extentClasses(map)) wasm.extentInitialize(hints, owners, count);
@@ -171,19 +172,29 @@ export function shardAddresses(map: MemoryMap, shard: number) {
 }
 
 /** The rings between an HTTP thread and a shard. */
-export interface RingAddresses {
+export interface PairRings<Of = Ring> {
   /** HTTP thread to shard, and any other shard of the group claims from it too. */
-  submissions: number;
+  submissions: Of;
   /** HTTP thread to this shard alone. */
-  bound: number;
+  bound: Of;
   /** Shard to HTTP thread. */
-  completions: number;
+  completions: Of;
 }
 
-export function ringAddresses(map: MemoryMap, http: number, shard: number): RingAddresses {
+function ringAddresses(map: MemoryMap, http: number, shard: number): PairRings<number> {
   const bytes = alignedRingBytes(map.ringCapacity);
   const submissions = map.shardsAddress + shard * map.shardStride + SHARD_RINGS_OFFSET + http * RINGS_OF_PAIR * bytes;
   return { submissions, bound: submissions + bytes, completions: submissions + 2 * bytes };
+}
+
+/** @param batch address of BATCH_BYTES that are the calling thread's */
+export function attachRings(core: CoreMemory, map: MemoryMap, http: number, shard: number, batch: number): PairRings {
+  const { submissions, bound, completions } = ringAddresses(map, http, shard);
+  return {
+    submissions: Ring.attach(core, submissions, batch),
+    bound: Ring.attach(core, bound, batch),
+    completions: Ring.attach(core, completions, batch),
+  };
 }
 
 /** Address of the first byte of a slot: of its owner word. */

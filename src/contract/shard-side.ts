@@ -6,12 +6,14 @@ import {
   SLOT_SUBMITTED_STATE,
 } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
+import type { Ring } from '../core/ring.js';
+import { Semaphore } from '../core/semaphore.js';
 import { Extents, shardOwned } from './extents.js';
 import {
+  attachRings,
   httpAddresses,
   type MemoryMap,
-  type RingAddresses,
-  ringAddresses,
+  type PairRings,
   shardAddresses,
   slotAddress,
 } from './memory-map.js';
@@ -31,7 +33,7 @@ export function boundTo(shard: number): number {
 interface Source {
   shard: number;
   /** For each HTTP thread. */
-  rings: readonly RingAddresses[];
+  rings: readonly PairRings[];
 }
 
 /**
@@ -45,7 +47,10 @@ export class ShardSide {
   readonly #map: MemoryMap;
   readonly #own: Source;
   readonly #others: readonly Source[];
-  readonly #addresses: ReturnType<typeof shardAddresses>;
+  /** The permits of this shard. */
+  readonly permits: Semaphore;
+  /** Where claims write the slots they took. */
+  readonly #batch: number;
   readonly #doorbells: readonly number[];
   readonly #views: (SlotView | undefined)[];
   readonly #slotsOfHttp: number;
@@ -59,10 +64,12 @@ export class ShardSide {
     this.#map = map;
     this.shard = shard;
     this.extents = new Extents(core, map, shardOwned(shard));
-    this.#addresses = shardAddresses(map, shard);
+    const { permits, batch } = shardAddresses(map, shard);
+    this.permits = Semaphore.attach(core, permits);
+    this.#batch = batch;
     const source = (number: number): Source => ({
       shard: number,
-      rings: Array.from({ length: map.httpThreads }, (_, http) => ringAddresses(map, http, number)),
+      rings: Array.from({ length: map.httpThreads }, (_, http) => attachRings(core, map, http, number, batch)),
     });
     this.#own = source(shard);
     this.#others = others.map(source);
@@ -80,26 +87,10 @@ export class ShardSide {
 
   /** Something waits in the shard's own rings. */
   hasWork(): boolean {
-    const { wasm } = this.#core;
     for (const { submissions, bound } of this.#own.rings) {
-      if (wasm.ringLength(submissions) > 0 || wasm.ringLength(bound) > 0) return true;
+      if (submissions.length > 0 || bound.length > 0) return true;
     }
     return false;
-  }
-
-  /** Takes a permit for a request whose own was given back. `false` if there is none now. */
-  tryAcquirePermit(): boolean {
-    return this.#core.wasm.semaphoreTryAcquire(this.#addresses.permits, 1) === 1;
-  }
-
-  /** Gives back the permit that a claimed slot came with. */
-  releasePermit(): void {
-    this.#core.wasm.semaphoreRelease(this.#addresses.permits, 1);
-  }
-
-  /** Permits that are left. */
-  get permits(): number {
-    return this.#core.wasm.semaphoreAvailable(this.#addresses.permits);
   }
 
   /**
@@ -122,33 +113,31 @@ export class ShardSide {
 
   /** Claims half of what waits in the fullest ring of the other shards. Returns how many; `claimed` tells which. */
   steal(most: number): number {
-    const { wasm } = this.#core;
     let victim = -1;
-    let ring = 0;
+    let ring: Ring | undefined;
     let longest = 0;
     for (const { shard, rings } of this.#others) {
       for (const { submissions } of rings) {
-        const length = wasm.ringLength(submissions);
+        const { length } = submissions;
         if (length <= longest) continue;
         longest = length;
         victim = shard;
         ring = submissions;
       }
     }
-    return victim < 0 ? 0 : this.#claimFrom(ring, submittedTo(victim), most, 2);
+    return ring === undefined ? 0 : this.#claimFrom(ring, submittedTo(victim), most, 2);
   }
 
-  #claimFrom(ring: number, submitted: number, most: number, sharers: number): number {
+  #claimFrom(ring: Ring, submitted: number, most: number, sharers: number): number {
     const { slotsAddress, slotStride } = this.#map;
-    const { permits, batch } = this.#addresses;
     return this.#core.wasm.slotClaimPermitted(
-      permits,
-      ring,
+      this.permits.address,
+      ring.address,
       submitted,
       slotsAddress,
       slotStride,
       this.shard,
-      batch,
+      this.#batch,
       most,
       sharers,
     );
@@ -156,7 +145,7 @@ export class ShardSide {
 
   /** The slot at `position` of those that were claimed last. */
   claimed(position: number): number {
-    return this.#core.i32[(this.#addresses.batch >> 2) + position];
+    return this.#core.i32[(this.#batch >> 2) + position];
   }
 
   // ── start: nothing → started, or revoked by the HTTP thread ─────────────────────────────────────────────────────
@@ -190,8 +179,8 @@ export class ShardSide {
     const { slotsAddress, slotStride } = this.#map;
     const http = (slot / this.#slotsOfHttp) | 0;
     const { completions } = this.#own.rings[http];
-    const permits = hasPermit ? this.#addresses.permits : 0;
-    if (wasm.slotComplete(completions, slotsAddress, slotStride, this.shard, slot, permits) === 0) return false;
+    const permits = hasPermit ? this.permits.address : 0;
+    if (wasm.slotComplete(completions.address, slotsAddress, slotStride, this.shard, slot, permits) === 0) return false;
     // At once and not behind the batch: the next handler may be a slow one. Only a parked HTTP thread costs a call.
     wasm.doorbellRing(this.#doorbells[http]);
     return true;

@@ -8,6 +8,9 @@ import {
 import { LoopShardError } from '../errors.js';
 import type { CoreMemory } from './memory.js';
 
+/** What the largest batch takes. */
+export const BATCH_BYTES = MAX_BATCH * RING_ENTRY_BYTES;
+
 /** Bytes that a ring of `capacity` entries takes. */
 export function ringBytes(capacity: number): number {
   return RING_ENTRIES_OFFSET + capacity * RING_ENTRY_BYTES;
@@ -29,11 +32,11 @@ export class Ring {
   /** Where batches cross between WASM and JavaScript; this thread's alone. */
   readonly #batch: number;
 
-  private constructor(core: CoreMemory, address: number) {
+  private constructor(core: CoreMemory, address: number, batch: number) {
     this.#core = core;
     this.address = address;
     this.capacity = core.i32[(address + RING_MASK_OFFSET) >> 2] + 1;
-    this.#batch = core.allocate(MAX_BATCH * RING_ENTRY_BYTES);
+    this.#batch = batch;
   }
 
   /**
@@ -41,6 +44,16 @@ export class Ring {
    * @throws LoopShardError OPTION_INVALID, MEMORY_EXHAUSTED
    */
   static create(core: CoreMemory, capacity: number): Ring {
+    return Ring.attach(core, Ring.initialize(core, capacity));
+  }
+
+  /**
+   * Makes an empty ring, for others to attach to.
+   * @param address where it lies, if that was allocated before: `ringBytes(capacity)` that nobody uses any more
+   * @returns its address
+   * @throws LoopShardError OPTION_INVALID, MEMORY_EXHAUSTED
+   */
+  static initialize(core: CoreMemory, capacity: number, address?: number): number {
     if (!Number.isInteger(capacity) || capacity < 2 || capacity > MAX_RING_CAPACITY) {
       throw new LoopShardError(
         'OPTION_INVALID',
@@ -48,14 +61,17 @@ export class Ring {
       );
     }
     const entries = ringCapacity(capacity);
-    const address = core.allocate(ringBytes(entries));
-    core.wasm.ringInitialize(address, entries);
-    return new Ring(core, address);
+    const start = address ?? core.allocate(ringBytes(entries));
+    core.wasm.ringInitialize(start, entries);
+    return start;
   }
 
-  /** The ring that another thread created, by its `address`. */
-  static attach(core: CoreMemory, address: number): Ring {
-    return new Ring(core, address);
+  /**
+   * The ring that another thread created, by its `address`.
+   * @param batch address of `BATCH_BYTES` that only this thread uses; rings may share it
+   */
+  static attach(core: CoreMemory, address: number, batch = core.allocate(BATCH_BYTES)): Ring {
+    return new Ring(core, address, batch);
   }
 
   /** Values that wait. A moment's estimate while other threads run. */

@@ -18,11 +18,11 @@ export class Semaphore {
 
   /**
    * @param permits 1 to 2³⁰
+   * @param address where it lies, if that was allocated before: `SEMAPHORE_BYTES` that nobody uses any more
    * @throws LoopShardError OPTION_INVALID, MEMORY_EXHAUSTED
    */
-  static create(core: CoreMemory, permits: number): Semaphore {
+  static create(core: CoreMemory, permits: number, address = core.allocate(SEMAPHORE_BYTES)): Semaphore {
     checkPermits(permits);
-    const address = core.allocate(SEMAPHORE_BYTES);
     core.wasm.semaphoreInitialize(address, permits);
     return new Semaphore(core, address);
   }

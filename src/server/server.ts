@@ -167,7 +167,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
 
   stats(): ServerStats {
     const { scheduler, connections, connectionsRefused } = this.#http!;
-    const { slots, map, core, side } = this.#pool;
+    const { slots, map, side } = this.#pool;
     const waits = scheduler.waits();
     const { permits } = this.#options;
     return {
@@ -186,12 +186,9 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         limiter: permits.adaptive && { ...permits.adaptive, shortMeanUs, longMeanUs },
         shedding: this.#shedders.has(shard.shard),
       })),
-      routes: [...scheduler.limited].map(([route, { semaphore, waiting }]) => ({
+      routes: [...scheduler.limited].map(([route, { permits, waiting }]) => ({
         route,
-        permits: {
-          available: core.wasm.semaphoreAvailable(semaphore),
-          limit: core.wasm.semaphoreLimit(semaphore),
-        },
+        permits: { available: permits!.available, limit: permits!.limit },
         waiting: waiting.size,
       })),
     };

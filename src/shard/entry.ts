@@ -146,12 +146,10 @@ function giveWay(nice: number): void {
   if (nice > 0 && process.platform === 'linux') setPriority(0, nice);
 }
 
-function createLimiter({ adaptive }: ShardStart, { core, addresses, counters }: ShardContext): Gradient2 | undefined {
+function createLimiter({ adaptive }: ShardStart, { side: { permits }, counters }: ShardContext): Gradient2 | undefined {
   if (adaptive === undefined) return undefined;
-  const semaphore = addresses.permits;
-  const initial = core.wasm.semaphoreLimit(semaphore);
-  return new Gradient2({ ...adaptive, initial }, (limit, shortMeanUs, longMeanUs) => {
-    core.wasm.semaphoreSetLimit(semaphore, limit);
+  return new Gradient2({ ...adaptive, initial: permits.limit }, (limit, shortMeanUs, longMeanUs) => {
+    permits.setLimit(limit);
     counters.set(COUNTER_SHORT_MEAN_OFFSET, shortMeanUs);
     counters.set(COUNTER_LONG_MEAN_OFFSET, longMeanUs);
   });

@@ -162,7 +162,7 @@ export class Handlers implements Culprits {
       const { task, handler } = this.#gathered[0];
       if (!task.request.finished) {
         const { side, clock } = this.#context;
-        if (!side.tryAcquirePermit()) return;
+        if (!side.permits.tryAcquire()) return;
         task.hasPermit = true;
         side.restart(task.slot, clock.nowUs());
       }

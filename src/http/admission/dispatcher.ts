@@ -100,21 +100,21 @@ export class Dispatcher {
 
   /** Changes how many requests of a route may be in hand of shards; those that are stay. */
   setLimit(rules: RouteRules, permits: number): void {
-    this.#pool.core.wasm.semaphoreSetLimit(rules.semaphore, permits);
+    rules.permits!.setLimit(permits);
     this.#startWaiting(rules);
   }
 
   #takePermit(exchange: Exchange): boolean {
-    const { semaphore } = exchange.rules!;
-    if (semaphore === 0) return true;
-    exchange.permitted = this.#pool.core.wasm.semaphoreTryAcquire(semaphore, 1) === 1;
+    const { permits } = exchange.rules!;
+    if (permits === undefined) return true;
+    exchange.permitted = permits.tryAcquire();
     return exchange.permitted;
   }
 
   #releasePermit(exchange: Exchange): void {
     const rules = exchange.rules!;
     exchange.permitted = false;
-    this.#pool.core.wasm.semaphoreRelease(rules.semaphore, 1);
+    rules.permits!.release();
     this.#startWaiting(rules);
   }
 

@@ -1,6 +1,6 @@
-import { SEMAPHORE_BYTES } from '../../../assembly/layout.js';
 import { MAX_LIMITED_ROUTES } from '../../contract/memory-map.js';
 import type { RouteTable } from '../../contract/messages.js';
+import { Semaphore } from '../../core/semaphore.js';
 import { LoopShardError } from '../../errors.js';
 import {
   DEFAULT_GROUP,
@@ -34,8 +34,8 @@ export interface RouteRules {
   /** In microseconds; 0 for none. */
   readonly queueTimeoutUs: number;
   readonly handlerTimeoutUs: number;
-  /** Address of the semaphore that limits the route, or 0. */
-  readonly semaphore: number;
+  /** Of `maxConcurrency`, if the route has it. */
+  readonly permits: Semaphore | undefined;
   /** Request bodies are read as streams. */
   readonly isStreamed: boolean;
   /** Bytes of its largest response lately. */
@@ -103,7 +103,7 @@ export class Rules {
       rank: priority === undefined ? -1 : PRIORITIES.indexOf(priority),
       queueTimeoutUs: (scheduling.queueTimeoutMs ?? this.#defaults.queueTimeoutMs) * US_PER_MS,
       handlerTimeoutUs: (scheduling.handlerTimeoutMs ?? this.#defaults.handlerTimeoutMs) * US_PER_MS,
-      semaphore: maxConcurrency === undefined ? 0 : this.#semaphore(name, maxConcurrency),
+      permits: maxConcurrency === undefined ? undefined : this.#permits(name, maxConcurrency),
       isStreamed,
       responseBytes: UNKNOWN_BYTES,
       waiting: new Set(),
@@ -112,17 +112,14 @@ export class Rules {
     return rules;
   }
 
-  #semaphore(name: string, permits: number): number {
+  #permits(name: string, permits: number): Semaphore {
     if (this.limited.size === MAX_LIMITED_ROUTES) {
       throw new LoopShardError(
         'ROUTE_INVALID',
         `The route ${name} is one too many with maxConcurrency; at most ${MAX_LIMITED_ROUTES} can have it.`,
       );
     }
-    const { core } = this.#pool;
-    const address = core.allocate(SEMAPHORE_BYTES);
-    core.wasm.semaphoreInitialize(address, permits);
-    return address;
+    return Semaphore.create(this.#pool.core, permits);
   }
 }
 

@@ -182,7 +182,7 @@ export class ShardLoop {
   }
 
   #releasePermit(): void {
-    this.#context.side.releasePermit();
+    this.#context.side.permits.release();
     this.#onPermitFree();
   }
 
@@ -197,7 +197,7 @@ export class ShardLoop {
     const { counters } = this.#context;
     counters.add(COUNTER_PARKS_OFFSET, 1);
     if (this.#parkSync && this.#handlers.inFlight === 0) this.#parkBlocking();
-    else if (this.#context.side.permits === 0) this.#starved = true;
+    else if (this.#context.side.permits.available === 0) this.#starved = true;
     else if (!this.#parking.park()) this.#schedule();
     counters.set(COUNTER_LOST_WAKE_UPS_OFFSET, this.#parking.lostWakeUps);
   }
