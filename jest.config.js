@@ -7,7 +7,8 @@ export default {
   transform: { '\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } }] },
   // Relative imports between test files are written as TypeScript wants them, with the ending they will have.
   moduleNameMapper: { '^(\\.{1,2}/(?!.*build/).*)\\.js$': '$1' },
-  testTimeout: 30_000,
+  // For machines with two cores that others use too.
+  testTimeout: 60_000,
   // Test files leave ES modules behind that are not freed; a worker that has grown to this size is replaced.
   workerIdleMemoryLimit: '1GB',
 };

@@ -16,7 +16,7 @@ function memory({ shards = 1, permits = 512, batch = 256, steal = true } = {}) {
   let next = 0;
   const submit = (count: number, shard = 0, bound = false) => {
     const slots = Array.from({ length: count }, () => next++);
-    for (const slot of slots) expect(rings.submit(slot, shard, bound)).toBeGreaterThan(0);
+    for (const slot of slots) rings.submit(slot, shard, bound);
     return slots;
   };
   const claimed = (count: number) => Array.from({ length: count }, (_, i) => side.claimed(i));

@@ -71,21 +71,36 @@ export class HttpSide {
   /**
    * Passes a slot that the HTTP thread has filled to `shard`.
    * @param bound no other shard may claim it
-   * @returns how many slots wait in that ring now, or 0 if it is full
    */
-  submit(slot: number, shard: number, bound: boolean): number {
+  submit(slot: number, shard: number, bound: boolean): void {
     const { slotsAddress, slotStride } = this.#map;
-    const { address: ring } = this.#ring(shard, bound);
+    const ring = this.#ring(shard, bound);
     const owner = bound ? boundTo(shard) : submittedTo(shard);
     const { wasm } = this.#core;
-    let length = wasm.slotSubmit(ring, owner, slotsAddress, slotStride, slot);
-    if (length === 0) {
-      // Full of slots that were taken back, perhaps: looking for the oldest one leaves those behind.
-      wasm.slotOldest(ring, owner, slotsAddress, slotStride);
-      length = wasm.slotSubmit(ring, owner, slotsAddress, slotStride, slot);
+    while (wasm.slotSubmit(ring.address, owner, slotsAddress, slotStride, slot) === 0) {
+      // The ring has room for all slots: it is full of entries of those that were taken back.
+      this.#sweep(ring, owner);
     }
-    if (length > 0) this.#given[shard] = 1;
-    return length;
+    this.#given[shard] = 1;
+  }
+
+  /**
+   * Drops the entries of slots that do not wait in `ring` any more. Takes all entries out and puts back those whose slots wait, in
+   * their order: owner words do not change, and whom a shard meets meanwhile it may claim as ever.
+   */
+  #sweep(ring: Ring, owner: number): void {
+    const kept = new Set<number>();
+    const entries = new Int32Array(ring.length);
+    const taken = entries.subarray(0, this.#takeAll(ring, entries));
+    for (const slot of taken) if (this.#owner(slot) === owner) kept.add(slot);
+    const waiting = Int32Array.from(kept);
+    for (let at = 0; at < waiting.length; ) at += ring.publishBatch(waiting.subarray(at));
+  }
+
+  #takeAll(ring: Ring, into: Int32Array): number {
+    let count = 0;
+    for (let taken = -1; taken !== 0; count += taken) taken = ring.claim(into.subarray(count));
+    return count;
   }
 
   #ring(shard: number, bound: boolean): Ring {

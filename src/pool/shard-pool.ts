@@ -186,10 +186,9 @@ export class ShardPool {
    * @param bound no other shard may claim it
    * @returns how many slots wait in that ring now, or 0 if it is full
    */
-  submit(slot: number, shard: number, bound: boolean): number {
-    const length = this.side.submit(slot, shard, bound);
-    if (length > 0) this.load.outstanding[shard]++;
-    return length;
+  submit(slot: number, shard: number, bound: boolean): void {
+    this.side.submit(slot, shard, bound);
+    this.load.outstanding[shard]++;
   }
 
   groupOf(shard: number): Group {

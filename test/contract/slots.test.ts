@@ -37,7 +37,7 @@ test('a slot passes from the HTTP thread to a shard and back', () => {
   const { slots, http, owner, submit, claim, complete, poll } = setUp();
   const slot = slots.take();
   expect(owner(slot)).toBe(layout.SLOT_HTTP_STATE);
-  expect(submit(0, slot)).toBe(1);
+  submit(0, slot);
   expect([owner(slot), http.waitsFor(slot)]).toEqual([submittedTo(0), 0]);
   expect(claim(0)).toEqual([slot]);
   expect([owner(slot), http.claimedBy(slot)]).toEqual([claimedBy(0), 0]);
@@ -63,6 +63,20 @@ test('a slot is completed once, by the shard that claimed it, with its permit or
   expect([complete(0, first), available(0)]).toEqual([false, 2]);
   expect([complete(0, second, false), available(0)]).toEqual([true, 2]);
   expect([poll(0), poll(1)]).toEqual([[first, second], []]);
+});
+
+test('slots that are taken back again and again do not fill the ring, and those that wait keep their order', () => {
+  const { slots, http, submit, claim } = setUp({ slots: 4, permits: 8 });
+  const [first, other, last] = [slots.take(), slots.take(), slots.take()];
+  submit(0, first);
+  for (let i = 0; i < 20; i++) {
+    submit(0, other);
+    expect(http.recall(other)).toBe(true);
+  }
+  submit(0, last);
+  submit(0, other);
+  expect(claim(0)).toEqual([first, last, other]);
+  expect([claim(0), http.queued(0)]).toEqual([[], 0]);
 });
 
 test('claims stop at the permits; the rest stays in the ring', () => {
@@ -131,14 +145,15 @@ test('a slot that is bound to a shard is not claimed through an older entry of i
   expect(claim(0)).toEqual([slot]);
 });
 
-test('a full ring takes no more, and changes nothing of the slot', () => {
-  const { slots, http, owner, submit } = setUp();
+test('a ring has room for all slots, also for one that was taken back and whose entry is still in it', () => {
+  const { slots, http, submit, claim } = setUp({ permits: 8 });
   const taken = Array.from({ length: 8 }, () => slots.take());
   expect(slots.take()).toBe(-1);
-  for (const [i, slot] of taken.entries()) expect(submit(1, slot)).toBe(i + 1);
-  // Its entry stays in the ring, behind others that wait.
+  for (const slot of taken) submit(1, slot);
+  expect(http.queued(1)).toBe(8);
   http.recall(taken[3]);
-  expect([submit(1, taken[3]), owner(taken[3])]).toEqual([0, layout.SLOT_HTTP_STATE]);
+  submit(1, taken[3]);
+  expect(claim(1)).toEqual([...taken.slice(0, 3), ...taken.slice(4), taken[3]]);
 });
 
 test('the oldest slot is found past entries of slots that were recalled, which are left behind', () => {

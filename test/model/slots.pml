@@ -151,6 +151,37 @@ inline passStale(r, submitted) {
   }
 }
 
+/*
+ * sweep: takes all entries out and puts back those whose slots wait in this ring, each slot once. The exchange on the head succeeds
+ * only if the entries were read before anybody moved it, and only this thread writes entries: one step. What is put back is
+ * written over entries that were looked at.
+ */
+inline sweep(r, submitted) {
+  atomic {
+    position = head[r];
+    last = tail[r];
+    head[r] = tail[r]
+  };
+  do
+  :: position != last ->
+    y = entry[(r) * CAPACITY + position % CAPACITY];
+    position++;
+    if
+    :: y != kept && owner[y] == submitted ->
+      kept = y;
+      publish(r, y)
+    :: else
+    fi
+  :: else -> break
+  od;
+  atomic {
+    position = 0;
+    last = 0;
+    kept = SLOTS;
+    y = 0
+  }
+}
+
 /* Only this thread publishes in the ring. Two steps: a claimer that was held up may read the entry that is written over. */
 inline publish(r, x) {
   assert(HAS_ROOM(r));
@@ -192,7 +223,10 @@ inline offer(x) {
 inline deliver(x) {
   if
   :: s < SHARDS && !has_room ->
-    passStale(RING(h, s, kind), WAITS(kind, s));
+    if
+    :: passStale(RING(h, s, kind), WAITS(kind, s))
+    :: sweep(RING(h, s, kind), WAITS(kind, s))
+    fi;
     atomic {
       if
       :: HAS_ROOM(RING(h, s, kind)) -> owner[x] = WAITS(kind, s); has_room = true
@@ -558,7 +592,7 @@ proctype http(byte h) {
   byte flushing[SLOTS];
 #endif
   byte next = 1, given_up;
-  byte x, y, s, kind, position;
+  byte x, y, s, kind, position, last, kept = SLOTS;
   bool won, has_room;
 
   do

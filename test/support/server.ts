@@ -29,11 +29,13 @@ export async function startServer(options: ServeOptions = {}, fixture = 'app.js'
   return { server, port: server.address().port, logged };
 }
 
-/** Resolves once `condition` holds; looks after every turn of the event loop. */
+const PATIENCE_MS = 20_000;
+
+/** Resolves once `condition` holds; looks every 2 ms. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + PATIENCE_MS;
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`${what} did not come about within 10 s`);
+    if (performance.now() > deadline) throw new Error(`${what} did not come about within ${PATIENCE_MS} ms`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }

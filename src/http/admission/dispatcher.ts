@@ -75,7 +75,7 @@ export class Dispatcher {
 
   #toShard(exchange: Exchange, shard: number): Reason | undefined {
     if (shard < 0) return 'NO_SHARD';
-    if (this.#pool.submit(exchange.slot, shard, exchange.sticky) === 0) return 'QUEUE_FULL';
+    this.#pool.submit(exchange.slot, shard, exchange.sticky);
     exchange.shard = shard;
     this.#queues.submitted(shard);
     this.#events.onPublished(shard);
