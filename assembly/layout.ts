@@ -193,10 +193,7 @@ export const MAX_SHARDS = 64;
 // ── slot ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 /** The owner word. Everything else in the slot, and the extents it names, belong to the owner it names. */
 export const SLOT_OWNER_OFFSET = 0;
-/**
- * When its handler started, or a SLOT_*_START. The one word beside the owner's that two threads may change: each by a
- * compare-and-swap from SLOT_NO_START, so that a handler is either started or revoked.
- */
+/** When its handler was called, in microseconds of the server's clock, made odd; or SLOT_NO_START. The HTTP thread may read it. */
 export const SLOT_STARTED_AT_OFFSET = SLOT_OWNER_OFFSET + WORD_BYTES;
 /** Index into the route table. */
 export const SLOT_ROUTE_OFFSET = SLOT_STARTED_AT_OFFSET + WORD_BYTES;
@@ -235,22 +232,22 @@ export const SLOT_BODY_STREAM_FLAG = 1 << 3;
 /** Nobody waits for the response any more, so the shard has given the slot back without one. */
 export const SLOT_ABANDONED_FLAG = 1 << 4;
 
-/** No handler was started yet. */
+/** No handler was called yet. */
 export const SLOT_NO_START = 0;
-/** The HTTP thread has answered the request, or its client is gone: no handler will be started. Even; times are odd. */
-export const SLOT_REVOKED_START = 2;
 
 export const SLOT_FREE_STATE = 0;
 /** The HTTP thread in whose range the slot lies fills it, or sends from it. */
 export const SLOT_HTTP_STATE = 1;
 /** | shard << OWNER_SHIFT: published on that shard's ring; whichever shard changes the word to its claim owns it. */
 export const SLOT_SUBMITTED_STATE = 2;
-/** | shard << OWNER_SHIFT: that shard owns it. */
+/** | shard << OWNER_SHIFT: that shard means to start it; until then the HTTP thread may take it back. Nobody changes the rest. */
 export const SLOT_CLAIMED_STATE = 3;
 /** | shard << OWNER_SHIFT: that shard has given it back; the HTTP thread owns it. */
 export const SLOT_COMPLETED_STATE = 4;
 /** | shard << OWNER_SHIFT: published on that shard's ring of bound submissions; no other shard may claim it. */
 export const SLOT_BOUND_STATE = 5;
+/** | shard << OWNER_SHIFT: that shard owns it, and is the only one that changes the word. */
+export const SLOT_STARTED_STATE = 6;
 /** Where the number of a thread stands in an owner word, of a slot or of an extent. */
 export const OWNER_SHIFT = 8;
 export const OWNER_STATE_MASK = (1 << OWNER_SHIFT) - 1;

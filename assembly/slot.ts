@@ -2,13 +2,14 @@
  * Slots: the steps by which ownership passes through a ring. Those that change the owner word alone stand in
  * src/contract/http-side.ts and shard-side.ts.
  *
- *   HTTP ──slotSubmit──▶ SUBMITTED ──slotClaim──▶ CLAIMED by shard n ──slotComplete──▶ COMPLETED by shard n ──▶ HTTP
+ *   HTTP ──slotSubmit──▶ SUBMITTED ──slotClaim──▶ CLAIMED ──tryStart──▶ STARTED ──slotComplete──▶ COMPLETED ──▶ HTTP
+ *                            └───────recall──────────┴──▶ HTTP          by shard n                by shard n
  *
  * "HTTP" is the HTTP thread in whose range the slot lies.
  *
- * The claim is one compare-and-swap on the owner word: a shard that is terminated at any instruction leaves every slot
- * either SUBMITTED (another shard takes it), CLAIMED under its own number (the HTTP thread gives it up once the worker has
- * exited), or COMPLETED (its bytes are whole). BOUND is SUBMITTED for the eyes of one shard only.
+ * Each step is one compare-and-swap on the owner word: a shard that is terminated at any instruction leaves every slot
+ * either SUBMITTED (another shard takes it), CLAIMED or STARTED under its own number (the HTTP thread takes it back once the
+ * worker has exited), or COMPLETED (its bytes are whole). BOUND is SUBMITTED for the eyes of one shard only.
  */
 import {
   OWNER_SHIFT,
@@ -18,6 +19,7 @@ import {
   SLOT_CLAIMED_STATE,
   SLOT_COMPLETED_STATE,
   SLOT_OWNER_OFFSET,
+  SLOT_STARTED_STATE,
 } from './layout';
 import { entryAddress, ringLength, ringPublish, ringRoom } from './ring';
 import { semaphoreRelease, semaphoreTryAcquireUpTo } from './semaphore';
@@ -135,18 +137,18 @@ function advanceHead(ring: usize, position: i32): void {
 }
 
 /**
- * Gives a claimed slot, its response written, back to the HTTP thread. The shard that claimed it; never blocks.
+ * Gives a started slot, its response written, back to the HTTP thread. The shard that started it; never blocks.
  *
  * The completion ring has an entry for every slot there is, so it cannot be full.
  * @param permits semaphore that gets the permit back, before anybody hears of the response; 0 if that was given back before
- * @returns 1, or 0 if the shard had not claimed it: nothing has changed
+ * @returns 1, or 0 if the shard had not started it: nothing has changed
  */
 export function slotComplete(ring: usize, slots: usize, stride: i32, shard: i32, slot: i32, permits: usize): i32 {
-  const claimed = SLOT_CLAIMED_STATE | (shard << OWNER_SHIFT);
+  const started = SLOT_STARTED_STATE | (shard << OWNER_SHIFT);
   const completed = SLOT_COMPLETED_STATE | (shard << OWNER_SHIFT);
   // First the owner word: if the shard ends before the publication, the HTTP thread finds a whole response by it. An
   // exchange, though nobody else changes the word: a second completion would be of somebody else's request.
-  if (atomic.cmpxchg<i32>(ownerAddress(slots, stride, slot), claimed, completed) != claimed) return 0;
+  if (atomic.cmpxchg<i32>(ownerAddress(slots, stride, slot), started, completed) != started) return 0;
   if (permits != 0) semaphoreRelease(permits, 1);
   ringPublish(ring, slot);
   return 1;

@@ -107,7 +107,7 @@ describe('what a shard steals', () => {
     const fullest = submit(10, 2);
     expect(claims.claim()).toBe(0);
     expect(claimed(claims.steal())).toEqual(fullest.slice(0, 5));
-    expect(fullest.slice(0, 5).map((slot) => rings.claimedBy(slot))).toEqual([0, 0, 0, 0, 0]);
+    expect(fullest.slice(0, 5).map((slot) => rings.heldBy(slot))).toEqual([0, 0, 0, 0, 0]);
     expect(claims.steal()).toBe(3);
     let rest = 0;
     for (let count = claims.steal(); count > 0; count = claims.steal()) rest += count;

@@ -242,6 +242,20 @@ describe('a shard whose event loop does not turn for stuckAfterMs', () => {
     await expectConserved(running!);
   });
 
+  test('gives what it has claimed and not started to others', async () => {
+    const { server, port } = await start({ shards: 2, stuckAfterMs });
+    const client = await RawClient.open(port);
+    // Read in one turn, and claimed at once by a shard that was asleep.
+    client.write(get('/sticky-spin', 'X-Key: same') + get('/sticky', 'X-Key: same').repeat(3));
+    const others = () => server.stats().shards.filter(({ state, requests }) => state === 'ready' && requests === 3);
+    await until(() => others().length === 1, 'those behind it');
+    mark('release');
+    for (let i = 0; i < 4; i++) expect((await client.response()).status).toBe(200);
+    client.destroy();
+    await until(allReady, 'it to turn again');
+    await expectConserved(running!);
+  });
+
   test('is told from one that is idle, also while the HTTP thread is held up', async () => {
     // Long enough for a shard that has to wait for a core.
     const { server } = await start({ shards: 2, stuckAfterMs: 400 });

@@ -10,8 +10,8 @@ import {
   SLOT_HTTP_STATE,
   SLOT_NO_START,
   SLOT_OWNER_OFFSET,
-  SLOT_REVOKED_START,
   SLOT_STARTED_AT_OFFSET,
+  SLOT_STARTED_STATE,
   SLOT_SUBMITTED_STATE,
 } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
@@ -32,8 +32,8 @@ import { SlotView } from './slot-view.js';
 
 /**
  * An HTTP thread's side of the contract: its rings with all shards, their doorbells, and how slots and extents become its
- * own. Everything that changes an owner word or a started word on an HTTP thread is in here, in FreeSlots, or in the WASM
- * functions that they call. For the HTTP thread.
+ * own. Everything that changes an owner word on an HTTP thread is in here, in FreeSlots, or in the WASM functions that they
+ * call. For the HTTP thread.
  */
 export class HttpSide {
   readonly extents: Extents;
@@ -200,10 +200,11 @@ export class HttpSide {
     return isWaiting(owner) ? owner >> OWNER_SHIFT : -1;
   }
 
-  /** The shard that has claimed the slot, or -1. */
-  claimedBy(slot: number): number {
+  /** The shard that has claimed the slot, and perhaps started it; or -1. */
+  heldBy(slot: number): number {
     const owner = this.#owner(slot);
-    return (owner & OWNER_STATE_MASK) === SLOT_CLAIMED_STATE ? owner >> OWNER_SHIFT : -1;
+    const state = owner & OWNER_STATE_MASK;
+    return state === SLOT_CLAIMED_STATE || state === SLOT_STARTED_STATE ? owner >> OWNER_SHIFT : -1;
   }
 
   /** The shard that has completed the slot, or -1. */
@@ -232,10 +233,17 @@ export class HttpSide {
     return true;
   }
 
-  /** CLAIMED by `shard` → HTTP. Only once its thread has exited and what it had completed was taken over. */
+  /** CLAIMED → HTTP. `false` if the slot is started, or was not claimed: the shard that has started it keeps it. */
+  revoke(slot: number): boolean {
+    const owner = this.#owner(slot);
+    // Pairs with ShardSide.tryStart: one of the two wins.
+    return (owner & OWNER_STATE_MASK) === SLOT_CLAIMED_STATE && this.#become(slot, owner);
+  }
+
+  /** CLAIMED or STARTED by `shard` → HTTP. Only once its thread has exited and what it had completed was taken over. */
   reclaim(slot: number, shard: number): boolean {
     // The extent of a response that it had begun is still the shard's: reclaimExtents finds it.
-    return this.#become(slot, SLOT_CLAIMED_STATE | (shard << OWNER_SHIFT));
+    return this.heldBy(slot) === shard && this.#become(slot, this.#owner(slot));
   }
 
   /** Frees the extents of `shard`. Only once its thread has exited and what it had completed was taken over. */
@@ -247,26 +255,14 @@ export class HttpSide {
     return Atomics.compareExchange(this.#core.i32, this.#ownerIndex(slot), from, SLOT_HTTP_STATE) === from;
   }
 
-  // ── started or revoked ──────────────────────────────────────────────────────────────────────────────────────────
+  // ── when its handler was called ─────────────────────────────────────────────────────────────────────────────────
 
-  /** Sees to it that the handler of a claimed slot is not started. `false` if it was; the slot stays the shard's either way. */
-  revoke(slot: number): boolean {
-    // Pairs with ShardSide.tryStart: one of the two wins.
-    const before = Atomics.compareExchange(this.#core.i32, this.#startedIndex(slot), SLOT_NO_START, SLOT_REVOKED_START);
-    return before === SLOT_NO_START || before === SLOT_REVOKED_START;
-  }
-
-  /** The handler of the slot was neither started nor revoked. */
-  isUnstarted(slot: number): boolean {
-    return this.startedAt(slot) === SLOT_NO_START;
-  }
-
-  /** When the handler of the slot was started, by the server's clock; or a SLOT_*_START. */
+  /** When the handler of the slot was called, by the server's clock; or SLOT_NO_START. */
   startedAt(slot: number): number {
     return Atomics.load(this.#core.i32, this.#startedIndex(slot));
   }
 
-  /** A request is written into a slot of this thread: nothing of it was started. */
+  /** A request is written into a slot of this thread: no handler was called. */
   clearStart(slot: number): void {
     // Plain: the submission publishes it.
     this.#core.i32[this.#startedIndex(slot)] = SLOT_NO_START;

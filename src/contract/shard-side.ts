@@ -1,8 +1,10 @@
 import {
   OWNER_SHIFT,
   SLOT_BOUND_STATE,
-  SLOT_NO_START,
+  SLOT_CLAIMED_STATE,
+  SLOT_OWNER_OFFSET,
   SLOT_STARTED_AT_OFFSET,
+  SLOT_STARTED_STATE,
   SLOT_SUBMITTED_STATE,
 } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
@@ -148,28 +150,33 @@ export class ShardSide {
     return this.#core.i32[(this.#batch >> 2) + position];
   }
 
-  // ── start: nothing → started, or revoked by the HTTP thread ─────────────────────────────────────────────────────
+  // ── start: CLAIMED → STARTED ────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Marks the handler of a claimed slot as started.
-   * @param now microseconds of the server's clock
-   * @returns `false` if the HTTP thread has revoked the request: it must not be started
+   * Makes a claimed slot this shard's alone; before that, the shard does not touch it.
+   * @returns `false` if the HTTP thread has taken it back: what is left of the claim is its permit
    */
-  tryStart(slot: number, now: number): boolean {
-    const index = (slotAddress(this.#map, slot) + SLOT_STARTED_AT_OFFSET) >> 2;
-    // Odd, so that no time is one of the other values. Pairs with HttpSide.revoke: one of the two wins.
-    return Atomics.compareExchange(this.#core.i32, index, SLOT_NO_START, now | 1) === SLOT_NO_START;
+  tryStart(slot: number): boolean {
+    const claimed = SLOT_CLAIMED_STATE | (this.shard << OWNER_SHIFT);
+    const started = SLOT_STARTED_STATE | (this.shard << OWNER_SHIFT);
+    // Pairs with HttpSide.revoke: one of the two wins.
+    return Atomics.compareExchange(this.#core.i32, this.#ownerIndex(slot), claimed, started) === claimed;
   }
 
-  /** Its handler starts only now, since its body had to come first. */
-  restart(slot: number, now: number): void {
+  /**
+   * Says that the handler of a started slot is called now. Before the call: whoever takes the slot back from a thread that has
+   * exited goes by it.
+   * @param now microseconds of the server's clock
+   */
+  calling(slot: number, now: number): void {
+    // Odd, so that no time is SLOT_NO_START.
     Atomics.store(this.#core.i32, (slotAddress(this.#map, slot) + SLOT_STARTED_AT_OFFSET) >> 2, now | 1);
   }
 
-  // ── complete: CLAIMED → COMPLETED ───────────────────────────────────────────────────────────────────────────────
+  // ── complete: STARTED → COMPLETED ───────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Gives a claimed slot back to its HTTP thread, and rings. What the slot says of the response, and the extent that it names,
+   * Gives a started slot back to its HTTP thread, and rings. What the slot says of the response, and the extent that it names,
    * are the HTTP thread's from now on.
    * @param hasPermit the permit that it came with was not given back yet
    * @returns `false` if the slot is not this shard's: nothing has changed
@@ -184,5 +191,9 @@ export class ShardSide {
     // At once and not behind the batch: the next handler may be a slow one. Only a parked HTTP thread costs a call.
     wasm.doorbellRing(this.#doorbells[http]);
     return true;
+  }
+
+  #ownerIndex(slot: number): number {
+    return (slotAddress(this.#map, slot) + SLOT_OWNER_OFFSET) >> 2;
   }
 }

@@ -177,7 +177,7 @@ export class Scheduler {
   announceAbort(exchange: Exchange): void {
     if (exchange.slot < 0 || exchange.ready) return;
     const { slot, sequence } = exchange;
-    const shard = this.#pool.side.claimedBy(slot);
+    const shard = this.#pool.side.heldBy(slot);
     if (shard >= 0) return this.#pool.abort(shard, slot, sequence);
     const { first, count } = this.#pool.groups[exchange.rules!.group];
     for (let any = first; any < first + count; any++) this.#pool.abort(any, slot, sequence);
@@ -189,7 +189,7 @@ export class Scheduler {
     if (exchange.ready) return this.release(exchange);
     exchange.stream?.cancel();
     if (this.#dispatcher.recall(exchange)) this.#completions.drop(exchange);
-    else if (!this.#pool.side.revoke(exchange.slot)) this.announceAbort(exchange);
+    else this.announceAbort(exchange);
   }
 
   /** A shard has sent a part of a response that is streamed. */
@@ -226,7 +226,6 @@ export class Scheduler {
 
   #onQueueTimeout(exchange: Exchange): void {
     if (this.#dispatcher.recall(exchange)) this.#giveUp(exchange, 'QUEUE_TIMEOUT');
-    else if (this.#pool.side.revoke(exchange.slot)) this.#completions.refuseEarly(exchange, 'QUEUE_TIMEOUT');
   }
 
   #onHandlerTimeout(exchange: Exchange): void {
@@ -236,7 +235,7 @@ export class Scheduler {
       return;
     }
     this.#completions.refuseEarly(exchange, 'HANDLER_TIMEOUT');
-    const shard = this.#pool.side.claimedBy(slot);
+    const shard = this.#pool.side.heldBy(slot);
     if (shard >= 0) this.#pool.abandon(shard, slot, sequence);
   }
 

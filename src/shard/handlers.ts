@@ -87,11 +87,17 @@ export class Handlers implements Culprits {
    */
   start(slot: number, now: number): number {
     const context = this.#context;
+    if (!context.side.tryStart(slot)) {
+      this.#events.onPermit();
+      return now;
+    }
     const view = context.side.view(slot);
-    if (!this.#mayStart(slot, view, now)) {
+    if (isLate(view, now)) {
+      view.mark(SLOT_EXPIRED_FLAG);
       this.#events.onComplete(slot, 0, true);
       return now;
     }
+    context.side.calling(slot, now);
     context.times.recordQueue(elapsedUs(now, view.submittedAt));
     const { route } = view;
     const { handler, writer, compress, streamed } = context.app.route(route);
@@ -123,17 +129,6 @@ export class Handlers implements Culprits {
     return request.finished ? this.#settledAt : context.clock.nowUs();
   }
 
-  /** Nobody has revoked it, and it has not waited for too long. */
-  #mayStart(slot: number, view: SlotView, now: number): boolean {
-    const { queueDeadline } = view;
-    // 32 bits are wide enough: the HTTP thread takes a late request back long before the difference wraps.
-    if (queueDeadline !== 0 && ((now - queueDeadline) | 0) >= 0) {
-      view.mark(SLOT_EXPIRED_FLAG);
-      return false;
-    }
-    return this.#context.side.tryStart(slot, now);
-  }
-
   /** A body that is larger than any extent comes in pieces; its handler is started when all of it is here. */
   async #gather(task: Task, handler: Handler): Promise<void> {
     const { slot, request } = task;
@@ -151,7 +146,7 @@ export class Handlers implements Culprits {
     if (request.finished) return;
     request.gather(Buffer.concat(chunks));
     // The time that the handler has does not run while the client sends, and starts again when it is called.
-    this.#context.side.restart(slot, this.#context.clock.nowUs());
+    this.#context.side.calling(slot, this.#context.clock.nowUs());
     this.#gathered.push({ task, handler });
     this.startGathered();
   }
@@ -164,7 +159,7 @@ export class Handlers implements Culprits {
         const { side, clock } = this.#context;
         if (!side.permits.tryAcquire()) return;
         task.hasPermit = true;
-        side.restart(task.slot, clock.nowUs());
+        side.calling(task.slot, clock.nowUs());
       }
       this.#gathered.shift();
       if (task.hasPermit) this.#run(task, handler);
@@ -416,4 +411,10 @@ function newScope(): AsyncResource {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}
+
+/** It has waited for longer than it may. */
+function isLate({ queueDeadline }: SlotView, now: number): boolean {
+  // 32 bits are wide enough: the HTTP thread takes a late request back long before the difference wraps.
+  return queueDeadline !== 0 && ((now - queueDeadline) | 0) >= 0;
 }

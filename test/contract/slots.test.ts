@@ -25,22 +25,25 @@ function setUp({ permits = 3, slots = 8 } = {}) {
     claimShare: (shard: number) => list(thieves[shard], thieves[shard].claim(10)),
     steal: (shard: number) => list(thieves[shard], thieves[shard].steal(10)),
     complete: (shard: number, slot: number, hasPermit = true) => alone[shard].complete(slot, hasPermit),
-    start: (shard: number, slot: number) => alone[shard].tryStart(slot, 1_000),
+    start: (shard: number, slot: number) => alone[shard].tryStart(slot),
     poll: (shard: number) => Array.from({ length: http.poll(shard) }, (_, i) => http.polled(i)),
   };
 }
 
 const claimedBy = (shard: number) => layout.SLOT_CLAIMED_STATE | (shard << layout.OWNER_SHIFT);
+const startedBy = (shard: number) => layout.SLOT_STARTED_STATE | (shard << layout.OWNER_SHIFT);
 const completedBy = (shard: number) => layout.SLOT_COMPLETED_STATE | (shard << layout.OWNER_SHIFT);
 
 test('a slot passes from the HTTP thread to a shard and back', () => {
-  const { slots, http, owner, submit, claim, complete, poll } = setUp();
+  const { slots, http, owner, submit, claim, start, complete, poll } = setUp();
   const slot = slots.take();
   expect(owner(slot)).toBe(layout.SLOT_HTTP_STATE);
   submit(0, slot);
   expect([owner(slot), http.waitsFor(slot)]).toEqual([submittedTo(0), 0]);
   expect(claim(0)).toEqual([slot]);
-  expect([owner(slot), http.claimedBy(slot)]).toEqual([claimedBy(0), 0]);
+  expect([owner(slot), http.heldBy(slot)]).toEqual([claimedBy(0), 0]);
+  expect([complete(0, slot), start(1, slot), start(0, slot)]).toEqual([false, false, true]);
+  expect([owner(slot), http.heldBy(slot)]).toEqual([startedBy(0), 0]);
   http.views[slot].writeResponse(0, 0, 0, layout.NO_EXTENT);
   complete(0, slot);
   expect([owner(slot), http.completedBy(slot)]).toEqual([completedBy(0), 0]);
@@ -50,14 +53,15 @@ test('a slot passes from the HTTP thread to a shard and back', () => {
   expect([owner(slot), slots.free]).toEqual([layout.SLOT_FREE_STATE, 8]);
 });
 
-test('a slot is completed once, by the shard that claimed it, with its permit or without', () => {
-  const { slots, submit, claim, complete, poll, available } = setUp();
+test('a slot is completed once, by the shard that started it, with its permit or without', () => {
+  const { slots, submit, claim, start, complete, poll, available } = setUp();
   const [first, second] = [slots.take(), slots.take()];
   expect(complete(0, first)).toBe(false);
   submit(0, first);
   submit(0, second);
   expect(complete(0, first)).toBe(false);
   expect([claim(0), available(0)]).toEqual([[first, second], 1]);
+  expect([complete(0, first), start(0, first), start(0, first), start(0, second)]).toEqual([false, true, false, true]);
   expect([complete(1, first), available(1)]).toEqual([false, 3]);
   expect([complete(0, first), available(0)]).toEqual([true, 2]);
   expect([complete(0, first), available(0)]).toEqual([false, 2]);
@@ -165,30 +169,29 @@ test('the oldest slot is found past entries of slots that were recalled, which a
   expect(http.oldest(1, false)).toBe(-1);
 });
 
-test('a handler is either started or revoked', () => {
-  const { slots, http, submit, claim, start } = setUp();
+test('a claimed slot is either started or taken back, and one that was taken back can go to another shard', () => {
+  const { slots, http, owner, submit, claim, start, complete } = setUp();
   const [first, second] = [slots.take(), slots.take()];
-  for (const slot of [first, second]) {
-    http.clearStart(slot);
-    submit(0, slot);
-  }
-  claim(0);
-  expect([http.isUnstarted(first), start(0, first), http.revoke(first)]).toEqual([true, true, false]);
-  expect([http.revoke(second), http.revoke(second), start(0, second)]).toEqual([true, true, false]);
-  expect([http.isUnstarted(first), http.isUnstarted(second)]).toEqual([false, false]);
+  for (const slot of [first, second]) submit(0, slot);
+  expect([http.revoke(first), claim(0)]).toEqual([false, [first, second]]);
+  expect([start(0, first), http.revoke(first)]).toEqual([true, false]);
+  expect([http.revoke(second), http.revoke(second), start(0, second)]).toEqual([true, false, false]);
+  expect(owner(second)).toBe(layout.SLOT_HTTP_STATE);
+  submit(1, second);
+  expect([claim(1), start(0, second), start(1, second)]).toEqual([[second], false, true]);
+  expect([complete(0, second), complete(1, second)]).toEqual([false, true]);
 });
 
-test('what an ended shard had claimed is reclaimed once, and what it had completed is not', () => {
-  const { slots, http, submit, claim, complete } = setUp();
-  const [first, second] = [slots.take(), slots.take()];
-  submit(0, first);
-  submit(0, second);
+test('what an ended shard had claimed or started is reclaimed once, and what it had completed is not', () => {
+  const { slots, http, submit, claim, start, complete } = setUp();
+  const [first, second, third] = [slots.take(), slots.take(), slots.take()];
+  for (const slot of [first, second, third]) submit(0, slot);
   claim(0);
+  start(0, first);
+  start(0, second);
   complete(0, first);
-  expect([http.reclaim(first, 0), http.reclaim(second, 1), http.reclaim(second, 0), http.reclaim(second, 0)]).toEqual([
-    false,
-    false,
-    true,
-    false,
-  ]);
+  expect(http.reclaim(first, 0)).toBe(false);
+  for (const slot of [second, third]) {
+    expect([http.reclaim(slot, 1), http.reclaim(slot, 0), http.reclaim(slot, 0)]).toEqual([false, true, false]);
+  }
 });

@@ -22,22 +22,28 @@ const CORRECT = [
 ];
 
 const MISTAKES = [
-  ...['REUSE_AFTER_TIMEOUT', 'RECALL_BY_STORE', 'REVOKE_BY_STORE', 'CLAIM_BY_STORE', 'RELEASE_BEFORE_FLUSH'].map(
-    (mistake) => ({ model: 'slots', defines: ['REQUESTS=2', 'EXITS=0'], mistake }),
-  ),
+  ...[
+    'REUSE_AFTER_TIMEOUT',
+    'RECALL_BY_STORE',
+    'REVOKE_BY_STORE',
+    'START_BY_STORE',
+    'CLAIM_BY_STORE',
+    'RELEASE_BEFORE_FLUSH',
+  ].map((mistake) => ({ model: 'slots', defines: ['REQUESTS=2', 'EXITS=0'], mistake })),
   { model: 'slots', defines: ['REQUESTS=2', 'EXITS=0', 'GIVE_UPS=0'], mistake: 'PUBLISH_BEFORE_OWNER' },
   ...['PUBLISH_BEFORE_COMPLETE', 'ABANDON_WITHOUT_NONCE', 'HANDLER_KEEPS_VIEW'].map((mistake) => ({
     model: 'slots',
     defines: ['REQUESTS=2', 'EXITS=0'],
     mistake,
   })),
-  ...['PERMIT_KEPT', 'PERMIT_KEPT_WITHOUT_CLAIM'].map((mistake) => ({
+  ...['PERMIT_KEPT', 'PERMIT_KEPT_WITHOUT_CLAIM', 'PERMIT_KEPT_WITHOUT_START'].map((mistake) => ({
     model: 'slots',
     defines: ['REQUESTS=2', 'EXITS=0'],
     mistake,
   })),
   { model: 'slots', defines: ['CAPACITY=1', 'REQUESTS=2', 'EXITS=0'], mistake: 'FAULT_4' },
   { model: 'slots', defines: ['REQUESTS=1', 'EXITS=1', 'SPAWN=1', 'GIVE_UPS=0'], mistake: 'FAULT_1' },
+  { model: 'slots', defines: ['REQUESTS=1', 'EXITS=1', 'GIVE_UPS=0'], mistake: 'HANDLER_BEFORE_TIME' },
   ...['RECLAIM_BEFORE_EXIT', 'RECLAIM_WITHOUT_REAP', 'PERMITS_RESET_LATE', 'PERMITS_NOT_RESET'].map((mistake) => ({
     model: 'slots',
     defines: ['REQUESTS=1', 'EXITS=1', 'GIVE_UPS=0'],

@@ -1,5 +1,5 @@
 /*
- * The life of a slot: taken, submitted, claimed or stolen, recalled, expired, revoked, started, completed, taken over,
+ * The life of a slot: taken, submitted, claimed or stolen, recalled, revoked, started, expired, completed, taken over,
  * flushed, released, and taken back from a shard that exits at any step. docs/model.md names the function of each step.
  *
  * Every access to a word that another thread may change is one step. Accesses share a step only where one atomic instruction
@@ -48,12 +48,9 @@
 #define WAITS(kind, s) (2 + 2 * (kind) + (s)) /* SUBMITTED(s) is kind 0, BOUND(s) kind 1 */
 #define IS_WAITING(o) ((o) >= 2 && (o) <= 5)
 #define CLAIMED(s) (6 + (s))
-#define COMPLETED(s) (8 + (s))
-
-/* Started words. */
-#define NO_START 0
-#define STARTED 1
-#define REVOKED 2
+#define IS_CLAIMED(o) ((o) == 6 || (o) == 7)
+#define STARTED(s) (8 + (s))
+#define COMPLETED(s) (10 + (s))
 
 /* States of a shard, as the control thread sees them; `loading` and `draining` allow no other step (life.pml has them). */
 #define SPAWNING 0
@@ -71,7 +68,7 @@
 
 /* ── shared memory ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 byte owner[SLOTS];
-byte started[SLOTS];
+bool started[SLOTS]; /* the word that says when the handler was called says something */
 byte request[SLOTS];  /* the nonce that the HTTP thread wrote */
 byte response[SLOTS]; /* the nonce that the shard wrote */
 bool expired[SLOTS];
@@ -272,7 +269,7 @@ inline admit(x) {
     request[x] = nonce[x];
     response[x] = 0;
     expired[x] = false;
-    started[x] = NO_START;
+    started[x] = false;
     offer(x)
   };
   deliver(x)
@@ -300,19 +297,19 @@ inline recall(x) {
 #endif
 }
 
-/* revoke: NO_START → REVOKED. */
+/* revoke: CLAIMED → HTTP, though the shard still means to start it. */
 inline revoke(x) {
 #ifdef REVOKE_BY_STORE
-  won = (started[x] == NO_START);
+  won = IS_CLAIMED(owner[x]);
   if
-  :: won -> started[x] = REVOKED
+  :: won -> owner[x] = HTTP
   :: else
   fi
 #else
   d_step {
-    won = (started[x] == NO_START);
+    won = IS_CLAIMED(owner[x]);
     if
-    :: won -> started[x] = REVOKED
+    :: won -> owner[x] = HTTP
     :: else
     fi
   }
@@ -332,9 +329,12 @@ inline giveUp(x) {
     given_up++;
     recall(x);
     if
+    :: !won -> revoke(x)
+    :: else
+    fi;
+    if
     :: won -> refuse(x)
     :: else ->
-      revoke(x);
       d_step {
         respond(nonce[x]);
         answered[x] = true
@@ -346,8 +346,8 @@ inline giveUp(x) {
       }
 #else
       if
-      :: !won && owner[x] == CLAIMED(0) -> abandon[0] ! x, nonce[x]
-      :: !won && owner[x] == CLAIMED(1) -> abandon[1] ! x, nonce[x]
+      :: owner[x] == STARTED(0) -> abandon[0] ! x, nonce[x]
+      :: owner[x] == STARTED(1) -> abandon[1] ! x, nonce[x]
       :: else
       fi
 #endif
@@ -366,7 +366,7 @@ inline takeOver(x, c) {
       :: answered[x] -> release(x)
       :: !answered[x] && expired[x] -> respond(nonce[x]); release(x)
       :: !answered[x] && !expired[x] ->
-        assert(started[x] == STARTED);
+        assert(started[x]);
         assert(response[x] == nonce[x]);
         sending[x] = true;
 #ifdef RELEASE_BEFORE_FLUSH
@@ -420,16 +420,16 @@ inline takeBack(c) {
 #ifndef RECLAIM_WITHOUT_REAP
     :: owner[x] == COMPLETED(c) -> takeOver(x, c)
 #endif
-    :: owner[x] == CLAIMED(c) ->
-      /* reclaim: CLAIMED(c) → HTTP. */
+    :: owner[x] == CLAIMED(c) || owner[x] == STARTED(c) ->
+      /* reclaim: CLAIMED(c) or STARTED(c) → HTTP. */
       d_step {
-        assert(owner[x] == CLAIMED(c));
+        assert(owner[x] == CLAIMED(c) || owner[x] == STARTED(c));
         owner[x] = HTTP
       };
       if
       :: answered[x] -> d_step { release(x) }
-      :: !answered[x] && started[x] == STARTED -> refuse(x)
-      :: !answered[x] && started[x] == NO_START -> atomic { offer(x) };
+      :: !answered[x] && started[x] -> refuse(x)
+      :: !answered[x] && !started[x] -> atomic { offer(x) };
         deliver(x)
       fi
     :: owner[x] == WAITS(0, c) || owner[x] == WAITS(1, c) ->
@@ -647,42 +647,70 @@ proctype http(byte h) {
 #define OR_EXIT :: atomic { CAN_EXIT -> exits--; goto exit }
 #endif
 
-/* start, against revoke: NO_START → the time; then it reads what it owns. Or it is too late for a start: EXPIRED. */
+/* tryStart, against revoke: CLAIMED(me) → STARTED(me). Only from then on the shard touches the slot. */
 inline tryStart() {
+#ifdef START_BY_STORE
+  has = (owner[x] == CLAIMED(me));
+  if
+  :: has -> owner[x] = STARTED(me)
+  :: else
+  fi
+#else
+  atomic {
+    MAY_EXIT;
+    if
+    :: owner[x] == CLAIMED(me) -> owner[x] = STARTED(me)
+    :: else -> has = false
+    fi
+  }
+#endif
+}
+
+inline callHandler() {
+  atomic {
+    MAY_EXIT;
+    assert(owner[x] == STARTED(me));
+    n = request[x];
+    runs[n]++;
+    assert(runs[n] == 1)
+  }
+}
+
+/* It is too late: EXPIRED. Or the word says that the handler was called, and then it is: after an exit in between it was not. */
+inline call() {
   if
   ::
     atomic {
       MAY_EXIT;
-      assert(owner[x] == CLAIMED(me));
+      assert(owner[x] == STARTED(me));
       expired[x] = true;
       late = true
     }
   ::
-#ifdef REVOKE_BY_STORE
-    starts = (started[x] == NO_START);
-    if
-    :: starts -> started[x] = STARTED
-    :: else
-    fi;
-    atomic {
-#else
+#ifdef HANDLER_BEFORE_TIME
+    callHandler();
+#endif
     atomic {
       MAY_EXIT;
-      if
-      :: started[x] == NO_START -> started[x] = STARTED; starts = true
-      :: else
-      fi;
+      assert(owner[x] == STARTED(me));
+      started[x] = true;
+      starts = true
+    };
+#ifndef HANDLER_BEFORE_TIME
+    callHandler()
 #endif
-      if
-      :: starts ->
-        assert(owner[x] == CLAIMED(me) && started[x] == STARTED);
-        n = request[x];
-        runs[n]++;
-        assert(runs[n] == 1)
-      :: else
-      fi
-    }
   fi
+}
+
+/* The slot was revoked: nothing of it is this shard's, and its permit is free. */
+inline letGo() {
+  atomic {
+    MAY_EXIT;
+#ifndef PERMIT_KEPT_WITHOUT_START
+    permits[me]++;
+#endif
+    x = 0
+  }
 }
 
 /*
@@ -708,7 +736,7 @@ inline publishCompletion() {
 }
 
 /*
- * complete: CLAIMED(me) → COMPLETED(me), then the permit, then the completion ring. The handler may have settled: the response
+ * complete: STARTED(me) → COMPLETED(me), then the permit, then the completion ring. The handler may have settled: the response
  * is written, which no other thread may read before the store of the owner word.
  */
 inline complete() {
@@ -717,7 +745,7 @@ inline complete() {
 #endif
   atomic {
     MAY_EXIT;
-    assert(owner[x] == CLAIMED(me));
+    assert(owner[x] == STARTED(me));
     if
     :: starts ->
       assert(request[x] == n);
@@ -738,8 +766,8 @@ inline complete() {
   }
 }
 
-inline serve() {
-  tryStart();
+inline runClaimed() {
+  call();
   do
   :: true -> break
   ::
@@ -763,6 +791,14 @@ inline serve() {
     }
   od;
   complete()
+}
+
+inline serve() {
+  tryStart();
+  if
+  :: has -> runClaimed()
+  :: else -> letGo()
+  fi
 }
 
 /*

@@ -1,4 +1,4 @@
-import { SLOT_NO_START, SLOT_REVOKED_START } from '../../../assembly/layout.js';
+import { SLOT_NO_START } from '../../../assembly/layout.js';
 import type { HttpSide } from '../../contract/http-side.js';
 import { elapsedUs } from '../../core/clock.js';
 
@@ -67,7 +67,7 @@ export class Deadlines {
 
   #isOverdue(slot: number, nowUs: number): boolean {
     const startedAt = this.#side.startedAt(slot);
-    if (startedAt === SLOT_NO_START || startedAt === SLOT_REVOKED_START) return false;
+    if (startedAt === SLOT_NO_START) return false;
     // No handler outlives its timeout, of 30 minutes at most, by more than a sweep: 32 bits are wide enough.
     return elapsedUs(nowUs, startedAt) >= this.#handler[slot];
   }

@@ -88,11 +88,14 @@ export class Dispatcher {
     if (exchange.permitted) this.#releasePermit(exchange);
   }
 
-  /** Takes a request back that no shard has claimed. `false` if one has. */
+  /** Takes a request back that no shard has started. `false` if one has. */
   recall(exchange: Exchange): boolean {
-    if (exchange.rules?.waiting.delete(exchange)) return true;
-    if (exchange.shard < 0 || !this.#pool.side.recall(exchange.slot)) return false;
-    this.#queues.recalled(exchange.shard);
+    const { slot, shard, rules } = exchange;
+    if (rules?.waiting.delete(exchange)) return true;
+    if (shard < 0) return false;
+    const { side } = this.#pool;
+    if (!side.recall(slot)) return side.revoke(slot);
+    this.#queues.recalled(shard);
     return true;
   }
 

@@ -1,4 +1,4 @@
-import { SLOT_NO_START, SLOT_REVOKED_START } from '../../../assembly/layout.js';
+import { SLOT_NO_START } from '../../../assembly/layout.js';
 import type { HttpSide } from '../../contract/http-side.js';
 import { METHODS } from '../../contract/messages.js';
 import type { Logger } from '../../options/options.js';
@@ -84,11 +84,10 @@ export class AccessLog {
   /** The shard that has started the handler, or -1. Another one may have claimed the request than it was submitted to. */
   #runner({ slot, ranOn }: Exchange): number {
     if (slot < 0) return -1;
-    const startedAt = this.#side.startedAt(slot);
-    if (startedAt === SLOT_NO_START || startedAt === SLOT_REVOKED_START) return -1;
+    if (this.#side.startedAt(slot) === SLOT_NO_START) return -1;
     if (ranOn >= 0) return ranOn;
     // A stream is logged when it begins, or while its slot is on the way back.
-    return Math.max(this.#side.claimedBy(slot), this.#side.completedBy(slot));
+    return Math.max(this.#side.heldBy(slot), this.#side.completedBy(slot));
   }
 
   /** What the handler's response says that its request is called. */

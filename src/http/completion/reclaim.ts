@@ -1,3 +1,4 @@
+import { SLOT_NO_START } from '../../../assembly/layout.js';
 import type { HttpSide } from '../../contract/http-side.js';
 import type { Dispatcher } from '../admission/dispatcher.js';
 import type { Exchange } from '../exchange.js';
@@ -22,10 +23,8 @@ export function reclaim(shard: number, { side, exchanges, completions, dispatche
     const { slot } = exchange;
     if (exchange.ready) continue;
     if (side.completedBy(slot) === shard) completions.complete(slot, shard);
-    else if (side.claimedBy(slot) === shard) {
-      const isUnstarted = side.isUnstarted(slot);
-      if (!side.reclaim(slot, shard)) continue;
-      if (isUnstarted) {
+    else if (side.reclaim(slot, shard)) {
+      if (side.startedAt(slot) === SLOT_NO_START) {
         dispatcher.resubmit(exchange, shard);
         continue;
       }
@@ -50,23 +49,19 @@ export function refuseWaiting(shard: number, { side, exchanges, completions, dis
 }
 
 /**
- * Passes on what waits for a shard that takes no requests now, though its thread runs; refuses it where no other shard takes
- * it either.
- * @param gaveUp what the shard has claimed and not started is refused too: the shard does not get to it
+ * Passes on what waits for a shard that takes no requests now, though its thread runs.
+ * @param gaveUp the shard does not get to what it has claimed either: that is passed on too, and what no other shard takes is refused
  */
 export function relieve(shard: number, gaveUp: boolean, reclaimers: Reclaimers): void {
   const { side, exchanges, completions, dispatcher } = reclaimers;
   for (const exchange of exchanges) {
     const { slot } = exchange;
     if (exchange.ready) continue;
-    if (side.waitsFor(slot) === shard) {
-      const hasOther = dispatcher.hasOther(exchange);
-      if (!(hasOther || gaveUp) || !dispatcher.recall(exchange)) continue;
-      if (hasOther) dispatcher.resubmit(exchange, shard);
-      else completions.refuse(exchange, 'NO_SHARD');
-    } else if (gaveUp && side.claimedBy(slot) === shard && side.isUnstarted(slot) && side.revoke(slot)) {
-      completions.refuseEarly(exchange, 'NO_SHARD');
-    }
+    const waits = side.waitsFor(slot) === shard || (gaveUp && side.heldBy(slot) === shard);
+    const hasOther = waits && dispatcher.hasOther(exchange);
+    if (!waits || !(hasOther || gaveUp) || !dispatcher.recall(exchange)) continue;
+    if (hasOther) dispatcher.resubmit(exchange, shard);
+    else completions.refuse(exchange, 'NO_SHARD');
   }
   completions.schedule();
 }
