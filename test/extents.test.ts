@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from '../build/src/index.js';
 import { exchange, get, post, RawClient } from './support/client.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, startServer, type TestServer, until, untilStarted } from './support/server.js';
 
 const MIB = 2 ** 20;
 let running: TestServer;
@@ -138,7 +138,7 @@ describe('responses that nobody takes any more leave nothing behind', () => {
     const round = async () => {
       const clients = await Promise.all(Array.from({ length: 6 }, () => RawClient.open(port)));
       for (const client of clients) client.write(get(path));
-      if (leaves) await until(() => running.server.stats().outstanding === 6, 'the requests');
+      if (leaves) await untilStarted(running, 6);
       else for (const client of clients) expect((await client.response()).status).toBe(504);
       for (const client of clients) client.socket.resetAndDestroy();
       await until(() => running.server.stats().outstanding === 0, 'the end of the requests');

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { exchange, field, get, post, RawClient } from './support/client.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, startServer, type TestServer, until, untilStarted } from './support/server.js';
 
 let running: TestServer;
 let port: number;
@@ -137,7 +137,7 @@ describe('the request', () => {
     const { aborted } = await json('/aborted');
     const client = await RawClient.open(port);
     client.write(get('/await-abort'));
-    await until(() => running.server.stats().outstanding === 1, 'the start of the handler');
+    await untilStarted(running, 1);
     client.socket.resetAndDestroy();
     await until(async () => (await json('/aborted')).aborted === aborted + 1, 'the abort');
   });

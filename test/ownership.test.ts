@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { exchange, get, post, RawClient } from './support/client.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, startServer, type TestServer, until, untilStarted } from './support/server.js';
 
 /* Whatever a handler is given or gives belongs to one request at a time. */
 let running: TestServer;
@@ -43,7 +43,7 @@ describe("a request's async context is its own", () => {
   test('that of a listener of its signal', async () => {
     const client = await RawClient.open(port);
     client.write(get('/as-signal/ada'));
-    await until(() => running.server.stats().outstanding === 1, 'the request');
+    await untilStarted(running, 1);
     client.socket.resetAndDestroy();
     await until(() => running.server.stats().outstanding === 0, 'its end');
     expect([await json('/who'), await json('/who-later')]).toEqual([nobody, nobody]);
@@ -204,17 +204,20 @@ describe('a head that is too large for a slot', () => {
       '{"bytes":5,"head":7000}',
     ],
   ])('%s writes over nobody', async (_what, request, answer) => {
-    const first = exchange(port, post('/slow-header', '', 'X-Who: first'));
-    await until(() => running.server.stats().outstanding === 1, 'the first');
-    const others = Array.from({ length: 40 }, (_, i) => exchange(port, post('/slow-header', '', `X-Who: ${i}`)));
-    await until(() => running.server.stats().outstanding === 41, 'the others');
+    const first = exchange(port, post('/held-header', '', 'X-Who: first'));
+    await untilStarted(running, 1);
+    // One permit is left for the requests that release them.
+    const others = Array.from({ length: 6 }, (_, i) => exchange(port, post('/held-header', '', `X-Who: ${i}`)));
+    await untilStarted(running, 7);
+    await exchange(port, get('/release/first'));
     await first;
     // In the slot of the first, with the others behind it.
-    const answered = exchange(port, request);
+    const answered = await exchange(port, request);
+    await exchange(port, get('/release-all'));
     for (const [i, { body }] of (await Promise.all(others)).entries()) {
       expect(JSON.parse(body.toString())).toEqual({ before: `${i}`, after: `${i}` });
     }
-    expect((await answered).body.toString()).toBe(answer);
+    expect(answered.body.toString()).toBe(answer);
   });
 });
 

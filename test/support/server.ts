@@ -40,6 +40,12 @@ export async function until(condition: () => boolean | Promise<boolean>, what: s
   }
 }
 
+/** Resolves once so many handlers are in flight; a request that none has started yet leaves with its client. */
+export function untilStarted({ server }: TestServer, count: number): Promise<void> {
+  const permits = () => server.stats().shards.map(({ permits: { limit, available } }) => limit - available);
+  return until(() => permits().reduce((sum, taken) => sum + taken, 0) === count, `the start of ${count} handlers`);
+}
+
 /** Everything that was taken is back: no slot, extent, permit or request is lost. */
 export async function expectConserved({ server }: TestServer): Promise<void> {
   const conserved = () => {

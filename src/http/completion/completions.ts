@@ -7,6 +7,7 @@ import {
 import { httpAddresses } from '../../contract/memory-map.js';
 import { Doorbell } from '../../core/doorbell.js';
 import { Parking } from '../../core/parking.js';
+import { Turn } from '../../core/turn.js';
 import { WaitStrategy } from '../../core/wait-strategy.js';
 import type { ShardPool } from '../../pool/shard-pool.js';
 import type { Refusals } from '../admission/refusals.js';
@@ -54,9 +55,8 @@ export class Completions {
   /** Requests that no doorbell was rung for, and turns they have waited for company. */
   #gathered = 0;
   #postponed = 0;
-  #scheduled = false;
   #stopped = false;
-  readonly #turn = () => this.#runTurn();
+  readonly #turn = new Turn(() => this.#runTurn());
 
   constructor(pool: ShardPool, exchanges: readonly Exchange[], refusals: Refusals, events: CompletionEvents) {
     this.#pool = pool;
@@ -65,7 +65,7 @@ export class Completions {
     this.#events = events;
     const doorbell = Doorbell.attach(pool.core, httpAddresses(pool.map, 0).doorbell);
     const hasWork = () => pool.side.hasCompletions();
-    this.#parking = new Parking(doorbell, hasWork, () => this.#wake());
+    this.#parking = new Parking(doorbell, hasWork, () => this.#turn.run());
   }
 
   get lostWakeUps(): number {
@@ -103,18 +103,10 @@ export class Completions {
 
   /** Has a turn run soon. */
   schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(this.#turn);
-  }
-
-  /** Somebody rang: no need to go round the event loop first. */
-  #wake(): void {
-    if (!this.#scheduled) this.#runTurn();
+    this.#turn.schedule();
   }
 
   #runTurn(): void {
-    this.#scheduled = false;
     if (this.#stopped) return;
     this.#parking.unpark();
     this.#ring();

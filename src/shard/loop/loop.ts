@@ -1,8 +1,7 @@
-import { AsyncResource } from 'node:async_hooks';
-import { setImmediate } from 'node:timers';
 import { COUNTER_LOST_WAKE_UPS_OFFSET, COUNTER_PARKS_OFFSET } from '../../../assembly/layout.js';
 import { Doorbell } from '../../core/doorbell.js';
 import { Parking } from '../../core/parking.js';
+import { Turn } from '../../core/turn.js';
 import { WaitStrategy } from '../../core/wait-strategy.js';
 import type { ShardContext } from '../context.js';
 import { Handlers } from '../handlers.js';
@@ -46,12 +45,10 @@ export class ShardLoop {
   #calm = false;
   /** Nothing can be claimed for want of permits; the next handler that settles wakes the loop. */
   #starved = false;
-  #scheduled = false;
   #stopped = false;
   /** Called when the last handler has settled after `stop`. */
   #onSettled: (() => void) | undefined;
-  /** In the context in which the loop was made: what was scheduled by a handler must not carry its context to others. */
-  readonly #turn = AsyncResource.bind(() => this.#runTurn());
+  readonly #turn = new Turn(() => this.#runTurn());
 
   /**
    * @param limiter of adaptive permits
@@ -70,7 +67,7 @@ export class ShardLoop {
     });
     this.#doorbell = Doorbell.attach(context.core, context.addresses.doorbell);
     const hasWork = () => this.#context.side.hasWork();
-    this.#parking = new Parking(this.#doorbell, hasWork, () => this.#wake());
+    this.#parking = new Parking(this.#doorbell, hasWork, () => this.#turn.run());
   }
 
   start(): void {
@@ -110,18 +107,10 @@ export class ShardLoop {
   }
 
   #schedule(): void {
-    if (this.#scheduled || (this.#stopped && this.#count === 0)) return;
-    this.#scheduled = true;
-    setImmediate(this.#turn);
-  }
-
-  /** Somebody rang: no need to go round the event loop first. */
-  #wake(): void {
-    if (!this.#scheduled) this.#runTurn();
+    if (!this.#stopped || this.#count > 0) this.#turn.schedule();
   }
 
   #runTurn(): void {
-    this.#scheduled = false;
     if (this.#stopped) return this.#startClaimed();
     this.#parking.unpark();
     const started = this.#startHandlers();
