@@ -1,28 +1,23 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from '../build/src/index.js';
 import { exchange, get } from './support/client.js';
+import { Life } from './support/life.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 
-let dir: string;
+let life: Life;
 let running: TestServer;
 
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'loopshard-'));
+  life = new Life();
 });
 
 afterEach(async () => {
   await running.server.destroy();
-  rmSync(dir, { recursive: true });
+  life.end();
 });
 
 async function start(options: ServeOptions = {}): Promise<TestServer> {
-  running = await startServer(
-    { shards: 1, closeTimeoutMs: 2_000, ...options },
-    `life.js?dir=${encodeURIComponent(dir)}`,
-  );
+  running = await startServer({ shards: 1, closeTimeoutMs: 2_000, ...options }, life.fixture);
   return running;
 }
 
