@@ -76,6 +76,17 @@ test('requests that wait for the shard are answered by its replacement', async (
   expect(server.stats().shards[0].restarts).toBe(1);
 });
 
+test('requests that come while the only shard is replaced are answered by its replacement', async () => {
+  const { server, port } = await start();
+  const other = exchange(port, get('/slow/600'));
+  await until(() => started() === 1, 'the other to start');
+  expect((await exchange(port, get('/throw'))).status).toBe(500);
+  await until(() => server.stats().shards[0].state === 'draining', 'the end to begin');
+  const coming = Array.from({ length: 5 }, () => exchange(port, get('/ok')));
+  for (const response of [await other, ...(await Promise.all(coming))]) expect(response.status).toBe(200);
+  expect(server.stats().shards[0].restarts).toBe(1);
+});
+
 test('a shard that does not end within closeTimeoutMs after an exception is terminated', async () => {
   const { server, port } = await start({ closeTimeoutMs: 500, stuckAfterMs: 0 });
   const fatal = exchange(port, get('/throw-and-spin'));

@@ -15,7 +15,7 @@ import {
   SLOT_SUBMITTED_STATE,
 } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
-import { readCounters, type ShardCounters } from './counters.js';
+import { readCounters, resetCounters, type ShardCounters } from './counters.js';
 import { Extents, httpOwned, shardOwned } from './extents.js';
 import {
   httpAddresses,
@@ -142,10 +142,11 @@ export class HttpSide {
     return Atomics.load(this.#core.i32, this.#parkedIndex(shard)) === 1;
   }
 
-  /** The shard's thread has exited: nobody is parked, and all permits are back. */
+  /** The shard's thread has exited: nobody is parked, all permits are back, and nothing of it waits or runs. */
   resetShard(shard: number, permits: number): void {
     const { i32, wasm } = this.#core;
     Atomics.store(i32, this.#parkedIndex(shard), 0);
+    resetCounters(this.#core, this.#shards[shard].counters);
     wasm.semaphoreInitialize(this.#shards[shard].permits, permits);
   }
 

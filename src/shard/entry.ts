@@ -76,7 +76,7 @@ function obey(context: ShardContext, loop: ShardLoop, command: ShardCommand): vo
     case 'body':
       return context.bodies.receive(command.piece);
     case 'close':
-      return close(context, loop, command.graceMs);
+      return void endInOrder(context.channel, loop.stop(), command);
   }
 }
 
@@ -88,11 +88,6 @@ function watchSignals(onListener: (signal: string) => void): void {
     onListener(event);
   };
   process.on('newListener', watch);
-}
-
-/** What is still in flight was cut off, or there is nothing: handlers need no more than to clean up. */
-function close({ channel }: ShardContext, loop: ShardLoop, graceMs: number): void {
-  void endInOrder(channel, loop.stop(), { handlersMs: graceMs / 4, graceMs });
 }
 
 function refusal(error: unknown): ShardRefusal {
@@ -133,6 +128,7 @@ function createContext(start: ShardStart, app: App): ShardContext {
     compress: start.compress,
     requestId: start.requestId,
     keepAliveLines: start.keepAliveLines,
+    maxAbandoned: start.maxAbandoned,
   };
 }
 

@@ -375,9 +375,12 @@ export class Handlers implements Culprits {
     if (task.request.isViewTaken) this.#context.side.complete(task.slot, false);
   }
 
-  #countAbandoned(by: number): void {
+  #countAbandoned(by: 1 | -1): void {
+    const { channel, counters, maxAbandoned } = this.#context;
     this.#abandoned += by;
-    this.#context.counters.set(COUNTER_ABANDONED_OFFSET, this.#abandoned);
+    counters.set(COUNTER_ABANDONED_OFFSET, this.#abandoned);
+    if (maxAbandoned === 0 || by < 0 || this.#abandoned !== maxAbandoned + 1) return;
+    channel.postMessage({ type: 'crowded' } satisfies ShardReport);
   }
 
   #report(request: SlotRequest, error: unknown): void {
