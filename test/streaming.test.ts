@@ -262,6 +262,19 @@ describe('clients that leave', () => {
     expect(running.logged.slice(before)).toEqual([]);
   });
 
+  test.each(['/silent/web', '/silent/node', '/silent-compressed/web'])(
+    '%s: a stream that has nothing to say is let go of at once',
+    async (path) => {
+      const client = await RawClient.open(port);
+      client.write(get(`${path}?name=${path}`, 'Accept-Encoding: gzip'));
+      await until(() => client.pending.toString('latin1').includes('\r\n\r\n'), 'the stream');
+      client.socket.resetAndDestroy();
+      await until(() => seen(path).length > 0, 'the end of the stream');
+      await expectConserved(running);
+      expect(seen(path)).toEqual(['returned']);
+    },
+  );
+
   test('behind another answer, a stream comes no further than the window', async () => {
     const client = await RawClient.open(port);
     client.write(get('/slow-first/300') + get('/endless?name=waiting&bytes=10000'));

@@ -87,6 +87,18 @@ test('requests that come while the only shard is replaced are answered by its re
   expect(server.stats().shards[0].restarts).toBe(1);
 });
 
+test('a shard that goes on throwing while it ends does not flood the log', async () => {
+  const { server, port } = await start();
+  const other = exchange(port, get('/slow/600'));
+  await until(() => started() === 1, 'the other to start');
+  expect((await exchange(port, get('/throw-often'))).status).toBe(500);
+  expect((await other).status).toBe(200);
+  await until(() => server.stats().shards[0].restarts === 1, 'the replacement');
+  const lines = messages().filter((message) => /caught/.test(message));
+  expect(lines).toHaveLength(11);
+  expect(lines[0]).toMatch(/GET \/throw-often threw and nobody caught it; shard 0 is replaced/);
+});
+
 test('a shard that does not end within closeTimeoutMs after an exception is terminated', async () => {
   const { server, port } = await start({ closeTimeoutMs: 500, stuckAfterMs: 0 });
   const fatal = exchange(port, get('/throw-and-spin'));

@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
+import { setMaxListeners } from 'node:events';
 
 /** Abort signals of the requests that asked for one, and the aborts that came before they did. Shard. */
 export class AbortSignals {
@@ -11,6 +12,8 @@ export class AbortSignals {
     const known = this.#controllers.get(slot);
     if (known !== undefined) return known.controller.signal;
     const controller = new AbortController();
+    // It is passed to whatever the handler starts. Node.js 20 warns of more than ten listeners, later versions do not.
+    setMaxListeners(0, controller.signal);
     // Its listeners are the request's: they run in the context in which it asked for the signal.
     const abort = AsyncResource.bind(() => controller.abort());
     this.#controllers.set(slot, { sequence, controller, abort });
