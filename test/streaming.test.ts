@@ -262,18 +262,38 @@ describe('clients that leave', () => {
     expect(running.logged.slice(before)).toEqual([]);
   });
 
-  test.each(['/silent/web', '/silent/node', '/silent-compressed/web'])(
-    '%s: a stream that has nothing to say is let go of at once',
+  const started = () => running.server.stats().shards.reduce((sum, { requests }) => sum + requests, 0);
+
+  test.each(['/silent/web', '/silent/node', '/silent-compressed/web', '/silent-later/web', '/silent-later/node'])(
+    '%s: a stream that has nothing to say is let go of at once, begun or not',
     async (path) => {
-      const client = await RawClient.open(port);
-      client.write(get(`${path}?name=${path}`, 'Accept-Encoding: gzip'));
-      await until(() => client.pending.toString('latin1').includes('\r\n\r\n'), 'the stream');
-      client.socket.resetAndDestroy();
-      await until(() => seen(path).length > 0, 'the end of the stream');
-      await expectConserved(running);
-      expect(seen(path)).toEqual(['returned']);
+      for (const first of ['', 'first']) {
+        const name = `${path} ${first}`;
+        const before = started();
+        const client = await RawClient.open(port);
+        client.write(get(`${path}?name=${encodeURIComponent(name)}&first=${first}`, 'Accept-Encoding: gzip'));
+        await until(() => started() > before, 'the start');
+        const isBegun = first !== '' && !path.startsWith('/silent-later');
+        if (isBegun) await until(() => client.pending.toString('latin1').includes('\r\n\r\n'), 'the stream');
+        client.socket.resetAndDestroy();
+        await until(() => seen(name).length > 0, 'the end of the stream');
+        await expectConserved(running);
+        expect(seen(name)).toEqual(['returned']);
+      }
     },
   );
+
+  test('a stream goes on for a client that has ended its side, though abortOnHalfClose aborts its signal', async () => {
+    const other = await startServer({ shards: 1, abortOnHalfClose: true }, 'streams.js');
+    const client = await RawClient.open(other.port, { allowHalfOpen: true });
+    client.write(get('/slow-first/50'));
+    await until(() => other.server.stats().shards[0].requests === 1, 'the start');
+    client.socket.end();
+    expect((await nextStreamed(client)).body.toString()).toBe('firstsecond');
+    client.destroy();
+    await expectConserved(other);
+    await other.server.close();
+  });
 
   test('behind another answer, a stream comes no further than the window', async () => {
     const client = await RawClient.open(port);

@@ -94,8 +94,11 @@ export interface ShardHistograms {
 export type ShardCommand =
   /** The HTTP thread has seen the shard ready: it may claim. Sent once to each thread. */
   | { type: 'go' }
-  /** Nobody waits for the request any more. */
-  | { type: 'abort'; slot: number; sequence: number }
+  /**
+   * Nobody waits for the request any more, as far as the HTTP thread can tell.
+   * @param isGone the response cannot be sent: a stream is let go of
+   */
+  | { type: 'abort'; slot: number; sequence: number; isGone: boolean }
   /** It was answered for its handler, which has taken too long: the slot comes back without a response. */
   | { type: 'abandon'; slot: number; sequence: number }
   /** There may be more permits than there were. */

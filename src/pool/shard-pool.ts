@@ -275,9 +275,12 @@ export class ShardPool {
     this.#shards[shard].send({ type: 'body', piece }, piece.bytes === undefined ? [] : [piece.bytes]);
   }
 
-  /** Tells `shard` that nobody waits for the request `sequence` in `slot` any more. */
-  abort(shard: number, slot: number, sequence: number): void {
-    this.#shards[shard].send({ type: 'abort', slot, sequence });
+  /**
+   * Tells `shard` that nobody waits for the request `sequence` in `slot` any more.
+   * @param isGone its response cannot be sent
+   */
+  abort(shard: number, slot: number, sequence: number, isGone: boolean): void {
+    this.#shards[shard].send({ type: 'abort', slot, sequence, isGone });
   }
 
   /** Tells `shard` that the request `sequence` in `slot` was answered for its handler: the slot comes back without one. */

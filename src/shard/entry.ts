@@ -13,6 +13,7 @@ import {
   type ShardRefusal,
   type ShardReport,
   type ShardStart,
+  STREAM_CANCELLED,
 } from '../contract/messages.js';
 import { ShardSide } from '../contract/shard-side.js';
 import { Times } from '../contract/times.js';
@@ -64,7 +65,7 @@ function obey(context: ShardContext, loop: ShardLoop, command: ShardCommand): vo
     case 'go':
       return loop.start();
     case 'abort':
-      return context.signals.abort(command.slot, command.sequence);
+      return abort(context, command);
     case 'abandon':
       return loop.abandon(command.slot, command.sequence);
     case 'permits':
@@ -78,6 +79,12 @@ function obey(context: ShardContext, loop: ShardLoop, command: ShardCommand): vo
     case 'close':
       return void endInOrder(context.channel, loop.stop(), command);
   }
+}
+
+function abort({ signals, streams }: ShardContext, command: Extract<ShardCommand, { type: 'abort' }>): void {
+  const { slot, sequence, isGone } = command;
+  signals.abort(slot, sequence, isGone);
+  if (isGone) streams.receive({ slot, sequence, taken: STREAM_CANCELLED });
 }
 
 /** Node.js takes listeners for signals on any thread, and calls them on the main thread only. */
