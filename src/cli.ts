@@ -115,6 +115,20 @@ program
     integerOption('--max-restarts <number>', 'maxRestarts', 'restarts of a shard within 10 s; 0 for any number'),
   )
   .addOption(
+    integerOption(
+      '--max-abandoned <number>',
+      'maxAbandoned',
+      'handlers of a shard that may run on after their 504; 0 for any number',
+    ),
+  )
+  .addOption(
+    integerOption(
+      '--stalled-after-ms <number>',
+      'stalledAfterMs',
+      'time for which all permits of a group may be taken and nothing settle; 0 for any',
+    ),
+  )
+  .addOption(
     new Option('--on-uncaught <what>', 'what an exception does that nobody caught (default: replace)').choices([
       'replace',
       'exit',

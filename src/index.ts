@@ -2,7 +2,16 @@
 export { App, createApp } from './app/app.js';
 export { type EventStreamOptions, eventStream, type ServerSentEvent } from './app/event-stream.js';
 export type { FixedOptions } from './app/fixed-body.js';
-export type { ErrorHandler, Handler, Params, Query, RouteOptions, ShardRequest, ShardResponse } from './app/handler.js';
+export type {
+  ContextEntry,
+  ErrorHandler,
+  Handler,
+  Params,
+  Query,
+  RouteOptions,
+  ShardRequest,
+  ShardResponse,
+} from './app/handler.js';
 export type { ShardCounters } from './contract/counters.js';
 export type { Summary } from './contract/times.js';
 export { LoopShardError, type LoopShardErrorCode } from './errors.js';

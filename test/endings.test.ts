@@ -1,78 +1,74 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { closeSync, openSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { exchange, get } from './support/client.js';
+import { Life } from './support/life.js';
 import { loopshard, type Program } from './support/process.js';
 import { run } from './support/programs.js';
 import { startServer, until } from './support/server.js';
 
-let dir: string;
+let life: Life;
 
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'loopshard-'));
-  mark('notes');
+  life = new Life();
+  life.mark('notes');
 });
 
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => life.end());
 
-const mark = (name: string) => writeFileSync(join(dir, name), '');
-const fixture = () => `life.js?dir=${encodeURIComponent(dir)}`;
-const notes = () => readFileSync(join(dir, 'notes'), 'utf8').trim().split('\n');
 const ending = ['beforeExit', 'flushed', 'exit'];
 
 describe('beforeExit, whose promises are awaited, and exit are emitted on a shard that', () => {
   test('is closed', async () => {
-    const { server } = await startServer({ shards: 1 }, fixture());
+    const { server } = await startServer({ shards: 1 }, life.fixture);
     await server.close();
-    expect(notes()).toEqual(['begin', 'end', ...ending]);
+    expect(life.notes).toEqual(['begin', 'end', ...ending]);
   });
 
   test('is closed while something keeps its event loop alive', async () => {
-    const { server, port } = await startServer({ shards: 1 }, fixture());
+    const { server, port } = await startServer({ shards: 1 }, life.fixture);
     expect((await exchange(port, get('/keep-alive'))).status).toBe(200);
     await server.close();
-    expect(notes()).toEqual(['begin', 'end', ...ending]);
+    expect(life.notes).toEqual(['begin', 'end', ...ending]);
   });
 
   (process.platform === 'win32' ? test.skip : test)(
     'is closed once what it has asked of the system is back',
     async () => {
-      await run('mkfifo', [join(dir, 'fifo')]);
-      const { server, port } = await startServer({ shards: 1 }, fixture());
+      await run('mkfifo', [life.file('fifo')]);
+      const { server, port } = await startServer({ shards: 1 }, life.fixture);
       expect((await exchange(port, get('/read-later'))).status).toBe(200);
       const closed = server.close();
       // Longer than a shard stays for timers and idle connections.
       const since = performance.now();
-      await until(() => notes().includes('flushed') && performance.now() - since > 500, 'the end to begin');
-      expect(notes()).not.toContain('exit');
-      closeSync(openSync(join(dir, 'fifo'), 'w'));
+      await until(() => life.notes.includes('flushed') && performance.now() - since > 500, 'the end to begin');
+      expect(life.notes).not.toContain('exit');
+      closeSync(openSync(life.file('fifo'), 'w'));
       await closed;
-      expect(notes()).toEqual(['begin', 'end', 'beforeExit', 'flushed', 'came back', 'exit']);
+      expect(life.notes).toEqual(['begin', 'end', 'beforeExit', 'flushed', 'came back', 'exit']);
     },
   );
 
   test('is closed late, because of requests that do not end', async () => {
-    const { server, port } = await startServer({ shards: 1, closeTimeoutMs: 5_000 }, fixture());
+    const { server, port } = await startServer({ shards: 1, closeTimeoutMs: 5_000 }, life.fixture);
     const request = exchange(port, get('/slow/60000')).catch(() => {});
     await until(() => server.stats().shards[0].requests === 1, 'the start');
     await server.close();
     await request;
-    expect(notes()).toEqual(['begin', 'end', ...ending]);
+    expect(life.notes).toEqual(['begin', 'end', ...ending]);
   });
 
   test('is replaced after an exception', async () => {
-    const { server, port } = await startServer({ shards: 1, closeTimeoutMs: 2_000 }, fixture());
+    const { server, port } = await startServer({ shards: 1, closeTimeoutMs: 2_000 }, life.fixture);
     await exchange(port, get('/throw'));
     await until(() => server.stats().shards[0].restarts === 1, 'the replacement');
-    expect(notes().slice(0, 5)).toEqual(['begin', 'end', ...ending]);
+    expect(life.notes.slice(0, 5)).toEqual(['begin', 'end', ...ending]);
     await server.close();
   });
 });
 
 test.each(['SIGTERM', 'SIGUSR2'])('an app that listens for %s hears once that it will not arrive', async (signal) => {
-  mark(signal);
-  const { server, logged } = await startServer({ shards: 2 }, fixture());
+  life.mark(signal);
+  const { server, logged } = await startServer({ shards: 2 }, life.fixture);
   await server.close();
   const said = logged.filter(({ level, message }) => level === 'warn' && /signals never arrive/.test(message));
   expect(said.map(({ details }) => details.signal)).toEqual([signal]);
@@ -80,8 +76,7 @@ test.each(['SIGTERM', 'SIGUSR2'])('an app that listens for %s hears once that it
 
 describe('output that nobody reads any more does no harm', () => {
   const start = async (): Promise<[Program, number]> => {
-    const url = new URL(`fixtures/${fixture()}`, import.meta.url).href;
-    const program = loopshard('serve', url, '--port', '0', '--shards', '1');
+    const program = loopshard('serve', life.url, '--port', '0', '--shards', '1');
     const [, port] = await program.printed(/listens on http:\/\/127\.0\.0\.1:(\d+)/);
     return [program, Number(port)];
   };

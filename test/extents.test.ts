@@ -189,6 +189,13 @@ describe('a body that is larger than any extent', () => {
     }
   });
 
+  test('may come in chunks', async () => {
+    const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`;
+    const chunked = 'POST /length HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
+    const answer = await exchange(await start(), `${chunked}${chunk.repeat(32)}0\r\n\r\n`);
+    expect(answer.body.toString()).toBe(String(2 * MIB));
+  });
+
   test('does not use up the time of its handler', async () => {
     const port = await start({ handlerTimeoutMs: 300 });
     const client = await RawClient.open(port);

@@ -75,6 +75,11 @@ describe('res.writer()', () => {
     ['/writer-unfinished', 'NESTING_INVALID'],
     ['/writer-bodiless', 'RESPONSE_INVALID'],
     ['/writer-and-value', 'RESPONSE_INVALID'],
+    ['/writer-in-getter', 'RESPONSE_INVALID'],
+    ['/writer-in-getter-schema', 'RESPONSE_INVALID'],
+    ['/writer-in-getter-compressed', 'RESPONSE_INVALID'],
+    ['/writer-in-tojson', 'RESPONSE_INVALID'],
+    ['/writer-in-stream', 'RESPONSE_INVALID'],
     ['/writer-then-header', 'HEADER_INVALID'],
   ])('%s is 500', async (target, code) => {
     const response = await exchange(port, get(target));

@@ -240,6 +240,10 @@ test.each(['/throws-revoked', '/throws-hostile', '/returns-hostile', '/rejects-h
   },
 );
 
+test('a handler may pass its signal to many, and nobody is warned', async () => {
+  expect(await json('/listens-often')).toEqual([]);
+});
+
 test('an error response is sent though responseLimitBytes is smaller', async () => {
   const small = await startServer({ shards: 1, responseLimitBytes: 20, onUncaught: 'exit' }, 'ownership-app.js');
   expect((await exchange(small.port, get('/large/21'))).status).toBe(500);

@@ -1,10 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Restarts } from '../build/src/pool/restarts.js';
 import { exchange, field, get } from './support/client.js';
+import { Life } from './support/life.js';
 import { startServer, type TestServer, until } from './support/server.js';
 
 describe('the delay before the next thread', () => {
@@ -43,26 +41,23 @@ describe('the delay before the next thread', () => {
   });
 });
 
-let dir: string;
+let life: Life;
 let running: TestServer | undefined;
 
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'loopshard-'));
+  life = new Life();
 });
 
 afterEach(async () => {
   await running?.server.destroy();
   running = undefined;
-  rmSync(dir, { recursive: true });
+  life.end();
 });
 
-const mark = (name: string, text = '') => writeFileSync(join(dir, name), text);
-const fixture = () => `life.js?dir=${encodeURIComponent(dir)}`;
-
 test('a shard that dies soon after it was ready, again and again, opens its circuit; others take its share', async () => {
-  running = await startServer({ shards: 2, dispatch: 'round-robin', steal: false }, fixture());
+  running = await startServer({ shards: 2, dispatch: 'round-robin', steal: false }, life.fixture);
   const { server, port, logged } = running;
-  mark('die-ms', '30');
+  life.mark('die-ms', '30');
   expect((await exchange(port, get('/exit'))).status).toBe(502);
   await until(() => server.stats().shards.some(({ isCircuitOpen }) => isCircuitOpen), 'the circuit to open');
   const [open, other] = [true, false].map((is) => server.stats().shards.find((one) => one.isCircuitOpen === is)!);
@@ -78,7 +73,7 @@ test('a shard that dies soon after it was ready, again and again, opens its circ
 });
 
 test('with all circuits open, requests get 503 with Retry-After', async () => {
-  running = await startServer({ shards: 1, maxRestarts: 1 }, fixture());
+  running = await startServer({ shards: 1, maxRestarts: 1 }, life.fixture);
   const { server, port } = running;
   for (let i = 0; i < 2; i++) {
     await until(() => server.stats().shards[0].state === 'ready', 'the shard');
@@ -104,12 +99,12 @@ describe('a module that listens on a port fails on every shard but the first, an
     ['while it is loaded', 'await-listen', 'MODULE_FAILED'],
     ['behind its back', 'listen', 'SHARD_FAILED'],
   ])('%s', async (_when, name, code) => {
-    mark(name, String(port));
-    await expect(startServer({ shards: 2 }, fixture())).rejects.toMatchObject({
+    life.mark(name, String(port));
+    await expect(startServer({ shards: 2 }, life.fixture)).rejects.toMatchObject({
       code,
       message: expect.stringMatching(sentence),
     });
-    running = await startServer({ shards: 1 }, fixture());
+    running = await startServer({ shards: 1 }, life.fixture);
     expect((await exchange(running.port, get('/ok'))).status).toBe(200);
   });
 });

@@ -1,32 +1,26 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from '../build/src/index.js';
 import { exchange, get, RawClient } from './support/client.js';
+import { Life } from './support/life.js';
 import { Program } from './support/process.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 import { outcome } from './support/stage.js';
 
-let dir: string;
+let life: Life;
 let running: TestServer | undefined;
 
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'loopshard-'));
+  life = new Life();
 });
 
 afterEach(async () => {
   await running?.server.destroy();
   running = undefined;
-  rmSync(dir, { recursive: true });
+  life.end();
 });
 
-const mark = (name: string, text = '') => writeFileSync(join(dir, name), text);
-const unmark = (name: string) => rmSync(join(dir, name));
-const fixture = () => `life.js?dir=${encodeURIComponent(dir)}`;
-
 async function start(options: ServeOptions = {}): Promise<TestServer> {
-  running = await startServer(options, fixture());
+  running = await startServer(options, life.fixture);
   return running;
 }
 
@@ -57,16 +51,16 @@ test.each(['/throw', '/exit'])(
 );
 
 test('a replacement starts nothing before the HTTP thread has seen it ready', async () => {
-  mark('notes');
+  life.mark('notes');
   const { server, port } = await start({ shards: 1, permits: 1 });
-  let seen: string | undefined;
+  let seen: string[] | undefined;
   server.on('shard', ({ state }) => {
     if (state !== 'loading') return;
     // This is the HTTP thread: it sees nothing of the shard meanwhile.
-    const loaded = () => readFileSync(join(dir, 'notes'), 'utf8').split('end').length === 3;
+    const loaded = () => life.notes.filter((note) => note === 'end').length === 2;
     for (const end = performance.now() + 10_000; !loaded() && performance.now() < end; );
     block(200);
-    seen = readFileSync(join(dir, 'notes'), 'utf8');
+    seen = life.notes;
   });
   const fatal = exchange(port, get('/exit-later'));
   await until(() => server.stats().shards[0].permits.available === 0, 'the fatal request to start');
@@ -75,8 +69,8 @@ test('a replacement starts nothing before the HTTP thread has seen it ready', as
   expect((await fatal).status).toBe(502);
   expect((await waiting).status).toBe(204);
   // The module was loaded in the meantime, by the second thread.
-  expect(seen).toBe('begin\nend\nexit\nbegin\nend\n');
-  expect(readFileSync(join(dir, 'notes'), 'utf8')).toBe('begin\nend\nexit\nbegin\nend\nstarted\n');
+  expect(seen).toEqual(['begin', 'end', 'exit', 'begin', 'end']);
+  expect(life.notes).toEqual(['begin', 'end', 'exit', 'begin', 'end', 'started']);
 });
 
 describe('close() ends within closeTimeoutMs', () => {
@@ -98,7 +92,7 @@ describe('close() ends within closeTimeoutMs', () => {
 
   test('with a shard whose replacement never gets ready', async () => {
     const { server } = await start({ shards: 1, closeTimeoutMs: 60_000 });
-    mark('hang');
+    life.mark('hang');
     expect(await status('/exit')).toBe(502);
     await until(() => states()[0] === 'loading', 'the replacement');
     await server.close();
@@ -107,8 +101,7 @@ describe('close() ends within closeTimeoutMs', () => {
 });
 
 test('SIGTERM ends a server with a shard in an endless loop within --close-timeout-ms', async () => {
-  const url = new URL(`fixtures/${fixture()}`, import.meta.url).href;
-  const args = ['build/src/cli.js', 'serve', url, '--port', '0', '--shards', '2', '--close-timeout-ms', '500'];
+  const args = ['build/src/cli.js', 'serve', life.url, '--port', '0', '--shards', '2', '--close-timeout-ms', '500'];
   const program = new Program(process.execPath, args);
   const [, port] = await program.printed(/listens on http:\/\/127\.0\.0\.1:(\d+)/);
   expect((await exchange(Number(port), get('/spin-later'))).status).toBe(200);
@@ -118,19 +111,27 @@ test('SIGTERM ends a server with a shard in an endless loop within --close-timeo
 
 describe('a replacement', () => {
   test('whose bootstrap fails is tried again', async () => {
-    const marker = join(dir, 'preload-fails');
-    const url = new URL(`fixtures/${fixture()}`, import.meta.url).href;
     const program = new Program(
       process.execPath,
-      ['--require', './test/fixtures/preload.cjs', 'build/src/cli.js', 'serve', url, '--port', '0', '--shards', '1'],
-      { env: { ...process.env, PRELOAD_FAILS: marker } },
+      [
+        '--require',
+        './test/fixtures/preload.cjs',
+        'build/src/cli.js',
+        'serve',
+        life.url,
+        '--port',
+        '0',
+        '--shards',
+        '1',
+      ],
+      { env: { ...process.env, PRELOAD_FAILS: life.file('preload-fails') } },
     );
     const port = Number((await program.printed(/listens on http:\/\/127\.0\.0\.1:(\d+)/))[1]);
-    writeFileSync(marker, '');
+    life.mark('preload-fails');
     expect((await exchange(port, get('/exit'))).status).toBe(502);
     await until(() => program.stderr.includes('the preload fails'), 'a start that fails');
     expect((await exchange(port, get('/ok'))).status).toBe(503);
-    rmSync(marker);
+    life.unmark('preload-fails');
     await until(async () => (await exchange(port, get('/ok'))).status === 200, 'a start that does not fail');
     program.child.kill('SIGTERM');
     expect(await program.exit()).toBe(0);
@@ -138,7 +139,7 @@ describe('a replacement', () => {
 
   test('that is not ready within startTimeoutMs is ended and tried again; who waits gets 503', async () => {
     const { server, port, logged } = await start({ shards: 1, permits: 1, startTimeoutMs: 2_000 });
-    mark('hang');
+    life.mark('hang');
     const fatal = exchange(port, get('/exit-later'));
     await until(() => server.stats().shards[0].permits.available === 0, 'the fatal request to start');
     const waiting = exchange(port, get('/ok'));
@@ -147,7 +148,7 @@ describe('a replacement', () => {
     expect(await outcome(await waiting)).toEqual([503, 'NO_SHARD']);
     expect(await status('/ok')).toBe(503);
     expect(logged.some(({ message }) => /not ready within 2000 ms.*`startTimeoutMs`/.test(message))).toBe(true);
-    unmark('hang');
+    life.unmark('hang');
     await until(allReady, 'a replacement that loads');
     expect(await status('/ok')).toBe(200);
     await expectConserved(running!);
@@ -155,7 +156,7 @@ describe('a replacement', () => {
 
   test('that takes long to load leaves those who wait for it with 503 after 5 s', async () => {
     const { server, port } = await start({ shards: 1, permits: 1, startTimeoutMs: 0 });
-    mark('hang');
+    life.mark('hang');
     const fatal = exchange(port, get('/exit-later'));
     await until(() => server.stats().shards[0].permits.available === 0, 'the fatal request to start');
     const waiting = exchange(port, get('/ok'));
@@ -166,17 +167,16 @@ describe('a replacement', () => {
 });
 
 test('the first shard loads the module alone, and the others follow side by side', async () => {
-  mark('notes');
-  mark('load-ms', '1500');
+  life.mark('notes');
+  life.mark('load-ms', '1500');
   await start({ groups: { default: 2, other: 2 } });
-  const notes = readFileSync(join(dir, 'notes'), 'utf8').trim().split('\n');
-  expect(notes.slice(0, 4)).toEqual(['begin', 'end', 'begin', 'begin']);
-  expect(notes).toHaveLength(8);
+  expect(life.notes.slice(0, 4)).toEqual(['begin', 'end', 'begin', 'begin']);
+  expect(life.notes).toHaveLength(8);
 });
 
 test('a module that awaits what never settles fails the start', async () => {
-  mark('never');
-  await expect(startServer({ shards: 1 }, fixture())).rejects.toMatchObject({
+  life.mark('never');
+  await expect(startServer({ shards: 1 }, life.fixture)).rejects.toMatchObject({
     code: 'SHARD_FAILED',
     message:
       'Shard 0 ended before it was ready: the module awaits a promise that never settles. Check what the module does while it is loaded.',
@@ -184,10 +184,10 @@ test('a module that awaits what never settles fails the start', async () => {
 });
 
 test('a shard that is lost while another one starts fails the start, and says why', async () => {
-  mark('die-first');
-  mark('load-ms', '300');
+  life.mark('die-first');
+  life.mark('load-ms', '300');
   // On a slow machine it dies before the HTTP thread has seen it ready.
-  await expect(startServer({ shards: 2 }, fixture())).rejects.toMatchObject({
+  await expect(startServer({ shards: 2 }, life.fixture)).rejects.toMatchObject({
     code: 'SHARD_FAILED',
     message: expect.stringMatching(/^Shard 0 ended( before it was ready)?: the first one dies\./),
   });
@@ -208,7 +208,7 @@ describe('a shard whose event loop does not turn for stuckAfterMs', () => {
     await until(() => states().every((state) => state === 'stuck'), 'both to be stuck');
     expect(await status('/readyz')).toBe(503);
     expect(await outcome(exchange(port, get('/ok')))).toEqual([503, 'NO_SHARD']);
-    mark('release');
+    life.mark('release');
     for (const client of spinning) {
       expect((await client.response()).body.toString()).toBe('released');
       client.destroy();
@@ -223,7 +223,7 @@ describe('a shard whose event loop does not turn for stuckAfterMs', () => {
     expect(await status('/spin-later')).toBe(200);
     await until(() => states().includes('stuck'), 'one to be stuck');
     for (let i = 0; i < 4; i++) expect(await status('/ok')).toBe(200);
-    mark('release');
+    life.mark('release');
     await until(allReady, 'it to turn again');
     expect((await exchange(port, get('/ok'))).status).toBe(200);
   });
@@ -236,7 +236,7 @@ describe('a shard whose event loop does not turn for stuckAfterMs', () => {
     const waiting = exchange(port, get('/sticky', 'X-Key: same'));
     await until(() => server.stats().shards.some(({ queued }) => queued > 0), 'the request that waits');
     expect((await waiting).body.toString()).toBe('ok');
-    mark('release');
+    life.mark('release');
     expect((await spinning.response()).status).toBe(200);
     spinning.destroy();
     await expectConserved(running!);
@@ -249,7 +249,7 @@ describe('a shard whose event loop does not turn for stuckAfterMs', () => {
     client.write(get('/sticky-spin', 'X-Key: same') + get('/sticky', 'X-Key: same').repeat(3));
     const others = () => server.stats().shards.filter(({ state, requests }) => state === 'ready' && requests === 3);
     await until(() => others().length === 1, 'those behind it');
-    mark('release');
+    life.mark('release');
     for (let i = 0; i < 4; i++) expect((await client.response()).status).toBe(200);
     client.destroy();
     await until(allReady, 'it to turn again');

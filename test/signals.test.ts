@@ -1,28 +1,27 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { get, RawClient } from './support/client.js';
+import { Life } from './support/life.js';
 import { loopshard, Program } from './support/process.js';
 import { until } from './support/server.js';
 
 const APP = 'test/fixtures/app.js';
 const listens = /listens on http:\/\/127\.0\.0\.1:(\d+)/;
 
-let dir: string;
+let life: Life;
 
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'loopshard-'));
+  life = new Life();
 });
 
-afterEach(() => rmSync(dir, { recursive: true }));
+afterEach(() => life.end());
 
 /** An app that takes an hour to load. */
 const slow = () => {
-  writeFileSync(join(dir, 'load-ms'), '3600000');
-  return new URL(`fixtures/life.js?dir=${encodeURIComponent(dir)}`, import.meta.url).href;
+  life.mark('load-ms', '3600000');
+  return life.url;
 };
 
 test('a signal on the line that says "listens" drains', async () => {
@@ -56,7 +55,7 @@ test.each([
   expect(program.stdout).toBe('');
 });
 
-const isLoading = () => existsSync(join(dir, 'loading'));
+const isLoading = () => existsSync(life.file('loading'));
 
 const AS_PROCESS_1 = ['--user', '--map-root-user', '--pid', '--fork', '--kill-child'];
 const mayUnshare = spawnSync('unshare', [...AS_PROCESS_1, 'true']).status === 0;
@@ -79,7 +78,7 @@ describe('the file of a Unix socket', () => {
   };
 
   test('is removed by a second signal', async () => {
-    const path = join(dir, 'socket');
+    const path = life.file('socket');
     const program = await start(path, '--drain-delay-ms', '60000');
     program.child.kill('SIGTERM');
     await program.printed(/draining/);
@@ -89,7 +88,7 @@ describe('the file of a Unix socket', () => {
   });
 
   test('is taken over if its owner is gone', async () => {
-    const path = join(dir, 'socket');
+    const path = life.file('socket');
     const killed = await start(path);
     killed.child.kill('SIGKILL');
     await killed.exit();
@@ -101,10 +100,10 @@ describe('the file of a Unix socket', () => {
   });
 
   test('is left alone if somebody listens there, or if it is no socket', async () => {
-    const path = join(dir, 'socket');
+    const path = life.file('socket');
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(path, resolve));
-    const file = join(dir, 'file');
+    const file = life.file('file');
     writeFileSync(file, 'precious');
     for (const taken of [path, file]) {
       const program = loopshard('serve', APP, '--path', taken, '--shards', '1');
@@ -117,7 +116,7 @@ describe('the file of a Unix socket', () => {
 });
 
 test('SIGTERM ends a server with a shard in native code', async () => {
-  const started = join(dir, 'started');
+  const started = life.file('started');
   const app = new URL(`fixtures/native.js?started=${encodeURIComponent(started)}`, import.meta.url).href;
   const program = loopshard('serve', app, '--port', '0', '--shards', '1', '--close-timeout-ms', '300');
   const client = await RawClient.open(Number((await program.printed(listens))[1]));

@@ -104,9 +104,20 @@ describe('what is sent', () => {
     expect((await streamed('/large/2000/7')).chunks).toBe(1);
   });
 
-  test('what was yielded before the memory was used again', async () => {
-    const { body } = await streamed('/reused');
-    expect(body.every((byte, at) => byte === Math.floor(at / 1_000))).toBe(true);
+  test.each([
+    ['/reused', 200, 1_000, ''],
+    ['/reused', 100, 1_000, '?later'],
+    ['/reused', 5, 65_536, ''],
+    ['/reused', 5, 300_000, ''],
+    ['/reused', 5, 300_000, '?later'],
+    ['/reused-compressed', 100, 1_000, ''],
+    ['/reused-compressed', 5, 300_000, '?later'],
+  ])('what was yielded before the memory was used again (%s: %d × %d bytes%s)', async (path, chunks, bytes, query) => {
+    const response = await fetch(`http://127.0.0.1:${port}${path}/${chunks}/${bytes}${query}`);
+    expect(response.headers.get('content-encoding') !== null).toBe(path === '/reused-compressed');
+    const body = Buffer.from(await response.arrayBuffer());
+    const wanted = Buffer.concat(Array.from({ length: chunks }, (_, i) => Buffer.alloc(bytes, i)));
+    expect(body.equals(wanted)).toBe(true);
   });
 
   test('with a request that can be read until the end', async () => {
@@ -249,6 +260,39 @@ describe('clients that leave', () => {
     await until(() => seen('ticks').includes('returned'), 'the return');
     await expectConserved(running);
     expect(running.logged.slice(before)).toEqual([]);
+  });
+
+  const started = () => running.server.stats().shards.reduce((sum, { requests }) => sum + requests, 0);
+
+  test.each(['/silent/web', '/silent/node', '/silent-compressed/web', '/silent-later/web', '/silent-later/node'])(
+    '%s: a stream that has nothing to say is let go of at once, begun or not',
+    async (path) => {
+      for (const first of ['', 'first']) {
+        const name = `${path} ${first}`;
+        const before = started();
+        const client = await RawClient.open(port);
+        client.write(get(`${path}?name=${encodeURIComponent(name)}&first=${first}`, 'Accept-Encoding: gzip'));
+        await until(() => started() > before, 'the start');
+        const isBegun = first !== '' && !path.startsWith('/silent-later');
+        if (isBegun) await until(() => client.pending.toString('latin1').includes('\r\n\r\n'), 'the stream');
+        client.socket.resetAndDestroy();
+        await until(() => seen(name).length > 0, 'the end of the stream');
+        await expectConserved(running);
+        expect(seen(name)).toEqual(['returned']);
+      }
+    },
+  );
+
+  test('a stream goes on for a client that has ended its side, though abortOnHalfClose aborts its signal', async () => {
+    const other = await startServer({ shards: 1, abortOnHalfClose: true }, 'streams.js');
+    const client = await RawClient.open(other.port, { allowHalfOpen: true });
+    client.write(get('/slow-first/50'));
+    await until(() => other.server.stats().shards[0].requests === 1, 'the start');
+    client.socket.end();
+    expect((await nextStreamed(client)).body.toString()).toBe('firstsecond');
+    client.destroy();
+    await expectConserved(other);
+    await other.server.close();
   });
 
   test('behind another answer, a stream comes no further than the window', async () => {

@@ -1,28 +1,23 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from '../build/src/index.js';
 import { exchange, get } from './support/client.js';
+import { Life } from './support/life.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 
-let dir: string;
+let life: Life;
 let running: TestServer;
 
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'loopshard-'));
+  life = new Life();
 });
 
 afterEach(async () => {
   await running.server.destroy();
-  rmSync(dir, { recursive: true });
+  life.end();
 });
 
 async function start(options: ServeOptions = {}): Promise<TestServer> {
-  running = await startServer(
-    { shards: 1, closeTimeoutMs: 2_000, ...options },
-    `life.js?dir=${encodeURIComponent(dir)}`,
-  );
+  running = await startServer({ shards: 1, closeTimeoutMs: 2_000, ...options }, life.fixture);
   return running;
 }
 
@@ -79,6 +74,29 @@ test('requests that wait for the shard are answered by its replacement', async (
   expect((await waiting).status).toBe(200);
   expect((await fatal).status).toBe(500);
   expect(server.stats().shards[0].restarts).toBe(1);
+});
+
+test('requests that come while the only shard is replaced are answered by its replacement', async () => {
+  const { server, port } = await start();
+  const other = exchange(port, get('/slow/600'));
+  await until(() => started() === 1, 'the other to start');
+  expect((await exchange(port, get('/throw'))).status).toBe(500);
+  await until(() => server.stats().shards[0].state === 'draining', 'the end to begin');
+  const coming = Array.from({ length: 5 }, () => exchange(port, get('/ok')));
+  for (const response of [await other, ...(await Promise.all(coming))]) expect(response.status).toBe(200);
+  expect(server.stats().shards[0].restarts).toBe(1);
+});
+
+test('a shard that goes on throwing while it ends does not flood the log', async () => {
+  const { server, port } = await start();
+  const other = exchange(port, get('/slow/600'));
+  await until(() => started() === 1, 'the other to start');
+  expect((await exchange(port, get('/throw-often'))).status).toBe(500);
+  expect((await other).status).toBe(200);
+  await until(() => server.stats().shards[0].restarts === 1, 'the replacement');
+  const lines = messages().filter((message) => /caught/.test(message));
+  expect(lines).toHaveLength(11);
+  expect(lines[0]).toMatch(/GET \/throw-often threw and nobody caught it; shard 0 is replaced/);
 });
 
 test('a shard that does not end within closeTimeoutMs after an exception is terminated', async () => {

@@ -8,7 +8,7 @@ import { type CompressRules, checkCompress } from '../options/compression.js';
 import { checkRequestBody, REQUEST_BODY_OPTIONS } from '../options/request-body.js';
 import { ROUTE_SCHEDULING, type RouteScheduling } from '../options/scheduling.js';
 import { type FixedOptions, fixedBody } from './fixed-body.js';
-import type { ErrorHandler, Handler, RouteOptions } from './handler.js';
+import type { ContextEntry, ErrorHandler, Handler, RouteOptions } from './handler.js';
 import { createRouter } from './routing.js';
 
 /** A route as a shard knows it. */
@@ -42,6 +42,7 @@ export class App {
   readonly #router: FindMyWay.Instance<FindMyWay.HTTPVersion.V1> = createRouter();
   #notFound: Route | undefined;
   #onError: ErrorHandler | undefined;
+  #contextEntry: ContextEntry | undefined;
 
   /** Routes GET and HEAD; the body is left out for HEAD. Patterns are find-my-way's: `/users/:id`, `/files/*`. */
   get<const S>(pattern: string, options: RouteOptions<S>, handler: Handler<Infer<S>>): this;
@@ -135,6 +136,16 @@ export class App {
     return this;
   }
 
+  /**
+   * Has all code of a request run in an async context that `enter` enters: handlers, streams, listeners of `req.signal`. For what
+   * keeps something for each request, such as `Sentry.withIsolationScope` (docs/context.md).
+   * @param enter called first for each request. It must call `run` before it returns.
+   */
+  context(enter: ContextEntry): this {
+    this.#contextEntry = checkHandler(enter, 'context');
+    return this;
+  }
+
   #add(methods: readonly Method[], pattern: string, rest: RouteArguments): this {
     const name = `${methods[0]} ${pattern}`;
     const [options, handler] = rest.length > 1 ? (rest as [RouteOptions, Handler]) : [{}, rest[0] as Handler];
@@ -174,6 +185,10 @@ export class App {
   /** A route by its number in the table; for a negative one, what is done when no route matches. */
   route(number: number): Route {
     return number < 0 ? this.#notFound! : this.#routes[number];
+  }
+
+  get contextEntry(): ContextEntry | undefined {
+    return this.#contextEntry;
   }
 
   get errorHandler(): ErrorHandler | undefined {

@@ -107,6 +107,9 @@ type Result<T> = T | Uint8Array | undefined | void;
 /** Called with what a handler threw; its return value is the response, as a handler's is. */
 export type ErrorHandler = (error: unknown, req: ShardRequest, res: ShardResponse) => unknown;
 
+/** Enters the async context of a request and calls `run` in it, before it returns. */
+export type ContextEntry = (req: ShardRequest, run: () => void) => unknown;
+
 /** What a route may be given beside its handler. */
 export interface RouteOptions<S = unknown> extends RouteScheduling, RequestBodyOptions {
   /**

@@ -51,7 +51,13 @@ export function readCounters({ i32 }: CoreMemory, address: number): ShardCounter
   };
 }
 
-/** Writes the counters of a shard. For the shard's thread. */
+/** Sets what a thread that has ended counted of its present to 0; what a shard has done in its life stays counted. */
+export function resetCounters(core: CoreMemory, address: number): void {
+  const writer = new CounterWriter(core, address);
+  for (const offset of [COUNTER_EXTENT_WAITING_OFFSET, COUNTER_ABANDONED_OFFSET]) writer.set(offset, 0);
+}
+
+/** Writes the counters of a shard. For the shard's thread, and once that has exited for the HTTP thread. */
 export class CounterWriter {
   readonly #i32: Int32Array;
   readonly #word: number;

@@ -17,7 +17,7 @@ import {
 import type { CoreMemory } from '../core/memory.js';
 import type { Ring } from '../core/ring.js';
 import { Semaphore } from '../core/semaphore.js';
-import { readCounters, type ShardCounters } from './counters.js';
+import { readCounters, resetCounters, type ShardCounters } from './counters.js';
 import { Extents, httpOwned, shardOwned } from './extents.js';
 import {
   attachRings,
@@ -166,9 +166,10 @@ export class HttpSide {
     return Atomics.load(this.#core.i32, this.#parkedIndex(shard)) === 1;
   }
 
-  /** The shard's thread has exited: nobody is parked, and all permits are back. */
+  /** The shard's thread has exited: nobody is parked, all permits are back, and nothing of it waits or runs. */
   resetShard(shard: number, permits: number): void {
     Atomics.store(this.#core.i32, this.#parkedIndex(shard), 0);
+    resetCounters(this.#core, this.#counters[shard]);
     Semaphore.create(this.#core, permits, this.#permits[shard].address);
   }
 

@@ -68,8 +68,10 @@ export interface ShardStart {
   adaptive: { min: number; max: number } | undefined;
   /** What an exception that nobody caught does. */
   onUncaught: 'replace' | 'exit' | 'continue';
-  /** What a shard gets that ends in order because of one. */
+  /** What a shard gets to end in order and be replaced. */
   graceMs: number;
+  /** Handlers that may run on after their requests were answered with 504 before the shard says so; 0 for any number. */
+  maxAbandoned: number;
   responseLimitBytes: number;
   compress: CompressRules | undefined;
   /** Name of the field that names requests, in lower case. */
@@ -92,8 +94,11 @@ export interface ShardHistograms {
 export type ShardCommand =
   /** The HTTP thread has seen the shard ready: it may claim. Sent once to each thread. */
   | { type: 'go' }
-  /** Nobody waits for the request any more. */
-  | { type: 'abort'; slot: number; sequence: number }
+  /**
+   * Nobody waits for the request any more, as far as the HTTP thread can tell.
+   * @param isGone the response cannot be sent: a stream is let go of
+   */
+  | { type: 'abort'; slot: number; sequence: number; isGone: boolean }
   /** It was answered for its handler, which has taken too long: the slot comes back without a response. */
   | { type: 'abandon'; slot: number; sequence: number }
   /** There may be more permits than there were. */
@@ -102,8 +107,8 @@ export type ShardCommand =
   | { type: 'ping' }
   | { type: 'stream'; answer: StreamAnswer }
   | { type: 'body'; piece: BodyPiece }
-  /** Claim no more, let what was started settle, and end, within `graceMs`. */
-  | { type: 'close'; graceMs: number };
+  /** Claim no more, let what was started settle within `handlersMs`, and end, within `graceMs`. */
+  | { type: 'close'; handlersMs: number; graceMs: number };
 
 /** An error on its way to the logger of the HTTP thread. */
 export interface FailureReport {
@@ -126,6 +131,8 @@ export type ShardReport =
   | { type: 'signalListener'; signal: string }
   /** Nobody caught an exception. The shard claims nothing more and ends, if `ends`. */
   | { type: 'uncaught'; error: FailureReport['error']; request?: FailureReport['request']; ends: boolean }
+  /** More than `maxAbandoned` handlers run on whose requests were answered for them. */
+  | { type: 'crowded' }
   | { type: 'stream'; piece: StreamPiece }
   | { type: 'body'; credit: BodyCredit }
   | FailureReport;

@@ -175,12 +175,14 @@ export class Scheduler {
 
   /** The client has sent its last byte, which most clients do when they are gone: the handler may want to know. */
   announceAbort(exchange: Exchange): void {
-    if (exchange.slot < 0 || exchange.ready) return;
-    const { slot, sequence } = exchange;
+    if (exchange.slot >= 0 && !exchange.ready) this.#abort(exchange, false);
+  }
+
+  #abort({ slot, sequence, rules }: Exchange, isGone: boolean): void {
     const shard = this.#pool.side.heldBy(slot);
-    if (shard >= 0) return this.#pool.abort(shard, slot, sequence);
-    const { first, count } = this.#pool.groups[exchange.rules!.group];
-    for (let any = first; any < first + count; any++) this.#pool.abort(any, slot, sequence);
+    if (shard >= 0) return this.#pool.abort(shard, slot, sequence, isGone);
+    const { first, count } = this.#pool.groups[rules!.group];
+    for (let any = first; any < first + count; any++) this.#pool.abort(any, slot, sequence, isGone);
   }
 
   /** The connection is closed: what was not started is not started any more. */
@@ -189,7 +191,7 @@ export class Scheduler {
     if (exchange.ready) return this.release(exchange);
     exchange.stream?.cancel();
     if (this.#dispatcher.recall(exchange)) this.#completions.drop(exchange);
-    else this.announceAbort(exchange);
+    else this.#abort(exchange, true);
   }
 
   /** A shard has sent a part of a response that is streamed. */

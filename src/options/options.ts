@@ -52,8 +52,9 @@ export interface ServeOptions extends ListenChoice {
   /** How long a request may wait before its handler starts, up to 1,800,000 ms; then it gets 503. 0 (default): no limit. */
   queueTimeoutMs?: number;
   /**
-   * How long a handler may take, up to 1,800,000 ms; then its request gets 504 and its `req.signal` is aborted. A handler that
-   * does not listen keeps its shard's permit all the same. Of a stream, the time until its first chunk. 0 (default): no limit.
+   * How long a handler may take, up to 1,800,000 ms; then its request gets 504 and its `req.signal` is aborted. Permit and slot are
+   * free again, `req` and `res` have no effect any more, and the handler counts as abandoned until it settles (`maxAbandoned`). Of a
+   * stream, the time until its first chunk. 0 (default): no limit.
    */
   handlerTimeoutMs?: number;
   /** Answers `/livez` and `/readyz`, or other paths, on the HTTP thread. Default false. */
@@ -149,6 +150,17 @@ export interface ServeOptions extends ListenChoice {
    * started, until one has lived that long. 0: any number, without delay. Default 5.
    */
   maxRestarts?: number;
+  /**
+   * Abandoned handlers of a shard: those whose requests got 504 (`handlerTimeoutMs`), and that have not settled. A shard with more of
+   * them, or with more than half of its share of `slots`, is replaced: it claims nothing more, lets its other requests settle within
+   * half of `closeTimeoutMs`, and ends, one shard of a group at a time. 0: any number. Default 512.
+   */
+  maxAbandoned?: number;
+  /**
+   * How long all permits of a group may be taken without any handler that starts or settles, in milliseconds. Then the group is
+   * stalled: `readyz` says 503, and the log and the event `stalled` say why, until a permit is free. 0: any time. Default 30,000.
+   */
+  stalledAfterMs?: number;
   /**
    * What an exception does that nobody caught, such as one of a timer or an event emitter. `replace` (default): the request that caused
    * it gets 500, and its shard claims nothing more, lets its other requests settle within half of `closeTimeoutMs`, and is

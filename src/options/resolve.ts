@@ -46,6 +46,8 @@ const INTEGERS = {
   startTimeoutMs: [0, 2 ** 31 - 1, 60_000],
   stuckAfterMs: [0, 2 ** 31 - 1, 10_000],
   maxRestarts: [0, 1_000_000, 5],
+  maxAbandoned: [0, 1_000_000, 512],
+  stalledAfterMs: [0, 2 ** 31 - 1, 30_000],
 } as const satisfies Partial<Record<keyof ServeOptions, readonly [number, number, number]>>;
 
 type IntegerOption = keyof typeof INTEGERS;

@@ -45,6 +45,8 @@ export interface LifeEvents {
   onMissing(life: ShardLife): void;
   onFailure(life: ShardLife, report: FailureReport): void;
   onSignalListener(life: ShardLife, signal: string): void;
+  /** More than `maxAbandoned` handlers of the shard run on after their requests got 504. */
+  onCrowded(life: ShardLife): void;
   /** A part of a stream. */
   onStream(life: ShardLife, report: Extract<ShardReport, { type: 'stream' }>): void;
   onBody(life: ShardLife, report: Extract<ShardReport, { type: 'body' }>): void;
@@ -57,7 +59,7 @@ export interface ThreadEnd {
   error: LoopShardError;
   /** It had been ready. */
   wasReady: boolean;
-  /** The end was asked for. */
+  /** The end was asked for, and in order unless the server is closed. */
   wasAsked: boolean;
 }
 
@@ -88,6 +90,10 @@ export class ShardLife {
   #table: RouteTable | undefined;
   /** Why the thread will end, if that is known before it does. */
   #cause: LoopShardError | undefined;
+  /** The thread ends in order, or has, and another one is about to take its place. */
+  #isReplaced = false;
+  /** `replace` has asked the thread to end. */
+  #isAsked = false;
   #readySince = 0;
   /** No further thread is started. */
   #isClosing = false;
@@ -111,9 +117,19 @@ export class ShardLife {
     return this.#state;
   }
 
+  /** Its thread ends in order, or has, and another one is about to take its place: requests may wait for that one. */
+  get isReplaced(): boolean {
+    return this.#isReplaced;
+  }
+
   /** Why the thread will end, if that is known before it does. */
   get cause(): LoopShardError | undefined {
     return this.#cause;
+  }
+
+  /** Handlers that may run on after their requests got 504; 0 for any number. */
+  get maxAbandoned(): number {
+    return this.#settings.maxAbandoned;
   }
 
   /** Its threads have ended so often that only one every 10 s is started. */
@@ -143,6 +159,7 @@ export class ShardLife {
 
   #spawn(): void {
     this.#cause = undefined;
+    this.#isAsked = false;
     this.#become('spawning');
     const { startTimeoutMs } = this.#options;
     if (startTimeoutMs > 0) this.#startTimer = setTimeout(() => this.#onStartTimeout(), startTimeoutMs);
@@ -183,6 +200,8 @@ export class ShardLife {
         return this.#events.onSignalListener(this, report.signal);
       case 'uncaught':
         return this.#onUncaught(report);
+      case 'crowded':
+        return this.#events.onCrowded(this);
       case 'failure':
         return this.#events.onFailure(this, report);
       case 'stream':
@@ -201,6 +220,7 @@ export class ShardLife {
     this.#table ??= table;
     this.histograms = histograms;
     this.#readySince = performance.now();
+    this.#isReplaced = false;
     this.#become('ready');
     this.#thread!.send({ type: 'go' });
     this.#onLoaded?.(table);
@@ -217,8 +237,30 @@ export class ShardLife {
     this.#events.onFailure(this, { type: 'failure', message, error, ...(request && { request }) });
     if (!ends || (this.#state !== 'ready' && this.#state !== 'stuck')) return;
     this.#cause = endOf(this.number, { code: 1, error, wasReady: true });
+    this.#drain();
+  }
+
+  /** Has the shard finish what it has started and end; another thread takes its place. Without effect unless it is ready. */
+  replace(): void {
+    if (this.#state !== 'ready' || this.#isClosing) return;
+    const { graceMs } = this.#settings;
+    this.#isAsked = true;
+    this.#drain();
+    this.send({ type: 'close', handlersMs: graceMs / 2, graceMs });
+  }
+
+  /** The thread ends by itself, or at the end of its grace. */
+  #drain(): void {
+    const { graceMs } = this.#settings;
+    this.#isReplaced = true;
     this.#become('draining');
-    this.#endTimer = setTimeout(() => this.#thread?.terminate(), this.#settings.graceMs);
+    this.#endTimer = setTimeout(() => {
+      this.#cause ??= new LoopShardError(
+        'SHARD_FAILED',
+        `Shard ${this.number} did not end within ${graceMs} ms and was terminated.`,
+      );
+      this.#thread?.terminate();
+    }, graceMs);
   }
 
   // ── stuck ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -246,19 +288,25 @@ export class ShardLife {
     const cause = this.#cause ?? endOf(this.number, { code, error, wasReady });
     const nextMs = this.#isClosing ? undefined : this.#restarts.next(livedMs, performance.now());
     this.#become('ended');
-    this.#events.onEnded(this, { error: cause, wasReady, wasAsked: this.#isClosing }, nextMs);
+    const wasAsked = this.#isClosing || (this.#isAsked && code === 0);
+    this.#events.onEnded(this, { error: cause, wasReady, wasAsked }, nextMs);
     if (nextMs !== undefined && !this.#isClosing) this.#replace(nextMs, wasReady);
     for (const resolve of this.#onEnded.splice(0)) resolve();
   }
 
   #replace(nextMs: number, wasReady: boolean): void {
     // Who waits for a thread that is sure not to come soon waits in vain.
-    if (!wasReady || nextMs >= MISSING_AFTER_MS) this.#events.onMissing(this);
-    else this.#missingTimer ??= setTimeout(() => this.#events.onMissing(this), MISSING_AFTER_MS);
+    if (!wasReady || nextMs >= MISSING_AFTER_MS) this.#miss();
+    else this.#missingTimer ??= setTimeout(() => this.#miss(), MISSING_AFTER_MS);
     this.#restartTimer = setTimeout(() => {
       this.restarts++;
       this.#spawn();
     }, nextMs);
+  }
+
+  #miss(): void {
+    this.#isReplaced = false;
+    this.#events.onMissing(this);
   }
 
   /**
@@ -271,7 +319,8 @@ export class ShardLife {
     if (this.#state === 'ready' || this.#state === 'stuck' || this.#state === 'draining') {
       const graceMs = Math.max(0, deadline - performance.now());
       this.#become('draining');
-      this.send({ type: 'close', graceMs });
+      // What is still in flight was cut off, or there is nothing: handlers need no more than to clean up.
+      this.send({ type: 'close', handlersMs: graceMs / 4, graceMs });
       await this.#untilEnded(graceMs);
     }
     return this.terminate();
@@ -287,6 +336,7 @@ export class ShardLife {
 
   #stopStarting(): void {
     this.#isClosing = true;
+    this.#isReplaced = false;
     clearTimeout(this.#restartTimer);
     clearTimeout(this.#missingTimer);
   }

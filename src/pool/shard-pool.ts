@@ -26,6 +26,7 @@ import {
   type ThreadEnd,
 } from './shard-life.js';
 import type { ThreadOptions } from './shard-thread.js';
+import { Stalls } from './stalls.js';
 
 export interface ShardPoolOptions
   extends Omit<LifeSettings, 'shard' | 'group' | 'core' | 'epochMs' | 'adaptive' | 'nice' | 'graceMs'>,
@@ -40,7 +41,9 @@ export interface ShardPoolOptions
   extentBytes: number;
   /** How long a shard's event loop may not turn before the shard is stuck; 0 for any time. */
   stuckAfterMs: number;
-  /** What a shard gets to end in order when an exception was not caught. */
+  /** How long all permits of a group may be taken while nothing settles before the group is stalled; 0 for any time. */
+  stalledAfterMs: number;
+  /** What a shard gets to end in order when it is replaced. */
   closeTimeoutMs: number;
 }
 
@@ -57,6 +60,10 @@ export interface ShardPoolEvents {
   /** Another thread runs the shard. */
   onShardRestarted(shard: number): void;
   onShardState(shard: number, state: ShardState): void;
+  /** The shard is being replaced, because so many of its handlers run on after their requests got 504. */
+  onShardCrowded(shard: number, abandoned: number): void;
+  /** All permits of the group are taken and nothing settles, or that is over. */
+  onStalled(group: Group, stalled: boolean): void;
   onFailure(shard: number, report: FailureReport): void;
   /** The app listens for a signal, which does not arrive on a shard. */
   onSignalListener(signal: string): void;
@@ -77,11 +84,16 @@ export class ShardPool {
   readonly groups: readonly Group[];
   readonly side: HttpSide;
   readonly load: ShardLoad;
+  /** The same of shards that another thread is about to run: requests may wait for it where no shard is ready. */
+  readonly replaced: ShardLoad;
   /** Of each group, in the order of `groups`. */
   readonly slots: readonly FreeSlots[];
   readonly #permits: Int32Array;
   readonly #shards: ShardLife[];
   readonly #heartbeat: Heartbeat;
+  readonly #stalls: Stalls;
+  /** Shards that are to be replaced as soon as none of their group is missing. */
+  readonly #crowded = new Set<ShardLife>();
   readonly #events: ShardPoolEvents;
   /** Until the server has started: an end ends the start. */
   #failStart: ((error: LoopShardError) => void) | undefined;
@@ -95,7 +107,9 @@ export class ShardPool {
     this.groups = groups;
     this.side = new HttpSide(core, map);
     this.slots = groups.map((group) => slotsOf(group, core, map));
-    this.load = { outstanding: new Int32Array(shards), ready: new Uint8Array(shards) };
+    const outstanding = new Int32Array(shards);
+    this.load = { outstanding, ready: new Uint8Array(shards) };
+    this.replaced = { outstanding, ready: new Uint8Array(shards) };
     this.#permits = new Int32Array(shards).fill(permits.initial);
     this.#events = events;
     const settings = {
@@ -124,20 +138,31 @@ export class ShardPool {
       Array.from({ length: group.count }, (_, i) => {
         const shard = group.first + i;
         const { first, count } = group;
-        const ofShard: LifeSettings = { ...settings, shard, group: { first, count }, nice: options.shardNice[index] };
+        const ofShard: LifeSettings = {
+          ...settings,
+          shard,
+          group: { first, count },
+          nice: options.shardNice[index],
+          maxAbandoned: maxAbandonedOf(options.maxAbandoned, Math.floor(this.slots[index].total / count)),
+        };
         return new ShardLife(ofShard, group, lifeOptions, this.#lifeEvents);
       }),
     );
     this.#heartbeat = new Heartbeat(this.#shards, options.stuckAfterMs, (shard) => this.side.counters(shard));
+    this.#stalls = new Stalls(groups, this, options.stalledAfterMs, events.onStalled);
   }
 
   get #lifeEvents(): LifeEvents {
     return {
       onState: (life, state) => this.#onState(life, state),
       onEnded: (life, end, nextMs) => this.#onEnded(life, end, nextMs),
-      onMissing: ({ number }) => this.#events.onShardMissing(number),
+      onMissing: ({ number }) => {
+        this.replaced.ready[number] = 0;
+        this.#events.onShardMissing(number);
+      },
       onFailure: ({ number }, report) => this.#events.onFailure(number, report),
       onSignalListener: (_life, signal) => this.#events.onSignalListener(signal),
+      onCrowded: (life) => this.#onCrowded(life),
       onStream: ({ number }, { piece }) => this.#events.onStreamPiece(number, piece),
       onBody: ({ number }, { credit }) => this.#events.onBodyCredit(number, credit),
       wake: ({ number }) => void this.side.wake(number),
@@ -164,17 +189,41 @@ export class ShardPool {
     return table;
   }
 
-  #onState({ number, restarts, cause }: ShardLife, state: ShardState): void {
+  #onState({ number, restarts, cause, isReplaced }: ShardLife, state: ShardState): void {
     this.load.ready[number] = state === 'ready' ? 1 : 0;
+    this.replaced.ready[number] = isReplaced ? 1 : 0;
     this.#events.onShardState(number, state);
     if (cause !== undefined) this.#failStart?.(cause);
     if (state === 'stuck' || state === 'draining') this.#events.onShardUnavailable(number, state);
     if (state === 'ready' && restarts > 0) this.#events.onShardRestarted(number);
+    if (this.#crowded.size > 0) this.#replaceCrowded();
+  }
+
+  #onCrowded(life: ShardLife): void {
+    this.#crowded.add(life);
+    this.#replaceCrowded();
+  }
+
+  /** One shard of a group at a time: the others serve meanwhile. */
+  #replaceCrowded(): void {
+    for (const life of this.#crowded) {
+      const { first, count } = life.group;
+      const others = this.#shards.slice(first, first + count).filter((other) => other !== life);
+      if (!others.every(({ state, isCircuitOpen }) => state === 'ready' || state === 'stuck' || isCircuitOpen))
+        continue;
+      const { abandoned } = this.side.counters(life.number);
+      this.#crowded.delete(life);
+      if (abandoned <= life.maxAbandoned || life.state !== 'ready') continue;
+      this.#events.onShardCrowded(life.number, abandoned);
+      life.replace();
+    }
   }
 
   /** The thread is gone: its permits and its parking are nobody's, and what it owned is taken back. */
-  #onEnded({ number }: ShardLife, end: ThreadEnd, nextMs: number | undefined): void {
+  #onEnded(life: ShardLife, end: ThreadEnd, nextMs: number | undefined): void {
+    const { number } = life;
     this.side.resetShard(number, this.#permits[number]);
+    this.#crowded.delete(life);
     this.#failStart?.(end.error);
     this.#events.onShardEnded(number, end, nextMs);
   }
@@ -193,6 +242,11 @@ export class ShardPool {
 
   groupOf(shard: number): Group {
     return this.#shards[shard].group;
+  }
+
+  /** All permits of the group are taken and nothing settles, for `stalledAfterMs` so far. */
+  isStalled(group: Group): boolean {
+    return this.#stalls.has(group);
   }
 
   /** The threads of `shard` have ended so often that only one every 10 s is started. */
@@ -220,9 +274,12 @@ export class ShardPool {
     this.#shards[shard].send({ type: 'body', piece }, piece.bytes === undefined ? [] : [piece.bytes]);
   }
 
-  /** Tells `shard` that nobody waits for the request `sequence` in `slot` any more. */
-  abort(shard: number, slot: number, sequence: number): void {
-    this.#shards[shard].send({ type: 'abort', slot, sequence });
+  /**
+   * Tells `shard` that nobody waits for the request `sequence` in `slot` any more.
+   * @param isGone its response cannot be sent
+   */
+  abort(shard: number, slot: number, sequence: number, isGone: boolean): void {
+    this.#shards[shard].send({ type: 'abort', slot, sequence, isGone });
   }
 
   /** Tells `shard` that the request `sequence` in `slot` was answered for its handler: the slot comes back without one. */
@@ -256,6 +313,7 @@ export class ShardPool {
   async #end(end: (shard: ShardLife) => Promise<boolean>): Promise<number[]> {
     this.#failStart = undefined;
     this.#heartbeat.stop();
+    this.#stalls.stop();
     const ended = await Promise.all(this.#shards.map(end));
     return ended.flatMap((hasEnded, shard) => (hasEnded ? [] : [shard]));
   }
@@ -271,6 +329,7 @@ export class ShardPool {
         state: shard.state,
         restarts: shard.restarts,
         isCircuitOpen: shard.isCircuitOpen,
+        stalled: this.isStalled(shard.group),
         outstanding: this.load.outstanding[number],
         queued: this.side.queued(number),
         permits: this.side.permits(number),
@@ -281,6 +340,11 @@ export class ShardPool {
       };
     });
   }
+}
+
+/** Abandoned handlers may keep slots, and must leave half of them to requests that come. */
+function maxAbandonedOf(maxAbandoned: number, slots: number): number {
+  return Math.min(maxAbandoned, Math.max(1, Math.floor(slots / 2)));
 }
 
 /** Slots in proportion to shards. */

@@ -8,7 +8,7 @@ import { HttpThread } from '../http/http-thread.js';
 import { type UpgradeListener, type UpgradeOptions, Upgrades } from '../http/socket/upgrade.js';
 import { Subject } from '../options/checks.js';
 import type { Logger, ResolvedOptions } from '../options/options.js';
-import { MAX_PERMITS } from '../options/scheduling.js';
+import { type Group, MAX_PERMITS } from '../options/scheduling.js';
 import { CIRCUIT_TEXT, type ShardState, type ThreadEnd } from '../pool/shard-life.js';
 import { ShardPool } from '../pool/shard-pool.js';
 import { removeOnExit, removeStaleSocket } from './socket-file.js';
@@ -23,6 +23,8 @@ export interface ServerEvents {
   shard: [change: { shard: number; group: string; state: ShardState }];
   /** A shard begins to refuse requests because others wait for too long, or ends to. */
   shedding: [change: { shard: number; group: string; shedding: boolean }];
+  /** All permits of a group are taken and nothing has settled for `stalledAfterMs`, or a permit is free again. */
+  stalled: [change: { group: string; stalled: boolean }];
 }
 
 /** A running server. */
@@ -95,6 +97,8 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         onShardMissing: (shard) => this.#http?.scheduler.onShardMissing(shard),
         onShardRestarted: (shard) => this.#logger.info({ shard }, `shard ${shard} runs again`),
         onShardState: (shard, state) => this.#tell('shard', { shard, group: this.#pool.groupOf(shard).name, state }),
+        onShardCrowded: (shard, abandoned) => this.#onShardCrowded(shard, abandoned),
+        onStalled: (group, stalled) => this.#onStalled(group, stalled),
         onFailure: (shard, report) => this.#onFailure(shard, report),
         onSignalListener: (signal) => this.#onSignalListener(signal),
         onStreamPiece: (shard, piece) => this.#http?.scheduler.onStreamPiece(shard, piece),
@@ -228,8 +232,18 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       ({ first, count }) => !ready.subarray(first, first + count).includes(1),
     );
     if (isMissing) return 'no shards';
+    if (this.#options.groups.some((group) => this.#pool.isStalled(group))) return 'stalled';
     const { health } = this.#options;
     return this.#shedders.longest() > (health?.shedGraceMs ?? 0) ? 'overloaded' : undefined;
+  }
+
+  #onStalled({ name }: Group, stalled: boolean): void {
+    const { stalledAfterMs } = this.#options;
+    const message = stalled
+      ? `group ${name} is stalled: all its permits are taken, and no handler has settled for ${stalledAfterMs} ms; set \`handlerTimeoutMs\` to answer for handlers that hang`
+      : `group ${name} is not stalled any more`;
+    this.#logger.warn({ group: name, stalled }, message);
+    this.#tell('stalled', { group: name, stalled });
   }
 
   #onShedding(shard: number, shedding: boolean): void {
@@ -313,10 +327,10 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
 
   #onShardEnded(shard: number, { error, wasReady, wasAsked }: ThreadEnd, nextMs: number | undefined): void {
     this.#http?.scheduler.onShardLost(shard);
-    if (wasAsked || this.#state === 'starting') return;
+    if (this.#state === 'starting') return;
     const what = wasReady ? 'was lost' : 'cannot be started again';
-    this.#logger.error({ shard, err: error }, `shard ${shard} ${what}: ${error.message}`);
-    if (this.#pool.isCircuitOpen(shard)) {
+    if (!wasAsked) this.#logger.error({ shard, err: error }, `shard ${shard} ${what}: ${error.message}`);
+    if (nextMs !== undefined && this.#pool.isCircuitOpen(shard)) {
       const { maxRestarts } = this.#options;
       this.#logger.error(
         { shard, nextMs },
@@ -332,6 +346,13 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       this.#logger.error({ shard }, `shard ${shard} is stuck: its event loop has not turned for ${stuckAfterMs} ms`);
     }
     this.#http?.scheduler.onShardUnavailable(shard, state);
+  }
+
+  #onShardCrowded(shard: number, abandoned: number): void {
+    this.#logger.error(
+      { shard, abandoned },
+      `shard ${shard} is replaced: ${abandoned} handlers whose requests got 504 have not settled (\`maxAbandoned\`)`,
+    );
   }
 
   /** Said once: every thread of every shard loads the same module. */

@@ -26,6 +26,8 @@ export interface ShardStats extends Omit<ShardCounters, 'shortMeanUs' | 'longMea
   limiter: { min: number; max: number; shortMeanUs: number; longMeanUs: number } | undefined;
   /** Requests are being refused because others wait for too long. */
   shedding: boolean;
+  /** All permits of its group are taken, and nothing has settled for `stalledAfterMs`. */
+  stalled: boolean;
   /** Requests that were claimed at once, since the thread was started. */
   batchSize: Summary;
   /** From submission to the start of the handler, in microseconds, since the thread was started. */

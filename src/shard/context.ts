@@ -33,4 +33,6 @@ export interface ShardContext {
   readonly requestId: string | undefined;
   /** Lines of each response head that say how long the connection may be idle. */
   readonly keepAliveLines: string;
+  /** Handlers that may run on after their requests were answered with 504 before the shard says so; 0 for any number. */
+  readonly maxAbandoned: number;
 }

@@ -13,6 +13,7 @@ import {
   type ShardRefusal,
   type ShardReport,
   type ShardStart,
+  STREAM_CANCELLED,
 } from '../contract/messages.js';
 import { ShardSide } from '../contract/shard-side.js';
 import { Times } from '../contract/times.js';
@@ -64,7 +65,7 @@ function obey(context: ShardContext, loop: ShardLoop, command: ShardCommand): vo
     case 'go':
       return loop.start();
     case 'abort':
-      return context.signals.abort(command.slot, command.sequence);
+      return abort(context, command);
     case 'abandon':
       return loop.abandon(command.slot, command.sequence);
     case 'permits':
@@ -76,8 +77,14 @@ function obey(context: ShardContext, loop: ShardLoop, command: ShardCommand): vo
     case 'body':
       return context.bodies.receive(command.piece);
     case 'close':
-      return close(context, loop, command.graceMs);
+      return void endInOrder(context.channel, loop.stop(), command);
   }
+}
+
+function abort({ signals, streams }: ShardContext, command: Extract<ShardCommand, { type: 'abort' }>): void {
+  const { slot, sequence, isGone } = command;
+  signals.abort(slot, sequence, isGone);
+  if (isGone) streams.receive({ slot, sequence, taken: STREAM_CANCELLED });
 }
 
 /** Node.js takes listeners for signals on any thread, and calls them on the main thread only. */
@@ -88,11 +95,6 @@ function watchSignals(onListener: (signal: string) => void): void {
     onListener(event);
   };
   process.on('newListener', watch);
-}
-
-/** What is still in flight was cut off, or there is nothing: handlers need no more than to clean up. */
-function close({ channel }: ShardContext, loop: ShardLoop, graceMs: number): void {
-  void endInOrder(channel, loop.stop(), { handlersMs: graceMs / 4, graceMs });
 }
 
 function refusal(error: unknown): ShardRefusal {
@@ -133,6 +135,7 @@ function createContext(start: ShardStart, app: App): ShardContext {
     compress: start.compress,
     requestId: start.requestId,
     keepAliveLines: start.keepAliveLines,
+    maxAbandoned: start.maxAbandoned,
   };
 }
 

@@ -9,11 +9,11 @@ import {
   SLOT_BODY_STREAM_FLAG,
   SLOT_EXPIRED_FLAG,
 } from '../../assembly/layout.js';
-import type { Handler } from '../app/handler.js';
+import type { ContextEntry, Handler } from '../app/handler.js';
 import { NOT_FOUND_ROUTE, type ShardReport } from '../contract/messages.js';
 import type { SlotView } from '../contract/slot-view.js';
 import { elapsedUs } from '../core/clock.js';
-import type { LoopShardErrorCode } from '../errors.js';
+import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
 import type { CompiledWriter } from '../json/compile.js';
 import type { ShardContext } from './context.js';
 import { codeOf, describe } from './describe.js';
@@ -100,7 +100,7 @@ export class Handlers implements Culprits {
     context.side.calling(slot, now);
     context.times.recordQueue(elapsedUs(now, view.submittedAt));
     const { route } = view;
-    const { handler, writer, compress, streamed } = context.app.route(route);
+    const { handler: given, writer, compress, streamed } = context.app.route(route);
     const request = new SlotRequest(context, slot, view);
     const task: Task = {
       slot,
@@ -124,9 +124,28 @@ export class Handlers implements Culprits {
     this.inFlight++;
     context.counters.add(COUNTER_STARTED_OFFSET, 1);
     if (route === NOT_FOUND_ROUTE) task.response.statusCode = 404;
+    const { contextEntry } = context.app;
+    const handler = contextEntry === undefined ? given : this.#enter(task, contextEntry, given);
     if (view.has(SLOT_BODY_STREAM_FLAG) && streamed === undefined) void this.#gather(task, handler);
     else this.#run(task, handler);
     return request.finished ? this.#settledAt : context.clock.nowUs();
+  }
+
+  /**
+   * Has all code of the request run in the async context that the app enters.
+   * @returns what is to be called for a handler: one that fails if the context could not be entered
+   */
+  #enter(task: Task, entry: ContextEntry, handler: Handler): Handler {
+    return task.scope.runInAsyncScope(() => {
+      try {
+        task.scope = enterContext(entry, task.request);
+        return handler;
+      } catch (error) {
+        return () => {
+          throw error;
+        };
+      }
+    });
   }
 
   /** A body that is larger than any extent comes in pieces; its handler is started when all of it is here. */
@@ -370,9 +389,12 @@ export class Handlers implements Culprits {
     if (task.request.isViewTaken) this.#context.side.complete(task.slot, false);
   }
 
-  #countAbandoned(by: number): void {
+  #countAbandoned(by: 1 | -1): void {
+    const { channel, counters, maxAbandoned } = this.#context;
     this.#abandoned += by;
-    this.#context.counters.set(COUNTER_ABANDONED_OFFSET, this.#abandoned);
+    counters.set(COUNTER_ABANDONED_OFFSET, this.#abandoned);
+    if (maxAbandoned === 0 || by < 0 || this.#abandoned !== maxAbandoned + 1) return;
+    channel.postMessage({ type: 'crowded' } satisfies ShardReport);
   }
 
   #report(request: SlotRequest, error: unknown): void {
@@ -389,6 +411,7 @@ export class Handlers implements Culprits {
 
 /** A request in the hands of its handler. */
 interface Task extends StreamedTask {
+  scope: AsyncResource;
   writer: CompiledWriter | undefined;
   /** Its handler has failed: an error handler has its one try, or the plain answer is given. */
   hasFailed: boolean;
@@ -407,6 +430,19 @@ interface Gathered {
 
 function newScope(): AsyncResource {
   return new AsyncResource('LOOPSHARD_REQUEST', SCOPE);
+}
+
+/** @throws LoopShardError CONTEXT_INVALID, or whatever `entry` throws */
+function enterContext(entry: ContextEntry, request: SlotRequest): AsyncResource {
+  let scope: AsyncResource | undefined;
+  entry(request, () => {
+    scope = newScope();
+  });
+  if (scope !== undefined) return scope;
+  throw new LoopShardError(
+    'CONTEXT_INVALID',
+    'The function that was passed to `app.context()` returned without having called `run`. Call `run()` before it returns.',
+  );
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -12,6 +12,9 @@ export interface Culprits {
   failCulprit(error: unknown): void;
 }
 
+/** Exceptions that a shard reports while it ends: a timer may throw until then. */
+const LAST_REPORTS = 10;
+
 /**
  * Has an exception that nobody caught fail the request that caused it, and no other. The state of the thread cannot be trusted
  * afterwards, so it claims nothing more, lets what it has started settle within the grace, and ends, unless `onUncaught` is
@@ -21,12 +24,13 @@ export interface Culprits {
 export function handleUncaught(channel: MessagePort, loop: ShardLoop, culprits: Culprits, start: ShardStart): void {
   if (start.onUncaught === 'exit') return;
   let isEnding = false;
+  let reportsLeft = LAST_REPORTS;
   const onUncaught = (error: unknown) => {
     const isOwn = process.listenerCount('uncaughtException') === 1;
     const ends = isOwn && start.onUncaught === 'replace' && !isEnding;
     const request = culprits.culprit();
     const report: ShardReport = { type: 'uncaught', error: describe(error), ends, ...(request && { request }) };
-    channel.postMessage(report);
+    if (!isEnding || reportsLeft-- > 0) channel.postMessage(report);
     // First, so that the response below is the last thing that it waits for.
     const settled = ends ? loop.stop() : undefined;
     culprits.failCulprit(error);

@@ -51,6 +51,7 @@ export function createShard(options: ShardInThreadOptions = {}): ShardInThread {
     compress: undefined,
     requestId: undefined,
     keepAliveLines: '',
+    maxAbandoned: 0,
   };
   const close = () => {
     port1.close();

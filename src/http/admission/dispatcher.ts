@@ -1,6 +1,7 @@
 import type { ShardPool } from '../../pool/shard-pool.js';
 import type { Reason } from '../answers.js';
 import type { Exchange } from '../exchange.js';
+import type { ShardLoad } from './policies.js';
 import type { Queues } from './queues.js';
 import type { RouteRules } from './route-rules.js';
 
@@ -28,10 +29,15 @@ export class Dispatcher {
     this.#events = events;
   }
 
-  /** The shard that a request of these rules would go to now, or -1. */
+  /** The shard that a request of these rules would go to now, or -1: one that is ready, else one that is being replaced. */
   pick(rules: RouteRules, hash: number, sticky: boolean): number {
+    const ready = this.#pickFrom(this.#pool.load, rules, hash, sticky);
+    return ready >= 0 ? ready : this.#pickFrom(this.#pool.replaced, rules, hash, sticky);
+  }
+
+  #pickFrom(load: ShardLoad, rules: RouteRules, hash: number, sticky: boolean): number {
     const policy = rules.key === undefined || sticky ? rules.policy : rules.fallback;
-    return policy.pick(this.#pool.load, hash);
+    return policy.pick(load, hash);
   }
 
   /**
@@ -50,7 +56,7 @@ export class Dispatcher {
 
   /** Some shard could take the request now. */
   hasOther({ rules, hash, sticky }: Exchange): boolean {
-    return this.pick(rules!, hash, sticky) >= 0;
+    return this.#pickFrom(this.#pool.load, rules!, hash, sticky) >= 0;
   }
 
   /**

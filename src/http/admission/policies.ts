@@ -17,44 +17,61 @@ export interface ShardLoad {
   ready: Uint8Array;
 }
 
-/** The shard with the fewest outstanding requests; of equals, the next one in turn. */
-class LeastLoaded implements DispatchPolicy {
+/** The shards of a group, one after the other, and then from the first one on again. */
+class Turns {
+  readonly count: number;
   readonly #first: number;
   readonly #end: number;
   #turn: number;
 
   constructor({ first, count }: Group) {
+    this.count = count;
     this.#first = first;
     this.#end = first + count;
     this.#turn = first;
   }
 
+  /** The shard whose turn it is; then it is the next one's. */
+  take(): number {
+    const shard = this.#turn;
+    this.#turn = this.after(shard);
+    return shard;
+  }
+
+  after(shard: number): number {
+    return shard + 1 === this.#end ? this.#first : shard + 1;
+  }
+}
+
+/** The shard with the fewest outstanding requests; of equals, the next one in turn. */
+class LeastLoaded implements DispatchPolicy {
+  readonly #turns: Turns;
+
+  constructor(group: Group) {
+    this.#turns = new Turns(group);
+  }
+
   pick({ outstanding, ready }: ShardLoad): number {
     let best = -1;
-    for (let i = this.#first, shard = this.#turn; i < this.#end; i++) {
+    let shard = this.#turns.take();
+    for (let i = 0; i < this.#turns.count; i++) {
       if (ready[shard] === 1 && (best < 0 || outstanding[shard] < outstanding[best])) best = shard;
-      if (++shard === this.#end) shard = this.#first;
+      shard = this.#turns.after(shard);
     }
-    if (++this.#turn >= this.#end) this.#turn = this.#first;
     return best;
   }
 }
 
 class RoundRobin implements DispatchPolicy {
-  readonly #first: number;
-  readonly #end: number;
-  #turn: number;
+  readonly #turns: Turns;
 
-  constructor({ first, count }: Group) {
-    this.#first = first;
-    this.#end = first + count;
-    this.#turn = first;
+  constructor(group: Group) {
+    this.#turns = new Turns(group);
   }
 
   pick({ ready }: ShardLoad): number {
-    for (let i = this.#first; i < this.#end; i++) {
-      const shard = this.#turn;
-      if (++this.#turn === this.#end) this.#turn = this.#first;
+    for (let i = 0; i < this.#turns.count; i++) {
+      const shard = this.#turns.take();
       if (ready[shard] === 1) return shard;
     }
     return -1;

@@ -6,7 +6,7 @@ import { type Answer, fixedAnswer, notModifiedAnswer, oncePerSecond } from '../a
 import type { Router } from './router.js';
 
 /** Why the server is not ready, or nothing if it is. */
-export type Readiness = () => 'draining' | 'no shards' | 'overloaded' | undefined;
+export type Readiness = () => 'draining' | 'no shards' | 'overloaded' | 'stalled' | undefined;
 
 export interface FixedRouteOptions {
   health: Required<HealthPaths> | undefined;

@@ -30,7 +30,6 @@ import {
   tagWithoutBody,
   toBytes,
   tooLarge,
-  writtenAlready,
 } from './results.js';
 
 const TEXT = 'text/plain; charset=utf-8';
@@ -126,6 +125,7 @@ export class Responder {
    */
   respond(reply: Reply, value: unknown): Outcome {
     const { response, writer } = reply;
+    response.hasValue = response.jsonWriter === undefined;
     if (response.compress !== undefined || response.tag !== undefined) return this.#respondDescribed(reply, value);
     if (response.jsonWriter !== undefined) return this.#respondWritten(reply, value);
     const status = response.statusCode || (value === undefined ? 204 : 200);
@@ -264,7 +264,6 @@ export class Responder {
   openWriter(reply: Reply): JsonWriter {
     const { response } = reply;
     if (isBodiless(response.statusCode)) throw bodiless(response.statusCode);
-    if (reply.place !== undefined) throw writtenAlready();
     const head = this.#head(reply, response.statusCode || 200, JSON_TYPE);
     const place = this.#placement.inSlot(reply.view, head.room);
     if (place.limit < place.bodyStart) place.limit = place.bodyStart;

@@ -6,6 +6,7 @@ import type { CompressRules } from '../../options/compression.js';
 import { NOT_IN_VALUE, TOKEN } from '../../options/field-syntax.js';
 import type { SlotRequest } from '../request/request.js';
 import { isNotModified } from './representations.js';
+import { writtenAlready } from './results.js';
 
 /** Fields that describe the message as it is sent, which only the server knows. */
 const SERVER_FIELDS = new Set(['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'date', 'upgrade']);
@@ -26,6 +27,8 @@ export class SlotResponse implements ShardResponse {
   contentType: string | undefined;
   /** What `writer()` has given out. */
   jsonWriter: JsonWriter | undefined;
+  /** What the handler returned is being written: its getters are not to write a response too. */
+  hasValue = false;
   /** The head of a stream is made: nothing of it can be changed. */
   isSealed = false;
   /** The body is sent by the chunked coding (RFC 9112 section 7.1). */
@@ -55,6 +58,7 @@ export class SlotResponse implements ShardResponse {
 
   writer(): JsonWriter {
     this.#checkUnfinished();
+    if (this.hasValue) throw writtenAlready();
     this.jsonWriter ??= this.#openWriter(this);
     return this.jsonWriter;
   }
@@ -149,6 +153,7 @@ export class SlotResponse implements ShardResponse {
     this.statusCode = statusCode;
     this.contentType = undefined;
     this.#fields = undefined;
+    this.hasValue = false;
     this.isSealed = false;
     this.isChunked = false;
     this.tag = undefined;

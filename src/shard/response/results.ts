@@ -124,6 +124,6 @@ export function tooLarge(bytes: number, limit: number): LoopShardError {
 export function writtenAlready(): LoopShardError {
   return new LoopShardError(
     'RESPONSE_INVALID',
-    'Cannot open `res.writer()`: the response is being written already. Do not use it in getters or `toJSON`.',
+    'Cannot open `res.writer()`: the response is being written already. Do not use it in getters, `toJSON` or streams.',
   );
 }

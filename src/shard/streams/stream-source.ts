@@ -17,9 +17,35 @@ export function ownStream(stream: AsyncIterable<unknown>): void {
 
 /** What streams have beside their iterators. */
 interface Disposable {
+  getReader?: () => { read(): Promise<IteratorResult<unknown>>; cancel(): Promise<unknown> };
   cancel?: () => unknown;
   destroy?: () => unknown;
   return?: () => unknown;
+}
+
+/**
+ * Iterates over a stream. `return` has it give up what it holds at once, while a chunk is awaited too: the iterators of streams
+ * would wait for that chunk first. Only a generator cannot be hurried.
+ * @throws whatever the stream throws when its iterator is asked for
+ */
+export function iterate(stream: AsyncIterable<unknown>): AsyncIterator<unknown> {
+  const { getReader, destroy } = stream as Disposable;
+  if (typeof getReader === 'function') {
+    const reader = getReader.call(stream);
+    return {
+      next: () => reader.read(),
+      return: async () => ({ done: true, value: await reader.cancel() }),
+    };
+  }
+  const iterator = stream[Symbol.asyncIterator]();
+  if (typeof destroy !== 'function') return iterator;
+  return {
+    next: () => iterator.next(),
+    return: async () => {
+      destroy.call(stream);
+      return (await iterator.return?.()) ?? { done: true, value: undefined };
+    },
+  };
 }
 
 /** Has a stream that is never read give up what it holds: a file, a connection. */

@@ -78,6 +78,8 @@ export class StreamedResponses<Task extends StreamedTask> {
         }),
     });
     void stream.run();
+    // The client has left while the handler had not returned it yet.
+    if (signals.isGone(slot, sequence)) streams.cancel(slot);
   }
 
   #open(

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { STREAM_CANCELLED, type StreamAnswer } from '../../contract/messages.js';
 import { OutgoingStream, type StreamEvents, type StreamedRequest } from './outgoing-stream.js';
+import { iterate } from './stream-source.js';
 
 /** The streams on their way to clients, and what the HTTP thread says of them. Shard. */
 export class OutgoingStreams {
@@ -25,7 +26,7 @@ export class OutgoingStreams {
    */
   create(request: StreamedRequest, source: AsyncIterable<unknown>, events: StreamEvents): OutgoingStream {
     const { scope } = request;
-    const iterator = scope.runInAsyncScope(() => source[Symbol.asyncIterator]());
+    const iterator = scope.runInAsyncScope(() => iterate(source));
     const stream = new OutgoingStream(this.#port, request, iterator, events);
     this.#streams.set(request.slot, stream);
     return stream;

@@ -1,0 +1,110 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { exchange, get, post, RawClient } from './support/client.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+
+/* What others keep in the async context of a request is seen by nobody else. */
+let running: TestServer;
+
+afterEach(async () => {
+  await expectConserved(running);
+  await running.server.close();
+});
+
+const read = async (path: string, headers = {}) =>
+  (await fetch(`http://127.0.0.1:${running.port}${path}`, { headers })).text();
+const json = async (path: string, headers = {}) => JSON.parse(await read(path, headers));
+/** The field that says whose context a request is to be given. */
+const by = (name: string) => ({ 'x-user': name });
+const names = Array.from({ length: 30 }, (_, i) => `user-${i}`);
+
+describe("OpenTelemetry's context manager", () => {
+  const start = async (query = '') => {
+    running = await startServer({ shards: 1, slotBytes: 4_096 }, `otel-app.js${query}`);
+  };
+
+  test('keeps what a handler sets with `context.with` and `context.bind` for that handler alone', async () => {
+    await start();
+    const answers = await Promise.all(
+      names.flatMap((name) => [json(`/as/${name}`), json('/who'), json(`/bound/${name}`), json('/who-later')]),
+    );
+    const nobody = { user: null };
+    expect(answers).toEqual(names.flatMap((name) => [[name, name], nobody, [null, name], nobody]));
+  });
+
+  test('has the context that `app.context` enters in all code of the request, and in no other', async () => {
+    await start('?enters');
+    const answers = await Promise.all(
+      names.flatMap((name) => [
+        json('/who', by(name)),
+        json('/who-later', by(name)),
+        json('/fails', by(name)),
+        json('/no-such-path', by(name)),
+        read('/stream', by(name)),
+      ]),
+    );
+    const expected = names.flatMap((user) => {
+      const seen = { user };
+      return [seen, seen, { user, code: 'for the error handler' }, seen];
+    });
+    expect(answers.filter((_, i) => i % 5 < 4)).toEqual(expected);
+    expect(answers.filter((_, i) => i % 5 === 4)).toEqual(names.map((name) => `${name} ${name}`));
+  });
+
+  test('has it for a body that is gathered and for listeners of the signal', async () => {
+    await start('?enters');
+    const body = Buffer.alloc(3_000, 'x');
+    const answer = await exchange(running.port, post('/large', body, 'X-User: ada'));
+    expect(JSON.parse(answer.body.toString())).toEqual({ user: 'ada', bytes: 3_000 });
+    const client = await RawClient.open(running.port);
+    client.write(get('/aborted', 'X-User: eve'));
+    await until(() => running.server.stats().shards[0].requests === 2, 'the start');
+    client.socket.resetAndDestroy();
+    await until(async () => (await json('/heard', by('ada'))).length === 1, 'the end of its signal');
+    expect(await json('/heard', by('ada'))).toEqual(['eve']);
+  });
+
+  test('fails the request alone if its context cannot be entered', async () => {
+    await start('?enters');
+    expect(await json('/who', by('nobody'))).toEqual({ user: null, code: 'CONTEXT_INVALID' });
+    expect(await json('/who', by('fails'))).toEqual({ user: null, code: 'as asked' });
+    expect(await json('/who', by('ada'))).toEqual({ user: 'ada' });
+  });
+});
+
+test("Sentry's user of one request is seen by no other, with `app.context`", async () => {
+  running = await startServer({ shards: 1 }, 'sentry-app.js');
+  const kinds = ['as', 'as-later', 'as-fails', 'as-stream'];
+  await Promise.all(
+    names.flatMap((name, i) => [
+      ...kinds.map((kind) => read(`/${kind}/${name}`)),
+      read(`/anonymous/${i}`),
+      read(`/anonymous-later/${i}`),
+    ]),
+  );
+  const events = await json('/events');
+  const expected = names.flatMap((name, i) => [
+    ...['sync', 'async', 'fails', 'stream'].map((kind) => [`${kind} ${name}`, name]),
+    [`anonymous ${i}`, null],
+    [`anonymous later ${i}`, null],
+  ]);
+  expect(events).toEqual(Object.fromEntries(expected));
+});
+
+test('Sentry without its listeners leaves exceptions that nobody caught to the shard', async () => {
+  running = await startServer({ shards: 1 }, 'sentry-app.js');
+  const { server, port } = running;
+  for (const [i, path] of ['/throws-later', '/rejects'].entries()) {
+    expect((await exchange(port, get(path))).status).toBe(500);
+    await until(() => server.stats().shards[0].restarts === i + 1, 'the replacement');
+  }
+});
+
+test('app.context takes a function', async () => {
+  const { createApp } = await import('../build/src/index.js');
+  expect(() => createApp().context({} as never)).toThrow(
+    expect.objectContaining({
+      code: 'ROUTE_INVALID',
+      message: 'The handler of context is a object; pass a function.',
+    }),
+  );
+});

@@ -1,0 +1,125 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { ServeOptions } from '../build/src/index.js';
+import { exchange, get } from './support/client.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { Stage } from './support/stage.js';
+
+let running: TestServer;
+let stage: Stage;
+/** What the event has said. */
+let changes: { group: string; stalled: boolean }[];
+
+beforeEach(() => {
+  stage = new Stage();
+});
+
+afterEach(async () => {
+  stage.end();
+  await expectConserved(running);
+  await running.server.close();
+});
+
+async function start(options: ServeOptions): Promise<void> {
+  running = await startServer({ shards: 2, permits: 2, health: true, ...options }, 'scheduling-app.js');
+  watch();
+}
+
+function watch(): void {
+  changes = [];
+  running.server.on('stalled', (change) => void changes.push(change));
+}
+
+async function readiness(): Promise<[number, string | undefined]> {
+  const { status, body } = await exchange(running.port, get('/readyz'));
+  return [status, JSON.parse(body.toString()).reason];
+}
+
+const stalled = () => running.server.stats().shards.map((shard) => shard.stalled);
+
+/** Has handlers take permits until they are released. */
+async function take(...ids: string[]): Promise<void> {
+  for (const id of ids) await stage.send(running, `/wait/${id}`);
+  await until(() => ids.every((id) => stage.started.includes(id)), 'the start');
+}
+
+const pass = (ms: number) => {
+  const end = performance.now() + ms;
+  return until(() => performance.now() > end, 'the time to pass');
+};
+
+test('a group all of whose permits are taken while nothing settles is not ready, and the log says why', async () => {
+  await start({ stalledAfterMs: 300 });
+  const since = performance.now();
+  await take('a', 'b', 'c', 'd');
+  expect(await readiness()).toEqual([200, undefined]);
+  await until(() => changes.length > 0, 'the end of the time');
+  expect(performance.now() - since).toBeGreaterThan(299);
+  expect([await readiness(), stalled()]).toEqual([
+    [503, 'stalled'],
+    [true, true],
+  ]);
+  stage.release('a');
+  await until(() => changes.length > 1, 'the end of it');
+  expect([await readiness(), stalled()]).toEqual([
+    [200, undefined],
+    [false, false],
+  ]);
+  expect(changes).toEqual([
+    { group: 'default', stalled: true },
+    { group: 'default', stalled: false },
+  ]);
+  expect(running.logged.map(({ message }) => message)).toEqual([
+    'group default is stalled: all its permits are taken, and no handler has settled for 300 ms; set `handlerTimeoutMs` to answer for handlers that hang',
+    'group default is not stalled any more',
+  ]);
+});
+
+describe('a group is not stalled', () => {
+  test('while one of its shards has a permit', async () => {
+    await start({ stalledAfterMs: 100 });
+    await take('a', 'b', 'c');
+    await pass(400);
+    expect([changes, await readiness()]).toEqual([[], [200, undefined]]);
+  });
+
+  test('while handlers settle, however many requests wait', async () => {
+    await start({ shards: 1, permits: 1, stalledAfterMs: 400 });
+    const waiting = Array.from({ length: 15 }, () => exchange(running.port, get('/busy/80')));
+    for (const response of await Promise.all(waiting)) expect(response.status).toBe(200);
+    expect(changes).toEqual([]);
+  });
+
+  test('if stalledAfterMs is 0', async () => {
+    await start({ shards: 1, permits: 1, stalledAfterMs: 0 });
+    await take('a');
+    await pass(300);
+    expect([changes, await readiness()]).toEqual([[], [200, undefined]]);
+  });
+});
+
+test('one group that is stalled is enough', async () => {
+  running = await startServer(
+    { groups: { default: 1, slow: 1 }, permits: 1, health: true, stalledAfterMs: 100 },
+    'groups-app.js',
+  );
+  watch();
+  const { response } = await stage.send(running, '/slow/a');
+  await until(() => changes.length === 1, 'the stall');
+  expect([await readiness(), stalled()]).toEqual([
+    [503, 'stalled'],
+    [false, true],
+  ]);
+  stage.release('a');
+  expect((await response).status).toBe(200);
+  await until(() => changes.length === 2, 'its end');
+  expect(changes.map(({ group }) => group)).toEqual(['slow', 'slow']);
+});
+
+test('handlerTimeoutMs gives the permits back', async () => {
+  await start({ shards: 1, permits: 1, stalledAfterMs: 100, handlerTimeoutMs: 500 });
+  const { response } = await stage.send(running, '/ignore/a');
+  await until(() => changes.length === 1, 'the stall');
+  expect((await response).status).toBe(504);
+  await until(() => changes.length === 2, 'its end');
+  expect(await readiness()).toEqual([200, undefined]);
+});
