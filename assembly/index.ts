@@ -20,4 +20,4 @@ export {
   semaphoreTryAcquireUpTo,
 } from './semaphore';
 export { slotClaim, slotClaimPermitted, slotComplete, slotOldest, slotSubmit } from './slot';
-export { writeByte, writeBytes, writeHeadBefore } from './writer';
+export { writeBytes, writeHeadBefore } from './writer';

@@ -14,13 +14,6 @@ export function writeBytes(position: usize, limit: usize, source: usize, bytes: 
   return position + bytes;
 }
 
-/** One byte of punctuation. */
-export function writeByte(position: usize, limit: usize, byte: i32): usize {
-  if (position >= limit) return 0;
-  store<u8>(position, <u8>byte);
-  return position + 1;
-}
-
 /** "content-" and "length: " as little-endian words. */
 const CONTENT: u64 = 0x2d746e65746e6f63;
 const LENGTH: u64 = 0x203a6874676e656c;

@@ -70,7 +70,6 @@ export interface CoreFunctions {
   quoteInPlace(position: number, limit: number, bytes: number): number;
   hasReplacement(source: number, bytes: number): number;
   unitsToBytes(source: number, units: number): number;
-  writeByte(position: number, limit: number, byte: number): number;
   writeBytes(position: number, limit: number, source: number, bytes: number): number;
   writeInteger(position: number, limit: number, value: number): number;
   writeString(position: number, limit: number, source: number, bytes: number): number;

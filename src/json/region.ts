@@ -6,6 +6,7 @@ import {
   TAPE_TEXT_OFFSET,
 } from '../../assembly/json/layout.js';
 import type { CoreMemory } from '../core/memory.js';
+import { Writer } from '../core/writer.js';
 import { Overflow } from './overflow.js';
 import { Tape } from './tape.js';
 
@@ -35,12 +36,9 @@ export type Grow = (bytes: number) => { position: number; limit: number } | unde
  * private memory that grows, for which the region is the antechamber.
  */
 export class Region {
-  readonly #core: CoreMemory | undefined;
+  readonly #writer: Writer | undefined;
   readonly #tape: Tape | undefined;
-  #start: number;
-  #limit: number;
   readonly #grow: Grow | undefined;
-  #position: number;
   #overflow: Overflow | undefined;
 
   /**
@@ -48,12 +46,9 @@ export class Region {
    * @param grow asked for a larger region when this one is full
    */
   constructor(core: CoreMemory | undefined, start: number, limit: number, grow?: Grow) {
-    this.#core = core;
+    this.#writer = core && new Writer(core, start, limit - start);
     this.#tape = core && Tape.of(core);
-    this.#start = start;
-    this.#limit = limit;
     this.#grow = grow;
-    this.#position = start;
   }
 
   /** Whether all that was written lies in the region. */
@@ -63,43 +58,29 @@ export class Region {
 
   /** Behind the last byte in the region. */
   get position(): number {
-    return this.#position;
+    return this.#writer?.position ?? 0;
   }
 
   /** Bytes written, wherever they lie. */
   get length(): number {
-    return (this.#overflow?.length ?? 0) + this.#position - this.#start;
+    return (this.#overflow?.length ?? 0) + (this.#writer?.length ?? 0);
   }
 
   /** All that was written: a view of the region, or private bytes. */
   bytes(): Uint8Array {
-    if (this.#overflow === undefined && this.#core !== undefined) {
-      return this.#core.u8.subarray(this.#start, this.#position);
-    }
+    if (this.#overflow === undefined && this.#writer !== undefined) return this.#writer.view();
     return this.#moveOut().bytes();
   }
 
   byte(code: number): void {
-    if (this.#position === this.#limit) {
-      this.#makeRoom(1);
-      if (this.#position === this.#limit) {
-        this.raw(Uint8Array.of(code));
-        return;
-      }
-    }
-    this.#core!.u8[this.#position++] = code;
+    if (this.#writer?.byte(code)) return;
+    this.raw(Uint8Array.of(code));
   }
 
   raw(bytes: Uint8Array): void {
-    if (bytes.length > this.#limit - this.#position) {
-      this.#makeRoom(bytes.length);
-      if (bytes.length > this.#limit - this.#position) {
-        this.#moveOut().append(bytes);
-        return;
-      }
-    }
-    this.#core?.u8.set(bytes, this.#position);
-    this.#position += bytes.length;
+    if (this.#writer?.raw(bytes)) return;
+    this.#makeRoom(bytes.length);
+    if (!this.#writer?.raw(bytes)) this.#moveOut().append(bytes);
   }
 
   /** JSON text as it is. */
@@ -110,7 +91,8 @@ export class Region {
   /** A JSON string. */
   string(value: string): void {
     const tape = this.#tape;
-    if (tape === undefined || tape.busy || value.length > TAPE_LONG_UNITS) {
+    const writer = this.#writer;
+    if (writer === undefined || tape === undefined || tape.busy || value.length > TAPE_LONG_UNITS) {
       this.text(JSON.stringify(value));
       return;
     }
@@ -121,21 +103,25 @@ export class Region {
       this.text(JSON.stringify(value));
       return;
     }
-    if (this.#took(tape.core.wasm.writeString(this.#position, this.#limit, source, bytes))) return;
+    const { wasm } = tape.core;
+    if (writer.advance(wasm.writeString(writer.position, writer.limit, source, bytes))) return;
     this.#makeRoom(bytes * MAX_ESCAPED_BYTES + QUOTES_BYTES);
-    if (!this.#took(tape.core.wasm.writeString(this.#position, this.#limit, source, bytes)))
+    if (!writer.advance(wasm.writeString(writer.position, writer.limit, source, bytes))) {
       this.text(JSON.stringify(value));
+    }
   }
 
   number(value: number): void {
     const tape = this.#tape;
-    if (tape === undefined || tape.busy) {
+    const writer = this.#writer;
+    if (writer === undefined || tape === undefined || tape.busy) {
       this.text(JSON.stringify(value));
       return;
     }
-    if (this.#took(tape.core.wasm.jsonNumber(this.#position, this.#limit, value, tape.address))) return;
+    const { wasm } = tape.core;
+    if (writer.advance(wasm.jsonNumber(writer.position, writer.limit, value, tape.address))) return;
     this.#makeRoom(MAX_NUMBER_BYTES);
-    if (!this.#took(tape.core.wasm.jsonNumber(this.#position, this.#limit, value, tape.address))) {
+    if (!writer.advance(wasm.jsonNumber(writer.position, writer.limit, value, tape.address))) {
       this.text(JSON.stringify(value));
     }
   }
@@ -143,9 +129,12 @@ export class Region {
   /** Numbers with commas between them. */
   numbers(values: NumberArray): void {
     const tape = this.#tape;
+    const writer = this.#writer;
     // In small regions a chunk might never fit.
-    const chunk = Math.min(TAPE_ARRAY_NUMBERS, Math.floor((this.#limit - this.#start) / MAX_NUMBER_BYTES));
-    if (tape === undefined || tape.busy || chunk < 1) {
+    const chunk = writer
+      ? Math.min(TAPE_ARRAY_NUMBERS, Math.floor((writer.limit - writer.start) / MAX_NUMBER_BYTES))
+      : 0;
+    if (writer === undefined || tape === undefined || tape.busy || chunk < 1) {
       this.text(Array.from(values, (value) => JSON.stringify(value)).join());
       return;
     }
@@ -155,16 +144,10 @@ export class Region {
       if (at > 0) this.byte(0x2c);
       tape.f64.set(part, source >> 3);
       const { wasm } = tape.core;
-      if (this.#took(wasm.jsonNumbers(this.#position, this.#limit, source, part.length, tape.address))) continue;
+      if (writer.advance(wasm.jsonNumbers(writer.position, writer.limit, source, part.length, tape.address))) continue;
       this.#makeRoom(part.length * MAX_NUMBER_BYTES);
-      this.#took(wasm.jsonNumbers(this.#position, this.#limit, source, part.length, tape.address));
+      writer.advance(wasm.jsonNumbers(writer.position, writer.limit, source, part.length, tape.address));
     }
-  }
-
-  #took(end: number): boolean {
-    if (end === 0) return false;
-    this.#position = end;
-    return true;
   }
 
   /** Makes room for `bytes` bytes more: in a larger region, or by emptying this one into private memory. */
@@ -174,16 +157,16 @@ export class Region {
       this.#moveOut();
       return;
     }
-    this.#position = larger.position + this.#position - this.#start;
-    this.#start = larger.position;
-    this.#limit = larger.limit;
+    this.#writer?.moveTo(larger.position, larger.limit - larger.position);
   }
 
   /** Empties the region into private memory. */
   #moveOut(): Overflow {
-    this.#overflow ??= new Overflow(2 * (this.#limit - this.#start));
-    if (this.#core !== undefined) this.#overflow.append(this.#core.u8.subarray(this.#start, this.#position));
-    this.#position = this.#start;
+    const writer = this.#writer;
+    this.#overflow ??= new Overflow(writer === undefined ? 0 : 2 * (writer.limit - writer.start));
+    if (writer === undefined) return this.#overflow;
+    this.#overflow.append(writer.view());
+    writer.reset();
     return this.#overflow;
   }
 }
