@@ -1,4 +1,5 @@
 /** What the workload `sizes` sends and answers: the same bytes on every server. */
+import { makeRows } from './rows.js';
 
 /** Bytes of the texts and of the raw answers, by the names in their paths. */
 export const ANSWER_BYTES = {
@@ -35,4 +36,24 @@ export function makeBytes(bytes) {
  */
 export function summarize({ rows, padding }) {
   return { rows: rows.length, ids: rows.reduce((sum, { id }) => sum + id, 0), padding: padding.length };
+}
+
+/**
+ * The routes of GET: `handler` answers `path`, with a response schema where `hasSchema`.
+ * @returns {{ path: string, handler: () => unknown, hasSchema: boolean }[]}
+ */
+export function makeRoutes() {
+  const ofSizes = Object.entries(ANSWER_BYTES).flatMap(([name, size]) => {
+    const text = makeText(size);
+    const bytes = makeBytes(size);
+    return [
+      { path: `/text/${name}`, handler: () => text, hasSchema: false },
+      { path: `/bytes/${name}`, handler: () => bytes, hasSchema: false },
+    ];
+  });
+  const ofRows = ROW_COUNTS.flatMap((count) => [
+    { path: `/rows/${count}`, handler: () => makeRows(count), hasSchema: false },
+    { path: `/rows-schema/${count}`, handler: () => makeRows(count), hasSchema: true },
+  ]);
+  return [...ofSizes, ...ofRows];
 }
