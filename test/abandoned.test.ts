@@ -1,38 +1,27 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from '../build/src/index.js';
 import { exchange, get, type RawResponse } from './support/client.js';
 import { Life } from './support/life.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
-import { type Pending, Stage } from './support/stage.js';
+import { startServer, until } from './support/server.js';
+import { type Pending, useStage } from './support/stage.js';
 
 /* Handlers whose requests got 504, and that run on. */
-let running: TestServer;
-let stage: Stage;
-
-beforeEach(() => {
-  stage = new Stage();
-});
-
-afterEach(async () => {
-  stage.end();
-  await expectConserved(running);
-  await running.server.close();
-});
+const scene = useStage();
 
 async function start(options: ServeOptions): Promise<void> {
-  running = await startServer({ shards: 1, ...options }, 'scheduling-app.js');
+  scene.running = await startServer({ shards: 1, ...options }, 'scheduling-app.js');
 }
 
-const shards = () => running.server.stats().shards;
+const shards = () => scene.running.server.stats().shards;
 const abandoned = () => shards().map((shard) => shard.abandoned);
 const restarts = () => shards().map((shard) => shard.restarts);
 const allReady = () => shards().every(({ state }) => state === 'ready');
-const messages = () => running.logged.map(({ message }) => message);
+const messages = () => scene.running.logged.map(({ message }) => message);
 
 /** Has as many handlers run on as there are ids, one after the other. */
 async function abandon(...ids: string[]): Promise<void> {
   for (const id of ids) {
-    const { response } = await stage.send(running, `/limited/ignore/${id}`);
+    const { response } = await scene.stage.send(scene.running, `/limited/ignore/${id}`);
     expect((await response).status).toBe(504);
   }
 }
@@ -40,7 +29,7 @@ async function abandon(...ids: string[]): Promise<void> {
 describe('a shard with more of them than maxAbandoned', () => {
   test('is replaced without losing a request, and another one of its group only afterwards', async () => {
     await start({ shards: 2, dispatch: 'round-robin', steal: false, maxAbandoned: 1 });
-    const { server, port } = running;
+    const { server, port } = scene.running;
     const states: string[] = [];
     let fewestReady = 2;
     server.on('shard', ({ shard, state }) => {
@@ -48,14 +37,14 @@ describe('a shard with more of them than maxAbandoned', () => {
       fewestReady = Math.min(fewestReady, shards().filter((one) => one.state === 'ready').length);
     });
     const started: Pending[] = [];
-    for (const id of ['a', 'b']) started.push(await stage.send(running, `/wait/${id}`));
-    await until(() => stage.started.length === 2, 'the others to start');
-    const hung = ['c', 'd', 'e', 'f'].map((id) => stage.send(running, `/limited/ignore/${id}`));
+    for (const id of ['a', 'b']) started.push(await scene.stage.send(scene.running, `/wait/${id}`));
+    await until(() => scene.stage.started.length === 2, 'the others to start');
+    const hung = ['c', 'd', 'e', 'f'].map((id) => scene.stage.send(scene.running, `/limited/ignore/${id}`));
     for (const one of hung) expect((await (await one).response).status).toBe(504);
     await until(() => states.length > 0, 'the replacement to begin');
     expect(states[0]).toMatch(/draining$/);
     for (let i = 0; i < 10; i++) expect((await exchange(port, get('/thread'))).status).toBe(200);
-    stage.release('a', 'b');
+    scene.stage.release('a', 'b');
     for (const { response } of started) expect((await response).status).toBe(200);
     await until(() => restarts().join() === '1,1' && allReady(), 'both replacements');
     expect([fewestReady, abandoned()]).toEqual([1, [0, 0]]);
@@ -67,16 +56,16 @@ describe('a shard with more of them than maxAbandoned', () => {
 
   test('has its replacement answer what came meanwhile, if there is no other shard', async () => {
     await start({ maxAbandoned: 2, closeTimeoutMs: 60_000 });
-    const waits = await stage.send(running, '/wait/a');
+    const waits = await scene.stage.send(scene.running, '/wait/a');
     await abandon('b', 'c', 'd');
     await until(() => shards()[0].state === 'draining', 'the replacement to begin');
     const coming: Promise<RawResponse>[] = [];
     await until(() => {
       // The shard may claim what comes before it hears that it is replaced.
-      coming.push(exchange(running.port, get('/thread')));
+      coming.push(exchange(scene.running.port, get('/thread')));
       return shards()[0].queued >= 5;
     }, 'what waits');
-    stage.release('a');
+    scene.stage.release('a');
     expect((await waits.response).status).toBe(200);
     for (const response of await Promise.all(coming)) expect(response.status).toBe(200);
     expect([restarts(), abandoned()]).toEqual([[1], [0]]);
@@ -84,7 +73,7 @@ describe('a shard with more of them than maxAbandoned', () => {
 
   test('gives the others that it has started half of closeTimeoutMs', async () => {
     await start({ maxAbandoned: 1, closeTimeoutMs: 1_000 });
-    const waits = await stage.send(running, '/wait/a');
+    const waits = await scene.stage.send(scene.running, '/wait/a');
     await abandon('b', 'c');
     await until(() => shards()[0].state === 'draining', 'the replacement to begin');
     const since = performance.now();
@@ -96,12 +85,15 @@ describe('a shard with more of them than maxAbandoned', () => {
   test('is terminated at the end of closeTimeoutMs, and the log says so', async () => {
     const life = new Life();
     life.mark('spin-at-end');
-    running = await startServer({ shards: 1, maxAbandoned: 1, closeTimeoutMs: 500, stuckAfterMs: 0 }, life.fixture);
-    for (let i = 0; i < 2; i++) expect((await exchange(running.port, get('/hang'))).status).toBe(504);
+    scene.running = await startServer(
+      { shards: 1, maxAbandoned: 1, closeTimeoutMs: 500, stuckAfterMs: 0 },
+      life.fixture,
+    );
+    for (let i = 0; i < 2; i++) expect((await exchange(scene.running.port, get('/hang'))).status).toBe(504);
     await until(() => restarts()[0] === 1 && allReady(), 'the replacement');
     expect(messages()).toContain('shard 0 was lost: Shard 0 did not end within 500 ms and was terminated.');
     life.mark('release');
-    await running.server.close();
+    await scene.running.server.close();
     life.end();
   });
 });
@@ -112,7 +104,7 @@ describe('a shard goes on', () => {
     for (const ids of [['a', 'b'], ['c', 'd'], ['e']]) {
       await abandon(...ids);
       await until(() => abandoned()[0] === ids.length, 'the last one');
-      stage.release(...ids);
+      scene.stage.release(...ids);
       await until(() => abandoned()[0] === 0, 'the end of the handlers');
     }
     expect(restarts()).toEqual([0]);
@@ -120,16 +112,16 @@ describe('a shard goes on', () => {
 
   test('if they have settled before its turn to be replaced comes', async () => {
     await start({ shards: 2, dispatch: 'round-robin', steal: false, maxAbandoned: 1 });
-    const waits = [await stage.send(running, '/wait/a'), await stage.send(running, '/wait/b')];
-    await until(() => stage.started.length === 2, 'the start of both');
+    const waits = [await scene.stage.send(scene.running, '/wait/a'), await scene.stage.send(scene.running, '/wait/b')];
+    await until(() => scene.stage.started.length === 2, 'the start of both');
     await abandon('c', 'd', 'e');
     await until(() => !allReady(), 'the replacement of one');
     const other = shards().find(({ state }) => state === 'ready')!.shard;
     await abandon('f', 'g');
     await until(() => abandoned()[other] === 3, 'the last one');
-    stage.release('c', 'd', 'e', 'f', 'g');
+    scene.stage.release('c', 'd', 'e', 'f', 'g');
     await until(() => abandoned()[other] === 0, 'the end of the handlers');
-    stage.release('a', 'b');
+    scene.stage.release('a', 'b');
     for (const { response } of waits) expect((await response).status).toBe(200);
     await until(allReady, 'the replacement');
     expect([restarts()[1 - other], restarts()[other]]).toEqual([1, 0]);

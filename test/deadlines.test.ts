@@ -1,68 +1,60 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import type { ServeOptions } from '../build/src/index.js';
 import { field, get, RawClient } from './support/client.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
-import { outcome, Stage } from './support/stage.js';
+import { expectConserved, startServer, until } from './support/server.js';
+import { outcome, useStage } from './support/stage.js';
 
 /** How long an abort may take, plus what a busy machine needs to show it. */
 const PROMISED_MS = 50;
 const PATIENCE_MS = 200;
 
-let running: TestServer;
-let stage: Stage;
-
-beforeEach(() => {
-  stage = new Stage();
-});
-
-afterEach(async () => {
-  stage.end();
-  await expectConserved(running);
-  await running.server.close();
-});
+const scene = useStage();
 
 async function start(options: ServeOptions = {}): Promise<void> {
-  running = await startServer({ shards: 1, ...options }, 'scheduling-app.js');
+  scene.running = await startServer({ shards: 1, ...options }, 'scheduling-app.js');
 }
 
 async function block() {
-  const blocking = await stage.send(running, '/hold/block');
-  await until(() => stage.started.includes('block'), 'the handler that blocks');
+  const blocking = await scene.stage.send(scene.running, '/hold/block');
+  await until(() => scene.stage.started.includes('block'), 'the handler that blocks');
   return blocking;
 }
 
-const queued = () => running.server.stats().shards[0].queued;
+const queued = () => scene.running.server.stats().shards[0].queued;
 
 test('a request that waits in a ring for too long gets 503 then, and is never started', async () => {
   await start();
   const blocking = await block();
   const begin = performance.now();
-  const response = await (await stage.send(running, '/late/a')).response;
+  const response = await (await scene.stage.send(scene.running, '/late/a')).response;
   const took = performance.now() - begin;
   expect(await outcome(response)).toEqual([503, 'QUEUE_TIMEOUT']);
   expect(field(response, 'retry-after')).toBe('1');
   expect(took).toBeGreaterThanOrEqual(99);
   expect(took).toBeLessThan(100 + PATIENCE_MS);
-  stage.release('block');
+  scene.stage.release('block');
   expect((await blocking.response).status).toBe(200);
-  expect((await (await stage.send(running, '/late/b')).response).status).toBe(200);
-  expect(stage.started).toEqual(['block', 'b']);
-  expect(running.server.stats().refused).toEqual({ QUEUE_TIMEOUT: 1 });
+  expect((await (await scene.stage.send(scene.running, '/late/b')).response).status).toBe(200);
+  expect(scene.stage.started).toEqual(['block', 'b']);
+  expect(scene.running.server.stats().refused).toEqual({ QUEUE_TIMEOUT: 1 });
 });
 
 test.each(['/impatient', '/impatient/stream'])(
   'so does one that waits for a permit while nothing else happens (%s)',
   async (path) => {
     await start();
-    const first = await stage.send(running, `${path}/a`);
-    await until(() => stage.started.includes('a'), 'the start');
+    const first = await scene.stage.send(scene.running, `${path}/a`);
+    await until(() => scene.stage.started.includes('a'), 'the start');
     // The first one's own deadline is over, and nobody's is pending.
     const since = performance.now();
     await until(() => performance.now() - since > 250, 'silence');
     const begin = performance.now();
-    expect(await outcome((await stage.send(running, `${path}/b`)).response)).toEqual([503, 'QUEUE_TIMEOUT']);
+    expect(await outcome((await scene.stage.send(scene.running, `${path}/b`)).response)).toEqual([
+      503,
+      'QUEUE_TIMEOUT',
+    ]);
     expect(performance.now() - begin).toBeLessThan(100 + PATIENCE_MS);
-    stage.release('a');
+    scene.stage.release('a');
     if (path === '/impatient') expect((await first.response).status).toBe(200);
     else await until(() => first.client.pending.includes('\r\n0\r\n\r\n'), 'the end of the stream');
   },
@@ -70,102 +62,109 @@ test.each(['/impatient', '/impatient/stream'])(
 
 test('so does one that its shard has claimed, but not started; with answers before and behind it', async () => {
   await start();
-  await until(() => running.server.stats().shards[0].parks > 0, 'the shard to sleep');
-  const client = await RawClient.open(running.port);
+  await until(() => scene.running.server.stats().shards[0].parks > 0, 'the shard to sleep');
+  const client = await RawClient.open(scene.running.port);
   const paths = ['/hold/block', '/run/before', '/late/a', '/run/behind', '/late/b'];
-  client.write(paths.map((path) => get(stage.target(path))).join(''));
-  await until(() => stage.started.length === 1 && queued() === 0, 'one claim for all');
-  await until(() => running.server.stats().refused.QUEUE_TIMEOUT === 2, 'two timeouts');
-  stage.release('block');
+  client.write(paths.map((path) => get(scene.stage.target(path))).join(''));
+  await until(() => scene.stage.started.length === 1 && queued() === 0, 'one claim for all');
+  await until(() => scene.running.server.stats().refused.QUEUE_TIMEOUT === 2, 'two timeouts');
+  scene.stage.release('block');
   const outcomes = [];
   for (let i = 0; i < 5; i++) outcomes.push(await outcome(client.response()));
   const late = [503, 'QUEUE_TIMEOUT'];
   expect(outcomes).toEqual([[200, undefined], [200, undefined], late, [200, undefined], late]);
-  expect(stage.started).toEqual(['block', 'before', 'behind']);
-  expect(running.server.stats().shards[0].requests).toBe(3);
+  expect(scene.stage.started).toEqual(['block', 'before', 'behind']);
+  expect(scene.running.server.stats().shards[0].requests).toBe(3);
   client.destroy();
 });
 
 test('the shard itself starts nothing too late, even while the HTTP thread cannot say so', async () => {
   await start();
   const blocking = await block();
-  const late = await stage.send(running, '/late/a');
+  const late = await scene.stage.send(scene.running, '/late/a');
   await until(() => queued() === 1, 'the request to wait');
   // The HTTP thread hears of nothing while the time runs out, the shard is released, and gets to the request.
   const begin = performance.now();
   while (performance.now() - begin < 150);
-  stage.release('block');
+  scene.stage.release('block');
   while (performance.now() - begin < 400);
   expect((await blocking.response).status).toBe(200);
   expect(await outcome(late.response)).toEqual([503, 'QUEUE_TIMEOUT']);
-  expect(stage.started).toEqual(['block']);
+  expect(scene.stage.started).toEqual(['block']);
 });
 
 test("the server's queueTimeoutMs is that of routes without one, the not-found handler's included", async () => {
   await start({ queueTimeoutMs: 60 });
   const blocking = await block();
-  expect(await outcome((await stage.send(running, '/run/a')).response)).toEqual([503, 'QUEUE_TIMEOUT']);
-  stage.release('block');
+  expect(await outcome((await scene.stage.send(scene.running, '/run/a')).response)).toEqual([503, 'QUEUE_TIMEOUT']);
+  scene.stage.release('block');
   expect((await blocking.response).status).toBe(200);
 });
 
 test('a handler that takes too long: 504 at once, and its signal is aborted', async () => {
   await start();
   const begin = performance.now();
-  const response = await (await stage.send(running, '/limited/a')).response;
+  const response = await (await scene.stage.send(scene.running, '/limited/a')).response;
   const took = performance.now() - begin;
   expect(await outcome(response)).toEqual([504, 'HANDLER_TIMEOUT']);
   expect(field(response, 'content-type')).toBe('application/json');
   expect(took).toBeGreaterThanOrEqual(99);
   expect(took).toBeLessThan(100 + PATIENCE_MS);
-  await until(() => stage.aborted.includes('a'), 'the abort');
+  await until(() => scene.stage.aborted.includes('a'), 'the abort');
   expect(performance.now() - begin).toBeLessThan(100 + PROMISED_MS + PATIENCE_MS);
 });
 
 test('a handler that ignores it: its permit and its slot are free at once, and its answer goes nowhere', async () => {
   await start({ permits: 1 });
-  const client = await RawClient.open(running.port);
-  client.write(get(stage.target('/limited/ignore/a')) + get(stage.target('/run/b')));
+  const client = await RawClient.open(scene.running.port);
+  client.write(get(scene.stage.target('/limited/ignore/a')) + get(scene.stage.target('/run/b')));
   expect(await outcome(client.response())).toEqual([504, 'HANDLER_TIMEOUT']);
   // With the only permit there is.
   expect(JSON.parse((await client.response()).body.toString()).id).toBe('b');
-  const { slots, shards } = running.server.stats();
+  const { slots, shards } = scene.running.server.stats();
   expect([slots.total - slots.free, shards[0].permits.available, shards[0].abandoned]).toEqual([0, 1, 1]);
-  stage.release('a');
-  await until(() => running.server.stats().shards[0].abandoned === 0, 'the end of the handler');
-  await expectConserved(running);
+  scene.stage.release('a');
+  await until(() => scene.running.server.stats().shards[0].abandoned === 0, 'the end of the handler');
+  await expectConserved(scene.running);
   expect(client.pending).toHaveLength(0);
   client.destroy();
 });
 
 test('a handler that blocks its thread gets 504 as well', async () => {
   await start();
-  expect(await outcome((await stage.send(running, '/limited/hold/a')).response)).toEqual([504, 'HANDLER_TIMEOUT']);
-  stage.release('a');
+  expect(await outcome((await scene.stage.send(scene.running, '/limited/hold/a')).response)).toEqual([
+    504,
+    'HANDLER_TIMEOUT',
+  ]);
+  scene.stage.release('a');
 });
 
 test('the time that a handler may take begins with its start', async () => {
   await start();
   const blocking = await block();
-  const { response } = await stage.send(running, '/limited/a');
+  const { response } = await scene.stage.send(scene.running, '/limited/a');
   await until(() => queued() === 1, 'the request to wait');
-  await until(() => running.server.stats().shards[0].queueAgeMs > 150, 'a long wait');
-  stage.release('block', 'a');
+  await until(() => scene.running.server.stats().shards[0].queueAgeMs > 150, 'a long wait');
+  scene.stage.release('block', 'a');
   expect((await blocking.response).status).toBe(200);
   expect((await response).status).toBe(200);
 });
 
 test('among answers of the same connection, 504 has its place; HEAD has no body; close closes', async () => {
   await start({ shards: 2 });
-  const client = await RawClient.open(running.port);
-  const head = get(stage.target('/limited/ignore/c')).replace('GET', 'HEAD');
-  const last = get(stage.target('/limited/ignore/d'), 'Connection: close');
+  const client = await RawClient.open(scene.running.port);
+  const head = get(scene.stage.target('/limited/ignore/c')).replace('GET', 'HEAD');
+  const last = get(scene.stage.target('/limited/ignore/d'), 'Connection: close');
   client.write(
-    get(stage.target('/wait/a')) + get(stage.target('/limited/ignore/b')) + get(stage.target('/run/x')) + head + last,
+    get(scene.stage.target('/wait/a')) +
+      get(scene.stage.target('/limited/ignore/b')) +
+      get(scene.stage.target('/run/x')) +
+      head +
+      last,
   );
-  await until(() => running.server.stats().refused.HANDLER_TIMEOUT === 3, 'three timeouts');
+  await until(() => scene.running.server.stats().refused.HANDLER_TIMEOUT === 3, 'three timeouts');
   expect(client.pending).toHaveLength(0);
-  stage.release('a');
+  scene.stage.release('a');
   expect(JSON.parse((await client.response()).body.toString()).id).toBe('a');
   expect((await client.response()).status).toBe(504);
   expect(JSON.parse((await client.response()).body.toString()).id).toBe('x');
@@ -175,62 +174,63 @@ test('among answers of the same connection, 504 has its place; HEAD has no body;
   expect([closing.status, field(closing, 'connection')]).toEqual([504, 'close']);
   await client.closed();
   expect(client.pending).toHaveLength(0);
-  stage.release('b', 'c', 'd');
+  scene.stage.release('b', 'c', 'd');
 });
 
 test('a server that drains waits for handlers whose requests were answered with 504', async () => {
   await start();
-  const { response } = await stage.send(running, '/limited/ignore/a');
+  const { response } = await scene.stage.send(scene.running, '/limited/ignore/a');
   expect((await response).status).toBe(504);
   let closed = false;
-  const closing = running.server.close().then(() => {
+  const closing = scene.running.server.close().then(() => {
     closed = true;
   });
-  await until(() => running.server.stats().connections === 0, 'the connections to end');
-  expect([closed, running.server.state]).toEqual([false, 'draining']);
-  stage.release('a');
+  await until(() => scene.running.server.stats().connections === 0, 'the connections to end');
+  expect([closed, scene.running.server.state]).toEqual([false, 'draining']);
+  scene.stage.release('a');
   await closing;
-  expect(running.server.state).toBe('closed');
+  expect(scene.running.server.state).toBe('closed');
 });
 
 test.each(['reset', 'end'] as const)('the signal is aborted when the client leaves (%s)', async (how) => {
   await start({ shards: 2, abortOnHalfClose: how === 'end' });
-  const { client, leave } = await stage.send(running, '/wait/a');
-  await until(() => stage.started.length === 1, 'the start');
+  const { client, leave } = await scene.stage.send(scene.running, '/wait/a');
+  await until(() => scene.stage.started.length === 1, 'the start');
   const begin = performance.now();
   if (how === 'reset') leave();
   else client.socket.end();
-  await until(() => stage.aborted.includes('a'), 'the abort');
+  await until(() => scene.stage.aborted.includes('a'), 'the abort');
   expect(performance.now() - begin).toBeLessThan(PROMISED_MS + PATIENCE_MS);
 });
 
 test('a client that ends its side and still reads is answered, and its signal not aborted', async () => {
   await start();
-  const client = await RawClient.open(running.port, { allowHalfOpen: true });
-  client.write(get(stage.target('/wait/a')));
-  await until(() => stage.started.includes('a'), 'the start');
+  const client = await RawClient.open(scene.running.port, { allowHalfOpen: true });
+  client.write(get(scene.stage.target('/wait/a')));
+  await until(() => scene.stage.started.includes('a'), 'the start');
   client.socket.end();
   await new Promise((resolve) => client.socket.once('finish', resolve));
   // What came before these has been read.
-  for (let i = 0; i < 3; i++) expect((await (await stage.send(running, `/run/${i}`)).response).status).toBe(200);
-  stage.release('a');
+  for (let i = 0; i < 3; i++)
+    expect((await (await scene.stage.send(scene.running, `/run/${i}`)).response).status).toBe(200);
+  scene.stage.release('a');
   expect((await client.response()).status).toBe(200);
-  expect(stage.aborted).toEqual([]);
+  expect(scene.stage.aborted).toEqual([]);
   client.destroy();
 });
 
 test('who leaves before the start is not started, claimed or not', async () => {
   await start();
-  await until(() => running.server.stats().shards[0].parks > 0, 'the shard to sleep');
-  const first = await RawClient.open(running.port);
-  first.write(get(stage.target('/hold/block')) + get(stage.target('/run/claimed')));
-  await until(() => stage.started.length === 1 && queued() === 0, 'one claim for both');
-  const waiting = await stage.send(running, '/run/waiting');
+  await until(() => scene.running.server.stats().shards[0].parks > 0, 'the shard to sleep');
+  const first = await RawClient.open(scene.running.port);
+  first.write(get(scene.stage.target('/hold/block')) + get(scene.stage.target('/run/claimed')));
+  await until(() => scene.stage.started.length === 1 && queued() === 0, 'one claim for both');
+  const waiting = await scene.stage.send(scene.running, '/run/waiting');
   await until(() => queued() === 1, 'the request to wait');
   first.socket.resetAndDestroy();
   waiting.leave();
-  await until(() => running.server.stats().connections === 0, 'the end of the connections');
-  stage.release('block');
-  await expectConserved(running);
-  expect(stage.started).toEqual(['block']);
+  await until(() => scene.running.server.stats().connections === 0, 'the end of the connections');
+  scene.stage.release('block');
+  await expectConserved(scene.running);
+  expect(scene.stage.started).toEqual(['block']);
 });

@@ -1,28 +1,17 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import type { ServeOptions } from '../build/src/index.js';
 import { exchange, field, get, RawClient } from './support/client.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
-import { Stage } from './support/stage.js';
+import { startServer, until } from './support/server.js';
+import { useStage } from './support/stage.js';
 
-let running: TestServer;
-let stage: Stage;
-
-beforeEach(() => {
-  stage = new Stage();
-});
-
-afterEach(async () => {
-  stage.end();
-  await expectConserved(running);
-  await running.server.close();
-});
+const scene = useStage();
 
 async function start(options: ServeOptions): Promise<void> {
-  running = await startServer({ shards: 1, ...options }, 'scheduling-app.js');
+  scene.running = await startServer({ shards: 1, ...options }, 'scheduling-app.js');
 }
 
 async function look(target: string) {
-  const response = await exchange(running.port, get(target));
+  const response = await exchange(scene.running.port, get(target));
   return { status: response.status, ...JSON.parse(response.body.toString()) };
 }
 
@@ -30,7 +19,7 @@ const ready = { status: 'ready' };
 const notReady = (reason: string) => ({ status: 'not ready', reason });
 
 async function expectReadiness(status: number, body: object): Promise<void> {
-  const response = await exchange(running.port, get('/readyz'));
+  const response = await exchange(scene.running.port, get('/readyz'));
   expect([response.status, JSON.parse(response.body.toString())]).toEqual([status, body]);
 }
 
@@ -41,31 +30,31 @@ test('is off by default', async () => {
 
 test('answers while every shard is busy, and is not to be cached', async () => {
   await start({ health: true, permits: 1 });
-  const blocking = await stage.send(running, '/hold/block');
-  await until(() => stage.started.length === 1, 'the handler that blocks');
+  const blocking = await scene.stage.send(scene.running, '/hold/block');
+  await until(() => scene.stage.started.length === 1, 'the handler that blocks');
   await expectReadiness(200, ready);
-  const response = await exchange(running.port, get('/livez'));
+  const response = await exchange(scene.running.port, get('/livez'));
   expect([response.status, JSON.parse(response.body.toString())]).toEqual([200, { status: 'live' }]);
   expect(field(response, 'cache-control')).toBe('no-store');
-  const client = await RawClient.open(running.port);
+  const client = await RawClient.open(scene.running.port);
   client.write(get('/livez').replace('GET', 'HEAD') + get('/livez'));
   expect((await client.response({ hasBody: false })).status).toBe(200);
   const next = await client.response();
   expect([next.statusLine, next.body.toString()]).toEqual(['HTTP/1.1 200 OK', '{"status":"live"}']);
   client.destroy();
-  stage.release('block');
+  scene.stage.release('block');
   await blocking.response;
-  expect(running.server.stats().shards[0].requests).toBe(1);
+  expect(scene.running.server.stats().shards[0].requests).toBe(1);
 });
 
 test.each(['OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'])('answers %s as it answers GET', async (method) => {
   await start({ health: true, drainDelayMs: 400 });
   const ask = (path: string) =>
-    exchange(running.port, get(path, 'Content-Length: 2').replace('GET', method).concat('{}'), method !== 'HEAD');
+    exchange(scene.running.port, get(path, 'Content-Length: 2').replace('GET', method).concat('{}'), method !== 'HEAD');
   const live = await ask('/livez');
   expect([live.status, field(live, 'content-length')]).toEqual([200, '17']);
   expect((await ask('/readyz')).status).toBe(200);
-  const closing = running.server.close();
+  const closing = scene.running.server.close();
   const draining = await ask('/readyz');
   expect([draining.status, field(draining, 'cache-control')]).toEqual([503, 'no-store']);
   if (method !== 'HEAD') expect(JSON.parse(draining.body.toString())).toEqual(notReady('draining'));
@@ -90,12 +79,12 @@ test('a path that is a route already is refused at the start', async () => {
 test('says that it is not ready while the server drains, which goes on answering for drainDelayMs', async () => {
   await start({ health: true, drainDelayMs: 400 });
   const begin = performance.now();
-  const closing = running.server.close();
-  expect(running.server.state).toBe('draining');
+  const closing = scene.running.server.close();
+  expect(scene.running.server.state).toBe('draining');
   await expectReadiness(503, notReady('draining'));
   // New connections are taken, and told to go elsewhere.
   for (const target of ['/thread', '/livez']) {
-    const client = await RawClient.open(running.port);
+    const client = await RawClient.open(scene.running.port);
     client.write(get(target));
     const response = await client.response();
     expect([response.status, field(response, 'connection')]).toEqual([200, 'close']);
@@ -109,22 +98,22 @@ test('says that it is not ready while the server drains, which goes on answering
 test('a server that is destroyed does not wait for the end of drainDelayMs', async () => {
   await start({ drainDelayMs: 60_000 });
   const begin = performance.now();
-  const closing = running.server.close();
-  await running.server.destroy();
+  const closing = scene.running.server.close();
+  await scene.running.server.destroy();
   await closing;
   expect(performance.now() - begin).toBeLessThan(30_000);
-  expect(running.server.state).toBe('closed');
+  expect(scene.running.server.state).toBe('closed');
 });
 
 test('says that it is not ready while it sheds for longer than shedGraceMs', async () => {
   await start({ health: { shedGraceMs: 100 }, shed: { targetMs: 20, intervalMs: 40 } });
-  const blocking = await stage.send(running, '/hold/block');
-  await until(() => stage.started.length === 1, 'the handler that blocks');
+  const blocking = await scene.stage.send(scene.running, '/hold/block');
+  await until(() => scene.stage.started.length === 1, 'the handler that blocks');
   let since = 0;
-  running.server.on('shedding', () => {
+  scene.running.server.on('shedding', () => {
     since = performance.now();
   });
-  await stage.send(running, '/high/a');
+  await scene.stage.send(scene.running, '/high/a');
   await until(() => since > 0, 'the shedding');
   let unready = 0;
   await until(async () => {
@@ -135,21 +124,21 @@ test('says that it is not ready while it sheds for longer than shedGraceMs', asy
   expect(unready - since).toBeGreaterThanOrEqual(100);
   await expectReadiness(503, notReady('overloaded'));
   expect((await look('/livez')).status).toBe('live');
-  stage.release('block');
+  scene.stage.release('block');
   await blocking.response;
   await until(async () => (await look('/readyz')).status === 'ready', 'the end of the shedding');
 });
 
 test('says that it is not ready while a group has no shard', async () => {
   await start({ health: true });
-  const dying = await stage.send(running, '/die/a');
-  await until(() => stage.started.length === 1, 'the start');
+  const dying = await scene.stage.send(scene.running, '/die/a');
+  await until(() => scene.stage.started.length === 1, 'the start');
   await expectReadiness(200, ready);
   const seen: unknown[] = [];
-  running.server.on('shard', ({ state }) => {
+  scene.running.server.on('shard', ({ state }) => {
     if (state === 'loading') void look('/readyz').then((health) => seen.push(health.reason));
   });
-  stage.release('a');
+  scene.stage.release('a');
   expect((await dying.response).status).toBe(502);
   await until(() => seen.length === 1, 'a look while the thread starts');
   expect(seen).toEqual(['no shards']);

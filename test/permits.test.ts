@@ -1,37 +1,26 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import type { ServeOptions } from '../build/src/index.js';
 import { exchange, get, RawClient } from './support/client.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
-import { outcome, Stage } from './support/stage.js';
+import { startServer, until } from './support/server.js';
+import { outcome, useStage } from './support/stage.js';
 
-let running: TestServer;
-let stage: Stage;
-
-beforeEach(() => {
-  stage = new Stage();
-});
-
-afterEach(async () => {
-  stage.end();
-  await expectConserved(running);
-  await running.server.close();
-});
+const scene = useStage();
 
 async function start(options: ServeOptions): Promise<void> {
-  running = await startServer(options, 'scheduling-app.js');
+  scene.running = await startServer(options, 'scheduling-app.js');
 }
 
-const route = (name: string) => running.server.stats().routes.find((one) => one.route === `GET ${name}`)!;
-const started = (count: number) => until(() => stage.started.length === count, `${count} started handlers`);
+const route = (name: string) => scene.running.server.stats().routes.find((one) => one.route === `GET ${name}`)!;
+const started = (count: number) => until(() => scene.stage.started.length === count, `${count} started handlers`);
 
 /** Sends requests one after the other, so that they wait in this order. */
 async function line(name: string, path: string, ids: string[]) {
   const pending = [];
   for (const [i, id] of ids.entries()) {
     const before = route(name).waiting;
-    pending.push(await stage.send(running, `${path}/${id}`));
+    pending.push(await scene.stage.send(scene.running, `${path}/${id}`));
     if (i > 0) await until(() => route(name).waiting > before, 'the request to wait');
-    else await until(() => stage.started.includes(id), 'the first one to start');
+    else await until(() => scene.stage.started.includes(id), 'the first one to start');
   }
   return pending;
 }
@@ -40,13 +29,15 @@ async function line(name: string, path: string, ids: string[]) {
 
 test('no more requests of a route are in hand than it allows, over all shards; others pass them', async () => {
   await start({ shards: 2 });
-  const pending = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((id) => stage.send(running, `/two/${id}`)));
+  const pending = await Promise.all(
+    ['a', 'b', 'c', 'd', 'e'].map((id) => scene.stage.send(scene.running, `/two/${id}`)),
+  );
   await until(() => route('/two/:id').waiting === 3, 'three to wait');
   await started(2);
   expect(route('/two/:id').permits).toEqual({ available: 0, limit: 2 });
-  expect((await (await stage.send(running, '/run/other')).response).status).toBe(200);
-  expect(stage.started).toHaveLength(3);
-  stage.release('a', 'b', 'c', 'd', 'e');
+  expect((await (await scene.stage.send(scene.running, '/run/other')).response).status).toBe(200);
+  expect(scene.stage.started).toHaveLength(3);
+  scene.stage.release('a', 'b', 'c', 'd', 'e');
   for (const { response } of pending) expect((await response).status).toBe(200);
 });
 
@@ -56,10 +47,10 @@ test('those that wait get the permit in the order in which they came', async () 
   const pending = await line('/one/:id', '/one', ids);
   for (const [i, id] of ids.entries()) {
     await started(i + 1);
-    stage.release(id);
+    scene.stage.release(id);
     expect((await pending[i].response).status).toBe(200);
   }
-  expect(stage.started).toEqual(ids);
+  expect(scene.stage.started).toEqual(ids);
 });
 
 test('who waits for a permit for too long gets 503, and is never started', async () => {
@@ -67,9 +58,9 @@ test('who waits for a permit for too long gets 503, and is never started', async
   const [first, second] = await line('/impatient/:id', '/impatient', ['a', 'b']);
   expect(await outcome(second.response)).toEqual([503, 'QUEUE_TIMEOUT']);
   expect(route('/impatient/:id').waiting).toBe(0);
-  stage.release('a');
+  scene.stage.release('a');
   expect((await first.response).status).toBe(200);
-  expect(stage.started).toEqual(['a']);
+  expect(scene.stage.started).toEqual(['a']);
 });
 
 test('who leaves while it waits for a permit makes room for the next', async () => {
@@ -77,71 +68,72 @@ test('who leaves while it waits for a permit makes room for the next', async () 
   const [first, second, third] = await line('/one/:id', '/one', ['a', 'b', 'c']);
   second.leave();
   await until(() => route('/one/:id').waiting === 1, 'one to leave');
-  stage.release('a', 'c');
+  scene.stage.release('a', 'c');
   expect((await first.response).status).toBe(200);
   expect((await third.response).status).toBe(200);
-  expect(stage.started).toEqual(['a', 'c']);
+  expect(scene.stage.started).toEqual(['a', 'c']);
 });
 
 test('who leaves with a permit while it waits in a ring passes the permit on', async () => {
   await start({ shards: 1 });
-  const blocking = await stage.send(running, '/hold/block');
+  const blocking = await scene.stage.send(scene.running, '/hold/block');
   await started(1);
-  const second = await stage.send(running, '/one/b');
-  await until(() => running.server.stats().shards[0].queued === 1, 'a request in the ring');
-  const third = await stage.send(running, '/one/c');
+  const second = await scene.stage.send(scene.running, '/one/b');
+  await until(() => scene.running.server.stats().shards[0].queued === 1, 'a request in the ring');
+  const third = await scene.stage.send(scene.running, '/one/c');
   await until(() => route('/one/:id').waiting === 1, 'a request without a permit');
   second.leave();
   await until(() => route('/one/:id').waiting === 0, 'the permit to pass on');
-  stage.release('block', 'c');
+  scene.stage.release('block', 'c');
   expect((await blocking.response).status).toBe(200);
   expect((await third.response).status).toBe(200);
-  expect(stage.started).toEqual(['block', 'c']);
+  expect(scene.stage.started).toEqual(['block', 'c']);
 });
 
 test('a permit is not lost with the shard of its request', async () => {
   await start({ shards: 2 });
   const [first, second] = await line('/fatal/:id', '/fatal', ['a', 'b']);
-  stage.release('a');
+  scene.stage.release('a');
   expect(await outcome(first.response)).toEqual([502, 'SHARD_LOST']);
   await started(2);
-  stage.release('b');
+  scene.stage.release('b');
   expect(await outcome(second.response)).toEqual([502, 'SHARD_LOST']);
-  await until(() => running.server.stats().shards.every(({ state }) => state === 'ready'), 'the replacements');
+  await until(() => scene.running.server.stats().shards.every(({ state }) => state === 'ready'), 'the replacements');
 });
 
 test('without a shard, thousands that wait for a permit are refused, and the server lives', async () => {
   // Nobody knows how large responses of the route are: they are thought to take 64 KiB each.
   await start({ shards: 1, slots: 16_384, maxQueue: 8_192, maxBufferedBytes: 60 * 65_536 });
-  await stage.send(running, '/fatal/a');
+  await scene.stage.send(scene.running, '/fatal/a');
   await started(1);
-  const clients = await Promise.all(Array.from({ length: 120 }, () => RawClient.open(running.port)));
-  for (const client of clients) client.write(get(stage.target('/fatal/b')).repeat(60));
+  const clients = await Promise.all(Array.from({ length: 120 }, () => RawClient.open(scene.running.port)));
+  for (const client of clients) client.write(get(scene.stage.target('/fatal/b')).repeat(60));
   await until(() => route('/fatal/:id').waiting === 7_200, 'the requests to wait');
-  stage.release('a');
+  scene.stage.release('a');
   for (const client of clients) {
     for (let i = 0; i < 60; i++) expect(await outcome(client.response())).toEqual([503, 'NO_SHARD']);
     client.destroy();
   }
-  await until(() => running.server.stats().shards[0].state === 'ready', 'the replacement');
+  await until(() => scene.running.server.stats().shards[0].state === 'ready', 'the replacement');
 });
 
-test('a ring that is full of requests whose clients have left keeps no permit', async () => {
+test('a ring that is full of requests whose clients have left takes the next one, and keeps no permit', async () => {
   await start({ shards: 1, permits: 1, slots: 4 });
-  await stage.send(running, '/hold/a');
+  await scene.stage.send(scene.running, '/hold/a');
   await started(1);
-  const oldest = await stage.send(running, '/run/b');
+  const oldest = await scene.stage.send(scene.running, '/run/b');
   for (let i = 0; i < 3; i++) {
-    const leaving = await stage.send(running, '/run/c');
-    await until(() => running.server.stats().slots.free === 1, 'the request to arrive');
+    const leaving = await scene.stage.send(scene.running, '/run/c');
+    await until(() => scene.running.server.stats().slots.free === 1, 'the request to arrive');
     leaving.leave();
-    await until(() => running.server.stats().slots.free === 2, 'the client to leave');
+    await until(() => scene.running.server.stats().slots.free === 2, 'the client to leave');
   }
-  expect(await outcome((await stage.send(running, '/one/run/d')).response)).toEqual([503, 'QUEUE_FULL']);
+  const next = await scene.stage.send(scene.running, '/one/run/d');
+  await until(() => route('/one/run/:id').permits.available === 0, 'the request to arrive');
+  scene.stage.release('a');
+  expect([(await oldest.response).status, (await next.response).status]).toEqual([200, 200]);
   expect(route('/one/run/:id').permits).toEqual({ available: 1, limit: 1 });
-  stage.release('a');
-  expect((await oldest.response).status).toBe(200);
-  expect((await (await stage.send(running, '/one/run/e')).response).status).toBe(200);
+  expect((await (await scene.stage.send(scene.running, '/one/run/e')).response).status).toBe(200);
 });
 
 // ── setPermits ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -149,75 +141,75 @@ test('a ring that is full of requests whose clients have left keeps no permit', 
 test("more of a route's permits start those that wait at once, even while all threads sleep", async () => {
   await start({ shards: 1 });
   const [first, second, third] = await line('/one/:id', '/one', ['a', 'b', 'c']);
-  const { parks } = running.server.stats().shards[0];
-  expect((await exchange(running.port, get('/thread'))).status).toBe(200);
+  const { parks } = scene.running.server.stats().shards[0];
+  expect((await exchange(scene.running.port, get('/thread'))).status).toBe(200);
   const answered = performance.now();
   // The HTTP thread does not tell when it sleeps, which it does after some turns.
-  const asleep = () => running.server.stats().shards[0].parks > parks && performance.now() - answered > 100;
+  const asleep = () => scene.running.server.stats().shards[0].parks > parks && performance.now() - answered > 100;
   await until(asleep, 'both threads to sleep');
   const begin = performance.now();
-  running.server.setPermits(2, { route: 'GET /one/:id' });
+  scene.running.server.setPermits(2, { route: 'GET /one/:id' });
   await started(2);
   // What no doorbell announces is found by a look once a second only.
   expect(performance.now() - begin).toBeLessThan(900);
-  running.server.setPermits(1, { route: 'GET /one/:id' });
-  stage.release('a');
+  scene.running.server.setPermits(1, { route: 'GET /one/:id' });
+  scene.stage.release('a');
   await first.response;
-  expect(stage.started).toEqual(['a', 'b']);
-  stage.release('b', 'c');
+  expect(scene.stage.started).toEqual(['a', 'b']);
+  scene.stage.release('b', 'c');
   await Promise.all([second.response, third.response]);
-  expect(stage.started).toEqual(['a', 'b', 'c']);
+  expect(scene.stage.started).toEqual(['a', 'b', 'c']);
 });
 
 test('more permits wake a shard that has none left', async () => {
   await start({ shards: 1, permits: 1 });
-  const first = await stage.send(running, '/wait/a');
+  const first = await scene.stage.send(scene.running, '/wait/a');
   await started(1);
-  const second = await stage.send(running, '/run/b');
-  await until(() => running.server.stats().shards[0].queued === 1, 'a request to wait');
-  running.server.setPermits(2);
+  const second = await scene.stage.send(scene.running, '/run/b');
+  await until(() => scene.running.server.stats().shards[0].queued === 1, 'a request to wait');
+  scene.running.server.setPermits(2);
   expect((await second.response).status).toBe(200);
-  expect(running.server.stats().shards[0].permits).toEqual({ available: 1, limit: 2 });
-  stage.release('a');
+  expect(scene.running.server.stats().shards[0].permits).toEqual({ available: 1, limit: 2 });
+  scene.stage.release('a');
   await first.response;
 });
 
 test('fewer permits leave what runs alone, and let nothing start before enough are back', async () => {
   await start({ shards: 1, permits: 3 });
-  const pending = await Promise.all(['a', 'b', 'c'].map((id) => stage.send(running, `/wait/${id}`)));
+  const pending = await Promise.all(['a', 'b', 'c'].map((id) => scene.stage.send(scene.running, `/wait/${id}`)));
   await started(3);
-  const last = await stage.send(running, '/run/d');
-  await until(() => running.server.stats().shards[0].queued === 1, 'a request to wait');
-  running.server.setPermits(1, { shard: 0 });
+  const last = await scene.stage.send(scene.running, '/run/d');
+  await until(() => scene.running.server.stats().shards[0].queued === 1, 'a request to wait');
+  scene.running.server.setPermits(1, { shard: 0 });
   for (const [i, id] of ['a', 'b'].entries()) {
-    stage.release(id);
+    scene.stage.release(id);
     await pending[i].response;
-    const [{ permits, queued }] = running.server.stats().shards;
+    const [{ permits, queued }] = scene.running.server.stats().shards;
     expect([permits, queued]).toEqual([{ available: 0, limit: 1 }, 1]);
   }
-  expect(stage.started).not.toContain('d');
-  stage.release('c');
+  expect(scene.stage.started).not.toContain('d');
+  scene.stage.release('c');
   await last.response;
-  expect(stage.started.at(-1)).toBe('d');
+  expect(scene.stage.started.at(-1)).toBe('d');
 });
 
 test('permits that were changed outlive their shard', async () => {
   await start({ shards: 1 });
-  running.server.setPermits(7, { group: 'default' });
-  const dying = await stage.send(running, '/die/a');
-  stage.release('a');
+  scene.running.server.setPermits(7, { group: 'default' });
+  const dying = await scene.stage.send(scene.running, '/die/a');
+  scene.stage.release('a');
   expect((await dying.response).status).toBe(502);
-  await until(() => running.server.stats().shards[0].state === 'ready', 'the replacement');
-  expect(running.server.stats().shards[0].permits).toEqual({ available: 7, limit: 7 });
+  await until(() => scene.running.server.stats().shards[0].state === 'ready', 'the replacement');
+  expect(scene.running.server.stats().shards[0].permits).toEqual({ available: 7, limit: 7 });
 });
 
 test('setPermits says what is wrong', async () => {
   await start({ shards: 2 });
   const refused: [() => void, string][] = [
-    [() => running.server.setPermits(0), 'The option permits must be an integer from 1 to 65536, not 0.'],
-    [() => running.server.setPermits(1, { shard: 2 }), 'The option shard must be an integer from 0 to 1, not 2.'],
-    [() => running.server.setPermits(1, { group: 'cpu' }), 'The option group must be one of default, not "cpu".'],
-    [() => running.server.setPermits(1, { route: 'GET /run/:id' }), 'has no maxConcurrency'],
+    [() => scene.running.server.setPermits(0), 'The option permits must be an integer from 1 to 65536, not 0.'],
+    [() => scene.running.server.setPermits(1, { shard: 2 }), 'The option shard must be an integer from 0 to 1, not 2.'],
+    [() => scene.running.server.setPermits(1, { group: 'cpu' }), 'The option group must be one of default, not "cpu".'],
+    [() => scene.running.server.setPermits(1, { route: 'GET /run/:id' }), 'has no maxConcurrency'],
   ];
   for (const [call, message] of refused) {
     expect(call).toThrow(

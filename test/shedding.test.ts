@@ -1,10 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { Overload } from '../build/src/http/admission/overload.js';
 import type { ServeOptions } from '../build/src/index.js';
 import { PRIORITIES } from '../build/src/options/scheduling.js';
 import { field, get, RawClient } from './support/client.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
-import { outcome, Stage } from './support/stage.js';
+import { startServer, until } from './support/server.js';
+import { outcome, useStage } from './support/stage.js';
 
 const [HIGH, NORMAL, LOW] = PRIORITIES.map((_, rank) => rank);
 const US_PER_MS = 1_000;
@@ -117,33 +117,22 @@ describe('Overload, with a target of 50 ms and an interval of 100 ms', () => {
 });
 
 describe('on a server', () => {
-  let running: TestServer;
-  let stage: Stage;
-
-  beforeEach(() => {
-    stage = new Stage();
-  });
-
-  afterEach(async () => {
-    stage.end();
-    await expectConserved(running);
-    await running.server.close();
-  });
+  const scene = useStage();
 
   async function startBlocked(options: ServeOptions) {
-    running = await startServer({ shards: 1, ...options }, 'scheduling-app.js');
-    const blocking = await stage.send(running, '/hold/block');
-    await until(() => stage.started.length === 1, 'the handler that blocks');
+    scene.running = await startServer({ shards: 1, ...options }, 'scheduling-app.js');
+    const blocking = await scene.stage.send(scene.running, '/hold/block');
+    await until(() => scene.stage.started.length === 1, 'the handler that blocks');
     return blocking;
   }
 
-  const shard = () => running.server.stats().shards[0];
+  const shard = () => scene.running.server.stats().shards[0];
 
   async function queue(path: string, count: number) {
     const pending = [];
     for (let i = 0; i < count; i++) {
       const before = shard().queued;
-      pending.push(await stage.send(running, `${path}/${i}`));
+      pending.push(await scene.stage.send(scene.running, `${path}/${i}`));
       await until(() => shard().queued === before + 1, 'the request to wait');
     }
     return pending;
@@ -152,27 +141,27 @@ describe('on a server', () => {
   test('with maxQueue waiting, others are refused at once: low ones from half of it on, high ones never', async () => {
     const blocking = await startBlocked({ maxQueue: 4, batch: 4 });
     const pending = await queue('/low', 2);
-    expect(await outcome((await stage.send(running, '/low/x')).response)).toEqual([503, 'QUEUE_FULL']);
+    expect(await outcome((await scene.stage.send(scene.running, '/low/x')).response)).toEqual([503, 'QUEUE_FULL']);
     pending.push(...(await queue('/run', 2)));
-    const refused = await (await stage.send(running, '/run/x')).response;
+    const refused = await (await scene.stage.send(scene.running, '/run/x')).response;
     expect(await outcome(refused)).toEqual([503, 'QUEUE_FULL']);
     expect(field(refused, 'retry-after')).toBe('1');
     pending.push(...(await queue('/high', 2)));
-    expect(running.server.stats().refused).toEqual({ QUEUE_FULL: 2 });
-    stage.release('block');
+    expect(scene.running.server.stats().refused).toEqual({ QUEUE_FULL: 2 });
+    scene.stage.release('block');
     for (const { response } of [blocking, ...pending]) expect((await response).status).toBe(200);
     // And there is room again.
-    expect((await (await stage.send(running, '/low/y')).response).status).toBe(200);
+    expect((await (await scene.stage.send(scene.running, '/low/y')).response).status).toBe(200);
   });
 
   test('a queue of one takes one after the other', async () => {
     const blocking = await startBlocked({ maxQueue: 1, batch: 1 });
     const [waiting] = await queue('/run', 1);
-    expect(await outcome((await stage.send(running, '/run/x')).response)).toEqual([503, 'QUEUE_FULL']);
-    stage.release('block');
+    expect(await outcome((await scene.stage.send(scene.running, '/run/x')).response)).toEqual([503, 'QUEUE_FULL']);
+    scene.stage.release('block');
     for (const { response } of [blocking, waiting]) expect((await response).status).toBe(200);
     for (const path of ['/run/1', '/low/2', '/run/3', '/sticky/run/4']) {
-      expect((await (await stage.send(running, path, 'X-Key: 1')).response).status).toBe(200);
+      expect((await (await scene.stage.send(scene.running, path, 'X-Key: 1')).response).status).toBe(200);
     }
   });
 
@@ -180,13 +169,13 @@ describe('on a server', () => {
     const blocking = await startBlocked({ maxQueue: 8, batch: 8 });
     const [oldest] = await queue('/run', 1);
     for (const { leave } of await queue('/run', 7)) leave();
-    await until(() => running.server.stats().connections === 2, 'the clients to leave');
+    await until(() => scene.running.server.stats().connections === 2, 'the clients to leave');
     expect(shard().queued).toBe(1);
     const pending = await queue('/low', 3);
-    expect(await outcome((await stage.send(running, '/low/x')).response)).toEqual([503, 'QUEUE_FULL']);
+    expect(await outcome((await scene.stage.send(scene.running, '/low/x')).response)).toEqual([503, 'QUEUE_FULL']);
     pending.push(...(await queue('/run', 4)));
-    expect(await outcome((await stage.send(running, '/run/x')).response)).toEqual([503, 'QUEUE_FULL']);
-    stage.release('block');
+    expect(await outcome((await scene.stage.send(scene.running, '/run/x')).response)).toEqual([503, 'QUEUE_FULL']);
+    scene.stage.release('block');
     for (const { response } of [blocking, oldest, ...pending]) expect((await response).status).toBe(200);
   });
 
@@ -194,23 +183,26 @@ describe('on a server', () => {
     const blocking = await startBlocked({ maxQueue: 4, batch: 4 });
     const pending = [];
     for (let i = 0; i < 4; i++) {
-      pending.push(await stage.send(running, i % 2 === 0 ? `/run/${i}` : `/sticky/run/${i}`, 'X-Key: 1'));
+      pending.push(await scene.stage.send(scene.running, i % 2 === 0 ? `/run/${i}` : `/sticky/run/${i}`, 'X-Key: 1'));
       await until(() => shard().queued === i + 1, 'the request to wait');
     }
     for (const path of ['/run/x', '/sticky/run/x']) {
-      expect(await outcome((await stage.send(running, path, 'X-Key: 1')).response)).toEqual([503, 'QUEUE_FULL']);
+      expect(await outcome((await scene.stage.send(scene.running, path, 'X-Key: 1')).response)).toEqual([
+        503,
+        'QUEUE_FULL',
+      ]);
     }
-    stage.release('block');
+    scene.stage.release('block');
     for (const { response } of [blocking, ...pending]) expect((await response).status).toBe(200);
   });
 
   test('the last slots are for requests of high priority', async () => {
     const blocking = await startBlocked({ slots: 32 });
     const pending = await queue('/run', 29);
-    expect(await outcome((await stage.send(running, '/run/x')).response)).toEqual([503, 'NO_SLOT']);
+    expect(await outcome((await scene.stage.send(scene.running, '/run/x')).response)).toEqual([503, 'NO_SLOT']);
     pending.push(...(await queue('/high', 2)));
-    expect(await outcome((await stage.send(running, '/high/x')).response)).toEqual([503, 'NO_SLOT']);
-    stage.release('block');
+    expect(await outcome((await scene.stage.send(scene.running, '/high/x')).response)).toEqual([503, 'NO_SLOT']);
+    scene.stage.release('block');
     for (const { response } of [blocking, ...pending]) expect((await response).status).toBe(200);
   });
 
@@ -223,16 +215,19 @@ describe('on a server', () => {
     };
     const blocking = await startBlocked({ maxQueue: 1, batch: 1, priority });
     const [waiting] = await queue('/low', 1);
-    const vip = await stage.send(running, '/run/vip');
+    const vip = await scene.stage.send(scene.running, '/run/vip');
     await until(() => shard().queued === 2, 'the request of high priority');
-    expect(await outcome((await stage.send(running, '/run/x')).response)).toEqual([503, 'QUEUE_FULL']);
+    expect(await outcome((await scene.stage.send(scene.running, '/run/x')).response)).toEqual([503, 'QUEUE_FULL']);
     for (let i = 0; i < 2; i++) {
-      expect(await outcome((await stage.send(running, '/run/fails')).response)).toEqual([503, 'QUEUE_FULL']);
+      expect(await outcome((await scene.stage.send(scene.running, '/run/fails')).response)).toEqual([
+        503,
+        'QUEUE_FULL',
+      ]);
     }
-    stage.release('block');
+    scene.stage.release('block');
     for (const { response } of [blocking, waiting, vip]) expect((await response).status).toBe(200);
     expect(seen).toEqual(['GET /hold/block', 'GET /run/vip', 'GET /run/x', 'GET /run/fails', 'GET /run/fails']);
-    const failures = running.logged.filter(({ message }) => /the option priority failed/.test(message));
+    const failures = scene.running.logged.filter(({ message }) => /the option priority failed/.test(message));
     expect(failures).toHaveLength(1);
   });
 
@@ -240,30 +235,32 @@ describe('on a server', () => {
     const shed = { targetMs: 30, intervalMs: 60, status, retryAfterSeconds: 7 };
     const blocking = await startBlocked({ shed });
     const events: boolean[] = [];
-    running.server.on('shedding', ({ shedding }) => void events.push(shedding));
-    const waiting = await Promise.all(Array.from({ length: 5 }, (_, i) => stage.send(running, `/run/${i}`)));
-    const high = await stage.send(running, '/high/h');
+    scene.running.server.on('shedding', ({ shedding }) => void events.push(shedding));
+    const waiting = await Promise.all(
+      Array.from({ length: 5 }, (_, i) => scene.stage.send(scene.running, `/run/${i}`)),
+    );
+    const high = await scene.stage.send(scene.running, '/high/h');
     for (const { response } of waiting) {
       expect(await outcome(await response)).toEqual([status, 'OVERLOADED']);
       expect(field(await response, 'retry-after')).toBe('7');
     }
     expect(shard().shedding).toBe(true);
-    expect(await outcome((await stage.send(running, '/run/x')).response)).toEqual([status, 'OVERLOADED']);
-    expect(await outcome((await stage.send(running, '/low/x')).response)).toEqual([status, 'OVERLOADED']);
-    expect(running.server.stats().refused).toEqual({ OVERLOADED: 7 });
-    stage.release('block');
+    expect(await outcome((await scene.stage.send(scene.running, '/run/x')).response)).toEqual([status, 'OVERLOADED']);
+    expect(await outcome((await scene.stage.send(scene.running, '/low/x')).response)).toEqual([status, 'OVERLOADED']);
+    expect(scene.running.server.stats().refused).toEqual({ OVERLOADED: 7 });
+    scene.stage.release('block');
     for (const { response } of [blocking, high]) expect((await response).status).toBe(200);
     // While it still sheds, an empty ring has room for one.
     expect(shard().shedding).toBe(true);
-    expect((await (await stage.send(running, '/run/y')).response).status).toBe(200);
+    expect((await (await scene.stage.send(scene.running, '/run/y')).response).status).toBe(200);
     await until(() => !shard().shedding, 'the end of the shedding');
     expect(events).toEqual([true, false]);
-    expect(stage.started).toEqual(['block', 'h', 'y']);
+    expect(scene.stage.started).toEqual(['block', 'h', 'y']);
   });
 
   test('under three times the load it can take, a shard goes on working, and who is let in waits about as long as the target', async () => {
-    running = await startServer({ shards: 1, shed: { targetMs: 50, intervalMs: 100 } }, 'scheduling-app.js');
-    const clients = await Promise.all(Array.from({ length: 60 }, () => RawClient.open(running.port)));
+    scene.running = await startServer({ shards: 1, shed: { targetMs: 50, intervalMs: 100 } }, 'scheduling-app.js');
+    const clients = await Promise.all(Array.from({ length: 60 }, () => RawClient.open(scene.running.port)));
     const end = performance.now() + 2_500;
     const settled = performance.now() + 700;
     const waits: number[] = [];

@@ -1,45 +1,34 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from '../build/src/index.js';
 import { exchange, get } from './support/client.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
-import { Stage } from './support/stage.js';
+import { startServer, until } from './support/server.js';
+import { useStage } from './support/stage.js';
 
-let running: TestServer;
-let stage: Stage;
+const scene = useStage();
 /** What the event has said. */
 let changes: { group: string; stalled: boolean }[];
 
-beforeEach(() => {
-  stage = new Stage();
-});
-
-afterEach(async () => {
-  stage.end();
-  await expectConserved(running);
-  await running.server.close();
-});
-
 async function start(options: ServeOptions): Promise<void> {
-  running = await startServer({ shards: 2, permits: 2, health: true, ...options }, 'scheduling-app.js');
+  scene.running = await startServer({ shards: 2, permits: 2, health: true, ...options }, 'scheduling-app.js');
   watch();
 }
 
 function watch(): void {
   changes = [];
-  running.server.on('stalled', (change) => void changes.push(change));
+  scene.running.server.on('stalled', (change) => void changes.push(change));
 }
 
 async function readiness(): Promise<[number, string | undefined]> {
-  const { status, body } = await exchange(running.port, get('/readyz'));
+  const { status, body } = await exchange(scene.running.port, get('/readyz'));
   return [status, JSON.parse(body.toString()).reason];
 }
 
-const stalled = () => running.server.stats().shards.map((shard) => shard.stalled);
+const stalled = () => scene.running.server.stats().shards.map((shard) => shard.stalled);
 
 /** Has handlers take permits until they are released. */
 async function take(...ids: string[]): Promise<void> {
-  for (const id of ids) await stage.send(running, `/wait/${id}`);
-  await until(() => ids.every((id) => stage.started.includes(id)), 'the start');
+  for (const id of ids) await scene.stage.send(scene.running, `/wait/${id}`);
+  await until(() => ids.every((id) => scene.stage.started.includes(id)), 'the start');
 }
 
 const pass = (ms: number) => {
@@ -58,7 +47,7 @@ test('a group all of whose permits are taken while nothing settles is not ready,
     [503, 'stalled'],
     [true, true],
   ]);
-  stage.release('a');
+  scene.stage.release('a');
   await until(() => changes.length > 1, 'the end of it');
   expect([await readiness(), stalled()]).toEqual([
     [200, undefined],
@@ -68,7 +57,7 @@ test('a group all of whose permits are taken while nothing settles is not ready,
     { group: 'default', stalled: true },
     { group: 'default', stalled: false },
   ]);
-  expect(running.logged.map(({ message }) => message)).toEqual([
+  expect(scene.running.logged.map(({ message }) => message)).toEqual([
     'group default is stalled: all its permits are taken, and no handler has settled for 300 ms; set `handlerTimeoutMs` to answer for handlers that hang',
     'group default is not stalled any more',
   ]);
@@ -84,7 +73,7 @@ describe('a group is not stalled', () => {
 
   test('while handlers settle, however many requests wait', async () => {
     await start({ shards: 1, permits: 1, stalledAfterMs: 400 });
-    const waiting = Array.from({ length: 15 }, () => exchange(running.port, get('/busy/80')));
+    const waiting = Array.from({ length: 15 }, () => exchange(scene.running.port, get('/busy/80')));
     for (const response of await Promise.all(waiting)) expect(response.status).toBe(200);
     expect(changes).toEqual([]);
   });
@@ -98,18 +87,18 @@ describe('a group is not stalled', () => {
 });
 
 test('one group that is stalled is enough', async () => {
-  running = await startServer(
+  scene.running = await startServer(
     { groups: { default: 1, slow: 1 }, permits: 1, health: true, stalledAfterMs: 100 },
     'groups-app.js',
   );
   watch();
-  const { response } = await stage.send(running, '/slow/a');
+  const { response } = await scene.stage.send(scene.running, '/slow/a');
   await until(() => changes.length === 1, 'the stall');
   expect([await readiness(), stalled()]).toEqual([
     [503, 'stalled'],
     [false, true],
   ]);
-  stage.release('a');
+  scene.stage.release('a');
   expect((await response).status).toBe(200);
   await until(() => changes.length === 2, 'its end');
   expect(changes.map(({ group }) => group)).toEqual(['slow', 'slow']);
@@ -117,7 +106,7 @@ test('one group that is stalled is enough', async () => {
 
 test('handlerTimeoutMs gives the permits back', async () => {
   await start({ shards: 1, permits: 1, stalledAfterMs: 100, handlerTimeoutMs: 500 });
-  const { response } = await stage.send(running, '/ignore/a');
+  const { response } = await scene.stage.send(scene.running, '/ignore/a');
   await until(() => changes.length === 1, 'the stall');
   expect((await response).status).toBe(504);
   await until(() => changes.length === 2, 'its end');

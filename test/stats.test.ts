@@ -1,33 +1,25 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import type { ServeOptions } from '../build/src/index.js';
 import { exchange, get, RawClient } from './support/client.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
-import { Stage } from './support/stage.js';
+import { startServer, until } from './support/server.js';
+import { useStage } from './support/stage.js';
 
-let running: TestServer;
-let stage: Stage;
-
-beforeEach(() => {
-  stage = new Stage();
-});
-
-afterEach(async () => {
-  stage.end();
-  await expectConserved(running);
-  await running.server.close();
-});
+const scene = useStage();
 
 async function start(options: ServeOptions = {}): Promise<void> {
-  running = await startServer({ shards: 1, ...options }, 'scheduling-app.js');
+  scene.running = await startServer({ shards: 1, ...options }, 'scheduling-app.js');
 }
 
-const stats = () => running.server.stats();
+const stats = () => scene.running.server.stats();
 
 test('tell what is in hand, and where', async () => {
   await start({ permits: 1, slots: 16 });
-  const pending = [await stage.send(running, '/wait/a')];
-  await until(() => stage.started.length === 1, 'the start');
-  pending.push(await stage.send(running, '/run/b'), await stage.send(running, '/sticky/run/c', 'X-Key: 1'));
+  const pending = [await scene.stage.send(scene.running, '/wait/a')];
+  await until(() => scene.stage.started.length === 1, 'the start');
+  pending.push(
+    await scene.stage.send(scene.running, '/run/b'),
+    await scene.stage.send(scene.running, '/sticky/run/c', 'X-Key: 1'),
+  );
   await until(() => stats().shards[0].queued === 2, 'two to wait');
   await until(() => stats().shards[0].queueAgeMs > 20, 'some time');
   const { state, connections, outstanding, slots, shards } = stats();
@@ -49,7 +41,7 @@ test('tell what is in hand, and where', async () => {
     shedding: false,
     steals: 0,
   });
-  stage.release('a');
+  scene.stage.release('a');
   for (const { response } of pending) expect((await response).status).toBe(200);
   expect(stats().shards[0]).toMatchObject({ requests: 3, queued: 0, queueAgeMs: 0 });
 });
@@ -57,11 +49,11 @@ test('tell what is in hand, and where', async () => {
 test('count what was refused, by reason', async () => {
   // One of the two slots is for requests of high priority.
   await start({ slots: 2 });
-  const { response } = await stage.send(running, '/wait/a');
+  const { response } = await scene.stage.send(scene.running, '/wait/a');
   await until(() => stats().slots.free === 1, 'the request to arrive');
-  for (let i = 0; i < 3; i++) expect((await exchange(running.port, get('/thread'))).status).toBe(503);
+  for (let i = 0; i < 3; i++) expect((await exchange(scene.running.port, get('/thread'))).status).toBe(503);
   expect(stats().refused).toEqual({ NO_SLOT: 3 });
-  stage.release('a');
+  scene.stage.release('a');
   expect((await response).status).toBe(200);
 });
 
@@ -69,7 +61,7 @@ test('have histograms of how long requests waited and handlers took, in microsec
   await start();
   const empty = { count: 0, mean: 0, min: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0 };
   expect(stats().shards[0]).toMatchObject({ queueTime: empty, handlerTime: empty });
-  const client = await RawClient.open(running.port);
+  const client = await RawClient.open(scene.running.port);
   // They come at once and take 10 ms each: the last waits for 90.
   client.write(get('/busy/10').repeat(10));
   for (let i = 0; i < 10; i++) await client.response();
@@ -92,10 +84,10 @@ test('have histograms of how long requests waited and handlers took, in microsec
 
 test('a time that a handler waits for something counts as its own', async () => {
   await start();
-  const { response } = await stage.send(running, '/wait/a');
+  const { response } = await scene.stage.send(scene.running, '/wait/a');
   const began = performance.now();
-  await until(() => stage.started.length === 1 && performance.now() - began > 60, 'some time');
-  stage.release('a');
+  await until(() => scene.stage.started.length === 1 && performance.now() - began > 60, 'some time');
+  scene.stage.release('a');
   await response;
   expect(stats().shards[0].handlerTime.max).toBeGreaterThan(50_000);
   expect(stats().shards[0].queueTime.max).toBeLessThan(stats().shards[0].handlerTime.max);
@@ -104,16 +96,16 @@ test('a time that a handler waits for something counts as its own', async () => 
 test('each change of a shard and of the server is an event', async () => {
   await start();
   const events: unknown[] = [];
-  running.server.on('state', (state) => void events.push(state));
-  running.server.on('shard', ({ shard, group, state }) => void events.push(`${group} ${shard} ${state}`));
-  const dying = await stage.send(running, '/die/a');
-  stage.release('a');
+  scene.running.server.on('state', (state) => void events.push(state));
+  scene.running.server.on('shard', ({ shard, group, state }) => void events.push(`${group} ${shard} ${state}`));
+  const dying = await scene.stage.send(scene.running, '/die/a');
+  scene.stage.release('a');
   expect((await dying.response).status).toBe(502);
   await until(() => stats().shards[0].state === 'ready', 'the replacement');
   expect(stats().shards[0].restarts).toBe(1);
   expect(stats().shards[0].handlerTime.count).toBe(0);
-  await until(async () => (await exchange(running.port, get('/thread'))).status === 200, 'an answer');
-  await running.server.close();
+  await until(async () => (await exchange(scene.running.port, get('/thread'))).status === 200, 'an answer');
+  await scene.running.server.close();
   const restarted = ['ended', 'spawning', 'loading', 'ready'].map((state) => `default 0 ${state}`);
   expect(events).toEqual([...restarted, 'draining', 'default 0 draining', 'default 0 ended', 'closed']);
 });
@@ -123,9 +115,9 @@ const onLinux = process.platform === 'linux' ? test : test.skip;
 onLinux('shardNice makes shards give way, and not the HTTP thread', async () => {
   const { getPriority } = await import('node:os');
   const before = getPriority();
-  running = await startServer({ shards: 2, shardNice: 7 }, 'nice-app.js');
+  scene.running = await startServer({ shards: 2, shardNice: 7 }, 'nice-app.js');
   for (let i = 0; i < 4; i++) {
-    expect((await exchange(running.port, get('/nice'))).body.toString()).toBe('7');
+    expect((await exchange(scene.running.port, get('/nice'))).body.toString()).toBe('7');
   }
   expect(getPriority()).toBe(before);
 });

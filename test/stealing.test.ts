@@ -1,49 +1,38 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { expect, test } from '@jest/globals';
 import type { ServeOptions } from '../build/src/index.js';
 import { get, post, RawClient } from './support/client.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
-import { Stage } from './support/stage.js';
+import { startServer, until } from './support/server.js';
+import { useStage } from './support/stage.js';
 
-let running: TestServer;
-let stage: Stage;
+const scene = useStage();
 let before: number[] = [];
-
-beforeEach(() => {
-  stage = new Stage();
-});
-
-afterEach(async () => {
-  stage.end();
-  await expectConserved(running);
-  await running.server.close();
-});
 
 /** Two shards that get requests in turn, one of which is kept from all of its own by a handler. */
 async function startBlocked(options: ServeOptions = {}) {
-  running = await startServer({ shards: 2, dispatch: 'round-robin', ...options }, 'scheduling-app.js');
-  const blocking = await stage.send(running, '/hold/block');
-  await until(() => stage.started.length === 1, 'the handler that blocks');
+  scene.running = await startServer({ shards: 2, dispatch: 'round-robin', ...options }, 'scheduling-app.js');
+  const blocking = await scene.stage.send(scene.running, '/hold/block');
+  await until(() => scene.stage.started.length === 1, 'the handler that blocks');
   // The request that blocks may have been stolen itself.
-  before = running.server.stats().shards.map((shard) => shard.steals);
-  return { blocking, thread: stage.threadOf('block') };
+  before = scene.running.server.stats().shards.map((shard) => shard.steals);
+  return { blocking, thread: scene.stage.threadOf('block') };
 }
 
 /** Since the one shard is blocked. */
-const steals = () => running.server.stats().shards.map((shard, i) => shard.steals - before[i]);
-const queued = () => running.server.stats().shards.reduce((sum, shard) => sum + shard.queued, 0);
+const steals = () => scene.running.server.stats().shards.map((shard, i) => shard.steals - before[i]);
+const queued = () => scene.running.server.stats().shards.reduce((sum, shard) => sum + shard.queued, 0);
 
 async function finish(blocking: { response: Promise<{ status: number }> }): Promise<void> {
-  stage.release('block');
+  scene.stage.release('block');
   expect((await blocking.response).status).toBe(200);
 }
 
 test('a shard without work takes what waits for one that is busy, and counts it', async () => {
   const { blocking, thread } = await startBlocked();
   for (let i = 0; i < 20; i++) {
-    const { response } = await stage.send(running, `/run/${i}`);
+    const { response } = await scene.stage.send(scene.running, `/run/${i}`);
     expect(JSON.parse((await response).body.toString()).threadId).not.toBe(thread);
   }
-  expect(stage.started).toHaveLength(21);
+  expect(scene.stage.started).toHaveLength(21);
   expect(steals().filter((count) => count === 10)).toHaveLength(1);
   expect(steals().filter((count) => count === 0)).toHaveLength(1);
   await finish(blocking);
@@ -51,7 +40,7 @@ test('a shard without work takes what waits for one that is busy, and counts it'
 
 test('a backlog of many is shared out', async () => {
   const { blocking } = await startBlocked();
-  const clients = await Promise.all(Array.from({ length: 10 }, () => RawClient.open(running.port)));
+  const clients = await Promise.all(Array.from({ length: 10 }, () => RawClient.open(scene.running.port)));
   for (const client of clients) client.write(get('/thread').repeat(40));
   for (const client of clients) {
     for (let i = 0; i < 40; i++) expect((await client.response()).status).toBe(200);
@@ -63,8 +52,8 @@ test('a backlog of many is shared out', async () => {
 
 test('nothing is stolen with steal: false', async () => {
   const { blocking, thread } = await startBlocked({ steal: false });
-  const pending = await Promise.all(Array.from({ length: 10 }, (_, i) => stage.send(running, `/run/${i}`)));
-  await until(() => stage.started.length === 6 && queued() === 5, 'half of the requests');
+  const pending = await Promise.all(Array.from({ length: 10 }, (_, i) => scene.stage.send(scene.running, `/run/${i}`)));
+  await until(() => scene.stage.started.length === 6 && queued() === 5, 'half of the requests');
   await finish(blocking);
   const threads = [];
   for (const { response } of pending) threads.push(JSON.parse((await response).body.toString()).threadId);
@@ -75,14 +64,20 @@ test('nothing is stolen with steal: false', async () => {
 test('requests with a key are never stolen', async () => {
   const { blocking, thread } = await startBlocked();
   const pending = await Promise.all(
-    Array.from({ length: 32 }, (_, i) => stage.send(running, `/sticky/run/${i}`, `X-Key: ${i}`)),
+    Array.from({ length: 32 }, (_, i) => scene.stage.send(scene.running, `/sticky/run/${i}`, `X-Key: ${i}`)),
   );
-  const otherIsDone = () => running.server.stats().shards.some((shard) => shard.queued === 0);
-  await until(() => stage.started.length - 1 + queued() === 32 && otherIsDone(), 'all but those of the busy shard');
+  const otherIsDone = () => scene.running.server.stats().shards.some((shard) => shard.queued === 0);
+  await until(
+    () => scene.stage.started.length - 1 + queued() === 32 && otherIsDone(),
+    'all but those of the busy shard',
+  );
   const waiting = queued();
   expect(waiting).toBeGreaterThan(0);
   // The other shard looks for something to steal, and finds what has no key.
-  const others = await Promise.all([stage.send(running, '/run/x'), stage.send(running, '/run/y')]);
+  const others = await Promise.all([
+    scene.stage.send(scene.running, '/run/x'),
+    scene.stage.send(scene.running, '/run/y'),
+  ]);
   for (const { response } of others) expect((await response).status).toBe(200);
   expect(queued()).toBe(waiting);
   await finish(blocking);
@@ -93,9 +88,9 @@ test('requests with a key are never stolen', async () => {
 
 test('requests whose records do not fit a slot are stolen like any other', async () => {
   const { blocking, thread } = await startBlocked({ slotBytes: 4_096, bodyLimitBytes: 2 ** 21 });
-  const clients = await Promise.all(Array.from({ length: 8 }, () => RawClient.open(running.port)));
+  const clients = await Promise.all(Array.from({ length: 8 }, () => RawClient.open(scene.running.port)));
   for (const [i, client] of clients.entries()) {
-    client.write(post(stage.target(`/large/${i}`), 'x'.repeat(10_000 + 200_000 * i)));
+    client.write(post(scene.stage.target(`/large/${i}`), 'x'.repeat(10_000 + 200_000 * i)));
   }
   for (const client of clients) {
     expect(JSON.parse((await client.response()).body.toString()).threadId).not.toBe(thread);
@@ -107,7 +102,7 @@ test('requests whose records do not fit a slot are stolen like any other', async
 test('blocking shards steal as well', async () => {
   const { blocking, thread } = await startBlocked({ park: 'sync' });
   for (let i = 0; i < 10; i++) {
-    const { response } = await stage.send(running, `/run/${i}`);
+    const { response } = await scene.stage.send(scene.running, `/run/${i}`);
     expect(JSON.parse((await response).body.toString()).threadId).not.toBe(thread);
   }
   await finish(blocking);

@@ -1,8 +1,9 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterEach, beforeEach } from '@jest/globals';
 import { get, RawClient, type RawResponse } from './client.js';
-import type { TestServer } from './server.js';
+import { expectConserved, type TestServer } from './server.js';
 
 /** A request that waits to be released, and where its answer comes. */
 export interface Pending {
@@ -76,4 +77,24 @@ export class Stage {
 export async function outcome(response: RawResponse | Promise<RawResponse>): Promise<[number, string | undefined]> {
   const { status, body } = await response;
   return [status, JSON.parse(body.toString()).code];
+}
+
+/** What a test has: its stage, and the server that it has started. */
+export interface Scene {
+  stage: Stage;
+  running: TestServer;
+}
+
+/** For each test around it: a new stage. At its end everything is given back, and the server closes. */
+export function useStage(): Scene {
+  const scene = {} as Scene;
+  beforeEach(() => {
+    scene.stage = new Stage();
+  });
+  afterEach(async () => {
+    scene.stage.end();
+    await expectConserved(scene.running);
+    await scene.running.server.close();
+  });
+  return scene;
 }
