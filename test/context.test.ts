@@ -96,7 +96,8 @@ test('Sentry without its listeners leaves exceptions that nobody caught to the s
   const { server, port } = running;
   for (const [i, path] of ['/throws-later', '/rejects'].entries()) {
     expect((await exchange(port, get(path))).status).toBe(500);
-    await until(() => server.stats().shards[0].restarts === i + 1, 'the replacement');
+    const isReplaced = () => server.stats().shards[0].restarts === i + 1 && server.stats().shards[0].state === 'ready';
+    await until(isReplaced, 'the replacement');
   }
 });
 
