@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { exchange, get, post, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 
@@ -95,8 +96,65 @@ test('Sentry without its listeners leaves exceptions that nobody caught to the s
   const { server, port } = running;
   for (const [i, path] of ['/throws-later', '/rejects'].entries()) {
     expect((await exchange(port, get(path))).status).toBe(500);
-    await until(() => server.stats().shards[0].restarts === i + 1, 'the replacement');
+    const isReplaced = () => server.stats().shards[0].restarts === i + 1 && server.stats().shards[0].state === 'ready';
+    await until(isReplaced, 'the replacement');
   }
+});
+
+describe('what user code on the HTTP thread enters, it does not leave behind:', () => {
+  const storage = new AsyncLocalStorage<string>();
+  /** What each call has found; it leaves something else. */
+  let seen: (string | undefined)[];
+  const enter = (what: string) => {
+    seen.push(storage.getStore());
+    storage.enterWith(what);
+  };
+
+  beforeEach(() => {
+    seen = [];
+  });
+
+  test('priority()', async () => {
+    running = await startServer({
+      shards: 1,
+      priority: (_method, path) => {
+        enter(path);
+        return 'normal';
+      },
+    });
+    const client = await RawClient.open(running.port);
+    for (let i = 0; i < 3; i++) {
+      client.write(get('/json'));
+      expect((await client.response()).status).toBe(200);
+    }
+    client.destroy();
+    expect(seen).toEqual([undefined, undefined, undefined]);
+  });
+
+  test('a listener of upgrades', async () => {
+    running = await startServer({ shards: 1 });
+    running.server.onUpgrade((_req, socket) => {
+      enter('an upgrade');
+      socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\n');
+    });
+    const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.open(running.port)));
+    // Behind answers that are owed, it is called in turns of the server and not of the connections, several times in one.
+    for (const client of clients) client.write(get('/sync/x') + get('/', 'Connection: Upgrade', 'Upgrade: websocket'));
+    for (const client of clients) {
+      expect((await client.response()).body.toString()).toBe('x');
+      await client.closed();
+      client.destroy();
+    }
+    expect(seen).toEqual(new Array(20).fill(undefined));
+  });
+
+  test('a listener of events', async () => {
+    running = await startServer({ shards: 1 }, 'streams.js');
+    running.server.on('shard', ({ state }) => enter(state));
+    await exchange(running.port, get('/exit-now'));
+    await until(() => seen.length === 4, 'the replacement');
+    expect(seen).toEqual(new Array(4).fill(undefined));
+  });
 });
 
 test('app.context takes a function', async () => {

@@ -224,6 +224,8 @@ describe('apps with handlers for errors and for unknown paths', () => {
     const teapot = await exchange(custom.port, get('/teapot'));
     expect([teapot.status, field(teapot, 'x-late')]).toEqual([418, undefined]);
     expect((await exchange(custom.port, post('/throw', ''))).status).toBe(405);
+    const mismatch = await exchange(custom.port, get('/mismatch'));
+    expect([mismatch.status, mismatch.body.toString()]).toEqual([500, '"written"']);
   });
 
   test('fall back when they fail themselves', async () => {

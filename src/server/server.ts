@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import type { FailureReport } from '../contract/messages.js';
+import { runApart } from '../core/apart.js';
 import { Shedders } from '../http/admission/shedders.js';
 import { AccessLog } from '../http/completion/access-log.js';
 import { HttpThread } from '../http/http-thread.js';
@@ -120,7 +121,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   /** Listeners are user code: what they throw is logged, and stops nothing of the server's. */
   #tell<Name extends keyof ServerEvents>(name: Name, ...args: ServerEvents[Name]): void {
     try {
-      (this.emit as (name: string, ...args: unknown[]) => boolean)(name, ...args);
+      runApart(() => (this.emit as (name: string, ...args: unknown[]) => boolean)(name, ...args));
     } catch (error) {
       this.#logger.error({ err: error }, `a listener of the event ${name} threw`);
     }

@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { METHODS } from '../../contract/messages.js';
+import { runApart } from '../../core/apart.js';
 import { PRIORITIES, type PriorityFunction } from '../../options/scheduling.js';
 import type { RequestParser } from '../parser/request-parser.js';
 
@@ -23,9 +24,10 @@ export class Ranking {
 
   /** Index in PRIORITIES. */
   rank(request: RequestParser): number {
-    if (this.#priority === undefined) return NORMAL;
+    const rankOf = this.#priority;
+    if (rankOf === undefined) return NORMAL;
     try {
-      const priority = this.#priority(METHODS[request.method], request.path);
+      const priority = runApart(() => rankOf(METHODS[request.method], request.path));
       const rank = PRIORITIES.indexOf(priority);
       if (rank >= 0) return rank;
       // Of an async function, nobody else would hear the rejection.

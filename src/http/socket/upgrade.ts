@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import { types } from 'node:util';
 import { FIELD_BYTES } from '../../../assembly/layout.js';
 import { METHODS } from '../../contract/messages.js';
+import { runApart } from '../../core/apart.js';
 import { LoopShardError } from '../../errors.js';
 import { TOKEN, trim, trimEnd } from '../../options/field-syntax.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
@@ -186,8 +187,9 @@ export class Handover {
     this.#request = undefined;
     this.socket = upgraded;
     try {
-      if (this.#host.upgrades === undefined) return void upgraded.destroy();
-      const result: unknown = this.#host.upgrades.listener(request, upgraded, head);
+      const { upgrades } = this.#host;
+      if (upgrades === undefined) return void upgraded.destroy();
+      const result: unknown = runApart(() => upgrades.listener(request, upgraded, head));
       // An async listener fails later.
       if (types.isPromise(result)) result.catch((error) => this.#fail(upgraded, error));
     } catch (error) {
