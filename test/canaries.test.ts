@@ -41,6 +41,7 @@ test.each(['/bytes', '/text', '/json', '/schema', '/writer'])(
     let outgrown = 0;
     for (size = SLOT_BYTES - 500; size <= SLOT_BYTES + 300; size++) {
       core.i32.fill(0, slot >> 2, (slot + layout.SLOT_DATA_OFFSET) >> 2);
+      core.i32[(slot + layout.SLOT_OWNER_OFFSET) >> 2] = layout.SLOT_CLAIMED_STATE;
       core.i32[(slot + layout.SLOT_ROUTE_OFFSET) >> 2] = route;
       core.i32[(slot + layout.SLOT_RECORD_OFFSET) >> 2] = slot + layout.SLOT_DATA_OFFSET;
       handlers.start(1, clock.nowUs());
