@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from '../build/src/index.js';
-import { exchange, get, type RawResponse } from './support/client.js';
+import { exchange, get, post, type RawResponse } from './support/client.js';
 import { Life } from './support/life.js';
 import { startServer, until } from './support/server.js';
 import { type Pending, useStage } from './support/stage.js';
@@ -108,6 +108,29 @@ describe('a shard goes on', () => {
       await until(() => abandoned()[0] === 0, 'the end of the handlers');
     }
     expect(restarts()).toEqual([0]);
+  });
+
+  test('also if its event loop did not turn when there were too many', async () => {
+    // It hears of the 504s before it is asked whether it turns.
+    await start({ maxAbandoned: 1, handlerTimeoutMs: 100, stuckAfterMs: 1_200, steal: false });
+    const ids = ['a', 'b', 'c'];
+    const waits = await Promise.all(ids.map((id) => scene.stage.send(scene.running, `/wait/${id}`)));
+    await until(() => scene.stage.started.length === 3, 'the start of all');
+    const blocks = await scene.stage.send(scene.running, '/hold/block');
+    await until(() => shards()[0].state === 'stuck', 'the shard to be stuck');
+    for (const { response } of [...waits, blocks]) expect((await response).status).toBe(504);
+    scene.stage.release('block');
+    await until(() => restarts()[0] === 1 && allReady(), 'the replacement');
+  });
+
+  test('without waiting for one that was given a view of its request', async () => {
+    await start({ maxAbandoned: 1, closeTimeoutMs: 60_000 });
+    const viewing = exchange(scene.running.port, post(scene.stage.target('/later/view/a'), 'a body'));
+    await until(() => scene.stage.started.length === 1, 'its start');
+    await abandon('b', 'c');
+    await until(() => shards()[0].state === 'draining', 'the replacement to begin');
+    expect((await viewing).status).toBe(504);
+    await until(() => restarts()[0] === 1 && allReady(), 'the replacement');
   });
 
   test('if they have settled before its turn to be replaced comes', async () => {

@@ -1,3 +1,7 @@
+import { mkdtempSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from '../build/src/index.js';
@@ -18,6 +22,35 @@ afterEach(async () => {
 });
 
 const waits = () => running.server.stats().shards.reduce((sum, { extentWaits }) => sum + extentWaits, 0);
+
+test.each(['says that it is the last one', 'has ended its side'])(
+  'a client that reads slowly gets all of its answers, though it %s',
+  async (how) => {
+    // What the kernel holds of a Unix socket is less than an answer.
+    const path = join(mkdtempSync(join(tmpdir(), 'loopshard-')), 'socket');
+    const memory = { slotBytes: 2 ** 20, slots: 64, maxBufferedBytes: 64 * MIB };
+    running = await startServer({ path, shards: 1, ...memory }, 'ownership-app.js');
+    const client = connect({ path, allowHalfOpen: true });
+    const last = how.startsWith('says') ? ['Connection: close'] : [];
+    client.write(get('/large/900000') + get('/large-later/900000/100') + get('/large-later/900000/1000', ...last));
+    if (last.length === 0) client.end();
+    let received = 0;
+    const receive = (bytes: number) =>
+      until(() => {
+        received += client.read()?.length ?? 0;
+        return received >= bytes || client.readableEnded;
+      }, 'the answers');
+    await until(
+      () => running.server.stats().outstanding === 1,
+      'the second answer, which waits for the first to leave',
+    );
+    await receive(950_000);
+    await until(() => running.server.stats().outstanding === 0, 'the third, which waits for the second');
+    await receive(Number.POSITIVE_INFINITY);
+    expect(received).toBeGreaterThan(2_700_000);
+    client.destroy();
+  },
+);
 
 describe('when there are not enough extents', () => {
   test('responses wait for each other, and all arrive whole', async () => {

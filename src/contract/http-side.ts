@@ -208,6 +208,12 @@ export class HttpSide {
     return state === SLOT_CLAIMED_STATE || state === SLOT_STARTED_STATE ? owner >> OWNER_SHIFT : -1;
   }
 
+  /** The shard that has started the slot, or -1. */
+  startedBy(slot: number): number {
+    const owner = this.#owner(slot);
+    return (owner & OWNER_STATE_MASK) === SLOT_STARTED_STATE ? owner >> OWNER_SHIFT : -1;
+  }
+
   /** The shard that has completed the slot, or -1. */
   completedBy(slot: number): number {
     const owner = this.#owner(slot);

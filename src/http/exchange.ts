@@ -52,6 +52,8 @@ export class Exchange {
   sticky = false;
   /** It has one of its route's permits. */
   permitted = false;
+  /** Its handler was told that the client has ended its side. */
+  isAborted = false;
   /** When it was put into the ring, by the server's clock. */
   submittedAt = 0;
 
@@ -85,5 +87,6 @@ export class Exchange {
     this.hash = rules.hash;
     this.sticky = false;
     this.permitted = false;
+    this.isAborted = false;
   }
 }

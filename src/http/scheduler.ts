@@ -92,6 +92,10 @@ export class Scheduler {
         this.#watch.published();
       },
       onFailed: (exchange, reason) => this.#giveUp(exchange, reason),
+      onResubmitted: (exchange) => {
+        // Another thread, which may not know.
+        if (exchange.isAborted) this.#abort(exchange, false);
+      },
     });
     this.#deadlines = new Deadlines(pool.map.slots, pool.side, {
       onPending: () => this.#watch.deadlinePending(),
@@ -161,9 +165,13 @@ export class Scheduler {
   detach(exchange: Exchange): boolean {
     const { length } = exchange.bytes!;
     if (this.#detachedBytes + length > this.#pool.map.extentClassBytes * EXTENT_CLASSES) return false;
+    try {
+      exchange.bytes = Buffer.from(exchange.bytes!);
+    } catch {
+      return false;
+    }
     this.#detachedBytes += length;
     exchange.detachedBytes = length;
-    exchange.bytes = Buffer.from(exchange.bytes!);
     this.#giveExtent(exchange);
     return true;
   }
@@ -175,12 +183,15 @@ export class Scheduler {
 
   /** The client has sent its last byte, which most clients do when they are gone: the handler may want to know. */
   announceAbort(exchange: Exchange): void {
-    if (exchange.slot >= 0 && !exchange.ready) this.#abort(exchange, false);
+    if (exchange.slot < 0 || exchange.ready) return;
+    exchange.isAborted = true;
+    this.#abort(exchange, false);
   }
 
   #abort({ slot, sequence, rules }: Exchange, isGone: boolean): void {
-    const shard = this.#pool.side.heldBy(slot);
+    const shard = this.#pool.side.startedBy(slot);
     if (shard >= 0) return this.#pool.abort(shard, slot, sequence, isGone);
+    // Whichever of them will start it.
     const { first, count } = this.#pool.groups[rules!.group];
     for (let any = first; any < first + count; any++) this.#pool.abort(any, slot, sequence, isGone);
   }

@@ -211,6 +211,8 @@ export class ShardPool {
       const others = this.#shards.slice(first, first + count).filter((other) => other !== life);
       if (!others.every(({ state, isCircuitOpen }) => state === 'ready' || state === 'stuck' || isCircuitOpen))
         continue;
+      // Once it turns again it is looked at again.
+      if (life.state === 'stuck') continue;
       const { abandoned } = this.side.counters(life.number);
       this.#crowded.delete(life);
       if (abandoned <= life.maxAbandoned || life.state !== 'ready') continue;

@@ -13,7 +13,7 @@ export interface TestServer {
   logged: Logged[];
 }
 
-/** A server on a free port that logs into an array. */
+/** A server on a free port, unless `options` say otherwise, that logs into an array. */
 export async function startServer(options: ServeOptions = {}, fixture = 'app.js'): Promise<TestServer> {
   const logged: Logged[] = [];
   const log = (level: string) => (details: object, message: string) =>
@@ -21,7 +21,7 @@ export async function startServer(options: ServeOptions = {}, fixture = 'app.js'
   const logger = { error: log('error'), warn: log('warn'), info: log('info') };
   const module = new URL(`../fixtures/${fixture}`, import.meta.url);
   const server = await serve(module, {
-    port: 0,
+    ...(options.path === undefined && { port: 0 }),
     ...(options.groups === undefined && { shards: 2 }),
     logger,
     ...options,

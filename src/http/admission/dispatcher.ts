@@ -8,6 +8,8 @@ import type { RouteRules } from './route-rules.js';
 export interface DispatcherEvents {
   /** A request was put into a ring of `shard`. */
   onPublished(shard: number): void;
+  /** A request that was taken back from a shard goes to another one. */
+  onResubmitted(exchange: Exchange): void;
   /** No shard takes a request after it had to wait. */
   onFailed(exchange: Exchange, reason: Reason): void;
 }
@@ -67,6 +69,7 @@ export class Dispatcher {
     this.#pool.completed(exchange.shard);
     exchange.shard = -1;
     this.#submitLate(exchange, lost);
+    this.#events.onResubmitted(exchange);
   }
 
   /** @param otherwise the shard if no other one takes it; -1 for none */

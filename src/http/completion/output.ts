@@ -195,7 +195,8 @@ export class Output {
 
   /** Asks to be told when what the socket holds now has left; 'drain' comes only above the high-water mark. */
   #announceFlush(): void {
-    if (this.#flushAnnounced) return;
+    // Behind the last answer, `end` hears of it.
+    if (this.#flushAnnounced || this.#socket.writableEnded) return;
     this.#flushAnnounced = true;
     const count = this.#unflushed.length;
     this.#socket.write(EMPTY, (error) => {
@@ -216,6 +217,14 @@ export class Output {
     this.outstanding--;
     this.promisedBytes -= exchange.promisedBytes;
     this.#host.release(exchange);
+  }
+
+  /** Sends nothing more: the connection ends behind what the socket holds. */
+  end(): void {
+    this.#socket.end((error?: Error | null) => {
+      // As above.
+      if (!error) this.#releaseUnflushed(this.#unflushed.length);
+    });
   }
 
   /** The client says no more, and may be gone: what is not ready may not be wanted. */

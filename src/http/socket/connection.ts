@@ -373,7 +373,7 @@ export class Connection implements RequestSink {
     if (this.#ended) return;
     this.#ended = true;
     this.#inputOver = true;
-    this.#socket.end();
+    this.#output.end();
     // What still comes is read and dropped: closing with unread input would reset the connection under the answer.
     this.#socket.resume();
   }

@@ -173,6 +173,7 @@ export class ShardLoop {
   #releasePermit(): void {
     this.#context.side.permits.release();
     this.#onPermitFree();
+    if (this.#stopped) this.#checkSettled();
   }
 
   #onPermitFree(): void {
