@@ -14,7 +14,7 @@ export class Sink {
   #limit = 0;
   #spills = false;
   #overflow: Overflow | undefined;
-  /** Whether a part of the value was left to JSON.stringify or the plain lane. */
+  /** Whether a part of the value was left to JSON.stringify or the plain lane. Whoever reads it sets it back. */
   fellBack = false;
 
   constructor(core: CoreMemory) {
@@ -26,8 +26,6 @@ export class Sink {
     this.#start = start;
     this.#limit = limit;
     this.#spills = spills;
-    this.#overflow = undefined;
-    this.fellBack = false;
   }
 
   /**
@@ -40,6 +38,11 @@ export class Sink {
     overflow.append(this.#core.u8.subarray(this.#start, position));
     this.#overflow = undefined;
     return overflow.bytes();
+  }
+
+  /** After a value that was not written to its end. */
+  abandon(): void {
+    this.#overflow = undefined;
   }
 
   /**

@@ -82,11 +82,39 @@ describe('alone', () => {
     expect(writer.writeOrSpill(core, start, start + 1024, { rows: [] } as never)).toBe(start + '{"rows":[]}'.length);
   });
 
+  test('a value that fails in the middle leaves nothing behind', () => {
+    const core = CoreMemory.create(1 << 20);
+    const start = core.allocate(1024);
+    const writer = compileWriter({ type: 'array', items: user }, { lane: 'wasm' });
+    const good = { id: 1, name: 'a', tags: Array(1000).fill('a longer string of some kind') };
+    const failing: unknown[] = [
+      [good, { id: 1 }],
+      [
+        good,
+        {
+          id: 1,
+          get name() {
+            throw new TypeError('mine');
+          },
+        },
+      ],
+    ];
+    for (const value of failing) {
+      expect(() => writer.writeOrSpill(core, start, start + 1024, value as never)).toThrow();
+      expect(writer.writeOrSpill(core, start, start + 1024, [] as never)).toBe(start + 2);
+      expect(writer.write(core, start, start + 1024, [good] as never)).toBe(0);
+      expect(writer.writeOrSpill(core, start, start + 1024, [] as never)).toBe(start + 2);
+      expect(text(writer, [good])).toBe(JSON.stringify([good]));
+    }
+  });
+
   test('explain counts what the lane could not take', () => {
     const writer = compileWriter({ type: 'string' }, { lane: 'wasm' });
     writer.toBytes('fine');
     expect(writer.explain()).toMatchObject({ lane: 'wasm', fallbacks: 0 });
     writer.toBytes('lone \ud800');
+    expect(writer.explain().fallbacks).toBe(1);
+    writer.toBytes('fine');
     expect(writer.explain().fallbacks).toBe(1);
   });
 });
