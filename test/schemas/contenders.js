@@ -18,8 +18,8 @@ export const MAKINGS = [
 /** Milliseconds of making values for one schema. */
 const PATIENCE = 300;
 
-/** Characters of a schema from which on fast-json-stringify takes many seconds to compile it. */
-const LARGE = 120_000;
+/** Characters of a schema from which on fast-json-stringify takes minutes to compile it. */
+const LARGE = 500_000;
 
 /** What came of the schemas of one source. */
 export class Tally {
@@ -41,8 +41,9 @@ export class Tally {
  * @param {Tally} tally
  * @param {import('./sources.js').Described} described
  * @param {number} seed
+ * @param {boolean} isForFast whether fast-json-stringify takes part
  */
-export function check(tally, { name, schema, document, pointer, models = [schema] }, seed) {
+export function check(tally, { name, schema, document, pointer, models = [schema] }, seed, isForFast = true) {
   tally.schemas++;
   const writers = compile(tally, name, schema);
   if (writers === undefined) return;
@@ -53,7 +54,7 @@ export function check(tally, { name, schema, document, pointer, models = [schema
     return;
   }
   const admission = new Admission(document, validator.matches);
-  const fast = compileFast(tally, schema);
+  const fast = compileFast(tally, schema, isForFast);
   let count = 0;
   for (const value of models.flatMap((model) => [...values(model, seed, validator.isValid)])) {
     count++;
@@ -164,10 +165,10 @@ function* values(schema, seed, isValid) {
   }
 }
 
-/** @param {Tally} tally @param {any} schema @returns {((value: unknown) => string) | undefined} */
-function compileFast(tally, schema) {
+/** @param {Tally} tally @param {any} schema @param {boolean} takesPart @returns {((value: unknown) => string) | undefined} */
+function compileFast(tally, schema, takesPart) {
   const { $schema: _, ...rest } = schema;
-  if (JSON.stringify(rest).length > LARGE) {
+  if (!takesPart || JSON.stringify(rest).length > LARGE) {
     tally.fast.skipped++;
     return undefined;
   }

