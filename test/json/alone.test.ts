@@ -45,10 +45,11 @@ describe('alone', () => {
   test('where generating code is forbidden', () => {
     const script = `import('${new URL('../../build/src/json/index.js', import.meta.url)}').then(({ compileWriter }) => {
       const writer = compileWriter({ type: 'array', items: { type: 'number' } });
-      process.stdout.write(writer.explain().lane + Buffer.from(writer.toBytes([1, 2.5])));
+      const { lane, reason } = writer.explain();
+      process.stdout.write([Buffer.from(writer.toBytes([1, 2.5])), lane, reason].join(' '));
     });`;
     const { stdout } = spawnSync(process.execPath, ['--disallow-code-generation-from-strings', '-e', script]);
-    expect(stdout.toString()).toBe('v8[1,2.5]');
+    expect(stdout.toString()).toBe('[1,2.5] v8 This process forbids generating code from strings.');
   });
 
   test('where the system has no address space for shared memory', () => {
@@ -106,6 +107,36 @@ describe('alone', () => {
       expect(writer.writeOrSpill(core, start, start + 1024, [] as never)).toBe(start + 2);
       expect(text(writer, [good])).toBe(JSON.stringify([good]));
     }
+  });
+
+  test('debug shows the plan with its choices, and the code', () => {
+    const kind = { type: 'object', properties: { kind: { const: 'x' } }, required: ['kind'] };
+    const schema = {
+      type: 'object',
+      properties: {
+        kids: { type: 'array', items: { $ref: '#' } },
+        shape: { oneOf: [user, kind] },
+        kind: { enum: ['a', null] },
+      },
+      required: ['kind'],
+      additionalProperties: { type: 'string' },
+    };
+    const plan = `#1 an object
+  "kids"?: #2 an array
+    items: as #1
+  "shape"?: #3 an object
+    one, branch 0: #4 an object
+      "id": an integer
+      "name": a string
+      "tags"?: #5 an array
+        items: a string
+    one, branch 1: #6 an object
+      "kind": "x"
+  "kind": null or "a"
+  other properties: a string`;
+    const [wasm, v8] = (['wasm', 'v8'] as const).map((lane) => compileWriter(schema, { lane }).debug());
+    expect(wasm).toEqual({ plan, code: [expect.stringContaining('"kids"')] });
+    expect(v8).toEqual({ plan, code: [] });
   });
 
   test('explain counts what the lane could not take', () => {
