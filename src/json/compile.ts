@@ -177,37 +177,38 @@ export class CompiledWriter<T = unknown> {
 
   #run(lane: Lane, position: number, limit: number, value: T, spills: boolean): number | Uint8Array<ArrayBuffer> {
     const { tape, sink } = lane;
-    if (lane.isUnfinished) this.#abandon(lane);
+    if (lane.isUntidy) this.#tidy(lane);
     sink.begin(position, limit, spills);
-    let reason: unknown;
     // From here to `try`, nothing is called: that could fail where the stack is full.
-    lane.isUnfinished = true;
+    lane.isUntidy = true;
     tape.busy = true;
     try {
-      const end = sink.end(lane.write(position, limit, value));
-      lane.isUnfinished = false;
-      return end;
-    } catch (thrown) {
-      if (thrown === FULL) return 0;
-      if (!isMismatch(thrown)) throw thrown;
-      reason = thrown;
-    } finally {
-      tape.busy = false;
-      this.#plain.finish();
-      if (sink.fellBack) {
-        sink.fellBack = false;
-        this.#fallbacks++;
+      const end = lane.write(position, limit, value);
+      if (!sink.isTouched) {
+        tape.busy = false;
+        lane.isUntidy = false;
+        return end;
       }
+      const result = sink.end(end);
+      tape.busy = false;
+      this.#tidy(lane);
+      return result;
+    } catch (thrown) {
+      tape.busy = false;
+      this.#tidy(lane);
+      if (thrown === FULL) return 0;
+      throw isMismatch(thrown) ? this.#explained(value, thrown) : thrown;
     }
-    throw this.#explained(value, reason);
   }
 
-  /** Forgets a value that was not written to its end. Not done where it failed: the stack may be full there. */
-  #abandon(lane: Lane): void {
+  /** After a value with which something out of the ordinary was done. If there is no stack left for it, before the next one. */
+  #tidy(lane: Lane): void {
+    const { sink } = lane;
     lane.rewind();
-    lane.sink.abandon();
     this.#plain.finish();
-    lane.isUnfinished = false;
+    if (sink.fellBack) this.#fallbacks++;
+    sink.reset();
+    lane.isUntidy = false;
   }
 
   /** The error of a value that does not match, with the path, for which it is read again. */

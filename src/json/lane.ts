@@ -30,8 +30,8 @@ interface LaneCode {
 export interface Lane extends LaneCode {
   readonly tape: Tape;
   readonly sink: Sink;
-  /** The last value was not written to its end. */
-  isUnfinished: boolean;
+  /** Something is to be done before the next value is written. */
+  isUntidy: boolean;
   /** Why the plain lane writes a part of the schema for want of generated code; empty if it need not. */
   gap: string;
 }
@@ -104,12 +104,12 @@ export function openLane(
     },
     sink,
     tapeText: (words: number, text: string) => {
-      sink.fellBack = true;
+      sink.fallBack();
       return tape.json(words, text);
     },
     ...judgements(generator, plainLane, sink),
   };
-  const lane: Lane = { tape, sink, isUnfinished: false, gap: '', ...factory(env) };
+  const lane: Lane = { tape, sink, isUntidy: false, gap: '', ...factory(env) };
   fragments.hold(lane);
   return lane;
 }
@@ -135,7 +135,7 @@ function judgements(generator: Generator, plainLane: PlainLane, sink: Sink): obj
     },
     untyped: (value: unknown, key: string | number) => untyped(value, String(key), []),
     plainText: (node: number, value: unknown, key: string | number) => {
-      sink.fellBack = true;
+      sink.fallBack();
       return plainLane.part(nodes[node], value, String(key));
     },
     absent: (node: number) => plainLane.absent(nodes[node]) ?? bail(),
@@ -169,6 +169,8 @@ function judgements(generator: Generator, plainLane: PlainLane, sink: Sink): obj
     choose: (choice: number, value: object) => {
       const { node, type, cases } = choices[choice];
       chosen.value = value;
+      // Its verdicts hold for this value only.
+      sink.isTouched = true;
       let next: Node | undefined;
       try {
         next = selector.select(node, type, value);

@@ -140,12 +140,18 @@ describe('alone', () => {
   });
 
   test('explain counts what the lane could not take', () => {
-    const writer = compileWriter({ type: 'string' }, { lane: 'wasm' });
-    writer.toBytes('fine');
+    const core = CoreMemory.create(1 << 20);
+    const start = core.allocate(1 << 15);
+    const list = { type: 'array', items: { type: 'integer' } };
+    const writer = compileWriter({ type: 'object', properties: { text: { type: 'string' }, list } }, { lane: 'wasm' });
+    const write = (value: object) => writer.writeOrSpill(core, start, start + (1 << 15), value);
+    write({ text: 'fine' });
     expect(writer.explain()).toMatchObject({ lane: 'wasm', fallbacks: 0 });
-    writer.toBytes('lone \ud800');
+    write({ text: 'lone \ud800' });
     expect(writer.explain().fallbacks).toBe(1);
-    writer.toBytes('fine');
+    write({ text: 'fine' });
+    // Spilled, which is something else.
+    expect(write({ list: Array.from({ length: 10_000 }, (_, i) => i) })).toBeInstanceOf(Uint8Array);
     expect(writer.explain().fallbacks).toBe(1);
   });
 });
