@@ -85,14 +85,16 @@ export class Generator {
     this.#unitNumber(root, '');
   }
 
-  /** The source of a function body that takes `env` and returns the writer; the first unit is in it. */
+  /** The source of a function body that takes `env` and returns a `LaneCode`; the first unit is in it. */
   source(): string {
     return `${RUNTIME}
 const $write = (${this.unit(0).source})(env.fragments);
-return function write(start, end, value) {
-  position = start; limit = end; depth = 0;
-  rewind();
-  $write(value, '', 0); flush(); return position;
+return {
+  write(start, end, value) {
+    position = start; limit = end; depth = 0;
+    $write(value, '', 0); flush(); return position;
+  },
+  rewind,
 };`;
   }
 

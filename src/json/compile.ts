@@ -3,7 +3,7 @@ import { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import { Generator } from './codegen.js';
 import { describePlan } from './describe.js';
-import { BAIL, type Lane, type LaneFactory, openLane } from './lane.js';
+import { BAIL, type Lane, type LaneFactory, NO_ROOM, notAccepted, openLane } from './lane.js';
 import { isStackOverflow } from './mismatch.js';
 import { depthOf, type Part, PartReader } from './parts.js';
 import { PlainLane } from './plain.js';
@@ -17,7 +17,10 @@ const DEFAULT_MAX_DEPTH = 1000;
 
 /** What `explain` tells. */
 export interface WriterExplanation {
-  /** 'wasm': formed in shared memory by generated code and the WASM kernels. 'v8': formed by JSON.stringify, then copied. */
+  /**
+   * 'wasm': formed in shared memory by generated code and the WASM kernels. 'v8': formed by JSON.stringify, then copied, whole
+   * or in part. As it is in the memory that was written to last.
+   */
   lane: 'wasm' | 'v8';
   /** Why this lane. */
   reason: string;
@@ -41,8 +44,6 @@ const REASONS = {
   typed: 'It is the faster, or as fast, for typed schemas on every version of V8 that was measured.',
   untyped: 'The schema says nothing of its values: JSON.stringify forms the text, which is written at once.',
   forbidden: 'This process forbids generating code from strings.',
-  broken: 'JavaScript does not accept the generated code, which is a fault of LoopShard:',
-  exhausted: 'There is no room left in shared memory for what the generated code needs.',
 };
 
 /** Writes the values of one schema. Made by `compileWriter`; for use in the thread that made it. */
@@ -58,6 +59,8 @@ export class CompiledWriter<T = unknown> {
   #fallbacks = 0;
   #lane: Lane | null = null;
   #core: CoreMemory | undefined;
+  /** The memory that was written to last has no room for the generated code. */
+  #hasNoRoom = false;
 
   constructor(schema: unknown, options: WriterOptions = {}) {
     const { coerce = false, maxDepth = DEFAULT_MAX_DEPTH, lane = 'auto', schemas } = options;
@@ -75,7 +78,7 @@ export class CompiledWriter<T = unknown> {
     try {
       this.#factory = compileSource(generator.source());
     } catch (error) {
-      this.#explanation.reason = error instanceof EvalError ? REASONS.forbidden : `${REASONS.broken} ${error}`;
+      this.#explanation.reason = error instanceof EvalError ? REASONS.forbidden : notAccepted(error);
       return;
     }
     this.#generator = generator;
@@ -87,7 +90,9 @@ export class CompiledWriter<T = unknown> {
 
   /** Which machinery writes, and why. */
   explain(): WriterExplanation {
-    return { ...this.#explanation, fallbacks: this.#fallbacks };
+    const gap = this.#hasNoRoom ? NO_ROOM : (this.#lane?.gap ?? '');
+    const explanation = gap === '' ? this.#explanation : { lane: 'v8' as const, reason: gap };
+    return { ...explanation, fallbacks: this.#fallbacks };
   }
 
   /** The plan of the schema and the code that was generated for it, for people to read. Its form is no promise. */
@@ -122,11 +127,10 @@ export class CompiledWriter<T = unknown> {
    */
   toBytes(value: T): Uint8Array<ArrayBuffer> {
     const region = this.#generator && staging();
-    if (this.#generator !== undefined && region === undefined)
-      this.#explanation = { lane: 'v8', reason: REASONS.exhausted };
+    if (region === undefined) this.#hasNoRoom = this.#generator !== undefined;
     const lane = region && this.#laneIn(region.core);
     // A getter or toJSON of a value that lies in the region may ask for the bytes of another one.
-    if (!region || !lane || lane.tape.busy) return encoded(this.#plain.text(value));
+    if (!region || !lane || lane.tape.busy) return encoded(this.#plainText(lane, value));
     const end = this.#run(lane, region.start, region.limit, value, true);
     if (typeof end !== 'number') return end;
     return region.core.u8.slice(region.start, end) as unknown as Uint8Array<ArrayBuffer>;
@@ -158,30 +162,53 @@ export class CompiledWriter<T = unknown> {
   ): number | Uint8Array<ArrayBuffer> {
     const lane = core === this.#core ? this.#lane : this.#laneIn(core);
     if (lane !== null && !lane.tape.busy) return this.#run(lane, position, limit, value, spills);
-    const text = this.#plain.text(value);
+    const text = this.#plainText(lane, value);
     const room = limit - position;
     const size = text.length > room ? text.length : Buffer.byteLength(text);
     if (size <= room) return position + core.bytes.write(text, position, size, 'utf8');
     return spills ? encoded(text) : 0;
   }
 
+  /** The whole value by the plain lane: there is no other, or it is in the middle of a value. */
+  #plainText(lane: Lane | null | undefined, value: T): string {
+    if (lane) this.#fallbacks++;
+    return this.#plain.text(value);
+  }
+
   #run(lane: Lane, position: number, limit: number, value: T, spills: boolean): number | Uint8Array<ArrayBuffer> {
     const { tape, sink } = lane;
-    tape.busy = true;
+    if (lane.isUntidy) this.#tidy(lane);
     sink.begin(position, limit, spills);
-    let reason: unknown;
+    // From here to `try`, nothing is called: that could fail where the stack is full.
+    lane.isUntidy = true;
+    tape.busy = true;
     try {
-      return sink.end(lane.write(position, limit, value));
-    } catch (thrown) {
-      if (thrown === FULL) return 0;
-      if (!isMismatch(thrown)) throw thrown;
-      reason = thrown;
-    } finally {
+      const end = lane.write(position, limit, value);
+      if (!sink.isTouched) {
+        tape.busy = false;
+        lane.isUntidy = false;
+        return end;
+      }
+      const result = sink.end(end);
       tape.busy = false;
-      this.#plain.finish();
-      if (sink.fellBack) this.#fallbacks++;
+      this.#tidy(lane);
+      return result;
+    } catch (thrown) {
+      tape.busy = false;
+      this.#tidy(lane);
+      if (thrown === FULL) return 0;
+      throw isMismatch(thrown) ? this.#explained(value, thrown) : thrown;
     }
-    throw this.#explained(value, reason);
+  }
+
+  /** After a value with which something out of the ordinary was done. If there is no stack left for it, before the next one. */
+  #tidy(lane: Lane): void {
+    const { sink } = lane;
+    lane.rewind();
+    this.#plain.finish();
+    if (sink.fellBack) this.#fallbacks++;
+    sink.reset();
+    lane.isUntidy = false;
   }
 
   /** The error of a value that does not match, with the path, for which it is read again. */
@@ -205,6 +232,7 @@ export class CompiledWriter<T = unknown> {
     }
     this.#core = core;
     this.#lane = lane;
+    this.#hasNoRoom = lane === null && this.#generator !== undefined;
     return lane;
   }
 
@@ -212,10 +240,7 @@ export class CompiledWriter<T = unknown> {
     if (this.#generator === undefined) return null;
     const factory = this.#factory ?? compileSource(this.#generator.source());
     this.#factory = undefined;
-    const lane = openLane(core, factory, this.#generator, this.#plain);
-    if (lane !== undefined) return lane;
-    this.#explanation = { lane: 'v8', reason: REASONS.exhausted };
-    return null;
+    return openLane(core, factory, this.#generator, this.#plain) ?? null;
   }
 }
 

@@ -8,6 +8,7 @@ import {
 import type { CoreMemory } from '../core/memory.js';
 import type { Generator } from './codegen.js';
 import { UNSETTLED } from './judge.js';
+import { isStackOverflow } from './mismatch.js';
 import { type PlainLane, untyped } from './plain.js';
 import type { Node, Planner } from './plan.js';
 import { Sink } from './sink.js';
@@ -17,18 +18,31 @@ import { converted, isAbsent, isList, jsonEqual, ownValue, settled } from './val
 /** Thrown by generated code: the value does not match, and the plain lane can say where. */
 export const BAIL = Symbol('bail');
 
-/** Writes `value` from `start`, not past `end`; returns the position behind it, or throws FULL, BAIL or what the value throws. */
-export type LaneWrite = (start: number, end: number, value: unknown) => number;
+/** What generated code is for its callers. */
+interface LaneCode {
+  /** Writes `value` from `start`, not past `end`; returns the position behind it, or throws FULL, BAIL or what the value throws. */
+  write(start: number, end: number, value: unknown): number;
+  /** Empties the tape: needed before the next value when `write` has thrown. */
+  rewind(): void;
+}
 
 /** A compiled writer in one core. */
-export interface Lane {
+export interface Lane extends LaneCode {
   readonly tape: Tape;
   readonly sink: Sink;
-  readonly write: LaneWrite;
+  /** Something is to be done before the next value is written. */
+  isUntidy: boolean;
+  /** Why the plain lane writes a part of the schema for want of generated code; empty if it need not. */
+  gap: string;
 }
 
 /** A function that takes what the generated code uses. */
-export type LaneFactory = (env: object) => LaneWrite;
+export type LaneFactory = (env: object) => LaneCode;
+
+/** Why a schema, or a part of one, has no generated code. */
+export const NO_ROOM = 'There is no room left in shared memory for what the generated code needs.';
+export const notAccepted = (error: unknown) =>
+  `JavaScript does not accept the generated code, which is a fault of LoopShard: ${error}`;
 
 /** What generated code is given in place of a unit for which there is no memory. */
 const NO_UNIT = { source: '', fragments: 0, calls: [] };
@@ -47,6 +61,8 @@ export function openLane(
   if (tape === undefined || fragments === undefined) return undefined;
   const sink = new Sink(core);
   const { address } = tape;
+  /** Where the fragments of units are, by number. */
+  const addresses: number[] = [];
   const env = {
     i32: core.i32,
     u8: core.u8,
@@ -68,21 +84,34 @@ export function openLane(
     unit: (number: number) => {
       const { source, calls, fragments } = generator.unit(number);
       const node = generator.subject(number);
-      const placed = fragments.place(core);
-      if (placed === undefined) return { ...NO_UNIT, node };
-      placed.hold(write);
-      return { source, calls, fragments: placed.address, node };
+      // A unit that was placed may be asked for again: there was no room on the stack to compile it.
+      let address = addresses[number];
+      if (address === undefined) {
+        const placed = fragments.place(core);
+        if (placed === undefined) {
+          lane.gap = NO_ROOM;
+          return { ...NO_UNIT, node };
+        }
+        placed.hold(lane);
+        addresses[number] = address = placed.address;
+      }
+      return { source, calls, fragments: address, node };
+    },
+    refuse: (error: unknown) => {
+      // The unit is made again when it is next called, from a shorter stack.
+      if (isStackOverflow(error)) throw error;
+      lane.gap = notAccepted(error);
     },
     sink,
     tapeText: (words: number, text: string) => {
-      sink.fellBack = true;
+      sink.fallBack();
       return tape.json(words, text);
     },
     ...judgements(generator, plainLane, sink),
   };
-  const write: LaneWrite = factory(env);
-  fragments.hold(write);
-  return { tape, sink, write };
+  const lane: Lane = { tape, sink, isUntidy: false, gap: '', ...factory(env) };
+  fragments.hold(lane);
+  return lane;
 }
 
 /** What the generated code asks about values that are not as it expects them most. */
@@ -106,7 +135,7 @@ function judgements(generator: Generator, plainLane: PlainLane, sink: Sink): obj
     },
     untyped: (value: unknown, key: string | number) => untyped(value, String(key), []),
     plainText: (node: number, value: unknown, key: string | number) => {
-      sink.fellBack = true;
+      sink.fallBack();
       return plainLane.part(nodes[node], value, String(key));
     },
     absent: (node: number) => plainLane.absent(nodes[node]) ?? bail(),
@@ -140,6 +169,8 @@ function judgements(generator: Generator, plainLane: PlainLane, sink: Sink): obj
     choose: (choice: number, value: object) => {
       const { node, type, cases } = choices[choice];
       chosen.value = value;
+      // Its verdicts hold for this value only.
+      sink.isTouched = true;
       let next: Node | undefined;
       try {
         next = selector.select(node, type, value);

@@ -37,7 +37,12 @@ function flush() {
       ascii = 0;
     }
   }
-  let end = jsonRun(position, limit, TAPE, t - T0, ascii);
+  const end = jsonRun(position, limit, TAPE, t - T0, ascii);
+  if (end <= ${TAPE_SPLIT_PAIR}) return flushElsewhere(end, ascii);
+  position = end;
+  rewind();
+}
+function flushElsewhere(end, ascii) {
   if (end === 0) {
     position = sink.moveOut(position);
     end = jsonRun(position, limit, TAPE, t - T0, ascii);
@@ -226,7 +231,9 @@ function load(number) {
   expect(calls);
   try {
     if (source !== '') return eval(source)(fragments);
-  } catch {}
+  } catch (error) {
+    env.refuse(error);
+  }
   return (x, key) => odd(0, x, node, key);
 }
 expect(env.calls);`;

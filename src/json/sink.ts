@@ -16,6 +16,8 @@ export class Sink {
   #overflow: Overflow | undefined;
   /** Whether a part of the value was left to JSON.stringify or the plain lane. */
   fellBack = false;
+  /** Whether there is anything to tidy up after the value. */
+  isTouched = false;
 
   constructor(core: CoreMemory) {
     this.#core = core;
@@ -26,8 +28,6 @@ export class Sink {
     this.#start = start;
     this.#limit = limit;
     this.#spills = spills;
-    this.#overflow = undefined;
-    this.fellBack = false;
   }
 
   /**
@@ -38,8 +38,20 @@ export class Sink {
     const overflow = this.#overflow;
     if (overflow === undefined) return position;
     overflow.append(this.#core.u8.subarray(this.#start, position));
-    this.#overflow = undefined;
     return overflow.bytes();
+  }
+
+  /** Makes ready for the next value. */
+  reset(): void {
+    this.#overflow = undefined;
+    this.fellBack = false;
+    this.isTouched = false;
+  }
+
+  /** Notes that a part of the value is left to JSON.stringify or the plain lane. */
+  fallBack(): void {
+    this.fellBack = true;
+    this.isTouched = true;
   }
 
   /**
@@ -49,6 +61,7 @@ export class Sink {
    */
   moveOut(position: number): number {
     if (!this.#spills) throw FULL;
+    this.isTouched = true;
     this.#overflow ??= new Overflow(2 * (this.#limit - this.#start));
     this.#overflow.append(this.#core.u8.subarray(this.#start, position));
     return this.#start;
@@ -69,7 +82,7 @@ export class Sink {
 
   /** The JSON of a string that has lone surrogates, or for which there is no room to be quoted in. */
   quote(text: string): string {
-    this.fellBack = true;
+    this.fallBack();
     return JSON.stringify(text);
   }
 

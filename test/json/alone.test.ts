@@ -45,10 +45,11 @@ describe('alone', () => {
   test('where generating code is forbidden', () => {
     const script = `import('${new URL('../../build/src/json/index.js', import.meta.url)}').then(({ compileWriter }) => {
       const writer = compileWriter({ type: 'array', items: { type: 'number' } });
-      process.stdout.write(writer.explain().lane + Buffer.from(writer.toBytes([1, 2.5])));
+      const { lane, reason } = writer.explain();
+      process.stdout.write([Buffer.from(writer.toBytes([1, 2.5])), lane, reason].join(' '));
     });`;
     const { stdout } = spawnSync(process.execPath, ['--disallow-code-generation-from-strings', '-e', script]);
-    expect(stdout.toString()).toBe('v8[1,2.5]');
+    expect(stdout.toString()).toBe('[1,2.5] v8 This process forbids generating code from strings.');
   });
 
   test('where the system has no address space for shared memory', () => {
@@ -82,11 +83,75 @@ describe('alone', () => {
     expect(writer.writeOrSpill(core, start, start + 1024, { rows: [] } as never)).toBe(start + '{"rows":[]}'.length);
   });
 
+  test('a value that fails in the middle leaves nothing behind', () => {
+    const core = CoreMemory.create(1 << 20);
+    const start = core.allocate(1024);
+    const writer = compileWriter({ type: 'array', items: user }, { lane: 'wasm' });
+    const good = { id: 1, name: 'a', tags: Array(1000).fill('a longer string of some kind') };
+    const failing: unknown[] = [
+      [good, { id: 1 }],
+      [
+        good,
+        {
+          id: 1,
+          get name() {
+            throw new TypeError('mine');
+          },
+        },
+      ],
+    ];
+    for (const value of failing) {
+      expect(() => writer.writeOrSpill(core, start, start + 1024, value as never)).toThrow();
+      expect(writer.writeOrSpill(core, start, start + 1024, [] as never)).toBe(start + 2);
+      expect(writer.write(core, start, start + 1024, [good] as never)).toBe(0);
+      expect(writer.writeOrSpill(core, start, start + 1024, [] as never)).toBe(start + 2);
+      expect(text(writer, [good])).toBe(JSON.stringify([good]));
+    }
+  });
+
+  test('debug shows the plan with its choices, and the code', () => {
+    const kind = { type: 'object', properties: { kind: { const: 'x' } }, required: ['kind'] };
+    const schema = {
+      type: 'object',
+      properties: {
+        kids: { type: 'array', items: { $ref: '#' } },
+        shape: { oneOf: [user, kind] },
+        kind: { enum: ['a', null] },
+      },
+      required: ['kind'],
+      additionalProperties: { type: 'string' },
+    };
+    const plan = `#1 an object
+  "kids"?: #2 an array
+    items: as #1
+  "shape"?: #3 an object
+    one, branch 0: #4 an object
+      "id": an integer
+      "name": a string
+      "tags"?: #5 an array
+        items: a string
+    one, branch 1: #6 an object
+      "kind": "x"
+  "kind": null or "a"
+  other properties: a string`;
+    const [wasm, v8] = (['wasm', 'v8'] as const).map((lane) => compileWriter(schema, { lane }).debug());
+    expect(wasm).toEqual({ plan, code: [expect.stringContaining('"kids"')] });
+    expect(v8).toEqual({ plan, code: [] });
+  });
+
   test('explain counts what the lane could not take', () => {
-    const writer = compileWriter({ type: 'string' }, { lane: 'wasm' });
-    writer.toBytes('fine');
+    const core = CoreMemory.create(1 << 20);
+    const start = core.allocate(1 << 15);
+    const list = { type: 'array', items: { type: 'integer' } };
+    const writer = compileWriter({ type: 'object', properties: { text: { type: 'string' }, list } }, { lane: 'wasm' });
+    const write = (value: object) => writer.writeOrSpill(core, start, start + (1 << 15), value);
+    write({ text: 'fine' });
     expect(writer.explain()).toMatchObject({ lane: 'wasm', fallbacks: 0 });
-    writer.toBytes('lone \ud800');
+    write({ text: 'lone \ud800' });
+    expect(writer.explain().fallbacks).toBe(1);
+    write({ text: 'fine' });
+    // Spilled, which is something else.
+    expect(write({ list: Array.from({ length: 10_000 }, (_, i) => i) })).toBeInstanceOf(Uint8Array);
     expect(writer.explain().fallbacks).toBe(1);
   });
 });

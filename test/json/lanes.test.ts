@@ -337,6 +337,16 @@ describe('all ways write the same', () => {
     });
   }
 
+  test('a value that was changed since it was written is judged anew', () => {
+    for (const lane of ['wasm', 'v8'] as const) {
+      const writer = compileWriter({ type: 'object', properties: { shape: shapes } }, { lane });
+      const shape: Record<string, unknown> = { a: 'x', r: 1, s: 'y' };
+      expect(decoded(writer.toBytes({ shape } as never))).toBe('{"shape":{"a":"x","r":1}}');
+      shape.a = 1;
+      expect(decoded(writer.toBytes({ shape } as never))).toBe('{"shape":{"a":1,"s":"y"}}');
+    }
+  });
+
   test('integers are digits even if BigInt has a toJSON', () => {
     const prototype = BigInt.prototype as { toJSON?: () => string };
     prototype.toJSON = function (this: bigint) {

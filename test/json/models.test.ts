@@ -4,13 +4,18 @@ import { describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { CoreMemory } from '../../build/src/core/index.js';
 import { compileWriter } from '../../build/src/json/index.js';
-import { Models } from './models.js';
+import { type Form, Models } from './models.js';
 import { Random, SEED } from './random.js';
 
 /** JSON_VALUES=1000000 runs a million. */
 const VALUES = Number(process.env.JSON_VALUES ?? 2_000);
 const VALUES_OF_A_SCHEMA = 20;
 const SCHEMAS_FOR_AJV = 500;
+/** Of 40 schemas, these are what chance would make too seldom. */
+const FORMS = new Map<number, Form>([
+  [0, 'wide'],
+  [1, 'deep'],
+]);
 
 describe('schemas of every form', () => {
   test(`${VALUES} values come back with exactly what the schema admits, from both lanes and any region`, async () => {
@@ -18,9 +23,10 @@ describe('schemas of every form', () => {
     const core = CoreMemory.create(8 << 20);
     const start = core.allocate(1 << 16);
     const differences: unknown[] = [];
-    let wide = 0;
+    let schemas = 0;
+    const reach = { deepest: 0, widest: 0 };
     for (let count = 0; count < VALUES; ) {
-      const { schema, sample } = new Models(random).document();
+      const { schema, sample } = new Models(random).document(4, FORMS.get(schemas++ % 40));
       const wasm = compileWriter(schema, { lane: 'wasm' });
       const v8 = compileWriter(schema, { lane: 'v8' });
       for (let i = 0; i < VALUES_OF_A_SCHEMA; i++, count++) {
@@ -34,7 +40,7 @@ describe('schemas of every form', () => {
           typeof end === 'number' ? core.bytes.toString('utf8', start, end) : Buffer.from(end).toString(),
         ];
         const parsed = JSON.parse(texts[0]);
-        if (Object.keys(parsed ?? {}).length > 300) wide++;
+        measure(parsed, reach);
         // Byte for byte what JSON.stringify writes for the value in this order, in all ways.
         const isSame = texts.every((text) => text === JSON.stringify(parsed)) && isDeepStrictEqual(parsed, expected);
         if (!isSame)
@@ -50,7 +56,8 @@ describe('schemas of every form', () => {
       await setImmediate();
     }
     expect(differences.slice(0, 2)).toEqual([]);
-    expect(wide).toBeGreaterThan(0);
+    expect(reach.widest).toBeGreaterThan(300);
+    expect(reach.deepest).toBeGreaterThan(50);
   }, 3_600_000);
 
   test('are given values that are valid under them, by ajv', () => {
@@ -74,6 +81,15 @@ describe('schemas of every form', () => {
     expect(invalid.slice(0, 2)).toEqual([]);
   }, 120_000);
 });
+
+/** Notes how deep and how wide values are. */
+function measure(value: unknown, reach: { deepest: number; widest: number }, level = 0): void {
+  reach.deepest = Math.max(reach.deepest, level);
+  if (typeof value !== 'object' || value === null) return;
+  const parts = Object.values(value);
+  reach.widest = Math.max(reach.widest, parts.length);
+  for (const part of parts) measure(part, reach, level + 1);
+}
 
 /** A value as a validator sees it: plain objects, no `toJSON`. */
 function dataOf(value: unknown): unknown {

@@ -15,6 +15,8 @@ export interface Model {
   isObject: boolean;
 }
 
+export type Form = 'any' | 'wide' | 'deep';
+
 type Fields = Record<string, Sample | undefined>;
 
 const STRINGS = [
@@ -45,13 +47,24 @@ export class Models {
     this.#random = random;
   }
 
-  /** A whole schema. */
-  document(depth = 4): { schema: object; sample(): Sample } {
-    const model = this.#model(depth);
+  /** A whole schema, of the form that is asked for. */
+  document(depth = 4, form: Form = 'any'): { schema: object; sample(): Sample } {
+    const model = this.#root(depth, form);
     return {
       schema: { allOf: [model.schema], $defs: this.#defs },
       sample: () => model.sample(this.#random.below(6)),
     };
+  }
+
+  #root(depth: number, form: Form): Model {
+    switch (form) {
+      case 'any':
+        return this.#model(depth);
+      case 'deep':
+        return this.#deep(this.#model(depth));
+      case 'wide':
+        return this.#fields(depth, 1000);
+    }
   }
 
   #name(): string {
@@ -134,6 +147,25 @@ export class Models {
         return { value: samples.map(({ value }) => value), kept: samples.map(({ kept }) => kept) };
       },
     };
+  }
+
+  /** A model inside of many objects and arrays. */
+  #deep(model: Model): Model {
+    const levels = 20 + this.#random.below(100);
+    for (let level = 0; level < levels; level++) {
+      const inner = model;
+      if (this.#random.below(2) === 0) {
+        model = this.#tuple([inner]);
+        continue;
+      }
+      const name = this.#name();
+      model = {
+        schema: { type: 'object', properties: { [name]: inner.schema }, required: [name] },
+        isObject: true,
+        sample: (budget) => objectOf({ [name]: inner.sample(budget) }),
+      };
+    }
+    return model;
   }
 
   #nullable(model: Model): Model {

@@ -90,6 +90,8 @@ describe('values as JSON.stringify has them', () => {
       },
     };
     expect(text(writer, value)).toBe(JSON.stringify({ id: 1, name: '{"id":2,"name":"inner"}' }));
+    // The inner value, in whose time the tape is taken.
+    expect(writer.explain().fallbacks).toBe(1);
   });
 
   test('what a getter throws comes through, and the writer lives on', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { CoreMemory } from '../../build/src/core/index.js';
 import { compileWriter } from '../../build/src/json/index.js';
+import { unlessExhausted } from '../../build/src/json/tape.js';
 import { text, write } from './lanes.js';
 
 const string = { type: 'string' };
@@ -230,6 +231,45 @@ describe('unions of recursive schemas', () => {
   });
 });
 
+describe('a stack that is nearly full', () => {
+  test('costs the value, and no later one', () => {
+    const core = CoreMemory.create(1 << 20);
+    const start = core.allocate(2048);
+    // Code so deeply nested that V8 needs more of the stack for it than there was where it was called.
+    let part: object = integer;
+    let inner: unknown = 1;
+    for (let level = 0; level < 200; level++) {
+      part = { type: 'object', properties: { x: part, ...each(keys(level === 199 ? 40 : 0), () => integer) } };
+      inner = { x: inner };
+    }
+    const properties = { a: { $ref: '#/$defs/part' }, b: { $ref: '#/$defs/part' } };
+    const writer = compileWriter({ type: 'object', properties, $defs: { part } }, { lane: 'wasm' });
+    const value = { a: inner };
+    writer.toBytes(value as never);
+    writer.write(core, start, start + 2048, {} as never);
+    // What is left is enough for the code once, and not for each time that it could not be compiled.
+    while (unlessExhausted(() => core.allocate(1 << 16)) !== undefined);
+    let failures = 0;
+    /** Tries to write at the end of the stack, and then further and further before it. */
+    const write = (): number => {
+      try {
+        return write();
+      } catch {
+        failures++;
+        return writer.write(core, start, start + 2048, value as never);
+      }
+    };
+    expect(core.bytes.toString('utf8', start, write())).toBe(JSON.stringify(value));
+    expect(failures).toBeGreaterThan(1);
+    const { lane, fallbacks } = writer.explain();
+    expect(lane).toBe('wasm');
+    expect(core.bytes.toString('utf8', start, writer.write(core, start, start + 2048, value as never))).toBe(
+      JSON.stringify(value),
+    );
+    expect(writer.explain().fallbacks).toBe(fallbacks);
+  });
+});
+
 describe('the memory of constants', () => {
   const schemaOf = (i: number) => ({ type: 'object', properties: { [`key ${i}`]: integer, name: string } });
 
@@ -245,6 +285,33 @@ describe('the memory of constants', () => {
       if (i % 200 === 0) await collected();
     }
     expect(last).toBe('wasm');
+  });
+
+  test('that is exhausted while a schema is written is told by explain', () => {
+    const core = CoreMemory.create(1 << 20);
+    const start = core.allocate(1024);
+    const names = keys(3000);
+    // The code of the part is made, and its constants are placed, when a value has the part.
+    const part = { type: 'object', properties: each(names, () => integer), required: names };
+    const schema = {
+      properties: { a: integer, b: { $ref: '#/$defs/part' }, c: { $ref: '#/$defs/part' } },
+      $defs: { part },
+    };
+    const writer = compileWriter(schema, { lane: 'wasm' });
+    expect(core.bytes.toString('utf8', start, writer.write(core, start, start + 1024, { a: 1 } as never))).toBe(
+      '{"a":1}',
+    );
+    for (let bytes = core.buffer.byteLength; bytes >= 8; bytes /= 2) {
+      while (unlessExhausted(() => core.allocate(bytes)) !== undefined);
+    }
+    expect(writer.explain()).toMatchObject({ lane: 'wasm', fallbacks: 0 });
+    const value = { a: 1, b: each(names, (_, i) => i) };
+    const bytes = writer.writeOrSpill(core, start, start + 1024, value as never) as Uint8Array;
+    expect(Buffer.from(bytes).toString()).toBe(JSON.stringify(value));
+    expect(writer.explain()).toEqual({ lane: 'v8', reason: expect.stringContaining('no room left'), fallbacks: 1 });
+    expect(text(writer, value)).toBe(JSON.stringify(value));
+    // Memory that has room: what counts is where a value was written last.
+    expect(writer.explain().lane).toBe('wasm');
   });
 
   test('that is exhausted is told by explain', () => {

