@@ -112,7 +112,7 @@ describe('a shard goes on', () => {
 
   test('also if its event loop did not turn when there were too many', async () => {
     // It hears of the 504s before it is asked whether it turns.
-    await start({ maxAbandoned: 1, handlerTimeoutMs: 100, stuckAfterMs: 1_200, steal: false });
+    await start({ maxAbandoned: 1, handlerTimeoutMs: 500, stuckAfterMs: 4_000, steal: false });
     const ids = ['a', 'b', 'c'];
     const waits = await Promise.all(ids.map((id) => scene.stage.send(scene.running, `/wait/${id}`)));
     await until(() => scene.stage.started.length === 3, 'the start of all');
