@@ -87,6 +87,7 @@ export class Planner {
   readonly #objects = new WeakMap<Node, ObjectShape>();
   readonly #arrays = new WeakMap<Node, ArrayShape>();
   readonly #contributing = new Map<Part, boolean>();
+  readonly #required = new Map<Part, readonly string[]>();
   readonly #discriminators = new WeakMap<Node, Discriminator | null>();
   /** Parts that `unevaluatedItems` makes of others, by those. */
   readonly #conditional = new Map<string, Part>();
@@ -166,6 +167,16 @@ export class Planner {
       for (const { branches } of part.choices) for (const branch of branches) parts.add(branch);
     }
     return '';
+  }
+
+  /** The properties without which no object is valid under the part, as far as its references and `allOf` tell. */
+  required(part: Part): readonly string[] {
+    let required = this.#required.get(part);
+    if (required === undefined) {
+      required = [...new Set([...part.required, ...part.same.flatMap((next) => this.required(next))])];
+      this.#required.set(part, required);
+    }
+    return required;
   }
 
   /** The branches of the node's choice that a value of `type` (OBJECT or ARRAY) can match. */

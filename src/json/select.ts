@@ -1,6 +1,7 @@
 import { type Judge, peek } from './judge.js';
 import { OBJECT } from './parts.js';
 import type { Node, Planner } from './plan.js';
+import { isAbsent } from './values.js';
 
 /** Makes the choices of nodes, for both lanes: by type, by discriminator, and only then by judging the value. */
 export class Selector {
@@ -22,8 +23,20 @@ export class Selector {
     // What can match one branch only need not be judged: writing it finds what is wrong with it.
     const index = this.#planner.onlyCandidate(node, type) ?? (type === OBJECT ? this.#named(node, value) : undefined);
     if (index !== undefined) return this.#planner.variant(node, [index]);
+    const possible = type === OBJECT ? this.#withRequired(node, value) : undefined;
+    if (possible?.length === 0) return undefined;
+    if (possible?.length === 1) return this.#planner.variant(node, this.#planner.contributing(node, possible));
     const decided = this.#judge.decide(choice, value);
     return decided && this.#planner.variant(node, this.#planner.contributing(node, decided));
+  }
+
+  /** The branches whose required properties the object has; `undefined` if not one of the branches must apply. */
+  #withRequired(node: Node, value: object): readonly number[] | undefined {
+    const { kind, branches } = node.choice!;
+    if (kind !== 'any' && kind !== 'one') return undefined;
+    return this.#planner
+      .candidates(node, OBJECT)
+      .filter((i) => this.#planner.required(branches[i]).every((key) => !isAbsent(peek(value, key))));
   }
 
   #named(node: Node, value: object): number | undefined {

@@ -156,6 +156,29 @@ describe('what a value may contain is what all parts that apply evaluate', () =>
   });
 });
 
+describe('the properties that branches require', () => {
+  const circle = { properties: { radius: { type: 'number' } }, required: ['radius'] };
+  const square = { allOf: [{ properties: { side: { type: 'number' } }, required: ['side'] }] };
+  const schemas = ['anyOf', 'oneOf'].map((keyword) => ({
+    [keyword]: [circle, square, object('name')],
+  }));
+
+  test('tell the branch, so that an error names the place inside of it', () => {
+    for (const schema of schemas) {
+      expect(write(schema, { side: 1, secret: 'x' })).toBe('{"side":1}');
+      expect(code(schema, { side: 'x' })[1]).toContain('/side is a string, and its schema wants a number');
+      expect(code(schema, { other: 1 })[1]).toContain('The value is an object');
+    }
+  });
+
+  test('leave it to the value where it has those of several branches', () => {
+    const [anyOf, oneOf] = schemas;
+    expect(write(anyOf, { radius: 1, side: 2, secret: 'x' })).toBe('{"radius":1,"side":2}');
+    expect(write(oneOf, { radius: 'x', side: 2, secret: 'x' })).toBe('{"side":2}');
+    expect(code(oneOf, { radius: 'x', side: 'y' })[1]).toContain('The value is an object');
+  });
+});
+
 describe('OpenAPI’s discriminator', () => {
   const schema = {
     components: {
