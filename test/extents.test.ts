@@ -222,6 +222,19 @@ describe('a body that is larger than any extent', () => {
     }
   });
 
+  test('gets 503 if its shard ends while it comes, since its handler was not started', async () => {
+    running = await startServer({ shards: 1, bodyLimitBytes: 8 * MIB });
+    const client = await RawClient.open(running.port);
+    client.write(head);
+    client.write(Buffer.alloc(MIB));
+    await until(() => running.server.stats().shards[0].requests === 1, 'the shard to take it');
+    expect((await exchange(running.port, get('/exit'))).status).toBe(502);
+    const { status, body } = await client.response();
+    expect([status, JSON.parse(body.toString()).code]).toEqual([503, 'NO_SHARD']);
+    client.destroy();
+    await until(() => running.server.stats().shards[0].state === 'ready', 'the replacement');
+  });
+
   test('may come in chunks', async () => {
     const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`;
     const chunked = 'POST /length HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';

@@ -16,7 +16,6 @@ import { Connection } from './socket/connection.js';
 import type { ConnectionHost, ConnectionLimits } from './socket/host.js';
 import { Listener } from './socket/listen.js';
 import { Schedule, type Timeouts } from './socket/patience.js';
-import type { RequestStream } from './socket/request-stream.js';
 import type { Upgrades } from './socket/upgrade.js';
 
 /** How often requests that wait for an extent look for one. */
@@ -184,10 +183,6 @@ export class HttpThread implements ConnectionHost {
 
   onUpgradeError(error: unknown): void {
     this.#events.onUpgradeError(error);
-  }
-
-  onGathered(upload: RequestStream): void {
-    this.scheduler.onGathered(upload);
   }
 
   waitForRoom(connection: Connection): void {

@@ -1,6 +1,5 @@
 import { EXTENT_CLASSES, NO_EXTENT } from '../../assembly/layout.js';
 import type { BodyCredit, RouteTable, StreamPiece } from '../contract/messages.js';
-import { elapsedUs } from '../core/clock.js';
 import type { HealthPaths, PriorityFunction, Shedding } from '../options/scheduling.js';
 import type { ShardPool } from '../pool/shard-pool.js';
 import { Admission, NOT_STREAMED } from './admission/admission.js';
@@ -22,7 +21,6 @@ import type { RequestParser } from './parser/request-parser.js';
 import { FixedRoutes, type Readiness } from './routing/fixed-routes.js';
 import { Router } from './routing/router.js';
 import type { Connection } from './socket/connection.js';
-import type { RequestStream } from './socket/request-stream.js';
 
 export interface SchedulerOptions extends SchedulingDefaults {
   maxQueue: number;
@@ -242,23 +240,10 @@ export class Scheduler {
   }
 
   #onHandlerTimeout(exchange: Exchange): void {
-    const { slot, sequence, upload, rules } = exchange;
-    if (upload?.isGathered === true && !this.#hasHad(upload, rules!.handlerTimeoutUs)) {
-      this.#deadlines.set(slot, 0, rules!.handlerTimeoutUs);
-      return;
-    }
+    const { slot, sequence } = exchange;
     this.#completions.refuseEarly(exchange, 'HANDLER_TIMEOUT');
     const shard = this.#pool.side.heldBy(slot);
     if (shard >= 0) this.#pool.abandon(shard, slot, sequence);
-  }
-
-  /** Of a body that is gathered: all of it has been here for so long. Before that, its handler cannot be started. */
-  #hasHad({ isWhole, wholeAt }: RequestStream, timeoutUs: number): boolean {
-    return isWhole && elapsedUs(this.#pool.clock.nowUs(), wholeAt) >= timeoutUs;
-  }
-
-  onGathered(upload: RequestStream): void {
-    upload.wholeAt = this.#pool.clock.nowUs();
   }
 
   // ── shards that end ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -97,7 +97,6 @@ export class Handlers implements Culprits {
       this.#events.onComplete(slot, 0, true);
       return now;
     }
-    context.side.calling(slot, now);
     context.times.recordQueue(elapsedUs(now, view.submittedAt));
     const { route } = view;
     const { handler: given, writer, compress, streamed } = context.app.route(route);
@@ -127,7 +126,10 @@ export class Handlers implements Culprits {
     const { contextEntry } = context.app;
     const handler = contextEntry === undefined ? given : this.#enter(task, contextEntry, given);
     if (view.has(SLOT_BODY_STREAM_FLAG) && streamed === undefined) void this.#gather(task, handler);
-    else this.#run(task, handler);
+    else {
+      context.side.calling(slot, now);
+      this.#run(task, handler);
+    }
     return request.finished ? this.#settledAt : context.clock.nowUs();
   }
 
@@ -171,8 +173,6 @@ export class Handlers implements Culprits {
     }
     if (request.finished) return;
     request.gather(Buffer.concat(chunks));
-    // The time that the handler has does not run while the client sends, and starts again when it is called.
-    this.#context.side.calling(slot, this.#context.clock.nowUs());
     this.#gathered.push({ task, handler });
     this.startGathered();
   }

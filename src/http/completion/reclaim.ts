@@ -15,7 +15,7 @@ export interface Reclaimers {
 /**
  * Takes back what a shard had in hand; only once its thread has exited, because until then its slots are its own.
  * What it had completed is sent; what it had started gets 502, as nobody knows how far its handler came; what it had not
- * started goes to another shard, or waits in its ring for the thread that replaces it.
+ * started goes to another shard, or waits in its ring for the thread that replaces it; where a part of its body is gone, it gets 503.
  */
 export function reclaim(shard: number, { side, exchanges, completions, dispatcher }: Reclaimers): void {
   while (completions.reap(shard) > 0);
@@ -24,12 +24,14 @@ export function reclaim(shard: number, { side, exchanges, completions, dispatche
     if (exchange.ready) continue;
     if (side.completedBy(slot) === shard) completions.complete(slot, shard);
     else if (side.reclaim(slot, shard)) {
-      if (side.startedAt(slot) === SLOT_NO_START) {
+      const isUnstarted = side.startedAt(slot) === SLOT_NO_START;
+      // Pieces of a body that was gathered are gone with the thread.
+      if (isUnstarted && exchange.upload?.isRead !== true) {
         dispatcher.resubmit(exchange, shard);
         continue;
       }
-      exchange.ranOn = shard;
-      completions.refuse(exchange, 'SHARD_LOST');
+      if (!isUnstarted) exchange.ranOn = shard;
+      completions.refuse(exchange, isUnstarted ? 'NO_SHARD' : 'SHARD_LOST');
     } else if (side.waitsFor(slot) === shard && dispatcher.hasOther(exchange) && dispatcher.recall(exchange)) {
       dispatcher.resubmit(exchange, shard);
     }

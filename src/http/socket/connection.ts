@@ -217,8 +217,7 @@ export class Connection implements RequestSink {
 
   onStreamedEnd(): boolean {
     const upload = this.uploads.end();
-    const { exchange, isSettled, isGathered } = upload;
-    if (isGathered) this.#host.onGathered(upload);
+    const { exchange, isSettled } = upload;
     if (!isSettled) this.#inputOver = exchange.close;
     else if (this.#host.draining && this.#output.first === undefined) this.#end();
     return this.#inputOver || this.uploads.isFull || this.#hasEnough();

@@ -4,7 +4,6 @@ import type { Parsers } from '../parser/llhttp.js';
 import type { RequestParser } from '../parser/request-parser.js';
 import type { BodyLimits } from '../parser/request-sink.js';
 import type { Connection } from './connection.js';
-import type { RequestStream } from './request-stream.js';
 import type { UpgradeHost } from './upgrade.js';
 
 export interface ConnectionLimits {
@@ -21,8 +20,6 @@ export interface ConnectionHost extends OutputHost, UpgradeHost, BodyLimits {
   readonly limits: ConnectionLimits;
   /** Routes a request and submits it, or answers it at once. */
   admit(request: RequestParser, connection: Connection): Exchange;
-  /** All of a body is here whose handler waits for it. */
-  onGathered(upload: RequestStream): void;
   /** The connection has a request that waits for an extent. */
   waitForRoom(connection: Connection): void;
   onConnectionClosed(connection: Connection): void;

@@ -35,8 +35,6 @@ export class RequestStream {
   expectsContinue: boolean;
   /** Its end has come. */
   isWhole = false;
-  /** When, by the server's clock, if it is gathered. */
-  wholeAt = 0;
   /** What follows the answer is decided. */
   isSettled = false;
   /** Nobody reads it any more: what still comes is dropped. */
