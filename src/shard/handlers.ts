@@ -194,8 +194,12 @@ export class Handlers implements Culprits {
 
   /** Everything that may call code of users runs in the request's scope: a getter of what a handler gives is such code too. */
   #run(task: Task, handler: Handler): void {
+    task.scope.runInAsyncScope(this.#runHere, this, task, handler);
+  }
+
+  #runHere(task: Task, handler: Handler): void {
     task.hasSettled = false;
-    task.scope.runInAsyncScope(this.#call, this, task, handler);
+    this.#call(task, handler);
   }
 
   #call(task: Task, handler: Handler): void {
@@ -256,7 +260,10 @@ export class Handlers implements Culprits {
     task.hasFailed = true;
     task.writer = undefined;
     task.response.reset(500);
-    this.#run(task, (request, response) => errorHandler(error, request, response) as never);
+    const handler: Handler = (request, response) => errorHandler(error, request, response) as never;
+    // What the handler has entered, it sees: from Node.js 24 on, the scope would begin anew.
+    if (this.#running.getStore() === task.request) this.#runHere(task, handler);
+    else this.#run(task, handler);
   }
 
   /** The answer that says no more than that it failed; what failed goes to the log. */
