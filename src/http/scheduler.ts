@@ -89,7 +89,7 @@ export class Scheduler {
         this.#completions.published(shard);
         this.#watch.published();
       },
-      onFailed: (exchange, reason) => this.#giveUp(exchange, reason),
+      onFailed: (exchange) => this.#giveUp(exchange, 'NO_SHARD'),
       onResubmitted: (exchange) => {
         // Another thread, which may not know.
         if (exchange.isAborted) this.#abort(exchange, false);

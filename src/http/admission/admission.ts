@@ -1,4 +1,3 @@
-import { NO_EXTENT } from '../../../assembly/layout.js';
 import { METHODS, NOT_FOUND_ROUTE } from '../../contract/messages.js';
 import type { ShardPool } from '../../pool/shard-pool.js';
 import { type Answer, allowAnswer, errorAnswer, type Reason } from '../answers.js';
@@ -119,13 +118,8 @@ export class Admission {
       this.#pool.slots[rules.group].release(slot);
       throw error;
     }
-    const failure = dispatcher.submit(exchange, shard);
-    if (failure === undefined) return exchange;
-    this.#parts.deadlines.clear(slot);
-    if (exchange.requestExtent !== NO_EXTENT) this.#pool.side.extents.giveOfRequest(exchange.requestExtent);
-    exchange.requestExtent = NO_EXTENT;
-    this.#pool.slots[rules.group].release(slot);
-    return this.#refuse(connection, request, failure);
+    dispatcher.submit(exchange, shard);
+    return exchange;
   }
 
   #fill(exchange: Exchange, request: RequestParser, route: number, rules: RouteRules): void {

@@ -1,5 +1,4 @@
 import type { ShardPool } from '../../pool/shard-pool.js';
-import type { Reason } from '../answers.js';
 import type { Exchange } from '../exchange.js';
 import type { ShardLoad } from './policies.js';
 import type { Queues } from './queues.js';
@@ -11,7 +10,7 @@ export interface DispatcherEvents {
   /** A request that was taken back from a shard goes to another one. */
   onResubmitted(exchange: Exchange): void;
   /** No shard takes a request after it had to wait. */
-  onFailed(exchange: Exchange, reason: Reason): void;
+  onFailed(exchange: Exchange): void;
 }
 
 /**
@@ -42,18 +41,10 @@ export class Dispatcher {
     return policy.pick(load, hash);
   }
 
-  /**
-   * Submits a request whose record is written, to `shard`; or has it wait for a permit of its route.
-   * @returns why it could not be done; the slot is still the caller's then
-   */
-  submit(exchange: Exchange, shard: number): Reason | undefined {
-    if (!this.#takePermit(exchange)) {
-      exchange.rules!.waiting.add(exchange);
-      return undefined;
-    }
-    const reason = this.#toShard(exchange, shard);
-    if (reason !== undefined && exchange.permitted) this.#releasePermit(exchange);
-    return reason;
+  /** Submits a request whose record is written to `shard`, or has it wait for a permit of its route. */
+  submit(exchange: Exchange, shard: number): void {
+    if (this.#takePermit(exchange)) this.#toShard(exchange, shard);
+    else exchange.rules!.waiting.add(exchange);
   }
 
   /** Some shard could take the request now. */
@@ -78,17 +69,16 @@ export class Dispatcher {
     // Its wait in this ring begins now.
     exchange.submittedAt = this.#pool.clock.nowUs();
     const shard = this.pick(rules!, hash, sticky);
-    const reason = this.#toShard(exchange, shard < 0 ? otherwise : shard);
-    if (reason !== undefined) this.#events.onFailed(exchange, reason);
+    const target = shard < 0 ? otherwise : shard;
+    if (target < 0) this.#events.onFailed(exchange);
+    else this.#toShard(exchange, target);
   }
 
-  #toShard(exchange: Exchange, shard: number): Reason | undefined {
-    if (shard < 0) return 'NO_SHARD';
+  #toShard(exchange: Exchange, shard: number): void {
     this.#pool.submit(exchange.slot, shard, exchange.sticky);
     exchange.shard = shard;
     this.#queues.submitted(shard);
     this.#events.onPublished(shard);
-    return undefined;
   }
 
   /** The slot is back, its request over: it is nobody's load any more, and the next one may have its permit. */
