@@ -169,8 +169,8 @@ export class ShardSide {
    * @param now microseconds of the server's clock
    */
   calling(slot: number, now: number): void {
-    // Odd, so that no time is SLOT_NO_START.
-    Atomics.store(this.#core.i32, (slotAddress(this.#map, slot) + SLOT_STARTED_AT_OFFSET) >> 2, now | 1);
+    // Odd, so that no time is SLOT_NO_START. Plain: the thread's exit makes it visible, and deadlines may see it late.
+    this.#core.i32[(slotAddress(this.#map, slot) + SLOT_STARTED_AT_OFFSET) >> 2] = now | 1;
   }
 
   // ── complete: STARTED → COMPLETED ───────────────────────────────────────────────────────────────────────────────

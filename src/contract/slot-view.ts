@@ -114,7 +114,7 @@ export class SlotView {
     return this.#i32[this.#word + QUEUE_DEADLINE];
   }
 
-  /** @param flag one of SLOT_*_FLAG */
+  /** @param flag one of SLOT_*_FLAG, or several: one of them is enough */
   has(flag: number): boolean {
     return (this.#i32[this.#word + FLAGS] & flag) !== 0;
   }

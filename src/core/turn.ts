@@ -4,11 +4,12 @@ import { setImmediate } from 'node:timers';
 /** Has something run in the next turn of the event loop: once, however often that is asked for. For one thread. */
 export class Turn {
   readonly #run: () => void;
-  /** In the async context in which the turn was made: who schedules it must not carry a context over to others. */
-  readonly #onImmediate = AsyncResource.bind(() => {
+  /** The async context in which the turn was made: who schedules it must not carry a context over to others. */
+  readonly #scope = new AsyncResource('LOOPSHARD_TURN');
+  readonly #onImmediate = () => {
     this.#isDue = false;
-    this.#run();
-  });
+    this.#scope.runInAsyncScope(this.#run);
+  };
   #isDue = false;
 
   constructor(run: () => void) {

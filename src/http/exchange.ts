@@ -23,6 +23,8 @@ export class Exchange {
   ready = false;
   /** Response head and body: a view of the slot or of an extent, or bytes of our own. */
   bytes: Buffer | undefined;
+  /** Those are no view of shared memory. */
+  isPrivate = false;
   headBytes = 0;
   /** What the response was thought to take when the request was let in, in bytes. */
   promisedBytes = 0;

@@ -149,7 +149,10 @@ export class Scheduler {
     this.#giveExtent(exchange);
     this.#detachedBytes -= exchange.detachedBytes;
     exchange.detachedBytes = 0;
-    if (exchange.bytes?.buffer !== this.#pool.core.buffer) exchange.bytes = undefined;
+    if (exchange.isPrivate) {
+      exchange.isPrivate = false;
+      exchange.bytes = undefined;
+    }
     exchange.upload = undefined;
     if (exchange.stream !== undefined) {
       exchange.stream = undefined;
@@ -165,6 +168,7 @@ export class Scheduler {
     if (this.#detachedBytes + length > this.#pool.map.extentClassBytes * EXTENT_CLASSES) return false;
     try {
       exchange.bytes = Buffer.from(exchange.bytes!);
+      exchange.isPrivate = true;
     } catch {
       return false;
     }

@@ -90,12 +90,11 @@ export class RecordWriter implements RecordRoom {
 
   /** Writes field index, head, and what there is of the body. Returns the address behind it. */
   #writeRecord(record: number, request: RequestInHand): number {
-    const { headBytes, bodyBytes, fieldCount, headSource } = request;
+    const { headBytes, bodyBytes, fieldCount } = request;
     const { u8, wasm } = this.#core;
     wasm.headCopyFields(record);
     const head = record + fieldCount * FIELD_BYTES;
-    // Not subarray(): Buffer's is slower than a view that V8 makes inline.
-    u8.set(new Uint8Array(headSource.buffer, headSource.byteOffset + request.headStart, headBytes), head);
+    request.copyHead(this.#core, head);
     if (bodyBytes > 0) u8.set(request.body(), head + headBytes);
     return head + headBytes + bodyBytes;
   }

@@ -5,6 +5,7 @@ import {
   SLOT_STREAM_FLAG,
 } from '../../../assembly/layout.js';
 import { httpAddresses } from '../../contract/memory-map.js';
+import type { SlotView } from '../../contract/slot-view.js';
 import { Doorbell } from '../../core/doorbell.js';
 import { Parking } from '../../core/parking.js';
 import { Turn } from '../../core/turn.js';
@@ -25,6 +26,7 @@ const IDLE_TURNS = 50;
 const GATHER_TURNS = 2;
 /** Requests that are enough for a wake-up. */
 const GATHER_REQUESTS = 32;
+const WITHOUT_RESPONSE = SLOT_EXPIRED_FLAG | SLOT_ABANDONED_FLAG | SLOT_STREAM_FLAG;
 /** Outstanding requests from which on there is load. */
 const LOAD = 8;
 
@@ -164,6 +166,7 @@ export class Completions {
     } else if (exchange.connection !== undefined) {
       const answer = this.#refusals.answer(reason, this.#isHead(exchange));
       exchange.bytes = answer.bytes;
+      exchange.isPrivate = true;
       exchange.headBytes = answer.headBytes;
     }
     this.#settle(exchange);
@@ -211,15 +214,7 @@ export class Completions {
   #readResponse(exchange: Exchange, shard: number): Reason | undefined {
     const view = this.#pool.side.views[exchange.slot];
     exchange.extent = view.responseExtent;
-    if (view.has(SLOT_EXPIRED_FLAG)) return 'QUEUE_TIMEOUT';
-    if (view.has(SLOT_ABANDONED_FLAG)) return 'HANDLER_TIMEOUT';
-    if (view.has(SLOT_STREAM_FLAG)) {
-      // All of it was sent before the slot was given back.
-      this.#pool.receiveStreams(shard);
-      if (exchange.stream === undefined) return 'SHARD_LOST';
-      exchange.stream.last ??= 'broken';
-      return undefined;
-    }
+    if (view.has(WITHOUT_RESPONSE)) return this.#endWithoutResponse(exchange, view, shard);
     const start = view.response;
     const headBytes = view.responseHeadBytes;
     const bytes = headBytes + view.responseBodyBytes;
@@ -230,6 +225,17 @@ export class Completions {
     if (before === undefined || before.byteOffset !== start || before.length !== bytes) {
       exchange.bytes = Buffer.from(this.#pool.core.buffer as never, start, bytes);
     }
+    return undefined;
+  }
+
+  /** What the slot came back with is no response, or was sent before. Returns why there is none, if so. */
+  #endWithoutResponse(exchange: Exchange, view: SlotView, shard: number): Reason | undefined {
+    if (view.has(SLOT_EXPIRED_FLAG)) return 'QUEUE_TIMEOUT';
+    if (view.has(SLOT_ABANDONED_FLAG)) return 'HANDLER_TIMEOUT';
+    // All of it was sent before the slot was given back.
+    this.#pool.receiveStreams(shard);
+    if (exchange.stream === undefined) return 'SHARD_LOST';
+    exchange.stream.last ??= 'broken';
     return undefined;
   }
 }

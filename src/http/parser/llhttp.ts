@@ -87,6 +87,9 @@ class Llhttp {
   readonly chunk: Buffer;
   /** The whole of the parser's memory. */
   readonly bytes: Buffer;
+  /** The same. To ask a view for its buffer costs as much as to make a view. */
+  readonly memory: ArrayBuffer;
+  readonly words: Int32Array;
   readonly #free: number[] = [];
   #active: ParserEvents | undefined;
 
@@ -107,7 +110,9 @@ class Llhttp {
     this.#exports._initialize?.();
     this.chunkAddress = this.#exports.malloc(CHUNK_BYTES);
     for (let i = 0; i < PARSERS; i++) this.#free.push(this.#exports.llhttp_alloc(REQUEST_TYPE));
-    this.bytes = Buffer.from(this.#exports.memory.buffer);
+    this.memory = this.#exports.memory.buffer;
+    this.words = new Int32Array(this.memory);
+    this.bytes = Buffer.from(this.memory);
     this.chunk = this.bytes.subarray(this.chunkAddress, this.chunkAddress + CHUNK_BYTES);
   }
 

@@ -1,4 +1,5 @@
 import { NO_EXTENT } from '../../../assembly/layout.js';
+import type { CoreMemory } from '../../core/memory.js';
 import { trimEnd } from '../../options/field-syntax.js';
 import type { HeadIndex } from './head-index.js';
 import type { LargeRecord } from './large-record.js';
@@ -70,6 +71,27 @@ export class RequestInHand {
 
   get headStart(): number {
     return this.partial === undefined ? this.index.base : 0;
+  }
+
+  /**
+   * Copies the head into shared memory, in whole words: up to three bytes behind it change too.
+   * @param address a multiple of four
+   */
+  copyHead({ u8, i32 }: CoreMemory, address: number): void {
+    const { headBytes, headStart } = this;
+    if (this.partial !== undefined) {
+      u8.set(this.partial.head.subarray(0, headBytes), address);
+      return;
+    }
+    const { memory, words } = this.llhttp;
+    if ((headStart & 3) !== 0) {
+      u8.set(new Uint8Array(memory, headStart, headBytes), address);
+      return;
+    }
+    // Behind `GET ` at the start of a chunk. `set` takes several times as long to copy into shared memory.
+    const offset = (address - headStart) >> 2;
+    const end = (headStart + headBytes + 3) >> 2;
+    for (let word = headStart >> 2; word < end; word++) i32[word + offset] = words[word];
   }
 
   /** Of the body in the record: none of a body that is streamed. */

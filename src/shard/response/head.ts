@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import { clearTimeout, setTimeout } from 'node:timers';
 import type { CoreMemory } from '../../core/memory.js';
 
 /** Taken when the module is loaded: a handler may put a fake in its place. */
@@ -11,6 +12,8 @@ export interface Template {
   text: string;
 }
 
+const MS_PER_S = 1_000;
+
 /** What a head needs beside its template and its own fields: content-length, ten digits, the empty line. */
 const LENGTH_AND_END_BYTES = 30;
 
@@ -21,7 +24,10 @@ export class HeadWriter {
   readonly #end: number;
   readonly #keepAliveLines: string;
   #next: number;
-  #second = 0;
+  /** The template that was asked for last, as a rule the next one too. */
+  #latest: { statusCode: number; contentType: string | undefined; template: Template } | undefined;
+  /** Ends with the second that the templates say. */
+  #second: NodeJS.Timeout | undefined;
   /** By status and content type. */
   readonly #templates = new Map<number, Map<string | undefined, Template>>();
 
@@ -37,14 +43,13 @@ export class HeadWriter {
     this.#next = area.start;
   }
 
-  /** The template for a response that is sent now. */
+  /** The template for a response that is sent now. To look at the clock for each of them would cost as much as all the rest. */
   template(statusCode: number, contentType: string | undefined): Template {
-    const second = Math.floor(RealDate.now() / 1000);
-    if (second !== this.#second) {
-      this.#second = second;
-      this.#clear();
-    }
-    return this.#templates.get(statusCode)?.get(contentType) ?? this.#add(statusCode, contentType);
+    const latest = this.#latest;
+    if (latest?.statusCode === statusCode && latest.contentType === contentType) return latest.template;
+    const template = this.#templates.get(statusCode)?.get(contentType) ?? this.#add(statusCode, contentType);
+    this.#latest = { statusCode, contentType, template };
+    return template;
   }
 
   /** Bytes from the first of a head to the first of its body, at the most. */
@@ -70,7 +75,9 @@ export class HeadWriter {
   }
 
   #add(statusCode: number, contentType: string | undefined): Template {
-    const date = new RealDate(this.#second * 1000).toUTCString();
+    const now = new RealDate();
+    this.#second ??= setTimeout(() => this.#clear(), MS_PER_S - now.getMilliseconds()).unref();
+    const date = now.toUTCString();
     let text = `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode] ?? ''}\r\ndate: ${date}\r\n${this.#keepAliveLines}`;
     if (contentType !== undefined) text += `content-type: ${contentType}\r\n`;
     if (this.#next + text.length > this.#end) this.#clear();
@@ -83,6 +90,9 @@ export class HeadWriter {
   }
 
   #clear(): void {
+    clearTimeout(this.#second);
+    this.#second = undefined;
+    this.#latest = undefined;
     this.#templates.clear();
     this.#next = this.#start;
   }
