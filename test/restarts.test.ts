@@ -1,9 +1,9 @@
 import { type AddressInfo, createServer } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { Restarts } from '../build/src/pool/restarts.js';
 import { exchange, field, get } from './support/client.js';
-import { Life } from './support/life.js';
-import { startServer, type TestServer, until } from './support/server.js';
+import { useLife } from './support/life.js';
+import { startServer, until } from './support/server.js';
 
 describe('the delay before the next thread', () => {
   test('doubles while threads live for less than a second, ready or not', () => {
@@ -41,23 +41,12 @@ describe('the delay before the next thread', () => {
   });
 });
 
-let life: Life;
-let running: TestServer | undefined;
-
-beforeEach(() => {
-  life = new Life();
-});
-
-afterEach(async () => {
-  await running?.server.destroy();
-  running = undefined;
-  life.end();
-});
+const scene = useLife();
 
 test('a shard that dies soon after it was ready, again and again, opens its circuit; others take its share', async () => {
-  running = await startServer({ shards: 2, dispatch: 'round-robin', steal: false }, life.fixture);
-  const { server, port, logged } = running;
-  life.mark('die-ms', '30');
+  await scene.start({ shards: 2, dispatch: 'round-robin', steal: false });
+  const { server, port, logged } = scene.running;
+  scene.life.mark('die-ms', '30');
   expect((await exchange(port, get('/exit'))).status).toBe(502);
   await until(() => server.stats().shards.some(({ isCircuitOpen }) => isCircuitOpen), 'the circuit to open');
   const [open, other] = [true, false].map((is) => server.stats().shards.find((one) => one.isCircuitOpen === is)!);
@@ -73,8 +62,8 @@ test('a shard that dies soon after it was ready, again and again, opens its circ
 });
 
 test('with all circuits open, requests get 503 with Retry-After', async () => {
-  running = await startServer({ shards: 1, maxRestarts: 1 }, life.fixture);
-  const { server, port } = running;
+  await scene.start({ shards: 1, maxRestarts: 1 });
+  const { server, port } = scene.running;
   for (let i = 0; i < 2; i++) {
     await until(() => server.stats().shards[0].state === 'ready', 'the shard');
     expect((await exchange(port, get('/exit'))).status).toBe(502);
@@ -99,12 +88,12 @@ describe('a module that listens on a port fails on every shard but the first, an
     ['while it is loaded', 'await-listen', 'MODULE_FAILED'],
     ['behind its back', 'listen', 'SHARD_FAILED'],
   ])('%s', async (_when, name, code) => {
-    life.mark(name, String(port));
-    await expect(startServer({ shards: 2 }, life.fixture)).rejects.toMatchObject({
+    scene.life.mark(name, String(port));
+    await expect(startServer({ shards: 2 }, scene.life.fixture)).rejects.toMatchObject({
       code,
       message: expect.stringMatching(sentence),
     });
-    running = await startServer({ shards: 1 }, life.fixture);
-    expect((await exchange(running.port, get('/ok'))).status).toBe(200);
+    await scene.start({ shards: 1 });
+    expect((await exchange(scene.running.port, get('/ok'))).status).toBe(200);
   });
 });

@@ -1,32 +1,15 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { ServeOptions } from '../build/src/index.js';
+import { describe, expect, test } from '@jest/globals';
 import { exchange, get, RawClient } from './support/client.js';
-import { Life } from './support/life.js';
+import { useLife } from './support/life.js';
 import { Program } from './support/process.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, startServer, until } from './support/server.js';
 import { outcome } from './support/stage.js';
 
-let life: Life;
-let running: TestServer | undefined;
+const scene = useLife();
 
-beforeEach(() => {
-  life = new Life();
-});
-
-afterEach(async () => {
-  await running?.server.destroy();
-  running = undefined;
-  life.end();
-});
-
-async function start(options: ServeOptions = {}): Promise<TestServer> {
-  running = await startServer(options, life.fixture);
-  return running;
-}
-
-const states = () => running!.server.stats().shards.map(({ state }) => state);
+const states = () => scene.running.server.stats().shards.map(({ state }) => state);
 const allReady = () => states().every((state) => state === 'ready');
-const status = async (path: string) => (await exchange(running!.port, get(path))).status;
+const status = async (path: string) => (await exchange(scene.running.port, get(path))).status;
 
 /** Holds up the calling thread, which is the HTTP thread. */
 function block(ms: number): void {
@@ -37,7 +20,7 @@ function block(ms: number): void {
 test.each(['/throw', '/exit'])(
   'a shard that ends by its first request, %s, before the HTTP thread has looked, takes nothing with it',
   async (path) => {
-    const { server, port } = await start({ shards: 1, permits: 1, batch: 1, maxRestarts: 0, onUncaught: 'exit' });
+    const { server, port } = await scene.start({ shards: 1, permits: 1, batch: 1, maxRestarts: 0, onUncaught: 'exit' });
     // While the HTTP thread is held up, a replacement gets ready, and would start what waits, and end.
     server.on('shard', ({ state }) => {
       if (state === 'loading') block(150);
@@ -45,22 +28,22 @@ test.each(['/throw', '/exit'])(
     const statuses = await Promise.all(Array.from({ length: 5 }, async () => (await exchange(port, get(path))).status));
     expect(statuses).toEqual([502, 502, 502, 502, 502]);
     await until(allReady, 'the last replacement');
-    await expectConserved(running!);
+    await expectConserved(scene.running);
     expect(await status('/ok')).toBe(200);
   },
 );
 
 test('a replacement starts nothing before the HTTP thread has seen it ready', async () => {
-  life.mark('notes');
-  const { server, port } = await start({ shards: 1, permits: 1 });
+  scene.life.mark('notes');
+  const { server, port } = await scene.start({ shards: 1, permits: 1 });
   let seen: string[] | undefined;
   server.on('shard', ({ state }) => {
     if (state !== 'loading') return;
     // This is the HTTP thread: it sees nothing of the shard meanwhile.
-    const loaded = () => life.notes.filter((note) => note === 'end').length === 2;
+    const loaded = () => scene.life.notes.filter((note) => note === 'end').length === 2;
     for (const end = performance.now() + 10_000; !loaded() && performance.now() < end; );
     block(200);
-    seen = life.notes;
+    seen = scene.life.notes;
   });
   const fatal = exchange(port, get('/exit-later'));
   await until(() => server.stats().shards[0].permits.available === 0, 'the fatal request to start');
@@ -70,7 +53,7 @@ test('a replacement starts nothing before the HTTP thread has seen it ready', as
   expect((await waiting).status).toBe(204);
   // The module was loaded in the meantime, by the second thread.
   expect(seen).toEqual(['begin', 'end', 'exit', 'begin', 'end']);
-  expect(life.notes).toEqual(['begin', 'end', 'exit', 'begin', 'end', 'started']);
+  expect(scene.life.notes).toEqual(['begin', 'end', 'exit', 'begin', 'end', 'started']);
 });
 
 describe('close() ends within closeTimeoutMs', () => {
@@ -78,7 +61,7 @@ describe('close() ends within closeTimeoutMs', () => {
     ['outside of a request', '/spin-later'],
     ['in a handler', '/spin'],
   ])('with a shard in an endless loop %s', async (_where, path) => {
-    const { server, port } = await start({ shards: 2, closeTimeoutMs: 500 });
+    const { server, port } = await scene.start({ shards: 2, closeTimeoutMs: 500 });
     const client = await RawClient.open(port);
     client.write(get(path));
     if (path === '/spin-later') await client.response();
@@ -91,8 +74,8 @@ describe('close() ends within closeTimeoutMs', () => {
   });
 
   test('with a shard whose replacement never gets ready', async () => {
-    const { server } = await start({ shards: 1, closeTimeoutMs: 60_000 });
-    life.mark('hang');
+    const { server } = await scene.start({ shards: 1, closeTimeoutMs: 60_000 });
+    scene.life.mark('hang');
     expect(await status('/exit')).toBe(502);
     await until(() => states()[0] === 'loading', 'the replacement');
     await server.close();
@@ -101,7 +84,17 @@ describe('close() ends within closeTimeoutMs', () => {
 });
 
 test('SIGTERM ends a server with a shard in an endless loop within --close-timeout-ms', async () => {
-  const args = ['build/src/cli.js', 'serve', life.url, '--port', '0', '--shards', '2', '--close-timeout-ms', '500'];
+  const args = [
+    'build/src/cli.js',
+    'serve',
+    scene.life.url,
+    '--port',
+    '0',
+    '--shards',
+    '2',
+    '--close-timeout-ms',
+    '500',
+  ];
   const program = new Program(process.execPath, args);
   const [, port] = await program.printed(/listens on http:\/\/127\.0\.0\.1:(\d+)/);
   expect((await exchange(Number(port), get('/spin-later'))).status).toBe(200);
@@ -118,28 +111,28 @@ describe('a replacement', () => {
         './test/fixtures/preload.cjs',
         'build/src/cli.js',
         'serve',
-        life.url,
+        scene.life.url,
         '--port',
         '0',
         '--shards',
         '1',
       ],
-      { env: { ...process.env, PRELOAD_FAILS: life.file('preload-fails') } },
+      { env: { ...process.env, PRELOAD_FAILS: scene.life.file('preload-fails') } },
     );
     const port = Number((await program.printed(/listens on http:\/\/127\.0\.0\.1:(\d+)/))[1]);
-    life.mark('preload-fails');
+    scene.life.mark('preload-fails');
     expect((await exchange(port, get('/exit'))).status).toBe(502);
     await until(() => program.stderr.includes('the preload fails'), 'a start that fails');
     expect((await exchange(port, get('/ok'))).status).toBe(503);
-    life.unmark('preload-fails');
+    scene.life.unmark('preload-fails');
     await until(async () => (await exchange(port, get('/ok'))).status === 200, 'a start that does not fail');
     program.child.kill('SIGTERM');
     expect(await program.exit()).toBe(0);
   });
 
   test('that is not ready within startTimeoutMs is ended and tried again; who waits gets 503', async () => {
-    const { server, port, logged } = await start({ shards: 1, permits: 1, startTimeoutMs: 2_000 });
-    life.mark('hang');
+    const { server, port, logged } = await scene.start({ shards: 1, permits: 1, startTimeoutMs: 2_000 });
+    scene.life.mark('hang');
     const fatal = exchange(port, get('/exit-later'));
     await until(() => server.stats().shards[0].permits.available === 0, 'the fatal request to start');
     const waiting = exchange(port, get('/ok'));
@@ -148,15 +141,15 @@ describe('a replacement', () => {
     expect(await outcome(await waiting)).toEqual([503, 'NO_SHARD']);
     expect(await status('/ok')).toBe(503);
     expect(logged.some(({ message }) => /not ready within 2000 ms.*`startTimeoutMs`/.test(message))).toBe(true);
-    life.unmark('hang');
+    scene.life.unmark('hang');
     await until(allReady, 'a replacement that loads');
     expect(await status('/ok')).toBe(200);
-    await expectConserved(running!);
+    await expectConserved(scene.running);
   });
 
   test('that takes long to load leaves those who wait for it with 503 after 5 s', async () => {
-    const { server, port } = await start({ shards: 1, permits: 1, startTimeoutMs: 0 });
-    life.mark('hang');
+    const { server, port } = await scene.start({ shards: 1, permits: 1, startTimeoutMs: 0 });
+    scene.life.mark('hang');
     const fatal = exchange(port, get('/exit-later'));
     await until(() => server.stats().shards[0].permits.available === 0, 'the fatal request to start');
     const waiting = exchange(port, get('/ok'));
@@ -167,16 +160,16 @@ describe('a replacement', () => {
 });
 
 test('the first shard loads the module alone, and the others follow side by side', async () => {
-  life.mark('notes');
-  life.mark('load-ms', '1500');
-  await start({ groups: { default: 2, other: 2 } });
-  expect(life.notes.slice(0, 4)).toEqual(['begin', 'end', 'begin', 'begin']);
-  expect(life.notes).toHaveLength(8);
+  scene.life.mark('notes');
+  scene.life.mark('load-ms', '1500');
+  await scene.start({ groups: { default: 2, other: 2 } });
+  expect(scene.life.notes.slice(0, 4)).toEqual(['begin', 'end', 'begin', 'begin']);
+  expect(scene.life.notes).toHaveLength(8);
 });
 
 test('a module that awaits what never settles fails the start', async () => {
-  life.mark('never');
-  await expect(startServer({ shards: 1 }, life.fixture)).rejects.toMatchObject({
+  scene.life.mark('never');
+  await expect(startServer({ shards: 1 }, scene.life.fixture)).rejects.toMatchObject({
     code: 'SHARD_FAILED',
     message:
       'Shard 0 ended before it was ready: the module awaits a promise that never settles. Check what the module does while it is loaded.',
@@ -184,10 +177,10 @@ test('a module that awaits what never settles fails the start', async () => {
 });
 
 test('a shard that is lost while another one starts fails the start, and says why', async () => {
-  life.mark('die-first');
-  life.mark('load-ms', '300');
+  scene.life.mark('die-first');
+  scene.life.mark('load-ms', '300');
   // On a slow machine it dies before the HTTP thread has seen it ready.
-  await expect(startServer({ shards: 2 }, life.fixture)).rejects.toMatchObject({
+  await expect(startServer({ shards: 2 }, scene.life.fixture)).rejects.toMatchObject({
     code: 'SHARD_FAILED',
     message: expect.stringMatching(/^Shard 0 ended( before it was ready)?: the first one dies\./),
   });
@@ -197,7 +190,7 @@ describe('a shard whose event loop does not turn for stuckAfterMs', () => {
   const stuckAfterMs = 200;
 
   test('is not ready, and is used again once it turns', async () => {
-    const { server, port } = await start({ shards: 2, stuckAfterMs, health: true, steal: false });
+    const { server, port } = await scene.start({ shards: 2, stuckAfterMs, health: true, steal: false });
     const spinning = await Promise.all([RawClient.open(port), RawClient.open(port)]);
     for (const client of spinning) {
       const before = server.stats().shards.filter(({ requests }) => requests > 0).length;
@@ -208,57 +201,57 @@ describe('a shard whose event loop does not turn for stuckAfterMs', () => {
     await until(() => states().every((state) => state === 'stuck'), 'both to be stuck');
     expect(await status('/readyz')).toBe(503);
     expect(await outcome(exchange(port, get('/ok')))).toEqual([503, 'NO_SHARD']);
-    life.mark('release');
+    scene.life.mark('release');
     for (const client of spinning) {
       expect((await client.response()).body.toString()).toBe('released');
       client.destroy();
     }
     await until(allReady, 'both to turn again');
     expect([await status('/readyz'), await status('/ok')]).toEqual([200, 200]);
-    await expectConserved(running!);
+    await expectConserved(scene.running);
   });
 
   test('is stuck too if it spins outside of a request, and what comes goes to others', async () => {
-    const { port } = await start({ shards: 2, stuckAfterMs, dispatch: 'round-robin', steal: false });
+    const { port } = await scene.start({ shards: 2, stuckAfterMs, dispatch: 'round-robin', steal: false });
     expect(await status('/spin-later')).toBe(200);
     await until(() => states().includes('stuck'), 'one to be stuck');
     for (let i = 0; i < 4; i++) expect(await status('/ok')).toBe(200);
-    life.mark('release');
+    scene.life.mark('release');
     await until(allReady, 'it to turn again');
     expect((await exchange(port, get('/ok'))).status).toBe(200);
   });
 
   test('gives what waits for it to others, if only one shard may run it too', async () => {
-    const { server, port } = await start({ shards: 2, stuckAfterMs, permits: 1 });
+    const { server, port } = await scene.start({ shards: 2, stuckAfterMs, permits: 1 });
     const spinning = await RawClient.open(port);
     spinning.write(get('/sticky-spin', 'X-Key: same'));
     await until(() => server.stats().shards.some(({ requests }) => requests > 0), 'the start');
     const waiting = exchange(port, get('/sticky', 'X-Key: same'));
     await until(() => server.stats().shards.some(({ queued }) => queued > 0), 'the request that waits');
     expect((await waiting).body.toString()).toBe('ok');
-    life.mark('release');
+    scene.life.mark('release');
     expect((await spinning.response()).status).toBe(200);
     spinning.destroy();
-    await expectConserved(running!);
+    await expectConserved(scene.running);
   });
 
   test('gives what it has claimed and not started to others', async () => {
-    const { server, port } = await start({ shards: 2, stuckAfterMs });
+    const { server, port } = await scene.start({ shards: 2, stuckAfterMs });
     const client = await RawClient.open(port);
     // Read in one turn, and claimed at once by a shard that was asleep.
     client.write(get('/sticky-spin', 'X-Key: same') + get('/sticky', 'X-Key: same').repeat(3));
     const others = () => server.stats().shards.filter(({ state, requests }) => state === 'ready' && requests === 3);
     await until(() => others().length === 1, 'those behind it');
-    life.mark('release');
+    scene.life.mark('release');
     for (let i = 0; i < 4; i++) expect((await client.response()).status).toBe(200);
     client.destroy();
     await until(allReady, 'it to turn again');
-    await expectConserved(running!);
+    await expectConserved(scene.running);
   });
 
   test('is told from one that is idle, also while the HTTP thread is held up', async () => {
     // Long enough for a shard that has to wait for a core.
-    const { server } = await start({ shards: 2, stuckAfterMs: 400 });
+    const { server } = await scene.start({ shards: 2, stuckAfterMs: 400 });
     const seen: string[] = [];
     server.on('shard', ({ state }) => void seen.push(state));
     const end = performance.now() + 1_000;
@@ -283,7 +276,7 @@ test.each([
 test("close() of shards with park: 'sync' does not wait for their next look", async () => {
   const times: number[] = [];
   for (let i = 0; i < 3; i++) {
-    const { server } = await start({ shards: 2, park: 'sync' });
+    const { server } = await scene.start({ shards: 2, park: 'sync' });
     await until(() => server.stats().shards.every(({ parks }) => parks > 0), 'both to sleep');
     const began = performance.now();
     await server.close();

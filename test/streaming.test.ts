@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeChunked } from './support/chunked.js';
 import { exchange, field, get, post, RawClient } from './support/client.js';
@@ -280,6 +281,34 @@ describe('clients that leave', () => {
         await expectConserved(running);
         expect(seen(name)).toEqual(['returned']);
       }
+    },
+  );
+
+  test.each([false, true])(
+    'a generator that waits for ever gives its permit back, and its slot unless it has a view of it (view: %p)',
+    async (view) => {
+      const other = await startServer({ shards: 1 }, 'streams.js');
+      const { server } = other;
+      const client = await RawClient.open(other.port);
+      const name = `held ${view}`;
+      client.write(get(`/held?name=${encodeURIComponent(name)}${view ? '&view=1' : ''}`));
+      await until(() => client.pending.includes('first'), 'the stream');
+      expect(server.stats().shards[0].permits.available).toBe(server.stats().shards[0].permits.limit - 1);
+      client.socket.resetAndDestroy();
+      await until(() => server.stats().shards[0].abandoned === 1, 'the end of patience');
+      const taken = () => {
+        const { slots, shards } = server.stats();
+        return [slots.total - slots.free, shards[0].permits.limit - shards[0].permits.available];
+      };
+      await until(() => isDeepStrictEqual(taken(), [view ? 1 : 0, 0]), 'the return of what is not in use');
+      // Whatever takes the slot now is not what lets go of it.
+      expect((await exchange(other.port, get('/slow-first/1'), false)).status).toBe(200);
+      await exchange(other.port, get('/let-go'));
+      await until(() => server.stats().shards[0].abandoned === 0, 'the end of the generator');
+      await until(() => seen(name).length > 0, 'the note');
+      expect(seen(name)).toEqual([`let go ${view ? '' : undefined}`]);
+      await expectConserved(other);
+      await other.server.close();
     },
   );
 

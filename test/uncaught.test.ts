@@ -1,32 +1,16 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import type { ServeOptions } from '../build/src/index.js';
+import { describe, expect, test } from '@jest/globals';
 import { exchange, get } from './support/client.js';
-import { Life } from './support/life.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { useLife } from './support/life.js';
+import { expectConserved, until } from './support/server.js';
 
-let life: Life;
-let running: TestServer;
+const scene = useLife({ shards: 1, closeTimeoutMs: 2_000 });
 
-beforeEach(() => {
-  life = new Life();
-});
-
-afterEach(async () => {
-  await running.server.destroy();
-  life.end();
-});
-
-async function start(options: ServeOptions = {}): Promise<TestServer> {
-  running = await startServer({ shards: 1, closeTimeoutMs: 2_000, ...options }, life.fixture);
-  return running;
-}
-
-const started = () => running.server.stats().shards.reduce((sum, { requests }) => sum + requests, 0);
-const messages = () => running.logged.map(({ message }) => message);
+const started = () => scene.running.server.stats().shards.reduce((sum, { requests }) => sum + requests, 0);
+const messages = () => scene.running.logged.map(({ message }) => message);
 
 describe.each(['/throw', '/reject'])('an exception that nobody caught, by %s', (path) => {
   test('leaves the other requests of its shard alone, and the shard is replaced', async () => {
-    const { server, port } = await start({ shards: 2, dispatch: 'round-robin', steal: false });
+    const { server, port } = await scene.start({ shards: 2, dispatch: 'round-robin', steal: false });
     const states: string[] = [];
     server.on('shard', ({ shard, state }) => void states.push(`${shard} ${state}`));
     const others = Array.from({ length: 8 }, () => exchange(port, get('/slow/300')));
@@ -43,11 +27,11 @@ describe.each(['/throw', '/reject'])('an exception that nobody caught, by %s', (
     expect(messages()).toContainEqual(
       expect.stringMatching(`GET ${path} threw and nobody caught it; shard ${shard} is replaced`),
     );
-    await expectConserved(running);
+    await expectConserved(scene.running);
   });
 
   test('ends the shard at once with onUncaught: exit', async () => {
-    const { port } = await start({ onUncaught: 'exit' });
+    const { port } = await scene.start({ onUncaught: 'exit' });
     const other = exchange(port, get('/slow/20000'));
     await until(() => started() === 1, 'the other to start');
     expect((await exchange(port, get(path))).status).toBe(502);
@@ -55,7 +39,7 @@ describe.each(['/throw', '/reject'])('an exception that nobody caught, by %s', (
   });
 
   test('leaves the shard running with onUncaught: continue', async () => {
-    const { server, port } = await start({ onUncaught: 'continue' });
+    const { server, port } = await scene.start({ onUncaught: 'continue' });
     expect((await exchange(port, get(path))).status).toBe(500);
     expect(messages().some((message) => /caught/.test(message))).toBe(true);
     expect((await exchange(port, get('/ok'))).status).toBe(200);
@@ -64,7 +48,7 @@ describe.each(['/throw', '/reject'])('an exception that nobody caught, by %s', (
 });
 
 test('requests that wait for the shard are answered by its replacement', async () => {
-  const { server, port } = await start({ permits: 2 });
+  const { server, port } = await scene.start({ permits: 2 });
   const other = exchange(port, get('/slow/600'));
   const fatal = exchange(port, get('/throw-later'));
   await until(() => started() === 2, 'both to start');
@@ -77,7 +61,7 @@ test('requests that wait for the shard are answered by its replacement', async (
 });
 
 test('requests that come while the only shard is replaced are answered by its replacement', async () => {
-  const { server, port } = await start();
+  const { server, port } = await scene.start();
   const other = exchange(port, get('/slow/600'));
   await until(() => started() === 1, 'the other to start');
   expect((await exchange(port, get('/throw'))).status).toBe(500);
@@ -88,7 +72,7 @@ test('requests that come while the only shard is replaced are answered by its re
 });
 
 test('a shard that goes on throwing while it ends does not flood the log', async () => {
-  const { server, port } = await start();
+  const { server, port } = await scene.start();
   const other = exchange(port, get('/slow/600'));
   await until(() => started() === 1, 'the other to start');
   expect((await exchange(port, get('/throw-often'))).status).toBe(500);
@@ -100,7 +84,7 @@ test('a shard that goes on throwing while it ends does not flood the log', async
 });
 
 test('a shard that does not end within closeTimeoutMs after an exception is terminated', async () => {
-  const { server, port } = await start({ closeTimeoutMs: 500, stuckAfterMs: 0 });
+  const { server, port } = await scene.start({ closeTimeoutMs: 500, stuckAfterMs: 0 });
   const fatal = exchange(port, get('/throw-and-spin'));
   expect((await fatal).status).toBe(500);
   await until(() => server.stats().shards[0].restarts === 1, 'the replacement');

@@ -54,7 +54,7 @@ export interface ServeOptions extends ListenChoice {
   /**
    * How long a handler may take, up to 1,800,000 ms; then its request gets 504 and its `req.signal` is aborted. Permit and slot are
    * free again, `req` and `res` have no effect any more, and the handler counts as abandoned until it settles (`maxAbandoned`). Of a
-   * stream, the time until its first chunk. 0 (default): no limit.
+   * stream, the time until its first chunk; once it has begun it lasts as long as its client. 0 (default): no limit.
    */
   handlerTimeoutMs?: number;
   /** Answers `/livez` and `/readyz`, or other paths, on the HTTP thread. Default false. */

@@ -82,7 +82,7 @@ const OTHERS = [
 ];
 
 /** The same, of options that may be something else than an integer too. */
-const OTHER_INTEGERS = { permits: [1, MAX_PERMITS, 512], shardNice: [0, MAX_NICE, 10] } as const;
+const OTHER_INTEGERS = { permits: [1, MAX_PERMITS, 512], shardNice: [0, MAX_NICE, 0] } as const;
 
 /** Lowest, highest and default of the options that are integers. */
 export function integerRange(name: RangeOption): readonly [number, number, number] {

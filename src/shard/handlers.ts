@@ -75,6 +75,7 @@ export class Handlers implements Culprits {
         this.#settle(task, outcome);
       },
       onBroken: ({ request }, error) => this.#report(request, error),
+      onHeld: (task) => this.#abandon(task),
       onEnded: (task) => this.#finish(task, 0),
       onLate: (task) => this.#settledLate(task),
     });
@@ -381,6 +382,11 @@ export class Handlers implements Culprits {
     if (task === undefined || task.request.sequence !== sequence) return;
     this.#context.signals.abort(slot, sequence);
     this.#context.streams.cancel(slot);
+    this.#abandon(task);
+  }
+
+  /** Nobody waits for it any more: what it holds goes back, but for the memory that it may still look at. */
+  #abandon(task: Task): void {
     if (task.request.finished) return;
     if (!task.hasSettled) {
       task.isAbandoned = true;

@@ -1,6 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterEach, beforeEach } from '@jest/globals';
+import type { ServeOptions } from '../../build/src/index.js';
+import { startServer, type TestServer } from './server.js';
 
 /** Directs life.js: what it does when it is loaded and when it is asked are files of a directory. */
 export class Life {
@@ -38,4 +41,38 @@ export class Life {
   end(): void {
     rmSync(this.#dir, { recursive: true });
   }
+}
+
+/** What each test of a file has: a life that directs life.js, and the server of it. */
+export interface LifeScene {
+  readonly life: Life;
+  /** The latest that was started. */
+  readonly running: TestServer;
+  start(options?: ServeOptions): Promise<TestServer>;
+}
+
+/** @param standard options of servers, unless a test has others */
+export function useLife(standard: ServeOptions = {}): LifeScene {
+  let life: Life;
+  let running: TestServer | undefined;
+  beforeEach(() => {
+    life = new Life();
+  });
+  afterEach(async () => {
+    await running?.server.destroy();
+    running = undefined;
+    life.end();
+  });
+  return {
+    get life() {
+      return life;
+    },
+    get running() {
+      return running!;
+    },
+    async start(options = {}) {
+      running = await startServer({ ...standard, ...options }, life.fixture);
+      return running;
+    },
+  };
 }

@@ -1,9 +1,12 @@
 import type { AsyncResource } from 'node:async_hooks';
-import { setImmediate } from 'node:timers';
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import type { MessagePort } from 'node:worker_threads';
 import { type ShardReport, STREAM_CANCELLED, STREAM_WINDOW_BYTES, type StreamPiece } from '../../contract/messages.js';
 import type { PieceBuffer } from './piece-buffer.js';
 import { toBytes } from './stream-source.js';
+
+/** How long a source may take to let go of what it holds before its request is over without that: a generator cannot be hurried. */
+const LET_GO_MS = 1_000;
 
 /** The request that a stream answers. */
 export interface StreamedRequest {
@@ -44,6 +47,8 @@ export interface StreamEvents {
   onFailed(error: unknown): void;
   /** Nobody waits for it any more. */
   onCancelled(): void;
+  /** Nobody has waited for it for `LET_GO_MS`, and the source holds on; `onEnded` comes if it ever lets go. */
+  onHeld(): void;
   /** All was sent that will be. */
   onEnded(): void;
   /** It failed, and the connection will be cut. */
@@ -65,6 +70,7 @@ export class OutgoingStream {
   #isOver = false;
   #flushScheduled = false;
   #wake: (() => void) | undefined;
+  #letGo: NodeJS.Timeout | undefined;
 
   constructor(port: MessagePort, request: StreamedRequest, source: AsyncIterator<unknown>, events: StreamEvents) {
     this.#port = port;
@@ -204,6 +210,7 @@ export class OutgoingStream {
     this.#isCancelled = true;
     this.#events.onCancelled();
     this.#wake?.();
+    this.#letGo = setTimeout(() => this.#events.onHeld(), LET_GO_MS);
     void this.#returnSource().then(() => this.#end());
   }
 
@@ -218,6 +225,7 @@ export class OutgoingStream {
   #end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    clearTimeout(this.#letGo);
     this.#events.onEnded();
   }
 }

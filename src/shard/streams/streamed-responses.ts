@@ -24,6 +24,8 @@ export interface StreamedEvents<Task extends StreamedTask> {
   onBodiless(task: Task, outcome: typeof WRITTEN | typeof NO_ROOM): void;
   /** The stream failed in the middle; `onEnded` follows. */
   onBroken(task: Task, error: unknown): void;
+  /** Its client has left, and its source does not let go. */
+  onHeld(task: Task): void;
   /** The stream is over, whatever became of it. */
   onEnded(task: Task): void;
   /** The stream is over, and its request was answered before. */
@@ -71,6 +73,10 @@ export class StreamedResponses<Task extends StreamedTask> {
         if (!request.finished && !signals.isAborted(slot, sequence)) this.#events.onBroken(task, error);
       },
       onCancelled: () => signals.abort(slot, sequence),
+      onHeld: () => {
+        streams.forget(slot, stream);
+        this.#events.onHeld(task);
+      },
       onEnded: () =>
         over(() => {
           task.view.mark(SLOT_STREAM_FLAG);
