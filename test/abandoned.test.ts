@@ -114,7 +114,7 @@ describe('a shard goes on', () => {
     // It hears of the 504s before it is asked whether it turns.
     await start({ maxAbandoned: 1, handlerTimeoutMs: 500, stuckAfterMs: 4_000, steal: false });
     const ids = ['a', 'b', 'c'];
-    const waits = await Promise.all(ids.map((id) => scene.stage.send(scene.running, `/wait/${id}`)));
+    const waits = await Promise.all(ids.map((id) => scene.stage.send(scene.running, `/ignore/${id}`)));
     await until(() => scene.stage.started.length === 3, 'the start of all');
     const blocks = await scene.stage.send(scene.running, '/hold/block');
     await until(() => shards()[0].state === 'stuck', 'the shard to be stuck');
