@@ -19,7 +19,7 @@ const SLOTS = USED_SLOTS + 64;
 const CANARY = 0xa5;
 /** Larger than the largest body of the corpus. */
 const BODY_LIMIT_BYTES = 2 * 2 ** 20;
-const EXPECTED = new Set([100, 200, 204, 400, 404, 405, 408, 413, 414, 417, 431, 501, 505]);
+const EXPECTED = new Set([100, 200, 204, 400, 404, 405, 408, 413, 414, 417, 421, 431, 501, 505]);
 
 /** A server under fire: mutated cases of the conformance table on several connections at once. */
 export class Campaign {
