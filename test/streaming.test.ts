@@ -312,6 +312,20 @@ describe('clients that leave', () => {
     },
   );
 
+  test('a generator that does not get to its end after it has failed gives permit and slot back', async () => {
+    const other = await startServer({ shards: 1 }, 'streams.js');
+    const client = await RawClient.open(other.port);
+    client.write(get('/held-at-end'));
+    await client.closed();
+    expect(client.pending.toString('latin1')).toMatch(/first/);
+    await until(() => other.server.stats().shards[0].abandoned === 1, 'the end of patience');
+    await expectConserved(other);
+    await exchange(other.port, get('/let-go'));
+    await until(() => other.server.stats().shards[0].abandoned === 0, 'the end of the generator');
+    await expectConserved(other);
+    await other.server.close();
+  });
+
   test('a stream goes on for a client that has ended its side, though abortOnHalfClose aborts its signal', async () => {
     const other = await startServer({ shards: 1, abortOnHalfClose: true }, 'streams.js');
     const client = await RawClient.open(other.port, { allowHalfOpen: true });

@@ -76,11 +76,11 @@ export class HeadWriter {
 
   #add(statusCode: number, contentType: string | undefined): Template {
     const now = new RealDate();
-    this.#second ??= setTimeout(() => this.#clear(), MS_PER_S - now.getMilliseconds()).unref();
     const date = now.toUTCString();
     let text = `HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode] ?? ''}\r\ndate: ${date}\r\n${this.#keepAliveLines}`;
     if (contentType !== undefined) text += `content-type: ${contentType}\r\n`;
     if (this.#next + text.length > this.#end) this.#clear();
+    this.#second ??= setTimeout(() => this.#clear(), MS_PER_S - now.getMilliseconds()).unref();
     const template = { address: this.#next, bytes: text.length, text };
     this.#core.bytes.latin1Write(text, template.address, text.length);
     this.#next += text.length;

@@ -47,7 +47,7 @@ export interface StreamEvents {
   onFailed(error: unknown): void;
   /** Nobody waits for it any more. */
   onCancelled(): void;
-  /** Nobody has waited for it for `LET_GO_MS`, and the source holds on; `onEnded` comes if it ever lets go. */
+  /** The source was to end `LET_GO_MS` ago, and holds on. What becomes of the stream is told if it ever lets go. */
   onHeld(): void;
   /** All was sent that will be. */
   onEnded(): void;
@@ -70,7 +70,6 @@ export class OutgoingStream {
   #isOver = false;
   #flushScheduled = false;
   #wake: (() => void) | undefined;
-  #letGo: NodeJS.Timeout | undefined;
 
   constructor(port: MessagePort, request: StreamedRequest, source: AsyncIterator<unknown>, events: StreamEvents) {
     this.#port = port;
@@ -210,22 +209,22 @@ export class OutgoingStream {
     this.#isCancelled = true;
     this.#events.onCancelled();
     this.#wake?.();
-    this.#letGo = setTimeout(() => this.#events.onHeld(), LET_GO_MS);
     void this.#returnSource().then(() => this.#end());
   }
 
   async #returnSource(): Promise<void> {
+    const held = setTimeout(() => this.#events.onHeld(), LET_GO_MS);
     try {
       await this.#scope.runInAsyncScope(() => this.#source.return?.());
     } catch {
       // What it says at the end of a response that nobody gets is nobody's business.
     }
+    clearTimeout(held);
   }
 
   #end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    clearTimeout(this.#letGo);
     this.#events.onEnded();
   }
 }

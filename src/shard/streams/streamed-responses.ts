@@ -24,7 +24,7 @@ export interface StreamedEvents<Task extends StreamedTask> {
   onBodiless(task: Task, outcome: typeof WRITTEN | typeof NO_ROOM): void;
   /** The stream failed in the middle; `onEnded` follows. */
   onBroken(task: Task, error: unknown): void;
-  /** Its client has left, and its source does not let go. */
+  /** Nothing more is sent of it, and its source does not let go. */
   onHeld(task: Task): void;
   /** The stream is over, whatever became of it. */
   onEnded(task: Task): void;
