@@ -73,11 +73,11 @@ test('a JSON body may begin with a byte order mark', async () => {
   expect((await exchange(port, post('/json', Buffer.from('\ufeff\ufeff{}')))).status).toBe(400);
 });
 
-test('the date goes on though more content types are in use than there is room for their heads', async () => {
+// One of these numbers is that with which the latest head finds no room.
+test.each([12, 13, 14, 15, 16, 17])('the date goes on with %d long content types in use', async (count) => {
   const dateOf = async (name: string) =>
     Date.parse(field(await exchange(port, get(`/typed?type=text/${name}${'x'.repeat(900)}`)), 'date')!);
-  const first = await dateOf('first');
-  for (let i = 0; i < 40; i++) await dateOf(`${i}-`);
-  await until(async () => (await dateOf('39-')) > first + 1_000, 'a later date');
-  expect(Date.now() - (await dateOf('39-'))).toBeLessThan(2_000);
+  let latest = 0;
+  for (let i = 0; i < count; i++) latest = await dateOf(`${count}-${i}-`);
+  await until(async () => (await dateOf(`${count}-${count - 1}-`)) > latest, 'a later date');
 });
