@@ -349,7 +349,7 @@ describe('clients that leave', () => {
 
   test('while the first chunk is on its way', async () => {
     const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.open(port)));
-    for (const client of clients) client.write(get('/slow-first/20'));
+    for (const client of clients) client.write(get('/slow-first/1000'));
     await until(() => running.server.stats().outstanding >= 20, 'the requests');
     for (const client of clients) client.destroy();
     await expectConserved(running);
