@@ -11,6 +11,11 @@ const states = () => scene.running.server.stats().shards.map(({ state }) => stat
 const allReady = () => states().every((state) => state === 'ready');
 const status = async (path: string) => (await exchange(scene.running.port, get(path))).status;
 
+/** How the command line serves life.js on a free port. */
+function serveArgs(shards: number): string[] {
+  return ['build/src/cli.js', 'serve', scene.life.url, '--port', '0', '--shards', String(shards)];
+}
+
 /** Holds up the calling thread, which is the HTTP thread. */
 function block(ms: number): void {
   const end = performance.now() + ms;
@@ -84,18 +89,7 @@ describe('close() ends within closeTimeoutMs', () => {
 });
 
 test('SIGTERM ends a server with a shard in an endless loop within --close-timeout-ms', async () => {
-  const args = [
-    'build/src/cli.js',
-    'serve',
-    scene.life.url,
-    '--port',
-    '0',
-    '--shards',
-    '2',
-    '--close-timeout-ms',
-    '500',
-  ];
-  const program = new Program(process.execPath, args);
+  const program = new Program(process.execPath, [...serveArgs(2), '--close-timeout-ms', '500']);
   const [, port] = await program.printed(/listens on http:\/\/127\.0\.0\.1:(\d+)/);
   expect((await exchange(Number(port), get('/spin-later'))).status).toBe(200);
   program.child.kill('SIGTERM');
@@ -104,21 +98,9 @@ test('SIGTERM ends a server with a shard in an endless loop within --close-timeo
 
 describe('a replacement', () => {
   test('whose bootstrap fails is tried again', async () => {
-    const program = new Program(
-      process.execPath,
-      [
-        '--require',
-        './test/fixtures/preload.cjs',
-        'build/src/cli.js',
-        'serve',
-        scene.life.url,
-        '--port',
-        '0',
-        '--shards',
-        '1',
-      ],
-      { env: { ...process.env, PRELOAD_FAILS: scene.life.file('preload-fails') } },
-    );
+    const program = new Program(process.execPath, ['--require', './test/fixtures/preload.cjs', ...serveArgs(1)], {
+      env: { ...process.env, PRELOAD_FAILS: scene.life.file('preload-fails') },
+    });
     const port = Number((await program.printed(/listens on http:\/\/127\.0\.0\.1:(\d+)/))[1]);
     scene.life.mark('preload-fails');
     expect((await exchange(port, get('/exit'))).status).toBe(502);

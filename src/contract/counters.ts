@@ -27,7 +27,7 @@ export interface ShardCounters {
   /** Responses that have waited for an extent, because none was free; and those that wait now. */
   extentWaits: number;
   extentWaiting: number;
-  /** Handlers whose requests were answered for them, with 504, and that have not settled. */
+  /** Handlers that have not settled though their requests are over: answered for them, with 504, or left by their clients. */
   abandoned: number;
   /** What adaptive permits go by: mean handler times in microseconds. 0 with a fixed number of permits. */
   shortMeanUs: number;

@@ -139,7 +139,7 @@ export function readMemoryMap(buffer: SharedArrayBuffer): MemoryMap {
   };
 }
 
-/** HttpSide start on lines of their own. */
+/** Rings start on cache lines of their own. */
 function alignedRingBytes(capacity: number): number {
   return Math.ceil(ringBytes(capacity) / LINE_BYTES) * LINE_BYTES;
 }

@@ -31,7 +31,7 @@ export function boundTo(shard: number): number {
   return SLOT_BOUND_STATE | (shard << OWNER_SHIFT);
 }
 
-/** HttpSide whose slots a shard may claim. */
+/** A shard whose submissions may be claimed, and its rings. */
 interface Source {
   shard: number;
   /** For each HTTP thread. */

@@ -151,8 +151,8 @@ export interface ServeOptions extends ListenChoice {
    */
   maxRestarts?: number;
   /**
-   * Abandoned handlers of a shard: those whose requests got 504 (`handlerTimeoutMs`), and that have not settled. A shard with more of
-   * them, or with more than half of its share of `slots`, is replaced: it claims nothing more, lets its other requests settle within
+   * Abandoned handlers of a shard: those whose requests got 504 (`handlerTimeoutMs`), and that have not settled, and generators that
+   * have not ended a second after they were told to. A shard with more of them, or with more than half of its share of `slots`, is replaced: it claims nothing more, lets its other requests settle within
    * half of `closeTimeoutMs`, and ends, one shard of a group at a time. 0: any number. Default 512.
    */
   maxAbandoned?: number;

@@ -26,6 +26,7 @@ const IDLE_TURNS = 50;
 const GATHER_TURNS = 2;
 /** Requests that are enough for a wake-up. */
 const GATHER_REQUESTS = 32;
+/** A slot that comes back with one of these has no response for the socket. */
 const WITHOUT_RESPONSE = SLOT_EXPIRED_FLAG | SLOT_ABANDONED_FLAG | SLOT_STREAM_FLAG;
 /** Outstanding requests from which on there is load. */
 const LOAD = 8;
