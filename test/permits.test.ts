@@ -103,9 +103,16 @@ test('a permit is not lost with the shard of its request', async () => {
 
 test('without a shard, thousands that wait for a permit are refused, and the server lives', async () => {
   // Nobody knows how large responses of the route are: they are thought to take 64 KiB each.
-  await start({ shards: 1, slots: 16_384, maxQueue: 8_192, maxBufferedBytes: 60 * 65_536 });
-  await scene.stage.send(scene.running, '/fatal/a');
+  await start({ shards: 1, slots: 16_384, maxQueue: 8_192, maxBufferedBytes: 60 * 65_536, maxRestarts: 1 });
+  const shard = () => scene.running.server.stats().shards[0];
+  // The second end opens the circuit: no thread takes over for 10 s.
+  const first = await scene.stage.send(scene.running, '/fatal/first');
   await started(1);
+  scene.stage.release('first');
+  expect((await first.response).status).toBe(502);
+  await until(() => shard().restarts === 1 && shard().state === 'ready', 'the replacement');
+  await scene.stage.send(scene.running, '/fatal/a');
+  await started(2);
   const clients = await Promise.all(Array.from({ length: 120 }, () => RawClient.open(scene.running.port)));
   for (const client of clients) client.write(get(scene.stage.target('/fatal/b')).repeat(60));
   await until(() => route('/fatal/:id').waiting === 7_200, 'the requests to wait');
@@ -114,7 +121,10 @@ test('without a shard, thousands that wait for a permit are refused, and the ser
     for (let i = 0; i < 60; i++) expect(await outcome(client.response())).toEqual([503, 'NO_SHARD']);
     client.destroy();
   }
-  await until(() => scene.running.server.stats().shards[0].state === 'ready', 'the replacement');
+  expect([shard().state, await outcome(exchange(scene.running.port, get('/nothing')))]).toEqual([
+    'ended',
+    [404, 'NOT_FOUND'],
+  ]);
 });
 
 test('a ring that is full of requests whose clients have left takes the next one, and keeps no permit', async () => {

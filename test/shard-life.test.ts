@@ -38,6 +38,17 @@ test.each(['/throw', '/exit'])(
   },
 );
 
+test('a request that comes between two threads of the only shard waits for the second', async () => {
+  scene.life.mark('load-ms', '300');
+  const { server, port } = await scene.start({ shards: 1, onUncaught: 'exit' });
+  const ended = new Promise<void>((resolve) => server.on('shard', ({ state }) => state === 'ended' && resolve()));
+  const fatal = exchange(port, get('/exit'));
+  await ended;
+  expect(await status('/ok')).toBe(200);
+  expect([(await fatal).status, server.stats().shards[0].restarts]).toEqual([502, 1]);
+  await expectConserved(scene.running);
+});
+
 test('a replacement starts nothing before the HTTP thread has seen it ready', async () => {
   scene.life.mark('notes');
   const { server, port } = await scene.start({ shards: 1, permits: 1 });

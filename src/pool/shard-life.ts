@@ -90,7 +90,7 @@ export class ShardLife {
   #table: RouteTable | undefined;
   /** Why the thread will end, if that is known before it does. */
   #cause: LoopShardError | undefined;
-  /** The thread ends in order, or has, and another one is about to take its place. */
+  /** The thread ends in order, or has ended, and another one is about to take its place. */
   #isReplaced = false;
   /** `replace` has asked the thread to end. */
   #isAsked = false;
@@ -117,7 +117,7 @@ export class ShardLife {
     return this.#state;
   }
 
-  /** Its thread ends in order, or has, and another one is about to take its place: requests may wait for that one. */
+  /** Its thread ends in order, or has ended, and another one is about to take its place: requests may wait for that one. */
   get isReplaced(): boolean {
     return this.#isReplaced;
   }
@@ -287,16 +287,17 @@ export class ShardLife {
     this.#readySince = 0;
     const cause = this.#cause ?? endOf(this.number, { code, error, wasReady });
     const nextMs = this.#isClosing ? undefined : this.#restarts.next(livedMs, performance.now());
+    // Who waits for a thread that is sure not to come soon waits in vain.
+    this.#isReplaced = wasReady && nextMs !== undefined && nextMs < MISSING_AFTER_MS;
     this.#become('ended');
     const wasAsked = this.#isClosing || (this.#isAsked && code === 0);
     this.#events.onEnded(this, { error: cause, wasReady, wasAsked }, nextMs);
-    if (nextMs !== undefined && !this.#isClosing) this.#replace(nextMs, wasReady);
+    if (nextMs !== undefined && !this.#isClosing) this.#startAnother(nextMs);
     for (const resolve of this.#onEnded.splice(0)) resolve();
   }
 
-  #replace(nextMs: number, wasReady: boolean): void {
-    // Who waits for a thread that is sure not to come soon waits in vain.
-    if (!wasReady || nextMs >= MISSING_AFTER_MS) this.#miss();
+  #startAnother(nextMs: number): void {
+    if (!this.#isReplaced) this.#miss();
     else this.#missingTimer ??= setTimeout(() => this.#miss(), MISSING_AFTER_MS);
     this.#restartTimer = setTimeout(() => {
       this.restarts++;
