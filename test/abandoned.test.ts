@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { ServeOptions } from '../build/src/index.js';
+import type { ServeOptions } from 'loopshard';
 import { exchange, get, post, type RawResponse } from './support/client.js';
 import { Life } from './support/life.js';
 import { startServer, until } from './support/server.js';

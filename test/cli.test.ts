@@ -128,7 +128,7 @@ describe('options of the front end', () => {
     await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
     const { port } = listening.address() as AddressInfo;
     const { fd } = (listening as unknown as { _handle: { fd: number } })._handle;
-    const program = new Program(process.execPath, ['build/src/cli.js', 'serve', APP, '--fd', '3'], {
+    const program = new Program(process.execPath, ['build/dist/cli.js', 'serve', APP, '--fd', '3'], {
       descriptors: [fd],
     });
     expect((await program.printed(listens))[1]).toBe(String(port));

@@ -158,7 +158,7 @@ describe('what user code on the HTTP thread enters, it does not leave behind:', 
 });
 
 test('app.context takes a function', async () => {
-  const { createApp } = await import('../build/src/index.js');
+  const { createApp } = await import('loopshard');
   expect(() => createApp().context({} as never)).toThrow(
     expect.objectContaining({
       code: 'ROUTE_INVALID',

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { ServeOptions } from '../build/src/index.js';
+import type { ServeOptions } from 'loopshard';
 import { field, get, RawClient } from './support/client.js';
 import { expectConserved, startServer, until } from './support/server.js';
 import { outcome, useStage } from './support/stage.js';

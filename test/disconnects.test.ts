@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { exchange, get, post, RawClient } from './support/client.js';
-import { disconnectMany, watchParsers } from './support/disconnects.js';
+import { disconnectMany, startWatched, watchParsers } from './support/disconnects.js';
 import { createRandom } from './support/random.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, type TestServer, until } from './support/server.js';
 
 const parsers = watchParsers();
 let running: TestServer;
 
 beforeAll(async () => {
-  running = await startServer({ slotBytes: 4_096 });
+  running = await startWatched({ slotBytes: 4_096 });
 });
 
 afterAll(async () => {

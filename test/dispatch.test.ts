@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Dispatch } from 'loopshard';
 import { createPolicy, hashText, type ShardLoad } from '../build/src/http/admission/policies.js';
-import type { Dispatch } from '../build/src/index.js';
 import { exchange, get } from './support/client.js';
 import { createRandom } from './support/random.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { ServeOptions } from '../build/src/index.js';
+import type { ServeOptions } from 'loopshard';
 import { exchange, get, post, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until, untilStarted } from './support/server.js';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createApp } from '../build/src/index.js';
+import { createApp } from 'loopshard';
 import { exchange, field, get, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 import { Stage } from './support/stage.js';

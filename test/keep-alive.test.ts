@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import type { ServeOptions } from '../build/src/index.js';
+import type { ServeOptions } from 'loopshard';
 import { field, get, RawClient, type RawResponse } from './support/client.js';
 import { expectConserved, startServer, type TestServer } from './support/server.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { createApp, type ServeOptions, serve } from '../build/src/index.js';
+import { createApp, type ServeOptions, serve } from 'loopshard';
 
 const module = new URL('./fixtures/app.js', import.meta.url);
 

@@ -27,9 +27,9 @@ test('has what a user needs and nothing else', () => {
   const paths = packed.files.map(({ path }) => path);
   for (const needed of [
     'build/loopshard.wasm',
-    'build/src/index.js',
+    'build/dist/index.js',
     'build/src/index.d.ts',
-    'build/src/shard/entry.js',
+    'build/dist/shard/entry.js',
     'LICENSE',
     'README.md',
     'CHANGELOG.md',
@@ -38,7 +38,10 @@ test('has what a user needs and nothing else', () => {
   }
   expect(
     paths.filter(
-      (path) => !/^(build\/(src|assembly)\/|build\/loopshard\.wasm$|docs\/|[A-Z]+(\.md)?$|package\.json$)/.test(path),
+      (path) =>
+        !/^(build\/dist\/|build\/(src|assembly)\/.*\.d\.ts$|build\/loopshard\.wasm$|docs\/|[A-Z]+(\.md)?$|package\.json$)/.test(
+          path,
+        ),
     ),
   ).toEqual([]);
 });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createApp } from '../build/src/index.js';
+import { createApp } from 'loopshard';
 import { decodeChunked } from './support/chunked.js';
 import { exchange, field, get, post, RawClient, type RawResponse } from './support/client.js';
 import { root } from './support/process.js';

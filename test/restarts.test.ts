@@ -13,29 +13,30 @@ describe('the delay before the next thread', () => {
     expect(delays).toEqual([10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 5_000, 5_000]);
   });
 
-  test('begins anew behind a thread that has lived for a second', () => {
+  test('is none behind a thread that has lived for a second, and begins anew', () => {
     const restarts = new Restarts(100);
     for (let i = 0; i < 5; i++) restarts.next(0, i);
-    expect([restarts.next(1_000, 1_000), restarts.next(0, 1_000)]).toEqual([10, 20]);
+    expect([restarts.next(1_000, 1_000), restarts.next(0, 1_000)]).toEqual([0, 10]);
   });
 
   test('is 10 s from the sixth restart within 10 s on, until a thread has lived for 10 s', () => {
     const restarts = new Restarts(5);
     let now = 0;
     for (let i = 0; i < 5; i++) {
-      expect(restarts.next(1_000, now)).toBe(10);
+      expect(restarts.next(1_000, now)).toBe(0);
       now += 1_900;
     }
     expect([restarts.next(1_000, now), restarts.isOpen]).toEqual([10_000, true]);
     now += 19_000;
     expect([restarts.next(9_000, now), restarts.isOpen]).toEqual([10_000, true]);
     now += 20_000;
-    expect([restarts.next(10_000, now), restarts.isOpen]).toEqual([10, false]);
+    expect([restarts.next(10_000, now), restarts.isOpen]).toEqual([0, false]);
   });
 
   test('is never long with maxRestarts 0, except after a start that failed', () => {
     const restarts = new Restarts(0);
     for (let i = 0; i < 50; i++) expect([restarts.next(1, i), restarts.isOpen]).toEqual([10, false]);
+    expect(restarts.next(1_000, 0)).toBe(0);
     restarts.next(0, 0);
     expect(restarts.next(0, 0)).toBeGreaterThan(10);
   });

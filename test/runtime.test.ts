@@ -17,7 +17,7 @@ describe('what Node.js was told to take away is named', () => {
       /Compiling code from strings is not available: Node\.js runs with --disallow-code-generation-from-strings\./,
     ],
   ])('%s', async (flag, sentence) => {
-    const program = new Program(process.execPath, [flag, 'build/src/cli.js', 'serve', 'test/fixtures/app.js']);
+    const program = new Program(process.execPath, [flag, 'build/dist/cli.js', 'serve', 'test/fixtures/app.js']);
     expect(await program.exit()).toBe(1);
     expect(program.stderr).toMatch(sentence);
     expect(program.stderr).toContain('RUNTIME_UNSUPPORTED');
@@ -36,11 +36,10 @@ describe('what Node.js was told to take away is named', () => {
 
   test('files of the package, which a bundle leaves behind', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'loopshard-'));
-    cpSync(`${root}build/src`, join(folder, 'build/src'), { recursive: true });
-    cpSync(`${root}build/assembly`, join(folder, 'build/assembly'), { recursive: true });
+    cpSync(`${root}build/dist`, join(folder, 'build/dist'), { recursive: true });
     cpSync(`${root}package.json`, join(folder, 'package.json'));
     symlinkSync(`${root}node_modules`, join(folder, 'node_modules'), 'dir');
-    const args = [join(folder, 'build/src/cli.js'), 'serve', 'test/fixtures/app.js', '--port', '0'];
+    const args = [join(folder, 'build/dist/cli.js'), 'serve', 'test/fixtures/app.js', '--port', '0'];
     const program = new Program(process.execPath, args);
     expect(await program.exit()).toBe(1);
     expect(program.stderr).toMatch(

@@ -13,7 +13,7 @@ const status = async (path: string) => (await exchange(scene.running.port, get(p
 
 /** How the command line serves life.js on a free port. */
 function serveArgs(shards: number): string[] {
-  return ['build/src/cli.js', 'serve', scene.life.url, '--port', '0', '--shards', String(shards)];
+  return ['build/dist/cli.js', 'serve', scene.life.url, '--port', '0', '--shards', String(shards)];
 }
 
 /** Holds up the calling thread, which is the HTTP thread. */

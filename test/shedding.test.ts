@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import type { ServeOptions } from 'loopshard';
 import { Overload } from '../build/src/http/admission/overload.js';
-import type { ServeOptions } from '../build/src/index.js';
 import { PRIORITIES } from '../build/src/options/scheduling.js';
 import { field, get, RawClient } from './support/client.js';
 import { startServer, until } from './support/server.js';

@@ -61,7 +61,7 @@ const AS_PROCESS_1 = ['--user', '--map-root-user', '--pid', '--fork', '--kill-ch
 const mayUnshare = spawnSync('unshare', [...AS_PROCESS_1, 'true']).status === 0;
 
 (mayUnshare ? test : test.skip)('SIGTERM to process 1 while the app is loaded ends the start', async () => {
-  const command = [process.execPath, 'build/src/cli.js', 'serve', slow(), '--port', '0', '--shards', '1'];
+  const command = [process.execPath, 'build/dist/cli.js', 'serve', slow(), '--port', '0', '--shards', '1'];
   const program = new Program('unshare', [...AS_PROCESS_1, ...command]);
   const { pid } = program.child;
   await until(() => isLoading() || program.child.exitCode !== null, 'the import');

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { ServeOptions } from '../build/src/index.js';
+import type { ServeOptions } from 'loopshard';
 import { get, post, RawClient } from './support/client.js';
 import { startServer, until } from './support/server.js';
 import { useStage } from './support/stage.js';

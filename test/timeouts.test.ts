@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
+import type { ServeOptions } from 'loopshard';
 import { Patience, Schedule } from '../build/src/http/socket/patience.js';
-import type { ServeOptions } from '../build/src/index.js';
 import { field, get, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 

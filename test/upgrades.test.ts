@@ -1,17 +1,17 @@
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { UpgradeRequest } from '../build/src/index.js';
+import type { UpgradeRequest } from 'loopshard';
 import { get, post, RawClient } from './support/client.js';
-import { watchParsers } from './support/disconnects.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { startWatched, watchParsers } from './support/disconnects.js';
+import { expectConserved, type TestServer, until } from './support/server.js';
 
 const parsers = watchParsers();
 let running: TestServer;
 let client: RawClient;
 
 beforeEach(async () => {
-  running = await startServer({ shards: 1, keepAliveTimeoutMs: 200, closeTimeoutMs: 300 });
+  running = await startWatched({ shards: 1, keepAliveTimeoutMs: 200, closeTimeoutMs: 300 });
   client = await RawClient.open(running.port);
 });
 

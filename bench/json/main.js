@@ -8,10 +8,10 @@ import { spawnSync } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import fastJson from 'fast-json-stringify';
+import { CoreMemory } from 'loopshard/core';
+import { compileWriter } from 'loopshard/json';
 import { configure } from 'safe-stable-stringify';
 import { Bench } from 'tinybench';
-import { CoreMemory } from '../../build/src/core/index.js';
-import { compileWriter } from '../../build/src/json/index.js';
 import { cases } from './cases.js';
 
 const BYTES = 1 << 20;

@@ -1,5 +1,8 @@
-import FindMyWay from 'find-my-way';
+import type FindMyWay from 'find-my-way';
+import { lazily } from '../core/lazily.js';
 import { requireCompiling } from '../core/runtime.js';
+
+const findMyWay = lazily<typeof FindMyWay>('find-my-way');
 
 /** Longer parameters do not match; the limit of the request target is lower anyway. */
 const MAX_PARAM_LENGTH = 65_536;
@@ -10,5 +13,5 @@ const MAX_PARAM_LENGTH = 65_536;
  */
 export function createRouter(options: FindMyWay.Config<FindMyWay.HTTPVersion.V1> = {}) {
   requireCompiling();
-  return FindMyWay<FindMyWay.HTTPVersion.V1>({ maxParamLength: MAX_PARAM_LENGTH, ...options });
+  return findMyWay()<FindMyWay.HTTPVersion.V1>({ maxParamLength: MAX_PARAM_LENGTH, ...options });
 }

@@ -1,8 +1,8 @@
 import './runtime.js';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { instantiateSync } from '@assemblyscript/loader';
 import { LoopShardError } from '../errors.js';
+import { lazily } from './lazily.js';
 
 /** Functions of the WASM core; what each does is said where it is written, in assembly/. Addresses are byte offsets. */
 export interface CoreFunctions {
@@ -90,6 +90,8 @@ export interface WasmMemory {
   readonly buffer: SharedArrayBuffer;
 }
 
+const loader = lazily<typeof import('@assemblyscript/loader')>('@assemblyscript/loader');
+
 let compiled: WasmModule | undefined;
 
 /** The core, compiled once per thread that has no compiled module handed to it. */
@@ -114,5 +116,5 @@ function readCore(): Buffer {
 export function instantiateCore(module: WasmModule, memory: WasmMemory): CoreFunctions {
   const imports = { env: { memory: memory as WebAssembly.Memory } };
   // The loader's own exports are wrapped, to count arguments that none of these functions leaves out.
-  return instantiateSync(module as WebAssembly.Module, imports).instance.exports as unknown as CoreFunctions;
+  return loader().instantiateSync(module as WebAssembly.Module, imports).instance.exports as unknown as CoreFunctions;
 }

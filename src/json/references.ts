@@ -1,5 +1,8 @@
-import fastUri from 'fast-uri';
+import type FastUri from 'fast-uri';
+import { lazily } from '../core/lazily.js';
 import { LoopShardError } from '../errors.js';
+
+const fastUri = lazily<typeof FastUri>('fast-uri');
 
 /** The drafts whose keywords differ. Everything before 2019-09 is read as draft 7. */
 export type Dialect = 'draft-07' | '2019-09' | '2020-12';
@@ -53,7 +56,7 @@ export class SchemaReferences {
   constructor(root: unknown, documents: Readonly<Record<string, unknown>> = {}) {
     this.root = this.#document(root, UNNAMED);
     for (const [uri, document] of Object.entries(documents)) {
-      this.#document(document, withoutFragment(fastUri.resolve(UNNAMED, uri)));
+      this.#document(document, withoutFragment(fastUri().resolve(UNNAMED, uri)));
     }
   }
 
@@ -87,7 +90,7 @@ export class SchemaReferences {
 
   #find(reference: string, from: Resource): Target | string {
     const hash = reference.indexOf('#');
-    const uri = hash === 0 ? from.uri : withoutFragment(fastUri.resolve(from.uri, reference));
+    const uri = hash === 0 ? from.uri : withoutFragment(fastUri().resolve(from.uri, reference));
     const resource = hash === 0 ? from : this.#resources.get(uri);
     if (resource === undefined) return this.#byKey(reference);
     const fragment = decoded(hash < 0 ? '' : reference.slice(hash + 1));
@@ -159,7 +162,7 @@ export class SchemaReferences {
     const { $id } = schema;
     const isReference = around.dialect === 'draft-07' && schema.$ref !== undefined && schema !== around.root;
     if (typeof $id !== 'string' || isReference) return around;
-    const uri = fastUri.resolve(around.uri, $id);
+    const uri = fastUri().resolve(around.uri, $id);
     const hash = $id.indexOf('#');
     // Draft 7 has no `$anchor`: there, an identifier that is a fragment is one.
     if (hash >= 0 && $id.length > hash + 1) {

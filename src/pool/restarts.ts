@@ -13,6 +13,7 @@ export class Restarts {
   readonly #max: number;
   /** Times of the latest restarts, in milliseconds. */
   #recent: number[] = [];
+  /** What the next thread waits if the last one did not live for long. */
   #delayMs = FIRST_DELAY_MS;
   #isOpen = false;
 
@@ -34,7 +35,8 @@ export class Restarts {
    */
   next(livedMs: number, nowMs: number): number {
     const delayMs = this.#backOff(livedMs);
-    if (this.#max === 0) return livedMs > 0 ? FIRST_DELAY_MS : delayMs;
+    if (this.#max === 0 && livedMs > 0) return Math.min(delayMs, FIRST_DELAY_MS);
+    if (this.#max === 0) return delayMs;
     this.#recent = this.#recent.filter((time) => nowMs - time < CIRCUIT_MS);
     this.#isOpen = this.#recent.length >= this.#max || (this.#isOpen && livedMs < CIRCUIT_MS);
     const waitMs = this.#isOpen ? CIRCUIT_MS : delayMs;
@@ -43,7 +45,10 @@ export class Restarts {
   }
 
   #backOff(livedMs: number): number {
-    if (livedMs >= LIVED_MS) this.#delayMs = FIRST_DELAY_MS;
+    if (livedMs >= LIVED_MS) {
+      this.#delayMs = FIRST_DELAY_MS;
+      return 0;
+    }
     const delayMs = this.#delayMs;
     this.#delayMs = Math.min(delayMs * 2, LAST_DELAY_MS);
     return delayMs;

@@ -4,7 +4,6 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { pino as Pino } from 'pino';
 import { LoopShardError } from '../errors.js';
 import type { Logger, ServeOptions } from '../options/options.js';
-import { resolveOptions } from '../options/resolve.js';
 import { safeLogger } from './safe-logger.js';
 import type { Server } from './server.js';
 
@@ -15,10 +14,14 @@ import type { Server } from './server.js';
  * ROUTE_INVALID, ROUTE_DUPLICATE, ROUTES_DIFFER, RUNTIME_UNSUPPORTED, MEMORY_EXHAUSTED, SHARD_FAILED, PORT_IN_USE, LISTEN_FAILED, TLS_INVALID
  */
 export async function serve(module: URL | string, options: ServeOptions = {}): Promise<Server> {
+  // Shards import this module too, with the app, and should not load what only the HTTP thread needs.
+  const [{ resolveOptions }, { RunningServer }, { pino }] = await Promise.all([
+    import('../options/resolve.js'),
+    import('./server.js'),
+    import('pino'),
+  ]);
   const resolved = resolveOptions(options);
   const url = locateModule(module);
-  // Shards import this module too, with the app, and should not load what only the HTTP thread needs.
-  const [{ RunningServer }, { pino }] = await Promise.all([import('./server.js'), import('pino')]);
   const logger = safeLogger(resolved.logger ?? standardLogger(pino, resolved.accessLog));
   const server = new RunningServer(url, resolved, logger);
   await server.start();

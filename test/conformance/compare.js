@@ -1,7 +1,7 @@
 // Replays the conformance cases against node:http and prints, as Markdown, where the two differ. `npm run conformance`
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
-import { serve } from '../../build/src/index.js';
+import { serve } from 'loopshard';
 import { groups } from './cases/index.js';
 import { parseAnswers, Wire } from './replay.js';
 

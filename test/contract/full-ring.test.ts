@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from '@jest/globals';
+import { CoreMemory } from 'loopshard/core';
 import { SLOT_HTTP_STATE, SLOT_SUBMITTED_STATE } from '../../build/assembly/layout.js';
-import { CoreMemory } from '../../build/src/core/index.js';
 import { turn } from '../fixtures/contract/turn.js';
 import { createRandom } from '../support/random.js';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
+import { CoreMemory, LoopShardError } from 'loopshard/core';
 import * as layout from '../../build/assembly/layout.js';
-import { CoreMemory, LoopShardError } from '../../build/src/core/index.js';
 
 const wasm = new URL('../../build/loopshard.wasm', import.meta.url);
 

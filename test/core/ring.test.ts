@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { expect, test } from '@jest/globals';
-import { CoreMemory, Doorbell, Ring } from '../../build/src/core/index.js';
+import { CoreMemory, Doorbell, Ring } from 'loopshard/core';
 import { createRandom } from '../support/random.js';
 
 const worker = (name: string, workerData: object) =>

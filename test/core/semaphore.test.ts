@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { expect, test } from '@jest/globals';
-import { CoreMemory, Semaphore } from '../../build/src/core/index.js';
+import { CoreMemory, Semaphore } from 'loopshard/core';
 
 test('permits are taken all or none, and come back', () => {
   const semaphore = Semaphore.create(CoreMemory.create(1_000), 3);

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { CoreMemory, Writer } from '../../build/src/core/index.js';
+import { CoreMemory, Writer } from 'loopshard/core';
 
 const CANARY = 0xa5;
 

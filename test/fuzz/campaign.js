@@ -1,12 +1,12 @@
+import { serve } from 'loopshard';
+import { CoreMemory } from 'loopshard/core';
 import { SLOT_DATA_OFFSET } from '../../build/assembly/layout.js';
 import { readMemoryMap } from '../../build/src/contract/memory-map.js';
-import { CoreMemory } from '../../build/src/core/index.js';
-import { serve } from '../../build/src/index.js';
 import { parseAnswers, Wire } from '../conformance/replay.js';
 import { createInput, split } from './mutate.js';
 
 /** @typedef {import('./mutate.js').Random} Random */
-/** @typedef {import('../../build/src/index.js').Server} Server */
+/** @typedef {import('loopshard').Server} Server */
 
 const AT_ONCE = 16;
 /** Rounds between two looks at the server as a whole. */

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from '@jest/globals';
-import { CoreMemory } from '../../build/src/core/index.js';
-import { compileWriter, jsonBytes } from '../../build/src/json/index.js';
+import { CoreMemory } from 'loopshard/core';
+import { compileWriter, jsonBytes } from 'loopshard/json';
 import { text, user } from './lanes.js';
 
 describe('alone', () => {
@@ -43,7 +43,7 @@ describe('alone', () => {
   });
 
   test('where generating code is forbidden', () => {
-    const script = `import('${new URL('../../build/src/json/index.js', import.meta.url)}').then(({ compileWriter }) => {
+    const script = `import('${new URL('../../build/dist/json/index.js', import.meta.url)}').then(({ compileWriter }) => {
       const writer = compileWriter({ type: 'array', items: { type: 'number' } });
       const { lane, reason } = writer.explain();
       process.stdout.write([Buffer.from(writer.toBytes([1, 2.5])), lane, reason].join(' '));
@@ -55,7 +55,7 @@ describe('alone', () => {
   test('where the system has no address space for shared memory', () => {
     // As V8 refuses it, where the address space is limited.
     const script = `WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory'); } };
-    import('${new URL('../../build/src/json/index.js', import.meta.url)}').then(({ compileWriter, JsonWriter }) => {
+    import('${new URL('../../build/dist/json/index.js', import.meta.url)}').then(({ compileWriter, JsonWriter }) => {
       const writer = compileWriter({ type: 'array', items: { type: 'string' } });
       const value = Array(30_000).fill('0123456789');
       const isSame = Buffer.from(writer.toBytes(value)).toString() === JSON.stringify(value);

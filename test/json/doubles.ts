@@ -1,4 +1,4 @@
-import { CoreMemory } from '../../build/src/core/index.js';
+import { CoreMemory } from 'loopshard/core';
 
 const COUNT = 4096;
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { CoreMemory } from '../../build/src/core/index.js';
-import { compileWriter, jsonBytes, type WriterOptions } from '../../build/src/json/index.js';
+import { CoreMemory } from 'loopshard/core';
+import { compileWriter, jsonBytes, type WriterOptions } from 'loopshard/json';
 
 /*
  * One table for all ways to write: each case is a schema, a value that is made anew for each way, and the text, or the code

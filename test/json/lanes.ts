@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import { type CompiledWriter, compileWriter, type WriterOptions } from '../../build/src/json/index.js';
+import { type CompiledWriter, compileWriter, type WriterOptions } from 'loopshard/json';
 
 const lanes = ['wasm', 'v8'] as const;
 

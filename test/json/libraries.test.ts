@@ -3,11 +3,11 @@ import { Type as Type034 } from '@sinclair/typebox';
 import { Value as Value034 } from '@sinclair/typebox/value';
 import { toStandardJsonSchema } from '@valibot/to-json-schema';
 import { type } from 'arktype';
+import { compileWriter } from 'loopshard/json';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import * as v from 'valibot';
 import { z } from 'zod';
-import { compileWriter } from '../../build/src/json/index.js';
 import { write } from './lanes.js';
 
 /*

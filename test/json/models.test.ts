@@ -2,8 +2,8 @@ import { setImmediate } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { CoreMemory } from '../../build/src/core/index.js';
-import { compileWriter } from '../../build/src/json/index.js';
+import { CoreMemory } from 'loopshard/core';
+import { compileWriter } from 'loopshard/json';
 import { type Form, Models } from './models.js';
 import { Random, SEED } from './random.js';
 

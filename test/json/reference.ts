@@ -1,4 +1,4 @@
-import type { JsonSchemaObject } from '../../build/src/json/index.js';
+import type { JsonSchemaObject } from 'loopshard/json';
 
 /** What JSON.stringify is given: the value with its properties in the order of the schema, and without unlisted ones. */
 export function ordered(schema: JsonSchemaObject, value: unknown): unknown {

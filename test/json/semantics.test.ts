@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { compileWriter } from '../../build/src/json/index.js';
+import { compileWriter } from 'loopshard/json';
 import { code, text, user, write } from './lanes.js';
 
 describe('values as JSON.stringify has them', () => {

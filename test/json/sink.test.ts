@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { CoreMemory } from '../../build/src/core/index.js';
-import { compileWriter } from '../../build/src/json/index.js';
+import { CoreMemory } from 'loopshard/core';
+import { compileWriter } from 'loopshard/json';
 import { Random, SEED } from './random.js';
 
 const CANARY = 0xa5;

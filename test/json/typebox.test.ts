@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { Type } from '@sinclair/typebox';
+import { compileWriter } from 'loopshard/json';
 import * as Next from 'typebox';
-import { compileWriter } from '../../build/src/json/index.js';
 import { text } from './lanes.js';
 
 enum Color {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { CoreMemory } from '../../build/src/core/index.js';
-import { compileWriter, type JsonSchemaObject } from '../../build/src/json/index.js';
+import { CoreMemory } from 'loopshard/core';
+import { compileWriter, type JsonSchemaObject } from 'loopshard/json';
 import { SEED } from './random.js';
 import { ordered } from './reference.js';
 

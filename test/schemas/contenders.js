@@ -3,7 +3,7 @@ import { Ajv } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import fastJson from 'fast-json-stringify';
 import { generateSync } from 'json-schema-faker';
-import { compileWriter } from '../../build/src/json/index.js';
+import { compileWriter } from 'loopshard/json';
 import { Admission } from './admitted.js';
 
 /**

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { compileWriter } from '../../build/src/json/index.js';
+import { compileWriter } from 'loopshard/json';
 import { Evaluated, publish } from './evaluated.js';
 import { readJson } from './packages.js';
 

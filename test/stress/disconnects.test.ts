@@ -1,12 +1,11 @@
 import { expect, test } from '@jest/globals';
 import { exchange, get } from '../support/client.js';
-import { disconnectMany, watchParsers } from '../support/disconnects.js';
+import { disconnectMany, startWatched, watchParsers } from '../support/disconnects.js';
 import { createRandom } from '../support/random.js';
-import { startServer } from '../support/server.js';
 
 test('100,000 clients leave at random places of their requests and answers', async () => {
   const parsers = watchParsers();
-  const running = await startServer();
+  const running = await startWatched();
   await disconnectMany(running, parsers, 100_000, createRandom());
   expect((await exchange(running.port, get('/json'))).status).toBe(200);
   await running.server.close();

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from '@jest/globals';
-import type { ServeOptions } from '../../build/src/index.js';
+import type { ServeOptions } from 'loopshard';
 import { get, post, RawClient } from '../support/client.js';
 import { createRandom } from '../support/random.js';
 import { expectConserved, startServer, type TestServer, until } from '../support/server.js';

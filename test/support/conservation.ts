@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ServerStats } from '../../build/src/index.js';
+import type { ServerStats } from 'loopshard';
 import { get, RawClient } from './client.js';
 import { root } from './process.js';
 import { seed } from './random.js';

@@ -1,9 +1,10 @@
 import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
+import type { ServeOptions } from 'loopshard';
 import { Parsers } from '../../build/src/http/parser/llhttp.js';
+import { serve } from '../../build/src/index.js';
 import { get, post } from './client.js';
-import type { TestServer } from './server.js';
-import { expectConserved, until } from './server.js';
+import { expectConserved, startServer, type TestServer, until } from './server.js';
 
 const AT_ONCE = 32;
 const requests = [
@@ -19,7 +20,12 @@ const requests = [
   'GET /json HTTP/1.1\r\n\r\n',
 ].map((text) => Buffer.from(text));
 
-/** The parsers of the servers that are started from now on. */
+/** Starts a server whose parsers are those that `watchParsers` sees. */
+export function startWatched(options: ServeOptions = {}): Promise<TestServer> {
+  return startServer(options, 'app.js', serve);
+}
+
+/** The parsers of the servers that are started with `startWatched` from now on. */
 export function watchParsers(): Set<Parsers> {
   const seen = new Set<Parsers>();
   const { instance } = Parsers.prototype;

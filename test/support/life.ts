@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from '@jest/globals';
-import type { ServeOptions } from '../../build/src/index.js';
+import type { ServeOptions } from 'loopshard';
 import { startServer, type TestServer } from './server.js';
 
 /** Directs life.js: what it does when it is loaded and when it is asked are files of a directory. */

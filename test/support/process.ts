@@ -67,5 +67,5 @@ export class Program {
 
 /** The `loopshard` command, as it was built. */
 export function loopshard(...args: string[]): Program {
-  return new Program(process.execPath, ['build/src/cli.js', ...args]);
+  return new Program(process.execPath, ['build/dist/cli.js', ...args]);
 }

@@ -1,4 +1,4 @@
-import { type ServeOptions, type Server, serve } from '../../build/src/index.js';
+import { type ServeOptions, type Server, serve as serveInstalled } from 'loopshard';
 
 /** What the servers of a test file have logged. */
 export interface Logged {
@@ -13,8 +13,15 @@ export interface TestServer {
   logged: Logged[];
 }
 
-/** A server on a free port, unless `options` say otherwise, that logs into an array. */
-export async function startServer(options: ServeOptions = {}, fixture = 'app.js'): Promise<TestServer> {
+/**
+ * A server on a free port, unless `options` say otherwise, that logs into an array.
+ * @param serve of the package as users install it, unless a test looks into its modules
+ */
+export async function startServer(
+  options: ServeOptions = {},
+  fixture = 'app.js',
+  serve = serveInstalled,
+): Promise<TestServer> {
   const logged: Logged[] = [];
   const log = (level: string) => (details: object, message: string) =>
     void logged.push({ level, details: details as Logged['details'], message });

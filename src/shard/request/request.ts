@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { parse as parseQuery } from 'fast-querystring';
+import type FastQuerystring from 'fast-querystring';
 import {
   FIELD_BYTES,
   FIELD_NAME_BYTES_OFFSET,
@@ -11,10 +11,13 @@ import {
 import type { Params, Query, ShardRequest } from '../../app/handler.js';
 import { METHODS, type Method } from '../../contract/messages.js';
 import type { SlotView } from '../../contract/slot-view.js';
+import { lazily } from '../../core/lazily.js';
 import { LoopShardError } from '../../errors.js';
 import { trimEnd } from '../../options/field-syntax.js';
 import { isSaneId } from '../../options/request-id.js';
 import type { ShardContext } from '../context.js';
+
+const querystring = lazily<typeof FastQuerystring>('fast-querystring');
 
 const HTTP_10 = ' HTTP/1.0';
 const BYTE_ORDER_MARK = 0xfeff;
@@ -74,7 +77,7 @@ export class SlotRequest implements ShardRequest {
   get query(): Query {
     const { target } = this;
     const start = target.indexOf('?');
-    return parseQuery(start < 0 ? '' : target.slice(start + 1)) as Query;
+    return querystring().parse(start < 0 ? '' : target.slice(start + 1)) as Query;
   }
 
   get signal(): AbortSignal {

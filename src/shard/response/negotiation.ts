@@ -1,12 +1,16 @@
-import compressible from 'compressible';
-import Negotiator from 'negotiator';
+import type Compressible from 'compressible';
+import type Negotiator from 'negotiator';
+import { lazily } from '../../core/lazily.js';
 import type { CompressRules, Encoding } from '../../options/compression.js';
+
+const compressible = lazily<typeof Compressible>('compressible');
+const negotiator = lazily<typeof Negotiator>('negotiator');
 
 /** Values of Accept-Encoding whose outcome is remembered: browsers send a few. */
 const REMEMBERED = 256;
 
 /** With the second parameter, which the types do not know. */
-const encodingsOf: (available: string[], options: { preferred: string[] }) => string[] = Negotiator.prototype.encodings;
+type Encodings = (available: string[], options: { preferred: string[] }) => string[];
 
 /** What a response that might be compressed says of itself. */
 export interface Candidate {
@@ -25,7 +29,7 @@ export function isEligible(rules: CompressRules, candidate: Candidate): boolean 
   if (bytes !== undefined && bytes < rules.thresholdBytes) return false;
   // RFC 9110 section 7.7, RFC 9111 section 5.2.2.6.
   if (cacheControl !== undefined && /(^|[\s,])no-transform($|[\s,])/i.test(cacheControl)) return false;
-  return rules.types === undefined ? compressible(type) === true : isListed(rules.types, type);
+  return rules.types === undefined ? compressible()(type) === true : isListed(rules.types, type);
 }
 
 function isListed(types: readonly string[], type: string): boolean {
@@ -44,8 +48,8 @@ export class Negotiation {
     const key = `${encodings.join()} ${accepted}`;
     if (this.#outcomes.has(key)) return this.#outcomes.get(key);
     const available = [...encodings, 'identity'];
-    const negotiator = new Negotiator({ headers: { 'accept-encoding': accepted } });
-    const [best] = encodingsOf.call(negotiator, available, { preferred: available });
+    const asked = new (negotiator())({ headers: { 'accept-encoding': accepted } });
+    const [best] = (asked.encodings as Encodings)(available, { preferred: available });
     const outcome = encodings.find((encoding) => encoding === best);
     if (this.#outcomes.size === REMEMBERED) this.#outcomes.clear();
     this.#outcomes.set(key, outcome);
