@@ -180,6 +180,10 @@ export const COUNTER_EXTENT_WAITS_OFFSET = COUNTER_LONG_MEAN_OFFSET + WORD_BYTES
 export const COUNTER_EXTENT_WAITING_OFFSET = COUNTER_EXTENT_WAITS_OFFSET + WORD_BYTES;
 /** Handlers that were answered for and have not settled. */
 export const COUNTER_ABANDONED_OFFSET = COUNTER_EXTENT_WAITING_OFFSET + WORD_BYTES;
+/** Nanoseconds of the shard's thread that a request took lately; 0 until that is known. */
+export const COUNTER_THREAD_TIME_OFFSET = COUNTER_ABANDONED_OFFSET + WORD_BYTES;
+/** When the handler was called that keeps the shard's thread, by the server's clock; 0 if none does. */
+export const COUNTER_CALLED_AT_OFFSET = COUNTER_THREAD_TIME_OFFSET + WORD_BYTES;
 /** Where claims write the slots they took. Private to the shard. */
 export const SHARD_BATCH_OFFSET = SHARD_COUNTERS_OFFSET + LINE_BYTES;
 /** Bytes that the shard keeps in shared memory to copy from: response head templates. Private to the shard. */

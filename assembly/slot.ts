@@ -82,7 +82,7 @@ export function slotClaim(
 
 /**
  * Like slotClaim, but takes a permit of `semaphore` for each slot first: what cannot be started stays in the ring, where
- * others see it. Takes no more than its share of what the ring holds, one part of `sharers`, rounded up.
+ * others see it. Takes no more than its share of what the ring holds, one part of `sharers`, rounded up; but `least` in any case.
  */
 export function slotClaimPermitted(
   semaphore: usize,
@@ -94,11 +94,12 @@ export function slotClaimPermitted(
   destination: usize,
   most: i32,
   sharers: i32,
+  least: i32,
 ): i32 {
   // A look before the permits: an idle shard must not seem busy to those who balance by them.
   const length = ringLength(ring);
   if (length == 0) return 0;
-  const permits = semaphoreTryAcquireUpTo(semaphore, min(most, (length + sharers - 1) / sharers));
+  const permits = semaphoreTryAcquireUpTo(semaphore, min(most, max(least, (length + sharers - 1) / sharers)));
   if (permits == 0) return 0;
   const count = slotClaim(ring, submitted, slots, stride, shard, destination, permits);
   if (count < permits) semaphoreRelease(semaphore, permits - count);

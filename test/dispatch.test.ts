@@ -1,60 +1,100 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Dispatch } from 'loopshard';
-import { createPolicy, hashText, type ShardLoad } from '../build/src/http/admission/policies.js';
+import { createPolicy, hashText } from '../build/src/http/admission/policies.js';
 import { exchange, get } from './support/client.js';
 import { createRandom } from './support/random.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 
 const KEYS = 20_000;
 
-function loadOf(shards: number, outstanding: number[] = []): ShardLoad {
+/** Shards as dispatch sees them: how long each would have a request wait, which of them sleep, which are full. */
+interface Seen {
+  waits?: number[];
+  asleep?: number[];
+  full?: number[];
+  outstanding?: number[];
+}
+
+function loadOf({ waits = [], asleep = [], full = [], outstanding = [] }: Seen = {}) {
   return {
-    outstanding: Int32Array.from({ length: shards }, (_, shard) => outstanding[shard] ?? 0),
-    ready: new Uint8Array(shards).fill(1),
+    outstanding: Int32Array.from(outstanding),
+    waitUs: (shard: number) => waits[shard] ?? 0,
+    isAwake: (shard: number) => !asleep.includes(shard),
+    isFull: (shard: number) => full.includes(shard),
   };
 }
+
+const ready = (...shards: number[]) => Uint8Array.from(shards);
+const all = (count: number) => new Uint8Array(count).fill(1);
 
 const group = (count: number, first = 0) => ({ name: 'default', first, count });
 
 describe('least-loaded', () => {
-  test('picks the shard with the fewest outstanding requests', () => {
-    const policy = createPolicy('least-loaded', group(3));
-    for (let i = 0; i < 5; i++) expect(policy.pick(loadOf(3, [4, 1, 2]), 0)).toBe(1);
+  const pick = (seen: Seen, policy = createPolicy('least-loaded', group(4), true)) =>
+    policy.pick(loadOf(seen), all(4), 0);
+
+  test('picks the first shard that is awake, as long as that gets to the request soon', () => {
+    expect(pick({ waits: [80, 0], asleep: [2, 3] })).toBe(0);
+    expect(pick({ waits: [150, 80], asleep: [2, 3] })).toBe(1);
+    expect(pick({ asleep: [0, 1, 3] })).toBe(2);
   });
 
-  test('picks equals in turn', () => {
-    const policy = createPolicy('least-loaded', group(3));
-    const picked = Array.from({ length: 6 }, () => policy.pick(loadOf(3), 0));
-    expect(picked).toEqual([0, 1, 2, 0, 1, 2]);
+  test('wakes the first one that sleeps when it does not', () => {
+    expect(pick({ waits: [150, 150], asleep: [2, 3] })).toBe(2);
+    expect(pick({ asleep: [0, 1, 2, 3] })).toBe(0);
+    // One that sleeps may have handlers in flight that will keep its thread.
+    expect(pick({ waits: [500], asleep: [0, 1, 2, 3] })).toBe(1);
+  });
+
+  test('picks the one that gets to it first where all have more to do, and equals in turn', () => {
+    expect(pick({ waits: [900, 700, 800, 1_000] })).toBe(1);
+    const policy = createPolicy('least-loaded', group(4), true);
+    const picked = Array.from({ length: 6 }, () => pick({ waits: [900, 900, 900, 900] }, policy));
+    expect(picked).toEqual([0, 1, 2, 3, 0, 1]);
+  });
+
+  test('picks one that is full only if all are', () => {
+    expect(pick({ full: [0] })).toBe(1);
+    expect(pick({ waits: [0, 700, 700, 600], full: [0, 3] })).toBe(1);
+    expect(pick({ waits: [300, 200, 400, 500], full: [0, 1, 2, 3] })).toBe(1);
   });
 
   test('stays within its group, and picks none that is not ready', () => {
-    const policy = createPolicy('least-loaded', group(2, 1));
-    const load = loadOf(4, [0, 5, 6, 0]);
-    expect(policy.pick(load, 0)).toBe(1);
-    load.ready[1] = 0;
-    expect(policy.pick(load, 0)).toBe(2);
-    load.ready[2] = 0;
-    expect(policy.pick(load, 0)).toBe(-1);
+    const policy = createPolicy('least-loaded', group(2, 1), true);
+    const load = loadOf({ waits: [0, 500, 600, 0] });
+    expect(policy.pick(load, ready(1, 1, 1, 1), 0)).toBe(1);
+    expect(policy.pick(load, ready(1, 0, 1, 1), 0)).toBe(2);
+    expect(policy.pick(load, ready(1, 0, 0, 1), 0)).toBe(-1);
+  });
+});
+
+describe('least-loaded without stealing', () => {
+  test('picks the shard with the fewest outstanding requests', () => {
+    const policy = createPolicy('least-loaded', group(3), false);
+    for (let i = 0; i < 5; i++) expect(policy.pick(loadOf({ outstanding: [4, 1, 2] }), all(3), 0)).toBe(1);
+  });
+
+  test('picks equals in turn, whoever sleeps', () => {
+    const policy = createPolicy('least-loaded', group(3), false);
+    const load = loadOf({ outstanding: [0, 0, 0], asleep: [1, 2] });
+    expect(Array.from({ length: 6 }, () => policy.pick(load, all(3), 0))).toEqual([0, 1, 2, 0, 1, 2]);
   });
 });
 
 test('round-robin goes on in turn, whatever the load, and skips who is not ready', () => {
-  const policy = createPolicy('round-robin', group(3, 2));
-  const load = loadOf(6, [0, 0, 9]);
-  const pick = () => policy.pick(load, 0);
+  const policy = createPolicy('round-robin', group(3, 2), true);
+  const pick = (shards = all(6)) => policy.pick(loadOf({ waits: [0, 0, 9_000], asleep: [4] }), shards, 0);
   expect([pick(), pick(), pick(), pick()]).toEqual([2, 3, 4, 2]);
-  load.ready[3] = 0;
-  expect([pick(), pick(), pick()]).toEqual([4, 2, 4]);
-  load.ready.fill(0);
-  expect(pick()).toBe(-1);
+  const others = ready(1, 1, 1, 0, 1, 1);
+  expect([pick(others), pick(others), pick(others)]).toEqual([4, 2, 4]);
+  expect(pick(new Uint8Array(6))).toBe(-1);
 });
 
 describe.each<Dispatch>(['route-hash', { key: { header: 'x-key' } }])('rendezvous hashing (%j)', (dispatch) => {
   const random = createRandom();
   const hashes = Array.from({ length: KEYS }, () => hashText(`${random()}`));
-  const policy = createPolicy(dispatch, group(8));
-  const before = hashes.map((hash) => policy.pick(loadOf(8), hash));
+  const policy = createPolicy(dispatch, group(8), true);
+  const before = hashes.map((hash) => policy.pick(loadOf(), all(8), hash));
 
   test('shares the keys out evenly, whatever the load', () => {
     for (let shard = 0; shard < 8; shard++) {
@@ -62,25 +102,24 @@ describe.each<Dispatch>(['route-hash', { key: { header: 'x-key' } }])('rendezvou
       expect(share).toBeGreaterThan(0.11);
       expect(share).toBeLessThan(0.14);
     }
-    expect(hashes.map((hash) => policy.pick(loadOf(8, [900, 0, 700]), hash))).toEqual(before);
+    expect(hashes.map((hash) => policy.pick(loadOf({ waits: [900, 0, 700] }), all(8), hash))).toEqual(before);
   });
 
   test('a lost shard moves its own keys only, evenly; and has them again when it is back', () => {
-    const load = loadOf(8);
-    load.ready[3] = 0;
-    const during = hashes.map((hash) => policy.pick(load, hash));
+    const shards = all(8);
+    shards[3] = 0;
+    const during = hashes.map((hash) => policy.pick(loadOf(), shards, hash));
     const moved = during.filter((shard, i) => shard !== before[i]);
     expect(moved).toHaveLength(before.filter((shard) => shard === 3).length);
     for (const shard of [0, 1, 2, 4, 5, 6, 7]) {
       expect(moved.filter((one) => one === shard).length / moved.length).toBeGreaterThan(0.1);
     }
-    load.ready[3] = 1;
-    expect(hashes.map((hash) => policy.pick(load, hash))).toEqual(before);
+    expect(hashes.map((hash) => policy.pick(loadOf(), all(8), hash))).toEqual(before);
   });
 
   test('an added shard takes its own share only', () => {
-    const more = createPolicy(dispatch, group(9));
-    const after = hashes.map((hash) => more.pick(loadOf(9), hash));
+    const more = createPolicy(dispatch, group(9), true);
+    const after = hashes.map((hash) => more.pick(loadOf(), all(9), hash));
     const moved = after.filter((shard, i) => shard !== before[i]);
     expect(new Set(moved)).toEqual(new Set([8]));
     expect(moved.length / KEYS).toBeGreaterThan(0.09);
@@ -88,8 +127,8 @@ describe.each<Dispatch>(['route-hash', { key: { header: 'x-key' } }])('rendezvou
   });
 
   test('a group further back has the same shares', () => {
-    const further = createPolicy(dispatch, group(8, 5));
-    expect(hashes.map((hash) => further.pick(loadOf(13), hash) - 5)).toEqual(before);
+    const further = createPolicy(dispatch, group(8, 5), true);
+    expect(hashes.map((hash) => further.pick(loadOf(), all(13), hash) - 5)).toEqual(before);
   });
 });
 
@@ -169,6 +208,20 @@ describe('on a server', () => {
       else expect(one).toBe(before[i]);
     }
   });
+});
+
+test('light requests stay on a shard that is awake, and heavy ones go to all at once', async () => {
+  const running = await startServer({ shards: 4 }, 'scheduling-app.js');
+  const threadOf = async (target: string) =>
+    JSON.parse((await exchange(running.port, get(target))).body.toString()).threadId;
+  const light: number[] = [];
+  for (let i = 0; i < 200; i++) light.push(await threadOf('/thread'));
+  expect(new Set(light).size).toBeLessThanOrEqual(2);
+  // They do not wait for one another, though shards know of light ones only.
+  const heavy = await Promise.all(Array.from({ length: 4 }, () => threadOf('/busy/200')));
+  expect(new Set(heavy).size).toBe(4);
+  await expectConserved(running);
+  await running.server.close();
 });
 
 test("the server's dispatch is that of routes without one: by a key, where they have it", async () => {

@@ -33,11 +33,21 @@ async function saturate(): Promise<Pending[]> {
 
 test('each group runs its routes on its own shards', async () => {
   const standard = new Set<number>();
-  const slow = new Set<number>();
-  for (let i = 0; i < 8; i++) {
-    standard.add(await thread('/thread'));
-    slow.add(await thread('/slow/thread'));
-  }
+  for (let i = 0; i < 8; i++) standard.add(await thread('/thread'));
+  // Three at once on two shards, each of which keeps its thread.
+  const held = await Promise.all(['a', 'b', 'c'].map((id) => stage.send(running, `/slow/${id}`)));
+  const busy = () => running.server.stats().shards.map(({ permits: { limit, available } }) => limit - available);
+  await until(
+    () =>
+      busy()
+        .slice(1)
+        .every((count) => count > 0),
+    'both shards of the group to have one',
+  );
+  expect(busy()[0]).toBe(0);
+  stage.release('a', 'b', 'c');
+  const answers = await Promise.all(held.map(({ response }) => response));
+  const slow = new Set(answers.map(({ body }) => JSON.parse(body.toString()).threadId));
   expect([standard.size, slow.size]).toEqual([1, 2]);
   expect([...standard].some((one) => slow.has(one))).toBe(false);
   expect(running.server.stats().shards.map(({ group }) => group)).toEqual(['default', 'slow', 'slow']);

@@ -1,6 +1,7 @@
 import {
   COUNTER_ABANDONED_OFFSET,
   COUNTER_BATCHES_OFFSET,
+  COUNTER_CALLED_AT_OFFSET,
   COUNTER_EXTENT_WAITING_OFFSET,
   COUNTER_EXTENT_WAITS_OFFSET,
   COUNTER_LONG_MEAN_OFFSET,
@@ -9,6 +10,7 @@ import {
   COUNTER_SHORT_MEAN_OFFSET,
   COUNTER_STARTED_OFFSET,
   COUNTER_STEALS_OFFSET,
+  COUNTER_THREAD_TIME_OFFSET,
 } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
 
@@ -54,8 +56,15 @@ export function readCounters({ i32 }: CoreMemory, address: number): ShardCounter
 /** Sets what a thread that has ended counted of its present to 0; what a shard has done in its life stays counted. */
 export function resetCounters(core: CoreMemory, address: number): void {
   const writer = new CounterWriter(core, address);
-  for (const offset of [COUNTER_EXTENT_WAITING_OFFSET, COUNTER_ABANDONED_OFFSET]) writer.set(offset, 0);
+  for (const offset of PRESENT) writer.set(offset, 0);
 }
+
+const PRESENT = [
+  COUNTER_EXTENT_WAITING_OFFSET,
+  COUNTER_ABANDONED_OFFSET,
+  COUNTER_THREAD_TIME_OFFSET,
+  COUNTER_CALLED_AT_OFFSET,
+];
 
 /** Writes the counters of a shard. For the shard's thread, and once that has exited for the HTTP thread. */
 export class CounterWriter {
@@ -73,6 +82,14 @@ export class CounterWriter {
     const index = this.#word + (offset >> 2);
     // Only this thread writes them, so it needs no atomic addition.
     this.#i32[index] = (this.#i32[index] + by) | 0;
+  }
+
+  /**
+   * For what another thread may see late.
+   * @param offset one of COUNTER_*_OFFSET
+   */
+  put(offset: number, value: number): void {
+    this.#i32[this.#word + (offset >> 2)] = value;
   }
 
   /** @param offset one of COUNTER_*_OFFSET */

@@ -1,9 +1,12 @@
 import {
+  COUNTER_CALLED_AT_OFFSET,
+  COUNTER_THREAD_TIME_OFFSET,
   DOORBELL_PARKED_OFFSET,
   MAX_BATCH,
   NO_EXTENT,
   OWNER_SHIFT,
   OWNER_STATE_MASK,
+  RING_HEAD_OFFSET,
   SLOT_BOUND_STATE,
   SLOT_CLAIMED_STATE,
   SLOT_COMPLETED_STATE,
@@ -114,6 +117,11 @@ export class HttpSide {
     return submissions.length + bound.length;
   }
 
+  /** How many slots were claimed of those that any shard may claim from the rings of `shard`, since the start; wraps at 2³². */
+  claimed(shard: number): number {
+    return Atomics.load(this.#core.i32, (this.#rings[shard].submissions.address + RING_HEAD_OFFSET) >> 2);
+  }
+
   /** The slot that has waited longest in one of the rings of `shard`, or -1. */
   oldest(shard: number, bound: boolean): number {
     const { slotsAddress, slotStride } = this.#map;
@@ -162,6 +170,11 @@ export class HttpSide {
     return this.#core.wasm.doorbellRing(this.#doorbells[shard]) === 1;
   }
 
+  /** `shard` was given something, and its doorbell was not rung since: it will not sleep for long. */
+  isGiven(shard: number): boolean {
+    return this.#given[shard] === 1;
+  }
+
   isParked(shard: number): boolean {
     return Atomics.load(this.#core.i32, this.#parkedIndex(shard)) === 1;
   }
@@ -187,6 +200,25 @@ export class HttpSide {
   permits(shard: number): { available: number; limit: number } {
     const { available, limit } = this.#permits[shard];
     return { available, limit };
+  }
+
+  /** How many handlers may be in flight on `shard`. */
+  permitLimit(shard: number): number {
+    return this.#permits[shard].limit;
+  }
+
+  /** Nanoseconds of its thread that a request took on `shard` lately; 0 if that is not known. */
+  threadTime(shard: number): number {
+    return this.#counter(shard, COUNTER_THREAD_TIME_OFFSET);
+  }
+
+  /** When the handler was called that keeps the thread of `shard` now, by the server's clock; 0 if none does. */
+  calledAt(shard: number): number {
+    return this.#counter(shard, COUNTER_CALLED_AT_OFFSET);
+  }
+
+  #counter(shard: number, offset: number): number {
+    return Atomics.load(this.#core.i32, (this.#counters[shard] + offset) >> 2);
   }
 
   counters(shard: number): ShardCounters {

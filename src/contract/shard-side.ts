@@ -1,4 +1,5 @@
 import {
+  DOORBELL_PARKED_OFFSET,
   OWNER_SHIFT,
   SLOT_BOUND_STATE,
   SLOT_CLAIMED_STATE,
@@ -54,14 +55,19 @@ export class ShardSide {
   /** Where claims write the slots they took. */
   readonly #batch: number;
   readonly #doorbells: readonly number[];
+  /** Where shards of the group before this one say that they are parked: index in Int32 words. */
+  readonly #parkedBefore: readonly number[];
   readonly #views: (SlotView | undefined)[];
   readonly #slotsOfHttp: number;
   /** Which HTTP thread's rings are looked at first. */
   #turn = 0;
   #boundFirst = false;
 
-  /** @param others shards whose submissions it may claim */
-  constructor(core: CoreMemory, map: MemoryMap, shard: number, others: readonly number[]) {
+  /**
+   * @param others shards whose submissions it may claim
+   * @param first the first shard of its group
+   */
+  constructor(core: CoreMemory, map: MemoryMap, shard: number, others: readonly number[], first = shard) {
     this.#core = core;
     this.#map = map;
     this.shard = shard;
@@ -75,9 +81,19 @@ export class ShardSide {
     });
     this.#own = source(shard);
     this.#others = others.map(source);
+    this.#parkedBefore = Array.from(
+      { length: shard - first },
+      (_, i) => (shardAddresses(map, first + i).doorbell + DOORBELL_PARKED_OFFSET) >> 2,
+    );
     this.#doorbells = Array.from({ length: map.httpThreads }, (_, http) => httpAddresses(map, http).doorbell);
     this.#views = new Array(map.slots).fill(undefined);
     this.#slotsOfHttp = map.slots / map.httpThreads;
+  }
+
+  /** No shard is awake that requests go to before this one. */
+  get isFirstAwake(): boolean {
+    for (const parked of this.#parkedBefore) if (Atomics.load(this.#core.i32, parked) === 0) return false;
+    return true;
   }
 
   /** The words of a slot that is this shard's. */
@@ -96,18 +112,19 @@ export class ShardSide {
   }
 
   /**
-   * Claims up to `most` slots of the shard's own rings, with a permit for each: one in so many as may claim from them. HTTP
-   * threads take turns, and so do bound and other submissions. Returns how many; `claimed` tells which.
+   * Claims up to `most` slots of the shard's own rings, with a permit for each: one in so many as may claim from them, and `least`
+   * in any case. HTTP threads take turns, and so do bound and other submissions. Returns how many; `claimed` tells which.
    */
-  claim(most: number): number {
+  claim(most: number, least: number): number {
     const { rings } = this.#own;
     this.#boundFirst = !this.#boundFirst;
     for (let i = 0; i < rings.length; i++) {
       const { submissions, bound } = rings[this.#turn];
       if (++this.#turn === rings.length) this.#turn = 0;
-      let count = this.#boundFirst ? this.#claimFrom(bound, boundTo(this.shard), most, 1) : 0;
-      if (count === 0) count = this.#claimFrom(submissions, submittedTo(this.shard), most, 1 + this.#others.length);
-      if (count === 0 && !this.#boundFirst) count = this.#claimFrom(bound, boundTo(this.shard), most, 1);
+      let count = this.#boundFirst ? this.#claimFrom(bound, boundTo(this.shard), most, 1, 1) : 0;
+      if (count === 0)
+        count = this.#claimFrom(submissions, submittedTo(this.shard), most, 1 + this.#others.length, least);
+      if (count === 0 && !this.#boundFirst) count = this.#claimFrom(bound, boundTo(this.shard), most, 1, 1);
       if (count > 0) return count;
     }
     return 0;
@@ -127,10 +144,10 @@ export class ShardSide {
         ring = submissions;
       }
     }
-    return ring === undefined ? 0 : this.#claimFrom(ring, submittedTo(victim), most, 2);
+    return ring === undefined ? 0 : this.#claimFrom(ring, submittedTo(victim), most, 2, 1);
   }
 
-  #claimFrom(ring: Ring, submitted: number, most: number, sharers: number): number {
+  #claimFrom(ring: Ring, submitted: number, most: number, sharers: number, least: number): number {
     const { slotsAddress, slotStride } = this.#map;
     return this.#core.wasm.slotClaimPermitted(
       this.permits.address,
@@ -142,6 +159,7 @@ export class ShardSide {
       this.#batch,
       most,
       sharers,
+      least,
     );
   }
 

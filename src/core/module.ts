@@ -58,6 +58,7 @@ export interface CoreFunctions {
     destination: number,
     most: number,
     sharers: number,
+    least: number,
   ): number;
   slotOldest(ring: number, submitted: number, slots: number, stride: number): number;
   slotComplete(ring: number, slots: number, stride: number, shard: number, slot: number, permits: number): number;

@@ -24,7 +24,6 @@ import type { Connection } from './socket/connection.js';
 
 export interface SchedulerOptions extends SchedulingDefaults {
   maxQueue: number;
-  steal: boolean;
   shed: Required<Shedding> | undefined;
   priority: PriorityFunction | undefined;
   health: Required<HealthPaths> | undefined;

@@ -14,9 +14,9 @@ import { summarize } from '../contract/times.js';
 import { Clock } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
 import type { LoopShardError } from '../errors.js';
-import type { ShardLoad } from '../http/admission/policies.js';
 import type { Group, Permits } from '../options/scheduling.js';
 import { Heartbeat } from './heartbeat.js';
+import { Load } from './load.js';
 import {
   type LifeEvents,
   type LifeOptions,
@@ -36,6 +36,8 @@ export interface ShardPoolOptions
   /** Of each group. */
   shardNice: readonly number[];
   permits: Permits;
+  /** Requests that may wait for each shard. */
+  maxQueue: number;
   slots: number;
   slotBytes: number;
   extentBytes: number;
@@ -83,9 +85,7 @@ export class ShardPool {
   readonly clock = new Clock();
   readonly groups: readonly Group[];
   readonly side: HttpSide;
-  readonly load: ShardLoad;
-  /** The same of shards that another thread is about to run: requests may wait for it where no shard is ready. */
-  readonly replaced: ShardLoad;
+  readonly load: Load;
   /** Of each group, in the order of `groups`. */
   readonly slots: readonly FreeSlots[];
   readonly #permits: Int32Array;
@@ -107,9 +107,8 @@ export class ShardPool {
     this.groups = groups;
     this.side = new HttpSide(core, map);
     this.slots = groups.map((group) => slotsOf(group, core, map));
-    const outstanding = new Int32Array(shards);
-    this.load = { outstanding, ready: new Uint8Array(shards) };
-    this.replaced = { outstanding, ready: new Uint8Array(shards) };
+    // Half of a queue is for those who are not low.
+    this.load = new Load(this.side, shards, Math.ceil(options.maxQueue / 2));
     this.#permits = new Int32Array(shards).fill(permits.initial);
     this.#events = events;
     const settings = {
@@ -157,7 +156,7 @@ export class ShardPool {
       onState: (life, state) => this.#onState(life, state),
       onEnded: (life, end, nextMs) => this.#onEnded(life, end, nextMs),
       onMissing: ({ number }) => {
-        this.replaced.ready[number] = 0;
+        this.load.replaced[number] = 0;
         this.#events.onShardMissing(number);
       },
       onFailure: ({ number }, report) => this.#events.onFailure(number, report),
@@ -191,7 +190,7 @@ export class ShardPool {
 
   #onState({ number, restarts, cause, isReplaced }: ShardLife, state: ShardState): void {
     this.load.ready[number] = state === 'ready' ? 1 : 0;
-    this.replaced.ready[number] = isReplaced ? 1 : 0;
+    this.load.replaced[number] = isReplaced ? 1 : 0;
     this.#events.onShardState(number, state);
     if (cause !== undefined) this.#failStart?.(cause);
     if (state === 'stuck' || state === 'draining') this.#events.onShardUnavailable(number, state);

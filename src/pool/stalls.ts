@@ -1,6 +1,6 @@
 import type { HttpSide } from '../contract/http-side.js';
-import type { ShardLoad } from '../http/admission/policies.js';
 import type { Group } from '../options/scheduling.js';
+import type { Load } from './load.js';
 
 /** Looks within `stalledAfterMs`. Time is counted in looks, so that a process that was stopped for a while calls nobody stalled. */
 const LOOKS = 4;
@@ -20,7 +20,7 @@ interface Seen {
  */
 export class Stalls {
   readonly #side: HttpSide;
-  readonly #load: ShardLoad;
+  readonly #load: Load;
   readonly #onStalled: (group: Group, stalled: boolean) => void;
   readonly #seen: Seen[];
   readonly #stalled = new Set<Group>();
@@ -32,7 +32,7 @@ export class Stalls {
    */
   constructor(
     groups: readonly Group[],
-    { side, load }: { side: HttpSide; load: ShardLoad },
+    { side, load }: { side: HttpSide; load: Load },
     stalledAfterMs: number,
     onStalled: (group: Group, stalled: boolean) => void,
   ) {

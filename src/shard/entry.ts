@@ -121,7 +121,7 @@ function createContext(start: ShardStart, app: App): ShardContext {
   return {
     shard: start.shard,
     core,
-    side: new ShardSide(core, map, start.shard, start.steal ? othersOf(start) : []),
+    side: new ShardSide(core, map, start.shard, start.steal ? othersOf(start) : [], start.group.first),
     addresses,
     app,
     clock: new Clock(start.epochMs),

@@ -20,9 +20,9 @@ function setUp({ permits = 3, slots = 8 } = {}) {
     available: (shard: number) => http.permits(shard).available,
     submit: (shard: number, slot: number, bound = false) => http.submit(slot, shard, bound),
     /** Everything that waits for the shard, as far as its permits go. */
-    claim: (shard: number) => list(alone[shard], alone[shard].claim(10)),
+    claim: (shard: number) => list(alone[shard], alone[shard].claim(10, 1)),
     /** What a shard takes of its own rings that another one may claim from too. */
-    claimShare: (shard: number) => list(thieves[shard], thieves[shard].claim(10)),
+    claimShare: (shard: number) => list(thieves[shard], thieves[shard].claim(10, 1)),
     steal: (shard: number) => list(thieves[shard], thieves[shard].steal(10)),
     complete: (shard: number, slot: number, hasPermit = true) => alone[shard].complete(slot, hasPermit),
     start: (shard: number, slot: number) => alone[shard].tryStart(slot),

@@ -101,6 +101,8 @@ export class Admission {
     const key = rules.key && readKey(request, rules.key, router);
     const sticky = key !== undefined;
     const hash = sticky ? hashText(key) : rules.hash;
+    const now = this.#pool.clock.nowUs();
+    this.#pool.load.now = now;
     const shard = dispatcher.pick(rules, hash, sticky);
     if (shard < 0) return this.#refuse(connection, request, 'NO_SHARD');
     const refusal = gate.refusal(rules, rank, shard);
@@ -112,7 +114,7 @@ export class Admission {
     exchange.hash = hash;
     exchange.sticky = sticky;
     try {
-      this.#fill(exchange, request, route, rules);
+      this.#fill(exchange, request, route, rules, now);
     } catch (error) {
       // A record of its own was too much for the memory there is.
       this.#pool.slots[rules.group].release(slot);
@@ -122,9 +124,8 @@ export class Admission {
     return exchange;
   }
 
-  #fill(exchange: Exchange, request: RequestParser, route: number, rules: RouteRules): void {
+  #fill(exchange: Exchange, request: RequestParser, route: number, rules: RouteRules, now: number): void {
     const { queueTimeoutUs, handlerTimeoutUs } = rules;
-    const now = this.#pool.clock.nowUs();
     const queueDeadline = queueTimeoutUs === 0 ? 0 : now + queueTimeoutUs;
     // The slot has the low bits of it; 0 says that there is none.
     const queueDeadlineWord = queueDeadline === 0 ? 0 : queueDeadline | 0 || 1;

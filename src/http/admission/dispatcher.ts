@@ -1,6 +1,5 @@
 import type { ShardPool } from '../../pool/shard-pool.js';
 import type { Exchange } from '../exchange.js';
-import type { ShardLoad } from './policies.js';
 import type { Queues } from './queues.js';
 import type { RouteRules } from './route-rules.js';
 
@@ -32,13 +31,14 @@ export class Dispatcher {
 
   /** The shard that a request of these rules would go to now, or -1: one that is ready, else one that is being replaced. */
   pick(rules: RouteRules, hash: number, sticky: boolean): number {
-    const ready = this.#pickFrom(this.#pool.load, rules, hash, sticky);
-    return ready >= 0 ? ready : this.#pickFrom(this.#pool.replaced, rules, hash, sticky);
+    const { ready, replaced } = this.#pool.load;
+    const shard = this.#pickFrom(ready, rules, hash, sticky);
+    return shard >= 0 ? shard : this.#pickFrom(replaced, rules, hash, sticky);
   }
 
-  #pickFrom(load: ShardLoad, rules: RouteRules, hash: number, sticky: boolean): number {
+  #pickFrom(ready: Uint8Array, rules: RouteRules, hash: number, sticky: boolean): number {
     const policy = rules.key === undefined || sticky ? rules.policy : rules.fallback;
-    return policy.pick(load, hash);
+    return policy.pick(this.#pool.load, ready, hash);
   }
 
   /** Submits a request whose record is written to `shard`, or has it wait for a permit of its route. */
@@ -49,7 +49,7 @@ export class Dispatcher {
 
   /** Some shard could take the request now. */
   hasOther({ rules, hash, sticky }: Exchange): boolean {
-    return this.#pickFrom(this.#pool.load, rules!, hash, sticky) >= 0;
+    return this.#pickFrom(this.#pool.load.ready, rules!, hash, sticky) >= 0;
   }
 
   /**
@@ -67,7 +67,7 @@ export class Dispatcher {
   #submitLate(exchange: Exchange, otherwise: number): void {
     const { rules, hash, sticky } = exchange;
     // Its wait in this ring begins now.
-    exchange.submittedAt = this.#pool.clock.nowUs();
+    exchange.submittedAt = this.#pool.load.now = this.#pool.clock.nowUs();
     const shard = this.pick(rules!, hash, sticky);
     const target = shard < 0 ? otherwise : shard;
     if (target < 0) this.#events.onFailed(exchange);

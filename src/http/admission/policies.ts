@@ -1,20 +1,14 @@
 import type { Dispatch, Group } from '../../options/scheduling.js';
+import type { ShardLoad } from '../../pool/load.js';
 
 /** Which shard of a group a request goes to. HTTP thread only. */
 export interface DispatchPolicy {
   /**
-   * The shard to submit to, or -1 if none is ready.
+   * The shard to submit to, or -1 if there is none.
+   * @param ready 1 for each shard that may be picked
    * @param hash of the request's route or key, for policies that go by it
    */
-  pick(load: ShardLoad, hash: number): number;
-}
-
-/** What policies see of the shards, by shard number. */
-export interface ShardLoad {
-  /** Requests submitted and not yet given back. */
-  outstanding: Int32Array;
-  /** 1 for a shard that takes requests. */
-  ready: Uint8Array;
+  pick(load: ShardLoad, ready: Uint8Array, hash: number): number;
 }
 
 /** The shards of a group, one after the other, and then from the first one on again. */
@@ -34,32 +28,75 @@ class Turns {
   /** The shard whose turn it is; then it is the next one's. */
   take(): number {
     const shard = this.#turn;
-    this.#turn = this.after(shard);
+    this.#turn = this.#after(shard);
     return shard;
   }
 
-  after(shard: number): number {
+  /** The best shard that is ready, or -1; of equals, the next one in turn. */
+  best(ready: Uint8Array, isBetter: (shard: number, best: number) => boolean): number {
+    let best = -1;
+    let shard = this.take();
+    for (let i = 0; i < this.count; i++) {
+      if (ready[shard] === 1 && (best < 0 || isBetter(shard, best))) best = shard;
+      shard = this.#after(shard);
+    }
+    return best;
+  }
+
+  #after(shard: number): number {
     return shard + 1 === this.#end ? this.#first : shard + 1;
   }
 }
 
 /** The shard with the fewest outstanding requests; of equals, the next one in turn. */
-class LeastLoaded implements DispatchPolicy {
+class LeastOutstanding implements DispatchPolicy {
   readonly #turns: Turns;
 
   constructor(group: Group) {
     this.#turns = new Turns(group);
   }
 
-  pick({ outstanding, ready }: ShardLoad): number {
-    let best = -1;
-    let shard = this.#turns.take();
-    for (let i = 0; i < this.#turns.count; i++) {
-      if (ready[shard] === 1 && (best < 0 || outstanding[shard] < outstanding[best])) best = shard;
-      shard = this.#turns.after(shard);
-    }
-    return best;
+  pick({ outstanding }: ShardLoad, ready: Uint8Array): number {
+    return this.#turns.best(ready, (shard, best) => outstanding[shard] < outstanding[best]);
   }
+}
+
+/** Microseconds of waiting for a shard that is awake which waking another one is worth: docs/performance.md has what it costs. */
+const WAKE_US = 100;
+
+/**
+ * The first shard that is awake and gets to the request soon; else the first one that sleeps and would, which is woken; else the
+ * one that gets to it first, of equals the next one in turn. So light load stays on few shards, whose batches are full, and
+ * heavy load spreads at once. How soon is a guess, which stealing puts right.
+ */
+class AwakeFirst implements DispatchPolicy {
+  readonly #first: number;
+  readonly #end: number;
+  readonly #turns: Turns;
+
+  constructor(group: Group) {
+    this.#first = group.first;
+    this.#end = group.first + group.count;
+    this.#turns = new Turns(group);
+  }
+
+  pick(load: ShardLoad, ready: Uint8Array): number {
+    let asleep = -1;
+    for (let shard = this.#first; shard < this.#end; shard++) {
+      if (ready[shard] === 0 || load.waitUs(shard) > WAKE_US || load.isFull(shard)) continue;
+      if (load.isAwake(shard)) return shard;
+      if (asleep < 0) asleep = shard;
+    }
+    if (asleep >= 0) return asleep;
+    return this.#turns.best(ready, (shard, best) => isSooner(load, shard, best));
+  }
+}
+
+/** A shard that is full starts nothing more, however little keeps its thread. */
+function isSooner(load: ShardLoad, shard: number, other: number): boolean {
+  const isFull = load.isFull(shard);
+  if (isFull !== load.isFull(other)) return !isFull;
+  return load.waitUs(shard) < load.waitUs(other);
 }
 
 class RoundRobin implements DispatchPolicy {
@@ -69,7 +106,7 @@ class RoundRobin implements DispatchPolicy {
     this.#turns = new Turns(group);
   }
 
-  pick({ ready }: ShardLoad): number {
+  pick(_load: ShardLoad, ready: Uint8Array): number {
     for (let i = 0; i < this.#turns.count; i++) {
       const shard = this.#turns.take();
       if (ready[shard] === 1) return shard;
@@ -91,7 +128,7 @@ class Rendezvous implements DispatchPolicy {
     this.#end = first + count;
   }
 
-  pick({ ready }: ShardLoad, hash: number): number {
+  pick(_load: ShardLoad, ready: Uint8Array, hash: number): number {
     let best = -1;
     let heaviest = -1;
     for (let shard = this.#first; shard < this.#end; shard++) {
@@ -122,9 +159,12 @@ export function hashText(text: string): number {
   return hash;
 }
 
-/** A policy of its own for a group; `{ key }` is rendezvous for requests that have the key. */
-export function createPolicy(dispatch: Dispatch, group: Group): DispatchPolicy {
-  if (dispatch === 'least-loaded') return new LeastLoaded(group);
+/**
+ * A policy of its own for a group; `{ key }` is rendezvous for requests that have the key.
+ * @param steal shards without work take what waits for others
+ */
+export function createPolicy(dispatch: Dispatch, group: Group, steal: boolean): DispatchPolicy {
+  if (dispatch === 'least-loaded') return steal ? new AwakeFirst(group) : new LeastOutstanding(group);
   if (dispatch === 'round-robin') return new RoundRobin(group);
   return new Rendezvous(group);
 }

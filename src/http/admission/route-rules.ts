@@ -46,6 +46,7 @@ export interface RouteRules {
 
 export interface SchedulingDefaults {
   dispatch: Dispatch;
+  steal: boolean;
   queueTimeoutMs: number;
   handlerTimeoutMs: number;
 }
@@ -66,8 +67,8 @@ export class Rules {
   constructor(table: RouteTable, pool: ShardPool, defaults: SchedulingDefaults) {
     this.#pool = pool;
     this.#defaults = defaults;
-    this.#standard = pool.groups.map((group) => createPolicy(defaults.dispatch, group));
-    this.#leastLoaded = pool.groups.map((group) => createPolicy('least-loaded', group));
+    this.#standard = pool.groups.map((group) => createPolicy(defaults.dispatch, group, defaults.steal));
+    this.#leastLoaded = pool.groups.map((group) => createPolicy('least-loaded', group, defaults.steal));
     this.notFound = this.#rules('', {});
     this.#byRoute = table.routes.map(({ methods, pattern, scheduling, streamed }) =>
       this.#rules(`${methods[0]} ${pattern}`, scheduling, streamed !== undefined),
@@ -96,7 +97,8 @@ export class Rules {
     const used = dispatch ?? this.#defaults.dispatch;
     const rules: RouteRules = {
       group,
-      policy: dispatch === undefined ? this.#standard[group] : createPolicy(dispatch, groups[group]),
+      policy:
+        dispatch === undefined ? this.#standard[group] : createPolicy(dispatch, groups[group], this.#defaults.steal),
       fallback: this.#leastLoaded[group],
       key: typeof used === 'object' ? used.key : undefined,
       hash: hashText(name),

@@ -3,6 +3,8 @@ import type { ShardContext } from '../context.js';
 
 /** How long the slots of one claim may take to be started: what waits behind them waits in the ring, for whoever is free. */
 const CLAIM_US = 1_000;
+/** What is started sooner than another shard could be awake is not left to it. */
+const SOON_US = 50;
 /** What a start is thought to take before any was seen: then a claim has 8 slots. */
 const UNKNOWN_US = CLAIM_US / 8;
 /** A slow start counts at once, a faster one by this part: claims grow again after some hundred starts. */
@@ -23,12 +25,12 @@ export class Claims {
 
   /** Claims from the shard's own rings. Returns how many slots are in hand. */
   claim(): number {
-    return this.#count(this.#context.side.claim(this.#most));
+    return this.#count(this.#context.side.claim(this.#most(CLAIM_US), this.#most(SOON_US)));
   }
 
   /** Claims from the rings of the group's other shards. Returns how many slots are in hand. */
   steal(): number {
-    const count = this.#count(this.#context.side.steal(this.#most));
+    const count = this.#count(this.#context.side.steal(this.#most(CLAIM_US)));
     if (count > 0) this.#context.counters.add(COUNTER_STEALS_OFFSET, count);
     return count;
   }
@@ -38,8 +40,9 @@ export class Claims {
     this.#startUs += us > this.#startUs ? us - this.#startUs : (us - this.#startUs) * DECAY;
   }
 
-  get #most(): number {
-    return Math.max(1, Math.min(this.#maxClaim, CLAIM_US / this.#startUs));
+  /** How many slots are started within `us` microseconds. */
+  #most(us: number): number {
+    return Math.max(1, Math.min(this.#maxClaim, us / this.#startUs));
   }
 
   #count(slots: number): number {

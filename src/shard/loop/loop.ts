@@ -1,4 +1,8 @@
-import { COUNTER_LOST_WAKE_UPS_OFFSET, COUNTER_PARKS_OFFSET } from '../../../assembly/layout.js';
+import {
+  COUNTER_CALLED_AT_OFFSET,
+  COUNTER_LOST_WAKE_UPS_OFFSET,
+  COUNTER_PARKS_OFFSET,
+} from '../../../assembly/layout.js';
 import { Doorbell } from '../../core/doorbell.js';
 import { Parking } from '../../core/parking.js';
 import { Turn } from '../../core/turn.js';
@@ -8,11 +12,12 @@ import { Handlers } from '../handlers.js';
 import type { Culprits } from '../uncaught.js';
 import { Claims } from './claims.js';
 import type { Gradient2 } from './limiter.js';
+import { ThreadTime } from './thread-time.js';
 
 /**
  * Turns without a request for which the shard waits awake at the most, if so few were started in the last turn that hardly
- * anything is going on: then a core is idle. Under load it parks at once, and the core goes to who has work
- * (docs/internals.md).
+ * anything is going on: then a core is idle. Under load it parks at once, and the core goes to who has work; so it does where
+ * another shard is awake that the next request goes to (docs/internals.md).
  */
 const IDLE_TURNS = 50;
 const SMALL_TURN = 2;
@@ -41,6 +46,7 @@ export class ShardLoop {
   #next = 0;
   #count = 0;
   readonly #waiting = new WaitStrategy(IDLE_TURNS);
+  readonly #threadTime: ThreadTime;
   /** Hardly anything is going on. */
   #calm = false;
   /** Nothing can be claimed for want of permits; the next handler that settles wakes the loop. */
@@ -61,6 +67,7 @@ export class ShardLoop {
     this.#limiter = limiter;
     this.#receive = receive;
     this.#claims = new Claims(context, options.batch);
+    this.#threadTime = new ThreadTime(context.counters);
     this.#handlers = new Handlers(context, {
       onComplete: (slot, us, hasPermit) => this.#complete(slot, us, hasPermit),
       onPermit: () => this.#releasePermit(),
@@ -116,7 +123,7 @@ export class ShardLoop {
     const started = this.#startHandlers();
     if (started > 0) {
       this.#waiting.rewarded();
-      this.#calm = started <= SMALL_TURN;
+      this.#calm = started <= SMALL_TURN && this.#context.side.isFirstAwake;
       if (this.#calm || this.#count > 0 || this.#context.side.hasWork()) return this.#schedule();
     } else if (this.#calm && this.#waiting.wait()) {
       return this.#schedule();
@@ -139,13 +146,15 @@ export class ShardLoop {
 
   /** Starts handlers, as many as a turn has time for and a batch holds. Returns how many. */
   #startHandlers(): number {
+    const { clock, counters, side } = this.#context;
     let started = 0;
-    let now = this.#context.clock.nowUs();
+    let now = clock.nowUs();
     const turnStart = now;
     while (started < this.#batch && (this.#count > 0 || this.#claim())) {
       while (this.#next < this.#count) {
         const before = now;
-        now = this.#handlers.start(this.#context.side.claimed(this.#next++), before);
+        counters.put(COUNTER_CALLED_AT_OFFSET, before | 1);
+        now = this.#handlers.start(side.claimed(this.#next++), before);
         started++;
         this.#claims.learn(now - before);
         if (now - turnStart > TURN_US) break;
@@ -153,6 +162,8 @@ export class ShardLoop {
       if (this.#next === this.#count) this.#next = this.#count = 0;
       if (now - turnStart > TURN_US) break;
     }
+    if (started > 0) counters.put(COUNTER_CALLED_AT_OFFSET, 0);
+    this.#threadTime.turned(started, now - turnStart, this.#handlers.inFlight);
     return started;
   }
 

@@ -1,0 +1,104 @@
+import type { HttpSide } from '../contract/http-side.js';
+import { elapsedUs } from '../core/clock.js';
+
+/** What dispatch goes by, of each shard. */
+export interface ShardLoad {
+  /** Requests submitted and not yet given back. */
+  readonly outstanding: Int32Array;
+  /** The shard runs, or will in a moment because of what it was given. */
+  isAwake(shard: number): boolean;
+  /** Microseconds by which one more request would wait for the shard's thread, as far as can be known. */
+  waitUs(shard: number): number;
+  /** It has as many requests as it has permits, or as may wait for it. */
+  isFull(shard: number): boolean;
+}
+
+/** What shards say of themselves is looked at so often at most: each look is a miss of the cache, or several. */
+const LOOK_US = 50;
+/** What a request is thought to take before any was seen: a shard that nobody knows gets one after the other. */
+const UNKNOWN_US = 125;
+/**
+ * What the HTTP thread itself takes for a request, at least. Where a shard takes no longer, requests do not come faster than one shard
+ * is through with them, however many come at once.
+ */
+const HTTP_US = 5;
+/** A shard that has claimed nothing of what waits for it in this time does something else: handlers go on behind an `await`, say. */
+const UNCLAIMED_US = 1_000;
+const NS_PER_US = 1_000;
+
+/** How much each shard has to do. HTTP thread. */
+export class Load implements ShardLoad {
+  readonly outstanding: Int32Array;
+  /** 1 for a shard that takes requests. */
+  readonly ready: Uint8Array;
+  /** 1 for a shard that another thread is about to run: requests may wait for it where none is ready. */
+  readonly replaced: Uint8Array;
+  /** Microseconds, by the server's clock, for which this is asked: of the request in hand. */
+  now = 0;
+  readonly #side: HttpSide;
+  readonly #most: number;
+  readonly #lookedAt: Float64Array;
+  readonly #awake: Uint8Array;
+  /** Requests that a shard takes before it is full. */
+  readonly #room: Int32Array;
+  /** Microseconds: by which a request takes longer than the HTTP thread, and for which the thread is kept already. */
+  readonly #each: Float64Array;
+  readonly #kept: Float64Array;
+  /** What was claimed of each shard's rings, and since when that has not changed while something waits. */
+  readonly #claimed: Int32Array;
+  readonly #claimedAt: Float64Array;
+
+  /** @param most requests that may be outstanding on a shard while others have room */
+  constructor(side: HttpSide, shards: number, most: number) {
+    this.#side = side;
+    this.#most = most;
+    this.outstanding = new Int32Array(shards);
+    this.ready = new Uint8Array(shards);
+    this.replaced = new Uint8Array(shards);
+    this.#lookedAt = new Float64Array(shards).fill(-LOOK_US);
+    this.#awake = new Uint8Array(shards);
+    this.#room = new Int32Array(shards);
+    this.#each = new Float64Array(shards);
+    this.#kept = new Float64Array(shards);
+    this.#claimed = new Int32Array(shards).fill(-1);
+    this.#claimedAt = new Float64Array(shards);
+  }
+
+  isAwake(shard: number): boolean {
+    this.#look(shard);
+    return this.#awake[shard] === 1 || this.#side.isGiven(shard);
+  }
+
+  waitUs(shard: number): number {
+    this.#look(shard);
+    return this.#kept[shard] + this.outstanding[shard] * this.#each[shard];
+  }
+
+  isFull(shard: number): boolean {
+    this.#look(shard);
+    return this.outstanding[shard] >= this.#room[shard];
+  }
+
+  #look(shard: number): void {
+    const { now } = this;
+    if (now - this.#lookedAt[shard] < LOOK_US) return;
+    this.#lookedAt[shard] = now;
+    this.#awake[shard] = this.#side.isParked(shard) ? 0 : 1;
+    this.#room[shard] = Math.min(this.#most, this.#side.permitLimit(shard));
+    const threadTime = this.#side.threadTime(shard);
+    this.#each[shard] = threadTime === 0 ? UNKNOWN_US : Math.max(0, threadTime / NS_PER_US - HTTP_US);
+    const calledAt = this.#side.calledAt(shard);
+    const calledUs = calledAt === 0 ? 0 : elapsedUs(now, calledAt);
+    this.#kept[shard] = Math.max(calledUs, this.#unclaimedUs(shard));
+  }
+
+  #unclaimedUs(shard: number): number {
+    const claimed = this.#side.claimed(shard);
+    if (claimed !== this.#claimed[shard] || this.#side.queued(shard) === 0) {
+      this.#claimed[shard] = claimed;
+      this.#claimedAt[shard] = this.now;
+    }
+    const us = this.now - this.#claimedAt[shard];
+    return us < UNCLAIMED_US ? 0 : us;
+  }
+}

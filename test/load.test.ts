@@ -1,0 +1,90 @@
+import { expect, test } from '@jest/globals';
+import type { HttpSide } from '../build/src/contract/http-side.js';
+import { Load } from '../build/src/pool/load.js';
+
+/** What a shard says of itself, as the HTTP thread reads it from shared memory. */
+const idle = { parked: true, given: false, permits: 512, threadTime: 25_000, calledAt: 0, claimed: 0, queued: 0 };
+
+/** The load of one shard, and what it says. */
+function setUp(most = 1_000) {
+  const shard = { ...idle };
+  const side = {
+    isParked: () => shard.parked,
+    isGiven: () => shard.given,
+    permitLimit: () => shard.permits,
+    threadTime: () => shard.threadTime,
+    calledAt: () => shard.calledAt,
+    claimed: () => shard.claimed,
+    queued: () => shard.queued,
+  } as unknown as HttpSide;
+  const load = new Load(side, 1, most);
+  load.now = 1_000_000;
+  return { shard, load };
+}
+
+test('a request waits for those before it, by what they take longer than the HTTP thread', () => {
+  const { shard, load } = setUp();
+  expect(load.waitUs(0)).toBe(0);
+  load.outstanding[0] = 3;
+  expect(load.waitUs(0)).toBe(60);
+  shard.threadTime = 4_000;
+  load.now += 50;
+  expect(load.waitUs(0)).toBe(0);
+});
+
+test('a shard that nobody knows yet is given one after the other', () => {
+  const { shard, load } = setUp();
+  shard.threadTime = 0;
+  load.outstanding[0] = 1;
+  expect(load.waitUs(0)).toBeGreaterThan(100);
+});
+
+test('the handler that keeps the thread counts, by the low bits of when it was called', () => {
+  const { shard, load } = setUp();
+  load.now = 2 ** 40 + 5_000;
+  shard.calledAt = (2 ** 40 + 1_000) | 1;
+  expect(load.waitUs(0)).toBe(3_999);
+});
+
+test('so does a shard that claims nothing of what waits for it, from 1 ms on', () => {
+  const { shard, load } = setUp();
+  shard.queued = 1;
+  const after = (us: number) => {
+    load.now += us;
+    return load.waitUs(0);
+  };
+  expect([after(0), after(900), after(600)]).toEqual([0, 0, 1_500]);
+  shard.claimed++;
+  expect(after(50)).toBe(0);
+  shard.queued = 0;
+  expect(after(5_000)).toBe(0);
+});
+
+test('a shard that was given something is about to be awake', () => {
+  const { shard, load } = setUp();
+  expect(load.isAwake(0)).toBe(false);
+  shard.given = true;
+  expect(load.isAwake(0)).toBe(true);
+});
+
+test('a shard is full with as many requests as it has permits, or as may wait', () => {
+  const { shard, load } = setUp(100);
+  const fullAt = () => {
+    for (load.outstanding[0] = 0; !load.isFull(0); load.outstanding[0]++);
+    return load.outstanding[0];
+  };
+  expect(fullAt()).toBe(100);
+  shard.permits = 7;
+  load.now += 50;
+  expect(fullAt()).toBe(7);
+});
+
+test('a shard is looked at once in 50 µs', () => {
+  const { shard, load } = setUp();
+  expect(load.isAwake(0)).toBe(false);
+  shard.parked = false;
+  load.now += 49;
+  expect(load.isAwake(0)).toBe(false);
+  load.now += 1;
+  expect(load.isAwake(0)).toBe(true);
+});
