@@ -352,7 +352,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   #onShardCrowded(shard: number, abandoned: number): void {
     this.#logger.error(
       { shard, abandoned },
-      `shard ${shard} is replaced: ${abandoned} handlers whose requests got 504 have not settled (\`maxAbandoned\`)`,
+      `shard ${shard} is replaced: ${abandoned} handlers have not settled though their requests are over (\`maxAbandoned\`)`,
     );
   }
 

@@ -15,9 +15,9 @@
  * - CONSERVATION_PROCESSES  client processes (2)
  * - SEED                    of all random choices; in which order threads run is not among them
  */
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { get, RawClient } from '../support/client.js';
-import { type ClientPlan, ConservationRun, compareLogs, countOutcomes, notBack } from '../support/conservation.js';
+import { type ClientPlan, compareLogs, countOutcomes, notBack, useConservationRun } from '../support/conservation.js';
 import { createRandom } from '../support/random.js';
 import { until } from '../support/server.js';
 
@@ -52,14 +52,7 @@ const RSS_BYTES = 16 * 2 ** 20;
 const CLOSE_MS = 10_000;
 const TIMEOUT_MS = 120_000 + REQUESTS * 10 + ENDS * 5_000;
 
-let run: ConservationRun;
-
-beforeAll(async () => {
-  run = new ConservationRun();
-  await run.start();
-}, 60_000);
-
-afterAll(() => run.destroy());
+const scene = useConservationRun();
 
 let ends = 0;
 
@@ -72,7 +65,7 @@ async function endShards(least: number, isOver: () => boolean, random: () => num
   const ended: Record<string, number> = {};
   for (let count = 0; count < least || !isOver(); ) {
     const way = CHOSEN_WAYS[count % CHOSEN_WAYS.length];
-    const client = await RawClient.open(run.port);
+    const client = await RawClient.open(scene.run.port);
     client.write(get(`/end/${way}/end-${ends++}`));
     const { status } = await client.response();
     client.destroy();
@@ -82,7 +75,7 @@ async function endShards(least: number, isOver: () => boolean, random: () => num
       count++;
       ended[way] = (ended[way] ?? 0) + 1;
     }
-    if (random() > OVERLAPPING) await until(() => run.allReady(), `recovery from ${way}`);
+    if (random() > OVERLAPPING) await until(() => scene.run.allReady(), `recovery from ${way}`);
   }
   return ended;
 }
@@ -96,7 +89,7 @@ async function load(
 ): Promise<Record<string, number>> {
   const plan: ClientPlan = { run: name, requests, processes: PROCESSES, pipelined: 16, leaving: 0.06, sizes: 'all' };
   let isOver = false;
-  const clients = run.runClients(plan).finally(() => {
+  const clients = scene.run.runClients(plan).finally(() => {
     isOver = true;
   });
   const [ended] = await Promise.all([least > 0 ? endShards(least, () => isOver, random) : {}, clients]);
@@ -112,21 +105,21 @@ describe('conservation', () => {
     async () => {
       const random = createRandom();
       await load('warm', WARM_REQUESTS, WARM_ENDS, random);
-      const before = await run.figuresAtRest();
+      const before = await scene.run.figuresAtRest();
       expect(notBack(before)).toEqual([]);
       const restarts = () => before.stats.shards.reduce((sum, shard) => sum + shard.restarts, 0);
-      run.recoveries.length = 0;
+      scene.run.recoveries.length = 0;
 
       const start = performance.now();
       const ended = await load('main', REQUESTS, ENDS, random);
       const seconds = (performance.now() - start) / 1_000;
-      const after = await run.figuresAtRest();
+      const after = await scene.run.figuresAtRest();
 
-      const outcomes = run.readClients();
+      const outcomes = scene.run.readClients();
       const counts = countOutcomes(outcomes);
-      const faults = compareLogs(outcomes, run.readHandlers());
+      const faults = compareLogs(outcomes, scene.run.readHandlers());
       const restarted = after.stats.shards.reduce((sum, shard) => sum + shard.restarts, 0) - restarts();
-      const recoveryMs = { median: median(run.recoveries), most: Math.max(...run.recoveries) };
+      const recoveryMs = { median: median(scene.run.recoveries), most: Math.max(...scene.run.recoveries) };
       const grown = after.rss - before.rss;
       const summary = {
         ...{ seconds, outcomes: counts, ended, restarted, recoveryMs, notBack: notBack(after) },
@@ -142,7 +135,7 @@ describe('conservation', () => {
       expect([after.descriptors, after.threads]).toEqual([before.descriptors, before.threads]);
       if (ENDS > 0) expect(recoveryMs.median).toBeLessThan(RECOVERY_MS);
       expect(grown).toBeLessThan(RSS_BYTES);
-      expect(await run.ask<number>('close')).toBeLessThan(CLOSE_MS);
+      expect(await scene.run.ask<number>('close')).toBeLessThan(CLOSE_MS);
     },
     TIMEOUT_MS,
   );

@@ -5,34 +5,27 @@
  *
  * By default this is a sample. The whole proof: LARGE_MEMORY_REQUESTS=100000 npm run test:stress -- -t "large requests"
  */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type ClientPlan, ConservationRun, compareLogs, notBack } from '../support/conservation.js';
+import { expect, test } from '@jest/globals';
+import { type ClientPlan, compareLogs, notBack, useConservationRun } from '../support/conservation.js';
 
 const REQUESTS = Number(process.env.LARGE_MEMORY_REQUESTS ?? 5_000);
 const WARM_REQUESTS = Math.max(2_000, REQUESTS / 10);
 const GROWN_BYTES = 16 * 2 ** 20;
 const TIMEOUT_MS = 120_000 + REQUESTS * 20;
 
-let run: ConservationRun;
-
-beforeAll(async () => {
-  run = new ConservationRun();
-  await run.start();
-}, 60_000);
-
-afterAll(() => run.destroy());
+const scene = useConservationRun();
 
 test(
   `memory is as before after ${REQUESTS} large requests, of which many are given up`,
   async () => {
     const plan: Omit<ClientPlan, 'run' | 'requests'> = { processes: 2, pipelined: 4, leaving: 0.35, sizes: 'large' };
-    await run.runClients({ run: 'warm', requests: WARM_REQUESTS, ...plan });
-    const before = await run.figuresAtRest();
-    await run.runClients({ run: 'main', requests: REQUESTS, ...plan });
-    const after = await run.figuresAtRest();
+    await scene.run.runClients({ run: 'warm', requests: WARM_REQUESTS, ...plan });
+    const before = await scene.run.figuresAtRest();
+    await scene.run.runClients({ run: 'main', requests: REQUESTS, ...plan });
+    const after = await scene.run.figuresAtRest();
     const mebibytes = [before.rss, after.rss].map((bytes) => Math.round(bytes / 2 ** 20));
     process.stderr.write(`RSS before and after: ${mebibytes.join(', ')} MiB\n`);
-    expect(compareLogs(run.readClients(), run.readHandlers())).toEqual([]);
+    expect(compareLogs(scene.run.readClients(), scene.run.readHandlers())).toEqual([]);
     expect(notBack(after)).toEqual([]);
     expect([after.descriptors, after.threads]).toEqual([before.descriptors, before.threads]);
     expect(after.rss - before.rss).toBeLessThan(GROWN_BYTES);

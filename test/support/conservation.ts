@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll, beforeAll } from '@jest/globals';
 import type { ServerStats } from 'loopshard';
 import { get, RawClient } from './client.js';
 import { root } from './process.js';
@@ -14,6 +15,7 @@ const SHARDS = 4;
 const CONNECTIONS = 24;
 /** How long a client waits for the answers to what it has pipelined. */
 const PATIENCE_MS = 30_000;
+const START_MS = 60_000;
 
 const OPTIONS = {
   shards: SHARDS,
@@ -263,4 +265,15 @@ export function notBack({ stats }: Figures): string[] {
     ...pools.filter(([, free, total]) => free !== total).map(([what, free, total]) => `${what}: ${free} of ${total}`),
     ...owed.filter(([, missing]) => missing !== 0).map(([what, missing]) => `${what}: ${missing}`),
   ];
+}
+
+/** Has a run for the tests of a file, which ends with them. */
+export function useConservationRun(): { readonly run: ConservationRun } {
+  const scene = {} as { run: ConservationRun };
+  beforeAll(async () => {
+    scene.run = new ConservationRun();
+    await scene.run.start();
+  }, START_MS);
+  afterAll(() => scene.run.destroy());
+  return scene;
 }
