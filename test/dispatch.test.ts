@@ -48,6 +48,7 @@ describe('least-loaded', () => {
 
   test('picks the one that gets to it first where all have more to do, and equals in turn', () => {
     expect(pick({ waits: [900, 700, 800, 1_000] })).toBe(1);
+    expect(pick({ waits: [900, 900, 900, 900], outstanding: [3, 2, 1, 3] })).toBe(2);
     const policy = createPolicy('least-loaded', group(4), true);
     const picked = Array.from({ length: 6 }, () => pick({ waits: [900, 900, 900, 900] }, policy));
     expect(picked).toEqual([0, 1, 2, 3, 0, 1]);
@@ -56,7 +57,9 @@ describe('least-loaded', () => {
   test('picks one that is full only if all are', () => {
     expect(pick({ full: [0] })).toBe(1);
     expect(pick({ waits: [0, 700, 700, 600], full: [0, 3] })).toBe(1);
-    expect(pick({ waits: [300, 200, 400, 500], full: [0, 1, 2, 3] })).toBe(1);
+    const outstanding = [9, 7, 8, 9];
+    expect(pick({ outstanding, full: [0, 1, 2, 3] })).toBe(1);
+    expect(pick({ outstanding, waits: [100, 900, 500, 200], full: [0, 1, 2, 3] })).toBe(1);
   });
 
   test('stays within its group, and picks none that is not ready', () => {

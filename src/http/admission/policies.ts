@@ -92,11 +92,12 @@ class AwakeFirst implements DispatchPolicy {
   }
 }
 
-/** A shard that is full starts nothing more, however little keeps its thread. */
+/** A shard that is full starts nothing more, however little keeps its thread: of those, the one with the fewest requests is picked. */
 function isSooner(load: ShardLoad, shard: number, other: number): boolean {
   const isFull = load.isFull(shard);
   if (isFull !== load.isFull(other)) return !isFull;
-  return load.waitUs(shard) < load.waitUs(other);
+  const byWait = isFull ? 0 : load.waitUs(shard) - load.waitUs(other);
+  return byWait < 0 || (byWait === 0 && load.outstanding[shard] < load.outstanding[other]);
 }
 
 class RoundRobin implements DispatchPolicy {
