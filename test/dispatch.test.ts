@@ -84,6 +84,15 @@ describe('least-loaded without stealing', () => {
   });
 });
 
+test.each<Dispatch>(['least-loaded', 'round-robin', 'route-hash'])(
+  'the only shard of a group is picked (%j)',
+  (dispatch) => {
+    const policy = createPolicy(dispatch, group(1, 2), true);
+    expect(policy.pick(loadOf({ waits: [0, 0, 9_000], full: [2] }), all(4), 7)).toBe(2);
+    expect(policy.pick(loadOf(), ready(1, 1, 0, 1), 7)).toBe(-1);
+  },
+);
+
 test('round-robin goes on in turn, whatever the load, and skips who is not ready', () => {
   const policy = createPolicy('round-robin', group(3, 2), true);
   const pick = (shards = all(6)) => policy.pick(loadOf({ waits: [0, 0, 9_000], asleep: [4] }), shards, 0);

@@ -48,6 +48,19 @@ class Turns {
   }
 }
 
+/** Where there is no choice, nothing is looked at. */
+class OnlyOne implements DispatchPolicy {
+  readonly #shard: number;
+
+  constructor({ first }: Group) {
+    this.#shard = first;
+  }
+
+  pick(_load: ShardLoad, ready: Uint8Array): number {
+    return ready[this.#shard] === 1 ? this.#shard : -1;
+  }
+}
+
 /** The shard with the fewest outstanding requests; of equals, the next one in turn. */
 class LeastOutstanding implements DispatchPolicy {
   readonly #turns: Turns;
@@ -165,6 +178,7 @@ export function hashText(text: string): number {
  * @param steal shards without work take what waits for others
  */
 export function createPolicy(dispatch: Dispatch, group: Group, steal: boolean): DispatchPolicy {
+  if (group.count === 1) return new OnlyOne(group);
   if (dispatch === 'least-loaded') return steal ? new AwakeFirst(group) : new LeastOutstanding(group);
   if (dispatch === 'round-robin') return new RoundRobin(group);
   return new Rendezvous(group);
