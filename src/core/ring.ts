@@ -8,6 +8,9 @@ import {
 import { LoopShardError } from '../errors.js';
 import type { CoreMemory } from './memory.js';
 
+/** From so many values on a loop takes longer than a call of `set`. */
+const LONG = 64;
+
 /** What the largest batch takes. */
 export const BATCH_BYTES = MAX_BATCH * RING_ENTRY_BYTES;
 
@@ -87,9 +90,11 @@ export class Ring {
   /** The producer only: as many of `values` as fit (at most 1,024 a call), with one publication. Returns how many. */
   publishBatch(values: Int32Array): number {
     const count = Math.min(values.length, MAX_BATCH);
+    const { i32, wasm } = this.#core;
     const start = this.#batch >> 2;
-    for (let i = 0; i < count; i++) this.#core.i32[start + i] = values[i];
-    return this.#core.wasm.ringPublishBatch(this.address, this.#batch, count);
+    if (count >= LONG) i32.set(count === values.length ? values : values.subarray(0, count), start);
+    else for (let i = 0; i < count; i++) i32[start + i] = values[i];
+    return wasm.ringPublishBatch(this.address, this.#batch, count);
   }
 
   /** The only consumer: fills `into` with what waits, oldest first (at most 1,024 a call). Returns how many. */
@@ -105,8 +110,10 @@ export class Ring {
   }
 
   #copy(into: Int32Array, count: number): number {
+    const { i32 } = this.#core;
     const start = this.#batch >> 2;
-    for (let i = 0; i < count; i++) into[i] = this.#core.i32[start + i];
+    if (count >= LONG) into.set(i32.subarray(start, start + count));
+    else for (let i = 0; i < count; i++) into[i] = i32[start + i];
     return count;
   }
 }

@@ -1,0 +1,233 @@
+/*
+ * A message there and back between two threads, in every way that people have. Each contender sends numbers, or slots and buffers
+ * that hold one, and has one more come back.
+ */
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { CoreMemory, Doorbell, Ring } from 'loopshard/core';
+import { Piscina } from 'piscina';
+import { ANSWER_INDEX, QUESTION_INDEX, SLOT_SHIFT, SLOTS, STOP } from './echo.js';
+
+/**
+ * A way to have a thread add one.
+ * @typedef {object} Trips
+ * @property {(value: number) => number | Promise<number>} one
+ * @property {((count: number) => number | Promise<number>) | undefined} many that many, up to SLOTS of them under way; the sum of what comes back
+ * @property {() => unknown} end
+ */
+
+/**
+ * @typedef {object} Contender
+ * @property {string} id
+ * @property {string} title
+ * @property {() => Promise<Trips> | Trips} start
+ */
+
+const worker = (/** @type {string} */ name, /** @type {object} */ workerData = {}) =>
+  new Worker(new URL(`./workers/${name}.js`, import.meta.url), { workerData });
+
+/**
+ * Slots through rings.
+ * @param {boolean} blocks both threads, with `Atomics.wait`; else they wait with `Atomics.waitAsync`
+ * @param {number} spins times that both threads look before they sleep
+ * @returns {Trips}
+ */
+function startSlots(blocks, spins = 0) {
+  const core = CoreMemory.create(1 << 20);
+  const [there, back] = [Ring.create(core, SLOTS), Ring.create(core, SLOTS)];
+  const [bell, ours] = [Doorbell.create(core), Doorbell.create(core)];
+  const slots = core.allocate(SLOTS << SLOT_SHIFT);
+  const addresses = { there: there.address, back: back.address, bell: bell.address, theirs: ours.address };
+  const thread = worker('echo', { shared: core.share(), slots, blocks, spins, ...addresses });
+  const word = (/** @type {number} */ slot) => (slots + (slot << SLOT_SHIFT)) >> 2;
+  const into = new Int32Array(SLOTS);
+
+  /** @returns {number | Promise<number>} how many came back, at least one */
+  function take() {
+    for (;;) {
+      for (let i = 0; i <= spins; i++) {
+        const count = back.poll(into);
+        if (count > 0) return count;
+      }
+      const seen = ours.park();
+      if (back.length === 0 && !blocks) return waitAsync(seen);
+      if (back.length === 0) ours.wait(seen, 1_000);
+      ours.unpark();
+    }
+  }
+
+  async function waitAsync(/** @type {number} */ seen) {
+    await ours.waitAsync(seen, 1_000);
+    ours.unpark();
+    return take();
+  }
+
+  function send(/** @type {number} */ slot, /** @type {number} */ value) {
+    core.i32[word(slot)] = value;
+    there.publish(slot);
+  }
+
+  /**
+   * @param {number} total
+   * @param {{ sent: number, received: number, sum: number }} so
+   * @returns {number | Promise<number>}
+   */
+  function go(total, so) {
+    while (so.received < total) {
+      const count = take();
+      if (typeof count !== 'number') return later(total, so, count);
+      collect(total, so, count);
+    }
+    return so.sum;
+  }
+
+  async function later(
+    /** @type {number} */ total,
+    /** @type {{ sent: number, received: number, sum: number }} */ so,
+    /** @type {Promise<number>} */ count,
+  ) {
+    collect(total, so, await count);
+    return go(total, so);
+  }
+
+  function collect(
+    /** @type {number} */ total,
+    /** @type {{ sent: number, received: number, sum: number }} */ so,
+    /** @type {number} */ count,
+  ) {
+    so.received += count;
+    for (let i = 0; i < count; i++) {
+      so.sum += core.i32[word(into[i])];
+      if (so.sent < total) send(into[i], so.sent++);
+    }
+    bell.ring();
+  }
+
+  return {
+    one: (value) => {
+      send(0, value);
+      bell.ring();
+      const count = take();
+      return typeof count === 'number' ? core.i32[word(0)] : count.then(() => core.i32[word(0)]);
+    },
+    many: (count) => {
+      const so = { sent: 0, received: 0, sum: 0 };
+      for (; so.sent < Math.min(count, SLOTS); so.sent++) send(so.sent, so.sent);
+      bell.ring();
+      return go(count, so);
+    },
+    end: () => {
+      there.publish(STOP);
+      bell.ring();
+      return once(thread, 'exit');
+    },
+  };
+}
+
+/**
+ * Messages over a port of a worker.
+ * @param {(value: number) => [unknown, ArrayBuffer[]]} wrap
+ * @param {(message: any) => number} unwrap
+ * @returns {Trips}
+ */
+function startPort(wrap, unwrap) {
+  const thread = worker('port');
+  /** @type {(value: number) => void} */
+  let onValue = () => {};
+  thread.on('message', (message) => onValue(unwrap(message)));
+  const send = (/** @type {number} */ value) => thread.postMessage(...wrap(value));
+  return {
+    one: (value) =>
+      new Promise((resolve) => {
+        onValue = resolve;
+        send(value);
+      }),
+    many: (count) =>
+      new Promise((resolve) => {
+        let [sent, received, sum] = [0, 0, 0];
+        onValue = (value) => {
+          sum += value;
+          if (++received === count) resolve(sum);
+          else if (sent < count) send(sent++);
+        };
+        while (sent < Math.min(count, SLOTS)) send(sent++);
+      }),
+    end: () => thread.terminate(),
+  };
+}
+
+/**
+ * @param {'sync' | 'async' | 'disabled'} atomics
+ * @returns {Trips}
+ */
+function startPool(atomics) {
+  const filename = new URL('./workers/pool.js', import.meta.url).href;
+  const pool = new Piscina({ filename, atomics, minThreads: 1, maxThreads: 1, concurrentTasksPerWorker: SLOTS });
+  return {
+    one: (value) => pool.run(value),
+    many: async (count) => {
+      let [sent, sum] = [0, 0];
+      const lane = async () => {
+        while (sent < count) {
+          const value = await pool.run(sent++);
+          sum += value;
+        }
+      };
+      await Promise.all(Array.from({ length: SLOTS }, lane));
+      return sum;
+    },
+    end: () => pool.destroy(),
+  };
+}
+
+/** @returns {Trips} */
+function startBare() {
+  const buffer = new SharedArrayBuffer(256);
+  const words = new Int32Array(buffer);
+  const thread = worker('bare', { buffer });
+  let question = 0;
+  return {
+    one: (value) => {
+      const last = question++;
+      Atomics.store(words, QUESTION_INDEX, question);
+      Atomics.notify(words, QUESTION_INDEX);
+      while (Atomics.load(words, ANSWER_INDEX) !== question) Atomics.wait(words, ANSWER_INDEX, last);
+      return value + 1;
+    },
+    many: undefined,
+    end: () => {
+      Atomics.store(words, QUESTION_INDEX, STOP);
+      Atomics.notify(words, QUESTION_INDEX);
+      return once(thread, 'exit');
+    },
+  };
+}
+
+const wrapped = (/** @type {number} */ value) => {
+  const buffer = new ArrayBuffer(1 << SLOT_SHIFT);
+  new Int32Array(buffer)[0] = value;
+  return /** @type {[unknown, ArrayBuffer[]]} */ ([buffer, [buffer]]);
+};
+
+/** @type {readonly Contender[]} */
+export const CONTENDERS = [
+  { id: 'wait', title: 'a slot, both threads wait', start: () => startSlots(true) },
+  { id: 'spin', title: 'a slot, both look 500 times, then wait', start: () => startSlots(true, 500) },
+  { id: 'wait-async', title: 'a slot, both waitAsync', start: () => startSlots(false) },
+  { id: 'bare', title: 'bare Atomics.wait and notify', start: startBare },
+  {
+    id: 'post-message',
+    title: 'postMessage of a number',
+    start: () => startPort((value) => [value, []], Number),
+  },
+  {
+    id: 'transfer',
+    title: 'postMessage, 64 bytes transferred',
+    start: () => startPort(wrapped, (buffer) => new Int32Array(buffer)[0]),
+  },
+  .../** @type {const} */ (['sync', 'async', 'disabled']).map((atomics) => ({
+    id: `piscina-${atomics}`,
+    title: `piscina.run, atomics: ${atomics}`,
+    start: () => startPool(atomics),
+  })),
+];

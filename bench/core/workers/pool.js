@@ -1,0 +1,5 @@
+/**
+ * What a piscina pool runs.
+ * @param {number} value
+ */
+export default (value) => value + 1;
