@@ -27,10 +27,10 @@ describe('what Node.js was told to take away is named', () => {
     const code = `import { CoreMemory } from './build/src/core/memory.js';
       try { CoreMemory.create(2e9); } catch ({ code, message }) { console.log(code, message); }`;
     const node = `"${process.execPath}" --input-type=module -e "$1"`;
-    const program = new Program('sh', ['-c', `ulimit -v 5000000 && exec ${node}`, 'sh', code]);
+    const program = new Program('sh', ['-c', `ulimit -v 3000000 && exec ${node}`, 'sh', code]);
     expect(await program.exit()).toBe(0);
     expect(program.stdout).toMatch(
-      /^MEMORY_EXHAUSTED .*the process is limited to 5120000000 bytes: raise `ulimit -v`\.$/m,
+      /^MEMORY_EXHAUSTED .*the process is limited to 3072000000 bytes: raise `ulimit -v`\.$/m,
     );
   });
 

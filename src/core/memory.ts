@@ -150,11 +150,11 @@ function allocatePages(pages: number): WasmMemory {
   }
 }
 
-/** V8 reserves some 10 GiB of address space for each memory, whatever its size, so a limit of it is met first. */
+/** V8 reserves some 10 GiB of address space for each memory, whatever its size, up to Node.js 22: a limit of it is met first. */
 function adviceOnAddressSpace(): string {
   const limit = addressSpaceLimit();
   if (limit === undefined) return 'Use fewer or smaller slots.';
-  return `V8 reserves about 10 GiB of address space for it, and the process is limited to ${limit} bytes: raise \`ulimit -v\`.`;
+  return `V8 reserves up to 10 GiB of address space for it, and the process is limited to ${limit} bytes: raise \`ulimit -v\`.`;
 }
 
 /** In bytes; undefined if there is none, or the system does not tell. */

@@ -1,9 +1,52 @@
+import type { Socket } from 'node:net';
 import { NO_EXTENT } from '../../assembly/layout.js';
-import type { RouteRules } from './admission/route-rules.js';
+import type { BodyPiece, StreamPiece } from '../contract/messages.js';
 import type { Answer } from './answers.js';
-import type { ResponseStream } from './completion/response-stream.js';
-import type { Connection } from './socket/connection.js';
-import type { RequestStream } from './socket/request-stream.js';
+
+/** Who waits for answers: a connection. */
+export interface Receiver {
+  /** The answer is ready. */
+  onResponse(exchange: Exchange): void;
+  /** Another answer is given in the place of one that is late. */
+  answerInstead(exchange: Exchange, answer: Answer): Exchange;
+  /** Hands to the socket every answer whose turn has come. */
+  flush(): void;
+  /** The handler reads the body of its request. */
+  onBodyTaken(): void;
+}
+
+/** An answer that comes in pieces. */
+export interface StreamedAnswer {
+  /** Its head was handed to the socket. */
+  begun: boolean;
+  /** No piece follows: the body is whole, or will never be. */
+  last: 'whole' | 'broken' | undefined;
+  /** The end of the body is the end of the connection. */
+  readonly closes: boolean;
+  add(piece: StreamPiece): void;
+  /** Hands what there is to the socket. */
+  writeTo(socket: Socket): void;
+  /** Nobody waits for the rest. */
+  cancel(): void;
+}
+
+/** A request body that is read as a stream. */
+export interface StreamedRequest {
+  /** The handler has begun to read. */
+  readonly isRead: boolean;
+  /** Nobody reads it any more. */
+  readonly isOver: boolean;
+  onTaken(bytes: number, spent: ArrayBuffer[], send: (piece: BodyPiece) => void): void;
+  close(): void;
+}
+
+/** What is known of all requests of a route. */
+export interface RouteTraits {
+  /** Request bodies are read as streams. */
+  readonly isStreamed: boolean;
+  /** Bytes of its largest response lately. */
+  responseBytes: number;
+}
 
 /** A request and its answer, from the last byte of the one to the last byte of the other. HTTP thread only. */
 export class Exchange {
@@ -12,7 +55,7 @@ export class Exchange {
   /** Names the request in the slot. */
   sequence = 0;
   /** Who waits for the answer; nobody any more once the connection is gone. */
-  connection: Connection | undefined;
+  connection: Receiver | undefined;
   /** The next request of the same connection. */
   next: Exchange | undefined;
   /** The connection ends behind this answer. */
@@ -35,32 +78,17 @@ export class Exchange {
   /** The extent that the request record lies in, or NO_EXTENT. */
   requestExtent = NO_EXTENT;
   /** An answer that comes in pieces: `bytes` is the first one. It is sent as it comes, and `ready` when all of it is here. */
-  stream: ResponseStream | undefined;
+  stream: StreamedAnswer | undefined;
   /** The request's body, if it is read as a stream. */
-  upload: RequestStream | undefined;
+  upload: StreamedRequest | undefined;
 
-  // ── its way to a shard ──────────────────────────────────────────────────────────────────────────────────────────
-
-  /** The shard in whose ring it was put, which need not be the one that runs it; -1 before that. */
-  shard = -1;
-  /** The shard that has given its slot back, which may have stolen it; -1 before that. */
+  /** The shard that has given its slot back, which need not be the one in whose ring it was put; -1 before that. */
   ranOn = -1;
-  rules: RouteRules | undefined;
-  /** Index in PRIORITIES. */
-  rank = 0;
-  /** What dispatch goes by. */
-  hash = 0;
-  /** It has a key: no other shard may run it. */
-  sticky = false;
-  /** It has one of its route's permits. */
-  permitted = false;
-  /** Its handler was told that the client has ended its side. */
-  isAborted = false;
-  /** When it was put into the ring, by the server's clock. */
-  submittedAt = 0;
+  /** Of its route; nothing for an answer that the HTTP thread gives itself. */
+  route: RouteTraits | undefined;
 
   /** One that the HTTP thread answers itself. */
-  static answered(connection: Connection, { bytes, headBytes }: Answer): Exchange {
+  static answered(connection: Receiver, { bytes, headBytes }: Answer): Exchange {
     const exchange = new Exchange(-1);
     exchange.connection = connection;
     exchange.bytes = bytes;
@@ -74,7 +102,7 @@ export class Exchange {
   }
 
   /** For the next request in the same slot. `bytes` stays: the next answer may well be of the same length. */
-  reset(connection: Connection, rules: RouteRules, rank: number): void {
+  reset(connection: Receiver, route: RouteTraits): void {
     this.connection = connection;
     this.next = undefined;
     this.close = false;
@@ -82,13 +110,7 @@ export class Exchange {
     this.ready = false;
     this.stream = undefined;
     this.upload = undefined;
-    this.shard = -1;
     this.ranOn = -1;
-    this.rules = rules;
-    this.rank = rank;
-    this.hash = rules.hash;
-    this.sticky = false;
-    this.permitted = false;
-    this.isAborted = false;
+    this.route = route;
   }
 }

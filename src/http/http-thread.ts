@@ -42,7 +42,7 @@ const LEAVING_STEP_MS = 10;
 const FAILURE_INTERVAL_MS = 1_000;
 
 /** Everything between the sockets and the rings. Runs no user code. */
-export class HttpThread implements ConnectionHost {
+export class HttpThread implements ConnectionHost<Connection> {
   readonly core: CoreMemory;
   readonly parsers: Parsers;
   readonly limits: ConnectionLimits;

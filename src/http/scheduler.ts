@@ -16,11 +16,10 @@ import type { Reason } from './answers.js';
 import { Completions } from './completion/completions.js';
 import { reclaim, refuseWaiting, relieve } from './completion/reclaim.js';
 import { StreamReceiver } from './completion/response-stream.js';
-import { Exchange } from './exchange.js';
+import { Exchange, type Receiver } from './exchange.js';
 import type { RequestParser } from './parser/request-parser.js';
 import { FixedRoutes, type Readiness } from './routing/fixed-routes.js';
 import { Router } from './routing/router.js';
-import type { Connection } from './socket/connection.js';
 
 export interface SchedulerOptions extends SchedulingDefaults {
   maxQueue: number;
@@ -88,10 +87,10 @@ export class Scheduler {
         this.#completions.published(shard);
         this.#watch.published();
       },
-      onFailed: (exchange) => this.#giveUp(exchange, 'NO_SHARD'),
-      onResubmitted: (exchange) => {
+      onFailed: (slot) => this.#giveUp(this.#exchanges[slot], 'NO_SHARD'),
+      onResubmitted: (slot) => {
         // Another thread, which may not know.
-        if (exchange.isAborted) this.#abort(exchange, false);
+        if (this.#dispatcher.passages[slot].isAborted) this.#abort(this.#exchanges[slot], false);
       },
     });
     this.#deadlines = new Deadlines(pool.map.slots, pool.side, {
@@ -134,7 +133,7 @@ export class Scheduler {
   }
 
   /** Routes a request and submits it, or answers it at once. */
-  admit(request: RequestParser, connection: Connection): Exchange {
+  admit(request: RequestParser, connection: Receiver): Exchange {
     const exchange = this.#admission.admit(request, connection);
     if (exchange.slot >= 0) this.#completions.owe();
     return exchange;
@@ -157,7 +156,7 @@ export class Scheduler {
       exchange.stream = undefined;
       exchange.bytes = undefined;
     }
-    this.#pool.slots[exchange.rules!.group].release(exchange.slot);
+    this.#pool.slots[this.#groupOf(exchange)].release(exchange.slot);
     this.#events.onReleased();
   }
 
@@ -185,15 +184,21 @@ export class Scheduler {
   /** The client has sent its last byte, which most clients do when they are gone: the handler may want to know. */
   announceAbort(exchange: Exchange): void {
     if (exchange.slot < 0 || exchange.ready) return;
-    exchange.isAborted = true;
+    this.#dispatcher.passages[exchange.slot].isAborted = true;
     this.#abort(exchange, false);
   }
 
-  #abort({ slot, sequence, rules }: Exchange, isGone: boolean): void {
+  /** Of the request that is in the slot, or was last. */
+  #groupOf({ slot }: Exchange): number {
+    return this.#dispatcher.passages[slot].rules!.group;
+  }
+
+  #abort(exchange: Exchange, isGone: boolean): void {
+    const { slot, sequence } = exchange;
     const shard = this.#pool.side.startedBy(slot);
     if (shard >= 0) return this.#pool.abort(shard, slot, sequence, isGone);
     // Whichever of them will start it.
-    const { first, count } = this.#pool.groups[rules!.group];
+    const { first, count } = this.#pool.groups[this.#groupOf(exchange)];
     for (let any = first; any < first + count; any++) this.#pool.abort(any, slot, sequence, isGone);
   }
 
@@ -202,7 +207,7 @@ export class Scheduler {
     if (exchange.slot < 0) return;
     if (exchange.ready) return this.release(exchange);
     exchange.stream?.cancel();
-    if (this.#dispatcher.recall(exchange)) this.#completions.drop(exchange);
+    if (this.#dispatcher.recall(exchange.slot)) this.#completions.drop(exchange);
     else this.#abort(exchange, true);
   }
 
@@ -228,7 +233,7 @@ export class Scheduler {
     exchange.requestExtent = NO_EXTENT;
     exchange.upload?.close();
     this.#deadlines.clear(exchange.slot);
-    this.#dispatcher.returned(exchange);
+    this.#dispatcher.returned(exchange.slot);
   }
 
   // ── requests whose time is up ───────────────────────────────────────────────────────────────────────────────────
@@ -239,7 +244,7 @@ export class Scheduler {
   }
 
   #onQueueTimeout(exchange: Exchange): void {
-    if (this.#dispatcher.recall(exchange)) this.#giveUp(exchange, 'QUEUE_TIMEOUT');
+    if (this.#dispatcher.recall(exchange.slot)) this.#giveUp(exchange, 'QUEUE_TIMEOUT');
   }
 
   #onHandlerTimeout(exchange: Exchange): void {

@@ -1,13 +1,12 @@
 import { METHODS, NOT_FOUND_ROUTE } from '../../contract/messages.js';
 import type { ShardPool } from '../../pool/shard-pool.js';
 import { type Answer, allowAnswer, errorAnswer, type Reason } from '../answers.js';
-import { Exchange } from '../exchange.js';
+import { Exchange, type Receiver } from '../exchange.js';
 import type { RequestParser } from '../parser/request-parser.js';
 import { readPath } from '../parser/target.js';
 import type { FixedRoutes } from '../routing/fixed-routes.js';
 import { RouteCache } from '../routing/route-cache.js';
 import { BAD_PATH, NO_ROUTE, type Router } from '../routing/router.js';
-import type { Connection } from '../socket/connection.js';
 import type { Deadlines } from './deadlines.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Gate } from './gate.js';
@@ -73,14 +72,14 @@ export class Admission {
   }
 
   /** Routes the request and submits it to a shard, or answers it. */
-  admit(request: RequestParser, connection: Connection): Exchange {
+  admit(request: RequestParser, connection: Receiver): Exchange {
     const exchange = this.#submitOrAnswer(request, connection);
     if (!request.keepAlive) exchange.close = true;
     exchange.sayKeepAlive = request.keepAlive && request.isHttp10;
     return exchange;
   }
 
-  #submitOrAnswer(request: RequestParser, connection: Connection): Exchange {
+  #submitOrAnswer(request: RequestParser, connection: Receiver): Exchange {
     let route = this.#route(request);
     if (route === BAD_PATH) return this.#refuseTarget(connection, request);
     if (route === NO_ROUTE) {
@@ -94,7 +93,7 @@ export class Admission {
   }
 
   /** Past the gate, into a slot and onto a ring; or refused at one of these. */
-  #submit(request: RequestParser, connection: Connection, route: number): Exchange {
+  #submit(request: RequestParser, connection: Receiver, route: number): Exchange {
     const { rules: allRules, ranking, gate, dispatcher, router } = this.#parts;
     const rules = allRules.of(route);
     const rank = rules.rank >= 0 ? rules.rank : ranking.rank(request);
@@ -110,9 +109,11 @@ export class Admission {
     const slot = gate.takeSlot(rules.group, rank);
     if (slot < 0) return this.#refuse(connection, request, 'NO_SLOT');
     const exchange = this.#exchanges[slot];
-    exchange.reset(connection, rules, rank);
-    exchange.hash = hash;
-    exchange.sticky = sticky;
+    exchange.reset(connection, rules);
+    const passage = dispatcher.passages[slot];
+    passage.reset(rules, rank, now);
+    passage.hash = hash;
+    passage.sticky = sticky;
     try {
       this.#fill(exchange, request, route, rules, now);
     } catch (error) {
@@ -120,7 +121,7 @@ export class Admission {
       this.#pool.slots[rules.group].release(slot);
       throw error;
     }
-    dispatcher.submit(exchange, shard);
+    dispatcher.submit(slot, shard);
     return exchange;
   }
 
@@ -130,19 +131,18 @@ export class Admission {
     // The slot has the low bits of it; 0 says that there is none.
     const queueDeadlineWord = queueDeadline === 0 ? 0 : queueDeadline | 0 || 1;
     exchange.sequence = this.#sequence = (this.#sequence + 1) | 0;
-    exchange.submittedAt = now;
     this.#parts.records.fill(exchange, request, route, now, queueDeadlineWord);
     if (queueDeadline !== 0 || handlerTimeoutUs !== 0) {
       this.#parts.deadlines.set(exchange.slot, queueDeadline, handlerTimeoutUs);
     }
   }
 
-  #refuse(connection: Connection, request: RequestParser, reason: Reason): Exchange {
+  #refuse(connection: Receiver, request: RequestParser, reason: Reason): Exchange {
     return Exchange.answered(connection, this.#parts.refusals.answer(reason, request.method === HEAD));
   }
 
   /** A target that is none casts doubt on all that follows. */
-  #refuseTarget(connection: Connection, request: RequestParser): Exchange {
+  #refuseTarget(connection: Receiver, request: RequestParser): Exchange {
     const exchange = this.#refuse(connection, request, 'BAD_TARGET');
     exchange.close = true;
     return exchange;

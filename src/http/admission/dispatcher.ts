@@ -1,5 +1,5 @@
 import type { ShardPool } from '../../pool/shard-pool.js';
-import type { Exchange } from '../exchange.js';
+import { Passage } from './passage.js';
 import type { Queues } from './queues.js';
 import type { RouteRules } from './route-rules.js';
 
@@ -7,9 +7,9 @@ export interface DispatcherEvents {
   /** A request was put into a ring of `shard`. */
   onPublished(shard: number): void;
   /** A request that was taken back from a shard goes to another one. */
-  onResubmitted(exchange: Exchange): void;
+  onResubmitted(slot: number): void;
   /** No shard takes a request after it had to wait. */
-  onFailed(exchange: Exchange): void;
+  onFailed(slot: number): void;
 }
 
 /**
@@ -22,11 +22,14 @@ export class Dispatcher {
   readonly #events: DispatcherEvents;
   /** Routes whose waiting requests are being started; each that fails frees a permit for the next one. */
   readonly #starting = new Set<RouteRules>();
+  /** By slot. */
+  readonly passages: readonly Passage[];
 
   constructor(pool: ShardPool, queues: Queues, events: DispatcherEvents) {
     this.#pool = pool;
     this.#queues = queues;
     this.#events = events;
+    this.passages = Array.from({ length: pool.map.slots }, () => new Passage());
   }
 
   /** The shard that a request of these rules would go to now, or -1: one that is ready, else one that is being replaced. */
@@ -42,13 +45,14 @@ export class Dispatcher {
   }
 
   /** Submits a request whose record is written to `shard`, or has it wait for a permit of its route. */
-  submit(exchange: Exchange, shard: number): void {
-    if (this.#takePermit(exchange)) this.#toShard(exchange, shard);
-    else exchange.rules!.waiting.add(exchange);
+  submit(slot: number, shard: number): void {
+    if (this.#takePermit(slot)) this.#toShard(slot, shard);
+    else this.passages[slot].rules!.waiting.add(slot);
   }
 
   /** Some shard could take the request now. */
-  hasOther({ rules, hash, sticky }: Exchange): boolean {
+  hasOther(slot: number): boolean {
+    const { rules, hash, sticky } = this.passages[slot];
     return this.#pickFrom(this.#pool.load.ready, rules!, hash, sticky) >= 0;
   }
 
@@ -56,41 +60,45 @@ export class Dispatcher {
    * Submits once more what was taken back from `lost`, whose thread has exited: to another shard, or if there is none, to
    * the same one, for the thread that replaces it.
    */
-  resubmit(exchange: Exchange, lost: number): void {
-    this.#pool.completed(exchange.shard);
-    exchange.shard = -1;
-    this.#submitLate(exchange, lost);
-    this.#events.onResubmitted(exchange);
+  resubmit(slot: number, lost: number): void {
+    const passage = this.passages[slot];
+    this.#pool.completed(passage.shard);
+    passage.shard = -1;
+    this.#submitLate(slot, lost);
+    this.#events.onResubmitted(slot);
   }
 
   /** @param otherwise the shard if no other one takes it; -1 for none */
-  #submitLate(exchange: Exchange, otherwise: number): void {
-    const { rules, hash, sticky } = exchange;
+  #submitLate(slot: number, otherwise: number): void {
+    const passage = this.passages[slot];
+    const { rules, hash, sticky } = passage;
     // Its wait in this ring begins now.
-    exchange.submittedAt = this.#pool.load.now = this.#pool.clock.nowUs();
+    passage.submittedAt = this.#pool.load.now = this.#pool.clock.nowUs();
     const shard = this.pick(rules!, hash, sticky);
     const target = shard < 0 ? otherwise : shard;
-    if (target < 0) this.#events.onFailed(exchange);
-    else this.#toShard(exchange, target);
+    if (target < 0) this.#events.onFailed(slot);
+    else this.#toShard(slot, target);
   }
 
-  #toShard(exchange: Exchange, shard: number): void {
-    this.#pool.submit(exchange.slot, shard, exchange.sticky);
-    exchange.shard = shard;
+  #toShard(slot: number, shard: number): void {
+    const passage = this.passages[slot];
+    this.#pool.submit(slot, shard, passage.sticky);
+    passage.shard = shard;
     this.#queues.submitted(shard);
     this.#events.onPublished(shard);
   }
 
   /** The slot is back, its request over: it is nobody's load any more, and the next one may have its permit. */
-  returned(exchange: Exchange): void {
-    if (exchange.shard >= 0) this.#pool.completed(exchange.shard);
-    if (exchange.permitted) this.#releasePermit(exchange);
+  returned(slot: number): void {
+    const passage = this.passages[slot];
+    if (passage.shard >= 0) this.#pool.completed(passage.shard);
+    if (passage.permitted) this.#releasePermit(passage);
   }
 
   /** Takes a request back that no shard has started. `false` if one has. */
-  recall(exchange: Exchange): boolean {
-    const { slot, shard, rules } = exchange;
-    if (rules?.waiting.delete(exchange)) return true;
+  recall(slot: number): boolean {
+    const { shard, rules } = this.passages[slot];
+    if (rules?.waiting.delete(slot)) return true;
     if (shard < 0) return false;
     const { side } = this.#pool;
     if (!side.recall(slot)) return side.revoke(slot);
@@ -106,16 +114,17 @@ export class Dispatcher {
     this.#startWaiting(rules);
   }
 
-  #takePermit(exchange: Exchange): boolean {
-    const { permits } = exchange.rules!;
+  #takePermit(slot: number): boolean {
+    const passage = this.passages[slot];
+    const { permits } = passage.rules!;
     if (permits === undefined) return true;
-    exchange.permitted = permits.tryAcquire();
-    return exchange.permitted;
+    passage.permitted = permits.tryAcquire();
+    return passage.permitted;
   }
 
-  #releasePermit(exchange: Exchange): void {
-    const rules = exchange.rules!;
-    exchange.permitted = false;
+  #releasePermit(passage: Passage): void {
+    const rules = passage.rules!;
+    passage.permitted = false;
     rules.permits!.release();
     this.#startWaiting(rules);
   }
@@ -123,10 +132,10 @@ export class Dispatcher {
   #startWaiting(rules: RouteRules): void {
     if (rules.waiting.size === 0 || this.#starting.has(rules)) return;
     this.#starting.add(rules);
-    for (const exchange of rules.waiting) {
-      if (!this.#takePermit(exchange)) break;
-      rules.waiting.delete(exchange);
-      this.#submitLate(exchange, -1);
+    for (const slot of rules.waiting) {
+      if (!this.#takePermit(slot)) break;
+      rules.waiting.delete(slot);
+      this.#submitLate(slot, -1);
     }
     this.#starting.delete(rules);
   }

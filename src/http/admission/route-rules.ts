@@ -10,17 +10,14 @@ import {
   type RouteScheduling,
 } from '../../options/scheduling.js';
 import type { ShardPool } from '../../pool/shard-pool.js';
-import type { Exchange } from '../exchange.js';
+import type { RouteTraits } from '../exchange.js';
+import { UNKNOWN_BYTES } from '../expected-bytes.js';
 import { createPolicy, type DispatchPolicy, hashText } from './policies.js';
 
 const US_PER_MS = 1_000;
-/** What a response is thought to take before any of its route was seen. */
-const UNKNOWN_BYTES = 64 * 1024;
-/** How much of the difference a smaller response takes off what responses of its route are thought to take. */
-const DECAY_SHIFT = 4;
 
 /** How the requests of a route are scheduled. HTTP thread. */
-export interface RouteRules {
+export interface RouteRules extends RouteTraits {
   /** Index of its group of shards. */
   readonly group: number;
   readonly policy: DispatchPolicy;
@@ -36,12 +33,8 @@ export interface RouteRules {
   readonly handlerTimeoutUs: number;
   /** Of `maxConcurrency`, if the route has it. */
   readonly permits: Semaphore | undefined;
-  /** Request bodies are read as streams. */
-  readonly isStreamed: boolean;
-  /** Bytes of its largest response lately. */
-  responseBytes: number;
-  /** Requests that wait for one of its permits, oldest first. */
-  readonly waiting: Set<Exchange>;
+  /** Slots of requests that wait for one of its permits, oldest first. */
+  readonly waiting: Set<number>;
 }
 
 export interface SchedulingDefaults {
@@ -131,11 +124,4 @@ function unknownGroup(name: string, group: string, groups: readonly { name: stri
     'ROUTE_INVALID',
     `The route ${name} is of the group ${group}, which there is not; the server's option groups has ${known}.`,
   );
-}
-
-/** The first response of a route and a larger one count at once; smaller ones let the figure shrink by a part. */
-export function learnBytes(rules: RouteRules, bytes: number): void {
-  const { responseBytes } = rules;
-  const isNews = responseBytes === UNKNOWN_BYTES || bytes >= responseBytes;
-  rules.responseBytes = isNews ? bytes : responseBytes - ((responseBytes - bytes) >> DECAY_SHIFT);
 }

@@ -129,7 +129,7 @@ export class Watch {
   /** How long the oldest request of the shard's rings has waited, in microseconds. */
   #wait(shard: number, stealable: number, now: number): number {
     const bound = this.#pool.side.oldest(shard, true);
-    const wait = (slot: number) => (slot < 0 ? 0 : now - this.#exchanges[slot].submittedAt);
+    const wait = (slot: number) => (slot < 0 ? 0 : now - this.#dispatcher.passages[slot].submittedAt);
     return Math.max(wait(stealable), wait(bound));
   }
 
@@ -138,10 +138,10 @@ export class Watch {
       for (;;) {
         const slot = this.#pool.side.oldest(shard, bound);
         if (slot < 0) break;
-        const exchange = this.#exchanges[slot];
-        if (!this.#gate.overloads[shard].gaveUpOn(exchange.rank, now - exchange.submittedAt)) break;
-        if (!this.#dispatcher.recall(exchange)) break;
-        this.#events.onGivenUp(exchange);
+        const { rank, submittedAt } = this.#dispatcher.passages[slot];
+        if (!this.#gate.overloads[shard].gaveUpOn(rank, now - submittedAt)) break;
+        if (!this.#dispatcher.recall(slot)) break;
+        this.#events.onGivenUp(this.#exchanges[slot]);
       }
     }
   }

@@ -12,10 +12,9 @@ import { Turn } from '../../core/turn.js';
 import { WaitStrategy } from '../../core/wait-strategy.js';
 import type { ShardPool } from '../../pool/shard-pool.js';
 import type { Refusals } from '../admission/refusals.js';
-import { learnBytes } from '../admission/route-rules.js';
 import type { Reason } from '../answers.js';
-import type { Exchange } from '../exchange.js';
-import type { Connection } from '../socket/connection.js';
+import type { Exchange, Receiver } from '../exchange.js';
+import { learnBytes } from '../expected-bytes.js';
 
 /** Turns without a completion for which the HTTP thread waits awake at the most, while answers are owed. */
 const IDLE_TURNS = 50;
@@ -49,7 +48,7 @@ export class Completions {
   readonly #refusals: Refusals;
   readonly #events: CompletionEvents;
   /** Connections to flush at the end of the turn; those from `#touchedCount` on are of earlier turns. */
-  readonly #touched: Connection[] = [];
+  readonly #touched: Receiver[] = [];
   #touchedCount = 0;
   #outstanding = 0;
   /** Of these, those whose answers have begun: streams, which may last. */
@@ -207,7 +206,7 @@ export class Completions {
     this.#touch(connection);
   }
 
-  #touch(connection: Connection): void {
+  #touch(connection: Receiver): void {
     this.#touched[this.#touchedCount++] = connection;
   }
 
@@ -219,7 +218,7 @@ export class Completions {
     const start = view.response;
     const headBytes = view.responseHeadBytes;
     const bytes = headBytes + view.responseBodyBytes;
-    learnBytes(exchange.rules!, bytes);
+    learnBytes(exchange.route!, bytes);
     exchange.headBytes = headBytes;
     const before = exchange.bytes;
     // Answers of one route are often alike, and a new view costs more than this comparison.

@@ -1,8 +1,7 @@
 import type { Socket } from 'node:net';
 import { NO_EXTENT } from '../../../assembly/layout.js';
-import type { Exchange } from '../exchange.js';
+import type { Exchange, StreamedAnswer } from '../exchange.js';
 import type { AccessLog } from './access-log.js';
-import type { ResponseStream } from './response-stream.js';
 
 /** What becomes of exchanges whose answers have left, or will not. */
 export interface OutputHost {
@@ -51,7 +50,7 @@ export class Output {
 
   append(exchange: Exchange): void {
     this.outstanding++;
-    exchange.promisedBytes = exchange.rules?.responseBytes ?? 0;
+    exchange.promisedBytes = exchange.route?.responseBytes ?? 0;
     this.promisedBytes += exchange.promisedBytes;
     if (this.#last === undefined) this.first = exchange;
     else this.#last.next = exchange;
@@ -127,7 +126,7 @@ export class Output {
   }
 
   /** Hands to the socket what there is of the first answer, which is a stream; all of it unless that one is `broken`. */
-  sendStream(exchange: Exchange, stream: ResponseStream): void {
+  sendStream(exchange: Exchange, stream: StreamedAnswer): void {
     if (!stream.begun) {
       stream.begun = true;
       if (exchange.next === undefined && this.#host.draining) exchange.close = true;

@@ -27,13 +27,13 @@ export function reclaim(shard: number, { side, exchanges, completions, dispatche
       const isUnstarted = side.startedAt(slot) === SLOT_NO_START;
       // Pieces of a body that was gathered are gone with the thread.
       if (isUnstarted && exchange.upload?.isRead !== true) {
-        dispatcher.resubmit(exchange, shard);
+        dispatcher.resubmit(slot, shard);
         continue;
       }
       if (!isUnstarted) exchange.ranOn = shard;
       completions.refuse(exchange, isUnstarted ? 'NO_SHARD' : 'SHARD_LOST');
-    } else if (side.waitsFor(slot) === shard && dispatcher.hasOther(exchange) && dispatcher.recall(exchange)) {
-      dispatcher.resubmit(exchange, shard);
+    } else if (side.waitsFor(slot) === shard && dispatcher.hasOther(slot) && dispatcher.recall(slot)) {
+      dispatcher.resubmit(slot, shard);
     }
   }
   // Last: what was completed has taken its extents with it.
@@ -45,7 +45,7 @@ export function reclaim(shard: number, { side, exchanges, completions, dispatche
 export function refuseWaiting(shard: number, { side, exchanges, completions, dispatcher }: Reclaimers): void {
   for (const exchange of exchanges) {
     if (exchange.ready || side.waitsFor(exchange.slot) !== shard) continue;
-    if (dispatcher.recall(exchange)) completions.refuse(exchange, 'NO_SHARD');
+    if (dispatcher.recall(exchange.slot)) completions.refuse(exchange, 'NO_SHARD');
   }
   completions.schedule();
 }
@@ -60,9 +60,9 @@ export function relieve(shard: number, gaveUp: boolean, reclaimers: Reclaimers):
     const { slot } = exchange;
     if (exchange.ready) continue;
     const waits = side.waitsFor(slot) === shard || (gaveUp && side.heldBy(slot) === shard);
-    const hasOther = waits && dispatcher.hasOther(exchange);
-    if (!waits || !(hasOther || gaveUp) || !dispatcher.recall(exchange)) continue;
-    if (hasOther) dispatcher.resubmit(exchange, shard);
+    const hasOther = waits && dispatcher.hasOther(slot);
+    if (!waits || !(hasOther || gaveUp) || !dispatcher.recall(slot)) continue;
+    if (hasOther) dispatcher.resubmit(slot, shard);
     else completions.refuse(exchange, 'NO_SHARD');
   }
   completions.schedule();

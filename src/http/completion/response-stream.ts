@@ -6,14 +6,14 @@ import {
   type StreamPiece,
 } from '../../contract/messages.js';
 import type { ShardPool } from '../../pool/shard-pool.js';
-import { learnBytes } from '../admission/route-rules.js';
-import type { Exchange } from '../exchange.js';
+import type { Exchange, StreamedAnswer } from '../exchange.js';
+import { learnBytes } from '../expected-bytes.js';
 
 /** The shard hears of bytes that the kernel has taken when there are so many of them, not for each write. */
 const REPORTED_BYTES = STREAM_WINDOW_BYTES / 4;
 
 /** A response body that comes in pieces: what has arrived of it and was not handed to the socket. HTTP thread. */
-export class ResponseStream {
+export class ResponseStream implements StreamedAnswer {
   /** The head was handed to the socket. */
   begun = false;
   /** No piece follows: the body is whole, or will never be. */
@@ -85,7 +85,7 @@ export class StreamReceiver {
   receive(shard: number, piece: StreamPiece): void {
     const { slot, sequence, headBytes, bodyBytes } = piece;
     const exchange = this.#exchanges[slot];
-    if (bodyBytes !== undefined && exchange.rules !== undefined) learnBytes(exchange.rules, bodyBytes);
+    if (bodyBytes !== undefined && exchange.route !== undefined) learnBytes(exchange.route, bodyBytes);
     if (exchange.sequence !== sequence || exchange.connection === undefined || exchange.ready) {
       // The client has left, or was answered, before the shard could know.
       if (piece.last === undefined) this.#pool.answerStream(shard, { slot, sequence, taken: STREAM_CANCELLED });

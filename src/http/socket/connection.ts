@@ -2,8 +2,7 @@ import type { Socket } from 'node:net';
 import { METHODS } from '../../contract/messages.js';
 import { type Answer, errorAnswer, type Reason } from '../answers.js';
 import { Output } from '../completion/output.js';
-import type { ResponseStream } from '../completion/response-stream.js';
-import { Exchange } from '../exchange.js';
+import { Exchange, type Receiver, type StreamedAnswer } from '../exchange.js';
 import { RequestParser } from '../parser/request-parser.js';
 import type { RequestSink } from '../parser/request-sink.js';
 import type { ConnectionHost } from './host.js';
@@ -23,8 +22,8 @@ const HEAD = METHODS.indexOf('HEAD');
 const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
 
 /** One client: its bytes parsed, its requests in order, its answers in the same order. HTTP thread only. */
-export class Connection implements RequestSink {
-  readonly #host: ConnectionHost;
+export class Connection implements RequestSink, Receiver {
+  readonly #host: ConnectionHost<Connection>;
   readonly #socket: Socket;
   readonly #parser: RequestParser;
   readonly #output: Output;
@@ -44,7 +43,7 @@ export class Connection implements RequestSink {
   /** A client waits for leave to send its body, behind answers that come first. */
   #owesContinue = false;
 
-  constructor(host: ConnectionHost, accepted: Socket) {
+  constructor(host: ConnectionHost<Connection>, accepted: Socket) {
     this.#host = host;
     this.#handover = new Handover(host);
     this.#parser = new RequestParser(host.parsers, this, host);
@@ -313,7 +312,7 @@ export class Connection implements RequestSink {
   }
 
   /** What is behind a stream waits for its end. */
-  #flushStream(exchange: Exchange, stream: ResponseStream): void {
+  #flushStream(exchange: Exchange, stream: StreamedAnswer): void {
     this.#output.sendStream(exchange, stream);
     if (stream.last === 'broken') return this.#cut(stream.closes);
     if (!exchange.ready) return;

@@ -1,9 +1,8 @@
 import type { OutputHost } from '../completion/output.js';
-import type { Exchange } from '../exchange.js';
+import type { Exchange, Receiver } from '../exchange.js';
 import type { Parsers } from '../parser/llhttp.js';
 import type { RequestParser } from '../parser/request-parser.js';
 import type { BodyLimits } from '../parser/request-sink.js';
-import type { Connection } from './connection.js';
 import type { UpgradeHost } from './upgrade.js';
 
 export interface ConnectionLimits {
@@ -15,7 +14,7 @@ export interface ConnectionLimits {
 }
 
 /** What a connection needs of the HTTP thread. */
-export interface ConnectionHost extends OutputHost, UpgradeHost, BodyLimits {
+export interface ConnectionHost<Connection extends Receiver> extends OutputHost, UpgradeHost, BodyLimits {
   readonly parsers: Parsers;
   readonly limits: ConnectionLimits;
   /** Routes a request and submits it, or answers it at once. */

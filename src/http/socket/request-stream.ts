@@ -1,5 +1,5 @@
 import { BODY_WINDOW_BYTES, type BodyPiece } from '../../contract/messages.js';
-import type { Exchange } from '../exchange.js';
+import type { Exchange, StreamedRequest } from '../exchange.js';
 import { CHUNK_BYTES } from '../parser/llhttp.js';
 
 /** What is left of a body that nobody reads is read and dropped if it is known to be no more than this. */
@@ -25,7 +25,7 @@ export interface StreamedBody {
  * A request body that is read as a stream: what has arrived of it, until the shard that runs the handler asks for it, and
  * then each piece as it comes. HTTP thread.
  */
-export class RequestStream {
+export class RequestStream implements StreamedRequest {
   /** What answers it; another one if that is answered early. */
   exchange: Exchange;
   readonly isHead: boolean;
@@ -62,7 +62,7 @@ export class RequestStream {
     this.#untaken = untaken;
     this.#left = length ?? Number.POSITIVE_INFINITY;
     this.isHead = isHead;
-    this.isGathered = exchange.rules?.isStreamed === false;
+    this.isGathered = exchange.route?.isStreamed === false;
     this.expectsContinue = expectsContinue;
   }
 
