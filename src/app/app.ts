@@ -1,5 +1,6 @@
 import type FindMyWay from 'find-my-way';
-import { type FixedBody, METHODS, type Method, type RouteTable } from '../contract/messages.js';
+import type { FixedBody, RouteTable } from '../contract/messages.js';
+import { METHODS, type Method } from '../contract/methods.js';
 import { LoopShardError } from '../errors.js';
 import { type CompiledWriter, compileWriter } from '../json/compile.js';
 import type { Infer } from '../json/schema.js';

@@ -1,6 +1,6 @@
 /* What handlers are given and what they give. The types are the manual. */
 
-import type { Method } from '../contract/messages.js';
+import type { Method } from '../contract/methods.js';
 import type { JsonWriter } from '../json/direct.js';
 import type { CompressOptions } from '../options/compression.js';
 import type { RequestBodyOptions } from '../options/request-body.js';

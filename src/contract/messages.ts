@@ -1,5 +1,5 @@
 /*
- * What the HTTP thread and the shards say to each other beside the shared memory: the numbering of methods, the route
+ * What the HTTP thread and the shards say to each other beside the shared memory: the route
  * table, and the messages of the channel. Each thread of a shard has one channel, so its messages keep their order.
  */
 import type { Histogram } from 'node:perf_hooks';
@@ -8,10 +8,7 @@ import type { SharedCore } from '../core/memory.js';
 import type { LoopShardErrorCode } from '../errors.js';
 import type { CompressRules } from '../options/compression.js';
 import type { RouteScheduling } from '../options/scheduling.js';
-
-/** The methods LoopShard routes; a slot names one by its index. */
-export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
-export type Method = (typeof METHODS)[number];
+import type { Method } from './methods.js';
 
 /** A slot that carries a request for the not-found handler has this for a route. */
 export const NOT_FOUND_ROUTE = -1;

@@ -10,7 +10,7 @@ import type { Exchange } from './exchange.js';
 import type { HeadLimits } from './parser/head-index.js';
 import type { RecordRoom } from './parser/large-record.js';
 import { Parsers } from './parser/llhttp.js';
-import type { RequestParser } from './parser/request-parser.js';
+import type { RequestInHand } from './parser/request-in-hand.js';
 import { Scheduler, type SchedulerEvents, type SchedulerOptions } from './scheduler.js';
 import { Connection } from './socket/connection.js';
 import type { ConnectionHost, ConnectionLimits } from './socket/host.js';
@@ -141,7 +141,7 @@ export class HttpThread implements ConnectionHost<Connection> {
 
   // ── what connections need ───────────────────────────────────────────────────────────────────────────────────────
 
-  admit(request: RequestParser, connection: Connection): Exchange {
+  admit(request: RequestInHand, connection: Connection): Exchange {
     return this.scheduler.admit(request, connection);
   }
 
@@ -149,7 +149,7 @@ export class HttpThread implements ConnectionHost<Connection> {
     return this.scheduler.records;
   }
 
-  streamLimit(request: RequestParser): number {
+  streamLimit(request: RequestInHand): number {
     return this.scheduler.streamLimit(request);
   }
 

@@ -17,7 +17,7 @@ import { Completions } from './completion/completions.js';
 import { reclaim, refuseWaiting, relieve } from './completion/reclaim.js';
 import { StreamReceiver } from './completion/response-stream.js';
 import { Exchange, type Receiver } from './exchange.js';
-import type { RequestParser } from './parser/request-parser.js';
+import type { RequestInHand } from './parser/request-in-hand.js';
 import { FixedRoutes, type Readiness } from './routing/fixed-routes.js';
 import { Router } from './routing/router.js';
 
@@ -128,12 +128,12 @@ export class Scheduler {
   }
 
   /** How many bytes the body of this request may have if it is read as a stream, 0 for any number; else -1. */
-  streamLimit(request: RequestParser): number {
+  streamLimit(request: RequestInHand): number {
     return this.#admission.streamLimit(request);
   }
 
   /** Routes a request and submits it, or answers it at once. */
-  admit(request: RequestParser, connection: Receiver): Exchange {
+  admit(request: RequestInHand, connection: Receiver): Exchange {
     const exchange = this.#admission.admit(request, connection);
     if (exchange.slot >= 0) this.#completions.owe();
     return exchange;

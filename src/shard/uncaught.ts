@@ -2,7 +2,6 @@ import type { MessagePort } from 'node:worker_threads';
 import type { ShardReport, ShardStart } from '../contract/messages.js';
 import { describe } from './describe.js';
 import { endInOrder } from './ending.js';
-import type { ShardLoop } from './loop/loop.js';
 
 /** Whoever runs the code of users, and knows for which request: in a listener of `uncaughtException` the async context is still that of whoever threw. */
 export interface Culprits {
@@ -21,7 +20,12 @@ const LAST_REPORTS = 10;
  * `continue`. With `exit`, nothing is done: Node.js ends the thread at once. An app with a listener of its own decides itself,
  * as in Node.js: the thread goes on. Shard.
  */
-export function handleUncaught(channel: MessagePort, loop: ShardLoop, culprits: Culprits, start: ShardStart): void {
+export function handleUncaught(
+  channel: MessagePort,
+  loop: { stop(): Promise<void> },
+  culprits: Culprits,
+  start: ShardStart,
+): void {
   if (start.onUncaught === 'exit') return;
   let isEnding = false;
   let reportsLeft = LAST_REPORTS;

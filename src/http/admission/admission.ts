@@ -1,8 +1,9 @@
-import { METHODS, NOT_FOUND_ROUTE } from '../../contract/messages.js';
+import { NOT_FOUND_ROUTE } from '../../contract/messages.js';
+import { METHODS } from '../../contract/methods.js';
 import type { ShardPool } from '../../pool/shard-pool.js';
 import { type Answer, allowAnswer, errorAnswer, type Reason } from '../answers.js';
 import { Exchange, type Receiver } from '../exchange.js';
-import type { RequestParser } from '../parser/request-parser.js';
+import type { RequestInHand } from '../parser/request-in-hand.js';
 import { readPath } from '../parser/target.js';
 import type { FixedRoutes } from '../routing/fixed-routes.js';
 import { RouteCache } from '../routing/route-cache.js';
@@ -56,12 +57,12 @@ export class Admission {
   }
 
   /** The stream limit of the request's route. */
-  streamLimit(request: RequestParser): number {
+  streamLimit(request: RequestInHand): number {
     return this.#parts.streamLimits[this.#route(request)] ?? NOT_STREAMED;
   }
 
   /** The number of the request's route, NO_ROUTE or BAD_PATH. */
-  #route(request: RequestParser): number {
+  #route(request: RequestInHand): number {
     const { method } = request;
     const known = this.#routes.find(request, method);
     if (known >= 0) return known;
@@ -72,14 +73,14 @@ export class Admission {
   }
 
   /** Routes the request and submits it to a shard, or answers it. */
-  admit(request: RequestParser, connection: Receiver): Exchange {
+  admit(request: RequestInHand, connection: Receiver): Exchange {
     const exchange = this.#submitOrAnswer(request, connection);
     if (!request.keepAlive) exchange.close = true;
     exchange.sayKeepAlive = request.keepAlive && request.isHttp10;
     return exchange;
   }
 
-  #submitOrAnswer(request: RequestParser, connection: Receiver): Exchange {
+  #submitOrAnswer(request: RequestInHand, connection: Receiver): Exchange {
     let route = this.#route(request);
     if (route === BAD_PATH) return this.#refuseTarget(connection, request);
     if (route === NO_ROUTE) {
@@ -93,7 +94,7 @@ export class Admission {
   }
 
   /** Past the gate, into a slot and onto a ring; or refused at one of these. */
-  #submit(request: RequestParser, connection: Receiver, route: number): Exchange {
+  #submit(request: RequestInHand, connection: Receiver, route: number): Exchange {
     const { rules: allRules, ranking, gate, dispatcher, router } = this.#parts;
     const rules = allRules.of(route);
     const rank = rules.rank >= 0 ? rules.rank : ranking.rank(request);
@@ -125,7 +126,7 @@ export class Admission {
     return exchange;
   }
 
-  #fill(exchange: Exchange, request: RequestParser, route: number, rules: RouteRules, now: number): void {
+  #fill(exchange: Exchange, request: RequestInHand, route: number, rules: RouteRules, now: number): void {
     const { queueTimeoutUs, handlerTimeoutUs } = rules;
     const queueDeadline = queueTimeoutUs === 0 ? 0 : now + queueTimeoutUs;
     // The slot has the low bits of it; 0 says that there is none.
@@ -137,19 +138,19 @@ export class Admission {
     }
   }
 
-  #refuse(connection: Receiver, request: RequestParser, reason: Reason): Exchange {
+  #refuse(connection: Receiver, request: RequestInHand, reason: Reason): Exchange {
     return Exchange.answered(connection, this.#parts.refusals.answer(reason, request.method === HEAD));
   }
 
   /** A target that is none casts doubt on all that follows. */
-  #refuseTarget(connection: Receiver, request: RequestParser): Exchange {
+  #refuseTarget(connection: Receiver, request: RequestInHand): Exchange {
     const exchange = this.#refuse(connection, request, 'BAD_TARGET');
     exchange.close = true;
     return exchange;
   }
 
   /** The answer to a request that no route takes, or nothing if the not-found handler shall give it. */
-  #answerUnrouted(request: RequestParser): Answer | undefined {
+  #answerUnrouted(request: RequestInHand): Answer | undefined {
     const { router, hasNotFound, keepAliveLines } = this.#parts;
     const { path } = request;
     const isHead = request.method === HEAD;

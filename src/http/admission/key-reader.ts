@@ -1,12 +1,12 @@
 import { parseCookie } from 'cookie';
 import { parse as parseQuery } from 'fast-querystring';
-import { METHODS } from '../../contract/messages.js';
+import { METHODS } from '../../contract/methods.js';
 import type { KeySource } from '../../options/scheduling.js';
-import type { RequestParser } from '../parser/request-parser.js';
+import type { RequestInHand } from '../parser/request-in-hand.js';
 import type { Router } from '../routing/router.js';
 
 /** The key by which a request is dispatched, or nothing if it has none. HTTP thread. */
-export function readKey(request: RequestParser, source: KeySource, router: Router): string | undefined {
+export function readKey(request: RequestInHand, source: KeySource, router: Router): string | undefined {
   if ('header' in source) return nonEmpty(request.field(source.header.toLowerCase()));
   if ('cookie' in source) {
     const cookies = request.field('cookie');
@@ -21,7 +21,7 @@ function nonEmpty(value: string | undefined): string | undefined {
   return value === '' ? undefined : value;
 }
 
-function readQuery({ target }: RequestParser): string {
+function readQuery({ target }: RequestInHand): string {
   const start = target.indexOf('?');
   return start < 0 ? '' : target.slice(start + 1);
 }

@@ -1,8 +1,8 @@
 import { types } from 'node:util';
-import { METHODS } from '../../contract/messages.js';
+import { METHODS } from '../../contract/methods.js';
 import { runApart } from '../../core/apart.js';
 import { PRIORITIES, type PriorityFunction } from '../../options/scheduling.js';
-import type { RequestParser } from '../parser/request-parser.js';
+import type { RequestInHand } from '../parser/request-in-hand.js';
 
 const NORMAL = PRIORITIES.indexOf('normal');
 
@@ -23,7 +23,7 @@ export class Ranking {
   }
 
   /** Index in PRIORITIES. */
-  rank(request: RequestParser): number {
+  rank(request: RequestInHand): number {
     const rankOf = this.#priority;
     if (rankOf === undefined) return NORMAL;
     try {

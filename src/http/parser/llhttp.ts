@@ -3,7 +3,7 @@
  * how it is spoken to. HTTP thread only.
  */
 import { createRequire } from 'node:module';
-import { METHODS } from '../../contract/messages.js';
+import { METHODS } from '../../contract/methods.js';
 import type { CoreMemory } from '../../core/memory.js';
 import { LoopShardError } from '../../errors.js';
 import { HeadIndex } from './head-index.js';

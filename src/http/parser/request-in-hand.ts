@@ -2,9 +2,17 @@ import { NO_EXTENT } from '../../../assembly/layout.js';
 import type { CoreMemory } from '../../core/memory.js';
 import { trimEnd } from '../../options/field-syntax.js';
 import type { HeadIndex } from './head-index.js';
-import type { LargeRecord } from './large-record.js';
 import type { Llhttp } from './llhttp.js';
 import type { PartialMessage } from './partial-message.js';
+
+/** The record of a request that is too large for a slot. */
+export interface RecordInExtent {
+  /** All of the body is in it. */
+  readonly isWhole: boolean;
+  readonly bodyBytes: number;
+  /** The extent is the request's from now on. */
+  takeExtent(): number;
+}
 
 /** What the parser knows of the request that it has in hand. HTTP thread only. */
 export class RequestInHand {
@@ -18,7 +26,7 @@ export class RequestInHand {
   /** What has come in earlier chunks. */
   protected partial: PartialMessage | undefined;
   /** Its record, if that is too large for a slot. */
-  protected large: LargeRecord | undefined;
+  protected large: RecordInExtent | undefined;
 
   constructor(llhttp: Llhttp, index: HeadIndex) {
     this.llhttp = llhttp;

@@ -6,7 +6,7 @@ import {
   HEAD_TARGET_TOO_LONG_STATE,
   HEAD_TOO_LARGE_STATE,
 } from '../../../assembly/layout.js';
-import { METHODS } from '../../contract/messages.js';
+import { METHODS } from '../../contract/methods.js';
 import type { Reason } from '../answers.js';
 import { ChunkedBody } from './chunked-body.js';
 import { EmptyLines } from './empty-lines.js';
@@ -48,6 +48,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   failedHead = false;
   /** What was not parsed because the sink wanted no more; `resume` goes on with it. */
   rest: Buffer | undefined;
+  declare protected large: LargeRecord | undefined;
   readonly #rules: HeadRules;
   readonly #sink: RequestSink;
   readonly #limits: BodyLimits;

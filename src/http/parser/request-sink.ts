@@ -1,5 +1,5 @@
 import type { RecordRoom } from './large-record.js';
-import type { RequestParser } from './request-parser.js';
+import type { RequestInHand } from './request-in-hand.js';
 
 /** What a parser needs to know and to have of the HTTP thread and of its connection. */
 export interface BodyLimits {
@@ -10,7 +10,7 @@ export interface BodyLimits {
   /** Bodies of some routes are read as streams. */
   readonly mayStream: boolean;
   /** How many bytes the body of this request may have if it is read as a stream, 0 for any number; else -1. */
-  streamLimit(request: RequestParser): number;
+  streamLimit(request: RequestInHand): number;
 }
 
 /** Where bodies go that are read as streams. */
@@ -22,13 +22,13 @@ export interface BodySink {
 /** What a connection does with what was parsed. Everything on the parser is valid during the call only. */
 export interface RequestSink {
   /** The request is complete. Returns `true` to have no more of them for now. */
-  onRequest(request: RequestParser): boolean;
+  onRequest(request: RequestInHand): boolean;
   /** There is no extent for the request's record: nothing more is read until `retry` of the parser finds one. */
   onNoRoom(): void;
   /** A body is on its way and the client waits for leave to send it. */
   onExpectContinue(): void;
   /** The head of a request is complete whose body is read as a stream; `length` is that of the body, if it is said. */
-  onStreamedHead(request: RequestParser, length: number | undefined, expectsContinue: boolean): void;
+  onStreamedHead(request: RequestInHand, length: number | undefined, expectsContinue: boolean): void;
   /** Its body is whole. Returns what `onRequest` does. */
   onStreamedEnd(): boolean;
   readonly uploads: BodySink;

@@ -1,5 +1,6 @@
 import { matches, tagOf } from '../../app/entity-tags.js';
-import { type FixedBody, METHODS, type RouteTable } from '../../contract/messages.js';
+import type { FixedBody, RouteTable } from '../../contract/messages.js';
+import { METHODS } from '../../contract/methods.js';
 import { LoopShardError } from '../../errors.js';
 import type { HealthPaths } from '../../options/scheduling.js';
 import { type Answer, fixedAnswer, notModifiedAnswer, oncePerSecond } from '../answers.js';

@@ -1,4 +1,4 @@
-import type { RequestParser } from '../parser/request-parser.js';
+import type { RequestInHand } from '../parser/request-in-hand.js';
 
 const ENTRIES = 256;
 /** Longer targets are routed anew each time. */
@@ -21,7 +21,7 @@ export class RouteCache {
   readonly #entries: (Entry | undefined)[] = new Array(ENTRIES).fill(undefined);
 
   /** The route of the request's target, or -1 if it is not known. */
-  find(request: RequestParser, method: number): number {
+  find(request: RequestInHand, method: number): number {
     const { headSource, headStart, targetBytes } = request;
     const entry = this.#entries[place(headSource, headStart, targetBytes, method)];
     if (entry === undefined || entry.method !== method || entry.target.length !== targetBytes) return -1;
@@ -31,7 +31,7 @@ export class RouteCache {
   }
 
   /** Remembers the route, unless the target is too long or has a query, which is seldom the same again. */
-  remember(request: RequestParser, method: number, route: number): void {
+  remember(request: RequestInHand, method: number, route: number): void {
     const { headSource, headStart, targetBytes } = request;
     if (targetBytes > MAX_TARGET_BYTES) return;
     const target = Uint8Array.from(headSource.subarray(headStart, headStart + targetBytes));

@@ -1,6 +1,7 @@
 import type FindMyWay from 'find-my-way';
 import { createRouter } from '../../app/routing.js';
-import { METHODS, type Method, type RouteTable } from '../../contract/messages.js';
+import type { RouteTable } from '../../contract/messages.js';
+import { METHODS, type Method } from '../../contract/methods.js';
 
 /** What a request's method and path lead to. */
 export const NO_ROUTE = -1;

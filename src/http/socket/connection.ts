@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
-import { METHODS } from '../../contract/messages.js';
+import { METHODS } from '../../contract/methods.js';
 import { type Answer, errorAnswer, type Reason } from '../answers.js';
 import { Output } from '../completion/output.js';
 import { Exchange, type Receiver, type StreamedAnswer } from '../exchange.js';
+import type { RequestInHand } from '../parser/request-in-hand.js';
 import { RequestParser } from '../parser/request-parser.js';
 import type { RequestSink } from '../parser/request-sink.js';
 import type { ConnectionHost } from './host.js';
@@ -160,7 +161,7 @@ export class Connection implements RequestSink, Receiver {
     if (this.#parser.rest === undefined && !this.uploads.isHeld) this.#socket.resume();
   }
 
-  onRequest(request: RequestParser): boolean {
+  onRequest(request: RequestInHand): boolean {
     this.#owesContinue = false;
     if (request.upgrade && request.bodyBytes === 0 && this.#host.upgrades?.takes(request.list('upgrade')) === true) {
       this.#inputOver = true;
@@ -173,7 +174,7 @@ export class Connection implements RequestSink, Receiver {
     return exchange.close || this.#hasEnough();
   }
 
-  #admit(request: RequestParser): Exchange {
+  #admit(request: RequestInHand): Exchange {
     const exchange = this.#host.admit(request, this);
     if (this.#host.accessLog !== undefined) this.#host.accessLog.admitted(exchange, request);
     if (++this.#requests === this.#host.limits.maxRequestsPerConnection || this.#isLeaving) exchange.close = true;
@@ -209,7 +210,7 @@ export class Connection implements RequestSink, Receiver {
 
   // ── bodies that are read as streams ─────────────────────────────────────────────────────────────────────────────
 
-  onStreamedHead(request: RequestParser, length: number | undefined, expectsContinue: boolean): void {
+  onStreamedHead(request: RequestInHand, length: number | undefined, expectsContinue: boolean): void {
     this.#owesContinue = false;
     this.uploads.begin(this.#admit(request), { isHead: request.method === HEAD, length, expectsContinue });
   }

@@ -1,7 +1,7 @@
 import type { OutputHost } from '../completion/output.js';
 import type { Exchange, Receiver } from '../exchange.js';
 import type { Parsers } from '../parser/llhttp.js';
-import type { RequestParser } from '../parser/request-parser.js';
+import type { RequestInHand } from '../parser/request-in-hand.js';
 import type { BodyLimits } from '../parser/request-sink.js';
 import type { UpgradeHost } from './upgrade.js';
 
@@ -18,7 +18,7 @@ export interface ConnectionHost<Connection extends Receiver> extends OutputHost,
   readonly parsers: Parsers;
   readonly limits: ConnectionLimits;
   /** Routes a request and submits it, or answers it at once. */
-  admit(request: RequestParser, connection: Connection): Exchange;
+  admit(request: RequestInHand, connection: Connection): Exchange;
   /** The connection has a request that waits for an extent. */
   waitForRoom(connection: Connection): void;
   onConnectionClosed(connection: Connection): void;

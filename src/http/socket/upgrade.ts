@@ -3,7 +3,7 @@ import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { types } from 'node:util';
 import { FIELD_BYTES } from '../../../assembly/layout.js';
-import { METHODS } from '../../contract/messages.js';
+import { METHODS } from '../../contract/methods.js';
 import { runApart } from '../../core/apart.js';
 import { LoopShardError } from '../../errors.js';
 import { TOKEN, trim, trimEnd } from '../../options/field-syntax.js';

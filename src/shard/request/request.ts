@@ -9,7 +9,7 @@ import {
   SLOT_BODY_STREAM_FLAG,
 } from '../../../assembly/layout.js';
 import type { Params, Query, ShardRequest } from '../../app/handler.js';
-import { METHODS, type Method } from '../../contract/messages.js';
+import { METHODS, type Method } from '../../contract/methods.js';
 import type { SlotView } from '../../contract/slot-view.js';
 import { lazily } from '../../core/lazily.js';
 import { LoopShardError } from '../../errors.js';

@@ -1,4 +1,4 @@
-import { matches, tagOf, weaken } from '../../app/entity-tags.js';
+import { tagOf, weaken } from '../../app/entity-tags.js';
 import type { Encoding } from '../../options/compression.js';
 import type { SlotRequest } from '../request/request.js';
 import { isEligible, Negotiation } from './negotiation.js';
@@ -31,7 +31,7 @@ export class Representations {
     const encoding = this.#negotiate(request, response, body?.length);
     const tag = response.field('etag');
     if (encoding !== undefined && tag !== undefined) response.set('etag', weaken(tag));
-    if (isNotModified(request, response)) return NOT_MODIFIED;
+    if (response.fresh) return NOT_MODIFIED;
     if (encoding === undefined) return AS_IT_IS;
     response.set('content-encoding', encoding);
     return encoding;
@@ -57,14 +57,6 @@ function weakly(isWeak: boolean, body: Uint8Array | undefined): string {
   // A stream has no bytes to go by; `etag()` is refused for it.
   const tag = tagOf(body ?? new Uint8Array());
   return isWeak ? weaken(tag) : tag;
-}
-
-/** Only what would be a 200 can be one (RFC 9110 section 13.2.1). */
-export function isNotModified(request: SlotRequest, response: SlotResponse): boolean {
-  if (response.tag === undefined || (response.statusCode || 200) !== 200) return false;
-  const tag = response.field('etag') ?? response.tag.value;
-  const { method } = request;
-  return tag !== undefined && (method === 'GET' || method === 'HEAD') && matches(request.header('if-none-match'), tag);
 }
 
 /** Caches keep an answer for each value of the field (RFC 9110 section 12.5.5). */

@@ -1,12 +1,10 @@
-import { formatTag } from '../../app/entity-tags.js';
+import { formatTag, matches } from '../../app/entity-tags.js';
 import type { ShardResponse } from '../../app/handler.js';
 import { LoopShardError } from '../../errors.js';
 import type { JsonWriter } from '../../json/direct.js';
 import type { CompressRules } from '../../options/compression.js';
 import { NOT_IN_VALUE, TOKEN } from '../../options/field-syntax.js';
 import type { SlotRequest } from '../request/request.js';
-import { isNotModified } from './representations.js';
-import { writtenAlready } from './results.js';
 
 /** Fields that describe the message as it is sent, which only the server knows. */
 const SERVER_FIELDS = new Set(['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'date', 'upgrade']);
@@ -108,8 +106,13 @@ export class SlotResponse implements ShardResponse {
     return this;
   }
 
+  /** Only what would be a 200 can be one (RFC 9110 section 13.2.1). */
   get fresh(): boolean {
-    return isNotModified(this.#request, this);
+    if (this.tag === undefined || (this.statusCode || 200) !== 200) return false;
+    const tag = this.field('etag') ?? this.tag.value;
+    const { method } = this.#request;
+    const mayBe = tag !== undefined && (method === 'GET' || method === 'HEAD');
+    return mayBe && matches(this.#request.header('if-none-match'), tag);
   }
 
   /** What a field was set to; the last one of several. */
@@ -196,4 +199,11 @@ function checkValue(name: string, value: string): void {
       `The value of ${name} has a line end, NUL or another character that a header field cannot carry.`,
     );
   }
+}
+
+function writtenAlready(): LoopShardError {
+  return new LoopShardError(
+    'RESPONSE_INVALID',
+    'Cannot open `res.writer()`: the response is being written already. Do not use it in getters, `toJSON` or streams.',
+  );
 }

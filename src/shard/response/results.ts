@@ -120,10 +120,3 @@ export function tooLarge(bytes: number, limit: number): LoopShardError {
     `The response has ${bytes} bytes, but \`responseLimitBytes\` is ${limit}. Send less, or raise the limit.`,
   );
 }
-
-export function writtenAlready(): LoopShardError {
-  return new LoopShardError(
-    'RESPONSE_INVALID',
-    'Cannot open `res.writer()`: the response is being written already. Do not use it in getters, `toJSON` or streams.',
-  );
-}
