@@ -2,7 +2,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -10,7 +10,7 @@ import { Agent, request } from 'undici';
 import { WebSocket, WebSocketServer } from 'ws';
 import { Program, root } from './support/process.js';
 import { describeWith, findProgram, run } from './support/programs.js';
-import { expectConserved, freePort, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 
 const fixture = (name: string) => `${root}test/fixtures/tls/${name}.pem`;
 
@@ -23,6 +23,16 @@ function configuration(replacements: [string, string][]): string {
     block = block.replace(told, used);
   }
   return block;
+}
+
+/** nginx has no way to choose a port and say which. */
+async function freePort(): Promise<number> {
+  const listening = createServer().listen(0, '127.0.0.1');
+  await once(listening, 'listening');
+  const { port } = listening.address() as AddressInfo;
+  listening.close();
+  await once(listening, 'close');
+  return port;
 }
 
 /** One process, whose files are all in one folder. */

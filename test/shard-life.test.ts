@@ -1,9 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
-import type { ServeOptions } from 'loopshard';
 import { exchange, get, RawClient } from './support/client.js';
 import { useLife } from './support/life.js';
 import { Program } from './support/process.js';
-import { expectConserved, freePort, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, startServer, until } from './support/server.js';
 import { outcome } from './support/stage.js';
 
 const scene = useLife();
@@ -38,58 +37,6 @@ test.each(['/throw', '/exit'])(
     expect(await status('/ok')).toBe(200);
   },
 );
-
-describe('the server listens', () => {
-  /** Starts a server whose second shard, and every later one, waits while it loads the module. */
-  async function startHeld(options: ServeOptions): Promise<{ port: number; started: Promise<TestServer> }> {
-    scene.life.mark('hold-others');
-    const port = await freePort();
-    return { port, started: scene.start({ port, ...options }) };
-  }
-
-  test('as soon as a shard is ready, and `serve` resolves when all are', async () => {
-    const { port, started } = await startHeld({ shards: 2, health: {} });
-    let hasStarted = false;
-    void started.then(() => {
-      hasStarted = true;
-    });
-    const answers = async (path: string) => (await exchange(port, get(path))).status === 200;
-    await until(() => answers('/ok').catch(() => false), 'the first answer');
-    expect([await answers('/readyz'), hasStarted]).toEqual([true, false]);
-    scene.life.mark('go-on');
-    await started;
-    expect(states()).toEqual(['ready', 'ready']);
-  });
-
-  test('not before each group has one', async () => {
-    scene.life.mark('notes');
-    const { port, started } = await startHeld({ groups: { default: 1, other: 2 } });
-    await until(
-      () => scene.life.notes.filter((note) => note === 'begin').length === 3,
-      'all shards to load the module',
-    );
-    await expect(exchange(port, get('/ok'))).rejects.toThrow('ECONNREFUSED');
-    scene.life.mark('go-on');
-    await started;
-    expect(await status('/ok')).toBe(200);
-  });
-
-  test('no more if a later shard fails, which `serve` says', async () => {
-    const { port, started } = await startHeld({ shards: 2 });
-    const outcome = started.catch((error) => error);
-    await until(
-      () =>
-        exchange(port, get('/ok'))
-          .then(() => true)
-          .catch(() => false),
-      'the first answer',
-    );
-    scene.life.mark('fail-others');
-    scene.life.mark('go-on');
-    expect(await outcome).toMatchObject({ code: 'MODULE_FAILED' });
-    await expect(exchange(port, get('/ok'))).rejects.toThrow('ECONNREFUSED');
-  });
-});
 
 test('a request that comes between two threads of the only shard waits for the second', async () => {
   scene.life.mark('load-ms', '300');

@@ -75,16 +75,6 @@ export interface ShardPoolEvents {
   onBodyCredit(shard: number, credit: BodyCredit): void;
 }
 
-/** The start of all shards, of which the first is ready. */
-export interface PoolStart {
-  /** The route table that all of them agree on. */
-  table: RouteTable;
-  /** Resolves when each group has a shard that is ready. */
-  serving: Promise<void>;
-  /** Resolves when all shards have been ready for a moment. */
-  complete: Promise<void>;
-}
-
 /** How long every shard must have been ready before the server is: what fails soon after the import fails within it. */
 const SETTLE_MS = 100;
 
@@ -182,30 +172,20 @@ export class ShardPool {
 
   /**
    * Starts every shard: the first one alone, so that what the module does once, such as creating a table, is done when the
-   * others load it side by side.
-   * @throws LoopShardError as the first shard that fails reports it, ROUTES_DIFFER, SHARD_FAILED; so does whatever it returns
+   * others load it side by side. Resolves when all have been ready for a moment.
+   * @returns the route table that all of them agree on
+   * @throws LoopShardError as the first shard that fails reports it, ROUTES_DIFFER, SHARD_FAILED
    */
-  async start(): Promise<PoolStart> {
+  async start(): Promise<RouteTable> {
     const failure = new Promise<never>((_resolve, reject) => {
       this.#failStart = reject;
     });
-    // The start may have ended for another reason.
-    failure.catch(() => {});
     const [first, ...others] = this.#shards;
     const table = await Promise.race([failure, first.start(undefined)]);
-    const ready = [first, ...others].map((shard) => (shard === first ? table : shard.start(table)));
-    const ofGroups = this.groups.map(({ first, count }) => Promise.race(ready.slice(first, first + count)));
-    const settle = async () => {
-      await Promise.all(ready);
-      await sleep(SETTLE_MS);
-    };
-    return {
-      table,
-      serving: Promise.race([failure, Promise.all(ofGroups)]).then(() => {}),
-      complete: Promise.race([failure, settle()]).then(() => {
-        this.#failStart = undefined;
-      }),
-    };
+    await Promise.race([failure, Promise.all(others.map((shard) => shard.start(table)))]);
+    await Promise.race([failure, sleep(SETTLE_MS)]);
+    this.#failStart = undefined;
+    return table;
   }
 
   #onState({ number, restarts, cause, isReplaced }: ShardLife, state: ShardState): void {

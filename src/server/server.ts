@@ -129,9 +129,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
 
   async start(): Promise<void> {
     try {
-      const { table, serving, complete } = await this.#pool.start();
-      // What fails first is thrown, and may be something else.
-      for (const promise of [serving, complete]) promise.catch(() => {});
+      const table = await this.#pool.start();
       const accessLog = this.#options.accessLog
         ? new AccessLog(this.#logger, this.#options.requestId, this.#pool.side)
         : undefined;
@@ -147,10 +145,8 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       const { path } = this.#options.listening.target;
       const isFile = path !== undefined && process.platform !== 'win32' && !path.startsWith('\0');
       if (isFile) await removeStaleSocket(path);
-      await serving;
       await this.#http.listen();
       if (isFile) this.#forgetFile = removeOnExit(path);
-      await complete;
       this.#become('ready');
     } catch (error) {
       this.#become('failed');
@@ -231,7 +227,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   // ── readiness ───────────────────────────────────────────────────────────────────────────────────────────────────
 
   #whyNotReady() {
-    if (this.#state !== 'ready' && this.#state !== 'starting') return 'draining';
+    if (this.#state !== 'ready') return 'draining';
     const { ready } = this.#pool.load;
     const isMissing = this.#options.groups.some(
       ({ first, count }) => !ready.subarray(first, first + count).includes(1),
@@ -345,7 +341,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   }
 
   #onShardUnavailable(shard: number, state: 'stuck' | 'draining'): void {
-    if (this.#state !== 'ready' && this.#state !== 'starting') return;
+    if (this.#state !== 'ready') return;
     if (state === 'stuck') {
       const { stuckAfterMs } = this.#options;
       this.#logger.error({ shard }, `shard ${shard} is stuck: its event loop has not turned for ${stuckAfterMs} ms`);

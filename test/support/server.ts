@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { type ServeOptions, type Server, serve as serveInstalled } from 'loopshard';
 
 /** What the servers of a test file have logged. */
@@ -36,16 +34,6 @@ export async function startServer(
     ...options,
   });
   return { server, port: server.address().port, logged };
-}
-
-/** A port that nobody listens on, for who cannot be asked which one it got. */
-export async function freePort(): Promise<number> {
-  const listening = createServer().listen(0, '127.0.0.1');
-  await once(listening, 'listening');
-  const { port } = listening.address() as AddressInfo;
-  listening.close();
-  await once(listening, 'close');
-  return port;
 }
 
 const PATIENCE_MS = 20_000;
