@@ -10,7 +10,7 @@ const ENTRIES = ['index', 'core/index', 'json/index', 'cli', 'shard/entry'];
  */
 export default {
   input: Object.fromEntries(ENTRIES.map((name) => [name, `build/src/${name}.js`])),
-  external: (id) => !/^[./]/.test(id),
+  external: (id) => !/^[./]|^[a-z]:/i.test(id),
   output: {
     dir: DIR,
     format: 'es',

@@ -73,8 +73,10 @@ describe('how many requests a shard takes out of its ring at once', () => {
     expect(claims.claim()).toBe(25);
     expect(claims.claim()).toBe(19);
     // What is started within 50 µs nobody else could start sooner.
-    for (let i = 0; i < 2_000; i++) claims.learn(2);
-    expect([24, 25]).toContain(claims.claim());
+    const fast = memory({ shards: 4 });
+    for (let i = 0; i < 2_000; i++) fast.claims.learn(2);
+    fast.submit(10);
+    expect(fast.claims.claim()).toBe(8);
     const alone = memory({ shards: 4, steal: false });
     for (let i = 0; i < 2_000; i++) alone.claims.learn(1);
     alone.submit(100);

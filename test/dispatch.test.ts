@@ -3,7 +3,7 @@ import type { Dispatch } from 'loopshard';
 import { createPolicy, hashText } from '../build/src/http/admission/policies.js';
 import { exchange, get } from './support/client.js';
 import { createRandom } from './support/random.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, startServer, type TestServer, until, untilStarted } from './support/server.js';
 
 const KEYS = 20_000;
 
@@ -232,6 +232,26 @@ test('light requests stay on a shard that is awake, and heavy ones go to all at 
   // They do not wait for one another, though shards know of light ones only.
   const heavy = await Promise.all(Array.from({ length: 4 }, () => threadOf('/busy/200')));
   expect(new Set(heavy).size).toBe(4);
+  await expectConserved(running);
+  await running.server.close();
+});
+
+test('a shard that computes behind an `await` is left alone while another one sleeps', async () => {
+  const running = await startServer({ shards: 2 }, 'scheduling-app.js');
+  for (let i = 0; i < 200; i++) await exchange(running.port, get('/thread'));
+  const before = running.server.stats().shards.map(({ steals }) => steals);
+  const busy = exchange(running.port, get('/busy-later/600'));
+  await untilStarted(running, 1);
+  let isBusy = true;
+  void busy.then(() => {
+    isBusy = false;
+  });
+  let light = 0;
+  for (; isBusy; light++) await exchange(running.port, get('/thread'));
+  // Only the first ones were given to it, and taken from it.
+  const stolen = running.server.stats().shards.reduce((sum, { steals }, i) => sum + steals - before[i], 0);
+  expect(light).toBeGreaterThan(40);
+  expect(stolen).toBeLessThan(light / 4);
   await expectConserved(running);
   await running.server.close();
 });

@@ -3,7 +3,7 @@ import type { HttpSide } from '../build/src/contract/http-side.js';
 import { Load } from '../build/src/pool/load.js';
 
 /** What a shard says of itself, as the HTTP thread reads it from shared memory. */
-const idle = { parked: true, given: false, permits: 512, threadTime: 25_000, calledAt: 0, claimed: 0, queued: 0 };
+const idle = { parked: true, given: false, permits: 512, threadTime: 25_000, calledAt: 0, progress: 0 };
 
 /** The load of one shard, and what it says. */
 function setUp(most = 1_000) {
@@ -14,8 +14,7 @@ function setUp(most = 1_000) {
     permitLimit: () => shard.permits,
     threadTime: () => shard.threadTime,
     calledAt: () => shard.calledAt,
-    claimed: () => shard.claimed,
-    queued: () => shard.queued,
+    progress: () => shard.progress,
   } as unknown as HttpSide;
   const load = new Load(side, 1, most);
   load.now = 1_000_000;
@@ -46,18 +45,21 @@ test('the handler that keeps the thread counts, by the low bits of when it was c
   expect(load.waitUs(0)).toBe(3_999);
 });
 
-test('so does a shard that claims nothing of what waits for it, from 1 ms on', () => {
+test('so does a shard that does not look at what it was given, from 1 ms on, whoever takes that', () => {
   const { shard, load } = setUp();
-  shard.queued = 1;
+  shard.threadTime = 1_000;
   const after = (us: number) => {
     load.now += us;
     return load.waitUs(0);
   };
-  expect([after(0), after(900), after(600)]).toEqual([0, 0, 1_500]);
-  shard.claimed++;
-  expect(after(50)).toBe(0);
-  shard.queued = 0;
-  expect(after(5_000)).toBe(0);
+  expect([after(0), after(5_000)]).toEqual([0, 0]);
+  load.submitted(0);
+  load.outstanding[0] = 0;
+  expect([after(900), after(600)]).toEqual([0, 1_500]);
+  load.submitted(0);
+  expect(after(500)).toBe(2_000);
+  shard.progress++;
+  expect([after(50), after(5_000)]).toEqual([0, 0]);
 });
 
 test('a shard that was given something is about to be awake', () => {

@@ -1,12 +1,13 @@
 import {
+  COUNTER_BATCHES_OFFSET,
   COUNTER_CALLED_AT_OFFSET,
+  COUNTER_PARKS_OFFSET,
   COUNTER_THREAD_TIME_OFFSET,
   DOORBELL_PARKED_OFFSET,
   MAX_BATCH,
   NO_EXTENT,
   OWNER_SHIFT,
   OWNER_STATE_MASK,
-  RING_HEAD_OFFSET,
   SLOT_BOUND_STATE,
   SLOT_CLAIMED_STATE,
   SLOT_COMPLETED_STATE,
@@ -117,11 +118,6 @@ export class HttpSide {
     return submissions.length + bound.length;
   }
 
-  /** How many slots were claimed of those that any shard may claim from the rings of `shard`, since the start; wraps at 2³². */
-  claimed(shard: number): number {
-    return Atomics.load(this.#core.i32, (this.#rings[shard].submissions.address + RING_HEAD_OFFSET) >> 2);
-  }
-
   /** The slot that has waited longest in one of the rings of `shard`, or -1. */
   oldest(shard: number, bound: boolean): number {
     const { slotsAddress, slotStride } = this.#map;
@@ -215,6 +211,11 @@ export class HttpSide {
   /** When the handler was called that keeps the thread of `shard` now, by the server's clock; 0 if none does. */
   calledAt(shard: number): number {
     return this.#counter(shard, COUNTER_CALLED_AT_OFFSET);
+  }
+
+  /** A number that changes whenever `shard` has claimed something, or has found nothing to claim and parked. */
+  progress(shard: number): number {
+    return (this.#counter(shard, COUNTER_BATCHES_OFFSET) + this.#counter(shard, COUNTER_PARKS_OFFSET)) | 0;
   }
 
   #counter(shard: number, offset: number): number {

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { LoopShardError } from '../errors.js';
 
 const require = createRequire(import.meta.url);
 
@@ -9,5 +10,24 @@ const require = createRequire(import.meta.url);
  */
 export function lazily<T>(name: string): () => T {
   let loaded: T | undefined;
-  return () => (loaded ??= require(name) as T);
+  return () => (loaded ??= load(name) as T);
 }
+
+function load(name: string): unknown {
+  try {
+    return require(name);
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code !== 'MODULE_NOT_FOUND') throw cause;
+    throw new LoopShardError(
+      'RUNTIME_UNSUPPORTED',
+      `Cannot load ${name}, which the package loopshard needs. ${BUNDLED}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** What is to be done where files that the package needs are not where it looks for them. */
+export const BUNDLED =
+  'If your code is bundled, mark loopshard as external and install it beside the bundle: its threads load files of the package.';

@@ -2,7 +2,7 @@ import './runtime.js';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { LoopShardError } from '../errors.js';
-import { lazily } from './lazily.js';
+import { BUNDLED, lazily } from './lazily.js';
 
 /** Functions of the WASM core; what each does is said where it is written, in assembly/. Addresses are byte offsets. */
 export interface CoreFunctions {
@@ -108,7 +108,7 @@ function readCore(): Buffer {
   } catch (cause) {
     throw new LoopShardError(
       'RUNTIME_UNSUPPORTED',
-      `Cannot read ${fileURLToPath(url)}, a file of the package loopshard. If your code is bundled, mark loopshard as external and install it beside the bundle: its threads load files of the package.`,
+      `Cannot read ${fileURLToPath(url)}, a file of the package loopshard. ${BUNDLED}`,
       { cause },
     );
   }

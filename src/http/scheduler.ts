@@ -14,7 +14,7 @@ import { type RouteRules, Rules, type SchedulingDefaults } from './admission/rou
 import { Watch } from './admission/watch.js';
 import type { Reason } from './answers.js';
 import { Completions } from './completion/completions.js';
-import { reclaim, refuseWaiting, relieve } from './completion/reclaim.js';
+import { reclaim, relieve } from './completion/reclaim.js';
 import { StreamReceiver } from './completion/response-stream.js';
 import { Exchange, type Receiver } from './exchange.js';
 import type { RequestInHand } from './parser/request-in-hand.js';
@@ -266,9 +266,18 @@ export class Scheduler {
     relieve(shard, state === 'stuck', this.#reclaimers);
   }
 
-  /** No thread has taken the shard's place: what waits for one is refused. */
+  /** The shard takes requests: those too that wait for others of its group. */
+  onShardReady(shard: number): void {
+    const { ready } = this.#pool.load;
+    const { first, count } = this.#pool.groupOf(shard);
+    for (let other = first; other < first + count; other++) {
+      if (ready[other] === 0) relieve(other, false, this.#reclaimers);
+    }
+  }
+
+  /** No thread has taken the shard's place: what waits for one goes to others, or is refused. */
   onShardMissing(shard: number): void {
-    refuseWaiting(shard, this.#reclaimers);
+    relieve(shard, true, this.#reclaimers);
   }
 
   get #reclaimers() {

@@ -22,8 +22,10 @@ const UNKNOWN_US = 125;
  * is through with them, however many come at once.
  */
 const HTTP_US = 5;
-/** A shard that has claimed nothing of what waits for it in this time does something else: handlers go on behind an `await`, say. */
-const UNCLAIMED_US = 1_000;
+/** A shard that has not looked at its rings for so long, though it was given something, does something else: handlers go on behind an `await`. */
+const UNSEEN_US = 1_000;
+/** Nothing was given to the shard that it may not have seen. */
+const NOTHING = -1;
 const NS_PER_US = 1_000;
 
 /** How much each shard has to do. HTTP thread. */
@@ -44,9 +46,9 @@ export class Load implements ShardLoad {
   /** Microseconds: by which a request takes longer than the HTTP thread, and for which the thread is kept already. */
   readonly #each: Float64Array;
   readonly #kept: Float64Array;
-  /** What was claimed of each shard's rings, and since when that has not changed while something waits. */
-  readonly #claimed: Int32Array;
-  readonly #claimedAt: Float64Array;
+  /** How far each shard had come at the last look, and when it was first given something since; or NOTHING. */
+  readonly #progress: Int32Array;
+  readonly #givenAt: Float64Array;
 
   /** @param most requests that may be outstanding on a shard while others have room */
   constructor(side: HttpSide, shards: number, most: number) {
@@ -60,8 +62,14 @@ export class Load implements ShardLoad {
     this.#room = new Int32Array(shards);
     this.#each = new Float64Array(shards);
     this.#kept = new Float64Array(shards);
-    this.#claimed = new Int32Array(shards).fill(-1);
-    this.#claimedAt = new Float64Array(shards);
+    this.#progress = new Int32Array(shards);
+    this.#givenAt = new Float64Array(shards).fill(NOTHING);
+  }
+
+  /** A request was put into a ring of `shard`. */
+  submitted(shard: number): void {
+    this.outstanding[shard]++;
+    if (this.#givenAt[shard] === NOTHING) this.#givenAt[shard] = this.now;
   }
 
   isAwake(shard: number): boolean {
@@ -89,16 +97,18 @@ export class Load implements ShardLoad {
     this.#each[shard] = threadTime === 0 ? UNKNOWN_US : Math.max(0, threadTime / NS_PER_US - HTTP_US);
     const calledAt = this.#side.calledAt(shard);
     const calledUs = calledAt === 0 ? 0 : elapsedUs(now, calledAt);
-    this.#kept[shard] = Math.max(calledUs, this.#unclaimedUs(shard));
+    this.#kept[shard] = Math.max(calledUs, this.#unseenUs(shard));
   }
 
-  #unclaimedUs(shard: number): number {
-    const claimed = this.#side.claimed(shard);
-    if (claimed !== this.#claimed[shard] || this.#side.queued(shard) === 0) {
-      this.#claimed[shard] = claimed;
-      this.#claimedAt[shard] = this.now;
+  /** Others may have taken what it was given: that it is not there any more says nothing. */
+  #unseenUs(shard: number): number {
+    const progress = this.#side.progress(shard);
+    if (progress !== this.#progress[shard]) {
+      this.#progress[shard] = progress;
+      this.#givenAt[shard] = NOTHING;
     }
-    const us = this.now - this.#claimedAt[shard];
-    return us < UNCLAIMED_US ? 0 : us;
+    const since = this.#givenAt[shard];
+    const us = since === NOTHING ? 0 : this.now - since;
+    return us < UNSEEN_US ? 0 : us;
   }
 }

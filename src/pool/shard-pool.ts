@@ -238,7 +238,7 @@ export class ShardPool {
    */
   submit(slot: number, shard: number, bound: boolean): void {
     this.side.submit(slot, shard, bound);
-    this.load.outstanding[shard]++;
+    this.load.submitted(shard);
   }
 
   groupOf(shard: number): Group {

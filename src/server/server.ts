@@ -97,7 +97,10 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         onShardUnavailable: (shard, state) => this.#onShardUnavailable(shard, state),
         onShardMissing: (shard) => this.#http?.scheduler.onShardMissing(shard),
         onShardRestarted: (shard) => this.#logger.info({ shard }, `shard ${shard} runs again`),
-        onShardState: (shard, state) => this.#tell('shard', { shard, group: this.#pool.groupOf(shard).name, state }),
+        onShardState: (shard, state) => {
+          if (state === 'ready') this.#http?.scheduler.onShardReady(shard);
+          this.#tell('shard', { shard, group: this.#pool.groupOf(shard).name, state });
+        },
         onShardCrowded: (shard, abandoned) => this.#onShardCrowded(shard, abandoned),
         onStalled: (group, stalled) => this.#onStalled(group, stalled),
         onFailure: (shard, report) => this.#onFailure(shard, report),

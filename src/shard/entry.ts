@@ -27,6 +27,7 @@ import { Gradient2 } from './loop/limiter.js';
 import { ShardLoop } from './loop/loop.js';
 import { RequestBodies } from './request/request-bodies.js';
 import { AbortSignals } from './request/signals.js';
+import { prepareNegotiation } from './response/negotiation.js';
 import { OutgoingStreams } from './streams/streams.js';
 import { handleUncaught } from './uncaught.js';
 
@@ -118,6 +119,8 @@ function createContext(start: ShardStart, app: App): ShardContext {
   const addresses = shardAddresses(map, start.shard);
   const core = CoreMemory.attach(start.core, addresses.arena);
   const signals = new AbortSignals();
+  if (start.compress !== undefined || app.table().routes.some((_, route) => app.route(route).compress?.rules))
+    prepareNegotiation();
   return {
     shard: start.shard,
     core,

@@ -103,10 +103,13 @@ export class Admission {
     const hash = sticky ? hashText(key) : rules.hash;
     const now = this.#pool.clock.nowUs();
     this.#pool.load.now = now;
-    const shard = dispatcher.pick(rules, hash, sticky);
+    let shard = dispatcher.pick(rules, hash, sticky);
     if (shard < 0) return this.#refuse(connection, request, 'NO_SHARD');
     const refusal = gate.refusal(rules, rank, shard);
-    if (refusal !== undefined) return this.#refuse(connection, request, refusal);
+    if (refusal !== undefined) {
+      shard = dispatcher.pickOther(rules, sticky, (other) => gate.refusal(rules, rank, other) === undefined);
+      if (shard < 0) return this.#refuse(connection, request, refusal);
+    }
     const slot = gate.takeSlot(rules.group, rank);
     if (slot < 0) return this.#refuse(connection, request, 'NO_SLOT');
     const exchange = this.#exchanges[slot];

@@ -1,5 +1,6 @@
 import type { ShardPool } from '../../pool/shard-pool.js';
 import { Passage } from './passage.js';
+import type { DispatchPolicy } from './policies.js';
 import type { Queues } from './queues.js';
 import type { RouteRules } from './route-rules.js';
 
@@ -39,9 +40,21 @@ export class Dispatcher {
     return shard >= 0 ? shard : this.#pickFrom(replaced, rules, hash, sticky);
   }
 
+  /** A shard of the group that would do as well and that `accepts` the request, or -1. */
+  pickOther(rules: RouteRules, sticky: boolean, accepts: (shard: number) => boolean): number {
+    if (!this.#policyOf(rules, sticky).anyWillDo) return -1;
+    const { ready } = this.#pool.load;
+    const { first, count } = this.#pool.groups[rules.group];
+    for (let shard = first; shard < first + count; shard++) if (ready[shard] === 1 && accepts(shard)) return shard;
+    return -1;
+  }
+
+  #policyOf(rules: RouteRules, sticky: boolean): DispatchPolicy {
+    return rules.key === undefined || sticky ? rules.policy : rules.fallback;
+  }
+
   #pickFrom(ready: Uint8Array, rules: RouteRules, hash: number, sticky: boolean): number {
-    const policy = rules.key === undefined || sticky ? rules.policy : rules.fallback;
-    return policy.pick(this.#pool.load, ready, hash);
+    return this.#policyOf(rules, sticky).pick(this.#pool.load, ready, hash);
   }
 
   /** Submits a request whose record is written to `shard`, or has it wait for a permit of its route. */

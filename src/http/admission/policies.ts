@@ -3,6 +3,8 @@ import type { ShardLoad } from '../../pool/load.js';
 
 /** Which shard of a group a request goes to. HTTP thread only. */
 export interface DispatchPolicy {
+  /** Any other shard of the group will do as well, where the one that was picked refuses. */
+  readonly anyWillDo: boolean;
   /**
    * The shard to submit to, or -1 if there is none.
    * @param ready 1 for each shard that may be picked
@@ -50,6 +52,7 @@ class Turns {
 
 /** Where there is no choice, nothing is looked at. */
 class OnlyOne implements DispatchPolicy {
+  readonly anyWillDo = false;
   readonly #shard: number;
 
   constructor({ first }: Group) {
@@ -63,6 +66,7 @@ class OnlyOne implements DispatchPolicy {
 
 /** The shard with the fewest outstanding requests; of equals, the next one in turn. */
 class LeastOutstanding implements DispatchPolicy {
+  readonly anyWillDo = true;
   readonly #turns: Turns;
 
   constructor(group: Group) {
@@ -83,6 +87,7 @@ const WAKE_US = 100;
  * heavy load spreads at once. How soon is a guess, which stealing puts right.
  */
 class AwakeFirst implements DispatchPolicy {
+  readonly anyWillDo = true;
   readonly #first: number;
   readonly #end: number;
   readonly #turns: Turns;
@@ -114,6 +119,7 @@ function isSooner(load: ShardLoad, shard: number, other: number): boolean {
 }
 
 class RoundRobin implements DispatchPolicy {
+  readonly anyWillDo = true;
   readonly #turns: Turns;
 
   constructor(group: Group) {
@@ -134,6 +140,7 @@ class RoundRobin implements DispatchPolicy {
  * goes or comes moves its own share of the hashes only (Thaler and Ravishankar, 1998).
  */
 class Rendezvous implements DispatchPolicy {
+  readonly anyWillDo = false;
   readonly #first: number;
   readonly #end: number;
 

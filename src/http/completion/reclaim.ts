@@ -41,18 +41,10 @@ export function reclaim(shard: number, { side, exchanges, completions, dispatche
   completions.schedule();
 }
 
-/** Answers what waits in the rings of a shard that has no thread. */
-export function refuseWaiting(shard: number, { side, exchanges, completions, dispatcher }: Reclaimers): void {
-  for (const exchange of exchanges) {
-    if (exchange.ready || side.waitsFor(exchange.slot) !== shard) continue;
-    if (dispatcher.recall(exchange.slot)) completions.refuse(exchange, 'NO_SHARD');
-  }
-  completions.schedule();
-}
-
 /**
- * Passes on what waits for a shard that takes no requests now, though its thread runs.
- * @param gaveUp the shard does not get to what it has claimed either: that is passed on too, and what no other shard takes is refused
+ * Passes on what waits for a shard that takes no requests now.
+ * @param gaveUp the shard has no thread, or does not get to what it has claimed either: that is passed on too, and what no other
+ * shard takes is refused
  */
 export function relieve(shard: number, gaveUp: boolean, reclaimers: Reclaimers): void {
   const { side, exchanges, completions, dispatcher } = reclaimers;

@@ -3,8 +3,9 @@ import type { ShardContext } from '../context.js';
 
 /** How long the slots of one claim may take to be started: what waits behind them waits in the ring, for whoever is free. */
 const CLAIM_US = 1_000;
-/** What is started sooner than another shard could be awake is not left to it. */
+/** What is started sooner than another shard could be awake is not left to it; but few, since one of them may be slow. */
 const SOON_US = 50;
+const FEW = 8;
 /** What a start is thought to take before any was seen: then a claim has 8 slots. */
 const UNKNOWN_US = CLAIM_US / 8;
 /** A slow start counts at once, a faster one by this part: claims grow again after some hundred starts. */
@@ -25,7 +26,7 @@ export class Claims {
 
   /** Claims from the shard's own rings. Returns how many slots are in hand. */
   claim(): number {
-    return this.#count(this.#context.side.claim(this.#most(CLAIM_US), this.#most(SOON_US)));
+    return this.#count(this.#context.side.claim(this.#most(CLAIM_US), Math.min(FEW, this.#most(SOON_US))));
   }
 
   /** Claims from the rings of the group's other shards. Returns how many slots are in hand. */

@@ -6,6 +6,12 @@ import type { CompressRules, Encoding } from '../../options/compression.js';
 const compressible = lazily<typeof Compressible>('compressible');
 const negotiator = lazily<typeof Negotiator>('negotiator');
 
+/** Loads what negotiation needs: its first use may come when no file can be opened any more. */
+export function prepareNegotiation(): void {
+  compressible();
+  negotiator();
+}
+
 /** Values of Accept-Encoding whose outcome is remembered: browsers send a few. */
 const REMEMBERED = 256;
 
