@@ -49,6 +49,19 @@ test('a request that comes between two threads of the only shard waits for the s
   await expectConserved(scene.running);
 });
 
+test('requests with keys that wait for a missing shard go to another one as soon as that is ready', async () => {
+  const { port } = await scene.start({ shards: 2, onUncaught: 'exit' });
+  scene.life.mark('slow-once');
+  // Each ends one of the two.
+  for (let i = 0; i < 2; i++) expect(await status('/exit')).toBe(502);
+  const keyed = Array.from({ length: 12 }, (_, i) => exchange(port, get('/sticky', `x-key: ${i}`)));
+  for (const response of await Promise.all(keyed)) expect(response.status).toBe(200);
+  expect(states().sort()).toEqual(['loading', 'ready']);
+  scene.life.mark('go-on');
+  await until(allReady, 'the other one');
+  await expectConserved(scene.running);
+});
+
 test('a replacement starts nothing before the HTTP thread has seen it ready', async () => {
   scene.life.mark('notes');
   const { server, port } = await scene.start({ shards: 1, permits: 1 });

@@ -107,3 +107,17 @@ test('blocking shards steal as well', async () => {
   }
   await finish(blocking);
 });
+
+test('who is refused by the shard whose turn it is goes to one that has room', async () => {
+  const { blocking } = await startBlocked({ steal: false, permits: 1, maxQueue: 1 });
+  const status = async (id: number) => (await (await scene.stage.send(scene.running, `/run/${id}`)).response).status;
+  const waiting: Promise<number>[] = [];
+  // Its turn comes with every other request; the first of them waits.
+  for (let i = 0; queued() === 0; i++) {
+    waiting.push(status(i));
+    await until(() => queued() === 1 || scene.stage.started.length === i + 2, 'the request to wait or to be started');
+  }
+  for (let i = 10; i < 16; i++) expect(await status(i)).toBe(200);
+  await finish(blocking);
+  for (const one of waiting) expect(await one).toBe(200);
+});
