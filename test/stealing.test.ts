@@ -109,7 +109,7 @@ test('blocking shards steal as well', async () => {
 });
 
 test('who is refused by the shard whose turn it is goes to one that has room', async () => {
-  const { blocking } = await startBlocked({ steal: false, permits: 1, maxQueue: 1 });
+  const { blocking } = await startBlocked({ steal: false, permits: 1, batch: 1, maxQueue: 1 });
   const status = async (id: number) => (await (await scene.stage.send(scene.running, `/run/${id}`)).response).status;
   const waiting: Promise<number>[] = [];
   // Its turn comes with every other request; the first of them waits.
