@@ -1,11 +1,11 @@
 import type FindMyWay from 'find-my-way';
 import type { FixedBody, RouteTable } from '../contract/messages.js';
-import { METHODS, type Method } from '../contract/methods.js';
 import { LoopShardError } from '../errors.js';
 import { type CompiledWriter, compileWriter } from '../json/compile.js';
 import type { Infer } from '../json/schema.js';
 import { checkRouteScheduling, Subject } from '../options/checks.js';
 import { type CompressRules, checkCompress } from '../options/compression.js';
+import { METHODS, type Method } from '../options/methods.js';
 import { checkRequestBody, REQUEST_BODY_OPTIONS } from '../options/request-body.js';
 import { ROUTE_SCHEDULING, type RouteScheduling } from '../options/scheduling.js';
 import { type FixedOptions, fixedBody } from './fixed-body.js';

@@ -1,8 +1,8 @@
 /* What handlers are given and what they give. The types are the manual. */
 
-import type { Method } from '../contract/methods.js';
 import type { JsonWriter } from '../json/direct.js';
 import type { CompressOptions } from '../options/compression.js';
+import type { Method } from '../options/methods.js';
 import type { RequestBodyOptions } from '../options/request-body.js';
 import type { RouteScheduling } from '../options/scheduling.js';
 

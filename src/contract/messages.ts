@@ -7,8 +7,8 @@ import type { MessagePort } from 'node:worker_threads';
 import type { SharedCore } from '../core/memory.js';
 import type { LoopShardErrorCode } from '../errors.js';
 import type { CompressRules } from '../options/compression.js';
+import type { Method } from '../options/methods.js';
 import type { RouteScheduling } from '../options/scheduling.js';
-import type { Method } from './methods.js';
 
 /** A slot that carries a request for the not-found handler has this for a route. */
 export const NOT_FOUND_ROUTE = -1;

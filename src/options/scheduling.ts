@@ -2,7 +2,7 @@
  * The words of scheduling, as options of a server and of its routes: groups, dispatch, priorities, permits, shedding,
  * deadlines.
  */
-import type { Method } from '../contract/methods.js';
+import type { Method } from './methods.js';
 
 /** Where the key of sticky dispatch comes from: a header field, a cookie, a path parameter or a query parameter, by name. */
 export type KeySource = { header: string } | { cookie: string } | { param: string } | { query: string };

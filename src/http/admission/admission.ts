@@ -1,5 +1,5 @@
 import { NOT_FOUND_ROUTE } from '../../contract/messages.js';
-import { METHODS } from '../../contract/methods.js';
+import { METHODS } from '../../options/methods.js';
 import type { ShardPool } from '../../pool/shard-pool.js';
 import { type Answer, allowAnswer, errorAnswer, type Reason } from '../answers.js';
 import { Exchange, type Receiver } from '../exchange.js';

@@ -1,6 +1,6 @@
 import { parseCookie } from 'cookie';
 import { parse as parseQuery } from 'fast-querystring';
-import { METHODS } from '../../contract/methods.js';
+import { METHODS } from '../../options/methods.js';
 import type { KeySource } from '../../options/scheduling.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
 import type { Router } from '../routing/router.js';

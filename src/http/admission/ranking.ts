@@ -1,6 +1,6 @@
 import { types } from 'node:util';
-import { METHODS } from '../../contract/methods.js';
 import { runApart } from '../../core/apart.js';
+import { METHODS } from '../../options/methods.js';
 import { PRIORITIES, type PriorityFunction } from '../../options/scheduling.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
 

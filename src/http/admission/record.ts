@@ -7,8 +7,8 @@ import {
 } from '../../../assembly/layout.js';
 import type { HttpSide } from '../../contract/http-side.js';
 import type { MemoryMap } from '../../contract/memory-map.js';
-import { METHODS } from '../../contract/methods.js';
 import type { CoreMemory } from '../../core/memory.js';
+import { METHODS } from '../../options/methods.js';
 import type { Exchange } from '../exchange.js';
 import type { RecordRoom } from '../parser/large-record.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';

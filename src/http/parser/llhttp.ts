@@ -3,9 +3,9 @@
  * how it is spoken to. HTTP thread only.
  */
 import { createRequire } from 'node:module';
-import { METHODS } from '../../contract/methods.js';
 import type { CoreMemory } from '../../core/memory.js';
 import { LoopShardError } from '../../errors.js';
+import { METHODS } from '../../options/methods.js';
 import { HeadIndex } from './head-index.js';
 import { HeadRules } from './head-rules.js';
 

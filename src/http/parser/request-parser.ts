@@ -6,7 +6,7 @@ import {
   HEAD_TARGET_TOO_LONG_STATE,
   HEAD_TOO_LARGE_STATE,
 } from '../../../assembly/layout.js';
-import { METHODS } from '../../contract/methods.js';
+import { METHODS } from '../../options/methods.js';
 import type { Reason } from '../answers.js';
 import { ChunkedBody } from './chunked-body.js';
 import { EmptyLines } from './empty-lines.js';

@@ -1,7 +1,7 @@
 import { matches, tagOf } from '../../app/entity-tags.js';
 import type { FixedBody, RouteTable } from '../../contract/messages.js';
-import { METHODS } from '../../contract/methods.js';
 import { LoopShardError } from '../../errors.js';
+import { METHODS } from '../../options/methods.js';
 import type { HealthPaths } from '../../options/scheduling.js';
 import { type Answer, fixedAnswer, notModifiedAnswer, oncePerSecond } from '../answers.js';
 import type { Router } from './router.js';

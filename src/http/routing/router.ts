@@ -1,7 +1,7 @@
 import type FindMyWay from 'find-my-way';
 import { createRouter } from '../../app/routing.js';
 import type { RouteTable } from '../../contract/messages.js';
-import { METHODS, type Method } from '../../contract/methods.js';
+import { METHODS, type Method } from '../../options/methods.js';
 
 /** What a request's method and path lead to. */
 export const NO_ROUTE = -1;

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { METHODS } from '../../contract/methods.js';
+import { METHODS } from '../../options/methods.js';
 import { type Answer, errorAnswer, type Reason } from '../answers.js';
 import { Output } from '../completion/output.js';
 import { Exchange, type Receiver, type StreamedAnswer } from '../exchange.js';

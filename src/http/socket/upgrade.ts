@@ -3,10 +3,10 @@ import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { types } from 'node:util';
 import { FIELD_BYTES } from '../../../assembly/layout.js';
-import { METHODS } from '../../contract/methods.js';
 import { runApart } from '../../core/apart.js';
 import { LoopShardError } from '../../errors.js';
 import { TOKEN, trim, trimEnd } from '../../options/field-syntax.js';
+import { METHODS } from '../../options/methods.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
 
 /** A request to change the protocol, as far as it is like an `http.IncomingMessage`. */

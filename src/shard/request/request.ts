@@ -9,11 +9,11 @@ import {
   SLOT_BODY_STREAM_FLAG,
 } from '../../../assembly/layout.js';
 import type { Params, Query, ShardRequest } from '../../app/handler.js';
-import { METHODS, type Method } from '../../contract/methods.js';
 import type { SlotView } from '../../contract/slot-view.js';
 import { lazily } from '../../core/lazily.js';
 import { LoopShardError } from '../../errors.js';
 import { trimEnd } from '../../options/field-syntax.js';
+import { METHODS, type Method } from '../../options/methods.js';
 import { isSaneId } from '../../options/request-id.js';
 import type { ShardContext } from '../context.js';
 

@@ -1,0 +1,68 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { root } from './support/process.js';
+
+/* From the folder one knows the thread, and folders import downwards only, types included. */
+const SRC = join(root, 'src');
+/** Each folder, or file, and the folders it may import from. Everybody may import `errors.ts`. */
+const BELOW: Record<string, string[]> = {
+  core: [],
+  json: ['core'],
+  options: [],
+  contract: ['core', 'options'],
+  app: ['contract', 'core', 'json', 'options'],
+  pool: ['contract', 'core', 'options'],
+  http: ['app', 'contract', 'core', 'options', 'pool'],
+  shard: ['app', 'contract', 'core', 'json', 'options'],
+  server: ['contract', 'core', 'http', 'options', 'pool'],
+  'index.ts': ['app', 'contract', 'http', 'options', 'pool', 'server'],
+  'cli.ts': ['options', 'server'],
+};
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+const imports = new Map(
+  files.map((file) => {
+    const text = readFileSync(join(SRC, file), 'utf8');
+    const targets = [...text.matchAll(/(?:from|import\()\s*'(\.[^']+)\.js'/g)].map(([, target]) =>
+      relative(SRC, join(SRC, dirname(file), `${target}.ts`)),
+    );
+    return [file, targets.filter((target) => files.includes(target))];
+  }),
+);
+const folderOf = (file: string) => file.split('/')[0];
+
+/** The files of a circle, or nothing. */
+function findCircle(): string[] | undefined {
+  const done = new Set<string>();
+  const visit = (file: string, path: string[]): string[] | undefined => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+    if (done.has(file)) return undefined;
+    for (const target of imports.get(file)!) {
+      const circle = visit(target, [...path, file]);
+      if (circle !== undefined) return circle;
+    }
+    done.add(file);
+    return undefined;
+  };
+  for (const file of files) {
+    const circle = visit(file, []);
+    if (circle !== undefined) return circle;
+  }
+  return undefined;
+}
+
+test('no file imports itself by way of others', () => {
+  expect(files.length).toBeGreaterThan(100);
+  expect(findCircle()).toBeUndefined();
+});
+
+test('folders import from those below them only', () => {
+  const upwards = [...imports].flatMap(([file, targets]) =>
+    targets
+      .filter((target) => target !== 'errors.ts' && folderOf(target) !== folderOf(file))
+      .filter((target) => BELOW[folderOf(file)]?.includes(folderOf(target)) !== true)
+      .map((target) => `${file} imports ${target}`),
+  );
+  expect(upwards).toEqual([]);
+});
