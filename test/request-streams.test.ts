@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
+import { connect } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createApp } from 'loopshard';
 import { decodeChunked } from './support/chunked.js';
@@ -552,4 +554,38 @@ describe('around it', () => {
     await expectConserved(other);
     await other.server.close();
   });
+});
+
+test('an answer that breaks off while its request is being sent takes no answer before it with it', async () => {
+  const channel = new BroadcastChannel('loopshard-uploads');
+  for (const name of ['break-1', 'break-2', 'break-3']) {
+    const breaks = () => running.logged.filter(({ message }) => message.includes('/breaks/')).length;
+    const before = breaks();
+    const socket = connect(running.port, '127.0.0.1').pause();
+    let received = '';
+    socket.on('data', (chunk) => {
+      received += chunk;
+    });
+    const errors: Error[] = [];
+    socket.on('error', (error) => errors.push(error));
+    const bytes = body(3_000_000);
+    const begun = new Promise((resolve) => channel.addEventListener('message', resolve, { once: true }));
+    socket.write(
+      Buffer.concat([post('/ignore', 'xy'), Buffer.from(head(`/breaks/${name}`, 'Content-Length: 3000000'))]),
+    );
+    socket.write(bytes.subarray(0, 1_500_000));
+    await begun;
+    channel.postMessage({ release: name });
+    await until(() => breaks() > before, 'the answer to break off');
+    for (let i = 0; i < 5; i++) await turn();
+    // Nothing was read so far. An end of the connection that is no break lets all of it be sent and read.
+    socket.write(bytes.subarray(1_500_000));
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.resume();
+    await closed;
+    expect(errors).toEqual([]);
+    expect(received).toMatch(/ignored[\s\S]*begun\r\n$/);
+  }
+  channel.close();
+  await expectConserved(running);
 });

@@ -9,7 +9,7 @@ import type { RequestSink } from '../parser/request-sink.js';
 import type { ConnectionHost } from './host.js';
 import { CLOSING_PHASE, type Looks, Patience, phaseOf, STREAM_PHASE } from './patience.js';
 import type { RequestStream } from './request-stream.js';
-import { cut, readWithoutCopies, unsentBytes } from './socket.js';
+import { breakOff, readWithoutCopies, unsentBytes } from './socket.js';
 import { Handover } from './upgrade.js';
 import { Uploads } from './uploads.js';
 
@@ -321,9 +321,14 @@ export class Connection implements RequestSink, Receiver {
     else this.#afterSending();
   }
 
+  /**
+   * Ends the connection behind a part of an answer that will never be whole: the client must not take it for one (RFC 9112 section 8).
+   * @param closes the end of the connection would be the end of the body; otherwise its framing tells that something is missing
+   */
   #cut(closes: boolean): void {
+    if (!closes) return this.#end();
     this.#ended = true;
-    cut(this.#socket, closes);
+    breakOff(this.#socket);
   }
 
   #onFlushed(): void {

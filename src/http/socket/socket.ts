@@ -51,15 +51,11 @@ export function readWithoutCopies(accepted: Socket, reader: Reader): Socket {
   return socket;
 }
 
-/**
- * Ends a connection on which a part of an answer was sent that will never be whole: the client must not take it for one (RFC
- * 9112 section 8).
- * @param closes the end of the connection would be the end of the body
- */
-export function cut(socket: Socket, closes: boolean): void {
-  // TLS tells an end from a break.
-  if (closes && !('encrypted' in socket)) socket.resetAndDestroy();
-  else socket.destroy();
+/** Ends a connection so that the client can tell it from an end in order. */
+export function breakOff(socket: Socket): void {
+  // TLS tells one from the other by itself.
+  if ('encrypted' in socket) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** Bytes that were written to the socket and have not left. */
