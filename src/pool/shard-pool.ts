@@ -234,7 +234,6 @@ export class ShardPool {
   /**
    * Passes a slot that the HTTP thread has filled to `shard`.
    * @param bound no other shard may claim it
-   * @returns how many slots wait in that ring now, or 0 if it is full
    */
   submit(slot: number, shard: number, bound: boolean): void {
     this.side.submit(slot, shard, bound);
