@@ -228,7 +228,9 @@ test('light requests stay on a shard that is awake, and heavy ones go to all at 
     JSON.parse((await exchange(running.port, get(target))).body.toString()).threadId;
   const light: number[] = [];
   for (let i = 0; i < 200; i++) light.push(await threadOf('/thread'));
-  expect(new Set(light).size).toBeLessThanOrEqual(2);
+  const most = Math.max(...light.map((one) => light.filter((other) => other === one).length));
+  // In turn it would be 50. A machine that is busy wakes another one now and then.
+  expect(most).toBeGreaterThan(120);
   // They do not wait for one another, though shards know of light ones only.
   const heavy = await Promise.all(Array.from({ length: 4 }, () => threadOf('/busy/200')));
   expect(new Set(heavy).size).toBe(4);
