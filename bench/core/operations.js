@@ -31,14 +31,14 @@ function rings() {
     const values = Int32Array.from({ length: batch }, (_, i) => i + 1);
     const into = new Int32Array(batch);
     const buffer = new RingBuffer(RingBuffer.getStorageForCapacity(256, Int32Array), Int32Array);
+    const publish = () => (batch === 1 ? ring.publish(1) : ring.publishBatch(values));
     const isRight = () => into.every((value, i) => value === i + 1) && ring.length === 0;
     const of = batch === 1 ? '1 entry' : `${batch} entries`;
     return [
       {
         title: `ring: publish and poll ${of}`,
         run: () => {
-          if (batch === 1) ring.publish(1);
-          else ring.publishBatch(values);
+          publish();
           ring.poll(into);
         },
         isRight,
@@ -46,8 +46,7 @@ function rings() {
       {
         title: `ring: publish and claim ${of}`,
         run: () => {
-          if (batch === 1) ring.publish(1);
-          else ring.publishBatch(values);
+          publish();
           ring.claim(into);
         },
         isRight,

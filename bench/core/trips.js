@@ -67,42 +67,6 @@ function startSlots(blocks, spins = 0) {
     there.publish(slot);
   }
 
-  /**
-   * @param {number} total
-   * @param {{ sent: number, received: number, sum: number }} so
-   * @returns {number | Promise<number>}
-   */
-  function go(total, so) {
-    while (so.received < total) {
-      const count = take();
-      if (typeof count !== 'number') return later(total, so, count);
-      collect(total, so, count);
-    }
-    return so.sum;
-  }
-
-  async function later(
-    /** @type {number} */ total,
-    /** @type {{ sent: number, received: number, sum: number }} */ so,
-    /** @type {Promise<number>} */ count,
-  ) {
-    collect(total, so, await count);
-    return go(total, so);
-  }
-
-  function collect(
-    /** @type {number} */ total,
-    /** @type {{ sent: number, received: number, sum: number }} */ so,
-    /** @type {number} */ count,
-  ) {
-    so.received += count;
-    for (let i = 0; i < count; i++) {
-      so.sum += core.i32[word(into[i])];
-      if (so.sent < total) send(into[i], so.sent++);
-    }
-    bell.ring();
-  }
-
   return {
     one: (value) => {
       send(0, value);
@@ -110,11 +74,22 @@ function startSlots(blocks, spins = 0) {
       const count = take();
       return typeof count === 'number' ? core.i32[word(0)] : count.then(() => core.i32[word(0)]);
     },
-    many: (count) => {
-      const so = { sent: 0, received: 0, sum: 0 };
-      for (; so.sent < Math.min(count, SLOTS); so.sent++) send(so.sent, so.sent);
+    many: async (count) => {
+      let [sent, received, sum] = [0, 0, 0];
+      for (; sent < Math.min(count, SLOTS); sent++) send(sent, sent);
       bell.ring();
-      return go(count, so);
+      while (received < count) {
+        const taken = take();
+        // Awaited only where it waits: that would be a turn of its own.
+        const some = typeof taken === 'number' ? taken : await taken;
+        received += some;
+        for (const slot of into.subarray(0, some)) {
+          sum += core.i32[word(slot)];
+          if (sent < count) send(slot, sent++);
+        }
+        bell.ring();
+      }
+      return sum;
     },
     end: () => {
       there.publish(STOP);

@@ -36,9 +36,17 @@ export interface ShardCounters {
   longMeanUs: number;
 }
 
+/**
+ * @param address of the shard's counters
+ * @param offset one of COUNTER_*_OFFSET
+ */
+export function readCounter({ i32 }: CoreMemory, address: number, offset: number): number {
+  return Atomics.load(i32, (address + offset) >> 2) >>> 0;
+}
+
 /** @param address of the shard's counters */
-export function readCounters({ i32 }: CoreMemory, address: number): ShardCounters {
-  const read = (offset: number) => Atomics.load(i32, (address + offset) >> 2) >>> 0;
+export function readCounters(core: CoreMemory, address: number): ShardCounters {
+  const read = (offset: number) => readCounter(core, address, offset);
   return {
     requests: read(COUNTER_STARTED_OFFSET),
     batches: read(COUNTER_BATCHES_OFFSET),

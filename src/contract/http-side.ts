@@ -21,7 +21,7 @@ import {
 import type { CoreMemory } from '../core/memory.js';
 import type { Ring } from '../core/ring.js';
 import { Semaphore } from '../core/semaphore.js';
-import { readCounters, resetCounters, type ShardCounters } from './counters.js';
+import { readCounter, readCounters, resetCounters, type ShardCounters } from './counters.js';
 import { Extents, httpOwned, shardOwned } from './extents.js';
 import {
   attachRings,
@@ -219,7 +219,7 @@ export class HttpSide {
   }
 
   #counter(shard: number, offset: number): number {
-    return Atomics.load(this.#core.i32, (this.#counters[shard] + offset) >> 2);
+    return readCounter(this.#core, this.#counters[shard], offset);
   }
 
   counters(shard: number): ShardCounters {

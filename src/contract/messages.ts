@@ -1,6 +1,6 @@
 /*
- * What the HTTP thread and the shards say to each other beside the shared memory: the route
- * table, and the messages of the channel. Each thread of a shard has one channel, so its messages keep their order.
+ * What the HTTP thread and the shards say to each other beside the shared memory: the route table, and the messages
+ * of the channel. Each thread of a shard has one channel, so its messages keep their order.
  */
 import type { Histogram } from 'node:perf_hooks';
 import type { MessagePort } from 'node:worker_threads';

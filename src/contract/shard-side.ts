@@ -1,5 +1,4 @@
 import {
-  DOORBELL_PARKED_OFFSET,
   OWNER_SHIFT,
   SLOT_BOUND_STATE,
   SLOT_CLAIMED_STATE,
@@ -8,6 +7,7 @@ import {
   SLOT_STARTED_STATE,
   SLOT_SUBMITTED_STATE,
 } from '../../assembly/layout.js';
+import { Doorbell } from '../core/doorbell.js';
 import type { CoreMemory } from '../core/memory.js';
 import type { Ring } from '../core/ring.js';
 import { Semaphore } from '../core/semaphore.js';
@@ -55,8 +55,8 @@ export class ShardSide {
   /** Where claims write the slots they took. */
   readonly #batch: number;
   readonly #doorbells: readonly number[];
-  /** Where shards of the group before this one say that they are parked: index in Int32 words. */
-  readonly #parkedBefore: readonly number[];
+  /** Of the shards of the group before this one. */
+  readonly #before: readonly Doorbell[];
   readonly #views: (SlotView | undefined)[];
   readonly #slotsOfHttp: number;
   /** Which HTTP thread's rings are looked at first. */
@@ -81,9 +81,8 @@ export class ShardSide {
     });
     this.#own = source(shard);
     this.#others = others.map(source);
-    this.#parkedBefore = Array.from(
-      { length: shard - first },
-      (_, i) => (shardAddresses(map, first + i).doorbell + DOORBELL_PARKED_OFFSET) >> 2,
+    this.#before = Array.from({ length: shard - first }, (_, i) =>
+      Doorbell.attach(core, shardAddresses(map, first + i).doorbell),
     );
     this.#doorbells = Array.from({ length: map.httpThreads }, (_, http) => httpAddresses(map, http).doorbell);
     this.#views = new Array(map.slots).fill(undefined);
@@ -92,8 +91,7 @@ export class ShardSide {
 
   /** No shard is awake that requests go to before this one. */
   get isFirstAwake(): boolean {
-    for (const parked of this.#parkedBefore) if (Atomics.load(this.#core.i32, parked) === 0) return false;
-    return true;
+    return this.#before.every(({ parked }) => parked);
   }
 
   /** The words of a slot that is this shard's. */

@@ -18,13 +18,8 @@ function load(name: string): unknown {
     return require(name);
   } catch (cause) {
     if ((cause as { code?: unknown }).code !== 'MODULE_NOT_FOUND') throw cause;
-    throw new LoopShardError(
-      'RUNTIME_UNSUPPORTED',
-      `Cannot load ${name}, which the package loopshard needs. ${BUNDLED}`,
-      {
-        cause,
-      },
-    );
+    const message = `Cannot load ${name}, which the package loopshard needs. ${BUNDLED}`;
+    throw new LoopShardError('RUNTIME_UNSUPPORTED', message, { cause });
   }
 }
 

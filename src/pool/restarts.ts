@@ -35,8 +35,7 @@ export class Restarts {
    */
   next(livedMs: number, nowMs: number): number {
     const delayMs = this.#backOff(livedMs);
-    if (this.#max === 0 && livedMs > 0) return Math.min(delayMs, FIRST_DELAY_MS);
-    if (this.#max === 0) return delayMs;
+    if (this.#max === 0) return livedMs > 0 ? Math.min(delayMs, FIRST_DELAY_MS) : delayMs;
     this.#recent = this.#recent.filter((time) => nowMs - time < CIRCUIT_MS);
     this.#isOpen = this.#recent.length >= this.#max || (this.#isOpen && livedMs < CIRCUIT_MS);
     const waitMs = this.#isOpen ? CIRCUIT_MS : delayMs;

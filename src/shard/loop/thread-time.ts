@@ -38,15 +38,16 @@ export class ThreadTime {
    * @param inFlight handlers that have not settled
    */
   turned(started: number, us: number, inFlight: number): void {
+    const active = this.#activeUs >= 0 || inFlight > 0 ? activeUs() : -1;
     if (this.#activeUs >= 0) {
-      const between = activeUs() - this.#activeUs - us;
+      const between = active - this.#activeUs - us;
       this.#behindUs += Math.max(0, started === 0 ? between - EMPTY_TURN_US : between);
     }
     if (started > 0) {
       this.#learn((us + this.#behindUs) / started);
       this.#behindUs = 0;
     }
-    this.#activeUs = inFlight > 0 ? activeUs() : -1;
+    this.#activeUs = inFlight > 0 ? active : -1;
   }
 
   #learn(us: number): void {
