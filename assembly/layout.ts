@@ -11,8 +11,8 @@
  *     │ constant tables of the WASM  │
  *     ├──────────────────────────────┤  DYNAMIC_OFFSET; placed by src/contract/memory-map.ts
  *     │ HTTP thread 0: doorbell,     │
- *     │          poll area, head     │
- *     │          index               │
+ *     │          figures, poll area, │
+ *     │          head index          │
  *     │ HTTP thread 1: …             │
  *     ├──────────────────────────────┤
  *     │ shard 0: control, a set of   │
@@ -21,6 +21,8 @@
  *     │ shard 1: …                   │
  *     ├──────────────────────────────┤
  *     │ slot 0 │ slot 1 │ …          │
+ *     ├──────────────────────────────┤
+ *     │ permits of routes            │
  *     ├──────────────────────────────┤
  *     │ hints and owners of extents  │
  *     ├──────────────────────────────┤
@@ -34,7 +36,7 @@
 /** First word of every block: "LSHD" in little-endian ASCII. */
 export const MAGIC = 0x4448534c;
 /** Second word of every block. Raised with every change of this file that moves something. */
-export const VERSION = 7;
+export const VERSION = 8;
 
 /** Two cache lines: the prefetcher of current x86 CPUs fetches lines in pairs. */
 export const LINE_BYTES = 128;
@@ -53,7 +55,9 @@ export const RING_CAPACITY_OFFSET = SHARD_STRIDE_OFFSET + WORD_BYTES;
 export const SLOT_COUNT_OFFSET = RING_CAPACITY_OFFSET + WORD_BYTES;
 export const SLOTS_ADDRESS_OFFSET = SLOT_COUNT_OFFSET + WORD_BYTES;
 export const SLOT_STRIDE_OFFSET = SLOTS_ADDRESS_OFFSET + WORD_BYTES;
-export const EXTENTS_ADDRESS_OFFSET = SLOT_STRIDE_OFFSET + WORD_BYTES;
+/** Semaphores of limited routes: MAX_LIMITED_ROUTES of them. */
+export const ROUTE_PERMITS_ADDRESS_OFFSET = SLOT_STRIDE_OFFSET + WORD_BYTES;
+export const EXTENTS_ADDRESS_OFFSET = ROUTE_PERMITS_ADDRESS_OFFSET + WORD_BYTES;
 /** Bytes of the extents of each class. */
 export const EXTENT_CLASS_BYTES_OFFSET = EXTENTS_ADDRESS_OFFSET + WORD_BYTES;
 /** First free address. The only header word that changes: any thread moves it, atomically, to allocate. */
@@ -130,13 +134,26 @@ export const DYNAMIC_OFFSET = 65536;
 
 // ── HTTP thread ─────────────────────────────────────────────────────────────────────────────────────────────────────
 export const HTTP_DOORBELL_OFFSET = 0;
+/** What the HTTP thread writes of itself and the other HTTP threads read. */
+export const HTTP_FIGURES_OFFSET = HTTP_DOORBELL_OFFSET + DOORBELL_BYTES;
+/** The number of the last request. Each thread numbers in steps of the number of threads, so numbers never collide. */
+export const HTTP_SEQUENCE_OFFSET = 0;
+/** Open connections. */
+export const HTTP_CONNECTIONS_OFFSET = HTTP_SEQUENCE_OFFSET + WORD_BYTES;
+/** For each shard: requests that this thread has submitted to it and not got back. */
+export const HTTP_OUTSTANDING_OFFSET = HTTP_FIGURES_OFFSET + LINE_BYTES;
+export const MAX_SHARDS = 64;
+/** For each limited route: requests of this thread that wait for one of its permits. */
+export const HTTP_WAITING_OFFSET = HTTP_OUTSTANDING_OFFSET + MAX_SHARDS * WORD_BYTES;
+/** Routes that can have a limit of their own. */
+export const MAX_LIMITED_ROUTES = 256;
 /** Where polls of completion rings write the slots they found. Private to the HTTP thread. */
-export const HTTP_POLL_OFFSET = HTTP_DOORBELL_OFFSET + DOORBELL_BYTES;
+export const HTTP_POLL_OFFSET = HTTP_WAITING_OFFSET + MAX_LIMITED_ROUTES * WORD_BYTES;
 /** Private to the HTTP thread. */
 export const HTTP_HEAD_INDEX_OFFSET = HTTP_POLL_OFFSET + MAX_BATCH * WORD_BYTES;
 export const HTTP_THREAD_BYTES = HTTP_HEAD_INDEX_OFFSET + HEAD_INDEX_BYTES;
 
-export const MAX_HTTP_THREADS = 16;
+export const MAX_HTTP_THREADS = 64;
 
 // ── ring: head = consumer, tail = producer, both free-running; index = position & mask ──────────────────────────────
 export const RING_TAIL_OFFSET = 0;
@@ -192,8 +209,6 @@ export const SHARD_TEMPLATES_BYTES = 16384;
 /** For each HTTP thread: a submission ring, a ring of bound submissions, a completion ring. */
 export const SHARD_RINGS_OFFSET = SHARD_TEMPLATES_OFFSET + SHARD_TEMPLATES_BYTES;
 
-export const MAX_SHARDS = 64;
-
 // ── slot ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 /** The owner word. Everything else in the slot, and the extents it names, belong to the owner it names. */
 export const SLOT_OWNER_OFFSET = 0;
@@ -235,6 +250,8 @@ export const SLOT_STREAM_FLAG = 1 << 2;
 export const SLOT_BODY_STREAM_FLAG = 1 << 3;
 /** Nobody waits for the response any more, so the shard has given the slot back without one. */
 export const SLOT_ABANDONED_FLAG = 1 << 4;
+/** The request holds one of its route's permits. Set and cleared by the HTTP thread while the slot is its own. */
+export const SLOT_ROUTE_PERMIT_FLAG = 1 << 5;
 
 /** No handler was called yet. */
 export const SLOT_NO_START = 0;

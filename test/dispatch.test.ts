@@ -17,7 +17,7 @@ interface Seen {
 
 function loadOf({ waits = [], asleep = [], full = [], outstanding = [] }: Seen = {}) {
   return {
-    outstanding: Int32Array.from(outstanding),
+    outstanding: (shard: number) => outstanding[shard] ?? 0,
     waitUs: (shard: number) => waits[shard] ?? 0,
     isAwake: (shard: number) => !asleep.includes(shard),
     isFull: (shard: number) => full.includes(shard),

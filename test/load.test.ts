@@ -1,30 +1,33 @@
 import { expect, test } from '@jest/globals';
-import type { HttpSide } from '../build/src/contract/http-side.js';
-import { Load } from '../build/src/pool/load.js';
+import { Load, type LoadSource } from '../build/src/http/admission/load.js';
 
 /** What a shard says of itself, as the HTTP thread reads it from shared memory. */
-const idle = { parked: true, given: false, permits: 512, threadTime: 25_000, calledAt: 0, progress: 0 };
+const idle = { parked: true, given: false, permits: 512, threadTime: 25_000, calledAt: 0, progress: 0, others: 0 };
 
 /** The load of one shard, and what it says. */
-function setUp(most = 1_000) {
+function setUp(most = 1_000, httpThreads = 1) {
   const shard = { ...idle };
-  const side = {
-    isParked: () => shard.parked,
+  const outstanding = new Int32Array(1);
+  const source = {
     isGiven: () => shard.given,
-    permitLimit: () => shard.permits,
-    threadTime: () => shard.threadTime,
-    calledAt: () => shard.calledAt,
-    progress: () => shard.progress,
-  } as unknown as HttpSide;
-  const load = new Load(side, 1, most);
+    words: {
+      isParked: () => shard.parked,
+      permitLimit: () => shard.permits,
+      threadTime: () => shard.threadTime,
+      calledAt: () => shard.calledAt,
+      progress: () => shard.progress,
+    },
+    figures: { outstanding, outstandingOfOthers: () => shard.others },
+  } as unknown as LoadSource;
+  const load = new Load(source, most, httpThreads);
   load.now = 1_000_000;
-  return { shard, load };
+  return { shard, load, outstanding };
 }
 
 test('a request waits for those before it, by what they take longer than the HTTP thread', () => {
-  const { shard, load } = setUp();
+  const { shard, load, outstanding } = setUp();
   expect(load.waitUs(0)).toBe(0);
-  load.outstanding[0] = 3;
+  outstanding[0] = 3;
   expect(load.waitUs(0)).toBe(60);
   shard.threadTime = 4_000;
   load.now += 50;
@@ -32,9 +35,9 @@ test('a request waits for those before it, by what they take longer than the HTT
 });
 
 test('a shard that nobody knows yet is given one after the other', () => {
-  const { shard, load } = setUp();
+  const { shard, load, outstanding } = setUp();
   shard.threadTime = 0;
-  load.outstanding[0] = 1;
+  outstanding[0] = 1;
   expect(load.waitUs(0)).toBeGreaterThan(100);
 });
 
@@ -54,7 +57,7 @@ test('so does a shard that does not look at what it was given, from 1 ms on, who
   };
   expect([after(0), after(5_000)]).toEqual([0, 0]);
   load.submitted(0);
-  load.outstanding[0] = 0;
+  load.completed(0);
   expect([after(900), after(600)]).toEqual([0, 1_500]);
   load.submitted(0);
   expect(after(500)).toBe(2_000);
@@ -70,10 +73,10 @@ test('a shard that was given something is about to be awake', () => {
 });
 
 test('a shard is full with as many requests as it has permits, or as may wait', () => {
-  const { shard, load } = setUp(100);
+  const { shard, load, outstanding } = setUp(100);
   const fullAt = () => {
-    for (load.outstanding[0] = 0; !load.isFull(0); load.outstanding[0]++);
-    return load.outstanding[0];
+    for (outstanding[0] = 0; !load.isFull(0); outstanding[0]++);
+    return outstanding[0];
   };
   expect(fullAt()).toBe(100);
   shard.permits = 7;
@@ -89,4 +92,16 @@ test('a shard is looked at once in 50 µs', () => {
   expect(load.isAwake(0)).toBe(false);
   load.now += 1;
   expect(load.isAwake(0)).toBe(true);
+});
+
+test('requests of other HTTP threads count, as of the last look', () => {
+  const { shard, load, outstanding } = setUp(1_000, 5);
+  outstanding[0] = 2;
+  shard.others = 1;
+  expect([load.outstanding(0), load.waitUs(0), load.outstanding(0)]).toEqual([2, 72, 3]);
+  shard.others = 4;
+  load.now += 49;
+  expect([load.waitUs(0), load.outstanding(0)]).toEqual([72, 3]);
+  load.now += 1;
+  expect([load.waitUs(0), load.outstanding(0)]).toEqual([144, 6]);
 });

@@ -4,6 +4,7 @@ import {
   EXTENT_HEAD_BYTES,
   EXTENT_HTTP_STATE,
   EXTENT_LEAST_SHIFT,
+  EXTENT_OWNER_SHIFT,
   EXTENT_SHARD_STATE,
   NO_EXTENT,
   OWNER_SHIFT,
@@ -37,11 +38,14 @@ export class Extents {
   readonly #core: CoreMemory;
   readonly #owner: number;
   readonly #classes: readonly ExtentClass[];
+  /** Requests of each HTTP thread may have one in so many of each class. */
+  readonly #requestPart: number;
   /** By class: those that requests have. */
   readonly #ofRequests = new Int32Array(EXTENT_CLASSES);
 
   /** @param owner the owner word of what this thread takes */
   constructor(core: CoreMemory, map: MemoryMap, owner: number) {
+    this.#requestPart = 2 * map.httpThreads;
     this.#core = core;
     this.#owner = owner;
     this.#classes = extentClasses(map);
@@ -71,23 +75,27 @@ export class Extents {
 
   /** The largest number of bytes that an extent of a request has room for. */
   get mostRequestBytes(): number {
-    return this.#classes.findLast((one) => requestShare(one) > 0)?.bytes ?? 0;
+    return this.#classes.findLast((one) => this.#requestShare(one) > 0)?.bytes ?? 0;
   }
 
   /**
-   * Takes an extent for a request's record. Requests get at most half of each class: a request keeps its extent until its
+   * Takes an extent for a request's record. Requests get at most half of each class, divided among the HTTP threads: a request keeps its extent until its
    * response is finished, so if all were taken by requests, their responses would wait for each other for ever (docs/model.md).
    * @returns NO_EXTENT if none can be had now
    */
   takeForRequest(bytes: number): number {
     for (let index = classFor(bytes); index < EXTENT_CLASSES; index++) {
-      if (this.#ofRequests[index] >= requestShare(this.#classes[index])) continue;
+      if (this.#ofRequests[index] >= this.#requestShare(this.#classes[index])) continue;
       const extent = this.#takeOf(index);
       if (extent === NO_EXTENT) continue;
       this.#ofRequests[index]++;
       return extent;
     }
     return NO_EXTENT;
+  }
+
+  #requestShare({ count }: ExtentClass): number {
+    return Math.floor(count / this.#requestPart);
   }
 
   giveOfRequest(extent: number): void {
@@ -119,6 +127,36 @@ export class Extents {
     this.#core.wasm.extentGive(hints, owners, extent & INDEX_MASK);
   }
 
+  /** The extent of a request that another thread of the same number has taken: it counts among this thread's. */
+  adoptOfRequest(address: number): number {
+    const extent = this.at(address);
+    if (extent !== NO_EXTENT) this.#ofRequests[extent >> EXTENT_CLASS_SHIFT]++;
+    return extent;
+  }
+
+  /** The extent that begins at `address`, or NO_EXTENT. */
+  at(address: number): number {
+    const index = this.#classes.findIndex(({ start, end }) => address >= start && address < end);
+    if (index < 0) return NO_EXTENT;
+    const { start, bytes } = this.#classes[index];
+    return (index << EXTENT_CLASS_SHIFT) | Math.floor((address - start) / bytes);
+  }
+
+  /** The same, but for some extents. Returns how many it has freed. */
+  reclaimOthers(owner: number, kept: ReadonlySet<number>): number {
+    let freed = 0;
+    for (const [index, { owners, count }] of this.#classes.entries()) {
+      for (let position = 0; position < count; position++) {
+        const extent = (index << EXTENT_CLASS_SHIFT) | position;
+        const word = (owners + (position << EXTENT_OWNER_SHIFT)) >> 2;
+        if (kept.has(extent) || Atomics.load(this.#core.i32, word) !== owner) continue;
+        this.give(extent);
+        freed++;
+      }
+    }
+    return freed;
+  }
+
   /** Frees what a thread that has exited has left behind, once what it had completed was taken over. Returns how many. */
   reclaim(owner: number): number {
     const { wasm } = this.#core;
@@ -135,11 +173,6 @@ export class Extents {
       total: count,
     }));
   }
-}
-
-/** How many extents of a class requests may have. */
-function requestShare({ count }: ExtentClass): number {
-  return count >> 1;
 }
 
 /** The smallest class with room for so many bytes; EXTENT_CLASSES if there is none. */

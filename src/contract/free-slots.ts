@@ -24,6 +24,13 @@ export class FreeSlots {
     this.#count = total;
   }
 
+  /** Slots that are in use by what came before this thread: each is free once it is released. */
+  leaveOut(slots: readonly number[]): void {
+    const free = this.#free.filter((slot) => !slots.includes(slot));
+    this.#free.set(free);
+    this.#count = free.length;
+  }
+
   get free(): number {
     return this.#count;
   }

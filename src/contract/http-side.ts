@@ -1,9 +1,4 @@
 import {
-  COUNTER_BATCHES_OFFSET,
-  COUNTER_CALLED_AT_OFFSET,
-  COUNTER_PARKS_OFFSET,
-  COUNTER_THREAD_TIME_OFFSET,
-  DOORBELL_PARKED_OFFSET,
   MAX_BATCH,
   NO_EXTENT,
   OWNER_SHIFT,
@@ -16,22 +11,25 @@ import {
   SLOT_OWNER_OFFSET,
   SLOT_STARTED_AT_OFFSET,
   SLOT_STARTED_STATE,
+  SLOT_SUBMITTED_AT_OFFSET,
   SLOT_SUBMITTED_STATE,
 } from '../../assembly/layout.js';
+import { elapsedUs } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
 import type { Ring } from '../core/ring.js';
-import { Semaphore } from '../core/semaphore.js';
-import { readCounter, readCounters, resetCounters, type ShardCounters } from './counters.js';
 import { Extents, httpOwned, shardOwned } from './extents.js';
+import { HttpFigures } from './http-figures.js';
 import {
   attachRings,
   httpAddresses,
   type MemoryMap,
   type PairRings,
-  shardAddresses,
+  type SlotRange,
   slotAddress,
+  slotRange,
 } from './memory-map.js';
 import { boundTo, submittedTo } from './shard-side.js';
+import { ShardWords } from './shard-words.js';
 import { SlotView } from './slot-view.js';
 
 /**
@@ -40,33 +38,43 @@ import { SlotView } from './slot-view.js';
  * call. For the HTTP thread.
  */
 export class HttpSide {
+  /** The number of this HTTP thread. */
+  readonly http: number;
   readonly extents: Extents;
-  /** The words of each slot. */
+  readonly words: ShardWords;
+  readonly figures: HttpFigures;
+  /** The slots of this thread. */
+  readonly range: SlotRange;
+  /** By slot: the words of each slot of this thread. */
   readonly views: readonly SlotView[];
   readonly #core: CoreMemory;
   readonly #map: MemoryMap;
   readonly #polled = new Int32Array(MAX_BATCH);
   /** With each shard. */
   readonly #rings: readonly PairRings[];
-  readonly #doorbells: readonly number[];
-  /** The permits of each shard. */
-  readonly #permits: readonly Semaphore[];
-  readonly #counters: readonly number[];
+  /** Of each other HTTP thread with each shard; only looked at. */
+  readonly #others: readonly (readonly PairRings[])[];
+  /** The doorbells of the other HTTP threads. */
+  readonly #otherDoorbells: readonly number[];
   /** Shards that were given something since their doorbells were rung. */
   readonly #given: Uint8Array;
 
-  /** @param http the number of this HTTP thread */
   constructor(core: CoreMemory, map: MemoryMap, http = 0) {
     this.#core = core;
     this.#map = map;
+    this.http = http;
     this.extents = new Extents(core, map, httpOwned(http));
-    this.views = Array.from({ length: map.slots }, (_, slot) => new SlotView(core, map, slot));
+    this.words = new ShardWords(core, map);
+    this.figures = new HttpFigures(core, map, http);
+    this.range = slotRange(map, http);
+    this.views = bySlot(this.range, (slot) => new SlotView(core, map, slot));
     const { poll } = httpAddresses(map, http);
-    const shards = Array.from({ length: map.shards }, (_, shard) => shardAddresses(map, shard));
-    this.#rings = shards.map((_, shard) => attachRings(core, map, http, shard, poll));
-    this.#doorbells = shards.map(({ doorbell }) => doorbell);
-    this.#permits = shards.map(({ permits }) => Semaphore.attach(core, permits));
-    this.#counters = shards.map(({ counters }) => counters);
+    const ringsOf = (one: number) =>
+      Array.from({ length: map.shards }, (_, shard) => attachRings(core, map, one, shard, poll));
+    const others = Array.from({ length: map.httpThreads }, (_, one) => one).filter((one) => one !== http);
+    this.#rings = ringsOf(http);
+    this.#others = others.map(ringsOf);
+    this.#otherDoorbells = others.map((one) => httpAddresses(map, one).doorbell);
     this.#given = new Uint8Array(map.shards);
   }
 
@@ -112,7 +120,7 @@ export class HttpSide {
     return bound ? boundRing : submissions;
   }
 
-  /** Slots that wait for `shard`. */
+  /** Slots of this thread that wait for `shard`. */
   queued(shard: number): number {
     const { submissions, bound } = this.#rings[shard];
     return submissions.length + bound.length;
@@ -123,6 +131,37 @@ export class HttpSide {
     const { slotsAddress, slotStride } = this.#map;
     const owner = bound ? boundTo(shard) : submittedTo(shard);
     return this.#core.wasm.slotOldest(this.#ring(shard, bound).address, owner, slotsAddress, slotStride);
+  }
+
+  /** Slots of the other HTTP threads that wait for `shard`, those included that were taken back: a moment's estimate. */
+  queuedByOthers(shard: number): number {
+    let queued = 0;
+    for (const rings of this.#others) queued += rings[shard].submissions.length + rings[shard].bound.length;
+    return queued;
+  }
+
+  /** How long the oldest request of the other HTTP threads has waited for `shard`, in microseconds; 0 if none waits. */
+  longestWaitOfOthers(shard: number, nowUs: number): number {
+    const { slotsAddress, slotStride } = this.#map;
+    const { wasm, i32 } = this.#core;
+    let longest = 0;
+    for (const rings of this.#others) {
+      const { submissions, bound } = rings[shard];
+      for (const ring of [submissions, bound]) {
+        if (ring.length === 0) continue;
+        const owner = ring === bound ? boundTo(shard) : submittedTo(shard);
+        const slot = wasm.slotOldest(ring.address, owner, slotsAddress, slotStride);
+        if (slot < 0) continue;
+        const submittedAt = i32[(slotAddress(this.#map, slot) + SLOT_SUBMITTED_AT_OFFSET) >> 2];
+        longest = Math.max(longest, elapsedUs(nowUs, submittedAt));
+      }
+    }
+    return longest;
+  }
+
+  /** Wakes the other HTTP threads that are parked. */
+  ringOthers(): void {
+    for (const doorbell of this.#otherDoorbells) this.#core.wasm.doorbellRing(doorbell);
   }
 
   hasCompletions(): boolean {
@@ -146,7 +185,7 @@ export class HttpSide {
     let sleeping = false;
     for (let shard = 0; shard < this.#given.length; shard++) {
       if (this.#given[shard] === 0) continue;
-      if (this.isParked(shard)) sleeping = true;
+      if (this.words.isParked(shard)) sleeping = true;
       else this.#given[shard] = 0;
     }
     return sleeping;
@@ -157,73 +196,13 @@ export class HttpSide {
     for (let shard = 0; shard < this.#given.length; shard++) {
       if (this.#given[shard] === 0) continue;
       this.#given[shard] = 0;
-      this.wake(shard);
+      this.words.wake(shard);
     }
-  }
-
-  /** Wakes `shard` if it is parked. */
-  wake(shard: number): boolean {
-    return this.#core.wasm.doorbellRing(this.#doorbells[shard]) === 1;
   }
 
   /** `shard` was given something, and its doorbell was not rung since: it will not sleep for long. */
   isGiven(shard: number): boolean {
     return this.#given[shard] === 1;
-  }
-
-  isParked(shard: number): boolean {
-    return Atomics.load(this.#core.i32, this.#parkedIndex(shard)) === 1;
-  }
-
-  /** The shard's thread has exited: nobody is parked, all permits are back, and nothing of it waits or runs. */
-  resetShard(shard: number, permits: number): void {
-    Atomics.store(this.#core.i32, this.#parkedIndex(shard), 0);
-    resetCounters(this.#core, this.#counters[shard]);
-    Semaphore.create(this.#core, permits, this.#permits[shard].address);
-  }
-
-  #parkedIndex(shard: number): number {
-    return (this.#doorbells[shard] + DOORBELL_PARKED_OFFSET) >> 2;
-  }
-
-  // ── permits and counters of shards ──────────────────────────────────────────────────────────────────────────────
-
-  /** Changes how many handlers may be in flight on `shard`; those that are stay. */
-  setPermits(shard: number, permits: number): void {
-    this.#permits[shard].setLimit(permits);
-  }
-
-  permits(shard: number): { available: number; limit: number } {
-    const { available, limit } = this.#permits[shard];
-    return { available, limit };
-  }
-
-  /** How many handlers may be in flight on `shard`. */
-  permitLimit(shard: number): number {
-    return this.#permits[shard].limit;
-  }
-
-  /** Nanoseconds of its thread that a request took on `shard` lately; 0 if that is not known. */
-  threadTime(shard: number): number {
-    return this.#counter(shard, COUNTER_THREAD_TIME_OFFSET);
-  }
-
-  /** When the handler was called that keeps the thread of `shard` now, by the server's clock; 0 if none does. */
-  calledAt(shard: number): number {
-    return this.#counter(shard, COUNTER_CALLED_AT_OFFSET);
-  }
-
-  /** A number that changes whenever `shard` has claimed something, or has found nothing to claim and parked. */
-  progress(shard: number): number {
-    return (this.#counter(shard, COUNTER_BATCHES_OFFSET) + this.#counter(shard, COUNTER_PARKS_OFFSET)) | 0;
-  }
-
-  #counter(shard: number, offset: number): number {
-    return readCounter(this.#core, this.#counters[shard], offset);
-  }
-
-  counters(shard: number): ShardCounters {
-    return readCounters(this.#core, this.#counters[shard]);
   }
 
   // ── who owns a slot ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -282,13 +261,8 @@ export class HttpSide {
 
   /** CLAIMED or STARTED by `shard` → HTTP. Only once its thread has exited and what it had completed was taken over. */
   reclaim(slot: number, shard: number): boolean {
-    // The extent of a response that it had begun is still the shard's: reclaimExtents finds it.
+    // The extent of a response that it had begun is still the shard's: `reclaimShard` finds it.
     return this.heldBy(slot) === shard && this.#become(slot, this.#owner(slot));
-  }
-
-  /** Frees the extents of `shard`. Only once its thread has exited and what it had completed was taken over. */
-  reclaimExtents(shard: number): number {
-    return this.extents.reclaim(shardOwned(shard));
   }
 
   #become(slot: number, from: number): boolean {
@@ -324,4 +298,9 @@ export class HttpSide {
 function isWaiting(owner: number): boolean {
   const state = owner & OWNER_STATE_MASK;
   return state === SLOT_SUBMITTED_STATE || state === SLOT_BOUND_STATE;
+}
+
+/** An element for each slot of a range, at the slot's own index. */
+export function bySlot<Of>({ first, end }: SlotRange, make: (slot: number) => Of): Of[] {
+  return Array.from({ length: end }, (_, slot) => (slot < first ? undefined : make(slot)) as Of);
 }

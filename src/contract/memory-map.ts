@@ -6,14 +6,21 @@ import {
   EXTENT_OWNER_SHIFT,
   EXTENTS_ADDRESS_OFFSET,
   HEADER_BYTES,
+  HTTP_CONNECTIONS_OFFSET,
   HTTP_DOORBELL_OFFSET,
+  HTTP_FIGURES_OFFSET,
   HTTP_HEAD_INDEX_OFFSET,
+  HTTP_OUTSTANDING_OFFSET,
   HTTP_POLL_OFFSET,
+  HTTP_SEQUENCE_OFFSET,
   HTTP_THREAD_BYTES,
   HTTP_THREAD_COUNT_OFFSET,
   HTTP_THREADS_ADDRESS_OFFSET,
+  HTTP_WAITING_OFFSET,
   LINE_BYTES,
+  MAX_LIMITED_ROUTES,
   RING_CAPACITY_OFFSET,
+  ROUTE_PERMITS_ADDRESS_OFFSET,
   SEMAPHORE_BYTES,
   SHARD_BATCH_OFFSET,
   SHARD_COUNT_OFFSET,
@@ -50,6 +57,8 @@ export interface MemoryMap {
   slots: number;
   slotsAddress: number;
   slotStride: number;
+  /** Semaphores of routes with a limit of their own. */
+  routePermitsAddress: number;
   extentsAddress: number;
   /** Bytes of the extents of each class. */
   extentClassBytes: number;
@@ -68,9 +77,6 @@ export interface MemoryNeeds {
   /** Of all extents together; they are not touched before they are used. */
   extentBytes: number;
 }
-
-/** Semaphores of routes with a limit of their own: one each. */
-export const MAX_LIMITED_ROUTES = 256;
 
 /** Room for what a shard allocates while it runs: scratch and constants of compiled writers. Untouched pages cost nothing. */
 const ARENA_BYTES = 1 << 20;
@@ -109,6 +115,7 @@ export function createServerMemory(needs: MemoryNeeds): { core: CoreMemory; map:
   i32[SLOT_COUNT_OFFSET >> 2] = slots;
   i32[SLOTS_ADDRESS_OFFSET >> 2] = core.allocate(slots * slotStride);
   i32[SLOT_STRIDE_OFFSET >> 2] = slotStride;
+  i32[ROUTE_PERMITS_ADDRESS_OFFSET >> 2] = core.allocate(MAX_LIMITED_ROUTES * SEMAPHORE_BYTES);
   i32[EXTENT_CLASS_BYTES_OFFSET >> 2] = extentClassBytes;
   i32[EXTENTS_ADDRESS_OFFSET >> 2] = core.allocate(extentsTotal);
   const map = readMemoryMap(core.buffer);
@@ -134,6 +141,7 @@ export function readMemoryMap(buffer: SharedArrayBuffer): MemoryMap {
     slots: header[SLOT_COUNT_OFFSET >> 2],
     slotsAddress: header[SLOTS_ADDRESS_OFFSET >> 2],
     slotStride: header[SLOT_STRIDE_OFFSET >> 2],
+    routePermitsAddress: header[ROUTE_PERMITS_ADDRESS_OFFSET >> 2],
     extentsAddress: header[EXTENTS_ADDRESS_OFFSET >> 2],
     extentClassBytes: header[EXTENT_CLASS_BYTES_OFFSET >> 2],
   };
@@ -147,12 +155,24 @@ function alignedRingBytes(capacity: number): number {
 /** Where the parts of an HTTP thread lie. */
 export function httpAddresses(map: MemoryMap, http: number) {
   const start = map.httpThreadsAddress + http * HTTP_THREAD_BYTES;
+  const figures = start + HTTP_FIGURES_OFFSET;
   return {
     doorbell: start + HTTP_DOORBELL_OFFSET,
+    sequence: figures + HTTP_SEQUENCE_OFFSET,
+    connections: figures + HTTP_CONNECTIONS_OFFSET,
+    /** A word for each shard. */
+    outstanding: start + HTTP_OUTSTANDING_OFFSET,
+    /** A word for each limited route. */
+    waiting: start + HTTP_WAITING_OFFSET,
     /** Where polls write the slots they found. */
     poll: start + HTTP_POLL_OFFSET,
     headIndex: start + HTTP_HEAD_INDEX_OFFSET,
   };
+}
+
+/** Address of the semaphore of the limited route at `index`, in the order of the route table. */
+export function routePermitsAddress(map: MemoryMap, index: number): number {
+  return map.routePermitsAddress + index * SEMAPHORE_BYTES;
 }
 
 /** Where the parts of a shard lie. The arena is the shard's own; a thread that replaces another one starts it anew. */
@@ -202,8 +222,14 @@ export function slotAddress(map: MemoryMap, slot: number): number {
   return map.slotsAddress + slot * map.slotStride;
 }
 
-/** The slots of an HTTP thread: from `first` on, up to `end`. */
-export function slotRange(map: MemoryMap, http: number): { first: number; end: number } {
+/** Slots from `first` on, up to `end`. */
+export interface SlotRange {
+  first: number;
+  end: number;
+}
+
+/** The slots of an HTTP thread. */
+export function slotRange(map: MemoryMap, http: number): SlotRange {
   const each = map.slots / map.httpThreads;
   return { first: http * each, end: (http + 1) * each };
 }

@@ -1,14 +1,16 @@
 /*
- * What the HTTP thread and the shards say to each other beside the shared memory: the route table, and the messages
- * of the channel. Each thread of a shard has one channel, so its messages keep their order.
+ * What the threads say to each other beside the shared memory: the route table, and the messages of the channels. Each thread
+ * of a shard has one channel to the control thread, which owns its life, and one to each HTTP thread, for what belongs to
+ * single requests. Messages of one channel keep their order.
  */
 import type { Histogram } from 'node:perf_hooks';
 import type { MessagePort } from 'node:worker_threads';
 import type { SharedCore } from '../core/memory.js';
-import type { LoopShardErrorCode } from '../errors.js';
 import type { CompressRules } from '../options/compression.js';
 import type { Method } from '../options/methods.js';
 import type { RouteScheduling } from '../options/scheduling.js';
+import type { ErrorText } from './describe.js';
+import type { Refusal } from './refusal.js';
 
 /** A slot that carries a request for the not-found handler has this for a route. */
 export const NOT_FOUND_ROUTE = -1;
@@ -47,12 +49,14 @@ export interface ShardStart {
   /** The shards of its group, its own number included. */
   group: { first: number; count: number };
   core: SharedCore;
-  /** Of the HTTP thread's clock. */
+  /** Of the server's clock. */
   epochMs: number;
   /** URL of the user's module. */
   module: string;
-  /** The shard's end of the channel. */
+  /** The shard's end of the channel to the control thread. */
   channel: MessagePort;
+  /** The shard's end of the channel to each HTTP thread. */
+  requests: readonly MessagePort[];
   /** What the module must define; nothing for the first shard of a server, whose table the others must match. */
   table: RouteTable | undefined;
   batch: number;
@@ -87,10 +91,21 @@ export interface ShardHistograms {
   batchSize: Histogram;
 }
 
-/** HTTP thread → shard, on the channel. */
+/** Control thread → shard. */
 export type ShardCommand =
-  /** The HTTP thread has seen the shard ready: it may claim. Sent once to each thread. */
+  /** The control thread has seen the shard ready: it may claim. Sent once to each thread. */
   | { type: 'go' }
+  /** There may be more permits than there were. */
+  | { type: 'permits' }
+  /** To be answered as soon as the shard's event loop turns. */
+  | { type: 'ping' }
+  /** An HTTP thread has ended: nobody waits for its requests any more. Another thread takes its place, at the other end of `port`. */
+  | { type: 'http'; http: number; port: MessagePort }
+  /** Claim no more, let what was started settle within `handlersMs`, and end, within `graceMs`. */
+  | { type: 'close'; handlersMs: number; graceMs: number };
+
+/** HTTP thread → shard. */
+export type RequestCommand =
   /**
    * Nobody waits for the request any more, as far as the HTTP thread can tell.
    * @param isGone the response cannot be sent: a stream is let go of
@@ -98,50 +113,36 @@ export type ShardCommand =
   | { type: 'abort'; slot: number; sequence: number; isGone: boolean }
   /** It was answered for its handler, which has taken too long: the slot comes back without a response. */
   | { type: 'abandon'; slot: number; sequence: number }
-  /** There may be more permits than there were. */
-  | { type: 'permits' }
-  /** To be answered as soon as the shard's event loop turns. */
-  | { type: 'ping' }
   | { type: 'stream'; answer: StreamAnswer }
-  | { type: 'body'; piece: BodyPiece }
-  /** Claim no more, let what was started settle within `handlersMs`, and end, within `graceMs`. */
-  | { type: 'close'; handlersMs: number; graceMs: number };
+  | { type: 'body'; piece: BodyPiece };
 
-/** An error on its way to the logger of the HTTP thread. */
+/** Shard → HTTP thread. */
+export type RequestReport = { type: 'stream'; piece: StreamPiece } | { type: 'body'; credit: BodyCredit };
+
+/** An error on its way to the logger of the control thread. */
 export interface FailureReport {
   type: 'failure';
   message: string;
-  error: { name: string; message: string; stack: string; code?: string };
+  error: ErrorText;
   request?: { id: string; method: string; target: string };
 }
 
-/** Shard → HTTP thread, on the channel. */
+/** Shard → control thread. */
 export type ShardReport =
   /** The thread runs, and is about to load the module. */
   | { type: 'loading' }
   /** It cannot begin: an error in plain strings, as clones of errors lose their codes. The thread ends. */
-  | ShardRefusal
+  | Refusal
   /** The module is loaded. The shard waits for `go`. */
   | { type: 'ready'; table: RouteTable; histograms: ShardHistograms }
   | { type: 'pong' }
   /** The app listens for a signal, which does not arrive on a shard. Sent once. */
   | { type: 'signalListener'; signal: string }
   /** Nobody caught an exception. The shard claims nothing more and ends, if `ends`. */
-  | { type: 'uncaught'; error: FailureReport['error']; request?: FailureReport['request']; ends: boolean }
+  | { type: 'uncaught'; error: ErrorText; request?: FailureReport['request']; ends: boolean }
   /** More than `maxAbandoned` handlers run on whose requests were answered for them. */
   | { type: 'crowded' }
-  | { type: 'stream'; piece: StreamPiece }
-  | { type: 'body'; credit: BodyCredit }
   | FailureReport;
-
-export interface ShardRefusal {
-  type: 'refused';
-  code: LoopShardErrorCode;
-  message: string;
-  stack: string;
-  /** The code of the system error behind it, such as EADDRINUSE. */
-  cause?: string;
-}
 
 /** Shard → HTTP thread: a piece of a response body as it goes over the wire, or its end. */
 export interface StreamPiece {

@@ -124,6 +124,11 @@ export class SlotView {
     this.#i32[this.#word + FLAGS] |= flag;
   }
 
+  /** @param flag one of SLOT_*_FLAG */
+  clear(flag: number): void {
+    this.#i32[this.#word + FLAGS] &= ~flag;
+  }
+
   // ── the request record ──────────────────────────────────────────────────────────────────────────────────────────
 
   /** Address of the record: field index, head, body. */

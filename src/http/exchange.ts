@@ -101,6 +101,13 @@ export class Exchange {
     this.slot = slot;
   }
 
+  /** For a request that was let in by a thread that has ended: nobody waits for its answer. */
+  adopt(route: RouteTraits, sequence: number, requestExtent: number): void {
+    this.route = route;
+    this.sequence = sequence;
+    this.requestExtent = requestExtent;
+  }
+
   /** For the next request in the same slot. `bytes` stays: the next answer may well be of the same length. */
   reset(connection: Receiver, route: RouteTraits): void {
     this.connection = connection;

@@ -4,14 +4,15 @@ import { httpAddresses } from '../contract/memory-map.js';
 import type { RouteTable } from '../contract/messages.js';
 import type { CoreMemory } from '../core/memory.js';
 import type { Listening } from '../options/listening.js';
-import type { ShardPool } from '../pool/shard-pool.js';
 import type { AccessLog } from './completion/access-log.js';
 import type { Exchange } from './exchange.js';
 import type { HeadLimits } from './parser/head-index.js';
 import type { RecordRoom } from './parser/large-record.js';
 import { Parsers } from './parser/llhttp.js';
 import type { RequestInHand } from './parser/request-in-hand.js';
+import type { Readiness } from './readiness.js';
 import { Scheduler, type SchedulerEvents, type SchedulerOptions } from './scheduler.js';
+import type { Shards } from './shards.js';
 import { Connection } from './socket/connection.js';
 import type { ConnectionHost, ConnectionLimits } from './socket/host.js';
 import { Listener } from './socket/listen.js';
@@ -26,7 +27,7 @@ export interface HttpThreadOptions extends SchedulerOptions, ConnectionLimits, T
   maxConnections: number;
 }
 
-export interface HttpThreadEvents extends Omit<SchedulerEvents, 'onReleased'> {
+export interface HttpThreadEvents extends Omit<SchedulerEvents, 'onReleased' | 'readiness'> {
   onAcceptError(error: Error): void;
   /** Something failed for one client, whose connection was closed. */
   onConnectionFailure(error: unknown): void;
@@ -53,6 +54,7 @@ export class HttpThread implements ConnectionHost<Connection> {
   draining = false;
   readonly #options: HttpThreadOptions;
   readonly #events: HttpThreadEvents;
+  readonly #shards: Shards;
   readonly scheduler: Scheduler;
   readonly #connections = new Set<Connection>();
   readonly #listener: Listener;
@@ -68,14 +70,16 @@ export class HttpThread implements ConnectionHost<Connection> {
 
   /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
   constructor(
-    pool: ShardPool,
+    shards: Shards,
     table: RouteTable,
     options: HttpThreadOptions,
+    readiness: Readiness,
     accessLog: AccessLog | undefined,
     events: HttpThreadEvents,
   ) {
-    this.core = pool.core;
-    this.parsers = new Parsers(pool.core, httpAddresses(pool.map, 0).headIndex);
+    this.#shards = shards;
+    this.core = shards.core;
+    this.parsers = new Parsers(shards.core, httpAddresses(shards.map, shards.side.http).headIndex);
     this.parsers.index.limit(options);
     this.limits = options;
     this.mayStream = table.routes.some(({ streamed }) => streamed !== undefined);
@@ -83,8 +87,9 @@ export class HttpThread implements ConnectionHost<Connection> {
     this.accessLog = accessLog;
     this.#options = options;
     this.#events = events;
-    this.scheduler = new Scheduler(pool, table, options, {
+    this.scheduler = new Scheduler(shards, table, options, {
       ...events,
+      readiness: () => readiness.whyNot(),
       onReleased: () => {
         if (this.draining) this.#checkDrained();
       },
@@ -92,9 +97,12 @@ export class HttpThread implements ConnectionHost<Connection> {
     this.#listener = new Listener(options.listening, options, (socket) => this.#onConnection(socket));
   }
 
-  /** @throws LoopShardError PORT_IN_USE, LISTEN_FAILED */
-  async listen(): Promise<void> {
-    await this.#listener.listen(this.#events.onAcceptError);
+  /**
+   * @param port in place of the port of the options
+   * @throws LoopShardError PORT_IN_USE, LISTEN_FAILED
+   */
+  async listen(port?: number): Promise<void> {
+    await this.#listener.listen(this.#events.onAcceptError, port);
     this.#watchConnections();
   }
 
@@ -105,7 +113,7 @@ export class HttpThread implements ConnectionHost<Connection> {
     return { address: address ?? '', family: 'Unix', port: 0 };
   }
 
-  /** @throws LoopShardError OPTION_INVALID, TLS_INVALID */
+  /** @param options checked; the server speaks TLS */
   setSecureContext(options: SecureContextOptions): void {
     this.#listener.setSecureContext(options);
   }
@@ -121,7 +129,8 @@ export class HttpThread implements ConnectionHost<Connection> {
   }
 
   #onConnection(socket: Socket): void {
-    const isFull = this.#connections.size >= this.#options.maxConnections;
+    const { figures } = this.#shards.side;
+    const isFull = this.#connections.size + figures.connectionsOfOthers >= this.#options.maxConnections;
     if (isFull) this.#connectionsRefused++;
     if (isFull || this.draining) {
       socket.destroy();
@@ -130,6 +139,7 @@ export class HttpThread implements ConnectionHost<Connection> {
     try {
       const connection = new Connection(this, socket);
       this.#connections.add(connection);
+      figures.connections = this.#connections.size;
       if (this.#leaving !== undefined) connection.leave();
     } catch (error) {
       // No memory for another thousand parsers, for instance.
@@ -203,6 +213,7 @@ export class HttpThread implements ConnectionHost<Connection> {
   onConnectionClosed(connection: Connection): void {
     this.#waiting.delete(connection);
     this.#connections.delete(connection);
+    this.#shards.side.figures.connections = this.#connections.size;
     this.#checkDrained();
   }
 

@@ -1,7 +1,7 @@
-import { EXTENT_CLASSES, NO_EXTENT } from '../../assembly/layout.js';
-import type { BodyCredit, RouteTable, StreamPiece } from '../contract/messages.js';
+import { EXTENT_CLASSES, NO_EXTENT, SLOT_ROUTE_PERMIT_FLAG } from '../../assembly/layout.js';
+import { bySlot } from '../contract/http-side.js';
+import type { BodyCredit, RouteTable } from '../contract/messages.js';
 import type { HealthPaths, PriorityFunction, Shedding } from '../options/scheduling.js';
-import type { ShardPool } from '../pool/shard-pool.js';
 import { Admission, NOT_STREAMED } from './admission/admission.js';
 import { Deadlines } from './admission/deadlines.js';
 import { Dispatcher } from './admission/dispatcher.js';
@@ -10,7 +10,7 @@ import { Queues } from './admission/queues.js';
 import { Ranking } from './admission/ranking.js';
 import { RecordWriter } from './admission/record.js';
 import { Refusals } from './admission/refusals.js';
-import { type RouteRules, Rules, type SchedulingDefaults } from './admission/route-rules.js';
+import { Rules, type SchedulingDefaults } from './admission/route-rules.js';
 import { Watch } from './admission/watch.js';
 import type { Reason } from './answers.js';
 import { Completions } from './completion/completions.js';
@@ -18,8 +18,10 @@ import { reclaim, relieve } from './completion/reclaim.js';
 import { StreamReceiver } from './completion/response-stream.js';
 import { Exchange, type Receiver } from './exchange.js';
 import type { RequestInHand } from './parser/request-in-hand.js';
-import { FixedRoutes, type Readiness } from './routing/fixed-routes.js';
+import type { NotReady } from './readiness.js';
+import { FixedRoutes } from './routing/fixed-routes.js';
 import { Router } from './routing/router.js';
+import type { Shards } from './shards.js';
 
 export interface SchedulerOptions extends SchedulingDefaults {
   maxQueue: number;
@@ -36,13 +38,13 @@ export interface SchedulerEvents {
   onShedding(shard: number, shedding: boolean): void;
   /** The user's `priority` failed. */
   onPriorityFailure(error: unknown): void;
-  readiness: Readiness;
+  readiness(): NotReady | undefined;
 }
 
 /** Every request from its admission to its answer: which shard, whether at all, for how long. HTTP thread. */
 export class Scheduler {
   readonly refusals: Refusals;
-  readonly #pool: ShardPool;
+  readonly #shards: Shards;
   readonly #events: SchedulerEvents;
   /** The exchange of each slot, made once. */
   readonly #exchanges: readonly Exchange[];
@@ -60,49 +62,55 @@ export class Scheduler {
   #detachedBytes = 0;
 
   /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
-  constructor(pool: ShardPool, table: RouteTable, options: SchedulerOptions, events: SchedulerEvents) {
-    this.#pool = pool;
+  constructor(shards: Shards, table: RouteTable, options: SchedulerOptions, events: SchedulerEvents) {
+    this.#shards = shards;
     this.#events = events;
     // What may fail comes first: what follows has timers, which would keep the memory of a server that never starts.
     const router = new Router(table);
-    const fixed = new FixedRoutes(table, router, options, events.readiness);
-    this.#rules = new Rules(table, pool, options);
-    this.#exchanges = Array.from({ length: pool.map.slots }, (_, slot) => new Exchange(slot));
+    const fixed = new FixedRoutes(table, router, options, () => events.readiness());
+    this.#rules = new Rules(table, shards, options);
+    this.#exchanges = bySlot(shards.side.range, (slot) => new Exchange(slot));
     const { status, retryAfterSeconds } = options.shed ?? { status: 503, retryAfterSeconds: 1 };
     this.refusals = new Refusals({ status, retryAfterSeconds, keepAliveLines: options.keepAliveLines });
-    this.#completions = new Completions(pool, this.#exchanges, this.refusals, {
+    this.#completions = new Completions(shards, this.#exchanges, this.refusals, {
+      onTurn: () => void this.#dispatcher.retryWaiting(),
       onReturned: (exchange) => this.#onReturned(exchange),
       onUnwanted: (exchange) => this.release(exchange),
     });
-    this.#streams = new StreamReceiver(pool, this.#exchanges, {
+    shards.events = {
+      onStreamPiece: (shard, piece) => this.#streams.receive(shard, piece),
+      onBodyCredit: (shard, credit) => this.#onBodyCredit(shard, credit),
+    };
+    this.#streams = new StreamReceiver(shards, this.#exchanges, {
       onBegun: (exchange) => {
         // The handler is not late: its answer has begun.
         this.#deadlines.clear(exchange.slot);
         this.#completions.streamBegun();
       },
     });
-    this.#queues = new Queues(pool);
-    this.#dispatcher = new Dispatcher(pool, this.#queues, {
+    this.#queues = new Queues(shards);
+    this.#dispatcher = new Dispatcher(shards, this.#queues, {
       onPublished: (shard) => {
         this.#completions.published(shard);
         this.#watch.published();
       },
+      onWaiting: () => this.#watch.waiting(),
       onFailed: (slot) => this.#giveUp(this.#exchanges[slot], 'NO_SHARD'),
       onResubmitted: (slot) => {
         // Another thread, which may not know.
         if (this.#dispatcher.passages[slot].isAborted) this.#abort(this.#exchanges[slot], false);
       },
     });
-    this.#deadlines = new Deadlines(pool.map.slots, pool.side, {
+    this.#deadlines = new Deadlines(shards.side, {
       onPending: () => this.#watch.deadlinePending(),
       onQueueTimeout: (slot) => this.#onQueueTimeout(this.#exchanges[slot]),
       onHandlerTimeout: (slot) => this.#onHandlerTimeout(this.#exchanges[slot]),
     });
     const ranking = new Ranking(options.priority, events.onPriorityFailure);
     const hasHigh = ranking.hasHigh || this.#rules.hasHigh;
-    const gate = new Gate(pool, this.#queues, { maxQueue: options.maxQueue, shed: options.shed, hasHigh });
+    const gate = new Gate(shards, this.#queues, { maxQueue: options.maxQueue, shed: options.shed, hasHigh });
     this.#watch = new Watch(
-      pool,
+      shards,
       this.#exchanges,
       { queues: this.#queues, dispatcher: this.#dispatcher, gate, deadlines: this.#deadlines, steal: options.steal },
       {
@@ -110,8 +118,8 @@ export class Scheduler {
         onGivenUp: (exchange) => this.#giveUp(exchange, 'OVERLOADED'),
       },
     );
-    this.records = new RecordWriter(pool.core, pool.map, pool.side);
-    this.#admission = new Admission(pool, this.#exchanges, {
+    this.records = new RecordWriter(shards.core, shards.map, shards.side);
+    this.#admission = new Admission(shards, this.#exchanges, {
       records: this.records,
       router,
       hasNotFound: table.hasNotFound,
@@ -156,14 +164,18 @@ export class Scheduler {
       exchange.stream = undefined;
       exchange.bytes = undefined;
     }
-    this.#pool.slots[this.#groupOf(exchange)].release(exchange.slot);
+    this.#shards.slots[this.#groupOf(exchange)].release(exchange.slot);
     this.#events.onReleased();
   }
 
-  /** Copies the response into private memory and gives its extent back; `false` if such copies take as much as all extents. */
+  /**
+   * Copies the response into private memory and gives its extent back; `false` if such copies of all HTTP threads may take as much as all
+   * extents.
+   */
   detach(exchange: Exchange): boolean {
     const { length } = exchange.bytes!;
-    if (this.#detachedBytes + length > this.#pool.map.extentClassBytes * EXTENT_CLASSES) return false;
+    const { extentClassBytes, httpThreads } = this.#shards.map;
+    if (this.#detachedBytes + length > (extentClassBytes * EXTENT_CLASSES) / httpThreads) return false;
     try {
       exchange.bytes = Buffer.from(exchange.bytes!);
       exchange.isPrivate = true;
@@ -177,7 +189,7 @@ export class Scheduler {
   }
 
   #giveExtent(exchange: Exchange): void {
-    if (exchange.extent !== NO_EXTENT) this.#pool.side.extents.give(exchange.extent);
+    if (exchange.extent !== NO_EXTENT) this.#shards.side.extents.give(exchange.extent);
     exchange.extent = NO_EXTENT;
   }
 
@@ -195,11 +207,11 @@ export class Scheduler {
 
   #abort(exchange: Exchange, isGone: boolean): void {
     const { slot, sequence } = exchange;
-    const shard = this.#pool.side.startedBy(slot);
-    if (shard >= 0) return this.#pool.abort(shard, slot, sequence, isGone);
+    const shard = this.#shards.side.startedBy(slot);
+    if (shard >= 0) return this.#shards.abort(shard, slot, sequence, isGone);
     // Whichever of them will start it.
-    const { first, count } = this.#pool.groups[this.#groupOf(exchange)];
-    for (let any = first; any < first + count; any++) this.#pool.abort(any, slot, sequence, isGone);
+    const { first, count } = this.#shards.groups[this.#groupOf(exchange)];
+    for (let any = first; any < first + count; any++) this.#shards.abort(any, slot, sequence, isGone);
   }
 
   /** The connection is closed: what was not started is not started any more. */
@@ -211,25 +223,20 @@ export class Scheduler {
     else this.#abort(exchange, true);
   }
 
-  /** A shard has sent a part of a response that is streamed. */
-  onStreamPiece(shard: number, piece: StreamPiece): void {
-    this.#streams.receive(shard, piece);
-  }
-
   /** A handler on `shard` reads the body of its request. */
-  onBodyCredit(shard: number, { slot, sequence, taken, spent }: BodyCredit): void {
+  #onBodyCredit(shard: number, { slot, sequence, taken, spent }: BodyCredit): void {
     const { upload, connection, sequence: current } = this.#exchanges[slot];
     if (current !== sequence || connection === undefined || upload === undefined || upload.isOver) {
       // The client has left, or was answered, before the shard could know.
-      this.#pool.sendBody(shard, { slot, sequence, length: 0, last: 'broken' });
+      this.#shards.sendBody(shard, { slot, sequence, length: 0, last: 'broken' });
       return;
     }
-    upload.onTaken(taken, spent, (piece) => this.#pool.sendBody(shard, piece));
+    upload.onTaken(taken, spent, (piece) => this.#shards.sendBody(shard, piece));
     connection.onBodyTaken();
   }
 
   #onReturned(exchange: Exchange): void {
-    if (exchange.requestExtent !== NO_EXTENT) this.#pool.side.extents.giveOfRequest(exchange.requestExtent);
+    if (exchange.requestExtent !== NO_EXTENT) this.#shards.side.extents.giveOfRequest(exchange.requestExtent);
     exchange.requestExtent = NO_EXTENT;
     exchange.upload?.close();
     this.#deadlines.clear(exchange.slot);
@@ -250,8 +257,8 @@ export class Scheduler {
   #onHandlerTimeout(exchange: Exchange): void {
     const { slot, sequence } = exchange;
     this.#completions.refuseEarly(exchange, 'HANDLER_TIMEOUT');
-    const shard = this.#pool.side.heldBy(slot);
-    if (shard >= 0) this.#pool.abandon(shard, slot, sequence);
+    const shard = this.#shards.side.heldBy(slot);
+    if (shard >= 0) this.#shards.abandon(shard, slot, sequence);
   }
 
   // ── shards that end ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -268,8 +275,8 @@ export class Scheduler {
 
   /** The shard takes requests: those too that wait for others of its group. */
   onShardReady(shard: number): void {
-    const { ready } = this.#pool.load;
-    const { first, count } = this.#pool.groupOf(shard);
+    const { ready } = this.#shards.load;
+    const { first, count } = this.#shards.groupOf(shard);
     for (let other = first; other < first + count; other++) {
       if (ready[other] === 0) relieve(other, false, this.#reclaimers);
     }
@@ -282,22 +289,41 @@ export class Scheduler {
 
   get #reclaimers() {
     return {
-      side: this.#pool.side,
+      side: this.#shards.side,
       exchanges: this.#exchanges,
       completions: this.#completions,
       dispatcher: this.#dispatcher,
     };
   }
 
-  // ── limits and figures ──────────────────────────────────────────────────────────────────────────────────────────
+  // ── an HTTP thread that takes the place of another one ──────────────────────────────────────────────────────────
 
-  /** Rules of routes with a limit of their own, by names such as `GET /report`. */
-  get limited(): ReadonlyMap<string, RouteRules> {
-    return this.#rules.limited;
+  /** Takes on the request of a slot that a shard has started for a thread that has ended. Nobody waits for its answer. */
+  adopt(slot: number): void {
+    const { side, load } = this.#shards;
+    const view = side.views[slot];
+    const shard = Math.max(side.startedBy(slot), side.completedBy(slot));
+    const rules = this.#rules.of(view.route);
+    this.#exchanges[slot].adopt(rules, view.sequence, side.extents.adoptOfRequest(view.record));
+    const passage = this.#dispatcher.passages[slot];
+    passage.reset(rules, rules.rank, this.#shards.clock.nowUs());
+    passage.permitted = view.has(SLOT_ROUTE_PERMIT_FLAG);
+    passage.shard = shard;
+    load.submitted(shard);
+    this.#completions.owe();
+    this.#completions.schedule();
   }
 
-  setLimit(rules: RouteRules, permits: number): void {
-    this.#dispatcher.setLimit(rules, permits);
+  // ── limits and figures ──────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Requests that wait for permits, of each limited route. */
+  waiting(): number[] {
+    return [...this.#rules.limited.values()].map(({ waiting }) => waiting.size);
+  }
+
+  /** Permits of routes may be free that were not. */
+  permitsChanged(): void {
+    this.#dispatcher.retryWaiting();
   }
 
   /** Answers that shards owe. */
@@ -305,12 +331,12 @@ export class Scheduler {
     return this.#completions.outstanding;
   }
 
-  /** Requests that wait in the rings of `shard`. */
+  /** Requests of this HTTP thread that wait in the rings of `shard`. */
   queued(shard: number): number {
-    return this.#queues.look(shard);
+    return this.#queues.lookAtOwn(shard);
   }
 
-  /** How long the oldest request of each shard has waited in its rings, in microseconds. */
+  /** How long the oldest request of this HTTP thread has waited in the rings of each shard, in microseconds. */
   waits(): number[] {
     return this.#watch.waits();
   }
@@ -321,8 +347,8 @@ export class Scheduler {
 
   /** Responses wait for extents. */
   get waitsForExtents(): boolean {
-    const { side, map } = this.#pool;
-    for (let shard = 0; shard < map.shards; shard++) if (side.counters(shard).extentWaiting > 0) return true;
+    const { side, map } = this.#shards;
+    for (let shard = 0; shard < map.shards; shard++) if (side.words.counters(shard).extentWaiting > 0) return true;
     return false;
   }
 

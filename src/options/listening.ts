@@ -23,7 +23,8 @@ export interface ListenChoice {
 
 /** What is listened on, after the check. */
 export interface Listening {
-  target: Pick<ListenOptions, 'host' | 'port' | 'path' | 'ipv6Only'> & { fd?: number };
+  /** With `reusePort`, several threads listen there. */
+  target: Pick<ListenOptions, 'host' | 'port' | 'path' | 'ipv6Only'> & { fd?: number; reusePort?: boolean };
   /** In words, for errors. */
   name: string;
   tls: TlsOptions | undefined;

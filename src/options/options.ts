@@ -19,6 +19,16 @@ export interface Logger {
 }
 
 export interface ServeOptions extends ListenChoice {
+  /**
+   * Threads that listen, parse and answer, 1 to 64; the kernel spreads connections over them. With 1, it is the thread that calls `serve()`;
+   * with more, each is a worker. More than 1 needs Linux and Node.js 22.12 or later, and `host` and `port`. Default 1.
+   */
+  httpThreads?: number;
+  /**
+   * A module that each HTTP thread loads for the functions that run there: it may export `priority`, `onUpgrade`, `upgradeOptions`, and
+   * `tls` with `SNICallback` and `pskCallback`. With several HTTP threads that is the only way to pass them.
+   */
+  httpModule?: URL | string;
   /** Worker threads that run handlers, 1 to 64. Default `max(1, min(16, availableParallelism() − 1))`. */
   shards?: number;
   /**
@@ -192,11 +202,14 @@ type Resolved =
   | 'health'
   | 'priority'
   | 'logger'
-  | 'shards';
+  | 'shards'
+  | 'httpModule';
 
 /** Every option, checked and with its default. */
 export interface ResolvedOptions extends Required<Omit<ServeOptions, Resolved | keyof ListenChoice>> {
   listening: Listening;
+  /** URL. */
+  httpModule: string | undefined;
   groups: Group[];
   /** Of each group. */
   shardNice: number[];

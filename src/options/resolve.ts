@@ -3,6 +3,7 @@ import {
   MAX_BATCH,
   MAX_FIELDS,
   MAX_HEAD_BYTES,
+  MAX_HTTP_THREADS,
   MAX_SHARDS,
   MAX_SLOT_BYTES,
   MAX_SLOTS,
@@ -11,8 +12,10 @@ import {
 import { LoopShardError } from '../errors.js';
 import { checkDispatch, checkGroups, checkHealth, checkNice, checkPermits, checkShedding, Subject } from './checks.js';
 import { checkCompress } from './compression.js';
+import { checkHttpThreads } from './http-threads.js';
 import { keepAliveLines } from './keep-alive.js';
 import { resolveListening } from './listening.js';
+import { moduleUrl } from './module-url.js';
 import type { Logger, ResolvedOptions, ServeOptions } from './options.js';
 import { checkRequestId } from './request-id.js';
 import { MAX_NICE, MAX_PERMITS, MAX_TIMEOUT_MS } from './scheduling.js';
@@ -20,6 +23,7 @@ import { MAX_NICE, MAX_PERMITS, MAX_TIMEOUT_MS } from './scheduling.js';
 /** Lowest, highest, default. */
 const INTEGERS = {
   port: [0, 65_535, 8000],
+  httpThreads: [1, MAX_HTTP_THREADS, 1],
   shards: [1, MAX_SHARDS, Math.max(1, Math.min(16, availableParallelism() - 1))],
   batch: [1, MAX_BATCH, 256],
   maxQueue: [1, 65_536, 4_096],
@@ -57,6 +61,7 @@ const subject = new Subject('OPTION_INVALID');
 
 const OTHERS = [
   'host',
+  'httpModule',
   'ipv6Only',
   'path',
   'fd',
@@ -115,6 +120,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     env,
     execArgv,
     logger,
+    httpModule,
   } = options;
   const listening = resolveListening(options, integers.port);
   subject.oneOf('park', park, ['async', 'sync']);
@@ -131,10 +137,16 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     throw subject.invalid('execArgv', 'an array of strings', execArgv);
   }
   checkLogger(logger);
+  checkHttpThreads(integers.httpThreads, options);
+  if (httpModule !== undefined && typeof httpModule !== 'string' && !(httpModule instanceof URL)) {
+    throw subject.invalid('httpModule', 'a path or a URL', httpModule);
+  }
   const groups = checkGroups(options.groups, integers.shards, subject);
   const resolved: ResolvedOptions = {
     ...integers,
-    listening,
+    listening:
+      integers.httpThreads > 1 ? { ...listening, target: { ...listening.target, reusePort: true } } : listening,
+    httpModule: httpModule && moduleUrl(httpModule, 'the module that HTTP threads load'),
     accessLog,
     abortOnHalfClose,
     park,
@@ -161,7 +173,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
 
 /** What each option allows, and others contradict. */
 function checkTogether(given: ServeOptions, options: ResolvedOptions): void {
-  const { maxTargetBytes, maxHeadBytes, maxQueue, batch, slots, groups, shed, queueTimeoutMs } = options;
+  const { maxTargetBytes, maxHeadBytes, maxQueue, batch, slots, groups, shed, queueTimeoutMs, httpThreads } = options;
   if (given.shards !== undefined && given.groups !== undefined) {
     throw subject.wrong('The options shards and groups both say how many shards there are; leave one of them out.');
   }
@@ -176,6 +188,11 @@ function checkTogether(given: ServeOptions, options: ResolvedOptions): void {
     );
   }
   const shards = groups.reduce((sum, { count }) => sum + count, 0);
+  if (slots < 2 * httpThreads * (groups.length > 1 ? shards : 1) && httpThreads > 1) {
+    throw subject.wrong(
+      `${slots} slots are too few for ${httpThreads} HTTP threads, each of which needs two${groups.length > 1 ? ` for each of ${shards} shards` : ''}; raise \`slots\`.`,
+    );
+  }
   if (groups.length > 1 && slots < 2 * shards) {
     throw subject.wrong(`${slots} slots are too few for ${shards} shards in groups; give each shard two at the least.`);
   }

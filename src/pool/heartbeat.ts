@@ -20,7 +20,7 @@ interface Seen {
 /**
  * Tells which shards are stuck: in an endless loop, or in a computation without end. A shard that has claimed something or
  * parked since the last look is not asked; others answer a message as soon as their event loops turn, also when they are idle.
- * HTTP thread.
+ * Control thread.
  */
 export class Heartbeat {
   readonly #lives: readonly ShardLife[];

@@ -1,5 +1,7 @@
 import { inspect } from 'node:util';
-import type { FailureReport, RouteTable, ShardHistograms, ShardRefusal, ShardReport } from '../contract/messages.js';
+import type { MessagePort } from 'node:worker_threads';
+import type { FailureReport, RouteTable, ShardCommand, ShardHistograms, ShardReport } from '../contract/messages.js';
+import { refusedError } from '../contract/refusal.js';
 import { LoopShardError } from '../errors.js';
 import type { Group } from '../options/scheduling.js';
 import { CIRCUIT_MS, Restarts } from './restarts.js';
@@ -36,20 +38,20 @@ export interface LifeOptions {
 export interface LifeEvents {
   /** Called with each change, before anything else is done about it. */
   onState(life: ShardLife, state: ShardState): void;
+  /** A thread starts: `requests` are the other ends of its channels to the HTTP threads, one for each. */
+  onSpawn(life: ShardLife, requests: readonly MessagePort[]): void;
   /**
    * The shard's thread has ended, and all its messages were heard: what it owned is to be taken back.
-   * @param nextMs when another thread is started; nothing if none is
+   * @param nextMs when another thread is started, counted from when that is done; nothing if none is
+   * @returns when that is done; nothing if it is done already
    */
-  onEnded(life: ShardLife, end: ThreadEnd, nextMs: number | undefined): void;
+  onEnded(life: ShardLife, end: ThreadEnd, nextMs: number | undefined): Promise<void> | undefined;
   /** No other thread has taken the place of the one that ended, for longer than requests should wait for it. */
   onMissing(life: ShardLife): void;
   onFailure(life: ShardLife, report: FailureReport): void;
   onSignalListener(life: ShardLife, signal: string): void;
   /** More than `maxAbandoned` handlers of the shard run on after their requests got 504. */
   onCrowded(life: ShardLife): void;
-  /** A part of a stream. */
-  onStream(life: ShardLife, report: Extract<ShardReport, { type: 'stream' }>): void;
-  onBody(life: ShardLife, report: Extract<ShardReport, { type: 'body' }>): void;
   /** Wakes the shard if it is parked. */
   wake(life: ShardLife): void;
 }
@@ -70,7 +72,7 @@ const TERMINATION_MS = 1_000;
 
 /**
  * The life of one shard: it starts its thread, sees it end, and starts another. It alone decides which state the shard is in.
- * HTTP thread.
+ * Control thread.
  */
 export class ShardLife {
   readonly number: number;
@@ -168,7 +170,9 @@ export class ShardLife {
       onExit: (code, error) => this.#onExit(code, error),
     };
     try {
-      this.#thread = new ShardThread({ ...this.#settings, table: this.#table }, this.#options.thread, events);
+      const start = { ...this.#settings, table: this.#table };
+      this.#thread = new ShardThread(start, this.#options.thread, events);
+      this.#events.onSpawn(this, this.#thread.requests);
     } catch (error) {
       this.#onExit(1, error);
     }
@@ -189,7 +193,7 @@ export class ShardLife {
         if (this.#state === 'spawning') this.#become('loading');
         return;
       case 'refused':
-        this.#cause = refusal(report, this.number);
+        this.#cause = refusedError(report, report.cause === 'EADDRINUSE' && this.number > 0 ? ` ${LISTENS}` : '');
         return;
       case 'ready':
         return this.#onReady(report.table, report.histograms);
@@ -204,10 +208,6 @@ export class ShardLife {
         return this.#events.onCrowded(this);
       case 'failure':
         return this.#events.onFailure(this, report);
-      case 'stream':
-        return this.#events.onStream(this, report);
-      case 'body':
-        return this.#events.onBody(this, report);
     }
   }
 
@@ -291,12 +291,14 @@ export class ShardLife {
     this.#isReplaced = wasReady && nextMs !== undefined && nextMs < MISSING_AFTER_MS;
     this.#become('ended');
     const wasAsked = this.#isClosing || (this.#isAsked && code === 0);
-    this.#events.onEnded(this, { error: cause, wasReady, wasAsked }, nextMs);
-    if (nextMs !== undefined && !this.#isClosing) this.#startAnother(nextMs);
+    const takenBack = this.#events.onEnded(this, { error: cause, wasReady, wasAsked }, nextMs);
+    if (takenBack === undefined) this.#startAnother(nextMs);
+    else void takenBack.then(() => this.#startAnother(nextMs));
     for (const resolve of this.#onEnded.splice(0)) resolve();
   }
 
-  #startAnother(nextMs: number): void {
+  #startAnother(nextMs: number | undefined): void {
+    if (nextMs === undefined || this.#isClosing) return;
     if (!this.#isReplaced) this.#miss();
     else this.#missingTimer ??= setTimeout(() => this.#miss(), MISSING_AFTER_MS);
     this.#restartTimer = setTimeout(() => {
@@ -353,11 +355,20 @@ export class ShardLife {
     });
   }
 
+  /**
+   * Another thread takes the place of an HTTP thread that has ended: opens a channel to it.
+   * @returns its end of the channel; nothing while the shard has no thread
+   */
+  connectHttp(http: number): MessagePort | undefined {
+    const port = this.#state === 'ended' ? undefined : this.#thread?.connectHttp(http);
+    if (port !== undefined && this.#options.isSyncParked) this.#events.wake(this);
+    return port;
+  }
+
   // ── what is said to it ──────────────────────────────────────────────────────────────────────────────────────────
 
-  /** @param transfer buffers that are lost to the caller */
-  send(...[command, transfer]: Parameters<ShardThread['send']>): void {
-    this.#thread?.send(command, transfer);
+  send(command: ShardCommand): void {
+    this.#thread?.send(command);
     if (this.#options.isSyncParked) this.#events.wake(this);
   }
 
@@ -365,17 +376,6 @@ export class ShardLife {
   receive(): void {
     this.#thread?.receive();
   }
-}
-
-function refusal({ code, message, stack, cause }: ShardRefusal, shard: number): LoopShardError {
-  const advice = cause === 'EADDRINUSE' && shard > 0 ? ` ${LISTENS}` : '';
-  const error = new LoopShardError(
-    code,
-    message + advice,
-    cause === undefined ? undefined : { cause: { code: cause } },
-  );
-  error.stack = stack;
-  return error;
 }
 
 /** Each shard loads the module, and only the first one to listen on a port gets it. */

@@ -4,7 +4,7 @@ const guarded = new WeakSet<Writable>();
 
 /**
  * Passes on what a shard prints. It is lost once nobody reads it any more: a reader of standard output that has left is no reason
- * for the HTTP thread to end.
+ * for the server to end.
  * @param target `process.stdout` or `process.stderr`
  */
 export function forward(source: Readable, target: Writable): void {

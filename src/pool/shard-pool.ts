@@ -1,22 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FreeSlots } from '../contract/free-slots.js';
-import { HttpSide } from '../contract/http-side.js';
-import { createServerMemory, type MemoryMap } from '../contract/memory-map.js';
-import type {
-  BodyCredit,
-  BodyPiece,
-  FailureReport,
-  RouteTable,
-  StreamAnswer,
-  StreamPiece,
-} from '../contract/messages.js';
+import type { MessagePort } from 'node:worker_threads';
+import { type ExtentStats, Extents, shardOwned } from '../contract/extents.js';
+import type { MemoryMap } from '../contract/memory-map.js';
+import type { FailureReport, RouteTable } from '../contract/messages.js';
+import { ShardWords } from '../contract/shard-words.js';
 import { summarize } from '../contract/times.js';
-import { Clock } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
 import type { LoopShardError } from '../errors.js';
 import type { Group, Permits } from '../options/scheduling.js';
 import { Heartbeat } from './heartbeat.js';
-import { Load } from './load.js';
 import {
   type LifeEvents,
   type LifeOptions,
@@ -29,18 +21,13 @@ import type { ThreadOptions } from './shard-thread.js';
 import { Stalls } from './stalls.js';
 
 export interface ShardPoolOptions
-  extends Omit<LifeSettings, 'shard' | 'group' | 'core' | 'epochMs' | 'adaptive' | 'nice' | 'graceMs'>,
+  extends Omit<LifeSettings, 'shard' | 'group' | 'core' | 'adaptive' | 'nice' | 'graceMs'>,
     Pick<LifeOptions, 'startTimeoutMs' | 'maxRestarts'>,
     ThreadOptions {
   groups: readonly Group[];
   /** Of each group. */
   shardNice: readonly number[];
   permits: Permits;
-  /** Requests that may wait for each shard. */
-  maxQueue: number;
-  slots: number;
-  slotBytes: number;
-  extentBytes: number;
   /** How long a shard's event loop may not turn before the shard is stuck; 0 for any time. */
   stuckAfterMs: number;
   /** How long all permits of a group may be taken while nothing settles before the group is stalled; 0 for any time. */
@@ -50,18 +37,20 @@ export interface ShardPoolOptions
 }
 
 export interface ShardPoolEvents {
+  /** A thread of the shard starts: `requests` are the other ends of its channels to the HTTP threads, one for each. */
+  onShardSpawned(shard: number, requests: readonly MessagePort[]): void;
   /**
    * The shard's thread has ended: its requests are to be answered, its slots taken back.
    * @param nextMs when another thread is started; nothing if none is
+   * @returns when that is done; nothing if it is done already
    */
-  onShardEnded(shard: number, end: ThreadEnd, nextMs: number | undefined): void;
-  /** The shard takes no requests for now, and still has its thread: what waits for it is to go to others. */
-  onShardUnavailable(shard: number, state: 'stuck' | 'draining'): void;
+  onShardEnded(shard: number, end: ThreadEnd, nextMs: number | undefined): Promise<void> | undefined;
   /** No other thread could take the ended one's place yet; requests that wait for one wait in vain for now. */
   onShardMissing(shard: number): void;
   /** Another thread runs the shard. */
   onShardRestarted(shard: number): void;
-  onShardState(shard: number, state: ShardState): void;
+  /** @param isReplaced requests may wait for another thread of the shard */
+  onShardState(shard: number, state: ShardState, isReplaced: boolean): void;
   /** The shard is being replaced, because so many of its handlers run on after their requests got 504. */
   onShardCrowded(shard: number, abandoned: number): void;
   /** All permits of the group are taken and nothing settles, or that is over. */
@@ -69,25 +58,15 @@ export interface ShardPoolEvents {
   onFailure(shard: number, report: FailureReport): void;
   /** The app listens for a signal, which does not arrive on a shard. */
   onSignalListener(signal: string): void;
-  /** A part of a response that is streamed. */
-  onStreamPiece(shard: number, piece: StreamPiece): void;
-  /** A handler reads the body of its request. */
-  onBodyCredit(shard: number, credit: BodyCredit): void;
 }
 
 /** How long every shard must have been ready before the server is: what fails soon after the import fails within it. */
 const SETTLE_MS = 100;
 
-/** All shards: their threads, and what each of them has in hand. HTTP thread only. */
+/** The threads of all shards, and their lives. Control thread only. */
 export class ShardPool {
-  readonly core: CoreMemory;
-  readonly map: MemoryMap;
-  readonly clock = new Clock();
-  readonly groups: readonly Group[];
-  readonly side: HttpSide;
-  readonly load: Load;
-  /** Of each group, in the order of `groups`. */
-  readonly slots: readonly FreeSlots[];
+  readonly #words: ShardWords;
+  readonly #extents: Extents;
   readonly #permits: Int32Array;
   readonly #shards: ShardLife[];
   readonly #heartbeat: Heartbeat;
@@ -98,22 +77,18 @@ export class ShardPool {
   /** Until the server has started: an end ends the start. */
   #failStart: ((error: LoopShardError) => void) | undefined;
 
-  constructor(options: ShardPoolOptions, events: ShardPoolEvents) {
+  constructor(core: CoreMemory, map: MemoryMap, options: ShardPoolOptions, events: ShardPoolEvents) {
     const { groups, permits } = options;
-    const shards = groups.reduce((sum, { count }) => sum + count, 0);
-    const { core, map } = createServerMemory({ ...options, shards, permits: permits.initial });
-    this.core = core;
-    this.map = map;
-    this.groups = groups;
-    this.side = new HttpSide(core, map);
-    this.slots = groups.map((group) => slotsOf(group, core, map));
-    // Half of a queue is for those who are not low.
-    this.load = new Load(this.side, shards, Math.ceil(options.maxQueue / 2));
+    const { shards, httpThreads } = map;
+    this.#words = new ShardWords(core, map);
+    // The control thread takes no extents: it frees those of shards that have ended.
+    this.#extents = new Extents(core, map, shardOwned(shards));
     this.#permits = new Int32Array(shards).fill(permits.initial);
     this.#events = events;
     const settings = {
       core: core.share(),
-      epochMs: this.clock.epochMs,
+      httpThreads,
+      epochMs: options.epochMs,
       module: options.module,
       batch: options.batch,
       park: options.park,
@@ -142,29 +117,26 @@ export class ShardPool {
           shard,
           group: { first, count },
           nice: options.shardNice[index],
-          maxAbandoned: maxAbandonedOf(options.maxAbandoned, Math.floor(this.slots[index].total / count)),
+          maxAbandoned: maxAbandonedOf(options.maxAbandoned, Math.floor(map.slots / shards)),
         };
         return new ShardLife(ofShard, group, lifeOptions, this.#lifeEvents);
       }),
     );
-    this.#heartbeat = new Heartbeat(this.#shards, options.stuckAfterMs, (shard) => this.side.counters(shard));
-    this.#stalls = new Stalls(groups, this, options.stalledAfterMs, events.onStalled);
+    this.#heartbeat = new Heartbeat(this.#shards, options.stuckAfterMs, (shard) => this.#words.counters(shard));
+    const isReady = (shard: number) => this.#shards[shard].state === 'ready';
+    this.#stalls = new Stalls(groups, this.#words, isReady, options.stalledAfterMs, events.onStalled);
   }
 
   get #lifeEvents(): LifeEvents {
     return {
       onState: (life, state) => this.#onState(life, state),
       onEnded: (life, end, nextMs) => this.#onEnded(life, end, nextMs),
-      onMissing: ({ number }) => {
-        this.load.replaced[number] = 0;
-        this.#events.onShardMissing(number);
-      },
+      onSpawn: ({ number }, requests) => this.#events.onShardSpawned(number, requests),
+      onMissing: ({ number }) => this.#events.onShardMissing(number),
       onFailure: ({ number }, report) => this.#events.onFailure(number, report),
       onSignalListener: (_life, signal) => this.#events.onSignalListener(signal),
       onCrowded: (life) => this.#onCrowded(life),
-      onStream: ({ number }, { piece }) => this.#events.onStreamPiece(number, piece),
-      onBody: ({ number }, { credit }) => this.#events.onBodyCredit(number, credit),
-      wake: ({ number }) => void this.side.wake(number),
+      wake: ({ number }) => void this.#words.wake(number),
     };
   }
 
@@ -189,11 +161,8 @@ export class ShardPool {
   }
 
   #onState({ number, restarts, cause, isReplaced }: ShardLife, state: ShardState): void {
-    this.load.ready[number] = state === 'ready' ? 1 : 0;
-    this.load.replaced[number] = isReplaced ? 1 : 0;
-    this.#events.onShardState(number, state);
+    this.#events.onShardState(number, state, isReplaced);
     if (cause !== undefined) this.#failStart?.(cause);
-    if (state === 'stuck' || state === 'draining') this.#events.onShardUnavailable(number, state);
     if (state === 'ready' && restarts > 0) this.#events.onShardRestarted(number);
     if (this.#crowded.size > 0) this.#replaceCrowded();
   }
@@ -212,7 +181,7 @@ export class ShardPool {
         continue;
       // Once it turns again it is looked at again.
       if (life.state === 'stuck') continue;
-      const { abandoned } = this.side.counters(life.number);
+      const { abandoned } = this.#words.counters(life.number);
       this.#crowded.delete(life);
       if (abandoned <= life.maxAbandoned || life.state !== 'ready') continue;
       this.#events.onShardCrowded(life.number, abandoned);
@@ -220,25 +189,28 @@ export class ShardPool {
     }
   }
 
-  /** The thread is gone: its permits and its parking are nobody's, and what it owned is taken back. */
-  #onEnded(life: ShardLife, end: ThreadEnd, nextMs: number | undefined): void {
+  /** The thread is gone: what it owned is taken back, and then nothing is its any more. */
+  #onEnded(life: ShardLife, end: ThreadEnd, nextMs: number | undefined): Promise<void> | undefined {
     const { number } = life;
-    this.side.resetShard(number, this.#permits[number]);
     this.#crowded.delete(life);
     this.#failStart?.(end.error);
-    this.#events.onShardEnded(number, end, nextMs);
+    const takenBack = this.#events.onShardEnded(number, end, nextMs);
+    const reset = () => {
+      this.#words.reset(number, this.#permits[number]);
+      // Last: what was completed has taken its extents with it.
+      this.#extents.reclaim(shardOwned(number));
+    };
+    if (takenBack !== undefined) return takenBack.then(reset);
+    reset();
+    return undefined;
   }
 
-  // ── the way of a request ────────────────────────────────────────────────────────────────────────────────────────
-
-  /**
-   * Passes a slot that the HTTP thread has filled to `shard`.
-   * @param bound no other shard may claim it
-   */
-  submit(slot: number, shard: number, bound: boolean): void {
-    this.side.submit(slot, shard, bound);
-    this.load.submitted(shard);
+  /** Another thread takes the place of an HTTP thread that has ended. Returns its ends of the channels to shards that have a thread. */
+  connectHttp(http: number): (MessagePort | undefined)[] {
+    return this.#shards.map((life) => life.connectHttp(http));
   }
+
+  // ── groups, circuits, permits ───────────────────────────────────────────────────────────────────────────────────
 
   groupOf(shard: number): Group {
     return this.#shards[shard].group;
@@ -254,43 +226,10 @@ export class ShardPool {
     return this.#shards[shard].isCircuitOpen;
   }
 
-  /** A request that was submitted to `shard` is not its any more. */
-  completed(shard: number): void {
-    this.load.outstanding[shard]--;
-  }
-
-  /** Takes what `shard` has sent of its streams so far. */
-  receiveStreams(shard: number): void {
-    this.#shards[shard].receive();
-  }
-
-  /** Tells `shard` what became of a stream's bytes. */
-  answerStream(shard: number, answer: StreamAnswer): void {
-    this.#shards[shard].send({ type: 'stream', answer }, answer.spent);
-  }
-
-  /** Sends `shard` a piece of a request body that one of its handlers reads. */
-  sendBody(shard: number, piece: BodyPiece): void {
-    this.#shards[shard].send({ type: 'body', piece }, piece.bytes === undefined ? [] : [piece.bytes]);
-  }
-
-  /**
-   * Tells `shard` that nobody waits for the request `sequence` in `slot` any more.
-   * @param isGone its response cannot be sent
-   */
-  abort(shard: number, slot: number, sequence: number, isGone: boolean): void {
-    this.#shards[shard].send({ type: 'abort', slot, sequence, isGone });
-  }
-
-  /** Tells `shard` that the request `sequence` in `slot` was answered for its handler: the slot comes back without one. */
-  abandon(shard: number, slot: number, sequence: number): void {
-    this.#shards[shard].send({ type: 'abandon', slot, sequence });
-  }
-
   /** Changes how many handlers may be in flight on `shard`; those that are stay. */
   setPermits(shard: number, permits: number): void {
     this.#permits[shard] = permits;
-    this.side.setPermits(shard, permits);
+    this.#words.setPermits(shard, permits);
     this.#shards[shard].send({ type: 'permits' });
   }
 
@@ -320,6 +259,10 @@ export class ShardPool {
 
   // ── figures ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  extents(): ExtentStats[] {
+    return this.#extents.stats();
+  }
+
   stats() {
     return this.#shards.map((shard) => {
       const { number } = shard;
@@ -330,10 +273,8 @@ export class ShardPool {
         restarts: shard.restarts,
         isCircuitOpen: shard.isCircuitOpen,
         stalled: this.isStalled(shard.group),
-        outstanding: this.load.outstanding[number],
-        queued: this.side.queued(number),
-        permits: this.side.permits(number),
-        ...this.side.counters(number),
+        permits: this.#words.permits(number),
+        ...this.#words.counters(number),
         batchSize: summarize(shard.histograms?.batchSize),
         queueTime: summarize(shard.histograms?.queueTime),
         handlerTime: summarize(shard.histograms?.handlerTime),
@@ -345,10 +286,4 @@ export class ShardPool {
 /** Abandoned handlers may keep slots, and must leave half of them to requests that come. */
 function maxAbandonedOf(maxAbandoned: number, slots: number): number {
   return Math.min(maxAbandoned, Math.max(1, Math.floor(slots / 2)));
-}
-
-/** Slots in proportion to shards. */
-function slotsOf({ first, count }: Group, core: CoreMemory, map: MemoryMap): FreeSlots {
-  const boundary = (shard: number) => Math.floor((map.slots * shard) / map.shards);
-  return new FreeSlots(core, map, boundary(first), boundary(first + count) - boundary(first));
 }

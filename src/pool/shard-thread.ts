@@ -1,9 +1,13 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { ShardCommand, ShardReport, ShardStart } from '../contract/messages.js';
 import { forward } from './shard-output.js';
+import { entryOf, flagsOf } from './worker-entry.js';
 
-/** What a thread is started with, its channel apart. */
-export type ThreadStart = Omit<ShardStart, 'channel'>;
+/** What a thread is started with, its channels apart. */
+export type ThreadStart = Omit<ShardStart, 'channel' | 'requests'> & {
+  /** How many HTTP threads there are. */
+  httpThreads: number;
+};
 
 /** What Node.js is told about the thread of each shard. */
 export interface ThreadOptions {
@@ -24,29 +28,29 @@ export interface ThreadEvents {
   onExit(code: number, error: unknown): void;
 }
 
-/**
- * The thread's main module imports the entry of a shard, and does nothing else: Node.js refuses a file as main module where the process
- * runs with `--input-type`, whose flags its threads inherit.
- */
-const IMPORT = `import ${JSON.stringify(new URL('../shard/entry.js', import.meta.url).href)};`;
-const ENTRY = new URL(`data:text/javascript,${encodeURIComponent(IMPORT)}`);
+const ENTRY = entryOf(new URL('../shard/entry.js', import.meta.url));
 
-/** One thread of a shard, from its start to its real end, and the channel to it. HTTP thread. */
+/** One thread of a shard, from its start to its real end, and the channels to it. Control thread. */
 export class ShardThread {
+  /** The HTTP threads' ends of the channels to it. */
+  readonly requests: readonly MessagePort[];
   readonly #events: ThreadEvents;
   readonly #channel: MessagePort;
   readonly #worker: Worker;
   #error: unknown;
 
   /** @throws whatever Node.js throws when it cannot start a thread */
-  constructor(start: ThreadStart, options: ThreadOptions, events: ThreadEvents) {
+  constructor({ httpThreads, ...start }: ThreadStart, options: ThreadOptions, events: ThreadEvents) {
     this.#events = events;
     const channel = new MessageChannel();
-    const workerData: ShardStart = { ...start, channel: channel.port2 };
+    const channels = Array.from({ length: httpThreads }, () => new MessageChannel());
+    const requests = channels.map(({ port2 }) => port2);
+    this.requests = channels.map(({ port1 }) => port1);
+    const workerData: ShardStart = { ...start, channel: channel.port2, requests };
     const { env, execArgv, resourceLimits } = options;
     this.#worker = new Worker(ENTRY, {
       workerData,
-      transferList: [channel.port2],
+      transferList: [channel.port2, ...requests],
       resourceLimits,
       ...(env && { env }),
       ...flagsOf(execArgv),
@@ -77,24 +81,19 @@ export class ShardThread {
     }
   }
 
-  /** @param transfer buffers that are lost to the caller */
-  send(command: ShardCommand, transfer: ArrayBuffer[] = []): void {
-    this.#channel.postMessage(command, transfer);
+  send(command: ShardCommand): void {
+    this.#channel.postMessage(command);
+  }
+
+  /** Opens a channel to the thread that takes the place of an HTTP thread, and returns that thread's end of it. */
+  connectHttp(http: number): MessagePort {
+    const { port1, port2 } = new MessageChannel();
+    this.#channel.postMessage({ type: 'http', http, port: port2 } satisfies ShardCommand, [port2]);
+    return port1;
   }
 
   /** Ends the thread wherever it is, except in native code: that it finishes first. */
   terminate(): void {
     void this.#worker.terminate();
   }
-}
-
-/**
- * The flags of Node.js for a thread: those that were asked for, or the process's. Of the process's, `--input-type` is left out,
- * which is for code that is given in the place of a file, and which a thread that runs a file refuses.
- */
-function flagsOf(execArgv: readonly string[] | undefined): { execArgv?: string[] } {
-  if (execArgv !== undefined) return { execArgv: [...execArgv] };
-  const { execArgv: inherited } = process;
-  if (!inherited.some((flag) => flag.startsWith('--input-type'))) return {};
-  return { execArgv: inherited.filter((flag) => flag.startsWith('--') && !/^--(input-type|eval|print)/.test(flag)) };
 }

@@ -1,6 +1,5 @@
-import type { HttpSide } from '../contract/http-side.js';
+import type { ShardWords } from '../contract/shard-words.js';
 import type { Group } from '../options/scheduling.js';
-import type { Load } from './load.js';
 
 /** Looks within `stalledAfterMs`. Time is counted in looks, so that a process that was stopped for a while calls nobody stalled. */
 const LOOKS = 4;
@@ -16,11 +15,11 @@ interface Seen {
 
 /**
  * Tells which groups are stalled: all permits of their ready shards are taken, and no handler has settled for so long. One that
- * settles leaves a free permit, or has another one start, which is counted. HTTP thread.
+ * settles leaves a free permit, or has another one start, which is counted. Control thread.
  */
 export class Stalls {
-  readonly #side: HttpSide;
-  readonly #load: Load;
+  readonly #words: ShardWords;
+  readonly #isReady: (shard: number) => boolean;
   readonly #onStalled: (group: Group, stalled: boolean) => void;
   readonly #seen: Seen[];
   readonly #stalled = new Set<Group>();
@@ -32,12 +31,13 @@ export class Stalls {
    */
   constructor(
     groups: readonly Group[],
-    { side, load }: { side: HttpSide; load: Load },
+    words: ShardWords,
+    isReady: (shard: number) => boolean,
     stalledAfterMs: number,
     onStalled: (group: Group, stalled: boolean) => void,
   ) {
-    this.#side = side;
-    this.#load = load;
+    this.#words = words;
+    this.#isReady = isReady;
     this.#onStalled = onStalled;
     this.#seen = groups.map((group) => ({ group, started: 0, misses: 0 }));
     if (stalledAfterMs > 0) this.#timer = setInterval(() => this.#look(), Math.ceil(stalledAfterMs / LOOKS)).unref();
@@ -67,13 +67,13 @@ export class Stalls {
   }
 
   #started(group: Group): number {
-    return shardsOf(group).reduce((sum, shard) => sum + this.#side.counters(shard).requests, 0);
+    return shardsOf(group).reduce((sum, shard) => sum + this.#words.counters(shard).requests, 0);
   }
 
   /** None of its ready shards can start anything. Where none is ready, that is what matters. */
   #isFull(group: Group): boolean {
-    const ready = shardsOf(group).filter((shard) => this.#load.ready[shard] === 1);
-    return ready.length > 0 && ready.every((shard) => this.#side.permits(shard).available <= 0);
+    const ready = shardsOf(group).filter(this.#isReady);
+    return ready.length > 0 && ready.every((shard) => this.#words.permits(shard).available <= 0);
   }
 }
 

@@ -1,14 +1,11 @@
-import { existsSync } from 'node:fs';
-import { resolve as resolvePath } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { pino as Pino } from 'pino';
-import { LoopShardError } from '../errors.js';
+import { moduleUrl } from '../options/module-url.js';
 import type { Logger, ServeOptions } from '../options/options.js';
 import { safeLogger } from './safe-logger.js';
 import type { Server } from './server.js';
 
 /**
- * Starts a server. The calling thread becomes the HTTP thread: keep it free of slow work.
+ * Starts a server. Unless there are several HTTP threads, the calling thread becomes the only one: keep it free of slow work.
  * @param module the module whose default export is the app; a path is taken from the working directory
  * @throws LoopShardError OPTION_INVALID, OPTION_UNKNOWN, MODULE_NOT_FOUND, MODULE_WITHOUT_APP, MODULE_FAILED,
  * ROUTE_INVALID, ROUTE_DUPLICATE, ROUTES_DIFFER, RUNTIME_UNSUPPORTED, MEMORY_EXHAUSTED, SHARD_FAILED, PORT_IN_USE, LISTEN_FAILED, TLS_INVALID
@@ -21,21 +18,11 @@ export async function serve(module: URL | string, options: ServeOptions = {}): P
     import('pino'),
   ]);
   const resolved = resolveOptions(options);
-  const url = locateModule(module);
+  const url = moduleUrl(module, 'the module that exports your app');
   const logger = safeLogger(resolved.logger ?? standardLogger(pino, resolved.accessLog));
   const server = new RunningServer(url, resolved, logger);
   await server.start();
   return server;
-}
-
-function locateModule(module: URL | string): string {
-  const isUrl = module instanceof URL || /^[a-z][a-z0-9+.-]+:/i.test(module);
-  const url = isUrl ? new URL(module) : pathToFileURL(resolvePath(module));
-  if (url.protocol !== 'file:' || existsSync(fileURLToPath(url))) return url.href;
-  throw new LoopShardError(
-    'MODULE_NOT_FOUND',
-    `There is no file ${fileURLToPath(url)}; give the path of the module that exports your app.`,
-  );
 }
 
 function standardLogger(pino: typeof Pino, accessLog: boolean): Logger {

@@ -1,17 +1,25 @@
 import { EventEmitter } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
+import { createServerMemory, type MemoryMap, routePermitsAddress } from '../contract/memory-map.js';
 import type { FailureReport } from '../contract/messages.js';
+import { createRoutePermits, limitedRoutes, routeName } from '../contract/route-permits.js';
 import { runApart } from '../core/apart.js';
-import { Shedders } from '../http/admission/shedders.js';
-import { AccessLog } from '../http/completion/access-log.js';
-import { HttpThread } from '../http/http-thread.js';
+import { Clock } from '../core/clock.js';
+import type { CoreMemory } from '../core/memory.js';
+import { Semaphore } from '../core/semaphore.js';
+import { LoopShardError } from '../errors.js';
+import type { Reason } from '../http/answers.js';
+import type { HttpFailure, HttpStats } from '../http/http-control.js';
 import { type UpgradeListener, type UpgradeOptions, Upgrades } from '../http/socket/upgrade.js';
 import { Subject } from '../options/checks.js';
+import { checkSecureContext } from '../options/listening.js';
 import type { Logger, ResolvedOptions } from '../options/options.js';
 import { type Group, MAX_PERMITS } from '../options/scheduling.js';
 import { CIRCUIT_TEXT, type ShardState, type ThreadEnd } from '../pool/shard-life.js';
 import { ShardPool } from '../pool/shard-pool.js';
+import { CallingThread, type HttpThreads } from './http-threads.js';
+import { HttpWorkers } from './http-workers.js';
 import { removeOnExit, removeStaleSocket } from './socket-file.js';
 import type { ServerState, ServerStats } from './stats.js';
 
@@ -31,7 +39,7 @@ export interface ServerEvents {
 /** A running server. */
 export interface Server extends EventEmitter<ServerEvents> {
   readonly state: ServerState;
-  /** Where it listens. For a Unix socket `address` is its path, `family` is `Unix` and `port` 0. */
+  /** Where it listens, on every HTTP thread. For a Unix socket `address` is its path, `family` is `Unix` and `port` 0. */
   address(): AddressInfo;
   /**
    * Has new connections use other keys and certificates; those that are open go on.
@@ -44,9 +52,10 @@ export interface Server extends EventEmitter<ServerEvents> {
    * unless others are named. All other offers are answered as plain HTTP, and so are requests with a body. One listener at a
    * time, `undefined` for none. It runs on the HTTP thread: keep it short. `ws` with `noServer: true` is one
    * (examples/websocket). What it throws or rejects with ends its connection and is logged.
-   * @throws LoopShardError OPTION_INVALID
+   * @throws LoopShardError OPTION_INVALID; also with several HTTP threads, which take their listener from `httpModule`
    */
   onUpgrade(listener: UpgradeListener | undefined, options?: UpgradeOptions): void;
+  /** Returns a moment's figures. With several HTTP threads it asks each of them, and blocks until they have answered: some 0.1 ms. */
   stats(): ServerStats;
   /**
    * Changes how many handlers may be in flight; those that are stay.
@@ -71,42 +80,71 @@ const REQUESTS_MS = 250;
 const SHARDS_END_PART = 0.1;
 const SHARDS_END_MS = 500;
 
+const HTTP_FAILURES: Record<HttpFailure, string> = {
+  connection: 'a connection failed and was closed',
+  upgrade: 'the listener of onUpgrade threw',
+  accept: 'a connection could not be accepted',
+  priority: 'the option priority failed; requests are normal',
+};
+
 export class RunningServer extends EventEmitter<ServerEvents> implements Server {
   readonly #options: ResolvedOptions;
   readonly #logger: Logger;
+  readonly #core: CoreMemory;
+  readonly #map: MemoryMap;
+  readonly #http: HttpThreads;
   readonly #pool: ShardPool;
-  readonly #shedders: Shedders;
+  /** Shards that refuse requests because others wait for too long. */
+  readonly #shedding = new Set<number>();
   #state: ServerState = 'starting';
-  #http: HttpThread | undefined;
   #closed: Promise<void> | undefined;
   #saidSignals = false;
   #endDelay: (() => void) | undefined;
   /** The file of the Unix socket is not to be removed any more when the process exits. */
   #forgetFile: (() => void) | undefined;
+  /** Routes with `maxConcurrency`, such as `GET /report`, and their permits. */
+  #limited = new Map<string, Semaphore>();
 
   /** @param module URL */
   constructor(module: string, options: ResolvedOptions, logger: Logger) {
     super();
     this.#options = options;
     this.#logger = logger;
-    this.#shedders = new Shedders(options.groups);
+    const { groups, permits, httpThreads } = options;
+    const shards = groups.reduce((sum, { count }) => sum + count, 0);
+    const { core, map } = createServerMemory({ ...options, shards, permits: permits.initial });
+    this.#core = core;
+    this.#map = map;
+    const { epochMs } = new Clock();
+    const events = {
+      onShedding: (shard: number, shedding: boolean) => this.#onShedding(shard, shedding),
+      onFailure: (what: HttpFailure, error: unknown) => this.#logger.error({ err: error }, HTTP_FAILURES[what]),
+      log: logger,
+    };
+    this.#http =
+      httpThreads === 1
+        ? new CallingThread(core, map, options, epochMs, events)
+        : new HttpWorkers(core, map, options, epochMs, {
+            ...events,
+            onHttpThreadEnded: (http, error, nextMs) =>
+              this.#logger.error({ http, err: error, nextMs }, `${error.message} Its connections are closed`),
+            onHttpThreadRestarted: (http) => this.#logger.info({ http }, `HTTP thread ${http} listens again`),
+            connectHttp: (http) => this.#pool.connectHttp(http),
+          });
     this.#pool = new ShardPool(
-      { ...options, module },
+      core,
+      map,
+      { ...options, module, epochMs },
       {
+        onShardSpawned: (shard, requests) => this.#http.attach(shard, requests),
         onShardEnded: (shard, end, nextMs) => this.#onShardEnded(shard, end, nextMs),
-        onShardUnavailable: (shard, state) => this.#onShardUnavailable(shard, state),
-        onShardMissing: (shard) => this.#http?.scheduler.onShardMissing(shard),
+        onShardMissing: (shard) => this.#http.onShardMissing(shard),
         onShardRestarted: (shard) => this.#logger.info({ shard }, `shard ${shard} runs again`),
-        onShardState: (shard, state) => {
-          if (state === 'ready') this.#http?.scheduler.onShardReady(shard);
-          this.#tell('shard', { shard, group: this.#pool.groupOf(shard).name, state });
-        },
+        onShardState: (shard, state, isReplaced) => this.#onShardState(shard, state, isReplaced),
         onShardCrowded: (shard, abandoned) => this.#onShardCrowded(shard, abandoned),
         onStalled: (group, stalled) => this.#onStalled(group, stalled),
         onFailure: (shard, report) => this.#onFailure(shard, report),
         onSignalListener: (signal) => this.#onSignalListener(signal),
-        onStreamPiece: (shard, piece) => this.#http?.scheduler.onStreamPiece(shard, piece),
-        onBodyCredit: (shard, credit) => this.#http?.scheduler.onBodyCredit(shard, credit),
       },
     );
   }
@@ -132,19 +170,14 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
 
   async start(): Promise<void> {
     try {
+      await this.#http.start();
       const table = await this.#pool.start();
-      const accessLog = this.#options.accessLog
-        ? new AccessLog(this.#logger, this.#options.requestId, this.#pool.side)
-        : undefined;
-      this.#http = new HttpThread(this.#pool, table, this.#options, accessLog, {
-        onConnectionFailure: (error) => this.#logger.error({ err: error }, 'a connection failed and was closed'),
-        onUpgradeError: (error) => this.#logger.error({ err: error }, 'the listener of onUpgrade threw'),
-        onAcceptError: (error) => this.#logger.error({ err: error }, 'a connection could not be accepted'),
-        onPriorityFailure: (error) =>
-          this.#logger.error({ err: error }, 'the option priority failed; requests are normal'),
-        onShedding: (shard, shedding) => this.#onShedding(shard, shedding),
-        readiness: () => this.#whyNotReady(),
-      });
+      createRoutePermits(this.#core, this.#map, table);
+      for (const [index, route] of limitedRoutes(table).entries()) {
+        const permits = Semaphore.attach(this.#core, routePermitsAddress(this.#map, index));
+        this.#limited.set(routeName(route), permits);
+      }
+      await this.#http.begin(table);
       const { path } = this.#options.listening.target;
       const isFile = path !== undefined && process.platform !== 'win32' && !path.startsWith('\0');
       if (isFile) await removeStaleSocket(path);
@@ -153,51 +186,66 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       this.#become('ready');
     } catch (error) {
       this.#become('failed');
-      this.#http?.destroy();
+      this.#http.destroy();
       await this.#pool.destroy();
+      await this.#http.end();
       throw error;
     }
   }
 
   address(): AddressInfo {
-    return this.#http!.address();
+    return this.#http.addresses[0];
+  }
+
+  /** Where each HTTP thread listens. */
+  get addresses(): readonly AddressInfo[] {
+    return this.#http.addresses;
   }
 
   setSecureContext(options: SecureContextOptions): void {
-    this.#http!.setSecureContext(options);
+    if (this.#options.listening.tls === undefined) {
+      throw new LoopShardError('OPTION_INVALID', 'The server does not speak TLS; start it with the option tls.');
+    }
+    checkSecureContext(options);
+    this.#http.setSecureContext(options);
   }
 
   onUpgrade(listener: UpgradeListener | undefined, options: UpgradeOptions = {}): void {
-    this.#http!.upgrades = listener && new Upgrades(listener, options);
+    this.#http.setUpgrades(listener && new Upgrades(listener, options));
   }
 
   // ── figures and limits ──────────────────────────────────────────────────────────────────────────────────────────
 
   stats(): ServerStats {
-    const { scheduler, connections, connectionsRefused } = this.#http!;
-    const { slots, map, side } = this.#pool;
-    const waits = scheduler.waits();
+    const http = this.#http.stats();
     const { permits } = this.#options;
+    const sum = (of: (one: HttpStats) => number) => http.reduce((total, one) => total + of(one), 0);
+    const refused: ServerStats['refused'] = {};
+    for (const [reason, count] of http.flatMap((one) => Object.entries(one.refused) as [Reason, number][])) {
+      refused[reason] = (refused[reason] ?? 0) + count;
+    }
     return {
       state: this.#state,
-      connections,
-      connectionsRefused,
-      outstanding: scheduler.outstanding,
-      slots: { free: slots.reduce((sum, { free }) => sum + free, 0), total: map.slots },
-      extents: side.extents.stats(),
-      lostWakeUps: scheduler.lostWakeUps,
-      refused: { ...scheduler.refusals.counts },
-      shards: this.#pool.stats().map(({ shortMeanUs, longMeanUs, ...shard }) => ({
-        ...shard,
-        queued: scheduler.queued(shard.shard),
-        queueAgeMs: waits[shard.shard] / 1_000,
+      httpThreads: http.length,
+      connections: sum(({ connections }) => connections),
+      connectionsRefused: sum(({ connectionsRefused }) => connectionsRefused),
+      outstanding: sum(({ owed }) => owed),
+      slots: { free: sum(({ freeSlots }) => freeSlots), total: this.#map.slots },
+      extents: this.#pool.extents(),
+      lostWakeUps: sum(({ lostWakeUps }) => lostWakeUps),
+      refused,
+      shards: this.#pool.stats().map(({ shortMeanUs, longMeanUs, ...one }) => ({
+        ...one,
+        outstanding: sum(({ outstanding }) => outstanding[one.shard]),
+        queued: sum(({ queued }) => queued[one.shard]),
+        queueAgeMs: Math.max(0, ...http.map(({ waitsUs }) => waitsUs[one.shard])) / 1_000,
         limiter: permits.adaptive && { ...permits.adaptive, shortMeanUs, longMeanUs },
-        shedding: this.#shedders.has(shard.shard),
+        shedding: this.#shedding.has(one.shard),
       })),
-      routes: [...scheduler.limited].map(([route, { permits, waiting }]) => ({
+      routes: [...this.#limited].map(([route, { available, limit }], index) => ({
         route,
-        permits: { available: permits!.available, limit: permits!.limit },
-        waiting: waiting.size,
+        permits: { available, limit },
+        waiting: sum(({ waiting }) => waiting[index]),
       })),
     };
   }
@@ -206,11 +254,11 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     const subject = new Subject('OPTION_INVALID');
     subject.integer('permits', permits, 1, MAX_PERMITS);
     if (of !== undefined && 'route' in of) {
-      const rules = this.#http!.scheduler.limited.get(of.route);
-      if (rules === undefined)
+      const ofRoute = this.#limited.get(of.route);
+      if (ofRoute === undefined)
         throw subject.wrong(`The route ${of.route} has no maxConcurrency that could be changed.`);
-      this.#http!.scheduler.setLimit(rules, permits);
-      return;
+      ofRoute.setLimit(permits);
+      return this.#http.onPermits();
     }
     if (this.#options.permits.adaptive !== undefined) {
       throw subject.wrong('The permits are adaptive: the limiter sets them; give the option permits a number instead.');
@@ -219,7 +267,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   }
 
   #holders(of: { shard: number } | { group: string } | undefined, subject: Subject): number[] {
-    const { shards } = this.#pool.map;
+    const { shards } = this.#map;
     if (of !== undefined && 'shard' in of) return [subject.integer('shard', of.shard, 0, shards - 1)];
     if (of === undefined) return Array.from({ length: shards }, (_, shard) => shard);
     const names = this.#options.groups.map(({ name }) => name);
@@ -227,19 +275,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     return Array.from({ length: count }, (_, i) => first + i);
   }
 
-  // ── readiness ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #whyNotReady() {
-    if (this.#state !== 'ready') return 'draining';
-    const { ready } = this.#pool.load;
-    const isMissing = this.#options.groups.some(
-      ({ first, count }) => !ready.subarray(first, first + count).includes(1),
-    );
-    if (isMissing) return 'no shards';
-    if (this.#options.groups.some((group) => this.#pool.isStalled(group))) return 'stalled';
-    const { health } = this.#options;
-    return this.#shedders.longest() > (health?.shedGraceMs ?? 0) ? 'overloaded' : undefined;
-  }
+  // ── what shards tell ────────────────────────────────────────────────────────────────────────────────────────────
 
   #onStalled({ name }: Group, stalled: boolean): void {
     const { stalledAfterMs } = this.#options;
@@ -247,11 +283,13 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       ? `group ${name} is stalled: all its permits are taken, and no handler has settled for ${stalledAfterMs} ms; set \`handlerTimeoutMs\` to answer for handlers that hang`
       : `group ${name} is not stalled any more`;
     this.#logger.warn({ group: name, stalled }, message);
+    this.#http.setStalled(name, stalled);
     this.#tell('stalled', { group: name, stalled });
   }
 
   #onShedding(shard: number, shedding: boolean): void {
-    this.#shedders.set(shard, shedding);
+    if (shedding) this.#shedding.add(shard);
+    else this.#shedding.delete(shard);
     const what = shedding ? 'refuses requests, because others wait for too long' : 'refuses no more requests';
     this.#logger.warn({ shard, shedding }, `shard ${shard} ${what}`);
     this.#tell('shedding', { shard, group: this.#pool.groupOf(shard).name, shedding });
@@ -268,7 +306,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#become('draining');
     const { drainDelayMs, closeTimeoutMs } = this.#options;
     if (drainDelayMs > 0) {
-      this.#http!.leave(drainDelayMs);
+      this.#http.leave(drainDelayMs);
       await this.#delay(drainDelayMs);
     }
     if (this.#isClosed()) return;
@@ -279,18 +317,18 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     const late = new Promise<'late'>((resolve) => {
       timer = setTimeout(resolve, closeTimeoutMs - reserveMs, 'late');
     });
-    const outcome = await Promise.race([this.#http!.drain(), late]);
+    const outcome = await Promise.race([this.#http.drain(), late]);
     clearTimeout(timer);
     if (this.#isClosed()) return;
     if (outcome === 'late') {
-      const { connections, scheduler } = this.#http!;
-      const { outstanding } = scheduler;
+      const { connections, outstanding } = this.stats();
       this.#logger.warn({ outstanding, connections }, `not drained after ${closeTimeoutMs} ms; the rest is cut off`);
-      this.#http!.destroy();
+      this.#http.destroy();
     }
-    this.#http!.scheduler.stop();
+    this.#http.stop();
     this.#forgetFile?.();
     this.#reportLeft(await this.#pool.close(deadline));
+    await this.#http.end();
     this.#become('closed');
   }
 
@@ -322,16 +360,21 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#become('closed');
     this.#closed ??= Promise.resolve();
     this.#endDelay?.();
-    this.#http?.destroy();
+    this.#http.destroy();
     this.#forgetFile?.();
     this.#reportLeft(await this.#pool.destroy());
+    await this.#http.end();
   }
 
   // ── what goes wrong ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  #onShardEnded(shard: number, { error, wasReady, wasAsked }: ThreadEnd, nextMs: number | undefined): void {
-    this.#http?.scheduler.onShardLost(shard);
-    if (this.#state === 'starting') return;
+  #onShardEnded(
+    shard: number,
+    { error, wasReady, wasAsked }: ThreadEnd,
+    nextMs: number | undefined,
+  ): Promise<void> | undefined {
+    const takenBack = this.#http.takeBack(shard);
+    if (this.#state === 'starting') return takenBack;
     const what = wasReady ? 'was lost' : 'cannot be started again';
     if (!wasAsked) this.#logger.error({ shard, err: error }, `shard ${shard} ${what}: ${error.message}`);
     if (nextMs !== undefined && this.#pool.isCircuitOpen(shard)) {
@@ -341,15 +384,16 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         `the circuit of shard ${shard} is open: it needed more than ${maxRestarts} restarts within ${CIRCUIT_TEXT}, and gets one thread every ${CIRCUIT_TEXT} now`,
       );
     }
+    return takenBack;
   }
 
-  #onShardUnavailable(shard: number, state: 'stuck' | 'draining'): void {
-    if (this.#state !== 'ready') return;
-    if (state === 'stuck') {
+  #onShardState(shard: number, state: ShardState, isReplaced: boolean): void {
+    if (state === 'stuck' && this.#state === 'ready') {
       const { stuckAfterMs } = this.#options;
       this.#logger.error({ shard }, `shard ${shard} is stuck: its event loop has not turned for ${stuckAfterMs} ms`);
     }
-    this.#http?.scheduler.onShardUnavailable(shard, state);
+    this.#http.setState(shard, state, isReplaced);
+    this.#tell('shard', { shard, group: this.#pool.groupOf(shard).name, state });
   }
 
   #onShardCrowded(shard: number, abandoned: number): void {

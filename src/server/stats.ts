@@ -48,6 +48,8 @@ export interface RouteStats {
 /** A moment's figures of a server. */
 export interface ServerStats {
   state: ServerState;
+  /** HTTP threads that run. */
+  httpThreads: number;
   connections: number;
   /** Connections that were closed at once, because there were `maxConnections`. */
   connectionsRefused: number;

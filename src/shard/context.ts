@@ -1,12 +1,13 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { App } from '../app/app.js';
 import type { CounterWriter } from '../contract/counters.js';
-import type { shardAddresses } from '../contract/memory-map.js';
+import type { MemoryMap, shardAddresses } from '../contract/memory-map.js';
 import type { ShardSide } from '../contract/shard-side.js';
 import type { Times } from '../contract/times.js';
 import type { Clock } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
 import type { CompressRules } from '../options/compression.js';
+import type { HttpChannels } from './http-channels.js';
 import type { RequestBodies } from './request/request-bodies.js';
 import type { AbortSignals } from './request/signals.js';
 import type { OutgoingStreams } from './streams/streams.js';
@@ -15,6 +16,7 @@ import type { OutgoingStreams } from './streams/streams.js';
 export interface ShardContext {
   readonly shard: number;
   readonly core: CoreMemory;
+  readonly map: MemoryMap;
   /** Whose slots and extents are whose. */
   readonly side: ShardSide;
   readonly addresses: ReturnType<typeof shardAddresses>;
@@ -22,8 +24,10 @@ export interface ShardContext {
   readonly clock: Clock;
   readonly counters: CounterWriter;
   readonly times: Times;
-  /** The channel to the HTTP thread. */
+  /** The channel to the control thread. */
   readonly channel: MessagePort;
+  /** The channels to the HTTP threads. */
+  readonly http: HttpChannels;
   readonly streams: OutgoingStreams;
   readonly bodies: RequestBodies;
   readonly signals: AbortSignals;

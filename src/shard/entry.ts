@@ -5,24 +5,26 @@ import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { COUNTER_LONG_MEAN_OFFSET, COUNTER_SHORT_MEAN_OFFSET } from '../../assembly/layout.js';
 import { type App, isApp } from '../app/app.js';
 import { CounterWriter } from '../contract/counters.js';
-import { readMemoryMap, shardAddresses } from '../contract/memory-map.js';
+import { describe } from '../contract/describe.js';
+import { readMemoryMap, shardAddresses, slotRange } from '../contract/memory-map.js';
 import {
   comparable,
+  type RequestCommand,
   type RouteTable,
   type ShardCommand,
-  type ShardRefusal,
   type ShardReport,
   type ShardStart,
   STREAM_CANCELLED,
 } from '../contract/messages.js';
+import { refuse } from '../contract/refusal.js';
 import { ShardSide } from '../contract/shard-side.js';
 import { Times } from '../contract/times.js';
 import { Clock } from '../core/clock.js';
 import { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import type { ShardContext } from './context.js';
-import { describe } from './describe.js';
 import { endInOrder } from './ending.js';
+import { HttpChannels } from './http-channels.js';
 import { Gradient2 } from './loop/limiter.js';
 import { ShardLoop } from './loop/loop.js';
 import { RequestBodies } from './request/request-bodies.js';
@@ -33,7 +35,7 @@ import { handleUncaught } from './uncaught.js';
 
 await runShard(workerData);
 
-/** Loads the module, says so, and does what the HTTP thread says from then on. */
+/** Loads the module, says so, and does what the control thread and the HTTP threads say from then on. */
 async function runShard(start: ShardStart): Promise<void> {
   const { channel } = start;
   const report = (message: ShardReport) => channel.postMessage(message);
@@ -45,18 +47,20 @@ async function runShard(start: ShardStart): Promise<void> {
     if (start.table !== undefined) expectTable(app.table(), start.table);
     context = createContext(start, app);
   } catch (error) {
-    report(refusal(error));
+    report(refuse(error, 'MODULE_FAILED'));
     process.exit(1);
   }
   giveWay(start.nice);
   const loop: ShardLoop = new ShardLoop(context, start, createLimiter(start, context), () => {
     const received = receiveMessageOnPort(channel);
-    if (received !== undefined) obey(context, loop, received.message);
-    return received !== undefined;
+    if (received === undefined) return context.http.receive();
+    obey(context, loop, received.message);
+    return true;
   });
   handleUncaught(channel, loop, loop.culprits, start);
   // The listener also keeps the event loop alive: a parked shard has nothing else that would.
   channel.on('message', (command: ShardCommand) => obey(context, loop, command));
+  context.http.listen((command) => obeyHttp(context, loop, command));
   const { queueTime, handlerTime, batchSize } = context.times;
   report({ type: 'ready', table: context.app.table(), histograms: { queueTime, handlerTime, batchSize } });
 }
@@ -65,25 +69,49 @@ function obey(context: ShardContext, loop: ShardLoop, command: ShardCommand): vo
   switch (command.type) {
     case 'go':
       return loop.start();
-    case 'abort':
-      return abort(context, command);
-    case 'abandon':
-      return loop.abandon(command.slot, command.sequence);
     case 'permits':
       return loop.permitsChanged();
     case 'ping':
       return context.channel.postMessage({ type: 'pong' } satisfies ShardReport);
-    case 'stream':
-      return context.streams.receive(command.answer);
-    case 'body':
-      return context.bodies.receive(command.piece);
+    case 'http':
+      return replaceHttp(context, loop, command);
     case 'close':
       return void endInOrder(context.channel, loop.stop(), command);
   }
 }
 
-function abort({ signals, streams }: ShardContext, command: Extract<ShardCommand, { type: 'abort' }>): void {
-  const { slot, sequence, isGone } = command;
+function obeyHttp(context: ShardContext, loop: ShardLoop, command: RequestCommand): void {
+  switch (command.type) {
+    case 'abort':
+      return abort(context, command);
+    case 'abandon':
+      return loop.abandon(command.slot, command.sequence);
+    case 'stream':
+      return context.streams.receive(command.answer);
+    case 'body':
+      return context.bodies.receive(command.piece);
+  }
+}
+
+/** Clients are gone with their HTTP thread. */
+function replaceHttp(
+  context: ShardContext,
+  loop: ShardLoop,
+  { http, port }: Extract<ShardCommand, { type: 'http' }>,
+): void {
+  context.http.replace(http, port);
+  const { first, end } = slotRange(context.map, http);
+  for (const { slot, sequence } of loop.requests()) {
+    if (slot < first || slot >= end) continue;
+    abort(context, { slot, sequence, isGone: true });
+    context.bodies.receive({ slot, sequence, length: 0, last: 'broken' });
+  }
+}
+
+function abort(
+  { signals, streams }: ShardContext,
+  { slot, sequence, isGone }: { slot: number; sequence: number; isGone: boolean },
+): void {
   signals.abort(slot, sequence, isGone);
   if (isGone) streams.receive({ slot, sequence, taken: STREAM_CANCELLED });
 }
@@ -96,13 +124,6 @@ function watchSignals(onListener: (signal: string) => void): void {
     onListener(event);
   };
   process.on('newListener', watch);
-}
-
-function refusal(error: unknown): ShardRefusal {
-  const { message, stack } = describe(error);
-  const code = error instanceof LoopShardError ? error.code : 'MODULE_FAILED';
-  const cause = (error as { cause?: { code?: unknown } }).cause?.code;
-  return { type: 'refused', code, message, stack, ...(typeof cause === 'string' && { cause }) };
 }
 
 /** @throws LoopShardError ROUTES_DIFFER */
@@ -119,11 +140,13 @@ function createContext(start: ShardStart, app: App): ShardContext {
   const addresses = shardAddresses(map, start.shard);
   const core = CoreMemory.attach(start.core, addresses.arena);
   const signals = new AbortSignals();
+  const http = new HttpChannels(start.requests, map.slots);
   if (start.compress !== undefined || app.table().routes.some((_, route) => app.route(route).compress?.rules))
     prepareNegotiation();
   return {
     shard: start.shard,
     core,
+    map,
     side: new ShardSide(core, map, start.shard, start.steal ? othersOf(start) : [], start.group.first),
     addresses,
     app,
@@ -131,8 +154,9 @@ function createContext(start: ShardStart, app: App): ShardContext {
     counters: new CounterWriter(core, addresses.counters),
     times: new Times(),
     channel: start.channel,
-    streams: new OutgoingStreams(start.channel),
-    bodies: new RequestBodies(start.channel, signals),
+    http,
+    streams: new OutgoingStreams(http),
+    bodies: new RequestBodies(http, signals),
     signals,
     responseLimitBytes: start.responseLimitBytes,
     compress: start.compress,

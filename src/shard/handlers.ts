@@ -10,13 +10,13 @@ import {
   SLOT_EXPIRED_FLAG,
 } from '../../assembly/layout.js';
 import type { ContextEntry, Handler } from '../app/handler.js';
+import { codeOf, describe } from '../contract/describe.js';
 import { NOT_FOUND_ROUTE, type ShardReport } from '../contract/messages.js';
 import type { SlotView } from '../contract/slot-view.js';
 import { elapsedUs } from '../core/clock.js';
 import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
 import type { CompiledWriter } from '../json/compile.js';
 import type { ShardContext } from './context.js';
-import { codeOf, describe } from './describe.js';
 import { SlotRequest } from './request/request.js';
 import { NO_ROOM, type Outcome, Responder, WRITTEN } from './response/responder.js';
 import { SlotResponse } from './response/response.js';
@@ -132,6 +132,13 @@ export class Handlers implements Culprits {
       this.#run(task, handler);
     }
     return request.finished ? this.#settledAt : context.clock.nowUs();
+  }
+
+  /** Requests that were started and are not over. */
+  requests(): { slot: number; sequence: number }[] {
+    return this.#tasks.flatMap((task) =>
+      task === undefined ? [] : { slot: task.slot, sequence: task.request.sequence },
+    );
   }
 
   #scopeOf(request: SlotRequest): AsyncResource {

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
+import { describe } from '../contract/describe.js';
 import type { ShardReport, ShardStart } from '../contract/messages.js';
-import { describe } from './describe.js';
 import { endInOrder } from './ending.js';
 
 /** Whoever runs the code of users, and knows for which request: in a listener of `uncaughtException` the async context is still that of whoever threw. */

@@ -17,7 +17,7 @@ function setUp({ permits = 3, slots = 8 } = {}) {
     http,
     slots: new FreeSlots(core, map),
     owner: (slot: number) => core.i32[slotAddress(map, slot) >> 2],
-    available: (shard: number) => http.permits(shard).available,
+    available: (shard: number) => http.words.permits(shard).available,
     submit: (shard: number, slot: number, bound = false) => http.submit(slot, shard, bound),
     /** Everything that waits for the shard, as far as its permits go. */
     claim: (shard: number) => list(alone[shard], alone[shard].claim(10, 1)),

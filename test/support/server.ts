@@ -13,6 +13,9 @@ export interface TestServer {
   logged: Logged[];
 }
 
+/** How many HTTP threads each server has whose test does not say: the whole suite can be run with several of them. */
+const HTTP_THREADS = Number(process.env.LOOPSHARD_TEST_HTTP_THREADS ?? 1);
+
 /**
  * A server on a free port, unless `options` say otherwise, that logs into an array.
  * @param serve of the package as users install it, unless a test looks into its modules
@@ -31,9 +34,14 @@ export async function startServer(
     ...(options.path === undefined && { port: 0 }),
     ...(options.groups === undefined && { shards: 2 }),
     logger,
+    ...(canHaveSeveral(options) && { httpThreads: HTTP_THREADS }),
     ...options,
   });
   return { server, port: server.address().port, logged };
+}
+
+function canHaveSeveral({ path, fd, priority, tls }: ServeOptions): boolean {
+  return path === undefined && fd === undefined && priority === undefined && tls?.SNICallback === undefined;
 }
 
 const PATIENCE_MS = 20_000;

@@ -6,6 +6,7 @@ import { Times } from '../../build/src/contract/times.js';
 import { Clock } from '../../build/src/core/clock.js';
 import { type App, createApp } from '../../build/src/index.js';
 import type { ShardContext } from '../../build/src/shard/context.js';
+import { HttpChannels } from '../../build/src/shard/http-channels.js';
 import { RequestBodies } from '../../build/src/shard/request/request-bodies.js';
 import { AbortSignals } from '../../build/src/shard/request/signals.js';
 import { OutgoingStreams } from '../../build/src/shard/streams/streams.js';
@@ -33,10 +34,12 @@ export function createShard(options: ShardInThreadOptions = {}): ShardInThread {
   const { port1, port2 } = new MessageChannel();
   const addresses = shardAddresses(map, 0);
   const others = Array.from({ length: shards - 1 }, (_, i) => i + 1);
+  const http = new HttpChannels([port1], map.slots);
   const signals = new AbortSignals();
   const context: ShardContext = {
     shard: 0,
     core,
+    map,
     side: new ShardSide(core, map, 0, steal ? others : []),
     addresses,
     app,
@@ -44,9 +47,10 @@ export function createShard(options: ShardInThreadOptions = {}): ShardInThread {
     counters: new CounterWriter(core, addresses.counters),
     times: new Times(),
     channel: port1,
+    http,
     signals,
-    streams: new OutgoingStreams(port1),
-    bodies: new RequestBodies(port1, signals),
+    streams: new OutgoingStreams(http),
+    bodies: new RequestBodies(http, signals),
     responseLimitBytes: 2 ** 20,
     compress: undefined,
     requestId: undefined,

@@ -1,6 +1,5 @@
 import { NOT_FOUND_ROUTE } from '../../contract/messages.js';
 import { METHODS } from '../../options/methods.js';
-import type { ShardPool } from '../../pool/shard-pool.js';
 import { type Answer, allowAnswer, errorAnswer, type Reason } from '../answers.js';
 import { Exchange, type Receiver } from '../exchange.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
@@ -8,6 +7,7 @@ import { readPath } from '../parser/target.js';
 import type { FixedRoutes } from '../routing/fixed-routes.js';
 import { RouteCache } from '../routing/route-cache.js';
 import { BAD_PATH, NO_ROUTE, type Router } from '../routing/router.js';
+import type { Shards } from '../shards.js';
 import type { Deadlines } from './deadlines.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Gate } from './gate.js';
@@ -44,14 +44,13 @@ export interface AdmissionParts {
 
 /** How requests come into slots and onto the submission rings. HTTP thread only. */
 export class Admission {
-  readonly #pool: ShardPool;
+  readonly #shards: Shards;
   readonly #exchanges: readonly Exchange[];
   readonly #parts: AdmissionParts;
   readonly #routes = new RouteCache();
-  #sequence = 0;
 
-  constructor(pool: ShardPool, exchanges: readonly Exchange[], parts: AdmissionParts) {
-    this.#pool = pool;
+  constructor(shards: Shards, exchanges: readonly Exchange[], parts: AdmissionParts) {
+    this.#shards = shards;
     this.#exchanges = exchanges;
     this.#parts = parts;
   }
@@ -101,8 +100,8 @@ export class Admission {
     const key = rules.key && readKey(request, rules.key, router);
     const sticky = key !== undefined;
     const hash = sticky ? hashText(key) : rules.hash;
-    const now = this.#pool.clock.nowUs();
-    this.#pool.load.now = now;
+    const now = this.#shards.clock.nowUs();
+    this.#shards.load.now = now;
     let shard = dispatcher.pick(rules, hash, sticky);
     if (shard < 0) return this.#refuse(connection, request, 'NO_SHARD');
     const refusal = gate.refusal(rules, rank, shard);
@@ -122,7 +121,7 @@ export class Admission {
       this.#fill(exchange, request, route, rules, now);
     } catch (error) {
       // A record of its own was too much for the memory there is.
-      this.#pool.slots[rules.group].release(slot);
+      this.#shards.slots[rules.group].release(slot);
       throw error;
     }
     dispatcher.submit(slot, shard);
@@ -134,7 +133,7 @@ export class Admission {
     const queueDeadline = queueTimeoutUs === 0 ? 0 : now + queueTimeoutUs;
     // The slot has the low bits of it; 0 says that there is none.
     const queueDeadlineWord = queueDeadline === 0 ? 0 : queueDeadline | 0 || 1;
-    exchange.sequence = this.#sequence = (this.#sequence + 1) | 0;
+    exchange.sequence = this.#shards.side.figures.nextSequence();
     this.#parts.records.fill(exchange, request, route, now, queueDeadlineWord);
     if (queueDeadline !== 0 || handlerTimeoutUs !== 0) {
       this.#parts.deadlines.set(exchange.slot, queueDeadline, handlerTimeoutUs);

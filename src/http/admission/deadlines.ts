@@ -22,11 +22,11 @@ export class Deadlines {
   readonly #handler: Int32Array;
   #count = 0;
 
-  constructor(slots: number, side: HttpSide, events: DeadlineEvents) {
+  constructor(side: HttpSide, events: DeadlineEvents) {
     this.#side = side;
     this.#events = events;
-    this.#queue = new Float64Array(slots);
-    this.#handler = new Int32Array(slots);
+    this.#queue = new Float64Array(side.range.end);
+    this.#handler = new Int32Array(side.range.end);
   }
 
   /** Some request has a deadline. */
@@ -49,7 +49,8 @@ export class Deadlines {
   }
 
   sweep(nowUs: number): void {
-    for (let slot = 0; slot < this.#queue.length; slot++) {
+    const { first, end } = this.#side.range;
+    for (let slot = first; slot < end; slot++) {
       const deadline = this.#queue[slot];
       if (deadline !== 0 && nowUs >= deadline) this.#expireQueue(slot);
       if (this.#handler[slot] !== 0 && this.#isOverdue(slot, nowUs)) {

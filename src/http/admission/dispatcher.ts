@@ -1,4 +1,6 @@
-import type { ShardPool } from '../../pool/shard-pool.js';
+import { SLOT_ROUTE_PERMIT_FLAG } from '../../../assembly/layout.js';
+import { bySlot } from '../../contract/http-side.js';
+import type { Shards } from '../shards.js';
 import { Passage } from './passage.js';
 import type { DispatchPolicy } from './policies.js';
 import type { Queues } from './queues.js';
@@ -7,6 +9,8 @@ import type { RouteRules } from './route-rules.js';
 export interface DispatcherEvents {
   /** A request was put into a ring of `shard`. */
   onPublished(shard: number): void;
+  /** A request waits for a permit of its route. */
+  onWaiting(): void;
   /** A request that was taken back from a shard goes to another one. */
   onResubmitted(slot: number): void;
   /** No shard takes a request after it had to wait. */
@@ -18,24 +22,28 @@ export interface DispatcherEvents {
  * only with one of its permits. HTTP thread.
  */
 export class Dispatcher {
-  readonly #pool: ShardPool;
+  readonly #shards: Shards;
   readonly #queues: Queues;
   readonly #events: DispatcherEvents;
   /** Routes whose waiting requests are being started; each that fails frees a permit for the next one. */
   readonly #starting = new Set<RouteRules>();
+  /** Routes with requests that wait for a permit. */
+  readonly #waiting = new Set<RouteRules>();
+  /** The last permit that others waited for too was left to them. */
+  #hasYielded = false;
   /** By slot. */
   readonly passages: readonly Passage[];
 
-  constructor(pool: ShardPool, queues: Queues, events: DispatcherEvents) {
-    this.#pool = pool;
+  constructor(shards: Shards, queues: Queues, events: DispatcherEvents) {
+    this.#shards = shards;
     this.#queues = queues;
     this.#events = events;
-    this.passages = Array.from({ length: pool.map.slots }, () => new Passage());
+    this.passages = bySlot(shards.side.range, () => new Passage());
   }
 
   /** The shard that a request of these rules would go to now, or -1: one that is ready, else one that is being replaced. */
   pick(rules: RouteRules, hash: number, sticky: boolean): number {
-    const { ready, replaced } = this.#pool.load;
+    const { ready, replaced } = this.#shards.load;
     const shard = this.#pickFrom(ready, rules, hash, sticky);
     return shard >= 0 ? shard : this.#pickFrom(replaced, rules, hash, sticky);
   }
@@ -43,8 +51,8 @@ export class Dispatcher {
   /** A shard of the group that would do as well and that `accepts` the request, or -1. */
   pickOther(rules: RouteRules, sticky: boolean, accepts: (shard: number) => boolean): number {
     if (!this.#policyOf(rules, sticky).anyWillDo) return -1;
-    const { ready } = this.#pool.load;
-    const { first, count } = this.#pool.groups[rules.group];
+    const { ready } = this.#shards.load;
+    const { first, count } = this.#shards.groups[rules.group];
     for (let shard = first; shard < first + count; shard++) if (ready[shard] === 1 && accepts(shard)) return shard;
     return -1;
   }
@@ -54,19 +62,20 @@ export class Dispatcher {
   }
 
   #pickFrom(ready: Uint8Array, rules: RouteRules, hash: number, sticky: boolean): number {
-    return this.#policyOf(rules, sticky).pick(this.#pool.load, ready, hash);
+    return this.#policyOf(rules, sticky).pick(this.#shards.load, ready, hash);
   }
 
   /** Submits a request whose record is written to `shard`, or has it wait for a permit of its route. */
   submit(slot: number, shard: number): void {
-    if (this.#takePermit(slot)) this.#toShard(slot, shard);
-    else this.passages[slot].rules!.waiting.add(slot);
+    if (this.#takePermit(slot)) return this.#toShard(slot, shard);
+    this.#wait(slot, this.passages[slot].rules!);
+    this.#events.onWaiting();
   }
 
   /** Some shard could take the request now. */
   hasOther(slot: number): boolean {
     const { rules, hash, sticky } = this.passages[slot];
-    return this.#pickFrom(this.#pool.load.ready, rules!, hash, sticky) >= 0;
+    return this.#pickFrom(this.#shards.load.ready, rules!, hash, sticky) >= 0;
   }
 
   /**
@@ -75,7 +84,7 @@ export class Dispatcher {
    */
   resubmit(slot: number, lost: number): void {
     const passage = this.passages[slot];
-    this.#pool.completed(passage.shard);
+    this.#shards.completed(passage.shard);
     passage.shard = -1;
     this.#submitLate(slot, lost);
     this.#events.onResubmitted(slot);
@@ -86,7 +95,7 @@ export class Dispatcher {
     const passage = this.passages[slot];
     const { rules, hash, sticky } = passage;
     // Its wait in this ring begins now.
-    passage.submittedAt = this.#pool.load.now = this.#pool.clock.nowUs();
+    passage.submittedAt = this.#shards.load.now = this.#shards.clock.nowUs();
     const shard = this.pick(rules!, hash, sticky);
     const target = shard < 0 ? otherwise : shard;
     if (target < 0) this.#events.onFailed(slot);
@@ -95,7 +104,7 @@ export class Dispatcher {
 
   #toShard(slot: number, shard: number): void {
     const passage = this.passages[slot];
-    this.#pool.submit(slot, shard, passage.sticky);
+    this.#shards.submit(slot, shard, passage.sticky);
     passage.shard = shard;
     this.#queues.submitted(shard);
     this.#events.onPublished(shard);
@@ -104,16 +113,16 @@ export class Dispatcher {
   /** The slot is back, its request over: it is nobody's load any more, and the next one may have its permit. */
   returned(slot: number): void {
     const passage = this.passages[slot];
-    if (passage.shard >= 0) this.#pool.completed(passage.shard);
-    if (passage.permitted) this.#releasePermit(passage);
+    if (passage.shard >= 0) this.#shards.completed(passage.shard);
+    if (passage.permitted) this.#releasePermit(slot, passage);
   }
 
   /** Takes a request back that no shard has started. `false` if one has. */
   recall(slot: number): boolean {
     const { shard, rules } = this.passages[slot];
-    if (rules?.waiting.delete(slot)) return true;
+    if (rules !== undefined && this.#stopWaiting(slot, rules)) return true;
     if (shard < 0) return false;
-    const { side } = this.#pool;
+    const { side } = this.#shards;
     if (!side.recall(slot)) return side.revoke(slot);
     this.#queues.recalled(shard);
     return true;
@@ -121,25 +130,58 @@ export class Dispatcher {
 
   // ── permits of routes ───────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Changes how many requests of a route may be in hand of shards; those that are stay. */
-  setLimit(rules: RouteRules, permits: number): void {
-    rules.permits!.setLimit(permits);
-    this.#startWaiting(rules);
-  }
-
   #takePermit(slot: number): boolean {
     const passage = this.passages[slot];
     const { permits } = passage.rules!;
     if (permits === undefined) return true;
     passage.permitted = permits.tryAcquire();
+    // So that whoever takes over after the end of this thread gives it back.
+    if (passage.permitted) this.#shards.side.views[slot].mark(SLOT_ROUTE_PERMIT_FLAG);
     return passage.permitted;
   }
 
-  #releasePermit(passage: Passage): void {
+  #releasePermit(slot: number, passage: Passage): void {
     const rules = passage.rules!;
+    const { side } = this.#shards;
     passage.permitted = false;
+    side.views[slot].clear(SLOT_ROUTE_PERMIT_FLAG);
     rules.permits!.release();
-    this.#startWaiting(rules);
+    if (!this.#isLeftToOthers(rules)) this.#startWaiting(rules);
+  }
+
+  /** Every other permit that requests of other HTTP threads wait for too is theirs. */
+  #isLeftToOthers({ limitIndex }: RouteRules): boolean {
+    const { side } = this.#shards;
+    if (side.figures.waitingOfOthers(limitIndex) === 0) return false;
+    side.ringOthers();
+    this.#hasYielded = !this.#hasYielded;
+    return this.#hasYielded;
+  }
+
+  #wait(slot: number, rules: RouteRules): void {
+    rules.waiting.add(slot);
+    this.#waiting.add(rules);
+    this.#countWaiting(rules);
+  }
+
+  #stopWaiting(slot: number, rules: RouteRules): boolean {
+    if (!rules.waiting.delete(slot)) return false;
+    if (rules.waiting.size === 0) this.#waiting.delete(rules);
+    this.#countWaiting(rules);
+    return true;
+  }
+
+  #countWaiting({ limitIndex, waiting }: RouteRules): void {
+    this.#shards.side.figures.setWaiting(limitIndex, waiting.size);
+  }
+
+  /**
+   * Starts requests that wait for permits which other HTTP threads have given back.
+   * @returns whether some still wait
+   */
+  retryWaiting(): boolean {
+    for (const rules of this.#waiting) this.#startWaiting(rules);
+    return this.#waiting.size > 0;
   }
 
   #startWaiting(rules: RouteRules): void {
@@ -147,7 +189,7 @@ export class Dispatcher {
     this.#starting.add(rules);
     for (const slot of rules.waiting) {
       if (!this.#takePermit(slot)) break;
-      rules.waiting.delete(slot);
+      this.#stopWaiting(slot, rules);
       this.#submitLate(slot, -1);
     }
     this.#starting.delete(rules);

@@ -1,7 +1,7 @@
 import type { Shedding } from '../../options/scheduling.js';
 import { PRIORITIES } from '../../options/scheduling.js';
-import type { ShardPool } from '../../pool/shard-pool.js';
 import type { Reason } from '../answers.js';
+import type { Shards } from '../shards.js';
 import { Overload } from './overload.js';
 import type { Queues } from './queues.js';
 import type { RouteRules } from './route-rules.js';
@@ -22,17 +22,17 @@ export interface GateOptions {
 export class Gate {
   /** Of each shard, if requests are shed by age. */
   readonly overloads: readonly Overload[];
-  readonly #pool: ShardPool;
+  readonly #shards: Shards;
   readonly #queues: Queues;
   readonly #maxQueue: number;
   readonly #reserved: readonly number[];
 
-  constructor(pool: ShardPool, queues: Queues, { maxQueue, shed, hasHigh }: GateOptions) {
-    this.#pool = pool;
+  constructor(shards: Shards, queues: Queues, { maxQueue, shed, hasHigh }: GateOptions) {
+    this.#shards = shards;
     this.#queues = queues;
     this.#maxQueue = maxQueue;
-    this.overloads = shed === undefined ? [] : Array.from({ length: pool.map.shards }, () => new Overload(shed));
-    this.#reserved = pool.slots.map(({ total }) => (hasHigh ? Math.ceil(total / RESERVED_PART) : 0));
+    this.overloads = shed === undefined ? [] : Array.from({ length: shards.map.shards }, () => new Overload(shed));
+    this.#reserved = shards.slots.map(({ total }) => (hasHigh ? Math.ceil(total / RESERVED_PART) : 0));
   }
 
   /** Why a request of this rank may not wait for `shard`, or nothing if it may. */
@@ -43,14 +43,15 @@ export class Gate {
     if (this.#queues.seen(shard) >= room && this.#queues.look(shard) >= room) return 'QUEUE_FULL';
     // A route that is limited must not take the slots of all others.
     const waiting = rules.waiting.size;
-    if (waiting > 0 && waiting >= Math.min(room, this.#pool.slots[rules.group].total >> 1)) return 'QUEUE_FULL';
+    if (waiting > 0 && waiting >= Math.min(room, this.#shards.slots[rules.group].total >> 1)) return 'QUEUE_FULL';
     const overload = this.overloads[shard];
-    if (overload === undefined || !overload.refuses(rank, this.#queues.seen(shard))) return undefined;
-    return overload.refuses(rank, this.#queues.look(shard)) ? 'OVERLOADED' : undefined;
+    // The rate that it goes by is that of this thread's requests.
+    if (overload === undefined || !overload.refuses(rank, this.#queues.own(shard))) return undefined;
+    return overload.refuses(rank, this.#queues.lookAtOwn(shard)) ? 'OVERLOADED' : undefined;
   }
 
   /** A slot for a request of this rank, or -1. */
   takeSlot(group: number, rank: number): number {
-    return this.#pool.slots[group].take(rank === HIGH ? 0 : this.#reserved[group]);
+    return this.#shards.slots[group].take(rank === HIGH ? 0 : this.#reserved[group]);
   }
 }

@@ -1,5 +1,5 @@
 import type { Dispatch, Group } from '../../options/scheduling.js';
-import type { ShardLoad } from '../../pool/load.js';
+import type { ShardLoad } from './load.js';
 
 /** Which shard of a group a request goes to. HTTP thread only. */
 export interface DispatchPolicy {
@@ -73,8 +73,8 @@ class LeastOutstanding implements DispatchPolicy {
     this.#turns = new Turns(group);
   }
 
-  pick({ outstanding }: ShardLoad, ready: Uint8Array): number {
-    return this.#turns.best(ready, (shard, best) => outstanding[shard] < outstanding[best]);
+  pick(load: ShardLoad, ready: Uint8Array): number {
+    return this.#turns.best(ready, (shard, best) => load.outstanding(shard) < load.outstanding(best));
   }
 }
 
@@ -115,7 +115,7 @@ function isSooner(load: ShardLoad, shard: number, other: number): boolean {
   const isFull = load.isFull(shard);
   if (isFull !== load.isFull(other)) return !isFull;
   const byWait = isFull ? 0 : load.waitUs(shard) - load.waitUs(other);
-  return byWait < 0 || (byWait === 0 && load.outstanding[shard] < load.outstanding[other]);
+  return byWait < 0 || (byWait === 0 && load.outstanding(shard) < load.outstanding(other));
 }
 
 class RoundRobin implements DispatchPolicy {

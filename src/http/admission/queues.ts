@@ -1,24 +1,27 @@
-import type { ShardPool } from '../../pool/shard-pool.js';
+import type { Shards } from '../shards.js';
 
 /**
- * How many requests wait for each shard. A request that was taken back leaves its entry in the ring until the shard comes
+ * How many requests wait for each shard, those of other HTTP threads included. A request that was taken back leaves its entry in the ring until the shard comes
  * past it, so the length of a ring may be more than what waits. HTTP thread only.
  */
 export class Queues {
-  readonly #pool: ShardPool;
+  readonly #shards: Shards;
   /** Requests that were put into each shard's rings, without those that were taken back; wraps at 2³². */
   readonly #kept: Int32Array;
   /** What waited at the last look, and what was put there since: at least what waits. */
   readonly #seen: Int32Array;
+  /** What waited in the rings of other HTTP threads at the last look. */
+  readonly #others: Int32Array;
   /** Entries of requests that were taken back, at most. */
   readonly #stale: Int32Array;
 
-  constructor(pool: ShardPool) {
-    const { shards } = pool.map;
-    this.#pool = pool;
-    this.#kept = new Int32Array(shards);
-    this.#seen = new Int32Array(shards);
-    this.#stale = new Int32Array(shards);
+  constructor(shards: Shards) {
+    const count = shards.map.shards;
+    this.#shards = shards;
+    this.#kept = new Int32Array(count);
+    this.#seen = new Int32Array(count);
+    this.#others = new Int32Array(count);
+    this.#stale = new Int32Array(count);
   }
 
   /** A request was put into a ring of `shard`. */
@@ -33,14 +36,28 @@ export class Queues {
     this.#stale[shard]++;
   }
 
-  /** At least as many as wait for `shard` now, without a look. */
+  /**
+   * At least as many as wait for `shard` now, without a look; those of other HTTP threads as of the last look, so that each of
+   * these threads may exceed a limit by what the others submit between two of its looks.
+   */
   seen(shard: number): number {
+    return this.#seen[shard] + this.#others[shard];
+  }
+
+  /** The same of this HTTP thread's requests alone. */
+  own(shard: number): number {
     return this.#seen[shard];
   }
 
   /** How many wait for `shard` now. To look is a miss of the cache: the shard writes there. */
   look(shard: number): number {
-    const { side } = this.#pool;
+    this.#others[shard] = this.#shards.side.queuedByOthers(shard);
+    return this.lookAtOwn(shard) + this.#others[shard];
+  }
+
+  /** How many requests of this HTTP thread wait for `shard` now. */
+  lookAtOwn(shard: number): number {
+    const { side } = this.#shards;
     let waiting = side.queued(shard);
     if (waiting === 0) this.#stale[shard] = 0;
     else if (this.#stale[shard] > 0) {
@@ -55,7 +72,7 @@ export class Queues {
 
   /**
    * How many requests have left the rings of `shard` by a claim, since the start; wraps at 2³².
-   * @param waiting what the look at hand has found
+   * @param waiting what the look at this thread's own has found
    */
   claimed(shard: number, waiting: number): number {
     return (this.#kept[shard] - waiting) | 0;
@@ -63,9 +80,10 @@ export class Queues {
 
   /** Asks each slot: some 20 µs for 4,096 of them, and only while there are stale entries. */
   #count(shard: number): number {
-    const { side, map } = this.#pool;
+    const { side } = this.#shards;
+    const { first, end } = side.range;
     let count = 0;
-    for (let slot = 0; slot < map.slots; slot++) if (side.waitsFor(slot) === shard) count++;
+    for (let slot = first; slot < end; slot++) if (side.waitsFor(slot) === shard) count++;
     return count;
   }
 }

@@ -1,5 +1,6 @@
-import { MAX_LIMITED_ROUTES } from '../../contract/memory-map.js';
+import { routePermitsAddress } from '../../contract/memory-map.js';
 import type { RouteTable } from '../../contract/messages.js';
+import { limitedRoutes, routeName } from '../../contract/route-permits.js';
 import { Semaphore } from '../../core/semaphore.js';
 import { LoopShardError } from '../../errors.js';
 import {
@@ -9,9 +10,9 @@ import {
   PRIORITIES,
   type RouteScheduling,
 } from '../../options/scheduling.js';
-import type { ShardPool } from '../../pool/shard-pool.js';
 import type { RouteTraits } from '../exchange.js';
 import { UNKNOWN_BYTES } from '../expected-bytes.js';
+import type { Shards } from '../shards.js';
 import { createPolicy, type DispatchPolicy, hashText } from './policies.js';
 
 const US_PER_MS = 1_000;
@@ -31,9 +32,11 @@ export interface RouteRules extends RouteTraits {
   /** In microseconds; 0 for none. */
   readonly queueTimeoutUs: number;
   readonly handlerTimeoutUs: number;
-  /** Of `maxConcurrency`, if the route has it. */
+  /** Of `maxConcurrency`, if the route has it; of all HTTP threads together. */
   readonly permits: Semaphore | undefined;
-  /** Slots of requests that wait for one of its permits, oldest first. */
+  /** The position of the route among those that have it, or -1. */
+  readonly limitIndex: number;
+  /** Slots of requests of this thread that wait for one of its permits, oldest first. */
   readonly waiting: Set<number>;
 }
 
@@ -50,21 +53,22 @@ export class Rules {
   readonly #byRoute: readonly RouteRules[];
   /** By the name in messages and stats, such as `GET /report`. */
   readonly limited = new Map<string, RouteRules>();
-  readonly #pool: ShardPool;
+  readonly #shards: Shards;
   readonly #defaults: SchedulingDefaults;
   /** One instance of a policy for all routes of a group that have no other: they take turns together. */
   readonly #standard: readonly DispatchPolicy[];
   readonly #leastLoaded: readonly DispatchPolicy[];
 
   /** @throws LoopShardError ROUTE_INVALID */
-  constructor(table: RouteTable, pool: ShardPool, defaults: SchedulingDefaults) {
-    this.#pool = pool;
+  constructor(table: RouteTable, shards: Shards, defaults: SchedulingDefaults) {
+    this.#shards = shards;
     this.#defaults = defaults;
-    this.#standard = pool.groups.map((group) => createPolicy(defaults.dispatch, group, defaults.steal));
-    this.#leastLoaded = pool.groups.map((group) => createPolicy('least-loaded', group, defaults.steal));
+    this.#standard = shards.groups.map((group) => createPolicy(defaults.dispatch, group, defaults.steal));
+    this.#leastLoaded = shards.groups.map((group) => createPolicy('least-loaded', group, defaults.steal));
     this.notFound = this.#rules('', {});
-    this.#byRoute = table.routes.map(({ methods, pattern, scheduling, streamed }) =>
-      this.#rules(`${methods[0]} ${pattern}`, scheduling, streamed !== undefined),
+    const limited = limitedRoutes(table);
+    this.#byRoute = table.routes.map((route) =>
+      this.#rules(routeName(route), route.scheduling, route.streamed !== undefined, limited.indexOf(route)),
     );
   }
 
@@ -82,9 +86,9 @@ export class Rules {
     return [this.notFound, ...this.#byRoute].some((rules) => rules.queueTimeoutUs > 0 || rules.handlerTimeoutUs > 0);
   }
 
-  #rules(name: string, scheduling: RouteScheduling, isStreamed = false): RouteRules {
-    const { group: groupName = DEFAULT_GROUP, dispatch, priority, maxConcurrency } = scheduling;
-    const { groups } = this.#pool;
+  #rules(name: string, scheduling: RouteScheduling, isStreamed = false, limitIndex = -1): RouteRules {
+    const { group: groupName = DEFAULT_GROUP, dispatch, priority } = scheduling;
+    const { core, map, groups } = this.#shards;
     const group = groups.findIndex((one) => one.name === groupName);
     if (group < 0) throw unknownGroup(name, groupName, groups);
     const used = dispatch ?? this.#defaults.dispatch;
@@ -98,23 +102,14 @@ export class Rules {
       rank: priority === undefined ? -1 : PRIORITIES.indexOf(priority),
       queueTimeoutUs: (scheduling.queueTimeoutMs ?? this.#defaults.queueTimeoutMs) * US_PER_MS,
       handlerTimeoutUs: (scheduling.handlerTimeoutMs ?? this.#defaults.handlerTimeoutMs) * US_PER_MS,
-      permits: maxConcurrency === undefined ? undefined : this.#permits(name, maxConcurrency),
+      permits: limitIndex < 0 ? undefined : Semaphore.attach(core, routePermitsAddress(map, limitIndex)),
+      limitIndex,
       isStreamed,
       responseBytes: UNKNOWN_BYTES,
       waiting: new Set(),
     };
-    if (maxConcurrency !== undefined) this.limited.set(name, rules);
+    if (limitIndex >= 0) this.limited.set(name, rules);
     return rules;
-  }
-
-  #permits(name: string, permits: number): Semaphore {
-    if (this.limited.size === MAX_LIMITED_ROUTES) {
-      throw new LoopShardError(
-        'ROUTE_INVALID',
-        `The route ${name} is one too many with maxConcurrency; at most ${MAX_LIMITED_ROUTES} can have it.`,
-      );
-    }
-    return Semaphore.create(this.#pool.core, permits);
   }
 }
 

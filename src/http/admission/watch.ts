@@ -1,5 +1,5 @@
-import type { ShardPool } from '../../pool/shard-pool.js';
 import type { Exchange } from '../exchange.js';
+import type { Shards } from '../shards.js';
 import type { Deadlines } from './deadlines.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Gate } from './gate.js';
@@ -23,7 +23,7 @@ export interface WatchEvents {
  * handler while another one of its group sleeps, whose time is up. HTTP thread.
  */
 export class Watch {
-  readonly #pool: ShardPool;
+  readonly #shards: Shards;
   readonly #exchanges: readonly Exchange[];
   readonly #queues: Queues;
   readonly #dispatcher: Dispatcher;
@@ -42,12 +42,12 @@ export class Watch {
   readonly #oldest: Int32Array;
 
   constructor(
-    pool: ShardPool,
+    shards: Shards,
     exchanges: readonly Exchange[],
     parts: { queues: Queues; dispatcher: Dispatcher; gate: Gate; deadlines: Deadlines; steal: boolean },
     events: WatchEvents,
   ) {
-    this.#pool = pool;
+    this.#shards = shards;
     this.#exchanges = exchanges;
     this.#queues = parts.queues;
     this.#dispatcher = parts.dispatcher;
@@ -55,8 +55,8 @@ export class Watch {
     this.#deadlines = parts.deadlines;
     this.#steal = parts.steal;
     this.#events = events;
-    this.#left = new Int32Array(pool.map.shards);
-    this.#oldest = new Int32Array(pool.map.shards);
+    this.#left = new Int32Array(shards.map.shards);
+    this.#oldest = new Int32Array(shards.map.shards);
     this.#timer = setTimeout(() => this.#look(), LOOK_MS).unref();
     this.#slowTimer = setTimeout(() => this.#lookSlowly(), SWEEP_MS).unref();
   }
@@ -66,6 +66,11 @@ export class Watch {
     if (this.#fast) return;
     this.#fast = true;
     this.#timer.refresh();
+  }
+
+  /** A request waits for a permit of its route, which another HTTP thread may give back. */
+  waiting(): void {
+    if (this.#shards.map.httpThreads > 1) this.published();
   }
 
   /**
@@ -78,10 +83,10 @@ export class Watch {
     this.#slowTimer.refresh();
   }
 
-  /** How long the oldest request of each shard has waited, in microseconds; 0 if none does. */
+  /** How long the oldest request of this HTTP thread has waited for each shard, in microseconds; 0 if none does. */
   waits(): number[] {
-    const now = this.#pool.clock.nowUs();
-    const { side, map } = this.#pool;
+    const now = this.#shards.clock.nowUs();
+    const { side, map } = this.#shards;
     return Array.from({ length: map.shards }, (_, shard) => this.#wait(shard, side.oldest(shard, false), now));
   }
 
@@ -97,27 +102,31 @@ export class Watch {
 
   #look(): void {
     this.#fast = false;
-    const now = this.#pool.clock.nowUs();
+    const now = this.#shards.clock.nowUs();
     let waiting = false;
-    for (let shard = 0; shard < this.#pool.map.shards; shard++) if (this.#lookAt(shard, now)) waiting = true;
+    for (let shard = 0; shard < this.#shards.map.shards; shard++) if (this.#lookAt(shard, now)) waiting = true;
     if (this.#deadlines.pending && now - this.#sweptAt >= SWEEP_MS * US_PER_MS) {
       this.#sweptAt = now;
       this.#deadlines.sweep(now);
     }
+    if (this.#dispatcher.retryWaiting()) this.waiting();
     if (waiting) this.published();
     else if (this.#deadlines.pending) this.deadlinePending();
   }
 
   /** Returns whether the shard has to be looked at again soon. */
   #lookAt(shard: number, now: number): boolean {
-    const { side } = this.#pool;
-    const queued = this.#queues.look(shard);
+    const { side } = this.#shards;
+    this.#queues.look(shard);
+    const queued = this.#queues.own(shard);
     const stealable = queued === 0 ? -1 : side.oldest(shard, false);
     const overload = this.#gate.overloads[shard];
     if (overload !== undefined) {
       const left = this.#queues.claimed(shard, queued);
       const before = overload.shedding;
-      overload.look(now, this.#wait(shard, stealable, now), (left - this.#left[shard]) | 0);
+      // HTTP threads see the same wait, so that they begin to shed at about the same time.
+      const wait = Math.max(this.#wait(shard, stealable, now), side.longestWaitOfOthers(shard, now));
+      overload.look(now, wait, (left - this.#left[shard]) | 0);
       this.#left[shard] = left;
       if (overload.shedding !== before) this.#events.onShedding(shard, overload.shedding);
       if (overload.shedding) this.#giveUpLate(shard, now);
@@ -128,7 +137,7 @@ export class Watch {
 
   /** How long the oldest request of the shard's rings has waited, in microseconds. */
   #wait(shard: number, stealable: number, now: number): number {
-    const bound = this.#pool.side.oldest(shard, true);
+    const bound = this.#shards.side.oldest(shard, true);
     const wait = (slot: number) => (slot < 0 ? 0 : now - this.#dispatcher.passages[slot].submittedAt);
     return Math.max(wait(stealable), wait(bound));
   }
@@ -136,7 +145,7 @@ export class Watch {
   #giveUpLate(shard: number, now: number): void {
     for (const bound of [false, true]) {
       for (;;) {
-        const slot = this.#pool.side.oldest(shard, bound);
+        const slot = this.#shards.side.oldest(shard, bound);
         if (slot < 0) break;
         const { rank, submittedAt } = this.#dispatcher.passages[slot];
         if (!this.#gate.overloads[shard].gaveUpOn(rank, now - submittedAt)) break;
@@ -152,9 +161,9 @@ export class Watch {
     const stuck = oldest !== 0 && oldest === this.#oldest[shard];
     this.#oldest[shard] = oldest;
     if (!stuck) return;
-    const { first, count } = this.#pool.groupOf(shard);
+    const { first, count } = this.#shards.groupOf(shard);
     for (let other = first; other < first + count; other++) {
-      if (other !== shard && this.#pool.load.ready[other] === 1 && this.#pool.side.wake(other)) return;
+      if (other !== shard && this.#shards.load.ready[other] === 1 && this.#shards.side.words.wake(other)) return;
     }
   }
 }

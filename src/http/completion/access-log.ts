@@ -27,14 +27,14 @@ const DIGITS = 3;
  * first chunks, and counts those. HTTP thread only.
  */
 export class AccessLog {
-  readonly #logger: Logger;
+  readonly #logger: Pick<Logger, 'info'>;
   readonly #idField: string | undefined;
   readonly #side: HttpSide;
   /** Exchanges of slots live as long as the server; what their last request was is written over by the next. */
   readonly #entries = new WeakMap<Exchange, Entry>();
 
   /** @param idField the field by which requests are named, in lower case, if they are */
-  constructor(logger: Logger, idField: string | undefined, side: HttpSide) {
+  constructor(logger: Pick<Logger, 'info'>, idField: string | undefined, side: HttpSide) {
     this.#logger = logger;
     this.#idField = idField;
     this.#side = side;

@@ -10,11 +10,11 @@ import { Doorbell } from '../../core/doorbell.js';
 import { Parking } from '../../core/parking.js';
 import { Turn } from '../../core/turn.js';
 import { WaitStrategy } from '../../core/wait-strategy.js';
-import type { ShardPool } from '../../pool/shard-pool.js';
 import type { Refusals } from '../admission/refusals.js';
 import type { Reason } from '../answers.js';
 import type { Exchange, Receiver } from '../exchange.js';
 import { learnBytes } from '../expected-bytes.js';
+import type { Shards } from '../shards.js';
 
 /** Turns without a completion for which the HTTP thread waits awake at the most, while answers are owed. */
 const IDLE_TURNS = 50;
@@ -31,6 +31,8 @@ const WITHOUT_RESPONSE = SLOT_EXPIRED_FLAG | SLOT_ABANDONED_FLAG | SLOT_STREAM_F
 const LOAD = 8;
 
 export interface CompletionEvents {
+  /** A turn begins: this thread may have been woken because there is a permit that a request waits for. */
+  onTurn(): void;
   /** The slot is back from its shard. */
   onReturned(exchange: Exchange): void;
   /** And nobody wants what is in it. */
@@ -42,7 +44,7 @@ export interface CompletionEvents {
  * what they have completed, hands it to the connections. Between turns the event loop serves the sockets.
  */
 export class Completions {
-  readonly #pool: ShardPool;
+  readonly #shards: Shards;
   readonly #exchanges: readonly Exchange[];
   readonly #parking: Parking;
   readonly #refusals: Refusals;
@@ -60,13 +62,13 @@ export class Completions {
   #stopped = false;
   readonly #turn = new Turn(() => this.#runTurn());
 
-  constructor(pool: ShardPool, exchanges: readonly Exchange[], refusals: Refusals, events: CompletionEvents) {
-    this.#pool = pool;
+  constructor(shards: Shards, exchanges: readonly Exchange[], refusals: Refusals, events: CompletionEvents) {
+    this.#shards = shards;
     this.#exchanges = exchanges;
     this.#refusals = refusals;
     this.#events = events;
-    const doorbell = Doorbell.attach(pool.core, httpAddresses(pool.map, 0).doorbell);
-    const hasWork = () => pool.side.hasCompletions();
+    const doorbell = Doorbell.attach(shards.core, httpAddresses(shards.map, shards.side.http).doorbell);
+    const hasWork = () => shards.side.hasCompletions();
     this.#parking = new Parking(doorbell, hasWork, () => this.#turn.run());
   }
 
@@ -87,7 +89,7 @@ export class Completions {
   /** A request was published to `shard`: the end of this turn rings for it, or of one soon after. */
   published(shard: number): void {
     // Both threads see to it themselves that they miss nothing: there is nobody to wake, and nothing to take.
-    if (this.#parking.isParked && !this.#pool.side.isParked(shard)) return;
+    if (this.#parking.isParked && !this.#shards.side.words.isParked(shard)) return;
     this.#gathered++;
     this.#waiting.restart();
     this.schedule();
@@ -111,6 +113,7 @@ export class Completions {
   #runTurn(): void {
     if (this.#stopped) return;
     this.#parking.unpark();
+    this.#events.onTurn();
     this.#ring();
     if (this.#reapAll() > 0) this.#waiting.rewarded();
     if (this.#outstanding === 0) return;
@@ -121,9 +124,9 @@ export class Completions {
   #ring(): void {
     if (this.#gathered === 0) return;
     const worthWaiting = this.#outstanding - this.#streaming >= LOAD && this.#gathered < GATHER_REQUESTS;
-    if (this.#pool.side.someSleep) {
+    if (this.#shards.side.someSleep) {
       if (worthWaiting && this.#postponed++ < GATHER_TURNS) return;
-      this.#pool.side.ringDoorbells();
+      this.#shards.side.ringDoorbells();
     }
     this.#gathered = 0;
     this.#postponed = 0;
@@ -132,7 +135,7 @@ export class Completions {
   /** Takes every completion there is. Returns how many. */
   #reapAll(): number {
     let total = 0;
-    for (let shard = 0; shard < this.#pool.map.shards; shard++) total += this.reap(shard);
+    for (let shard = 0; shard < this.#shards.map.shards; shard++) total += this.reap(shard);
     // Emptying an array costs more than counting.
     for (let i = 0; i < this.#touchedCount; i++) this.#touched[i].flush();
     this.#touchedCount = 0;
@@ -141,7 +144,7 @@ export class Completions {
 
   /** Takes the completions of one shard; their connections are flushed by the next turn at the latest. */
   reap(shard: number): number {
-    const { side } = this.#pool;
+    const { side } = this.#shards;
     const count = side.poll(shard);
     for (let i = 0; i < count; i++) this.complete(side.polled(i), shard);
     return count;
@@ -150,7 +153,7 @@ export class Completions {
   /** A slot has come back from `shard` with its response. */
   complete(slot: number, shard: number): void {
     // A slot that was not completed by this shard, or not since it was taken over, is none of its business.
-    if (!this.#pool.side.takeOver(slot, shard)) return;
+    if (!this.#shards.side.takeOver(slot, shard)) return;
     const exchange = this.#exchanges[slot];
     exchange.ranOn = shard;
     const failure = this.#readResponse(exchange, shard);
@@ -189,7 +192,7 @@ export class Completions {
   }
 
   #isHead({ slot }: Exchange): boolean {
-    return this.#pool.side.views[slot].has(SLOT_HEAD_REQUEST_FLAG);
+    return this.#shards.side.views[slot].has(SLOT_HEAD_REQUEST_FLAG);
   }
 
   #settle(exchange: Exchange): void {
@@ -212,7 +215,7 @@ export class Completions {
 
   /** Returns why there is no response, if so. */
   #readResponse(exchange: Exchange, shard: number): Reason | undefined {
-    const view = this.#pool.side.views[exchange.slot];
+    const view = this.#shards.side.views[exchange.slot];
     exchange.extent = view.responseExtent;
     if (view.has(WITHOUT_RESPONSE)) return this.#endWithoutResponse(exchange, view, shard);
     const start = view.response;
@@ -223,7 +226,7 @@ export class Completions {
     const before = exchange.bytes;
     // Answers of one route are often alike, and a new view costs more than this comparison.
     if (before === undefined || before.byteOffset !== start || before.length !== bytes) {
-      exchange.bytes = Buffer.from(this.#pool.core.buffer as never, start, bytes);
+      exchange.bytes = Buffer.from(this.#shards.core.buffer as never, start, bytes);
     }
     return undefined;
   }
@@ -233,7 +236,7 @@ export class Completions {
     if (view.has(SLOT_EXPIRED_FLAG)) return 'QUEUE_TIMEOUT';
     if (view.has(SLOT_ABANDONED_FLAG)) return 'HANDLER_TIMEOUT';
     // All of it was sent before the slot was given back.
-    this.#pool.receiveStreams(shard);
+    this.#shards.receive(shard);
     if (exchange.stream === undefined) return 'SHARD_LOST';
     exchange.stream.last ??= 'broken';
     return undefined;

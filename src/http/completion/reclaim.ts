@@ -15,12 +15,13 @@ export interface Reclaimers {
 /**
  * Takes back what a shard had in hand; only once its thread has exited, because until then its slots are its own.
  * What it had completed is sent; what it had started gets 502, as nobody knows how far its handler came; what it had not
- * started goes to another shard, or waits in its ring for the thread that replaces it; where a part of its body is gone, it gets 503.
+ * started goes to another shard, or waits in its ring for the thread that replaces it; where a part of its body is gone, it gets 503. Its
+ * extents are freed by the control thread, once every HTTP thread has done this.
  */
 export function reclaim(shard: number, { side, exchanges, completions, dispatcher }: Reclaimers): void {
   while (completions.reap(shard) > 0);
-  for (const exchange of exchanges) {
-    const { slot } = exchange;
+  for (let slot = side.range.first; slot < side.range.end; slot++) {
+    const exchange = exchanges[slot];
     if (exchange.ready) continue;
     if (side.completedBy(slot) === shard) completions.complete(slot, shard);
     else if (side.reclaim(slot, shard)) {
@@ -36,8 +37,6 @@ export function reclaim(shard: number, { side, exchanges, completions, dispatche
       dispatcher.resubmit(slot, shard);
     }
   }
-  // Last: what was completed has taken its extents with it.
-  side.reclaimExtents(shard);
   completions.schedule();
 }
 
@@ -48,8 +47,8 @@ export function reclaim(shard: number, { side, exchanges, completions, dispatche
  */
 export function relieve(shard: number, gaveUp: boolean, reclaimers: Reclaimers): void {
   const { side, exchanges, completions, dispatcher } = reclaimers;
-  for (const exchange of exchanges) {
-    const { slot } = exchange;
+  for (let slot = side.range.first; slot < side.range.end; slot++) {
+    const exchange = exchanges[slot];
     if (exchange.ready) continue;
     const waits = side.waitsFor(slot) === shard || (gaveUp && side.heldBy(slot) === shard);
     const hasOther = waits && dispatcher.hasOther(slot);

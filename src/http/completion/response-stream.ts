@@ -5,9 +5,9 @@ import {
   STREAM_WINDOW_BYTES,
   type StreamPiece,
 } from '../../contract/messages.js';
-import type { ShardPool } from '../../pool/shard-pool.js';
 import type { Exchange, StreamedAnswer } from '../exchange.js';
 import { learnBytes } from '../expected-bytes.js';
+import type { Shards } from '../shards.js';
 
 /** The shard hears of bytes that the kernel has taken when there are so many of them, not for each write. */
 const REPORTED_BYTES = STREAM_WINDOW_BYTES / 4;
@@ -72,12 +72,12 @@ export interface StreamEvents {
 
 /** Takes the pieces that shards send, and finds out for whom they are. HTTP thread. */
 export class StreamReceiver {
-  readonly #pool: ShardPool;
+  readonly #shards: Shards;
   readonly #exchanges: readonly Exchange[];
   readonly #events: StreamEvents;
 
-  constructor(pool: ShardPool, exchanges: readonly Exchange[], events: StreamEvents) {
-    this.#pool = pool;
+  constructor(shards: Shards, exchanges: readonly Exchange[], events: StreamEvents) {
+    this.#shards = shards;
     this.#exchanges = exchanges;
     this.#events = events;
   }
@@ -88,7 +88,7 @@ export class StreamReceiver {
     if (bodyBytes !== undefined && exchange.route !== undefined) learnBytes(exchange.route, bodyBytes);
     if (exchange.sequence !== sequence || exchange.connection === undefined || exchange.ready) {
       // The client has left, or was answered, before the shard could know.
-      if (piece.last === undefined) this.#pool.answerStream(shard, { slot, sequence, taken: STREAM_CANCELLED });
+      if (piece.last === undefined) this.#shards.answerStream(shard, { slot, sequence, taken: STREAM_CANCELLED });
       return;
     }
     if (headBytes !== undefined) this.#begin(shard, exchange, piece, headBytes);
@@ -103,7 +103,7 @@ export class StreamReceiver {
     exchange.headBytes = headBytes;
     if (closes) exchange.close = true;
     const stream = new ResponseStream(closes, (taken, spent) =>
-      this.#pool.answerStream(shard, { slot, sequence, taken, ...(spent && { spent }) }),
+      this.#shards.answerStream(shard, { slot, sequence, taken, ...(spent && { spent }) }),
     );
     stream.last = last;
     exchange.stream = stream;

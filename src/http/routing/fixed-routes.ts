@@ -4,10 +4,8 @@ import { LoopShardError } from '../../errors.js';
 import { METHODS } from '../../options/methods.js';
 import type { HealthPaths } from '../../options/scheduling.js';
 import { type Answer, fixedAnswer, notModifiedAnswer, oncePerSecond } from '../answers.js';
+import type { NotReady } from '../readiness.js';
 import type { Router } from './router.js';
-
-/** Why the server is not ready, or nothing if it is. */
-export type Readiness = () => 'draining' | 'no shards' | 'overloaded' | 'stalled' | undefined;
 
 export interface FixedRouteOptions {
   health: Required<HealthPaths> | undefined;
@@ -24,7 +22,12 @@ export class FixedRoutes {
   readonly #keepAliveLines: string;
 
   /** @throws LoopShardError ROUTE_DUPLICATE */
-  constructor(table: RouteTable, router: Router, { health, keepAliveLines }: FixedRouteOptions, readiness: Readiness) {
+  constructor(
+    table: RouteTable,
+    router: Router,
+    { health, keepAliveLines }: FixedRouteOptions,
+    whyNotReady: () => NotReady | undefined,
+  ) {
     this.#keepAliveLines = keepAliveLines;
     for (const [number, { fixed }] of table.routes.entries()) {
       if (fixed !== undefined) this.#addFixed(number, fixed);
@@ -32,7 +35,7 @@ export class FixedRoutes {
     if (health === undefined) return;
     this.#addHealth(router, health.livez, table.routes.length, () => ({ status: 'live' }));
     this.#addHealth(router, health.readyz, table.routes.length + 1, () => {
-      const reason = readiness();
+      const reason = whyNotReady();
       return reason === undefined ? { status: 'ready' } : { status: 'not ready', reason };
     });
   }

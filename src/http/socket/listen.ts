@@ -7,7 +7,7 @@ import {
 } from 'node:tls';
 import { types } from 'node:util';
 import { LoopShardError } from '../../errors.js';
-import { checkSecureContext, type Listening } from '../../options/listening.js';
+import type { Listening } from '../../options/listening.js';
 
 /** Connections the kernel holds until they are accepted. */
 const BACKLOG = 1024;
@@ -59,14 +59,17 @@ export class Listener {
   }
 
   /**
+   * @param port in place of the port of the options
    * @param onAcceptError told when a connection could not be accepted; the next one may be
    * @throws LoopShardError PORT_IN_USE, LISTEN_FAILED
    */
-  listen(onAcceptError: (error: Error) => void): Promise<void> {
+  listen(onAcceptError: (error: Error) => void, port?: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const refuse = (cause: NodeJS.ErrnoException) => reject(listenError(cause, this.#listening));
       this.#server.once('error', refuse);
-      this.#server.listen({ ...this.#listening.target, backlog: BACKLOG }, () => {
+      const { target } = this.#listening;
+      const options = { ...target, ...(port !== undefined && { port }), backlog: BACKLOG };
+      this.#server.listen(options, () => {
         this.#server.off('error', refuse);
         this.#server.on('error', onAcceptError);
         resolve();
@@ -78,12 +81,8 @@ export class Listener {
     return this.#server.address();
   }
 
-  /** @throws LoopShardError OPTION_INVALID, TLS_INVALID */
+  /** @param options checked; the server speaks TLS */
   setSecureContext(options: SecureContextOptions): void {
-    if (this.#listening.tls === undefined) {
-      throw new LoopShardError('OPTION_INVALID', 'The server does not speak TLS; start it with the option tls.');
-    }
-    checkSecureContext(options);
     (this.#server as TlsServer).setSecureContext(options);
   }
 

@@ -106,6 +106,11 @@ export class ShardLoop {
     this.#handlers.abandon(slot, sequence);
   }
 
+  /** Requests whose handlers have been started and have not settled. */
+  requests(): { slot: number; sequence: number }[] {
+    return this.#handlers.requests();
+  }
+
   /** There may be more permits than there were. */
   permitsChanged(): void {
     this.#handlers.startGathered();

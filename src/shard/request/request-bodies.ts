@@ -1,6 +1,6 @@
-import type { MessagePort } from 'node:worker_threads';
-import { BODY_WINDOW_BYTES, type BodyPiece, type ShardReport } from '../../contract/messages.js';
+import { BODY_WINDOW_BYTES, type BodyPiece, type RequestReport } from '../../contract/messages.js';
 import { LoopShardError } from '../../errors.js';
+import type { HttpChannels } from '../http-channels.js';
 import type { AbortSignals } from './signals.js';
 
 /** The HTTP thread hears of bytes that were taken when there are so many of them, not for each piece. */
@@ -8,16 +8,13 @@ const REPORTED_BYTES = BODY_WINDOW_BYTES / 4;
 
 /** The request bodies that handlers read as streams, by slot: a request keeps its slot until its handler has settled. Shard. */
 export class RequestBodies {
-  readonly #port: MessagePort;
+  readonly #http: HttpChannels;
   readonly #signals: AbortSignals;
   readonly #bodies = new Map<number, RequestBody>();
 
-  /**
-   * @param port the channel
-   * @param signals of the requests: a body that breaks off means that nobody waits for the response
-   */
-  constructor(port: MessagePort, signals: AbortSignals) {
-    this.#port = port;
+  /** @param signals of the requests: a body that breaks off means that nobody waits for the response */
+  constructor(http: HttpChannels, signals: AbortSignals) {
+    this.#http = http;
     this.#signals = signals;
   }
 
@@ -33,8 +30,8 @@ export class RequestBodies {
   /** The body of the request `sequence` in `slot`. Nothing of it is asked for before it is read. */
   open(slot: number, sequence: number): RequestBody {
     const body = new RequestBody(sequence, (taken, spent) => {
-      const report: ShardReport = { type: 'body', credit: { slot, sequence, taken, spent } };
-      this.#port.postMessage(report, spent);
+      const report: RequestReport = { type: 'body', credit: { slot, sequence, taken, spent } };
+      this.#http.of(slot).postMessage(report, spent);
     });
     this.#bodies.set(slot, body);
     return body;

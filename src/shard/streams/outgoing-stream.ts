@@ -1,7 +1,12 @@
 import type { AsyncResource } from 'node:async_hooks';
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import type { MessagePort } from 'node:worker_threads';
-import { type ShardReport, STREAM_CANCELLED, STREAM_WINDOW_BYTES, type StreamPiece } from '../../contract/messages.js';
+import {
+  type RequestReport,
+  STREAM_CANCELLED,
+  STREAM_WINDOW_BYTES,
+  type StreamPiece,
+} from '../../contract/messages.js';
 import type { PieceBuffer } from './piece-buffer.js';
 import { toBytes } from './stream-source.js';
 
@@ -175,7 +180,7 @@ export class OutgoingStream {
     const piece: StreamPiece = { slot: this.#slot, sequence: this.#sequence, bytes, start, end };
     if (isFirst) Object.assign(piece, { headBytes, closes, ...(length !== undefined && { bodyBytes: length }) });
     if (last !== undefined) piece.last = last;
-    const report: ShardReport = { type: 'stream', piece };
+    const report: RequestReport = { type: 'stream', piece };
     this.#port.postMessage(report, [bytes]);
   }
 

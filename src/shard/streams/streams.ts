@@ -1,17 +1,16 @@
-import type { MessagePort } from 'node:worker_threads';
 import { STREAM_CANCELLED, type StreamAnswer } from '../../contract/messages.js';
+import type { HttpChannels } from '../http-channels.js';
 import { OutgoingStream, type StreamEvents, type StreamedRequest } from './outgoing-stream.js';
 import { iterate } from './stream-source.js';
 
 /** The streams on their way to clients, and what the HTTP thread says of them. Shard. */
 export class OutgoingStreams {
-  readonly #port: MessagePort;
+  readonly #http: HttpChannels;
   /** By slot: a request keeps its slot until its stream has ended. */
   readonly #streams = new Map<number, OutgoingStream>();
 
-  /** @param port the channel */
-  constructor(port: MessagePort) {
-    this.#port = port;
+  constructor(http: HttpChannels) {
+    this.#http = http;
   }
 
   /** The HTTP thread says what became of the bytes of a stream. The request may have settled already. */
@@ -27,7 +26,7 @@ export class OutgoingStreams {
   create(request: StreamedRequest, source: AsyncIterable<unknown>, events: StreamEvents): OutgoingStream {
     const { scope } = request;
     const iterator = scope.runInAsyncScope(() => iterate(source));
-    const stream = new OutgoingStream(this.#port, request, iterator, events);
+    const stream = new OutgoingStream(this.#http.of(request.slot), request, iterator, events);
     this.#streams.set(request.slot, stream);
     return stream;
   }

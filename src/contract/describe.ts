@@ -1,9 +1,16 @@
 import { inspect } from 'node:util';
-import type { FailureReport } from '../contract/messages.js';
 import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
 
+/** An error in plain strings. */
+export interface ErrorText {
+  name: string;
+  message: string;
+  stack: string;
+  code?: string;
+}
+
 /** An error in plain strings: errors lose their codes when they are cloned, and anything at all can be thrown. */
-export function describe(error: unknown): FailureReport['error'] {
+export function describe(error: unknown): ErrorText {
   if (!isError(error)) {
     const text = show(error);
     return { name: 'Error', message: text, stack: text };

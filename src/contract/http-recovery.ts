@@ -1,0 +1,95 @@
+import { NO_EXTENT, SLOT_FREE_STATE, SLOT_OWNER_OFFSET, SLOT_ROUTE_PERMIT_FLAG } from '../../assembly/layout.js';
+import { Doorbell } from '../core/doorbell.js';
+import type { CoreMemory } from '../core/memory.js';
+import { Semaphore } from '../core/semaphore.js';
+import { httpOwned } from './extents.js';
+import { HttpSide } from './http-side.js';
+import { httpAddresses, type MemoryMap, routePermitsAddress, slotAddress } from './memory-map.js';
+import type { RouteTable } from './messages.js';
+import { limitedRoutes } from './route-permits.js';
+
+/**
+ * Takes back what an HTTP thread has left behind that has exited, in its place: it acts as that thread until another one begins.
+ * Requests that no shard has started end with their connections. What a shard has started stays the shard's until it is given back.
+ * Control thread.
+ */
+export class HttpRecovery {
+  readonly #core: CoreMemory;
+  readonly #map: MemoryMap;
+  readonly #side: HttpSide;
+  readonly #routes: RouteTable['routes'];
+  readonly #limited: RouteTable['routes'];
+  /** Slots that shards have started and not given back. */
+  readonly #unsettled = new Set<number>();
+
+  /** @param http the number of the thread, which has exited */
+  constructor(core: CoreMemory, map: MemoryMap, http: number, table: RouteTable) {
+    this.#core = core;
+    this.#map = map;
+    this.#side = new HttpSide(core, map, http);
+    this.#routes = table.routes;
+    this.#limited = limitedRoutes(table);
+    Doorbell.attach(core, httpAddresses(map, http).doorbell).unpark();
+    this.#side.figures.reset();
+    const { first, end } = this.#side.range;
+    for (let slot = first; slot < end; slot++) {
+      if (!this.#takeBack(slot)) this.#unsettled.add(slot);
+    }
+    // Of what was taken back, only entries are left; those of slots that shards complete from now on are the next thread's.
+    for (let shard = 0; shard < map.shards; shard++) while (this.#side.poll(shard) > 0);
+    const records = [...this.#unsettled].map((slot) => this.#side.extents.at(this.#side.views[slot].record));
+    this.#side.extents.reclaimOthers(httpOwned(http), new Set(records));
+  }
+
+  /** Slots that shards have started and not given back, for the next thread to wait for. */
+  get unsettled(): number[] {
+    return [...this.#unsettled];
+  }
+
+  /** The thread of `shard` has exited too, before another HTTP thread has begun. */
+  reclaim(shard: number): void {
+    const { extents, views } = this.#side;
+    for (const slot of this.#unsettled) {
+      const isCompleted = this.#side.takeOver(slot, shard);
+      if (!isCompleted && !this.#side.reclaim(slot, shard)) continue;
+      const { record, responseExtent } = views[slot];
+      for (const extent of [extents.at(record), isCompleted ? responseExtent : NO_EXTENT]) {
+        if (extent !== NO_EXTENT) extents.give(extent);
+      }
+      this.#free(slot);
+      this.#unsettled.delete(slot);
+    }
+  }
+
+  /** `false` if a shard has started it. */
+  #takeBack(slot: number): boolean {
+    // Shards go on: one of them may claim, start or complete the slot between two of these steps.
+    while (this.#side.startedBy(slot) < 0) {
+      const isOurs = this.#side.waitsFor(slot) < 0 && this.#side.heldBy(slot) < 0 && this.#side.completedBy(slot) < 0;
+      const completedBy = this.#side.completedBy(slot);
+      const isTaken =
+        isOurs ||
+        this.#side.recall(slot) ||
+        this.#side.revoke(slot) ||
+        (completedBy >= 0 && this.#side.takeOver(slot, completedBy));
+      if (!isTaken) continue;
+      this.#free(slot);
+      return true;
+    }
+    return false;
+  }
+
+  /** The slot is this thread's, or free already. */
+  #free(slot: number): void {
+    const index = (slotAddress(this.#map, slot) + SLOT_OWNER_OFFSET) >> 2;
+    const { i32 } = this.#core;
+    if (i32[index] === SLOT_FREE_STATE) return;
+    const view = this.#side.views[slot];
+    if (view.has(SLOT_ROUTE_PERMIT_FLAG)) {
+      view.clear(SLOT_ROUTE_PERMIT_FLAG);
+      const limited = this.#limited.indexOf(this.#routes[view.route]);
+      Semaphore.attach(this.#core, routePermitsAddress(this.#map, limited)).release();
+    }
+    i32[index] = SLOT_FREE_STATE;
+  }
+}

@@ -1,0 +1,28 @@
+import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
+import { describe } from './describe.js';
+
+/** Why a thread cannot begin, in plain strings: errors lose their codes when they are cloned. */
+export interface Refusal {
+  type: 'refused';
+  code: LoopShardErrorCode;
+  message: string;
+  stack: string;
+  /** The code of the system error behind it, such as EADDRINUSE. */
+  cause?: string;
+}
+
+/** @param otherwise the code of an error that is not ours */
+export function refuse(error: unknown, otherwise: LoopShardErrorCode): Refusal {
+  const { message, stack } = describe(error);
+  const code = error instanceof LoopShardError ? error.code : otherwise;
+  const cause = (error as { cause?: { code?: unknown } } | undefined)?.cause?.code;
+  return { type: 'refused', code, message, stack, ...(typeof cause === 'string' && { cause }) };
+}
+
+/** The error that was refused with. */
+export function refusedError({ code, message, stack, cause }: Refusal, advice = ''): LoopShardError {
+  const options = cause === undefined ? undefined : { cause: { code: cause } };
+  const error = new LoopShardError(code, message + advice, options);
+  error.stack = stack;
+  return error;
+}

@@ -1,0 +1,32 @@
+import { MAX_LIMITED_ROUTES } from '../../assembly/layout.js';
+import type { CoreMemory } from '../core/memory.js';
+import { Semaphore } from '../core/semaphore.js';
+import { LoopShardError } from '../errors.js';
+import { type MemoryMap, routePermitsAddress } from './memory-map.js';
+import type { RouteEntry, RouteTable } from './messages.js';
+
+/** A route's name in messages and stats, such as `GET /report`. */
+export function routeName({ methods, pattern }: RouteEntry): string {
+  return `${methods[0]} ${pattern}`;
+}
+
+/** The routes with `maxConcurrency`: the position of each is the index of its semaphore. */
+export function limitedRoutes({ routes }: RouteTable): RouteEntry[] {
+  return routes.filter(({ scheduling }) => scheduling.maxConcurrency !== undefined);
+}
+
+/**
+ * Creates the semaphores of the limited routes. Control thread, before an HTTP thread sees the table.
+ * @throws LoopShardError ROUTE_INVALID for more of them than there is room for
+ */
+export function createRoutePermits(core: CoreMemory, map: MemoryMap, table: RouteTable): void {
+  for (const [index, route] of limitedRoutes(table).entries()) {
+    if (index === MAX_LIMITED_ROUTES) {
+      throw new LoopShardError(
+        'ROUTE_INVALID',
+        `Route \`${routeName(route)}\` cannot have \`maxConcurrency\`: the limit of ${MAX_LIMITED_ROUTES} such routes is reached.`,
+      );
+    }
+    Semaphore.create(core, route.scheduling.maxConcurrency!, routePermitsAddress(map, index));
+  }
+}

@@ -1,0 +1,88 @@
+import {
+  COUNTER_BATCHES_OFFSET,
+  COUNTER_CALLED_AT_OFFSET,
+  COUNTER_PARKS_OFFSET,
+  COUNTER_THREAD_TIME_OFFSET,
+  DOORBELL_PARKED_OFFSET,
+} from '../../assembly/layout.js';
+import type { CoreMemory } from '../core/memory.js';
+import { Semaphore } from '../core/semaphore.js';
+import { readCounter, readCounters, resetCounters, type ShardCounters } from './counters.js';
+import { type MemoryMap, shardAddresses } from './memory-map.js';
+
+/** The words of every shard that other threads read: doorbell, permits and counters. Any thread. */
+export class ShardWords {
+  readonly #core: CoreMemory;
+  readonly #doorbells: readonly number[];
+  readonly #permits: readonly Semaphore[];
+  readonly #counters: readonly number[];
+
+  constructor(core: CoreMemory, map: MemoryMap) {
+    this.#core = core;
+    const shards = Array.from({ length: map.shards }, (_, shard) => shardAddresses(map, shard));
+    this.#doorbells = shards.map(({ doorbell }) => doorbell);
+    this.#permits = shards.map(({ permits }) => Semaphore.attach(core, permits));
+    this.#counters = shards.map(({ counters }) => counters);
+  }
+
+  /** Wakes `shard` if it is parked. */
+  wake(shard: number): boolean {
+    return this.#core.wasm.doorbellRing(this.#doorbells[shard]) === 1;
+  }
+
+  isParked(shard: number): boolean {
+    return Atomics.load(this.#core.i32, this.#parkedIndex(shard)) === 1;
+  }
+
+  /**
+   * Resets the words of a shard whose thread has exited: nobody is parked, all permits are back, and nothing waits or runs.
+   * Control thread.
+   */
+  reset(shard: number, permits: number): void {
+    Atomics.store(this.#core.i32, this.#parkedIndex(shard), 0);
+    resetCounters(this.#core, this.#counters[shard]);
+    Semaphore.create(this.#core, permits, this.#permits[shard].address);
+  }
+
+  #parkedIndex(shard: number): number {
+    return (this.#doorbells[shard] + DOORBELL_PARKED_OFFSET) >> 2;
+  }
+
+  /** Changes how many handlers may be in flight on `shard`; those that are stay. */
+  setPermits(shard: number, permits: number): void {
+    this.#permits[shard].setLimit(permits);
+  }
+
+  permits(shard: number): { available: number; limit: number } {
+    const { available, limit } = this.#permits[shard];
+    return { available, limit };
+  }
+
+  /** How many handlers may be in flight on `shard`. */
+  permitLimit(shard: number): number {
+    return this.#permits[shard].limit;
+  }
+
+  /** Nanoseconds of its thread that a request took on `shard` lately; 0 if that is not known. */
+  threadTime(shard: number): number {
+    return this.#counter(shard, COUNTER_THREAD_TIME_OFFSET);
+  }
+
+  /** When the handler was called that keeps the thread of `shard` now, by the server's clock; 0 if none does. */
+  calledAt(shard: number): number {
+    return this.#counter(shard, COUNTER_CALLED_AT_OFFSET);
+  }
+
+  /** A number that changes whenever `shard` has claimed something, or has found nothing to claim and parked. */
+  progress(shard: number): number {
+    return (this.#counter(shard, COUNTER_BATCHES_OFFSET) + this.#counter(shard, COUNTER_PARKS_OFFSET)) | 0;
+  }
+
+  #counter(shard: number, offset: number): number {
+    return readCounter(this.#core, this.#counters[shard], offset);
+  }
+
+  counters(shard: number): ShardCounters {
+    return readCounters(this.#core, this.#counters[shard]);
+  }
+}

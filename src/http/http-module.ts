@@ -1,0 +1,67 @@
+import type { TlsOptions } from 'node:tls';
+import { describe } from '../contract/describe.js';
+import { LoopShardError } from '../errors.js';
+import type { PriorityFunction } from '../options/scheduling.js';
+import { type UpgradeListener, type UpgradeOptions, Upgrades } from './socket/upgrade.js';
+
+/**
+ * The functions of users that run on HTTP threads, as the exports of a module that each HTTP thread loads: functions cannot be passed
+ * from one thread to another.
+ */
+export interface HttpModule {
+  /** As the option of the same name. */
+  priority?: PriorityFunction;
+  /** As the listener of `server.onUpgrade`. */
+  onUpgrade?: UpgradeListener;
+  /** As the options of `server.onUpgrade`. */
+  upgradeOptions?: UpgradeOptions;
+  /** Callbacks of `tls.createServer`. */
+  tls?: Pick<TlsOptions, 'SNICallback' | 'pskCallback'>;
+}
+
+/** What was loaded, checked. */
+export interface HttpFunctions {
+  priority?: PriorityFunction | undefined;
+  upgrades?: Upgrades | undefined;
+  tls?: HttpModule['tls'];
+}
+
+/**
+ * Loads and checks an `httpModule`. HTTP thread.
+ * @param url of the module; nothing if there is none
+ * @throws LoopShardError MODULE_FAILED, OPTION_INVALID
+ */
+export async function loadHttpModule(url: string | undefined): Promise<HttpFunctions> {
+  if (url === undefined) return {};
+  let module: HttpModule;
+  try {
+    const loaded = await import(url);
+    // A CommonJS module's exports come as the default.
+    module = { ...loaded.default, ...loaded };
+  } catch (cause) {
+    const { name, message } = describe(cause);
+    throw new LoopShardError('MODULE_FAILED', `The module ${url} failed while it was loaded: ${name}: ${message}`, {
+      cause,
+    });
+  }
+  const { priority, onUpgrade, upgradeOptions, tls } = module;
+  checkFunction(url, 'priority', priority);
+  checkFunction(url, 'onUpgrade', onUpgrade);
+  checkFunction(url, 'tls.SNICallback', tls?.SNICallback);
+  checkFunction(url, 'tls.pskCallback', tls?.pskCallback);
+  if ([priority, onUpgrade, tls].every((value) => value === undefined)) {
+    throw new LoopShardError(
+      'OPTION_INVALID',
+      `The module ${url} exports nothing that HTTP threads use. Export \`priority\`, \`onUpgrade\` or \`tls\`.`,
+    );
+  }
+  return { priority, upgrades: onUpgrade && new Upgrades(onUpgrade, upgradeOptions ?? {}), tls };
+}
+
+function checkFunction(url: string, name: string, value: unknown): void {
+  if (value === undefined || typeof value === 'function') return;
+  throw new LoopShardError(
+    'OPTION_INVALID',
+    `Invalid export \`${name}\` of ${url}: expected a function, got ${typeof value}.`,
+  );
+}

@@ -1,0 +1,42 @@
+import type { Group } from '../options/scheduling.js';
+import { Shedders } from './admission/shedders.js';
+
+/** Why a server does not take requests. */
+export type NotReady = 'draining' | 'no shards' | 'stalled' | 'overloaded';
+
+/** Whether an HTTP thread can serve requests, as `readyz` tells it. HTTP thread. */
+export class Readiness {
+  readonly shedders: Shedders;
+  /** The server is about to end, or ends. */
+  isLeaving = false;
+  readonly #groups: readonly Group[];
+  readonly #ready: Uint8Array;
+  readonly #shedGraceMs: number;
+  readonly #stalled = new Set<string>();
+
+  /**
+   * @param ready 1 for each shard that takes requests
+   * @param shedGraceMs how long all shards of a group may shed
+   */
+  constructor(groups: readonly Group[], ready: Uint8Array, shedGraceMs: number) {
+    this.shedders = new Shedders(groups);
+    this.#groups = groups;
+    this.#ready = ready;
+    this.#shedGraceMs = shedGraceMs;
+  }
+
+  /** All permits of the group are taken and nothing settles, or that is over. */
+  setStalled(group: string, stalled: boolean): void {
+    if (stalled) this.#stalled.add(group);
+    else this.#stalled.delete(group);
+  }
+
+  /** Why the server is not ready; nothing if it is. */
+  whyNot(): NotReady | undefined {
+    if (this.isLeaving) return 'draining';
+    const isMissing = this.#groups.some(({ first, count }) => !this.#ready.subarray(first, first + count).includes(1));
+    if (isMissing) return 'no shards';
+    if (this.#stalled.size > 0) return 'stalled';
+    return this.shedders.longest() > this.#shedGraceMs ? 'overloaded' : undefined;
+  }
+}
