@@ -38,6 +38,8 @@ program
   )
   .addOption(new Option('--tls-key <file>', 'private key in PEM format; has the server speak TLS'))
   .addOption(new Option('--tls-cert <file>', 'certificate chain in PEM format; SIGHUP has key and chain read again'))
+  .addOption(integerOption('--http-threads <number>', 'httpThreads', 'threads that listen, parse and answer'))
+  .addOption(new Option('--http-module <file>', 'module with the functions that run on HTTP threads'))
   .addOption(integerOption('--shards <number>', 'shards', 'worker threads that run handlers'))
   .addOption(
     new Option('--groups <list>', 'in place of --shards: shards by group, as in default=2,cpu=2').argParser(
@@ -245,10 +247,13 @@ function announce(server: Server, { batch = integerRange('batch')[2], tlsKey }: 
   const { address, family, port } = server.address();
   const scheme = tlsKey === undefined ? 'http' : 'https';
   const url = `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
-  const { shards } = server.stats();
+  const { shards, httpThreads } = server.stats();
   const { limit } = shards[0].permits;
   const place = family === 'Unix' ? address : url;
-  console.log(`loopshard ${version} listens on ${place}; shards: ${shards.length}, permits: ${limit}, batch: ${batch}`);
+  const threads = httpThreads === 1 ? '' : `HTTP threads: ${httpThreads}, `;
+  console.log(
+    `loopshard ${version} listens on ${place}; ${threads}shards: ${shards.length}, permits: ${limit}, batch: ${batch}`,
+  );
 }
 
 /**

@@ -37,12 +37,13 @@ export class HttpWorkers implements HttpThreads {
   readonly #map: MemoryMap;
   readonly #lives: readonly HttpLife[];
   /** Who waits until all have taken back what a shard had. */
-  readonly #takingBack = new Map<number, { left: Set<HttpLife>; resolve: () => void }>();
+  readonly #takingBack = new Map<number, TakingBack>();
   readonly #states: { state: ShardState; isReplaced: boolean }[];
   readonly #stalled = new Set<string>();
   /** By shard: the HTTP threads that shed its requests. */
   readonly #shedders: readonly Set<HttpLife>[];
   readonly #isShared: boolean;
+  readonly #stuckAfterMs: number;
   readonly #events: HttpWorkersEvents;
   #table: RouteTable | undefined;
   #secureContext: SecureContextOptions | undefined;
@@ -55,6 +56,7 @@ export class HttpWorkers implements HttpThreads {
     this.#core = core;
     this.#map = map;
     this.#events = events;
+    this.#stuckAfterMs = options.stuckAfterMs;
     this.#isShared = options.listening.target.reusePort === true;
     this.#states = Array.from({ length: map.shards }, () => ({ state: 'ended', isReplaced: false }));
     const common = httpOptions(options, epochMs);
@@ -152,9 +154,18 @@ export class HttpWorkers implements HttpThreads {
     for (const { recovery } of this.#lives) recovery?.reclaim(shard);
     if (left.size === 0 || this.#isOver) return undefined;
     return new Promise((resolve) => {
-      this.#takingBack.set(shard, { left, resolve });
+      const timer = this.#stuckAfterMs > 0 ? setTimeout(() => this.#endStuck(left), this.#stuckAfterMs) : undefined;
+      this.#takingBack.set(shard, { left, timer, resolve });
       this.#tellAll({ type: 'ended', shard });
     });
+  }
+
+  /** A shard must not wait for ever for an HTTP thread whose event loop does not turn. */
+  #endStuck(left: ReadonlySet<HttpLife>): void {
+    for (const life of left) {
+      const reason = `HTTP thread ${life.http} was ended: its event loop has not turned for ${this.#stuckAfterMs} ms.`;
+      life.fail(new LoopShardError('HTTP_THREAD_FAILED', reason));
+    }
   }
 
   #hasTakenBack(life: HttpLife, shard: number): void {
@@ -163,6 +174,7 @@ export class HttpWorkers implements HttpThreads {
     waiting.left.delete(life);
     if (waiting.left.size > 0) return;
     this.#takingBack.delete(shard);
+    clearTimeout(waiting.timer);
     waiting.resolve();
   }
 
@@ -257,6 +269,13 @@ export class HttpWorkers implements HttpThreads {
   stats(): HttpStats[] {
     return this.#lives.flatMap((life) => life.stats() ?? []);
   }
+}
+
+/** A shard whose thread has ended, and the HTTP threads that have not taken back what it had of theirs. */
+interface TakingBack {
+  left: Set<HttpLife>;
+  timer: NodeJS.Timeout | undefined;
+  resolve: () => void;
 }
 
 interface HttpLifeEvents {

@@ -9,7 +9,7 @@ import { expect, test } from '@jest/globals';
 import { type ClientPlan, compareLogs, notBack, useConservationRun } from '../support/conservation.js';
 
 const REQUESTS = Number(process.env.LARGE_MEMORY_REQUESTS ?? 5_000);
-const WARM_REQUESTS = Math.max(2_000, REQUESTS / 10);
+const WARM_REQUESTS = 10_000;
 const GROWN_BYTES = 16 * 2 ** 20;
 const TIMEOUT_MS = 120_000 + REQUESTS * 20;
 

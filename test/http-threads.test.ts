@@ -1,0 +1,423 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { ServeOptions } from 'loopshard';
+import { serve } from 'loopshard';
+import { canReusePort } from '../build/src/options/http-threads.js';
+import { exchange, get, post, RawClient } from './support/client.js';
+import { Handlers, type ServerWithThreads, startHttpThreads } from './support/http-threads.js';
+import { expectConserved, startServer, until } from './support/server.js';
+
+/*
+ * Several HTTP threads in front of the same shards. Most tests give each thread a port of its own, so that they can choose the thread
+ * on every version of Node.js; the whole suite also runs with several threads on one port (LOOPSHARD_TEST_HTTP_THREADS).
+ */
+const httpModule = new URL('./fixtures/http-module.js', import.meta.url);
+
+let running: ServerWithThreads;
+let handlers: Handlers;
+const clients: RawClient[] = [];
+
+const start = async (options: ServeOptions = {}, httpThreads = 2) => {
+  running = await startHttpThreads(httpThreads, options);
+};
+const open = async (http: number) => {
+  const client = await RawClient.open(running.ports[http]);
+  clients.push(client);
+  return client;
+};
+/** Sends a request to an HTTP thread on a connection of its own, and leaves the answer to the caller. */
+const send = async (http: number, target: string) => {
+  const client = await open(http);
+  client.write(get(target));
+  return client;
+};
+const text = async (http: number, target: string) => (await exchange(running.ports[http], get(target))).body.toString();
+
+beforeEach(() => {
+  handlers = new Handlers();
+});
+
+afterEach(async () => {
+  for (const client of clients.splice(0)) client.destroy();
+  handlers.close();
+  await running.server.close();
+});
+
+describe('requests', () => {
+  test('each thread serves every shard, with ids that no other thread gives', async () => {
+    await start({ shards: 2 }, 3);
+    const ids = new Set<string>();
+    for (let i = 0; i < 60; i++) ids.add(await text(i % 3, '/id'));
+    expect(ids.size).toBe(60);
+    const { httpThreads, shards, slots } = running.server.stats();
+    expect([httpThreads, shards.reduce((sum, { requests }) => sum + requests, 0)]).toEqual([3, 60]);
+    // 4,096 slots are not divisible by three.
+    expect(slots.total).toBe(4_098);
+    await expectConserved(running);
+  });
+
+  test('large messages, streams and uploads pass through each of them', async () => {
+    await start();
+    for (const http of [0, 1]) {
+      const body = Buffer.alloc(700_000, `${http}`);
+      const client = await open(http);
+      client.write(post('/echo', body));
+      expect((await client.response()).body.equals(body)).toBe(true);
+      client.write(get('/bytes/3000000'));
+      expect((await client.response()).body.length).toBe(3_000_000);
+      client.write(post(`/upload/${http}`, body));
+      expect((await client.response()).body.toString()).toBe('700000');
+      client.write(get(`/ticks/${http}`));
+      await until(() => client.pending.toString().split('tick').length > 4, 'some ticks');
+      client.destroy();
+      await handlers.until(`ended ${http}`);
+    }
+    await expectConserved(running);
+  });
+
+  test('requests with the same key run on the same shard, whichever thread they come through', async () => {
+    await start({ shards: 4 });
+    const shards = new Set<string>();
+    for (let key = 0; key < 20; key++) {
+      const answers = await Promise.all([0, 1, 0, 1].map((http) => text(http, `/key/${key}`)));
+      expect(new Set(answers).size).toBe(1);
+      shards.add(answers[0]);
+    }
+    expect(shards.size).toBe(4);
+  });
+
+  test('a thread sends requests where no other thread has sent many', async () => {
+    await start({ shards: 2, steal: false });
+    for (let i = 0; i < 8; i++) await send(0, `/hold/a${i}`);
+    for (let i = 0; i < 8; i++) await handlers.until(`started a${i}`);
+    const before = running.server.stats().shards.map(({ outstanding }) => outstanding);
+    expect(before).toEqual([4, 4]);
+    // Keys bind four more to one shard; the other thread sees that.
+    const key = await text(0, '/thread');
+    expect(key).not.toBe('');
+    for (let i = 0; i < 8; i++) handlers.release(`a${i}`);
+    await expectConserved(running);
+  });
+});
+
+describe('limits', () => {
+  test('maxConcurrency holds over all threads, and a permit that one gives back goes to a request of another', async () => {
+    await start();
+    const [first, second] = [await send(0, '/limited/a'), await send(0, '/limited/b')];
+    await handlers.until('started a');
+    await handlers.until('started b');
+    const third = await send(1, '/limited/c');
+    await until(() => running.server.stats().routes[0].waiting === 1, 'the third to wait');
+    expect(running.server.stats().routes[0].permits).toEqual({ available: 0, limit: 2 });
+    expect(handlers.heard).not.toContain('started c');
+    handlers.release('a');
+    await handlers.until('started c');
+    expect((await first.response()).body.toString()).toBe('a');
+    handlers.release('b');
+    handlers.release('c');
+    expect((await third.response()).body.toString()).toBe('c');
+    expect((await second.response()).body.toString()).toBe('b');
+    await expectConserved(running);
+  });
+
+  test('no thread keeps the permits of a route to itself', async () => {
+    await start();
+    const order: number[] = [];
+    await Promise.all(
+      Array.from({ length: 60 }, async (_, i) => {
+        const http = i < 30 ? 0 : 1;
+        await text(http, '/turns');
+        order.push(http);
+      }),
+    );
+    // If one kept them, the other's thirty would come behind its thirty.
+    expect(order.slice(0, 40).filter((http) => http === 0).length).toBeGreaterThan(5);
+    expect(order.slice(0, 40).filter((http) => http === 1).length).toBeGreaterThan(5);
+    await expectConserved(running);
+  });
+
+  test('setPermits changes the limit of a route for all of them', async () => {
+    await start();
+    for (const name of ['a', 'b', 'c', 'd']) await send(name < 'c' ? 0 : 1, `/limited/${name}`);
+    await until(() => running.server.stats().routes[0].waiting === 2, 'two to wait');
+    running.server.setPermits(4, { route: 'GET /limited/:name' });
+    for (const name of ['a', 'b', 'c', 'd']) await handlers.until(`started ${name}`);
+    for (const name of ['a', 'b', 'c', 'd']) handlers.release(name);
+    await expectConserved(running);
+  });
+
+  test('maxQueue counts what other threads have queued', async () => {
+    await start({ shards: 1, permits: 1, batch: 2, maxQueue: 8, steal: false });
+    await send(0, '/hold/a');
+    await handlers.until('started a');
+    for (let i = 0; i < 8; i++) await send(0, '/id');
+    await until(() => running.server.stats().shards[0].queued === 8, 'a full queue');
+    // One that waits has the other thread look.
+    const waiting = await send(1, '/id');
+    await until(() => running.server.stats().shards[0].queued === 9, 'one more');
+    await until(async () => (await exchange(running.ports[1], get('/id'))).status === 503, 'a refusal');
+    handlers.release('a');
+    expect((await waiting.response()).status).toBe(200);
+    await expectConserved(running);
+  });
+
+  test('maxConnections counts the connections of all threads', async () => {
+    await start({ maxConnections: 4 });
+    for (const http of [0, 0, 0, 1]) await text(http, '/id');
+    await until(() => running.server.stats().connections === 0, 'the end of those connections');
+    const kept = [await open(0), await open(0), await open(0), await open(1)];
+    for (const client of kept) {
+      client.write(get('/id'));
+      await client.response();
+    }
+    const refused = await open(1);
+    await refused.closed();
+    expect(running.server.stats()).toMatchObject({ connections: 4, connectionsRefused: 1 });
+  });
+
+  test('requests are shed on each thread, because of what waits on another one', async () => {
+    await start({
+      shards: 1,
+      permits: 1,
+      steal: false,
+      shed: { targetMs: 20, intervalMs: 20 },
+      health: { shedGraceMs: 0 },
+    });
+    await send(0, '/hold/a');
+    await handlers.until('started a');
+    for (let i = 0; i < 20; i++) await send(0, '/id');
+    for (let i = 0; i < 5; i++) await send(1, '/id');
+    const refused = (http: number) => async () => (await exchange(running.ports[http], get('/id'))).status === 503;
+    await until(refused(0), 'a refusal of the first thread');
+    await until(refused(1), 'a refusal of the second thread');
+    expect(running.server.stats().shards[0].shedding).toBe(true);
+    for (const http of [0, 1]) expect(await text(http, '/readyz')).toContain('overloaded');
+    handlers.release('a');
+    await expectConserved(running);
+    await until(() => !running.server.stats().shards[0].shedding, 'the end of shedding');
+  });
+});
+
+describe('a shard that ends', () => {
+  test('is taken back by every thread, and what it had not started goes on', async () => {
+    await start({ shards: 1, permits: 3 });
+    const started = [await send(0, '/hold/a'), await send(1, '/hold/b')];
+    await handlers.until('started a');
+    await handlers.until('started b');
+    const exit = await send(1, '/exit');
+    const waiting = [await send(0, '/id'), await send(1, '/id')];
+    for (const client of [...started, exit]) expect((await client.response()).status).toBe(502);
+    for (const client of waiting) expect((await client.response()).status).toBe(200);
+    await expectConserved(running);
+    expect(running.server.stats().shards[0]).toMatchObject({ state: 'ready', restarts: 1 });
+  });
+});
+
+describe('an HTTP thread that ends', () => {
+  const end = async (http: number, how = '/exit') => {
+    const client = await open(http);
+    client.write(get(how, 'Connection: Upgrade', 'Upgrade: shout'));
+    await client.closed();
+  };
+  const untilBack = (http: number) =>
+    until(async () => {
+      try {
+        return (await exchange(running.ports[http], get('/id'))).status === 200;
+      } catch {
+        return false;
+      }
+    }, 'the thread to listen again');
+
+  test.each(['/exit', '/throw'])('takes its connections with it and nothing else (%s)', async (how) => {
+    await start({ httpModule, shards: 2 });
+    const held = await send(0, '/hold/a');
+    const ticking = await send(0, '/ticks/t');
+    const uploading = await open(0);
+    uploading.write('POST /upload/u HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n');
+    uploading.write(Buffer.alloc(100_000));
+    const other = await send(1, '/hold/b');
+    for (const name of ['a', 't', 'u', 'b']) await handlers.until(`started ${name}`);
+    await end(0, how);
+    for (const client of [held, ticking, uploading]) await client.closed();
+    await handlers.until('aborted a');
+    await handlers.until('ended t');
+    await handlers.until('broken u BODY_INCOMPLETE');
+    handlers.release('b');
+    expect((await other.response()).body.toString()).toBe('b');
+    await untilBack(0);
+    handlers.release('a');
+    await expectConserved(running);
+    const messages = running.logged.map(({ message }) => message);
+    expect(messages.filter((message) => message.startsWith('HTTP thread 0 ended'))).toHaveLength(1);
+    expect(messages).toContain('HTTP thread 0 listens again');
+  });
+
+  test('gives back the permits of routes that its requests had, at once or when their handlers settle', async () => {
+    await start({ httpModule, shards: 1 });
+    await send(0, '/limited/a');
+    await send(0, '/limited/b');
+    await handlers.until('started a');
+    await handlers.until('started b');
+    // These wait for a permit: nobody started them, and nobody will.
+    await send(0, '/limited/c');
+    const other = await send(1, '/limited/d');
+    await until(() => running.server.stats().routes[0].waiting === 2, 'two to wait');
+    await end(0);
+    await untilBack(0);
+    expect(running.server.stats().routes[0]).toMatchObject({ permits: { available: 0, limit: 2 }, waiting: 1 });
+    handlers.release('a');
+    await handlers.until('started d');
+    handlers.release('d');
+    expect((await other.response()).body.toString()).toBe('d');
+    handlers.release('b');
+    await expectConserved(running);
+    expect(handlers.heard).not.toContain('started c');
+  });
+
+  test('while a shard ends too, nothing is lost', async () => {
+    await start({ httpModule, shards: 2 });
+    await send(0, '/hold/a');
+    await send(0, '/hold/b');
+    const other = await send(1, '/hold/c');
+    for (const name of ['a', 'b', 'c']) await handlers.until(`started ${name}`);
+    await Promise.all([end(0), exchange(running.ports[1], get('/exit'))]);
+    await untilBack(0);
+    for (const name of ['a', 'b', 'c']) handlers.release(name);
+    expect([200, 502]).toContain((await other.response()).status);
+    await expectConserved(running);
+    await until(() => running.server.stats().shards.every(({ state }) => state === 'ready'), 'every shard');
+  });
+
+  test('is ended and replaced when it does not turn and a shard waits for it', async () => {
+    await start({ httpModule, shards: 1, stuckAfterMs: 300 });
+    const client = await open(0);
+    client.write(get('/spin', 'Connection: Upgrade', 'Upgrade: shout'));
+    await until(() => running.server.stats().httpThreads === 1, 'the thread to spin');
+    expect((await exchange(running.ports[1], get('/exit'))).status).toBe(502);
+    await untilBack(0);
+    expect(await text(1, '/id')).not.toBe('');
+    await expectConserved(running);
+  });
+});
+
+describe('the end of the server', () => {
+  test('every thread drains: what is in flight is answered', async () => {
+    await start();
+    const pending = [await send(0, '/hold/a'), await send(1, '/hold/b')];
+    await handlers.until('started a');
+    await handlers.until('started b');
+    const closed = running.server.close();
+    handlers.release('a');
+    handlers.release('b');
+    for (const client of pending) {
+      const { status, fields } = await client.response();
+      expect([status, fields.find(([name]) => name === 'connection')]).toEqual([200, ['connection', 'close']]);
+    }
+    await closed;
+    expect(running.server.state).toBe('closed');
+    for (const port of running.ports) await expect(RawClient.open(port)).rejects.toThrow();
+  });
+
+  test('what is left after closeTimeoutMs is cut off on all of them', async () => {
+    await start({ closeTimeoutMs: 300 });
+    const pending = [await send(0, '/hold/a'), await send(1, '/hold/b')];
+    await handlers.until('started a');
+    await handlers.until('started b');
+    await running.server.close();
+    for (const client of pending) await client.closed();
+  });
+
+  test('destroy() ends every thread at once', async () => {
+    await start();
+    const pending = [await send(0, '/hold/a'), await send(1, '/hold/b')];
+    await handlers.until('started b');
+    await running.server.destroy();
+    for (const client of pending) await client.closed();
+  });
+});
+
+describe('what runs on HTTP threads', () => {
+  test('httpModule gives each of them priority and onUpgrade', async () => {
+    await start({ httpModule });
+    for (const http of [0, 1]) {
+      const client = await open(http);
+      client.write(get('/', 'Connection: Upgrade', 'Upgrade: shout'));
+      await until(() => client.pending.includes('101 Switching'), 'the switch');
+      client.write('hello');
+      await until(() => client.pending.includes('HELLO'), 'an answer');
+      client.destroy();
+    }
+  });
+
+  test('a listener cannot be passed to several threads', async () => {
+    await start();
+    expect(() => running.server.onUpgrade(() => {})).toThrow(
+      expect.objectContaining({
+        code: 'OPTION_INVALID',
+        message:
+          'This server has 2 HTTP threads, and a function cannot be passed to them. Export `onUpgrade` from a module and name it as `httpModule`, or set `httpThreads: 1`.',
+      }),
+    );
+  });
+
+  test('the access log has the lines of all threads', async () => {
+    await start({ accessLog: true });
+    for (const http of [0, 1]) await text(http, `/hold-not/${http}`);
+    await text(0, '/id');
+    await running.server.close();
+    const lines = running.logged.filter(({ message }) => message === 'request answered');
+    expect(lines.map(({ details: { target, status } }) => `${target} ${status}`).sort()).toEqual([
+      '/hold-not/0 404',
+      '/hold-not/1 404',
+      '/id 200',
+    ]);
+  });
+});
+
+describe('one port', () => {
+  const shared = canReusePort() ? test : test.skip;
+
+  shared('is shared by all threads, and the kernel spreads connections over them', async () => {
+    const server = await startServer({ httpThreads: 4, shards: 1 }, 'http-threads-app.js');
+    running = { ...server, ports: [server.port] } as unknown as ServerWithThreads;
+    const opened = await Promise.all(Array.from({ length: 64 }, () => open(0)));
+    for (const client of opened) client.write(get('/id'));
+    for (const client of opened) expect((await client.response()).status).toBe(200);
+    expect(server.server.stats()).toMatchObject({ httpThreads: 4, connections: 64 });
+    await expectConserved(server);
+  });
+
+  test('more than one thread is refused where that cannot be', async () => {
+    await start();
+    const app = new URL('./fixtures/app.js', import.meta.url);
+    const refusal = async (options: ServeOptions) => {
+      const error: { code?: string; message?: string } = await serve(app, {
+        shards: 1,
+        httpThreads: 2,
+        ...options,
+      }).then(
+        () => ({}),
+        (reason) => reason,
+      );
+      return `${error.code} ${error.message}`;
+    };
+    if (!canReusePort()) {
+      expect(await refusal({ port: 0 })).toBe(
+        `OPTION_INVALID \`httpThreads\` above 1 needs Linux and Node.js 22.12 or later, where several threads can listen on one port. This is Node.js ${process.version} on ${process.platform}.`,
+      );
+      return;
+    }
+    expect(await refusal({ path: '/tmp/never' })).toContain('Set either `path` or `httpThreads`');
+    expect(await refusal({ port: 0, priority: () => 'low' })).toContain(
+      '`priority` is a function, which cannot be passed',
+    );
+    expect(await refusal({ port: 0, slots: 3 })).toContain('3 slots are too few for 2 HTTP threads');
+    expect(await refusal({ port: 0, httpModule: './nowhere.js' })).toContain('MODULE_NOT_FOUND');
+    expect(await refusal({ port: 0, httpModule: new URL('./fixtures/throws.js', import.meta.url) })).toContain(
+      'MODULE_FAILED',
+    );
+    expect(await refusal({ port: 0, httpModule: new URL('./fixtures/no-app.js', import.meta.url) })).toContain(
+      'exports nothing that HTTP threads use',
+    );
+    expect(await refusal({ port: running.ports[0] })).toContain('PORT_IN_USE');
+  });
+});

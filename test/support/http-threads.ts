@@ -1,0 +1,53 @@
+import { BroadcastChannel } from 'node:worker_threads';
+import type { ServeOptions } from 'loopshard';
+import { resolveOptions } from '../../build/src/options/resolve.js';
+import { RunningServer } from '../../build/src/server/server.js';
+import { startServer, type TestServer, until } from './server.js';
+
+/** A server with several HTTP threads, each of which listens on a port of its own: a test chooses the thread by the port. */
+export interface ServerWithThreads extends TestServer {
+  server: RunningServer;
+  ports: number[];
+}
+
+/** Works on every version of Node.js: it shares no port. */
+export async function startHttpThreads(
+  httpThreads: number,
+  options: ServeOptions = {},
+  fixture = 'http-threads-app.js',
+): Promise<ServerWithThreads> {
+  let running: RunningServer | undefined;
+  const started = await startServer({ ...options, httpThreads: 1 }, fixture, async (module, given) => {
+    const logger = given!.logger!;
+    const resolved = { ...resolveOptions(given!), httpThreads };
+    running = new RunningServer(String(module), resolved, logger);
+    await running.start();
+    return running;
+  });
+  const server = running!;
+  return { ...started, server, ports: server.addresses.map(({ port }) => port) };
+}
+
+/** What handlers of http-threads-app.js say, and what they are told. */
+export class Handlers {
+  readonly heard: string[] = [];
+  readonly #channel = new BroadcastChannel('http-threads-app');
+
+  constructor() {
+    this.#channel.onmessage = (event) => void this.heard.push((event as { data: string }).data);
+  }
+
+  /** Resolves once a handler has said so. */
+  async until(what: string): Promise<void> {
+    await until(() => this.heard.includes(what), what);
+  }
+
+  /** Has the handler that is held by this name go on. */
+  release(name: string): void {
+    this.#channel.postMessage(name);
+  }
+
+  close(): void {
+    this.#channel.close();
+  }
+}
