@@ -12,10 +12,12 @@
  * - CONSERVATION_ENDS       shard ends, at least: they go on until the requests are through (20); 0: none
  * - CONSERVATION_WAYS       of WAYS, by which shards end in turn; all by default. Nothing but the server's own process can end
  *                           an endless loop, so `loop` has that process terminate the thread once it spins
+ * - CONSERVATION_HTTP_THREADS  HTTP threads (1, and then 2)
+ * - CONSERVATION_HTTP_ENDS  ends of HTTP threads, where there are several, at least: they go on until the requests are through (half of ENDS)
  * - CONSERVATION_PROCESSES  client processes (2)
  * - SEED                    of all random choices; in which order threads run is not among them
  */
-import { describe, expect, test } from '@jest/globals';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { get, RawClient } from '../support/client.js';
 import { type ClientPlan, compareLogs, countOutcomes, notBack, useConservationRun } from '../support/conservation.js';
 import { createRandom } from '../support/random.js';
@@ -38,6 +40,8 @@ const setting = (name: string, standard: number) => Number(process.env[`CONSERVA
 const REQUESTS = setting('REQUESTS', 20_000);
 const ENDS = setting('ENDS', 20);
 const PROCESSES = setting('PROCESSES', 2);
+const HTTP_ENDS = setting('HTTP_ENDS', ENDS / 2);
+const HTTP_THREADS = process.env.CONSERVATION_HTTP_THREADS?.split(',').map(Number) ?? [1, 2];
 const CHOSEN_WAYS = process.env.CONSERVATION_WAYS?.split(',') ?? WAYS;
 
 /** With as many connections and the same sizes as what follows, and some ends: memory is then what it will be. */
@@ -50,10 +54,11 @@ const REFUSED = 0.01;
 const RECOVERY_MS = 250;
 const RSS_BYTES = 16 * 2 ** 20;
 const CLOSE_MS = 10_000;
+/** By how much two processes may see the end of a connection at different times. */
+const CLOCK_MS = 100;
 const TIMEOUT_MS = 120_000 + REQUESTS * 10 + ENDS * 5_000;
 
-const scene = useConservationRun();
-
+let scene: ReturnType<typeof useConservationRun>;
 let ends = 0;
 
 /**
@@ -65,10 +70,8 @@ async function endShards(least: number, isOver: () => boolean, random: () => num
   const ended: Record<string, number> = {};
   for (let count = 0; count < least || !isOver(); ) {
     const way = CHOSEN_WAYS[count % CHOSEN_WAYS.length];
-    const client = await RawClient.open(scene.run.port);
-    client.write(get(`/end/${way}/end-${ends++}`));
-    const { status } = await client.response();
-    client.destroy();
+    const status = await endShard(way);
+    if (status === undefined) continue;
     // 500 where an exception is the end of its request first, and of its shard then. What is refused has ended nothing.
     if (![500, 502, 503].includes(status)) throw new Error(`the request that ended a shard by ${way} got ${status}`);
     if (status !== 503) {
@@ -80,11 +83,56 @@ async function endShards(least: number, isOver: () => boolean, random: () => num
   return ended;
 }
 
-/** Requests, and shards that end meanwhile. */
+/** Returns the status of the answer; nothing if the HTTP thread ended before there was one. */
+async function endShard(way: string): Promise<number | undefined> {
+  const { ports } = scene.run;
+  try {
+    const client = await RawClient.open(ports[ends % ports.length]);
+    client.write(get(`/end/${way}/end-${ends++}`));
+    const { status } = await client.response();
+    client.destroy();
+    return status;
+  } catch (error) {
+    if (ports.length > 1) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Ends HTTP threads, one after the other; each listens again before the next one ends.
+ * @returns how many
+ */
+async function endHttpThreads(least: number, isOver: () => boolean, random: () => number): Promise<number> {
+  const { run } = scene;
+  let count = 0;
+  for (; count < least || !isOver(); count++) {
+    const port = run.ports[Math.floor(random() * run.ports.length)];
+    const end = { port, from: Date.now(), to: Number.POSITIVE_INFINITY };
+    run.httpEnds.push(end);
+    const client = await RawClient.open(port);
+    client.write(get(random() < 0.5 ? '/exit' : '/throw', 'Connection: Upgrade', 'Upgrade: end'));
+    await client.closed();
+    await until(() => listens(port), 'the HTTP thread to listen again');
+    end.to = Date.now() + CLOCK_MS;
+  }
+  return count;
+}
+
+async function listens(port: number): Promise<boolean> {
+  try {
+    (await RawClient.open(port)).destroy();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Requests, and threads that end meanwhile. */
 async function load(
   name: string,
   requests: number,
   least: number,
+  leastHttp: number,
   random: () => number,
 ): Promise<Record<string, number>> {
   const plan: ClientPlan = { run: name, requests, processes: PROCESSES, pipelined: 16, leaving: 0.06, sizes: 'all' };
@@ -92,26 +140,37 @@ async function load(
   const clients = scene.run.runClients(plan).finally(() => {
     isOver = true;
   });
-  const [ended] = await Promise.all([least > 0 ? endShards(least, () => isOver, random) : {}, clients]);
-  return ended;
+  const [ended, http] = await Promise.all([
+    least > 0 ? endShards(least, () => isOver, random) : {},
+    leastHttp > 0 ? endHttpThreads(leastHttp, () => isOver, random) : 0,
+    clients,
+  ]);
+  return { ...ended, ...(http > 0 && { http }) };
 }
 
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20);
 
-describe('conservation', () => {
+describe.each(HTTP_THREADS)('conservation, HTTP threads: %i', (httpThreads) => {
+  scene = useConservationRun(httpThreads);
+  const mine = scene;
+  beforeAll(() => {
+    scene = mine;
+  });
+  const httpEnds = httpThreads > 1 ? HTTP_ENDS : 0;
+
   test(
     `${REQUESTS} requests and ${ENDS} shard ends: nothing is lost, doubled, mixed up or truncated, and all is as before`,
     async () => {
       const random = createRandom();
-      await load('warm', WARM_REQUESTS, WARM_ENDS, random);
+      await load('warm', WARM_REQUESTS, WARM_ENDS, Math.min(httpEnds, WAYS.length), random);
       const before = await scene.run.figuresAtRest();
       expect(notBack(before)).toEqual([]);
       const restarts = () => before.stats.shards.reduce((sum, shard) => sum + shard.restarts, 0);
       scene.run.recoveries.length = 0;
 
       const start = performance.now();
-      const ended = await load('main', REQUESTS, ENDS, random);
+      const ended = await load('main', REQUESTS, ENDS, httpEnds, random);
       const seconds = (performance.now() - start) / 1_000;
       const after = await scene.run.figuresAtRest();
 

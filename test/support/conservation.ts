@@ -68,13 +68,17 @@ export interface Outcome {
 export class ConservationRun {
   /** How long shards took from the end of one thread until the next one was ready, in milliseconds. */
   readonly recoveries: number[] = [];
-  port = 0;
+  /** Of the HTTP threads, if there are several; else the only one. */
+  ports: number[] = [];
+  /** When HTTP threads ended, in milliseconds since the epoch: connections that ended meanwhile are gone with them. */
+  readonly httpEnds: { port: number; from: number; to: number }[] = [];
   readonly #directory = mkdtempSync(join(tmpdir(), 'loopshard-conservation-'));
   readonly #server;
   #stderr = '';
 
-  constructor() {
-    this.#server = fork(join(FIXTURES, 'server.js'), [JSON.stringify(OPTIONS), JSON.stringify(OPTIONAL)], {
+  constructor(httpThreads = 1) {
+    const args = [OPTIONS, OPTIONAL, httpThreads].map((one) => JSON.stringify(one));
+    this.#server = fork(join(FIXTURES, 'server.js'), args, {
       execArgv: ['--expose-gc'],
       env: { ...process.env, CONSERVATION_DIRECTORY: this.#directory },
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
@@ -91,8 +95,13 @@ export class ConservationRun {
   async start(): Promise<void> {
     const ended = once(this.#server, 'exit').then(() => Promise.reject(this.#endedEarly()));
     ended.catch(() => {});
-    const [{ port }] = (await Promise.race([once(this.#server, 'message'), ended])) as [{ port: number }];
-    this.port = port;
+    const [{ ports }] = (await Promise.race([once(this.#server, 'message'), ended])) as [{ ports: number[] }];
+    this.ports = ports;
+  }
+
+  /** Of any HTTP thread. */
+  get port(): number {
+    return this.ports[0];
   }
 
   #endedEarly(): Error {
@@ -138,16 +147,17 @@ export class ConservationRun {
       const name = `${run}${i}`;
       const share = { ...plan, name, requests: Math.ceil(requests / processes), seed: seed + i + requests };
       const place = {
-        port: this.port,
+        ports: this.ports,
         connections: CONNECTIONS,
         patienceMs: PATIENCE_MS,
         file: this.#log('clients', name),
       };
       const child = fork(join(FIXTURES, 'client.js'), [JSON.stringify({ ...share, ...place })], { execArgv: [] });
       let failed: string | undefined;
-      child.on('message', (message: { failed?: string; lost?: string }) => {
+      child.on('message', (message: { failed?: string; lost?: string; how?: string }) => {
         failed ??= message.failed;
-        if (message.lost !== undefined) process.stderr.write(`connection lost: ${message.lost}\n`);
+        if (message.lost === undefined || this.#isGone(message.lost)) return;
+        process.stderr.write(`connection lost: ${message.how}\n`);
       });
       const [code] = await once(child, 'exit');
       if (failed === undefined && code === 0) return;
@@ -181,9 +191,15 @@ export class ConservationRun {
     for (const line of this.#lines('clients')) {
       const [nonce, kind, outcome] = line.split(' ');
       if (outcomes.has(nonce)) throw new Error(`${nonce} was answered twice`);
-      outcomes.set(nonce, { kind, outcome });
+      outcomes.set(nonce, { kind, outcome: this.#isGone(outcome) ? 'gone' : outcome });
     }
     return outcomes;
+  }
+
+  /** The connection was lost when its HTTP thread ended. */
+  #isGone(outcome: string): boolean {
+    const [, port, at] = outcome.split('@').map(Number);
+    return this.httpEnds.some((end) => end.port === port && at >= end.from && at <= end.to);
   }
 
   /** Waits until no client is left and every shard has freed its garbage. */
@@ -215,6 +231,8 @@ const STARTS: Record<string, [number, number]> = {
   503: [0, 0],
   behind: [0, 0],
   left: [0, 1],
+  // The HTTP thread ended, and the connection with it.
+  gone: [0, 1],
 };
 
 /** Every way in which the logs of clients and handlers do not fit together, how often, and an example. */
@@ -268,10 +286,10 @@ export function notBack({ stats }: Figures): string[] {
 }
 
 /** Has a run for the tests of a file, which ends with them. */
-export function useConservationRun(): { readonly run: ConservationRun } {
+export function useConservationRun(httpThreads = 1): { readonly run: ConservationRun } {
   const scene = {} as { run: ConservationRun };
   beforeAll(async () => {
-    scene.run = new ConservationRun();
+    scene.run = new ConservationRun(httpThreads);
     await scene.run.start();
   }, START_MS);
   afterAll(() => scene.run.destroy());
