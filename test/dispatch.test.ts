@@ -3,7 +3,14 @@ import type { Dispatch } from 'loopshard';
 import { createPolicy, hashText } from '../build/src/http/admission/policies.js';
 import { exchange, get } from './support/client.js';
 import { createRandom } from './support/random.js';
-import { expectConserved, startServer, type TestServer, until, untilStarted } from './support/server.js';
+import {
+  expectConserved,
+  ONE_HTTP_THREAD,
+  startServer,
+  type TestServer,
+  until,
+  untilStarted,
+} from './support/server.js';
 
 const KEYS = 20_000;
 
@@ -148,7 +155,7 @@ describe('on a server', () => {
   let running: TestServer;
 
   beforeAll(async () => {
-    running = await startServer({ shards: 4, steal: false }, 'scheduling-app.js');
+    running = await startServer({ shards: 4, steal: false, ...ONE_HTTP_THREAD }, 'scheduling-app.js');
   });
 
   afterAll(async () => {

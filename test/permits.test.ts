@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
 import { exchange, get, RawClient } from './support/client.js';
-import { startServer, until } from './support/server.js';
+import { ONE_HTTP_THREAD, startServer, until } from './support/server.js';
 import { outcome, useStage } from './support/stage.js';
 
 const scene = useStage();
@@ -42,7 +42,7 @@ test('no more requests of a route are in hand than it allows, over all shards; o
 });
 
 test('those that wait get the permit in the order in which they came', async () => {
-  await start({ shards: 2 });
+  await start({ shards: 2, ...ONE_HTTP_THREAD });
   const ids = ['a', 'b', 'c', 'd'];
   const pending = await line('/one/:id', '/one', ids);
   for (const [i, id] of ids.entries()) {
@@ -128,7 +128,7 @@ test('without a shard, thousands that wait for a permit are refused, and the ser
 });
 
 test('a ring that is full of requests whose clients have left takes the next one, and keeps no permit', async () => {
-  await start({ shards: 1, permits: 1, slots: 4 });
+  await start({ shards: 1, permits: 1, slots: 4, ...ONE_HTTP_THREAD });
   await scene.stage.send(scene.running, '/hold/a');
   await started(1);
   const oldest = await scene.stage.send(scene.running, '/run/b');
@@ -149,7 +149,7 @@ test('a ring that is full of requests whose clients have left takes the next one
 // ── setPermits ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 test("more of a route's permits start those that wait at once, even while all threads sleep", async () => {
-  await start({ shards: 1 });
+  await start({ shards: 1, ...ONE_HTTP_THREAD });
   const [first, second, third] = await line('/one/:id', '/one', ['a', 'b', 'c']);
   const { parks } = scene.running.server.stats().shards[0];
   expect((await exchange(scene.running.port, get('/thread'))).status).toBe(200);

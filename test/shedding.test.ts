@@ -3,7 +3,7 @@ import type { ServeOptions } from 'loopshard';
 import { Overload } from '../build/src/http/admission/overload.js';
 import { PRIORITIES } from '../build/src/options/scheduling.js';
 import { field, get, RawClient } from './support/client.js';
-import { startServer, until } from './support/server.js';
+import { ONE_HTTP_THREAD, startServer, until } from './support/server.js';
 import { outcome, useStage } from './support/stage.js';
 
 const [HIGH, NORMAL, LOW] = PRIORITIES.map((_, rank) => rank);
@@ -166,7 +166,7 @@ describe('on a server', () => {
   });
 
   test('requests whose clients have left take no room in the queue, of which low ones may use half', async () => {
-    const blocking = await startBlocked({ maxQueue: 8, batch: 8 });
+    const blocking = await startBlocked({ maxQueue: 8, batch: 8, ...ONE_HTTP_THREAD });
     const [oldest] = await queue('/run', 1);
     for (const { leave } of await queue('/run', 7)) leave();
     await until(() => scene.running.server.stats().connections === 2, 'the clients to leave');
@@ -197,7 +197,7 @@ describe('on a server', () => {
   });
 
   test('the last slots are for requests of high priority', async () => {
-    const blocking = await startBlocked({ slots: 32 });
+    const blocking = await startBlocked({ slots: 32, ...ONE_HTTP_THREAD });
     const pending = await queue('/run', 29);
     expect(await outcome((await scene.stage.send(scene.running, '/run/x')).response)).toEqual([503, 'NO_SLOT']);
     pending.push(...(await queue('/high', 2)));

@@ -12,6 +12,8 @@ import {
 import type { CoreMemory } from '../core/memory.js';
 import { type ExtentClass, extentClasses, type MemoryMap } from './memory-map.js';
 
+/** The owner word of no extent. */
+const NOBODY = -1;
 const INDEX_MASK = (1 << EXTENT_CLASS_SHIFT) - 1;
 
 /** The owner word of an extent of an HTTP thread, and of a shard. */
@@ -142,19 +144,18 @@ export class Extents {
     return (index << EXTENT_CLASS_SHIFT) | Math.floor((address - start) / bytes);
   }
 
-  /** The same, but for some extents. Returns how many it has freed. */
-  reclaimOthers(owner: number, kept: ReadonlySet<number>): number {
-    let freed = 0;
+  /** Frees what an HTTP thread that has exited has left behind, but for the extents that are `kept`. */
+  reclaimOthers(owner: number, kept: ReadonlySet<number>): void {
     for (const [index, { owners, count }] of this.#classes.entries()) {
       for (let position = 0; position < count; position++) {
         const extent = (index << EXTENT_CLASS_SHIFT) | position;
         const word = (owners + (position << EXTENT_OWNER_SHIFT)) >> 2;
         if (kept.has(extent) || Atomics.load(this.#core.i32, word) !== owner) continue;
         this.give(extent);
-        freed++;
       }
     }
-    return freed;
+    // Puts right what is said of free extents, should the thread have ended between two steps.
+    this.reclaim(NOBODY);
   }
 
   /** Frees what a thread that has exited has left behind, once what it had completed was taken over. Returns how many. */

@@ -9,6 +9,8 @@ import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import type { HttpControlOptions, HttpEvents, HttpStats } from '../http/http-control.js';
 import type { HttpCommand, HttpReport, HttpStart } from '../http/messages.js';
+import { checkFree } from '../http/socket/listen.js';
+import type { Listening } from '../options/listening.js';
 import type { ResolvedOptions } from '../options/options.js';
 import { Restarts } from '../pool/restarts.js';
 import type { ShardState } from '../pool/shard-life.js';
@@ -42,6 +44,7 @@ export class HttpWorkers implements HttpThreads {
   readonly #stalled = new Set<string>();
   /** By shard: the HTTP threads that shed its requests. */
   readonly #shedders: readonly Set<HttpLife>[];
+  readonly #listening: Listening;
   readonly #isShared: boolean;
   readonly #stuckAfterMs: number;
   readonly #events: HttpWorkersEvents;
@@ -49,14 +52,13 @@ export class HttpWorkers implements HttpThreads {
   #secureContext: SecureContextOptions | undefined;
   /** No HTTP thread is started any more. */
   #isClosing = false;
-  /** Nothing is to be taken back any more. */
-  #isOver = false;
 
   constructor(core: CoreMemory, map: MemoryMap, options: ResolvedOptions, epochMs: number, events: HttpWorkersEvents) {
     this.#core = core;
     this.#map = map;
     this.#events = events;
     this.#stuckAfterMs = options.stuckAfterMs;
+    this.#listening = options.listening;
     this.#isShared = options.listening.target.reusePort === true;
     this.#states = Array.from({ length: map.shards }, () => ({ state: 'ended', isReplaced: false }));
     const common = httpOptions(options, epochMs);
@@ -86,6 +88,7 @@ export class HttpWorkers implements HttpThreads {
   /** The first one finds the port, if any will do; the others listen on the same. */
   async listen(): Promise<void> {
     const [first, ...others] = this.#lives;
+    if (this.#isShared) await checkFree(this.#listening);
     await first.listen(undefined);
     await Promise.all(others.map((life) => life.listen(this.#port)));
   }
@@ -152,7 +155,7 @@ export class HttpWorkers implements HttpThreads {
   takeBack(shard: number): Promise<void> | undefined {
     const left = new Set(this.#lives.filter(({ isRunning }) => isRunning));
     for (const { recovery } of this.#lives) recovery?.reclaim(shard);
-    if (left.size === 0 || this.#isOver) return undefined;
+    if (left.size === 0) return undefined;
     return new Promise((resolve) => {
       const timer = this.#stuckAfterMs > 0 ? setTimeout(() => this.#endStuck(left), this.#stuckAfterMs) : undefined;
       this.#takingBack.set(shard, { left, timer, resolve });
@@ -249,18 +252,17 @@ export class HttpWorkers implements HttpThreads {
   }
 
   stop(): void {
-    this.#isOver = true;
+    this.#isClosing = true;
   }
 
   destroy(): void {
     this.#isClosing = true;
-    this.#isOver = true;
     this.#tellAll({ type: 'destroy' });
   }
 
   async end(): Promise<void> {
     this.#isClosing = true;
-    this.#isOver = true;
+    for (const { timer } of this.#takingBack.values()) clearTimeout(timer);
     await Promise.all(this.#lives.map((life) => life.end()));
   }
 
@@ -437,6 +439,8 @@ class HttpLife {
   end(): Promise<void> {
     this.#stopStarting();
     if (this.#worker === undefined) return Promise.resolve();
+    // Behind everything that it was told: what it says now stays true.
+    this.stats();
     return new Promise((resolve) => {
       this.#exited = resolve;
       void this.#worker!.terminate();
@@ -450,8 +454,12 @@ class HttpLife {
 
   // ── figures ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Asks the thread, and blocks until it has answered; nothing if there is none, or it takes too long. */
+  /**
+   * Asks the thread, and blocks until it has answered; nothing if it takes too long. Once the server is closed, these are the figures of
+   * its end.
+   */
   stats(): HttpStats | undefined {
+    if (this.#isEnding && !this.isRunning) return this.#stats;
     if (!this.isRunning || this.#listensSince === 0) return undefined;
     this.#stats = undefined;
     const deadline = performance.now() + STATS_MS;

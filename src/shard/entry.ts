@@ -106,6 +106,8 @@ function replaceHttp(
     abort(context, { slot, sequence, isGone: true });
     context.bodies.receive({ slot, sequence, length: 0, last: 'broken' });
   }
+  // The thread may have ended in the middle of a ring.
+  loop.look();
 }
 
 function abort(

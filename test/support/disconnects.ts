@@ -4,7 +4,7 @@ import type { ServeOptions } from 'loopshard';
 import { Parsers } from '../../build/src/http/parser/llhttp.js';
 import { serve } from '../../build/src/index.js';
 import { get, post } from './client.js';
-import { expectConserved, startServer, type TestServer, until } from './server.js';
+import { expectConserved, ONE_HTTP_THREAD, startServer, type TestServer, until } from './server.js';
 
 const AT_ONCE = 32;
 const requests = [
@@ -22,7 +22,7 @@ const requests = [
 
 /** Starts a server whose parsers are those that `watchParsers` sees. */
 export function startWatched(options: ServeOptions = {}): Promise<TestServer> {
-  return startServer(options, 'app.js', serve);
+  return startServer({ ...ONE_HTTP_THREAD, ...options }, 'app.js', serve);
 }
 
 /** The parsers of the servers that are started with `startWatched` from now on. */

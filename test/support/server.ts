@@ -16,6 +16,9 @@ export interface TestServer {
 /** How many HTTP threads each server has whose test does not say: the whole suite can be run with several of them. */
 const HTTP_THREADS = Number(process.env.LOOPSHARD_TEST_HTTP_THREADS ?? 1);
 
+/** For tests that count what one HTTP thread has: its slots and extents, whose turn it is, who waits in which order. */
+export const ONE_HTTP_THREAD = { httpThreads: 1 };
+
 /**
  * A server on a free port, unless `options` say otherwise, that logs into an array.
  * @param serve of the package as users install it, unless a test looks into its modules

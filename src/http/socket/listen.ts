@@ -98,6 +98,19 @@ export class Listener {
   }
 }
 
+/**
+ * Checks that nobody else listens there, which threads that share a port would not notice.
+ * @throws LoopShardError PORT_IN_USE, LISTEN_FAILED
+ */
+export function checkFree(listening: Listening): Promise<void> {
+  const { reusePort: _reusePort, ...target } = listening.target;
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once('error', (cause) => reject(listenError(cause, listening)));
+    probe.listen(target, () => probe.close(() => resolve()));
+  });
+}
+
 /** User code that runs in handshakes: what it throws fails its own handshake, and not the process. */
 function withSafeCallbacks(tls: TlsOptions): TlsOptions {
   const { SNICallback, pskCallback } = tls;

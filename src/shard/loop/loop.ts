@@ -106,6 +106,11 @@ export class ShardLoop {
     this.#handlers.abandon(slot, sequence);
   }
 
+  /** There may be something to claim that no doorbell announces. */
+  look(): void {
+    this.#schedule();
+  }
+
   /** Requests whose handlers have been started and have not settled. */
   requests(): { slot: number; sequence: number }[] {
     return this.#handlers.requests();
