@@ -15,6 +15,7 @@ export type {
 export type { ShardCounters } from './contract/counters.js';
 export type { Summary } from './contract/times.js';
 export { LoopShardError, type LoopShardErrorCode } from './errors.js';
+export type { HttpModule } from './http/http-module.js';
 export type { UpgradeListener, UpgradeOptions, UpgradeRequest } from './http/socket/upgrade.js';
 export type { CompressOptions, Encoding } from './options/compression.js';
 export type { Logger, ServeOptions } from './options/options.js';

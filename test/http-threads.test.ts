@@ -300,12 +300,22 @@ describe('an HTTP thread that ends', () => {
 });
 
 describe('the end of the server', () => {
+  const isRefused = (port: number) =>
+    RawClient.open(port).then(
+      (client) => {
+        client.destroy();
+        return false;
+      },
+      () => true,
+    );
+
   test('every thread drains: what is in flight is answered', async () => {
     await start();
     const pending = [await send(0, '/hold/a'), await send(1, '/hold/b')];
     await handlers.until('started a');
     await handlers.until('started b');
     const closed = running.server.close();
+    for (const port of running.ports) await until(() => isRefused(port), 'the drain');
     handlers.release('a');
     handlers.release('b');
     for (const client of pending) {

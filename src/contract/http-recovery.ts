@@ -35,8 +35,7 @@ export class HttpRecovery {
     for (let slot = first; slot < end; slot++) {
       if (!this.#takeBack(slot)) this.#unsettled.add(slot);
     }
-    // Of what was taken back, only entries are left; those of slots that shards complete from now on are the next thread's.
-    for (let shard = 0; shard < map.shards; shard++) while (this.#side.poll(shard) > 0);
+    for (let shard = 0; shard < map.shards; shard++) this.#drain(shard);
     const records = [...this.#unsettled].map((slot) => this.#side.extents.at(this.#side.views[slot].record));
     this.#side.extents.reclaimOthers(httpOwned(http), new Set(records));
   }
@@ -48,17 +47,38 @@ export class HttpRecovery {
 
   /** The thread of `shard` has exited too, before another HTTP thread has begun. */
   reclaim(shard: number): void {
-    const { extents, views } = this.#side;
     for (const slot of this.#unsettled) {
-      const isCompleted = this.#side.takeOver(slot, shard);
-      if (!isCompleted && !this.#side.reclaim(slot, shard)) continue;
-      const { record, responseExtent } = views[slot];
-      for (const extent of [extents.at(record), isCompleted ? responseExtent : NO_EXTENT]) {
-        if (extent !== NO_EXTENT) extents.give(extent);
-      }
-      this.#free(slot);
-      this.#unsettled.delete(slot);
+      if (!this.#settle(slot, shard) && this.#side.reclaim(slot, shard)) this.#giveBack(slot, NO_EXTENT);
     }
+  }
+
+  /**
+   * Empties the completion ring of `shard`. Of slots that were taken back, only entries are left. One that was started then may have
+   * been completed since; those that are completed from now on are the next thread's.
+   */
+  #drain(shard: number): void {
+    for (let count = this.#side.poll(shard); count > 0; count = this.#side.poll(shard)) {
+      for (let i = 0; i < count; i++) {
+        const slot = this.#side.polled(i);
+        if (this.#unsettled.has(slot)) this.#settle(slot, shard);
+      }
+    }
+  }
+
+  /** `false` unless `shard` has completed the slot. */
+  #settle(slot: number, shard: number): boolean {
+    if (!this.#side.takeOver(slot, shard)) return false;
+    this.#giveBack(slot, this.#side.views[slot].responseExtent);
+    return true;
+  }
+
+  #giveBack(slot: number, responseExtent: number): void {
+    const { extents, views } = this.#side;
+    for (const extent of [extents.at(views[slot].record), responseExtent]) {
+      if (extent !== NO_EXTENT) extents.give(extent);
+    }
+    this.#free(slot);
+    this.#unsettled.delete(slot);
   }
 
   /** `false` if a shard has started it. */

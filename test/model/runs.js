@@ -11,6 +11,7 @@ const CORRECT = [
   { model: 'slots', defines: ['REQUESTS=2', 'EXITS=0', 'GIVE_UPS=0', 'KINDS=2'] },
   { model: 'slots', defines: ['HTTPS=2', 'REQUESTS=1', 'EXITS=1', 'GIVE_UPS=0'] },
   { model: 'slots', defines: ['HTTPS=2', 'REQUESTS=1', 'EXITS=0'] },
+  { model: 'slots', defines: ['HTTPS=2', 'REQUESTS=1', 'EXITS=0', 'HTTP_EXITS=1', 'GIVE_UPS=0'] },
   { model: 'extents', defines: ['EXTENTS=1', 'EXITS=2', 'GIVE_UPS=2'] },
   { model: 'extents', defines: ['EXTENTS=1', 'EXITS=1', 'ORDERED=0', 'GIVE_UPS=1'] },
   { model: 'extents', defines: ['EXTENTS=2', 'RESERVED=1', 'BODIES=1', 'GIVE_UPS=2'] },
@@ -50,6 +51,11 @@ const MISTAKES = [
     mistake,
   })),
   { model: 'slots', defines: ['HTTPS=2', 'REQUESTS=1', 'EXITS=1', 'GIVE_UPS=0'], mistake: 'RESTART_BEFORE_RECLAIM' },
+  {
+    model: 'slots',
+    defines: ['HTTPS=2', 'REQUESTS=1', 'EXITS=0', 'HTTP_EXITS=1', 'GIVE_UPS=0'],
+    mistake: 'DRAIN_WITHOUT_LOOK',
+  },
   ...['FREE_BEFORE_FLUSH', 'SCAN_BEFORE_COMPLETIONS', 'RECLAIM_WITHOUT_TELLING', 'RECLAIM_BEFORE_EXIT'].map(
     (mistake) => ({ model: 'extents', mistake }),
   ),

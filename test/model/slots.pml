@@ -13,6 +13,7 @@
  * CAPACITY  entries of each ring; with 1, one stale entry makes it full
  * GIVE_UPS  how many requests may be late or lose their client, for each HTTP thread
  * KINDS     1: submission rings; 2: bound rings too
+ * HTTP_EXITS how many times HTTP thread 0 ends, at any step; needs HTTPS=2
  * SPAWN     1: shard 0 has still to become ready, as has every thread that replaces one; 0: all threads start ready
  * The other names in #ifdef are the mistakes that docs/model.md lists; each must make Spin fail.
  */
@@ -30,6 +31,9 @@
 #endif
 #ifndef KINDS
 #define KINDS 1
+#endif
+#ifndef HTTP_EXITS
+#define HTTP_EXITS 0
 #endif
 #ifndef SPAWN
 #define SPAWN 0
@@ -96,6 +100,9 @@ bool closing;
 byte exits = EXITS;
 byte responses[NONCES];
 byte runs[NONCES];
+#if HTTP_EXITS > 0
+bool httpEnds; /* HTTP thread 0 ends before its next step */
+#endif
 bool shown[SHARDS]; /* of the mistakes only: what a thread shows before its exit event */
 
 inline respond(n) {
@@ -582,6 +589,96 @@ proctype control() {
 }
 #endif
 
+/* ── an HTTP thread that ends ──────────────────────────────────────────────────────────────────────────────────────── */
+
+#if HTTP_EXITS > 0
+/* Whenever it is scheduled, which is at any step. */
+proctype endHttp() {
+  byte left = HTTP_EXITS;
+
+  do
+  :: left > 0 && !httpEnds && !closing ->
+    left--;
+    httpEnds = true
+  :: closing -> break
+  od
+}
+
+/* Connections are gone, and requests with them: that is the end of each, whatever becomes of its slot. */
+inline loseConnections() {
+  atomic {
+    x = 0;
+    do
+    :: x < SLOTS && nonce[x] != 0 && !answered[x] ->
+      respond(nonce[x]);
+      answered[x] = true;
+      sending[x] = false;
+      x++
+    :: x < SLOTS && (nonce[x] == 0 || answered[x]) -> x++
+    :: x == SLOTS -> break
+    od;
+    x = 0; y = 0; s = 0; kind = 0; position = 0; last = 0; kept = SLOTS;
+    won = false;
+    has_room = false
+  }
+}
+
+/* Takes back what no shard has started. Shards go on meanwhile. */
+inline takeBackOwn(z) {
+  do
+  :: owner[z] == FREE -> break
+  :: owner[z] == HTTP -> release(z); break
+  :: owner[z] == STARTED(0) || owner[z] == STARTED(1) -> break
+  :: owner[z] == COMPLETED(0) || owner[z] == COMPLETED(1) ->
+    d_step {
+      owner[z] = HTTP;
+      release(z)
+    };
+    break
+  :: IS_WAITING(owner[z]) ->
+    recall(z);
+    if
+    :: won -> d_step { release(z); won = false }; break
+    :: else
+    fi
+  :: IS_CLAIMED(owner[z]) ->
+    revoke(z);
+    if
+    :: won -> d_step { release(z); won = false }; break
+    :: else
+    fi
+  od
+}
+
+/* Empties the completion ring: a slot that was started then may be in it now. */
+inline drain(c) {
+  do
+  :: HAS_COMPLETIONS(h, c) ->
+#ifdef DRAIN_WITHOUT_LOOK
+    completionHead[PAIR(h, c)]++
+#else
+    reap(c)
+#endif
+  :: else -> break
+  od
+}
+
+/* HttpRecovery, by the control thread, once the thread has exited. What shards have started stays theirs, and nobody waits for it. */
+inline recover() {
+  loseConnections();
+  if
+  :: HOME(0) == h -> takeBackOwn(0)
+  :: else
+  fi;
+  if
+  :: HOME(1) == h -> takeBackOwn(1)
+  :: else
+  fi;
+  drain(0);
+  drain(1)
+}
+#endif
+
 #define IS_IN_FLIGHT(x) (nonce[x] != 0 && !sending[x] && !answered[x])
 
 proctype http(byte h) {
@@ -595,6 +692,10 @@ proctype http(byte h) {
   byte x, y, s, kind, position, last, kept = SLOTS;
   bool won, has_room;
 
+#if HTTP_EXITS > 0
+work:
+  {
+#endif
   do
   :: next <= REQUESTS && HOME(0) == h && nonce[0] == 0 -> admit(0)
   :: next <= REQUESTS && HOME(1) == h && nonce[1] == 0 && (HTTPS == 2 || nonce[0] != 0) -> admit(1)
@@ -619,8 +720,19 @@ proctype http(byte h) {
 #else
   :: closing && state[0] == CLOSED && state[1] == CLOSED -> break
 #endif
-  od;
+  od
+#if HTTP_EXITS > 0
+  } unless {
+    atomic {
+      h == 0 && httpEnds ->
+      httpEnds = false
+    };
+    recover();
+    goto work
+  }
+#endif
 #if HTTPS == 1
+  ;
   account()
 #endif
 }
@@ -939,6 +1051,9 @@ init {
 #if HTTPS == 2
     run http(1);
     run control();
+#endif
+#if HTTP_EXITS > 0
+    run endHttp();
 #endif
     run shard(0);
     run shard(1)
