@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { exchange, get, post, RawClient } from './support/client.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, ONE_HTTP_THREAD, startServer, type TestServer, until } from './support/server.js';
 import { outcome, Stage } from './support/stage.js';
 
 let running: TestServer;
@@ -143,7 +143,7 @@ test('a module that was changed under a running server is refused until it fits 
 
 test('more completions than one poll takes, when the shard ends at that moment', async () => {
   await running.server.close();
-  running = await startServer({ shards: 1 });
+  running = await startServer({ shards: 1, ...ONE_HTTP_THREAD });
   // Before a response of the route was seen, a connection may have fewer of its requests in flight.
   expect((await exchange(running.port, get('/later/1/x'))).status).toBe(200);
   const clients = await Promise.all(Array.from({ length: 60 }, () => RawClient.open(running.port)));

@@ -1,5 +1,8 @@
 import type { Shards } from '../shards.js';
 
+/** How old what is known of other HTTP threads may be, in microseconds. */
+const LOOK_US = 50;
+
 /**
  * How many requests wait for each shard, those of other HTTP threads included. A request that was taken back leaves its entry in the ring until the shard comes
  * past it, so the length of a ring may be more than what waits. HTTP thread only.
@@ -10,8 +13,9 @@ export class Queues {
   readonly #kept: Int32Array;
   /** What waited at the last look, and what was put there since: at least what waits. */
   readonly #seen: Int32Array;
-  /** What waited in the rings of other HTTP threads at the last look. */
+  /** What waited in the rings of other HTTP threads at the last look, and when that was; nothing changes with one HTTP thread. */
   readonly #others: Int32Array;
+  readonly #lookedAt: Float64Array;
   /** Entries of requests that were taken back, at most. */
   readonly #stale: Int32Array;
 
@@ -21,6 +25,7 @@ export class Queues {
     this.#kept = new Int32Array(count);
     this.#seen = new Int32Array(count);
     this.#others = new Int32Array(count);
+    this.#lookedAt = new Float64Array(count).fill(shards.map.httpThreads > 1 ? 0 : Number.POSITIVE_INFINITY);
     this.#stale = new Int32Array(count);
   }
 
@@ -37,10 +42,12 @@ export class Queues {
   }
 
   /**
-   * At least as many as wait for `shard` now, without a look; those of other HTTP threads as of the last look, so that each of
+   * At least as many as wait for `shard` now, without a look; those of other HTTP threads as of 50 µs ago, so that each of
    * these threads may exceed a limit by what the others submit between two of its looks.
    */
   seen(shard: number): number {
+    const { now } = this.#shards.load;
+    if (now - this.#lookedAt[shard] >= LOOK_US) this.#lookAtOthers(shard, now);
     return this.#seen[shard] + this.#others[shard];
   }
 
@@ -51,8 +58,14 @@ export class Queues {
 
   /** How many wait for `shard` now. To look is a miss of the cache: the shard writes there. */
   look(shard: number): number {
-    this.#others[shard] = this.#shards.side.queuedByOthers(shard);
+    this.#lookAtOthers(shard, this.#shards.load.now);
     return this.lookAtOwn(shard) + this.#others[shard];
+  }
+
+  #lookAtOthers(shard: number, now: number): void {
+    if (this.#shards.map.httpThreads === 1) return;
+    this.#lookedAt[shard] = now;
+    this.#others[shard] = this.#shards.side.queuedByOthers(shard);
   }
 
   /** How many requests of this HTTP thread wait for `shard` now. */
