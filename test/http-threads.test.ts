@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { type ConnectionOptions, connect } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
 import { serve } from 'loopshard';
@@ -342,6 +345,65 @@ describe('the end of the server', () => {
     await handlers.until('started b');
     await running.server.destroy();
     for (const client of pending) await client.closed();
+  });
+});
+
+describe('TLS', () => {
+  const pem = (name: string) => readFileSync(new URL(`./fixtures/tls/${name}.pem`, import.meta.url));
+  const first = { key: pem('first-key'), cert: pem('first-cert') };
+  const second = { key: pem('second-key'), cert: pem('second-cert') };
+
+  /** A connection that has had an answer, and what the client may resume with. */
+  const visit = async (http: number, options: ConnectionOptions = {}) => {
+    const socket = connect({ port: running.ports[http], host: '127.0.0.1', rejectUnauthorized: false, ...options });
+    let session: Buffer | undefined;
+    let isResumed: boolean | undefined;
+    socket.once('secureConnect', () => {
+      isResumed = socket.isSessionReused();
+    });
+    socket.on('session', (data) => {
+      session = data;
+    });
+    socket.write(get('/id', 'Connection: close'));
+    let answer = '';
+    for await (const chunk of socket) answer += chunk;
+    expect(answer.startsWith('HTTP/1.1 200')).toBe(true);
+    return { session: session!, isResumed };
+  };
+
+  test('a session that one thread began is resumed by another', async () => {
+    await start({ tls: first });
+    const { session, isResumed } = await visit(0);
+    expect(isResumed).toBe(false);
+    expect((await visit(1, { session })).isResumed).toBe(true);
+  });
+
+  test('certificates are changed on every thread, also on one that starts later', async () => {
+    await start({ tls: first, httpModule });
+    const certificate = async (http: number) => {
+      const socket = connect({ port: running.ports[http], host: '127.0.0.1', rejectUnauthorized: false });
+      await once(socket, 'secureConnect');
+      const { fingerprint256 } = socket.getPeerCertificate();
+      socket.destroy();
+      return fingerprint256;
+    };
+    const before = await certificate(0);
+    running.server.setSecureContext(second);
+    for (const http of [0, 1]) await until(async () => (await certificate(http)) !== before, 'the other certificate');
+    const after = await certificate(0);
+    const socket = connect({ port: running.ports[1], host: '127.0.0.1', rejectUnauthorized: false });
+    socket.write(get('/exit', 'Connection: Upgrade', 'Upgrade: shout'));
+    socket.resume();
+    await once(socket, 'close');
+    await until(
+      () =>
+        certificate(1)
+          .catch(() => undefined)
+          .then((one) => one === after),
+      'the thread to listen again',
+    );
+    const { session } = await visit(0);
+    expect((await visit(1, { session })).isResumed).toBe(true);
   });
 });
 
