@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { exchange, get, post, RawClient } from './support/client.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, ONE_HTTP_THREAD, startServer, type TestServer, until } from './support/server.js';
 
 /* What others keep in the async context of a request is seen by nobody else. */
 let running: TestServer;
@@ -132,7 +132,7 @@ describe('what user code on the HTTP thread enters, it does not leave behind:', 
   });
 
   test('a listener of upgrades', async () => {
-    running = await startServer({ shards: 1 });
+    running = await startServer({ shards: 1, ...ONE_HTTP_THREAD });
     running.server.onUpgrade((_req, socket) => {
       enter('an upgrade');
       socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\n');

@@ -10,7 +10,7 @@ import { Agent, request } from 'undici';
 import { WebSocket, WebSocketServer } from 'ws';
 import { Program, root } from './support/process.js';
 import { describeWith, findProgram, run } from './support/programs.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, ONE_HTTP_THREAD, startServer, type TestServer, until } from './support/server.js';
 
 const fixture = (name: string) => `${root}test/fixtures/tls/${name}.pem`;
 
@@ -69,7 +69,7 @@ describeWith('nginx', (command) => {
 
     beforeAll(async () => {
       const path = join(folder, 'http.sock');
-      running = await startServer(place === 'a port' ? {} : { path, port: undefined as never });
+      running = await startServer(place === 'a port' ? ONE_HTTP_THREAD : { path, port: undefined as never });
       port = await freePort();
       const block = configuration([
         ['server 127.0.0.1:8000;', place === 'a port' ? `server 127.0.0.1:${running.port};` : `server unix:${path};`],
