@@ -1,7 +1,8 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { connect, createServer, type Socket } from 'node:net';
 import { expect, test } from '@jest/globals';
 import { get, post, RawClient } from './support/client.js';
-import { expectConserved, startServer } from './support/server.js';
+import { expectConserved, ONE_HTTP_THREAD, startServer } from './support/server.js';
 
 /** The prototype of TCP handles that has the method by which sockets read into a given buffer. */
 async function streamPrototype(): Promise<{ useUserBuffer?: unknown }> {
@@ -39,6 +40,25 @@ test('this Node.js has the handles that reading without copies relies on; withou
   } finally {
     prototype.useUserBuffer = useUserBuffer;
   }
+});
+
+test('this Node.js has the listening handle that connections are taken from: one socket is made for each, and announced', async () => {
+  const running = await startServer({ shards: 1, ...ONE_HTTP_THREAD });
+  const sockets: Socket[] = [];
+  const note = (message: unknown) => void sockets.push((message as { socket: Socket }).socket);
+  subscribe('net.server.socket', note);
+  const clients = await Promise.all(Array.from({ length: 3 }, () => RawClient.open(running.port)));
+  for (const client of clients) client.write(get('/sync/1'));
+  for (const client of clients) expect((await client.response()).status).toBe(200);
+  unsubscribe('net.server.socket', note);
+  // One that net has made belongs to its server.
+  expect(sockets.map((socket) => (socket as { server?: unknown }).server ?? 'none')).toEqual(['none', 'none', 'none']);
+  expect(sockets.map(({ remotePort }) => remotePort).sort()).toEqual(
+    clients.map(({ socket }) => socket.localPort).sort(),
+  );
+  for (const client of clients) client.destroy();
+  await expectConserved(running);
+  await running.server.close();
 });
 
 test('more connections than one instance of the parser has room for', async () => {

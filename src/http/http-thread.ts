@@ -1,4 +1,4 @@
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import { httpAddresses } from '../contract/memory-map.js';
 import type { RouteTable } from '../contract/messages.js';
@@ -17,6 +17,7 @@ import { Connection } from './socket/connection.js';
 import type { ConnectionHost, ConnectionLimits } from './socket/host.js';
 import { Listener } from './socket/listen.js';
 import { Schedule, type Timeouts } from './socket/patience.js';
+import { type Accepted, dismiss } from './socket/socket.js';
 import type { Upgrades } from './socket/upgrade.js';
 
 /** How often requests that wait for an extent look for one. */
@@ -94,7 +95,7 @@ export class HttpThread implements ConnectionHost<Connection> {
         if (this.draining) this.#checkDrained();
       },
     });
-    this.#listener = new Listener(options.listening, options, (socket) => this.#onConnection(socket));
+    this.#listener = new Listener(options.listening, options, (accepted) => this.#onConnection(accepted));
   }
 
   /**
@@ -128,23 +129,23 @@ export class HttpThread implements ConnectionHost<Connection> {
     this.#watch = setInterval(watch, intervalMs).unref();
   }
 
-  #onConnection(socket: Socket): void {
+  #onConnection(accepted: Accepted): void {
     const { figures } = this.#shards.side;
     const isFull = this.#connections.size + figures.connectionsOfOthers >= this.#options.maxConnections;
     if (isFull) this.#connectionsRefused++;
     if (isFull || this.draining) {
-      socket.destroy();
+      dismiss(accepted);
       return;
     }
     try {
-      const connection = new Connection(this, socket);
+      const connection = new Connection(this, accepted);
       this.#connections.add(connection);
       figures.connections = this.#connections.size;
       if (this.#leaving !== undefined) connection.leave();
     } catch (error) {
       // No memory for another thousand parsers, for instance.
       this.#connectionsRefused++;
-      socket.destroy();
+      dismiss(accepted);
       this.onConnectionFailure(error);
     }
   }

@@ -24,6 +24,8 @@ const KEEP_ALIVE_LINE = Buffer.from('connection: keep-alive\r\n');
 const LINE_END = '\r\n';
 const EMPTY = Buffer.alloc(0);
 const EMPTY_LINE_BYTES = 2;
+/** Bytes of a response that is copied to have a field put in between. */
+const COPIED_BYTES = 16_384;
 
 /** The answers of one connection, in the order of their requests, until the kernel has them. HTTP thread only. */
 export class Output {
@@ -180,9 +182,12 @@ export class Output {
     const start = said >= 0 ? said : exchange.headBytes - EMPTY_LINE_BYTES;
     // The field keep-alive follows.
     const end = said >= 0 ? bytes.indexOf(LINE_END, said + KEEP_ALIVE_LINE.length) + LINE_END.length : start;
-    socket.write(bytes.subarray(0, start));
-    socket.write(exchange.close ? CLOSE_LINE : KEEP_ALIVE_LINE);
-    socket.write(bytes.subarray(end));
+    const parts = [bytes.subarray(0, start), exchange.close ? CLOSE_LINE : KEEP_ALIVE_LINE, bytes.subarray(end)];
+    // A copy is cheaper than another call of the system, up to some size.
+    if (bytes.length <= COPIED_BYTES) return void socket.write(Buffer.concat(parts));
+    socket.cork();
+    for (const part of parts) socket.write(part);
+    socket.uncork();
   }
 
   /** Frees the slots that the kernel has a copy of. */

@@ -9,7 +9,7 @@ import type { RequestSink } from '../parser/request-sink.js';
 import type { ConnectionHost } from './host.js';
 import { CLOSING_PHASE, type Looks, Patience, phaseOf, STREAM_PHASE } from './patience.js';
 import type { RequestStream } from './request-stream.js';
-import { breakOff, readWithoutCopies, unsentBytes } from './socket.js';
+import { type Accepted, breakOff, readFrom, unsentBytes } from './socket.js';
 import { Handover } from './upgrade.js';
 import { Uploads } from './uploads.js';
 
@@ -44,11 +44,11 @@ export class Connection implements RequestSink, Receiver {
   /** A client waits for leave to send its body, behind answers that come first. */
   #owesContinue = false;
 
-  constructor(host: ConnectionHost<Connection>, accepted: Socket) {
+  constructor(host: ConnectionHost<Connection>, accepted: Accepted) {
     this.#host = host;
     this.#handover = new Handover(host);
     this.#parser = new RequestParser(host.parsers, this, host);
-    this.#socket = readWithoutCopies(accepted, {
+    this.#socket = readFrom(accepted, {
       nextBuffer: () => this.#nextBuffer(),
       onRead: (bytes) => {
         try {

@@ -8,6 +8,7 @@ import {
 import { types } from 'node:util';
 import { LoopShardError } from '../../errors.js';
 import type { Listening } from '../../options/listening.js';
+import { type Accepted, takeHandles } from './socket.js';
 
 /** Connections the kernel holds until they are accepted. */
 const BACKLOG = 1024;
@@ -22,6 +23,7 @@ export interface HandshakeLimits {
 export class Listener {
   readonly #listening: Listening;
   readonly #server: NetServer;
+  readonly #onConnection: (accepted: Accepted) => void;
   /** Connections of a TLS server, from before their handshakes on. */
   readonly #raw = new Set<Socket>();
 
@@ -30,10 +32,11 @@ export class Listener {
 
   /**
    * @param limits `headersTimeoutMs` is the time for a handshake too
-   * @param onConnection is given sockets that can be read and written
+   * @param onConnection is given connections that can be read and written
    */
-  constructor(listening: Listening, limits: HandshakeLimits, onConnection: (socket: Socket) => void) {
+  constructor(listening: Listening, limits: HandshakeLimits, onConnection: (accepted: Accepted) => void) {
     this.#listening = listening;
+    this.#onConnection = onConnection;
     const { tls } = listening;
     const common = { allowHalfOpen: true, noDelay: true };
     if (tls === undefined) this.#server = createServer({ ...common, pauseOnConnect: true }, onConnection);
@@ -72,6 +75,7 @@ export class Listener {
       this.#server.listen(options, () => {
         this.#server.off('error', refuse);
         this.#server.on('error', onAcceptError);
+        if (this.#listening.tls === undefined) takeHandles(this.#server, this.#onConnection);
         resolve();
       });
     });
