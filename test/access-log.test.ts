@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { exchange, get, RawClient } from './support/client.js';
 import { Program, root } from './support/process.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, ONE_HTTP_THREAD, startServer, type TestServer, until } from './support/server.js';
 import { Stage } from './support/stage.js';
 
 let running: TestServer | undefined;
@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 test('a line for each answer, in the order of the answers', async () => {
-  running = await startServer({ shards: 1, accessLog: true });
+  running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD });
   const client = await RawClient.open(running.port);
   client.write(
     `${get('/later/30/x?a=1')}${get('/large/300000')}${get('/nowhere')}HEAD /json HTTP/1.1\r\nHost: x\r\n\r\nBAD\r\n\r\n`,
@@ -51,7 +51,7 @@ test('no line without the option, nor for an answer that nobody waited for', asy
   expect((await exchange(running.port, get('/json'))).status).toBe(200);
   expect(running.logged).toEqual([]);
   await running.server.close();
-  running = await startServer({ shards: 1, accessLog: true });
+  running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD });
   const client = await RawClient.open(running.port);
   client.write(get('/later/50/x'));
   await until(() => running!.server.stats().outstanding === 1, 'the request');
@@ -69,7 +69,10 @@ function logged(id: string): unknown {
 }
 
 test('the id is the one that the handler has seen, whichever shard has stolen the request', async () => {
-  running = await startServer({ shards: 2, dispatch: 'round-robin', accessLog: true }, 'scheduling-app.js');
+  running = await startServer(
+    { shards: 2, dispatch: 'round-robin', accessLog: true, ...ONE_HTTP_THREAD },
+    'scheduling-app.js',
+  );
   const blocking = await stage.send(running, '/hold/block');
   await until(() => stage.started.length === 1, 'the handler that blocks');
   const ids = Array.from({ length: 10 }, (_, i) => `r${i}`);
@@ -87,7 +90,7 @@ test('the id is the one that the handler has seen, whichever shard has stolen th
 });
 
 test('also when the server answers in place of the handler; without a handler there is none', async () => {
-  running = await startServer({ shards: 1, accessLog: true }, 'scheduling-app.js');
+  running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD }, 'scheduling-app.js');
   expect((await (await stage.send(running, '/limited/ignore/slow')).response).status).toBe(504);
   expect(logged('slow')).toBe(stage.nameOf('slow'));
   const dying = await stage.send(running, '/die/dying');

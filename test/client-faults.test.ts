@@ -4,7 +4,7 @@ import { connect } from 'node:tls';
 import { afterEach, expect, test } from '@jest/globals';
 import { exchange, get, RawClient } from './support/client.js';
 import { Program, root } from './support/process.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, ONE_HTTP_THREAD, startServer, type TestServer, until } from './support/server.js';
 
 /** Connections that one instance of the HTTP parser serves. */
 const PARSERS = 1_024;
@@ -37,7 +37,7 @@ function exhaustParsers(): void {
 }
 
 test('a connection for which there is no parser is closed, and the others are served', async () => {
-  running = await startServer({ shards: 1 });
+  running = await startServer({ shards: 1, ...ONE_HTTP_THREAD });
   const { port, server, logged } = running;
   const clients = await Promise.all(Array.from({ length: PARSERS }, () => RawClient.open(port)));
   await until(() => server.stats().connections === PARSERS, 'all connections');
@@ -60,14 +60,14 @@ test('a connection for which there is no parser is closed, and the others are se
 
 test('a server for which there is no parser does not start, and says why', async () => {
   exhaustParsers();
-  await expect(startServer({ shards: 1 })).rejects.toMatchObject({
+  await expect(startServer({ shards: 1, ...ONE_HTTP_THREAD })).rejects.toMatchObject({
     code: 'MEMORY_EXHAUSTED',
     message: expect.stringContaining('Cannot allocate the memory of the HTTP parser: Out of memory'),
   });
 });
 
 test('a body for which there is no memory costs its client alone', async () => {
-  running = await startServer({ shards: 1 });
+  running = await startServer({ shards: 1, ...ONE_HTTP_THREAD });
   const { allocUnsafeSlow } = Buffer;
   restore = () => {
     Buffer.allocUnsafeSlow = allocUnsafeSlow;
@@ -96,7 +96,7 @@ test.each(['throws', 'rejects'])('an SNICallback that %s fails its handshake alo
     return Promise.reject(error);
   };
   const tls = { key: read('key'), cert: read('cert'), SNICallback: SNICallback as never };
-  running = await startServer({ shards: 1, tls });
+  running = await startServer({ shards: 1, tls, ...ONE_HTTP_THREAD });
   const { port } = running;
   const bad = connect({ port, host: '127.0.0.1', servername: 'bad.test', rejectUnauthorized: false });
   await once(bad, 'error');

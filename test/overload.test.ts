@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { exchange, field, get, RawClient } from './support/client.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, ONE_HTTP_THREAD, startServer, type TestServer, until } from './support/server.js';
 
 let running: TestServer;
 
@@ -10,7 +10,7 @@ afterEach(async () => {
 });
 
 test('with every slot in use, a request is refused at once with 503 and Retry-After', async () => {
-  running = await startServer({ shards: 1, slots: 4 });
+  running = await startServer({ shards: 1, slots: 4, ...ONE_HTTP_THREAD });
   const holders = await Promise.all(Array.from({ length: 4 }, () => RawClient.open(running.port)));
   for (const holder of holders) holder.write(get('/later/400/held'));
   await until(() => running.server.stats().slots.free === 0, 'the slots to fill');

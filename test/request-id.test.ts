@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { exchange, field, get } from './support/client.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, ONE_HTTP_THREAD, startServer, type TestServer, until } from './support/server.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 let running: TestServer;
@@ -55,7 +55,7 @@ test('streams have it, and responses without a body', async () => {
 });
 
 test('the access log has it', async () => {
-  const logging = await startServer({ requestId: true, accessLog: true }, 'representations.js');
+  const logging = await startServer({ requestId: true, accessLog: true, ...ONE_HTTP_THREAD }, 'representations.js');
   await exchange(logging.port, get('/id', 'x-request-id: mine'));
   await exchange(logging.port, get('/static', 'x-request-id: mine'));
   const lines = logging.logged.filter(({ message }) => message === 'request answered');

@@ -1,13 +1,13 @@
 import { expect, test } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
 import { exchange, get, RawClient } from './support/client.js';
-import { startServer, until } from './support/server.js';
+import { ONE_HTTP_THREAD, startServer, until } from './support/server.js';
 import { useStage } from './support/stage.js';
 
 const scene = useStage();
 
 async function start(options: ServeOptions = {}): Promise<void> {
-  scene.running = await startServer({ shards: 1, ...options }, 'scheduling-app.js');
+  scene.running = await startServer({ shards: 1, ...ONE_HTTP_THREAD, ...options }, 'scheduling-app.js');
 }
 
 const stats = () => scene.running.server.stats();
