@@ -140,6 +140,10 @@ export const HTTP_FIGURES_OFFSET = HTTP_DOORBELL_OFFSET + DOORBELL_BYTES;
 export const HTTP_SEQUENCE_OFFSET = 0;
 /** Open connections. */
 export const HTTP_CONNECTIONS_OFFSET = HTTP_SEQUENCE_OFFSET + WORD_BYTES;
+/** Bytes of responses that were copied out of their extents and are not sent. */
+export const HTTP_DETACHED_OFFSET = HTTP_CONNECTIONS_OFFSET + WORD_BYTES;
+/** For each class of extents: those that requests of this thread have. */
+export const HTTP_REQUEST_EXTENTS_OFFSET = HTTP_DETACHED_OFFSET + WORD_BYTES;
 /** For each shard: requests that this thread has submitted to it and not got back. */
 export const HTTP_OUTSTANDING_OFFSET = HTTP_FIGURES_OFFSET + LINE_BYTES;
 export const MAX_SHARDS = 64;

@@ -6,14 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
 import { exchange, get, post, RawClient } from './support/client.js';
-import {
-  expectConserved,
-  ONE_HTTP_THREAD,
-  startServer,
-  type TestServer,
-  until,
-  untilStarted,
-} from './support/server.js';
+import { expectConserved, startServer, type TestServer, until, untilStarted } from './support/server.js';
 
 const MIB = 2 ** 20;
 let running: TestServer;
@@ -115,7 +108,7 @@ describe('when there are not enough extents', () => {
   });
 
   test('clients that do not send what they announced are refused, so that others get theirs', async () => {
-    const port = await start({ extentBytes: 16 * MIB, ...ONE_HTTP_THREAD });
+    const port = await start({ extentBytes: 16 * MIB });
     const head = `POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n`;
     const idle = await Promise.all(Array.from({ length: 4 }, () => RawClient.open(port)));
     for (const client of idle) client.write(head);

@@ -49,7 +49,7 @@ test('blocking shards answer as well', async () => {
 });
 
 test('round robin uses the shards in turn', async () => {
-  running = await startServer({ shards: 3, dispatch: 'round-robin', steal: false });
+  running = await startServer({ shards: 3, dispatch: 'round-robin', steal: false, ...ONE_HTTP_THREAD });
   const threads = [];
   for (let i = 0; i < 6; i++) {
     threads.push(JSON.parse((await exchange(running.port, get('/thread'))).body.toString()).threadId);
@@ -59,7 +59,7 @@ test('round robin uses the shards in turn', async () => {
 });
 
 test('without stealing, the shard with the fewest requests is chosen', async () => {
-  running = await startServer({ shards: 2, steal: false });
+  running = await startServer({ shards: 2, steal: false, ...ONE_HTTP_THREAD });
   const holders = await Promise.all(Array.from({ length: 4 }, () => RawClient.open(running.port)));
   for (const holder of holders) holder.write(get('/later/300/held'));
   await until(() => running.server.stats().outstanding === 4, 'the requests to arrive');

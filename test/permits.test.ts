@@ -103,7 +103,14 @@ test('a permit is not lost with the shard of its request', async () => {
 
 test('without a shard, thousands that wait for a permit are refused, and the server lives', async () => {
   // Nobody knows how large responses of the route are: they are thought to take 64 KiB each.
-  await start({ shards: 1, slots: 16_384, maxQueue: 8_192, maxBufferedBytes: 60 * 65_536, maxRestarts: 1 });
+  await start({
+    shards: 1,
+    slots: 16_384,
+    maxQueue: 8_192,
+    maxBufferedBytes: 60 * 65_536,
+    maxRestarts: 1,
+    ...ONE_HTTP_THREAD,
+  });
   const shard = () => scene.running.server.stats().shards[0];
   // The second end opens the circuit: no thread takes over for 10 s.
   const first = await scene.stage.send(scene.running, '/fatal/first');

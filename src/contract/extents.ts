@@ -25,6 +25,14 @@ export function shardOwned(shard: number): number {
   return EXTENT_SHARD_STATE | (shard << OWNER_SHIFT);
 }
 
+/** How many extents of each class requests have, those of all HTTP threads together. */
+export interface RequestShares {
+  /** One more, unless there would be more than `most` of them. */
+  take(index: number, most: number): boolean;
+  /** So many more, or fewer. */
+  add(index: number, count: number): void;
+}
+
 /** What there is of extents of a size. */
 export interface ExtentStats {
   bytes: number;
@@ -40,14 +48,14 @@ export class Extents {
   readonly #core: CoreMemory;
   readonly #owner: number;
   readonly #classes: readonly ExtentClass[];
-  /** Requests of each HTTP thread may have one in so many of each class. */
-  readonly #requestPart: number;
-  /** By class: those that requests have. */
-  readonly #ofRequests = new Int32Array(EXTENT_CLASSES);
+  readonly #shares: RequestShares | undefined;
 
-  /** @param owner the owner word of what this thread takes */
-  constructor(core: CoreMemory, map: MemoryMap, owner: number) {
-    this.#requestPart = 2 * map.httpThreads;
+  /**
+   * @param owner the owner word of what this thread takes
+   * @param shares what requests have; of an HTTP thread
+   */
+  constructor(core: CoreMemory, map: MemoryMap, owner: number, shares?: RequestShares) {
+    this.#shares = shares;
     this.#core = core;
     this.#owner = owner;
     this.#classes = extentClasses(map);
@@ -77,31 +85,26 @@ export class Extents {
 
   /** The largest number of bytes that an extent of a request has room for. */
   get mostRequestBytes(): number {
-    return this.#classes.findLast((one) => this.#requestShare(one) > 0)?.bytes ?? 0;
+    return this.#classes.findLast((one) => requestShare(one) > 0)?.bytes ?? 0;
   }
 
   /**
-   * Takes an extent for a request's record. Requests get at most half of each class, divided among the HTTP threads: a request keeps its extent until its
+   * Takes an extent for a request's record. Requests get at most half of each class: a request keeps its extent until its
    * response is finished, so if all were taken by requests, their responses would wait for each other for ever (docs/model.md).
    * @returns NO_EXTENT if none can be had now
    */
   takeForRequest(bytes: number): number {
     for (let index = classFor(bytes); index < EXTENT_CLASSES; index++) {
-      if (this.#ofRequests[index] >= this.#requestShare(this.#classes[index])) continue;
+      if (!this.#shares!.take(index, requestShare(this.#classes[index]))) continue;
       const extent = this.#takeOf(index);
-      if (extent === NO_EXTENT) continue;
-      this.#ofRequests[index]++;
-      return extent;
+      if (extent !== NO_EXTENT) return extent;
+      this.#shares!.add(index, -1);
     }
     return NO_EXTENT;
   }
 
-  #requestShare({ count }: ExtentClass): number {
-    return Math.floor(count / this.#requestPart);
-  }
-
   giveOfRequest(extent: number): void {
-    this.#ofRequests[extent >> EXTENT_CLASS_SHIFT]--;
+    this.#shares!.add(extent >> EXTENT_CLASS_SHIFT, -1);
     this.give(extent);
   }
 
@@ -132,7 +135,7 @@ export class Extents {
   /** The extent of a request that another thread of the same number has taken: it counts among this thread's. */
   adoptOfRequest(address: number): number {
     const extent = this.at(address);
-    if (extent !== NO_EXTENT) this.#ofRequests[extent >> EXTENT_CLASS_SHIFT]++;
+    if (extent !== NO_EXTENT) this.#shares!.add(extent >> EXTENT_CLASS_SHIFT, 1);
     return extent;
   }
 
@@ -174,6 +177,11 @@ export class Extents {
       total: count,
     }));
   }
+}
+
+/** How many extents of a class requests may have. */
+function requestShare({ count }: ExtentClass): number {
+  return count >> 1;
 }
 
 /** The smallest class with room for so many bytes; EXTENT_CLASSES if there is none. */

@@ -1,82 +1,133 @@
-import { MAX_LIMITED_ROUTES } from '../../assembly/layout.js';
+import { EXTENT_CLASSES, MAX_LIMITED_ROUTES } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
+import type { RequestShares } from './extents.js';
 import { httpAddresses, type MemoryMap } from './memory-map.js';
 
+/** Indices of the words of one HTTP thread. */
+interface Words {
+  sequence: number;
+  connections: number;
+  detached: number;
+  /** The first of several: by class of extents, by shard, by limited route. */
+  requestExtents: number;
+  outstanding: number;
+  waiting: number;
+}
+
 /**
- * What an HTTP thread writes of itself for the other HTTP threads to read: how many of its requests are outstanding on each shard and wait
- * for permits of each limited route, how many connections are open, and the number of the last request. Each thread writes to cache
- * lines of its own. HTTP thread.
+ * What an HTTP thread writes of itself for the other HTTP threads to read: the number of its last request, open connections, and what it has
+ * of things that are limited for all of them together. Each thread writes to cache lines of its own. What is read of the others is a
+ * moment's estimate. HTTP thread.
  */
-export class HttpFigures {
+export class HttpFigures implements RequestShares {
   /** By shard: requests of this thread that were submitted and not yet given back. */
   readonly outstanding: Int32Array;
-  /** By limited route. */
-  readonly #waiting: Int32Array;
   readonly #i32: Int32Array;
-  readonly #sequence: number;
   readonly #step: number;
-  readonly #connections: number;
-  readonly #others: readonly { outstanding: number; waiting: number; connections: number }[];
+  readonly #own: Words;
+  readonly #others: readonly Words[];
 
   constructor({ i32 }: CoreMemory, map: MemoryMap, http: number) {
-    const own = httpAddresses(map, http);
+    const words = Array.from({ length: map.httpThreads }, (_, one) => wordsOf(map, one));
     this.#i32 = i32;
-    this.#sequence = own.sequence >> 2;
     this.#step = map.httpThreads;
-    this.#connections = own.connections >> 2;
-    this.outstanding = i32.subarray(own.outstanding >> 2, (own.outstanding >> 2) + map.shards);
-    this.#waiting = i32.subarray(own.waiting >> 2, (own.waiting >> 2) + MAX_LIMITED_ROUTES);
-    this.#others = Array.from({ length: map.httpThreads }, (_, other) => httpAddresses(map, other))
-      .filter((_, other) => other !== http)
-      .map(({ outstanding, waiting, connections }) => ({
-        outstanding: outstanding >> 2,
-        waiting: waiting >> 2,
-        connections: connections >> 2,
-      }));
-    if (i32[this.#sequence] === 0) i32[this.#sequence] = http;
+    this.#own = words[http];
+    this.#others = words.filter((_, other) => other !== http);
+    const { outstanding, sequence } = this.#own;
+    this.outstanding = i32.subarray(outstanding, outstanding + map.shards);
+    if (i32[sequence] === 0) i32[sequence] = http;
   }
 
   /** A number for the next request; no two requests that are in flight at the same time have the same. Wraps at 2³². */
   nextSequence(): number {
-    this.#i32[this.#sequence] += this.#step;
-    return this.#i32[this.#sequence];
+    const { sequence } = this.#own;
+    this.#i32[sequence] += this.#step;
+    return this.#i32[sequence];
   }
 
-  /** Requests of the other HTTP threads that `shard` has not given back: a moment's estimate. */
+  /** Requests of the other HTTP threads that `shard` has not given back. */
   outstandingOfOthers(shard: number): number {
     let sum = 0;
+    // Plain: dispatch looks often, and may see them late.
     for (const { outstanding } of this.#others) sum += this.#i32[outstanding + shard];
     return sum;
   }
 
   /** `count` requests of this thread wait for a permit of the limited route at `index`. */
   setWaiting(index: number, count: number): void {
-    Atomics.store(this.#waiting, index, count);
+    Atomics.store(this.#i32, this.#own.waiting + index, count);
   }
 
-  /** Requests of the other HTTP threads that wait for a permit of the limited route at `index`: a moment's estimate. */
+  /** Requests of the other HTTP threads that wait for a permit of the limited route at `index`. */
   waitingOfOthers(index: number): number {
-    let sum = 0;
-    for (const { waiting } of this.#others) sum += Atomics.load(this.#i32, waiting + index);
-    return sum;
+    return this.#sumOfOthers((words) => words.waiting + index);
   }
 
   /** Open connections of this thread. */
   set connections(count: number) {
-    this.#i32[this.#connections] = count;
+    Atomics.store(this.#i32, this.#own.connections, count);
   }
 
-  /** Open connections of the other HTTP threads: a moment's estimate. */
+  /** Open connections of the other HTTP threads. */
   get connectionsOfOthers(): number {
+    return this.#sumOfOthers(({ connections }) => connections);
+  }
+
+  /** Bytes of responses of this thread that were copied out of their extents and are not sent. */
+  get detachedBytes(): number {
+    return this.#i32[this.#own.detached];
+  }
+
+  set detachedBytes(bytes: number) {
+    Atomics.store(this.#i32, this.#own.detached, bytes);
+  }
+
+  /** The same of all HTTP threads. */
+  get detachedBytesOfAll(): number {
+    return this.detachedBytes + this.#sumOfOthers(({ detached }) => detached);
+  }
+
+  /** Announces, then looks: of two threads that take the last one at the same time, none gets it, and never both. */
+  take(index: number, most: number): boolean {
+    this.add(index, 1);
+    if (
+      this.#i32[this.#own.requestExtents + index] + this.#sumOfOthers((words) => words.requestExtents + index) <=
+      most
+    )
+      return true;
+    this.add(index, -1);
+    return false;
+  }
+
+  add(index: number, count: number): void {
+    Atomics.add(this.#i32, this.#own.requestExtents + index, count);
+  }
+
+  #sumOfOthers(indexOf: (words: Words) => number): number {
     let sum = 0;
-    for (const { connections } of this.#others) sum += Atomics.load(this.#i32, connections);
+    for (const words of this.#others) sum += Atomics.load(this.#i32, indexOf(words));
     return sum;
   }
 
-  /** The thread has exited: nothing of it is outstanding, and no connection open. Control thread. */
+  /** The thread has exited: it has no connections and no requests. Control thread. */
   reset(): void {
     this.outstanding.fill(0);
-    this.#waiting.fill(0);
-    this.#i32[this.#connections] = 0;
+    this.connections = 0;
+    this.detachedBytes = 0;
+    const { requestExtents, waiting } = this.#own;
+    this.#i32.fill(0, requestExtents, requestExtents + EXTENT_CLASSES);
+    this.#i32.fill(0, waiting, waiting + MAX_LIMITED_ROUTES);
   }
+}
+
+function wordsOf(map: MemoryMap, http: number): Words {
+  const { sequence, connections, detached, requestExtents, outstanding, waiting } = httpAddresses(map, http);
+  return {
+    sequence: sequence >> 2,
+    connections: connections >> 2,
+    detached: detached >> 2,
+    requestExtents: requestExtents >> 2,
+    outstanding: outstanding >> 2,
+    waiting: waiting >> 2,
+  };
 }

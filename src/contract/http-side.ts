@@ -63,9 +63,9 @@ export class HttpSide {
     this.#core = core;
     this.#map = map;
     this.http = http;
-    this.extents = new Extents(core, map, httpOwned(http));
     this.words = new ShardWords(core, map);
     this.figures = new HttpFigures(core, map, http);
+    this.extents = new Extents(core, map, httpOwned(http), this.figures);
     this.range = slotRange(map, http);
     this.views = bySlot(this.range, (slot) => new SlotView(core, map, slot));
     const { poll } = httpAddresses(map, http);

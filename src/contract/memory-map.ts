@@ -7,11 +7,13 @@ import {
   EXTENTS_ADDRESS_OFFSET,
   HEADER_BYTES,
   HTTP_CONNECTIONS_OFFSET,
+  HTTP_DETACHED_OFFSET,
   HTTP_DOORBELL_OFFSET,
   HTTP_FIGURES_OFFSET,
   HTTP_HEAD_INDEX_OFFSET,
   HTTP_OUTSTANDING_OFFSET,
   HTTP_POLL_OFFSET,
+  HTTP_REQUEST_EXTENTS_OFFSET,
   HTTP_SEQUENCE_OFFSET,
   HTTP_THREAD_BYTES,
   HTTP_THREAD_COUNT_OFFSET,
@@ -160,6 +162,9 @@ export function httpAddresses(map: MemoryMap, http: number) {
     doorbell: start + HTTP_DOORBELL_OFFSET,
     sequence: figures + HTTP_SEQUENCE_OFFSET,
     connections: figures + HTTP_CONNECTIONS_OFFSET,
+    detached: figures + HTTP_DETACHED_OFFSET,
+    /** A word for each class. */
+    requestExtents: figures + HTTP_REQUEST_EXTENTS_OFFSET,
     /** A word for each shard. */
     outstanding: start + HTTP_OUTSTANDING_OFFSET,
     /** A word for each limited route. */

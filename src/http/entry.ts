@@ -56,6 +56,8 @@ function obey(control: HttpControl, command: HttpCommand, report: (message: Http
       return control.onShardMissing(command.shard);
     case 'stalled':
       return control.setStalled(command.group, command.stalled);
+    case 'shedding':
+      return control.setShedding(command.shard, command.shedding);
     case 'permits':
       return control.onPermits();
     case 'begin':

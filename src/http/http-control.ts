@@ -44,7 +44,6 @@ export interface HttpStats {
   queued: number[];
   /** How long the oldest request has waited, in microseconds. */
   waitsUs: number[];
-  shedding: boolean[];
   waiting: number[];
 }
 
@@ -94,10 +93,7 @@ export class HttpControl {
       onUpgradeError: (error) => onFailure('upgrade', error),
       onAcceptError: (error) => onFailure('accept', error),
       onPriorityFailure: (error) => onFailure('priority', error),
-      onShedding: (shard, shedding) => {
-        this.#readiness.shedders.set(shard, shedding);
-        this.#events.onShedding(shard, shedding);
-      },
+      onShedding: this.#events.onShedding,
     });
     this.#thread.upgrades = upgrades;
     for (const slot of this.#shards.unsettled) this.#thread.scheduler.adopt(slot);
@@ -157,6 +153,11 @@ export class HttpControl {
     this.#thread?.scheduler.onShardMissing(shard);
   }
 
+  /** The shard refuses requests of this or another HTTP thread because others wait for too long, or that is over. */
+  setShedding(shard: number, shedding: boolean): void {
+    this.#readiness.shedders.set(shard, shedding);
+  }
+
   /** All permits of the group are taken and nothing settles, or that is over. */
   setStalled(group: string, stalled: boolean): void {
     this.#readiness.setStalled(group, stalled);
@@ -211,7 +212,6 @@ export class HttpControl {
       outstanding: [...side.figures.outstanding],
       queued: ofShards((shard) => scheduler.queued(shard)),
       waitsUs: scheduler.waits(),
-      shedding: ofShards((shard) => this.#readiness.shedders.has(shard)),
       waiting: scheduler.waiting(),
     };
   }

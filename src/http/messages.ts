@@ -30,6 +30,8 @@ export type HttpCommand =
   | { type: 'ended'; shard: number }
   | { type: 'missing'; shard: number }
   | { type: 'stalled'; group: string; stalled: boolean }
+  /** Some HTTP thread sheds requests for the shard, or none does any more. */
+  | { type: 'shedding'; shard: number; shedding: boolean }
   /** The limit of a route was changed. */
   | { type: 'permits' }
   /** To be answered with `begun`, or a refusal. */

@@ -58,8 +58,6 @@ export class Scheduler {
   readonly #streams: StreamReceiver;
   /** Where records go. */
   readonly records: RecordWriter;
-  /** Bytes of responses that have given their extents back before they were sent. */
-  #detachedBytes = 0;
 
   /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
   constructor(shards: Shards, table: RouteTable, options: SchedulerOptions, events: SchedulerEvents) {
@@ -153,8 +151,10 @@ export class Scheduler {
     // Nothing large outlives its answer.
     exchange.connection = undefined;
     this.#giveExtent(exchange);
-    this.#detachedBytes -= exchange.detachedBytes;
-    exchange.detachedBytes = 0;
+    if (exchange.detachedBytes > 0) {
+      this.#shards.side.figures.detachedBytes -= exchange.detachedBytes;
+      exchange.detachedBytes = 0;
+    }
     if (exchange.isPrivate) {
       exchange.isPrivate = false;
       exchange.bytes = undefined;
@@ -174,15 +174,15 @@ export class Scheduler {
    */
   detach(exchange: Exchange): boolean {
     const { length } = exchange.bytes!;
-    const { extentClassBytes, httpThreads } = this.#shards.map;
-    if (this.#detachedBytes + length > (extentClassBytes * EXTENT_CLASSES) / httpThreads) return false;
+    const { map, side } = this.#shards;
+    if (side.figures.detachedBytesOfAll + length > map.extentClassBytes * EXTENT_CLASSES) return false;
     try {
       exchange.bytes = Buffer.from(exchange.bytes!);
       exchange.isPrivate = true;
     } catch {
       return false;
     }
-    this.#detachedBytes += length;
+    side.figures.detachedBytes += length;
     exchange.detachedBytes = length;
     this.#giveExtent(exchange);
     return true;

@@ -27,6 +27,8 @@ export interface HttpThreads {
   /** The thread of `shard` has exited. Returns when all have taken back what was theirs; nothing if they have. */
   takeBack(shard: number): Promise<void> | undefined;
   onShardMissing(shard: number): void;
+  /** Some HTTP thread sheds requests for the shard, or none does any more. */
+  setShedding(shard: number, shedding: boolean): void;
   setStalled(group: string, stalled: boolean): void;
   onPermits(): void;
   setSecureContext(options: SecureContextOptions): void;
@@ -115,6 +117,10 @@ export class CallingThread implements HttpThreads {
 
   onShardMissing(shard: number): void {
     this.#control!.onShardMissing(shard);
+  }
+
+  setShedding(shard: number, shedding: boolean): void {
+    this.#control!.setShedding(shard, shedding);
   }
 
   setStalled(group: string, stalled: boolean): void {

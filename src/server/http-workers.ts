@@ -127,6 +127,9 @@ export class HttpWorkers implements HttpThreads {
       if (port !== undefined) life.send({ type: 'attach', shard, port }, [port]);
     }
     for (const [shard, state] of this.#states.entries()) life.send({ type: 'state', shard, ...state });
+    for (const [shard, { size }] of this.#shedders.entries()) {
+      if (size > 0) life.send({ type: 'shedding', shard, shedding: true });
+    }
     for (const group of this.#stalled) life.send({ type: 'stalled', group, stalled: true });
     try {
       await life.ask({ type: 'begin', table: this.#table! });
@@ -184,6 +187,10 @@ export class HttpWorkers implements HttpThreads {
   onShardMissing(shard: number): void {
     this.#states[shard].isReplaced = false;
     this.#tellAll({ type: 'missing', shard });
+  }
+
+  setShedding(shard: number, shedding: boolean): void {
+    this.#tellAll({ type: 'shedding', shard, shedding });
   }
 
   setStalled(group: string, stalled: boolean): void {

@@ -290,6 +290,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   #onShedding(shard: number, shedding: boolean): void {
     if (shedding) this.#shedding.add(shard);
     else this.#shedding.delete(shard);
+    this.#http.setShedding(shard, shedding);
     const what = shedding ? 'refuses requests, because others wait for too long' : 'refuses no more requests';
     this.#logger.warn({ shard, shedding }, `shard ${shard} ${what}`);
     this.#tell('shedding', { shard, group: this.#pool.groupOf(shard).name, shedding });

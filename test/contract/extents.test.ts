@@ -2,14 +2,15 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from '@jest/globals';
-import { NO_EXTENT } from '../../build/assembly/layout.js';
+import { EXTENT_CLASS_SHIFT, NO_EXTENT } from '../../build/assembly/layout.js';
 import { Extents, httpOwned, shardOwned } from '../../build/src/contract/extents.js';
+import { HttpFigures } from '../../build/src/contract/http-figures.js';
 import { createServerMemory } from '../../build/src/contract/memory-map.js';
 import { createRandom } from '../support/random.js';
 
 function setUp(extentBytes = 2 ** 21) {
   const { core, map } = createServerMemory({ shards: 2, permits: 1, slots: 2, slotBytes: 2_048, extentBytes });
-  const http = new Extents(core, map, httpOwned(0));
+  const http = new Extents(core, map, httpOwned(0), new HttpFigures(core, map, 0));
   const shards = [0, 1].map((shard) => new Extents(core, map, shardOwned(shard)));
   return { core, map, http, shards };
 }
@@ -97,4 +98,30 @@ test('threads that are terminated anywhere leave no extent behind, and none that
     expect(taken).not.toContain(NO_EXTENT);
     for (const extent of taken) http.give(extent);
   }
+});
+
+test('requests of all HTTP threads together get half of each class, and none of them more by taking at the same time', () => {
+  const memory = createServerMemory({
+    httpThreads: 2,
+    shards: 1,
+    permits: 1,
+    slots: 4,
+    slotBytes: 2_048,
+    extentBytes: 2 ** 21,
+  });
+  const sides = [0, 1].map((one) => {
+    const figures = new HttpFigures(memory.core, memory.map, one);
+    return { figures, extents: new Extents(memory.core, memory.map, httpOwned(one), figures) };
+  });
+  const [first, second] = sides.map(({ extents }) => extents);
+  const { total } = first.stats()[0];
+  const taken = Array.from({ length: total }, (_, i) => sides[i % 2].extents.takeForRequest(1));
+  const ofClass = taken.filter((extent) => extent !== NO_EXTENT && extent < 1 << EXTENT_CLASS_SHIFT);
+  expect(ofClass).toHaveLength(total >> 1);
+  first.giveOfRequest(ofClass[0]);
+  expect(second.takeForRequest(1)).toBe(ofClass[0]);
+  // Of two that announce the last one before either looks, none gets it.
+  second.giveOfRequest(ofClass[0]);
+  sides[0].figures.add(0, 1);
+  expect(sides[1].figures.take(0, total >> 1)).toBe(false);
 });

@@ -91,6 +91,7 @@ export class Load implements ShardLoad {
   }
 
   outstanding(shard: number): number {
+    this.#look(shard);
     return this.#own[shard] + this.#others[shard];
   }
 
@@ -100,12 +101,12 @@ export class Load implements ShardLoad {
   }
 
   waitUs(shard: number): number {
-    this.#look(shard);
-    return this.#kept[shard] + this.outstanding(shard) * this.#each[shard];
+    // The look comes first: it finds the other two.
+    const outstanding = this.outstanding(shard);
+    return this.#kept[shard] + outstanding * this.#each[shard];
   }
 
   isFull(shard: number): boolean {
-    this.#look(shard);
     return this.outstanding(shard) >= this.#room[shard];
   }
 

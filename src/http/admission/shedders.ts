@@ -15,10 +15,6 @@ export class Shedders {
     else this.#since.delete(shard);
   }
 
-  has(shard: number): boolean {
-    return this.#since.has(shard);
-  }
-
   /** For how long all shards of a group have been shedding, in milliseconds: of the group that has for longest. */
   longest(): number {
     return Math.max(0, ...this.#groups.map((group) => performance.now() - this.#begin(group)));
