@@ -140,15 +140,20 @@ export const HTTP_FIGURES_OFFSET = HTTP_DOORBELL_OFFSET + DOORBELL_BYTES;
 export const HTTP_SEQUENCE_OFFSET = 0;
 /** Open connections. */
 export const HTTP_CONNECTIONS_OFFSET = HTTP_SEQUENCE_OFFSET + WORD_BYTES;
+/** How many threads have had this number; raised by the control thread before the next one starts. */
+export const HTTP_GENERATION_OFFSET = HTTP_CONNECTIONS_OFFSET + WORD_BYTES;
 /** Bytes of responses that were copied out of their extents and are not sent. */
-export const HTTP_DETACHED_OFFSET = HTTP_CONNECTIONS_OFFSET + WORD_BYTES;
+export const HTTP_DETACHED_OFFSET = HTTP_GENERATION_OFFSET + WORD_BYTES;
 /** For each class of extents: those that requests of this thread have. */
 export const HTTP_REQUEST_EXTENTS_OFFSET = HTTP_DETACHED_OFFSET + WORD_BYTES;
 /** For each shard: requests that this thread has submitted to it and not got back. */
 export const HTTP_OUTSTANDING_OFFSET = HTTP_FIGURES_OFFSET + LINE_BYTES;
 export const MAX_SHARDS = 64;
+/** For each shard: requests of this thread that wait in its rings, and how long the oldest has waited, in microseconds. */
+export const HTTP_QUEUED_OFFSET = HTTP_OUTSTANDING_OFFSET + MAX_SHARDS * WORD_BYTES;
+export const HTTP_WAITS_OFFSET = HTTP_QUEUED_OFFSET + MAX_SHARDS * WORD_BYTES;
 /** For each limited route: requests of this thread that wait for one of its permits. */
-export const HTTP_WAITING_OFFSET = HTTP_OUTSTANDING_OFFSET + MAX_SHARDS * WORD_BYTES;
+export const HTTP_WAITING_OFFSET = HTTP_WAITS_OFFSET + MAX_SHARDS * WORD_BYTES;
 /** Routes that can have a limit of their own. */
 export const MAX_LIMITED_ROUTES = 256;
 /** Where polls of completion rings write the slots they found. Private to the HTTP thread. */

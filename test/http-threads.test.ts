@@ -248,7 +248,7 @@ describe('an HTTP thread that ends', () => {
     handlers.release('a');
     await expectConserved(running);
     const messages = running.logged.map(({ message }) => message);
-    expect(messages.filter((message) => message.startsWith('HTTP thread 0 ended'))).toHaveLength(1);
+    expect(messages.filter((message) => message.startsWith('HTTP thread 0 exited'))).toHaveLength(1);
     expect(messages).toContain('HTTP thread 0 listens again');
   });
 

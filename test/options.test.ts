@@ -28,7 +28,7 @@ describe('options out of their range are refused before anything starts', () => 
     [{ fd: -1 }, 'The option fd must be a descriptor, not -1.'],
     [{ ipv6Only: 1 as never }, 'ipv6Only'],
     [{ tls: true as never }, 'The option tls must be an object'],
-    [{ tls: {} }, 'The option tls has no certificate; give it key and cert, or pfx.'],
+    [{ tls: {} }, '`tls` has no certificate. Set `key` and `cert`, or `pfx`.'],
     [{ accessLog: 'yes' as never }, 'The option accessLog must be one of true, false, not "yes".'],
     [{ park: 'never' as never }, 'one of async, sync'],
     [{ logger: {} as never }, 'a logger with a method error'],

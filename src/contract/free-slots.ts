@@ -24,9 +24,10 @@ export class FreeSlots {
     this.#count = total;
   }
 
-  /** Slots that are in use by what came before this thread: each is free once it is released. */
+  /** Slots that are still in use for a predecessor of this thread: each is free once it is released. */
   leaveOut(slots: readonly number[]): void {
-    const free = this.#free.filter((slot) => !slots.includes(slot));
+    const taken = new Set(slots);
+    const free = this.#free.filter((slot) => !taken.has(slot));
     this.#free.set(free);
     this.#count = free.length;
   }

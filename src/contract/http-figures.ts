@@ -8,9 +8,11 @@ interface Words {
   sequence: number;
   connections: number;
   detached: number;
-  /** The first of several: by class of extents, by shard, by limited route. */
+  /** The first of several: by class of extents, by shard (three of them), by limited route. */
   requestExtents: number;
   outstanding: number;
+  queued: number;
+  waits: number;
   waiting: number;
 }
 
@@ -22,6 +24,8 @@ interface Words {
 export class HttpFigures implements RequestShares {
   /** By shard: requests of this thread that were submitted and not yet given back. */
   readonly outstanding: Int32Array;
+  /** By shard: requests of this thread that wait in its rings, at least. */
+  readonly queued: Int32Array;
   readonly #i32: Int32Array;
   readonly #step: number;
   readonly #own: Words;
@@ -33,12 +37,13 @@ export class HttpFigures implements RequestShares {
     this.#step = map.httpThreads;
     this.#own = words[http];
     this.#others = words.filter((_, other) => other !== http);
-    const { outstanding, sequence } = this.#own;
+    const { outstanding, queued, sequence } = this.#own;
     this.outstanding = i32.subarray(outstanding, outstanding + map.shards);
+    this.queued = i32.subarray(queued, queued + map.shards);
     if (i32[sequence] === 0) i32[sequence] = http;
   }
 
-  /** A number for the next request; no two requests that are in flight at the same time have the same. Wraps at 2³². */
+  /** A number for the next request, which no other request has until the numbers have wrapped, at 2³². */
   nextSequence(): number {
     const { sequence } = this.#own;
     this.#i32[sequence] += this.#step;
@@ -51,6 +56,23 @@ export class HttpFigures implements RequestShares {
     // Plain: dispatch looks often, and may see them late.
     for (const { outstanding } of this.#others) sum += this.#i32[outstanding + shard];
     return sum;
+  }
+
+  /** Requests of the other HTTP threads that wait in the rings of `shard`. */
+  queuedOfOthers(shard: number): number {
+    return this.#sumOfOthers(({ queued }) => queued + shard);
+  }
+
+  /** The oldest request of this thread in the rings of `shard` has waited for so many microseconds. */
+  setWait(shard: number, us: number): void {
+    Atomics.store(this.#i32, this.#own.waits + shard, us);
+  }
+
+  /** How long the oldest request of the other HTTP threads has waited in the rings of `shard`, in microseconds, as they last saw it. */
+  longestWaitOfOthers(shard: number): number {
+    let longest = 0;
+    for (const { waits } of this.#others) longest = Math.max(longest, Atomics.load(this.#i32, waits + shard));
+    return longest;
   }
 
   /** `count` requests of this thread wait for a permit of the limited route at `index`. */
@@ -112,6 +134,8 @@ export class HttpFigures implements RequestShares {
   /** The thread has exited: it has no connections and no requests. Control thread. */
   reset(): void {
     this.outstanding.fill(0);
+    this.queued.fill(0);
+    for (let shard = 0; shard < this.queued.length; shard++) this.setWait(shard, 0);
     this.connections = 0;
     this.detachedBytes = 0;
     const { requestExtents, waiting } = this.#own;
@@ -121,13 +145,29 @@ export class HttpFigures implements RequestShares {
 }
 
 function wordsOf(map: MemoryMap, http: number): Words {
-  const { sequence, connections, detached, requestExtents, outstanding, waiting } = httpAddresses(map, http);
+  const { sequence, connections, detached, requestExtents, outstanding, queued, waits, waiting } = httpAddresses(
+    map,
+    http,
+  );
   return {
     sequence: sequence >> 2,
     connections: connections >> 2,
     detached: detached >> 2,
     requestExtents: requestExtents >> 2,
     outstanding: outstanding >> 2,
+    queued: queued >> 2,
+    waits: waits >> 2,
     waiting: waiting >> 2,
   };
+}
+
+/** What all HTTP threads have in hand: a moment's estimate, without asking them. Control thread. */
+export function sumHttpFigures({ i32 }: CoreMemory, map: MemoryMap): { connections: number; outstanding: number } {
+  const sum = { connections: 0, outstanding: 0 };
+  for (let http = 0; http < map.httpThreads; http++) {
+    const { connections, outstanding } = wordsOf(map, http);
+    sum.connections += Atomics.load(i32, connections);
+    for (let shard = 0; shard < map.shards; shard++) sum.outstanding += Atomics.load(i32, outstanding + shard);
+  }
+  return sum;
 }

@@ -5,7 +5,7 @@ import { Semaphore } from '../core/semaphore.js';
 import { httpOwned } from './extents.js';
 import { HttpSide } from './http-side.js';
 import { httpAddresses, type MemoryMap, routePermitsAddress, slotAddress } from './memory-map.js';
-import type { RouteTable } from './messages.js';
+import type { RequestName, RouteTable } from './messages.js';
 import { limitedRoutes } from './route-permits.js';
 
 /**
@@ -45,6 +45,11 @@ export class HttpRecovery {
     return [...this.#unsettled];
   }
 
+  /** The requests in them. */
+  get requests(): RequestName[] {
+    return this.unsettled.map((slot) => ({ slot, sequence: this.#side.views[slot].sequence }));
+  }
+
   /** The thread of `shard` has exited too, before another HTTP thread has begun. */
   reclaim(shard: number): void {
     for (const slot of this.#unsettled) {
@@ -81,22 +86,17 @@ export class HttpRecovery {
     this.#unsettled.delete(slot);
   }
 
-  /** `false` if a shard has started it. */
+  /** `false` if a shard has started it. Shards go on: one of them may take the next step between two of these. */
   #takeBack(slot: number): boolean {
-    // Shards go on: one of them may claim, start or complete the slot between two of these steps.
-    while (this.#side.startedBy(slot) < 0) {
-      const isOurs = this.#side.waitsFor(slot) < 0 && this.#side.heldBy(slot) < 0 && this.#side.completedBy(slot) < 0;
+    for (;;) {
+      if (this.#side.startedBy(slot) >= 0) return false;
       const completedBy = this.#side.completedBy(slot);
       const isTaken =
-        isOurs ||
-        this.#side.recall(slot) ||
-        this.#side.revoke(slot) ||
-        (completedBy >= 0 && this.#side.takeOver(slot, completedBy));
-      if (!isTaken) continue;
+        completedBy >= 0 ? this.#side.takeOver(slot, completedBy) : this.#side.recall(slot) || this.#side.revoke(slot);
+      if (!isTaken && !this.#side.isOwn(slot)) continue;
       this.#free(slot);
       return true;
     }
-    return false;
   }
 
   /** The slot is this thread's, or free already. */

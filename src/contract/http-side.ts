@@ -6,15 +6,14 @@ import {
   SLOT_BOUND_STATE,
   SLOT_CLAIMED_STATE,
   SLOT_COMPLETED_STATE,
+  SLOT_FREE_STATE,
   SLOT_HTTP_STATE,
   SLOT_NO_START,
   SLOT_OWNER_OFFSET,
   SLOT_STARTED_AT_OFFSET,
   SLOT_STARTED_STATE,
-  SLOT_SUBMITTED_AT_OFFSET,
   SLOT_SUBMITTED_STATE,
 } from '../../assembly/layout.js';
-import { elapsedUs } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
 import type { Ring } from '../core/ring.js';
 import { Extents, httpOwned, shardOwned } from './extents.js';
@@ -52,8 +51,6 @@ export class HttpSide {
   readonly #polled = new Int32Array(MAX_BATCH);
   /** With each shard. */
   readonly #rings: readonly PairRings[];
-  /** Of each other HTTP thread with each shard; only looked at. */
-  readonly #others: readonly (readonly PairRings[])[];
   /** The doorbells of the other HTTP threads. */
   readonly #otherDoorbells: readonly number[];
   /** Shards that were given something since their doorbells were rung. */
@@ -69,11 +66,8 @@ export class HttpSide {
     this.range = slotRange(map, http);
     this.views = bySlot(this.range, (slot) => new SlotView(core, map, slot));
     const { poll } = httpAddresses(map, http);
-    const ringsOf = (one: number) =>
-      Array.from({ length: map.shards }, (_, shard) => attachRings(core, map, one, shard, poll));
     const others = Array.from({ length: map.httpThreads }, (_, one) => one).filter((one) => one !== http);
-    this.#rings = ringsOf(http);
-    this.#others = others.map(ringsOf);
+    this.#rings = Array.from({ length: map.shards }, (_, shard) => attachRings(core, map, http, shard, poll));
     this.#otherDoorbells = others.map((one) => httpAddresses(map, one).doorbell);
     this.#given = new Uint8Array(map.shards);
   }
@@ -131,32 +125,6 @@ export class HttpSide {
     const { slotsAddress, slotStride } = this.#map;
     const owner = bound ? boundTo(shard) : submittedTo(shard);
     return this.#core.wasm.slotOldest(this.#ring(shard, bound).address, owner, slotsAddress, slotStride);
-  }
-
-  /** Slots of the other HTTP threads that wait for `shard`, those included that were taken back: a moment's estimate. */
-  queuedByOthers(shard: number): number {
-    let queued = 0;
-    for (const rings of this.#others) queued += rings[shard].submissions.length + rings[shard].bound.length;
-    return queued;
-  }
-
-  /** How long the oldest request of the other HTTP threads has waited for `shard`, in microseconds; 0 if none waits. */
-  longestWaitOfOthers(shard: number, nowUs: number): number {
-    const { slotsAddress, slotStride } = this.#map;
-    const { wasm, i32 } = this.#core;
-    let longest = 0;
-    for (const rings of this.#others) {
-      const { submissions, bound } = rings[shard];
-      for (const ring of [submissions, bound]) {
-        if (ring.length === 0) continue;
-        const owner = ring === bound ? boundTo(shard) : submittedTo(shard);
-        const slot = wasm.slotOldest(ring.address, owner, slotsAddress, slotStride);
-        if (slot < 0) continue;
-        const submittedAt = i32[(slotAddress(this.#map, slot) + SLOT_SUBMITTED_AT_OFFSET) >> 2];
-        longest = Math.max(longest, elapsedUs(nowUs, submittedAt));
-      }
-    }
-    return longest;
   }
 
   /** Wakes the other HTTP threads that are parked. */
@@ -232,6 +200,12 @@ export class HttpSide {
     return (owner & OWNER_STATE_MASK) === SLOT_COMPLETED_STATE ? owner >> OWNER_SHIFT : -1;
   }
 
+  /** It is this thread's, or free. */
+  isOwn(slot: number): boolean {
+    const state = this.#owner(slot) & OWNER_STATE_MASK;
+    return state === SLOT_HTTP_STATE || state === SLOT_FREE_STATE;
+  }
+
   /** SUBMITTED or BOUND → HTTP, unless the slot was claimed. Its entry stays in the ring, and is skipped. */
   recall(slot: number): boolean {
     const owner = this.#owner(slot);
@@ -261,7 +235,7 @@ export class HttpSide {
 
   /** CLAIMED or STARTED by `shard` → HTTP. Only once its thread has exited and what it had completed was taken over. */
   reclaim(slot: number, shard: number): boolean {
-    // The extent of a response that it had begun is still the shard's: `reclaimShard` finds it.
+    // The extent of a response that it had begun is still the shard's: the control thread finds it.
     return this.heldBy(slot) === shard && this.#become(slot, this.#owner(slot));
   }
 

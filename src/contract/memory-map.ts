@@ -10,15 +10,18 @@ import {
   HTTP_DETACHED_OFFSET,
   HTTP_DOORBELL_OFFSET,
   HTTP_FIGURES_OFFSET,
+  HTTP_GENERATION_OFFSET,
   HTTP_HEAD_INDEX_OFFSET,
   HTTP_OUTSTANDING_OFFSET,
   HTTP_POLL_OFFSET,
+  HTTP_QUEUED_OFFSET,
   HTTP_REQUEST_EXTENTS_OFFSET,
   HTTP_SEQUENCE_OFFSET,
   HTTP_THREAD_BYTES,
   HTTP_THREAD_COUNT_OFFSET,
   HTTP_THREADS_ADDRESS_OFFSET,
   HTTP_WAITING_OFFSET,
+  HTTP_WAITS_OFFSET,
   LINE_BYTES,
   MAX_LIMITED_ROUTES,
   RING_CAPACITY_OFFSET,
@@ -162,11 +165,14 @@ export function httpAddresses(map: MemoryMap, http: number) {
     doorbell: start + HTTP_DOORBELL_OFFSET,
     sequence: figures + HTTP_SEQUENCE_OFFSET,
     connections: figures + HTTP_CONNECTIONS_OFFSET,
+    generation: figures + HTTP_GENERATION_OFFSET,
     detached: figures + HTTP_DETACHED_OFFSET,
     /** A word for each class. */
     requestExtents: figures + HTTP_REQUEST_EXTENTS_OFFSET,
-    /** A word for each shard. */
+    /** A word for each shard, as in the next two. */
     outstanding: start + HTTP_OUTSTANDING_OFFSET,
+    queued: start + HTTP_QUEUED_OFFSET,
+    waits: start + HTTP_WAITS_OFFSET,
     /** A word for each limited route. */
     waiting: start + HTTP_WAITING_OFFSET,
     /** Where polls write the slots they found. */
@@ -231,6 +237,11 @@ export function slotAddress(map: MemoryMap, slot: number): number {
 export interface SlotRange {
   first: number;
   end: number;
+}
+
+/** The HTTP thread that a slot belongs to. */
+export function httpOf(map: MemoryMap, slot: number): number {
+  return Math.floor((slot * map.httpThreads) / map.slots);
 }
 
 /** The slots of an HTTP thread. */

@@ -43,6 +43,18 @@ export function comparable(table: RouteTable): object {
   return { ...table, routes: table.routes.map(({ fixed, ...route }) => ({ ...route, isFixed: fixed !== undefined })) };
 }
 
+/** A shard's end of the channel to an HTTP thread, and which of the threads with that number it leads to. */
+export interface HttpEnd {
+  port: MessagePort;
+  generation: number;
+}
+
+/** Names a request. */
+export interface RequestName {
+  slot: number;
+  sequence: number;
+}
+
 /** What a shard is started with. */
 export interface ShardStart {
   shard: number;
@@ -56,7 +68,7 @@ export interface ShardStart {
   /** The shard's end of the channel to the control thread. */
   channel: MessagePort;
   /** The shard's end of the channel to each HTTP thread. */
-  requests: readonly MessagePort[];
+  requests: readonly HttpEnd[];
   /** What the module must define; nothing for the first shard of a server, whose table the others must match. */
   table: RouteTable | undefined;
   batch: number;
@@ -99,8 +111,10 @@ export type ShardCommand =
   | { type: 'permits' }
   /** To be answered as soon as the shard's event loop turns. */
   | { type: 'ping' }
-  /** An HTTP thread has ended: nobody waits for its requests any more. Another thread takes its place, at the other end of `port`. */
-  | { type: 'http'; http: number; port: MessagePort }
+  /** An HTTP thread has ended: nobody waits for these requests any more, which some shard has started. */
+  | { type: 'gone'; requests: readonly RequestName[] }
+  /** Another thread takes its place. */
+  | { type: 'http'; http: number; end: HttpEnd }
   /** Claim no more, let what was started settle within `handlersMs`, and end, within `graceMs`. */
   | { type: 'close'; handlersMs: number; graceMs: number };
 

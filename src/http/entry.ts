@@ -1,5 +1,5 @@
 /* Where an HTTP thread begins that is a worker: the main module of its thread. */
-import { workerData } from 'node:worker_threads';
+import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { describe } from '../contract/describe.js';
 import { readMemoryMap } from '../contract/memory-map.js';
 import { refuse } from '../contract/refusal.js';
@@ -11,55 +11,68 @@ import { SentLog } from './sent-log.js';
 
 await runHttpThread(workerData);
 
-/** Does what the control thread says. */
-async function runHttpThread({ core, options, httpModule, channel, unsettled, answered }: HttpStart): Promise<void> {
+/** Says that it can be given routes, and does what the control thread says from then on. */
+async function runHttpThread(start: HttpStart): Promise<void> {
+  const { channel, answered } = start;
   const report = (message: HttpReport) => channel.postMessage(message);
   const log = new SentLog(channel);
+  process.on('exit', () => log.flush());
   let control: HttpControl;
+  const follow = (command: HttpCommand) => {
+    obey(control, command, report);
+    if (command.type === 'stats') raise(answered);
+    if (command.type === 'end') process.exit(0);
+  };
   try {
-    const functions = await loadHttpModule(httpModule);
-    const memory = CoreMemory.attach(core);
-    control = new HttpControl(
-      memory,
-      readMemoryMap(memory.buffer),
-      options,
-      functions,
-      {
-        onShedding: (shard, shedding) => report({ type: 'shedding', shard, shedding }),
-        onFailure: (what, error) => report({ type: 'failure', what, error: describe(error) }),
-        log,
-      },
-      unsettled,
-    );
+    control = await createControl(start, report, log, () => {
+      for (let got = receiveMessageOnPort(channel); got !== undefined; got = receiveMessageOnPort(channel)) {
+        follow(got.message);
+      }
+    });
   } catch (error) {
-    report(refuse(error, 'RUNTIME_UNSUPPORTED'));
-    return;
+    report(refuse(error, 'HTTP_THREAD_FAILED'));
+    process.exit(1);
   }
-  channel.on('message', (command: HttpCommand) => {
-    obey(control, command, report, log);
-    if (command.type !== 'stats') return;
-    Atomics.add(answered, 0, 1);
-    Atomics.notify(answered, 0);
-  });
+  channel.on('message', follow);
+  report({ type: 'loaded' });
 }
 
-function obey(control: HttpControl, command: HttpCommand, report: (message: HttpReport) => void, log: SentLog): void {
+/** @param catchUp does what the control thread has said so far */
+async function createControl(
+  { core, options, httpModule, unsettled }: HttpStart,
+  report: (message: HttpReport) => void,
+  log: SentLog,
+  catchUp: () => void,
+): Promise<HttpControl> {
+  const functions = await loadHttpModule(httpModule);
+  const memory = CoreMemory.attach(core);
+  return new HttpControl(
+    memory,
+    readMemoryMap(memory.buffer),
+    options,
+    functions,
+    {
+      onShedding: (shard, shedding) => report({ type: 'shedding', shard, shedding }),
+      onFailure: (what, error) => report({ type: 'failure', what, error: describe(error) }),
+      onUnknown: catchUp,
+      log,
+    },
+    unsettled,
+  );
+}
+
+function raise(word: Int32Array<SharedArrayBuffer>): void {
+  Atomics.add(word, 0, 1);
+  Atomics.notify(word, 0);
+}
+
+function obey(control: HttpControl, command: HttpCommand, report: (message: HttpReport) => void): void {
   switch (command.type) {
     case 'attach':
       return control.attach(command.shard, command.port);
-    case 'state':
-      return control.setState(command.shard, command.state, command.isReplaced);
     case 'ended':
       control.takeBack(command.shard);
       return report({ type: 'takenBack', shard: command.shard });
-    case 'missing':
-      return control.onShardMissing(command.shard);
-    case 'stalled':
-      return control.setStalled(command.group, command.stalled);
-    case 'shedding':
-      return control.setShedding(command.shard, command.shedding);
-    case 'permits':
-      return control.onPermits();
     case 'begin':
       return begin(control, command, report);
     case 'listen':
@@ -67,19 +80,15 @@ function obey(control: HttpControl, command: HttpCommand, report: (message: Http
         (address) => report({ type: 'listening', address }),
         (error) => report(refuse(error, 'LISTEN_FAILED')),
       );
-    case 'secureContext':
-      return control.setSecureContext(command.options);
-    case 'leave':
-      return control.leave(command.ms);
+    case 'ping':
+      return report({ type: 'pong' });
     case 'drain':
-      return void control.drain().then(() => {
-        log.flush();
-        report({ type: 'drained' });
-      });
-    case 'destroy':
-      return control.destroy();
+      return void control.drain().then(() => report({ type: 'drained' }));
     case 'stats':
+    case 'end':
       return report({ type: 'stats', stats: control.stats() });
+    default:
+      return control.hear(command);
   }
 }
 
@@ -92,6 +101,6 @@ function begin(
     control.begin(table);
     report({ type: 'begun' });
   } catch (error) {
-    report(refuse(error, 'ROUTE_INVALID'));
+    report(refuse(error, 'HTTP_THREAD_FAILED'));
   }
 }

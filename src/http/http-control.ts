@@ -1,14 +1,17 @@
 import type { AddressInfo } from 'node:net';
-import type { SecureContextOptions } from 'node:tls';
+import type { TlsOptions } from 'node:tls';
 import type { MessagePort } from 'node:worker_threads';
 import type { MemoryMap } from '../contract/memory-map.js';
 import type { RouteTable } from '../contract/messages.js';
 import type { CoreMemory } from '../core/memory.js';
+import { LoopShardError } from '../errors.js';
+import { checkCertificate } from '../options/listening.js';
 import type { Logger } from '../options/options.js';
 import type { Reason } from './answers.js';
 import { AccessLog } from './completion/access-log.js';
 import type { HttpFunctions } from './http-module.js';
 import { HttpThread, type HttpThreadOptions } from './http-thread.js';
+import type { HttpNews } from './news.js';
 import { Readiness } from './readiness.js';
 import { Shards, type ShardsOptions } from './shards.js';
 import type { Upgrades } from './socket/upgrade.js';
@@ -27,6 +30,8 @@ export interface HttpEvents {
   /** A shard begins to refuse requests because others wait for too long, or ends to. */
   onShedding(shard: number, shedding: boolean): void;
   onFailure(what: HttpFailure, error: unknown): void;
+  /** What the control thread has said so far is to be read. */
+  onUnknown(): void;
   /** Takes the lines of the access log. */
   log: Pick<Logger, 'info'>;
 }
@@ -47,7 +52,7 @@ export interface HttpStats {
   waiting: number[];
 }
 
-/** What the control thread says to an HTTP thread: in the same thread if there is one, else by messages. HTTP thread. */
+/** An HTTP thread as the control thread speaks to it: in the same thread if there is one, else by messages. HTTP thread. */
 export class HttpControl {
   readonly #shards: Shards;
   readonly #options: HttpControlOptions;
@@ -85,8 +90,9 @@ export class HttpControl {
     const options: HttpThreadOptions = {
       ...this.#options,
       priority,
-      listening: { ...listening, tls: listening.tls && { ...listening.tls, ...tls } },
+      listening: { ...listening, tls: listening.tls && { ...tls, ...listening.tls } },
     };
+    checkCallbacks(listening.tls, tls);
     const { onFailure } = this.#events;
     this.#thread = new HttpThread(this.#shards, table, options, this.#readiness, log, {
       onConnectionFailure: (error) => onFailure('connection', error),
@@ -94,6 +100,7 @@ export class HttpControl {
       onAcceptError: (error) => onFailure('accept', error),
       onPriorityFailure: (error) => onFailure('priority', error),
       onShedding: this.#events.onShedding,
+      onUnknown: this.#events.onUnknown,
     });
     this.#thread.upgrades = upgrades;
     for (const slot of this.#shards.unsettled) this.#thread.scheduler.adopt(slot);
@@ -111,11 +118,6 @@ export class HttpControl {
     return thread.address();
   }
 
-  /** @param options checked; the server speaks TLS */
-  setSecureContext(options: SecureContextOptions): void {
-    this.#thread!.setSecureContext(options);
-  }
-
   setUpgrades(upgrades: Upgrades | undefined): void {
     this.#thread!.upgrades = upgrades;
   }
@@ -127,11 +129,44 @@ export class HttpControl {
     this.#shards.attach(shard, port);
   }
 
-  /**
-   * The shard is in another state of its life.
-   * @param isReplaced requests may wait for another thread of the shard
-   */
-  setState(shard: number, state: string, isReplaced: boolean): void {
+  /** The thread of `shard` has exited: takes back what it had of this thread's. */
+  takeBack(shard: number): void {
+    this.#shards.detach(shard);
+    this.#thread?.scheduler.onShardLost(shard);
+  }
+
+  // ── news ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  hear(news: HttpNews): void {
+    const thread = this.#thread;
+    switch (news.type) {
+      case 'state':
+        return this.#setState(news);
+      case 'missing':
+        this.#shards.load.replaced[news.shard] = 0;
+        return thread?.scheduler.onShardMissing(news.shard);
+      case 'shedding':
+        return this.#readiness.shedders.set(news.shard, news.shedding);
+      case 'stalled':
+        return this.#readiness.setStalled(news.group, news.stalled);
+      case 'permits':
+        return thread?.scheduler.permitsChanged();
+      case 'secureContext':
+        return thread?.setSecureContext(news.options);
+      case 'leave':
+        this.#readiness.isLeaving = true;
+        return thread?.leave(news.ms);
+      case 'stop':
+        this.#isDraining = true;
+        return thread?.scheduler.stop();
+      case 'destroy':
+        this.#readiness.isLeaving = true;
+        this.#isDraining = true;
+        return thread?.destroy();
+    }
+  }
+
+  #setState({ shard, state, isReplaced }: Extract<HttpNews, { type: 'state' }>): void {
     const { load } = this.#shards;
     load.ready[shard] = state === 'ready' ? 1 : 0;
     load.replaced[shard] = isReplaced ? 1 : 0;
@@ -141,59 +176,11 @@ export class HttpControl {
     }
   }
 
-  /** The thread of `shard` has exited: takes back what it had of this thread's. */
-  takeBack(shard: number): void {
-    this.#shards.detach(shard);
-    this.#thread?.scheduler.onShardLost(shard);
-  }
-
-  /** No other thread could take the ended one's place yet; requests that wait for one wait in vain for now. */
-  onShardMissing(shard: number): void {
-    this.#shards.load.replaced[shard] = 0;
-    this.#thread?.scheduler.onShardMissing(shard);
-  }
-
-  /** The shard refuses requests of this or another HTTP thread because others wait for too long, or that is over. */
-  setShedding(shard: number, shedding: boolean): void {
-    this.#readiness.shedders.set(shard, shedding);
-  }
-
-  /** All permits of the group are taken and nothing settles, or that is over. */
-  setStalled(group: string, stalled: boolean): void {
-    this.#readiness.setStalled(group, stalled);
-  }
-
-  /** The limit of a route was changed: there may be permits for requests that wait. */
-  onPermits(): void {
-    this.#thread?.scheduler.permitsChanged();
-  }
-
-  // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** Has each connection end behind its next answer, over a part of `ms`. */
-  leave(ms: number): void {
-    this.#readiness.isLeaving = true;
-    this.#thread?.leave(ms);
-  }
-
   /** Accepts no more, and resolves when every request is answered and every connection closed. */
   drain(): Promise<void> {
     this.#readiness.isLeaving = true;
     this.#isDraining = true;
     return this.#thread?.drain() ?? Promise.resolve();
-  }
-
-  /** Nothing happens any more. After a drain. */
-  stop(): void {
-    this.#isDraining = true;
-    this.#thread?.scheduler.stop();
-  }
-
-  /** Cuts off every connection. */
-  destroy(): void {
-    this.#readiness.isLeaving = true;
-    this.#isDraining = true;
-    this.#thread?.destroy();
   }
 
   // ── figures ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -215,4 +202,15 @@ export class HttpControl {
       waiting: scheduler.waiting(),
     };
   }
+}
+
+/** @throws LoopShardError OPTION_INVALID */
+function checkCallbacks(options: TlsOptions | undefined, tls: HttpFunctions['tls']): void {
+  if (tls !== undefined && options === undefined) {
+    throw new LoopShardError(
+      'OPTION_INVALID',
+      'The `httpModule` exports `tls`, but the server does not speak TLS. Set the option `tls`.',
+    );
+  }
+  if (options !== undefined) checkCertificate({ ...tls, ...options });
 }

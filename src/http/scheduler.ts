@@ -36,6 +36,8 @@ export interface SchedulerEvents {
   /** A slot is free again. */
   onReleased(): void;
   onShedding(shard: number, shedding: boolean): void;
+  /** What the control thread has said so far is to be read. */
+  onUnknown(): void;
   /** The user's `priority` failed. */
   onPriorityFailure(error: unknown): void;
   readiness(): NotReady | undefined;
@@ -78,6 +80,7 @@ export class Scheduler {
     shards.events = {
       onStreamPiece: (shard, piece) => this.#streams.receive(shard, piece),
       onBodyCredit: (shard, credit) => this.#onBodyCredit(shard, credit),
+      onUnknown: events.onUnknown,
     };
     this.#streams = new StreamReceiver(shards, this.#exchanges, {
       onBegun: (exchange) => {
@@ -310,6 +313,7 @@ export class Scheduler {
     passage.permitted = view.has(SLOT_ROUTE_PERMIT_FLAG);
     passage.shard = shard;
     load.submitted(shard);
+    if (rules.handlerTimeoutUs > 0) this.#deadlines.set(slot, 0, rules.handlerTimeoutUs);
     this.#completions.owe();
     this.#completions.schedule();
   }

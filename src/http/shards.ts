@@ -32,6 +32,8 @@ export interface ShardsEvents {
   onStreamPiece(shard: number, piece: StreamPiece): void;
   /** A handler reads the body of its request. */
   onBodyCredit(shard: number, credit: BodyCredit): void;
+  /** A shard has given something back whose channel is not known: what the control thread has said so far tells of it. */
+  onUnknown(): void;
 }
 
 /** All shards as an HTTP thread sees them: what it submits, what it says about single requests, and how much each has to do. */
@@ -108,13 +110,19 @@ export class Shards {
 
   /** The thread of `shard` has ended: takes what it has sent, and closes the channel. */
   detach(shard: number): void {
-    this.receive(shard);
+    this.#empty(shard);
     this.#ports[shard]?.close();
     this.#ports[shard] = undefined;
   }
 
   /** Takes what `shard` has sent so far, in the order in which it was sent. */
   receive(shard: number): void {
+    // The shard runs already, and what is said of it has not been read yet.
+    if (this.#ports[shard] === undefined) this.#events?.onUnknown();
+    this.#empty(shard);
+  }
+
+  #empty(shard: number): void {
     const port = this.#ports[shard];
     if (port === undefined) return;
     for (let got = receiveMessageOnPort(port); got !== undefined; got = receiveMessageOnPort(port)) {

@@ -8,7 +8,8 @@ const MINOR = 12;
 /** Whether several threads of this process can listen on one port. */
 export function canReusePort(): boolean {
   const [major, minor] = process.versions.node.split('.').map(Number);
-  return process.platform === 'linux' && (major > MAJOR || (major === MAJOR && minor >= MINOR));
+  const hasOption = major > MAJOR + 1 || (major === MAJOR && minor >= MINOR) || (major === MAJOR + 1 && minor >= 1);
+  return process.platform === 'linux' && hasOption;
 }
 
 /**

@@ -37,14 +37,14 @@ const MAX_FD = 2 ** 31 - 1;
  * @param port the port, checked
  * @throws LoopShardError OPTION_INVALID, TLS_INVALID
  */
-export function resolveListening(options: ListenChoice, port: number): Listening {
+export function resolveListening(options: ListenChoice & { httpModule?: unknown }, port: number): Listening {
   const { path, fd, host = '127.0.0.1', ipv6Only, tls } = options;
   refuseContradictions(options);
   if (typeof host !== 'string' || host === '') throw invalid('host', 'a host name or an address', host);
   if (path !== undefined && (typeof path !== 'string' || path === '')) throw invalid('path', 'a path', path);
   if (fd !== undefined && !(Number.isInteger(fd) && fd >= 0 && fd <= MAX_FD)) throw invalid('fd', 'a descriptor', fd);
   if (ipv6Only !== undefined && typeof ipv6Only !== 'boolean') throw invalid('ipv6Only', 'true or false', ipv6Only);
-  if (tls !== undefined) checkTls(tls);
+  if (tls !== undefined) checkTls(tls, options.httpModule !== undefined);
   if (path !== undefined) return { target: { path }, name: path, tls };
   if (fd !== undefined) return { target: { fd }, name: `descriptor ${fd}`, tls };
   return { target: { host, port, ipv6Only: ipv6Only === true }, name: `port ${port} of ${host}`, tls };
@@ -62,12 +62,17 @@ function refuseContradictions(options: ListenChoice): void {
   );
 }
 
-function checkTls(tls: TlsOptions): void {
+function checkTls(tls: TlsOptions, hasModule: boolean): void {
   if (typeof tls !== 'object' || tls === null) throw invalid('tls', 'an object', tls);
-  if (!('pfx' in tls) && !('SNICallback' in tls) && !('key' in tls && 'cert' in tls)) {
-    throw new LoopShardError('OPTION_INVALID', 'The option tls has no certificate; give it key and cert, or pfx.');
-  }
+  // An `httpModule` may have them: then HTTP threads check once it is loaded.
+  if (!hasModule) checkCertificate(tls);
   checkSecureContext(tls);
+}
+
+/** @throws LoopShardError OPTION_INVALID */
+export function checkCertificate(tls: TlsOptions): void {
+  if ('pfx' in tls || 'SNICallback' in tls || ('key' in tls && 'cert' in tls)) return;
+  throw new LoopShardError('OPTION_INVALID', '`tls` has no certificate. Set `key` and `cert`, or `pfx`.');
 }
 
 /** @throws LoopShardError TLS_INVALID */

@@ -23,7 +23,7 @@ import { ShardThread, type ThreadEvents, type ThreadOptions, type ThreadStart } 
 export type ShardState = 'spawning' | 'loading' | 'ready' | 'stuck' | 'draining' | 'ended';
 
 /** What every thread of a shard is started with. */
-export type LifeSettings = Omit<ThreadStart, 'table'>;
+export type LifeSettings = Omit<ThreadStart, 'table' | 'generations'>;
 
 export interface LifeOptions {
   thread: ThreadOptions;
@@ -52,6 +52,8 @@ export interface LifeEvents {
   onSignalListener(life: ShardLife, signal: string): void;
   /** More than `maxAbandoned` handlers of the shard run on after their requests got 504. */
   onCrowded(life: ShardLife): void;
+  /** Which generation of each HTTP thread there is now. */
+  generations(): readonly number[];
   /** Wakes the shard if it is parked. */
   wake(life: ShardLife): void;
 }
@@ -170,7 +172,7 @@ export class ShardLife {
       onExit: (code, error) => this.#onExit(code, error),
     };
     try {
-      const start = { ...this.#settings, table: this.#table };
+      const start = { ...this.#settings, table: this.#table, generations: this.#events.generations() };
       this.#thread = new ShardThread(start, this.#options.thread, events);
       this.#events.onSpawn(this, this.#thread.requests);
     } catch (error) {
@@ -292,15 +294,20 @@ export class ShardLife {
     this.#become('ended');
     const wasAsked = this.#isClosing || (this.#isAsked && code === 0);
     const takenBack = this.#events.onEnded(this, { error: cause, wasReady, wasAsked }, nextMs);
+    if (nextMs !== undefined && !this.#isClosing) this.#boundWait();
     if (takenBack === undefined) this.#startAnother(nextMs);
     else void takenBack.then(() => this.#startAnother(nextMs));
     for (const resolve of this.#onEnded.splice(0)) resolve();
   }
 
-  #startAnother(nextMs: number | undefined): void {
-    if (nextMs === undefined || this.#isClosing) return;
+  /** Nobody waits for the next thread for longer than that, whatever holds it up. */
+  #boundWait(): void {
     if (!this.#isReplaced) this.#miss();
     else this.#missingTimer ??= setTimeout(() => this.#miss(), MISSING_AFTER_MS);
+  }
+
+  #startAnother(nextMs: number | undefined): void {
+    if (nextMs === undefined || this.#isClosing) return;
     this.#restartTimer = setTimeout(() => {
       this.restarts++;
       this.#spawn();
@@ -359,8 +366,8 @@ export class ShardLife {
    * Another thread takes the place of an HTTP thread that has ended: opens a channel to it.
    * @returns its end of the channel; nothing while the shard has no thread
    */
-  connectHttp(http: number): MessagePort | undefined {
-    const port = this.#state === 'ended' ? undefined : this.#thread?.connectHttp(http);
+  connectHttp(http: number, generation: number): MessagePort | undefined {
+    const port = this.#state === 'ended' ? undefined : this.#thread?.connectHttp(http, generation);
     if (port !== undefined && this.#options.isSyncParked) this.#events.wake(this);
     return port;
   }

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { type ExtentStats, Extents, shardOwned } from '../contract/extents.js';
+import { HttpGenerations } from '../contract/http-generations.js';
 import type { MemoryMap } from '../contract/memory-map.js';
-import type { FailureReport, RouteTable } from '../contract/messages.js';
+import type { FailureReport, RequestName, RouteTable } from '../contract/messages.js';
 import { ShardWords } from '../contract/shard-words.js';
 import { summarize } from '../contract/times.js';
 import type { CoreMemory } from '../core/memory.js';
@@ -67,6 +68,7 @@ const SETTLE_MS = 100;
 export class ShardPool {
   readonly #words: ShardWords;
   readonly #extents: Extents;
+  readonly #generations: HttpGenerations;
   readonly #permits: Int32Array;
   readonly #shards: ShardLife[];
   readonly #heartbeat: Heartbeat;
@@ -79,15 +81,15 @@ export class ShardPool {
 
   constructor(core: CoreMemory, map: MemoryMap, options: ShardPoolOptions, events: ShardPoolEvents) {
     const { groups, permits } = options;
-    const { shards, httpThreads } = map;
+    const { shards } = map;
     this.#words = new ShardWords(core, map);
     // The control thread takes no extents: it frees those of shards that have ended.
     this.#extents = new Extents(core, map, shardOwned(shards));
+    this.#generations = new HttpGenerations(core, map);
     this.#permits = new Int32Array(shards).fill(permits.initial);
     this.#events = events;
     const settings = {
       core: core.share(),
-      httpThreads,
       epochMs: options.epochMs,
       module: options.module,
       batch: options.batch,
@@ -136,6 +138,7 @@ export class ShardPool {
       onFailure: ({ number }, report) => this.#events.onFailure(number, report),
       onSignalListener: (_life, signal) => this.#events.onSignalListener(signal),
       onCrowded: (life) => this.#onCrowded(life),
+      generations: () => this.#generations.all,
       wake: ({ number }) => void this.#words.wake(number),
     };
   }
@@ -205,9 +208,20 @@ export class ShardPool {
     return undefined;
   }
 
-  /** Another thread takes the place of an HTTP thread that has ended. Returns its ends of the channels to shards that have a thread. */
+  /** An HTTP thread has ended: nobody waits any more for requests of it that shards have started. */
+  tellGone(requests: readonly RequestName[]): void {
+    for (const life of this.#shards) life.send({ type: 'gone', requests });
+  }
+
+  /**
+   * Another thread takes the place of an HTTP thread that has ended. In this order: a shard that sees the next generation has been told.
+   * @returns its ends of the channels to shards that have a thread
+   */
   connectHttp(http: number): (MessagePort | undefined)[] {
-    return this.#shards.map((life) => life.connectHttp(http));
+    const generation = this.#generations.of(http) + 1;
+    const ports = this.#shards.map((life) => life.connectHttp(http, generation));
+    this.#generations.next(http);
+    return ports;
   }
 
   // ── groups, circuits, permits ───────────────────────────────────────────────────────────────────────────────────

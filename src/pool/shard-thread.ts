@@ -5,8 +5,8 @@ import { entryOf, flagsOf } from './worker-entry.js';
 
 /** What a thread is started with, its channels apart. */
 export type ThreadStart = Omit<ShardStart, 'channel' | 'requests'> & {
-  /** How many HTTP threads there are. */
-  httpThreads: number;
+  /** Which generation of each HTTP thread there is. */
+  generations: readonly number[];
 };
 
 /** What Node.js is told about the thread of each shard. */
@@ -40,17 +40,17 @@ export class ShardThread {
   #error: unknown;
 
   /** @throws whatever Node.js throws when it cannot start a thread */
-  constructor({ httpThreads, ...start }: ThreadStart, options: ThreadOptions, events: ThreadEvents) {
+  constructor({ generations, ...start }: ThreadStart, options: ThreadOptions, events: ThreadEvents) {
     this.#events = events;
     const channel = new MessageChannel();
-    const channels = Array.from({ length: httpThreads }, () => new MessageChannel());
-    const requests = channels.map(({ port2 }) => port2);
+    const channels = generations.map(() => new MessageChannel());
+    const requests = channels.map(({ port2 }, http) => ({ port: port2, generation: generations[http] }));
     this.requests = channels.map(({ port1 }) => port1);
     const workerData: ShardStart = { ...start, channel: channel.port2, requests };
     const { env, execArgv, resourceLimits } = options;
     this.#worker = new Worker(ENTRY, {
       workerData,
-      transferList: [channel.port2, ...requests],
+      transferList: [channel.port2, ...channels.map(({ port2 }) => port2)],
       resourceLimits,
       ...(env && { env }),
       ...flagsOf(execArgv),
@@ -86,9 +86,10 @@ export class ShardThread {
   }
 
   /** Opens a channel to the thread that takes the place of an HTTP thread, and returns that thread's end of it. */
-  connectHttp(http: number): MessagePort {
+  connectHttp(http: number, generation: number): MessagePort {
     const { port1, port2 } = new MessageChannel();
-    this.#channel.postMessage({ type: 'http', http, port: port2 } satisfies ShardCommand, [port2]);
+    const command: ShardCommand = { type: 'http', http, end: { port: port2, generation } };
+    this.#channel.postMessage(command, [port2]);
     return port1;
   }
 

@@ -8,7 +8,7 @@ import type { Server } from './server.js';
  * Starts a server. Unless there are several HTTP threads, the calling thread becomes the only one: keep it free of slow work.
  * @param module the module whose default export is the app; a path is taken from the working directory
  * @throws LoopShardError OPTION_INVALID, OPTION_UNKNOWN, MODULE_NOT_FOUND, MODULE_WITHOUT_APP, MODULE_FAILED,
- * ROUTE_INVALID, ROUTE_DUPLICATE, ROUTES_DIFFER, RUNTIME_UNSUPPORTED, MEMORY_EXHAUSTED, SHARD_FAILED, PORT_IN_USE, LISTEN_FAILED, TLS_INVALID
+ * ROUTE_INVALID, ROUTE_DUPLICATE, ROUTES_DIFFER, RUNTIME_UNSUPPORTED, MEMORY_EXHAUSTED, SHARD_FAILED, HTTP_THREAD_FAILED, PORT_IN_USE, LISTEN_FAILED, TLS_INVALID
  */
 export async function serve(module: URL | string, options: ServeOptions = {}): Promise<Server> {
   // Shards import this module too, with the app, and should not load what only the HTTP thread needs.

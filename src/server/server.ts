@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
+import { sumHttpFigures } from '../contract/http-figures.js';
 import { createServerMemory, type MemoryMap, routePermitsAddress } from '../contract/memory-map.js';
 import type { FailureReport } from '../contract/messages.js';
 import { createRoutePermits, limitedRoutes, routeName } from '../contract/route-permits.js';
@@ -55,7 +56,10 @@ export interface Server extends EventEmitter<ServerEvents> {
    * @throws LoopShardError OPTION_INVALID; also with several HTTP threads, which take their listener from `httpModule`
    */
   onUpgrade(listener: UpgradeListener | undefined, options?: UpgradeOptions): void;
-  /** Returns a moment's figures. With several HTTP threads it asks each of them, and blocks until they have answered: some 0.1 ms. */
+  /**
+   * Returns a moment's figures. With several HTTP threads it asks all of them, and blocks until they have answered: for less than a
+   * millisecond, and for half a second at most; those that take longer are left out.
+   */
   stats(): ServerStats;
   /**
    * Changes how many handlers may be in flight; those that are stay.
@@ -123,12 +127,13 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     };
     this.#http =
       httpThreads === 1
-        ? new CallingThread(core, map, options, epochMs, events)
+        ? new CallingThread(core, map, options, epochMs, { ...events, onUnknown: () => {} })
         : new HttpWorkers(core, map, options, epochMs, {
             ...events,
             onHttpThreadEnded: (http, error, nextMs) =>
-              this.#logger.error({ http, err: error, nextMs }, `${error.message} Its connections are closed`),
+              this.#logger.error({ http, err: error, nextMs }, `${error.message} Its connections were closed.`),
             onHttpThreadRestarted: (http) => this.#logger.info({ http }, `HTTP thread ${http} listens again`),
+            tellGone: (requests) => this.#pool.tellGone(requests),
             connectHttp: (http) => this.#pool.connectHttp(http),
           });
     this.#pool = new ShardPool(
@@ -138,7 +143,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       {
         onShardSpawned: (shard, requests) => this.#http.attach(shard, requests),
         onShardEnded: (shard, end, nextMs) => this.#onShardEnded(shard, end, nextMs),
-        onShardMissing: (shard) => this.#http.onShardMissing(shard),
+        onShardMissing: (shard) => this.#http.tell({ type: 'missing', shard }),
         onShardRestarted: (shard) => this.#logger.info({ shard }, `shard ${shard} runs again`),
         onShardState: (shard, state, isReplaced) => this.#onShardState(shard, state, isReplaced),
         onShardCrowded: (shard, abandoned) => this.#onShardCrowded(shard, abandoned),
@@ -171,7 +176,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   async start(): Promise<void> {
     try {
       await this.#http.start();
-      const table = await this.#pool.start();
+      const [table] = await Promise.all([this.#pool.start(), this.#http.loaded()]);
       createRoutePermits(this.#core, this.#map, table);
       for (const [index, route] of limitedRoutes(table).entries()) {
         const permits = Semaphore.attach(this.#core, routePermitsAddress(this.#map, index));
@@ -186,9 +191,8 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       this.#become('ready');
     } catch (error) {
       this.#become('failed');
-      this.#http.destroy();
-      await this.#pool.destroy();
-      await this.#http.end();
+      this.#http.tell({ type: 'destroy' });
+      await Promise.all([this.#pool.destroy(), this.#http.end()]);
       throw error;
     }
   }
@@ -207,7 +211,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       throw new LoopShardError('OPTION_INVALID', 'The server does not speak TLS; start it with the option tls.');
     }
     checkSecureContext(options);
-    this.#http.setSecureContext(options);
+    this.#http.tell({ type: 'secureContext', options });
   }
 
   onUpgrade(listener: UpgradeListener | undefined, options: UpgradeOptions = {}): void {
@@ -258,7 +262,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       if (ofRoute === undefined)
         throw subject.wrong(`The route ${of.route} has no maxConcurrency that could be changed.`);
       ofRoute.setLimit(permits);
-      return this.#http.onPermits();
+      return this.#http.tell({ type: 'permits' });
     }
     if (this.#options.permits.adaptive !== undefined) {
       throw subject.wrong('The permits are adaptive: the limiter sets them; give the option permits a number instead.');
@@ -283,14 +287,14 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       ? `group ${name} is stalled: all its permits are taken, and no handler has settled for ${stalledAfterMs} ms; set \`handlerTimeoutMs\` to answer for handlers that hang`
       : `group ${name} is not stalled any more`;
     this.#logger.warn({ group: name, stalled }, message);
-    this.#http.setStalled(name, stalled);
+    this.#http.tell({ type: 'stalled', group: name, stalled });
     this.#tell('stalled', { group: name, stalled });
   }
 
   #onShedding(shard: number, shedding: boolean): void {
     if (shedding) this.#shedding.add(shard);
     else this.#shedding.delete(shard);
-    this.#http.setShedding(shard, shedding);
+    this.#http.tell({ type: 'shedding', shard, shedding });
     const what = shedding ? 'refuses requests, because others wait for too long' : 'refuses no more requests';
     this.#logger.warn({ shard, shedding }, `shard ${shard} ${what}`);
     this.#tell('shedding', { shard, group: this.#pool.groupOf(shard).name, shedding });
@@ -307,7 +311,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#become('draining');
     const { drainDelayMs, closeTimeoutMs } = this.#options;
     if (drainDelayMs > 0) {
-      this.#http.leave(drainDelayMs);
+      this.#http.tell({ type: 'leave', ms: drainDelayMs });
       await this.#delay(drainDelayMs);
     }
     if (this.#isClosed()) return;
@@ -322,11 +326,11 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     clearTimeout(timer);
     if (this.#isClosed()) return;
     if (outcome === 'late') {
-      const { connections, outstanding } = this.stats();
+      const { connections, outstanding } = sumHttpFigures(this.#core, this.#map);
       this.#logger.warn({ outstanding, connections }, `not drained after ${closeTimeoutMs} ms; the rest is cut off`);
-      this.#http.destroy();
+      this.#http.tell({ type: 'destroy' });
     }
-    this.#http.stop();
+    this.#http.tell({ type: 'stop' });
     this.#forgetFile?.();
     this.#reportLeft(await this.#pool.close(deadline));
     await this.#http.end();
@@ -361,7 +365,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#become('closed');
     this.#closed ??= Promise.resolve();
     this.#endDelay?.();
-    this.#http.destroy();
+    this.#http.tell({ type: 'destroy' });
     this.#forgetFile?.();
     this.#reportLeft(await this.#pool.destroy());
     await this.#http.end();
@@ -393,7 +397,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       const { stuckAfterMs } = this.#options;
       this.#logger.error({ shard }, `shard ${shard} is stuck: its event loop has not turned for ${stuckAfterMs} ms`);
     }
-    this.#http.setState(shard, state, isReplaced);
+    this.#http.tell({ type: 'state', shard, state, isReplaced });
     this.#tell('shard', { shard, group: this.#pool.groupOf(shard).name, state });
   }
 

@@ -48,7 +48,7 @@ export interface RouteStats {
 /** A moment's figures of a server. */
 export interface ServerStats {
   state: ServerState;
-  /** HTTP threads that run. */
+  /** HTTP threads that have answered; of a server that is closed, those that had. */
   httpThreads: number;
   connections: number;
   /** Connections that were closed at once, because there were `maxConnections`. */

@@ -6,10 +6,12 @@ import { COUNTER_LONG_MEAN_OFFSET, COUNTER_SHORT_MEAN_OFFSET } from '../../assem
 import { type App, isApp } from '../app/app.js';
 import { CounterWriter } from '../contract/counters.js';
 import { describe } from '../contract/describe.js';
-import { readMemoryMap, shardAddresses, slotRange } from '../contract/memory-map.js';
+import { HttpGenerations } from '../contract/http-generations.js';
+import { readMemoryMap, shardAddresses } from '../contract/memory-map.js';
 import {
   comparable,
   type RequestCommand,
+  type RequestName,
   type RouteTable,
   type ShardCommand,
   type ShardReport,
@@ -51,16 +53,26 @@ async function runShard(start: ShardStart): Promise<void> {
     process.exit(1);
   }
   giveWay(start.nice);
-  const loop: ShardLoop = new ShardLoop(context, start, createLimiter(start, context), () => {
+  const receive = () => {
     const received = receiveMessageOnPort(channel);
-    if (received === undefined) return context.http.receive();
-    obey(context, loop, received.message);
-    return true;
-  });
+    if (received !== undefined) obey(context, loop, received.message);
+    return received !== undefined;
+  };
+  const loop: ShardLoop = new ShardLoop(
+    context,
+    start,
+    createLimiter(start, context),
+    () => receive() || context.http.receive(),
+  );
   handleUncaught(channel, loop, loop.culprits, start);
   // The listener also keeps the event loop alive: a parked shard has nothing else that would.
   channel.on('message', (command: ShardCommand) => obey(context, loop, command));
-  context.http.listen((command) => obeyHttp(context, loop, command));
+  context.http.listen(
+    (command) => obeyHttp(context, loop, command),
+    () => {
+      while (receive());
+    },
+  );
   const { queueTime, handlerTime, batchSize } = context.times;
   report({ type: 'ready', table: context.app.table(), histograms: { queueTime, handlerTime, batchSize } });
 }
@@ -74,7 +86,9 @@ function obey(context: ShardContext, loop: ShardLoop, command: ShardCommand): vo
     case 'ping':
       return context.channel.postMessage({ type: 'pong' } satisfies ShardReport);
     case 'http':
-      return replaceHttp(context, loop, command);
+      return context.http.replace(command.http, command.end);
+    case 'gone':
+      return abortGone(context, loop, command.requests);
     case 'close':
       return void endInOrder(context.channel, loop.stop(), command);
   }
@@ -94,17 +108,12 @@ function obeyHttp(context: ShardContext, loop: ShardLoop, command: RequestComman
 }
 
 /** Clients are gone with their HTTP thread. */
-function replaceHttp(
-  context: ShardContext,
-  loop: ShardLoop,
-  { http, port }: Extract<ShardCommand, { type: 'http' }>,
-): void {
-  context.http.replace(http, port);
-  const { first, end } = slotRange(context.map, http);
-  for (const { slot, sequence } of loop.requests()) {
-    if (slot < first || slot >= end) continue;
-    abort(context, { slot, sequence, isGone: true });
-    context.bodies.receive({ slot, sequence, length: 0, last: 'broken' });
+function abortGone(context: ShardContext, loop: ShardLoop, requests: readonly RequestName[]): void {
+  for (const { slot, sequence } of requests) {
+    if (loop.runs(slot, sequence)) {
+      abort(context, { slot, sequence, isGone: true });
+      context.bodies.receive({ slot, sequence, length: 0, last: 'broken' });
+    }
   }
   // The thread may have ended in the middle of a ring.
   loop.look();
@@ -142,7 +151,7 @@ function createContext(start: ShardStart, app: App): ShardContext {
   const addresses = shardAddresses(map, start.shard);
   const core = CoreMemory.attach(start.core, addresses.arena);
   const signals = new AbortSignals();
-  const http = new HttpChannels(start.requests, map.slots);
+  const http = new HttpChannels(map, new HttpGenerations(core, map), start.requests);
   if (start.compress !== undefined || app.table().routes.some((_, route) => app.route(route).compress?.rules))
     prepareNegotiation();
   return {

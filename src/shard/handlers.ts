@@ -134,11 +134,9 @@ export class Handlers implements Culprits {
     return request.finished ? this.#settledAt : context.clock.nowUs();
   }
 
-  /** Requests that were started and are not over. */
-  requests(): { slot: number; sequence: number }[] {
-    return this.#tasks.flatMap((task) =>
-      task === undefined ? [] : { slot: task.slot, sequence: task.request.sequence },
-    );
+  /** The request `sequence` in `slot` was started here, and is not over. */
+  runs(slot: number, sequence: number): boolean {
+    return this.#tasks[slot]?.request.sequence === sequence;
   }
 
   #scopeOf(request: SlotRequest): AsyncResource {

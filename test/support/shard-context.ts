@@ -1,5 +1,6 @@
 import { MessageChannel } from 'node:worker_threads';
 import { CounterWriter } from '../../build/src/contract/counters.js';
+import { HttpGenerations } from '../../build/src/contract/http-generations.js';
 import { createServerMemory, type MemoryMap, shardAddresses } from '../../build/src/contract/memory-map.js';
 import { ShardSide } from '../../build/src/contract/shard-side.js';
 import { Times } from '../../build/src/contract/times.js';
@@ -34,7 +35,7 @@ export function createShard(options: ShardInThreadOptions = {}): ShardInThread {
   const { port1, port2 } = new MessageChannel();
   const addresses = shardAddresses(map, 0);
   const others = Array.from({ length: shards - 1 }, (_, i) => i + 1);
-  const http = new HttpChannels([port1], map.slots);
+  const http = new HttpChannels(map, new HttpGenerations(core, map), [{ port: port1, generation: 0 }]);
   const signals = new AbortSignals();
   const context: ShardContext = {
     shard: 0,

@@ -67,8 +67,10 @@ export class Dispatcher {
 
   /** Submits a request whose record is written to `shard`, or has it wait for a permit of its route. */
   submit(slot: number, shard: number): void {
-    if (this.#takePermit(slot)) return this.#toShard(slot, shard);
-    this.#wait(slot, this.passages[slot].rules!);
+    const rules = this.passages[slot].rules!;
+    // A permit that was left to other HTTP threads is not for those who come later either.
+    if (rules.waiting.size === 0 && this.#takePermit(slot)) return this.#toShard(slot, shard);
+    this.#wait(slot, rules);
     this.#events.onWaiting();
   }
 
@@ -180,6 +182,7 @@ export class Dispatcher {
    * @returns whether some still wait
    */
   retryWaiting(): boolean {
+    if (this.#waiting.size === 0) return false;
     for (const rules of this.#waiting) this.#startWaiting(rules);
     return this.#waiting.size > 0;
   }

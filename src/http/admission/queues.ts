@@ -13,7 +13,7 @@ export class Queues {
   readonly #kept: Int32Array;
   /** What waited at the last look, and what was put there since: at least what waits. */
   readonly #seen: Int32Array;
-  /** What waited in the rings of other HTTP threads at the last look, and when that was; nothing changes with one HTTP thread. */
+  /** What waited of other HTTP threads at the last look, and when that was; nothing changes with one HTTP thread. */
   readonly #others: Int32Array;
   readonly #lookedAt: Float64Array;
   /** Entries of requests that were taken back, at most. */
@@ -23,7 +23,7 @@ export class Queues {
     const count = shards.map.shards;
     this.#shards = shards;
     this.#kept = new Int32Array(count);
-    this.#seen = new Int32Array(count);
+    this.#seen = shards.side.figures.queued;
     this.#others = new Int32Array(count);
     this.#lookedAt = new Float64Array(count).fill(shards.map.httpThreads > 1 ? 0 : Number.POSITIVE_INFINITY);
     this.#stale = new Int32Array(count);
@@ -65,7 +65,7 @@ export class Queues {
   #lookAtOthers(shard: number, now: number): void {
     if (this.#shards.map.httpThreads === 1) return;
     this.#lookedAt[shard] = now;
-    this.#others[shard] = this.#shards.side.queuedByOthers(shard);
+    this.#others[shard] = this.#shards.side.figures.queuedOfOthers(shard);
   }
 
   /** How many requests of this HTTP thread wait for `shard` now. */

@@ -125,8 +125,9 @@ export class Watch {
       const left = this.#queues.claimed(shard, queued);
       const before = overload.shedding;
       // HTTP threads see the same wait, so that they begin to shed at about the same time.
-      const wait = Math.max(this.#wait(shard, stealable, now), side.longestWaitOfOthers(shard, now));
-      overload.look(now, wait, (left - this.#left[shard]) | 0);
+      const own = this.#wait(shard, stealable, now);
+      side.figures.setWait(shard, own);
+      overload.look(now, Math.max(own, side.figures.longestWaitOfOthers(shard)), (left - this.#left[shard]) | 0);
       this.#left[shard] = left;
       if (overload.shedding !== before) this.#events.onShedding(shard, overload.shedding);
       if (overload.shedding) this.#giveUpLate(shard, now);

@@ -27,6 +27,10 @@ export function reclaim(shard: number, { side, exchanges, completions, dispatche
     else if (side.reclaim(slot, shard)) {
       const isUnstarted = side.startedAt(slot) === SLOT_NO_START;
       // Pieces of a body that was gathered are gone with the thread.
+      if (isUnstarted && exchange.connection === undefined) {
+        completions.drop(exchange);
+        continue;
+      }
       if (isUnstarted && exchange.upload?.isRead !== true) {
         dispatcher.resubmit(slot, shard);
         continue;

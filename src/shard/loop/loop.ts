@@ -111,9 +111,9 @@ export class ShardLoop {
     this.#schedule();
   }
 
-  /** Requests whose handlers have been started and have not settled. */
-  requests(): { slot: number; sequence: number }[] {
-    return this.#handlers.requests();
+  /** The request `sequence` in `slot` was started here, and is not over. */
+  runs(slot: number, sequence: number): boolean {
+    return this.#handlers.runs(slot, sequence);
   }
 
   /** There may be more permits than there were. */

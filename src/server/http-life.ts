@@ -1,0 +1,296 @@
+import type { AddressInfo } from 'node:net';
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import type { HttpRecovery } from '../contract/http-recovery.js';
+import { refusedError } from '../contract/refusal.js';
+import type { CoreMemory } from '../core/memory.js';
+import { LoopShardError } from '../errors.js';
+import type { HttpControlOptions, HttpStats } from '../http/http-control.js';
+import type { HttpCommand, HttpReport, HttpStart } from '../http/messages.js';
+import { Restarts } from '../pool/restarts.js';
+import { entryOf, flagsOf } from '../pool/worker-entry.js';
+
+const ENTRY = entryOf(new URL('../http/entry.js', import.meta.url));
+/** How long a thread that is told to end may take. */
+const END_MS = 1_000;
+
+/**
+ * Where an HTTP thread is in its life:
+ *
+ *   starting ──▶ listening ──▶ ended ──▶ starting …
+ *       └──────────────────────▲
+ *
+ * - `starting`: it loads its modules, is given routes, and begins to listen.
+ * - `listening`: it serves.
+ * - `ended`: it has no thread.
+ */
+type HttpState = 'starting' | 'listening' | 'ended';
+
+export interface HttpLifeSettings {
+  core: CoreMemory;
+  options: HttpControlOptions;
+  httpModule: string | undefined;
+  /** How long each step of a start may take; 0 for any time. */
+  startTimeoutMs: number;
+  maxRestarts: number;
+}
+
+export interface HttpLifeEvents {
+  onReport(life: HttpLife, report: HttpReport): void;
+  /**
+   * The thread has exited, and its messages were heard.
+   * @param nextMs when it is time to start another one; nothing if none is started
+   */
+  onEnded(life: HttpLife, error: LoopShardError, nextMs: number | undefined): void;
+  /** It is time to start another one. */
+  onRestart(life: HttpLife): void;
+}
+
+/** What the thread was asked and has not answered: one thing at a time. */
+interface Asked {
+  resolve(): void;
+  reject(error: LoopShardError): void;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/** The life of one HTTP thread that is a worker: starts it, sees it end, and says when to start another one. Control thread. */
+export class HttpLife {
+  readonly http: number;
+  /** Where it listens, or did. */
+  address: AddressInfo | undefined;
+  /** Acts for the thread while there is none. */
+  recovery: HttpRecovery | undefined;
+  /** Counts its answers to `ping`. */
+  pongs = 0;
+  /** What it said last of itself. */
+  latest: HttpStats | undefined;
+  readonly #settings: HttpLifeSettings;
+  readonly #events: HttpLifeEvents;
+  readonly #restarts: Restarts;
+  readonly #answered = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  #state: HttpState = 'ended';
+  #worker: Worker | undefined;
+  #channel: MessagePort | undefined;
+  #asked: Asked | undefined;
+  /** Why the thread ends, or has ended. */
+  #cause: LoopShardError | undefined;
+  #listensSince = 0;
+  /** No other thread is started. */
+  #isClosing = false;
+  #restartTimer: NodeJS.Timeout | undefined;
+  #onDrained: (() => void) | undefined;
+  #drained: Promise<void> | undefined;
+  #onExited: (() => void) | undefined;
+  #ended: Promise<void> | undefined;
+
+  constructor(settings: HttpLifeSettings, events: HttpLifeEvents) {
+    this.http = settings.options.http;
+    this.#settings = settings;
+    this.#events = events;
+    this.#restarts = new Restarts(settings.maxRestarts);
+  }
+
+  get state(): HttpState {
+    return this.#state;
+  }
+
+  /** It has a thread. */
+  get isRunning(): boolean {
+    return this.#worker !== undefined;
+  }
+
+  // ── start ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Starts a thread. Resolves when it can be given routes.
+   * @param unsettled slots that a shard has started for the thread before it
+   */
+  start(unsettled: readonly number[]): Promise<void> {
+    this.#cause = undefined;
+    this.#state = 'starting';
+    const { core, options, httpModule } = this.#settings;
+    const { port1, port2 } = new MessageChannel();
+    const answered = this.#answered;
+    const workerData: HttpStart = { core: core.share(), options, httpModule, channel: port2, unsettled, answered };
+    this.#channel = port1;
+    port1.on('message', (report: HttpReport) => this.#onReport(report));
+    port1.unref();
+    const loaded = this.#expect();
+    try {
+      this.#worker = new Worker(ENTRY, { workerData, transferList: [port2], ...flagsOf(undefined) });
+    } catch (error) {
+      this.#onExit(1, error);
+      return loaded;
+    }
+    let thrown: unknown;
+    this.#worker.on('error', (error) => {
+      thrown = error;
+    });
+    this.#worker.once('exit', (code) => this.#onExit(code, thrown));
+    return loaded;
+  }
+
+  /** Resolves when the thread has done what it was asked. Rejects with what it refuses with, or how it ended. */
+  ask(command: HttpCommand): Promise<void> {
+    if (this.#channel === undefined) return Promise.reject(this.#cause);
+    const answer = this.#expect();
+    this.send(command);
+    return answer;
+  }
+
+  async listen(port: number | undefined): Promise<void> {
+    await this.ask({ type: 'listen', port });
+    this.#state = 'listening';
+    this.#listensSince = performance.now();
+  }
+
+  #expect(): Promise<void> {
+    const { startTimeoutMs } = this.#settings;
+    return new Promise((resolve, reject) => {
+      const timer = startTimeoutMs > 0 ? setTimeout(() => this.#onStartTimeout(), startTimeoutMs) : undefined;
+      this.#asked = { resolve, reject, timer };
+    });
+  }
+
+  #onStartTimeout(): void {
+    const { startTimeoutMs } = this.#settings;
+    this.fail(
+      new LoopShardError(
+        'HTTP_THREAD_FAILED',
+        `HTTP thread ${this.http} was not ready within ${startTimeoutMs} ms. Check what \`httpModule\` waits for while it is loaded, or raise \`startTimeoutMs\`.`,
+      ),
+    );
+  }
+
+  #settle(error?: LoopShardError): void {
+    const asked = this.#asked;
+    if (asked === undefined) return;
+    this.#asked = undefined;
+    clearTimeout(asked.timer);
+    if (error === undefined) asked.resolve();
+    else asked.reject(error);
+  }
+
+  /** Terminates the thread, because of `cause`. */
+  fail(cause: LoopShardError): void {
+    this.#cause ??= cause;
+    void this.#worker?.terminate();
+  }
+
+  #onExit(code: number, thrown: unknown): void {
+    this.receive();
+    this.#channel?.close();
+    this.#channel = this.#worker = undefined;
+    const livedMs = this.#state === 'listening' ? Math.max(1, performance.now() - this.#listensSince) : 0;
+    this.#state = 'ended';
+    this.#cause ??= endOf(this.http, code, thrown);
+    // A thread that has never listened fails the start of the server.
+    const isLast = this.#isClosing || this.address === undefined;
+    const nextMs = isLast ? undefined : this.#restarts.next(livedMs, performance.now());
+    this.#events.onEnded(this, this.#cause, nextMs);
+    this.#settle(this.#cause);
+    this.#onDrained?.();
+    this.#onExited?.();
+    if (nextMs !== undefined) this.#restartTimer = setTimeout(() => this.#events.onRestart(this), nextMs);
+  }
+
+  // ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  send(command: HttpCommand, transfer: MessagePort[] = []): void {
+    this.#channel?.postMessage(command, transfer);
+  }
+
+  /** Takes what the thread has sent so far. */
+  receive(): void {
+    const channel = this.#channel;
+    if (channel === undefined) return;
+    for (let got = receiveMessageOnPort(channel); got !== undefined; got = receiveMessageOnPort(channel)) {
+      this.#onReport(got.message);
+    }
+  }
+
+  #onReport(report: HttpReport): void {
+    switch (report.type) {
+      case 'refused':
+        this.#cause ??= refusedError(report);
+        return this.#settle(this.#cause);
+      case 'listening':
+        this.address = report.address;
+        return this.#settle();
+      case 'loaded':
+      case 'begun':
+        return this.#settle();
+      case 'pong':
+        this.pongs++;
+        return;
+      case 'drained':
+        return this.#onDrained?.();
+      case 'stats':
+        this.latest = report.stats;
+        return;
+      default:
+        return this.#events.onReport(this, report);
+    }
+  }
+
+  // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** No other thread is started. */
+  stopStarting(): void {
+    this.#isClosing = true;
+    clearTimeout(this.#restartTimer);
+  }
+
+  /** Resolves when the thread has drained, or ended. One that does not listen yet ends. */
+  drain(): Promise<void> {
+    this.stopStarting();
+    if (this.#state === 'starting') void this.#worker?.terminate();
+    if (!this.isRunning) return Promise.resolve();
+    this.#drained ??= new Promise((resolve) => {
+      this.#onDrained = resolve;
+      this.send({ type: 'drain' });
+    });
+    return this.#drained;
+  }
+
+  /** Has the thread end. Resolves when it has. */
+  end(): Promise<void> {
+    this.stopStarting();
+    if (!this.isRunning) return Promise.resolve();
+    this.#ended ??= new Promise((resolve) => {
+      const timer = setTimeout(() => void this.#worker?.terminate(), this.#state === 'starting' ? 0 : END_MS);
+      this.#onExited = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      this.send({ type: 'end' });
+    });
+    return this.#ended;
+  }
+
+  // ── figures ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Asks the thread for its figures. Returns whether it will answer. */
+  askStats(): boolean {
+    if (this.#state !== 'listening') return false;
+    this.latest = undefined;
+    this.send({ type: 'stats' });
+    return true;
+  }
+
+  /** Blocks until the thread has answered, until `deadline` by `performance.now()` at the latest. */
+  awaitStats(deadline: number): HttpStats | undefined {
+    for (;;) {
+      const before = Atomics.load(this.#answered, 0);
+      this.receive();
+      const leftMs = deadline - performance.now();
+      if (this.latest !== undefined || leftMs <= 0) return this.latest;
+      Atomics.wait(this.#answered, 0, before, leftMs);
+    }
+  }
+}
+
+function endOf(http: number, code: number, thrown: unknown): LoopShardError {
+  const message = (thrown as { message?: unknown } | undefined)?.message;
+  const how = typeof message === 'string' ? `: ${message.replace(/\.$/, '')}` : ` with code ${code}`;
+  return new LoopShardError('HTTP_THREAD_FAILED', `HTTP thread ${http} exited${how}.`, { cause: thrown });
+}
