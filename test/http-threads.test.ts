@@ -219,6 +219,18 @@ describe('an HTTP thread that ends', () => {
     client.write(get(how, 'Connection: Upgrade', 'Upgrade: shout'));
     await client.closed();
   };
+  const untilListening = (http: number) =>
+    until(
+      () =>
+        RawClient.open(running.ports[http]).then(
+          (client) => {
+            client.destroy();
+            return true;
+          },
+          () => false,
+        ),
+      'the thread to listen again',
+    );
   const untilBack = (http: number) =>
     until(async () => {
       try {
@@ -248,7 +260,7 @@ describe('an HTTP thread that ends', () => {
     handlers.release('a');
     await expectConserved(running);
     const messages = running.logged.map(({ message }) => message);
-    expect(messages.filter((message) => message.startsWith('HTTP thread 0 exited'))).toHaveLength(1);
+    expect(messages.filter((message) => message.startsWith('HTTP thread 0 ended'))).toHaveLength(1);
     expect(messages).toContain('HTTP thread 0 listens again');
   });
 
@@ -272,6 +284,58 @@ describe('an HTTP thread that ends', () => {
     handlers.release('b');
     await expectConserved(running);
     expect(handlers.heard).not.toContain('started c');
+  });
+
+  test('what its handlers held is free when they settle, though no other thread has begun', async () => {
+    // A second end opens the circuit: no thread takes its place for ten seconds.
+    await start({ httpModule, shards: 1, maxRestarts: 1 });
+    await end(0);
+    await untilBack(0);
+    await send(0, '/limited/a');
+    await send(0, '/limited/b');
+    await handlers.until('started a');
+    await handlers.until('started b');
+    const other = await send(1, '/limited/c');
+    await until(() => running.server.stats().routes[0].waiting === 1, 'one to wait');
+    await end(0);
+    await until(() => running.server.stats().httpThreads === 1, 'the end of the thread');
+    handlers.release('a');
+    await handlers.until('started c');
+    handlers.release('c');
+    handlers.release('b');
+    expect((await other.response()).body.toString()).toBe('c');
+    expect(running.server.stats().httpThreads).toBe(1);
+  });
+
+  test('leaves the time limit of its requests to the next one', async () => {
+    await start({ httpModule, shards: 1, handlerTimeoutMs: 300 });
+    await send(0, '/limited/a');
+    await handlers.until('started a');
+    await end(0);
+    await untilBack(0);
+    await until(() => running.server.stats().routes[0].permits.available === 2, 'the permit');
+    await expectConserved(running);
+    expect(running.server.stats().shards[0].abandoned).toBe(1);
+    handlers.release('a');
+  });
+
+  test('has the next one say what the others say: readiness, and answers of shards that had not heard of it', async () => {
+    await start({ httpModule, shards: 1, health: true, drainDelayMs: 2_000 });
+    // Its shard computes while the thread is replaced, and goes on to a stream of the next one before it reads any message.
+    const blocked = await send(1, '/block/600');
+    await end(0);
+    await untilListening(0);
+    const stream = await send(0, '/ticks/late');
+    expect((await blocked.response()).body.toString()).toBe('free');
+    await until(() => stream.pending.includes('tick'), 'the stream');
+    stream.destroy();
+    await handlers.until('ended late');
+    const closed = running.server.close();
+    await until(async () => (await text(1, '/readyz')).includes('draining'), 'the drain');
+    await end(0);
+    await untilListening(0);
+    expect(await text(0, '/readyz')).toContain('draining');
+    await closed;
   });
 
   test('while a shard ends too, nothing is lost', async () => {
@@ -337,12 +401,20 @@ describe('the end of the server', () => {
     for (const client of pending) await client.closed();
   });
 
-  test('destroy() ends every thread at once', async () => {
+  test('destroy() ends every thread at once, and may be called twice', async () => {
     await start();
     const pending = [await send(0, '/hold/a'), await send(1, '/hold/b')];
     await handlers.until('started b');
-    await running.server.destroy();
+    await Promise.all([running.server.destroy(), running.server.destroy(), running.server.close()]);
     for (const client of pending) await client.closed();
+  });
+
+  test('the figures of the end stay', async () => {
+    await start();
+    await text(0, '/id');
+    await running.server.close();
+    const { slots, connections, httpThreads } = running.server.stats();
+    expect([slots.free, connections, httpThreads]).toEqual([slots.total, 0, 2]);
   });
 });
 
@@ -440,6 +512,43 @@ describe('what runs on HTTP threads', () => {
       '/hold-not/1 404',
       '/id 200',
     ]);
+  });
+});
+
+describe('a start', () => {
+  test.each([1, 2])(
+    'fails with what an HTTP thread says, however its module goes on (HTTP threads: %i)',
+    async (threads) => {
+      await start();
+      const failure = async (file: string) => {
+        const module = new URL(`./fixtures/http-modules/${file}.js`, import.meta.url);
+        const error: Error = await startHttpThreads(threads, { httpModule: module, startTimeoutMs: 1_500 }).then(
+          () => new Error('it has started'),
+          (reason) => reason,
+        );
+        return `${(error as { code?: string }).code} ${error.message}`;
+      };
+      expect(await failure('empty')).toMatch(/^OPTION_INVALID .* exports nothing that HTTP threads use/);
+      expect(await failure('throws')).toMatch(/^MODULE_FAILED .* failed while it was loaded: Error: no configuration$/);
+      expect(await failure('hangs')).toMatch(/^HTTP_THREAD_FAILED HTTP thread 0 was not ready within 1500 ms/);
+      expect(await failure('text')).toMatch(
+        /^OPTION_INVALID Invalid export `onUpgrade` of .* expected a function, got string/,
+      );
+    },
+  );
+
+  test('needs TLS for callbacks of TLS', async () => {
+    await start();
+    const module = new URL('./fixtures/http-modules/tls.js', import.meta.url);
+    await expect(startHttpThreads(2, { httpModule: module })).rejects.toMatchObject({
+      code: 'OPTION_INVALID',
+      message: 'The `httpModule` exports `tls`, but the server does not speak TLS. Set the option `tls`.',
+    });
+    const secure = await startHttpThreads(2, { httpModule: module, tls: {} });
+    const socket = connect({ port: secure.ports[1], host: '127.0.0.1', servername: 'x', rejectUnauthorized: false });
+    await once(socket, 'secureConnect');
+    socket.destroy();
+    await secure.server.close();
   });
 });
 

@@ -35,7 +35,7 @@ export class HttpRecovery {
     for (let slot = first; slot < end; slot++) {
       if (!this.#takeBack(slot)) this.#unsettled.add(slot);
     }
-    for (let shard = 0; shard < map.shards; shard++) this.#drain(shard);
+    this.reap();
     const records = [...this.#unsettled].map((slot) => this.#side.extents.at(this.#side.views[slot].record));
     this.#side.extents.reclaimOthers(httpOwned(http), new Set(records));
   }
@@ -50,6 +50,12 @@ export class HttpRecovery {
     return this.unsettled.map((slot) => ({ slot, sequence: this.#side.views[slot].sequence }));
   }
 
+  /** Takes back what shards have completed since. Returns whether they have more. */
+  reap(): boolean {
+    for (let shard = 0; shard < this.#map.shards; shard++) this.#drain(shard);
+    return this.#unsettled.size > 0;
+  }
+
   /** The thread of `shard` has exited too, before another HTTP thread has begun. */
   reclaim(shard: number): void {
     for (const slot of this.#unsettled) {
@@ -59,7 +65,7 @@ export class HttpRecovery {
 
   /**
    * Empties the completion ring of `shard`. Of slots that were taken back, only entries are left. One that was started then may have
-   * been completed since; those that are completed from now on are the next thread's.
+   * been completed since.
    */
   #drain(shard: number): void {
     for (let count = this.#side.poll(shard); count > 0; count = this.#side.poll(shard)) {

@@ -1,9 +1,9 @@
-import { inspect } from 'node:util';
 import type { MessagePort } from 'node:worker_threads';
 import type { FailureReport, RouteTable, ShardCommand, ShardHistograms, ShardReport } from '../contract/messages.js';
 import { refusedError } from '../contract/refusal.js';
 import { LoopShardError } from '../errors.js';
 import type { Group } from '../options/scheduling.js';
+import { exitReason } from './exit-reason.js';
 import { CIRCUIT_MS, Restarts } from './restarts.js';
 import { ShardThread, type ThreadEvents, type ThreadOptions, type ThreadStart } from './shard-thread.js';
 
@@ -395,17 +395,11 @@ function endOf(shard: number, { code, error, wasReady }: { code: number; error: 
   const isListening = (error as { code?: unknown } | undefined)?.code === 'EADDRINUSE';
   const advice = isListening ? ` ${LISTENS}` : wasReady ? '' : ' Check what the module does while it is loaded.';
   const options = error === undefined ? undefined : { cause: error };
-  return new LoopShardError('SHARD_FAILED', `${when}: ${reasonOf(code, error).replace(/\.$/, '')}.${advice}`, options);
-}
-
-/** Node.js ends a thread with this code whose module awaits what nothing that is left could settle. */
-const UNSETTLED_EXIT_CODE = 13;
-
-function reasonOf(code: number, error: unknown): string {
-  // Errors of a thread are copies, which need not be instances of Error here.
-  const message = (error as { message?: unknown } | undefined)?.message;
-  if (error !== undefined) return typeof message === 'string' ? message : inspect(error);
-  return code === UNSETTLED_EXIT_CODE ? 'the module awaits a promise that never settles' : `exit code ${code}`;
+  return new LoopShardError(
+    'SHARD_FAILED',
+    `${when}: ${exitReason(code, error).replace(/\.$/, '')}.${advice}`,
+    options,
+  );
 }
 
 /** How long a circuit stays open, in words. */

@@ -6,6 +6,7 @@ import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import type { HttpControlOptions, HttpStats } from '../http/http-control.js';
 import type { HttpCommand, HttpReport, HttpStart } from '../http/messages.js';
+import { exitReason } from '../pool/exit-reason.js';
 import { Restarts } from '../pool/restarts.js';
 import { entryOf, flagsOf } from '../pool/worker-entry.js';
 
@@ -93,6 +94,11 @@ export class HttpLife {
     return this.#state;
   }
 
+  /** Its thread was told to end. */
+  get wasAsked(): boolean {
+    return this.#ended !== undefined;
+  }
+
   /** It has a thread. */
   get isRunning(): boolean {
     return this.#worker !== undefined;
@@ -152,13 +158,7 @@ export class HttpLife {
   }
 
   #onStartTimeout(): void {
-    const { startTimeoutMs } = this.#settings;
-    this.fail(
-      new LoopShardError(
-        'HTTP_THREAD_FAILED',
-        `HTTP thread ${this.http} was not ready within ${startTimeoutMs} ms. Check what \`httpModule\` waits for while it is loaded, or raise \`startTimeoutMs\`.`,
-      ),
-    );
+    this.fail(notReady(this.http, this.#settings.startTimeoutMs));
   }
 
   #settle(error?: LoopShardError): void {
@@ -289,8 +289,15 @@ export class HttpLife {
   }
 }
 
+export function notReady(http: number, startTimeoutMs: number): LoopShardError {
+  return new LoopShardError(
+    'HTTP_THREAD_FAILED',
+    `HTTP thread ${http} was not ready within ${startTimeoutMs} ms. Check what \`httpModule\` waits for while it is loaded, or raise \`startTimeoutMs\`.`,
+  );
+}
+
 function endOf(http: number, code: number, thrown: unknown): LoopShardError {
-  const message = (thrown as { message?: unknown } | undefined)?.message;
-  const how = typeof message === 'string' ? `: ${message.replace(/\.$/, '')}` : ` with code ${code}`;
-  return new LoopShardError('HTTP_THREAD_FAILED', `HTTP thread ${http} exited${how}.`, { cause: thrown });
+  const reason = exitReason(code, thrown).replace(/\.$/, '');
+  const options = thrown === undefined ? undefined : { cause: thrown };
+  return new LoopShardError('HTTP_THREAD_FAILED', `HTTP thread ${http} ended: ${reason}.`, options);
 }

@@ -5,10 +5,11 @@ import type { MemoryMap } from '../contract/memory-map.js';
 import type { RouteTable } from '../contract/messages.js';
 import type { CoreMemory } from '../core/memory.js';
 import { HttpControl, type HttpControlOptions, type HttpEvents, type HttpStats } from '../http/http-control.js';
-import { loadHttpModule } from '../http/http-module.js';
+import { type HttpFunctions, loadHttpModule } from '../http/http-module.js';
 import type { HttpNews } from '../http/news.js';
 import type { Upgrades } from '../http/socket/upgrade.js';
 import type { ResolvedOptions } from '../options/options.js';
+import { notReady } from './http-life.js';
 
 /** All HTTP threads of a server, as the control thread sees them. */
 export interface HttpThreads {
@@ -56,7 +57,7 @@ export class CallingThread implements HttpThreads {
   readonly #core: CoreMemory;
   readonly #map: MemoryMap;
   readonly #options: HttpControlOptions;
-  readonly #given: Pick<ResolvedOptions, 'priority' | 'httpModule'>;
+  readonly #given: Pick<ResolvedOptions, 'priority' | 'httpModule' | 'startTimeoutMs'>;
   readonly #events: HttpEvents;
   #control: HttpControl | undefined;
   #addresses: AddressInfo[] = [];
@@ -71,9 +72,19 @@ export class CallingThread implements HttpThreads {
 
   async start(): Promise<void> {
     const { priority, httpModule } = this.#given;
-    const functions = await loadHttpModule(httpModule);
+    const functions = await this.#load(httpModule);
     const own = { ...functions, priority: priority ?? functions.priority };
     this.#control = new HttpControl(this.#core, this.#map, this.#options, own, this.#events);
+  }
+
+  /** @throws LoopShardError HTTP_THREAD_FAILED if it takes too long */
+  async #load(httpModule: string | undefined): Promise<HttpFunctions> {
+    const { startTimeoutMs } = this.#given;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      if (startTimeoutMs > 0) timer = setTimeout(() => reject(notReady(0, startTimeoutMs)), startTimeoutMs);
+    });
+    return Promise.race([loadHttpModule(httpModule), late]).finally(() => clearTimeout(timer));
   }
 
   async loaded(): Promise<void> {}

@@ -16,6 +16,8 @@ import { type HttpThreads, httpOptions } from './http-threads.js';
 
 /** How long `stats()` waits: threads that take longer are left out. */
 const STATS_MS = 500;
+/** How often completions of an HTTP thread that has ended are taken back until another one begins. */
+const REAP_MS = 10;
 /** Looks within `stuckAfterMs`. Time is counted in looks, so that a process that was stopped for a while calls nobody stuck. */
 const LOOKS = 4;
 
@@ -71,6 +73,7 @@ export class HttpWorkers implements HttpThreads {
   #isEnding = false;
   readonly #seen: readonly Seen[];
   #heartbeat: NodeJS.Timeout | undefined;
+  #reaper: NodeJS.Timeout | undefined;
 
   constructor(core: CoreMemory, map: MemoryMap, options: ResolvedOptions, epochMs: number, events: HttpWorkersEvents) {
     this.#core = core;
@@ -143,10 +146,20 @@ export class HttpWorkers implements HttpThreads {
     if (this.#table !== undefined && !this.#isEnding) {
       life.recovery = new HttpRecovery(this.#core, this.#map, life.http, this.#table);
       this.#events.tellGone(life.recovery.requests);
+      this.#reaper ??= setInterval(() => this.#reap(), REAP_MS).unref();
       for (const [shard, { left }] of this.#takingBack) if (left.has(life)) life.recovery.reclaim(shard);
-      this.#events.onHttpThreadEnded(life.http, error, nextMs);
+      if (!life.wasAsked) this.#events.onHttpThreadEnded(life.http, error, nextMs);
     }
     for (const shard of [...this.#takingBack.keys()]) this.#hasTakenBack(life, shard);
+  }
+
+  /** What handlers of ended threads hold, such as permits of routes, is free when they settle, though no other thread has begun. */
+  #reap(): void {
+    let isLeft = false;
+    for (const { recovery } of this.#lives) if (recovery?.reap() === true) isLeft = true;
+    if (isLeft) return;
+    clearInterval(this.#reaper);
+    this.#reaper = undefined;
   }
 
   /** Another thread takes its place: it learns what the one before it knew. */
@@ -308,6 +321,7 @@ export class HttpWorkers implements HttpThreads {
     this.#stopStarting();
     this.#isEnding = true;
     clearInterval(this.#heartbeat);
+    clearInterval(this.#reaper);
     await Promise.all(this.#lives.map((life) => life.end()));
   }
 
