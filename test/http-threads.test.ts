@@ -530,7 +530,7 @@ describe('a start', () => {
       };
       expect(await failure('empty')).toMatch(/^OPTION_INVALID .* exports nothing that HTTP threads use/);
       expect(await failure('throws')).toMatch(/^MODULE_FAILED .* failed while it was loaded: Error: no configuration$/);
-      expect(await failure('hangs')).toMatch(/^HTTP_THREAD_FAILED HTTP thread 0 was not ready within 1500 ms/);
+      expect(await failure('hangs')).toMatch(/^HTTP_THREAD_FAILED HTTP thread \d was not ready within 1500 ms/);
       expect(await failure('text')).toMatch(
         /^OPTION_INVALID Invalid export `onUpgrade` of .* expected a function, got string/,
       );
