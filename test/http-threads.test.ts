@@ -352,6 +352,18 @@ describe('an HTTP thread that ends', () => {
     await until(() => running.server.stats().shards.every(({ state }) => state === 'ready'), 'every shard');
   });
 
+  test('while a shard ends before the next one has begun, nothing is lost', async () => {
+    const slow = new URL('./fixtures/http-modules/slow.js', import.meta.url);
+    await start({ httpModule: slow, shards: 1 });
+    await send(0, '/hold/a');
+    await handlers.until('started a');
+    await end(0);
+    await until(() => running.server.stats().httpThreads === 1, 'the end of the thread');
+    expect((await exchange(running.ports[1], get('/exit'))).status).toBe(502);
+    await untilBack(0);
+    await expectConserved(running);
+  });
+
   test('is ended and replaced when it does not turn and a shard waits for it', async () => {
     await start({ httpModule, shards: 1, stuckAfterMs: 300 });
     const client = await open(0);

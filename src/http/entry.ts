@@ -71,8 +71,7 @@ function obey(control: HttpControl, command: HttpCommand, report: (message: Http
     case 'attach':
       return control.attach(command.shard, command.port);
     case 'ended':
-      control.takeBack(command.shard);
-      return report({ type: 'takenBack', shard: command.shard });
+      return control.takeBack(command.shard, () => report({ type: 'takenBack', shard: command.shard }));
     case 'begin':
       return begin(control, command, report);
     case 'listen':

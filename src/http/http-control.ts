@@ -61,6 +61,8 @@ export class HttpControl {
   readonly #readiness: Readiness;
   #thread: HttpThread | undefined;
   #isDraining = false;
+  /** Shards that have ended before this thread had begun. */
+  readonly #lost: (() => void)[] = [];
 
   /** @param unsettled slots whose requests a shard has started for a thread that has ended, and whose place this one takes */
   constructor(
@@ -104,6 +106,7 @@ export class HttpControl {
     });
     this.#thread.upgrades = upgrades;
     for (const slot of this.#shards.unsettled) this.#thread.scheduler.adopt(slot);
+    for (const takeBack of this.#lost.splice(0)) takeBack();
   }
 
   /**
@@ -129,10 +132,20 @@ export class HttpControl {
     this.#shards.attach(shard, port);
   }
 
-  /** The thread of `shard` has exited: takes back what it had of this thread's. */
-  takeBack(shard: number): void {
+  /**
+   * The thread of `shard` has exited: takes back what it had of this thread's. What it had of the thread before this one can be taken back
+   * only once this one has begun.
+   * @param onDone called when that is done
+   */
+  takeBack(shard: number, onDone: () => void): void {
     this.#shards.detach(shard);
-    this.#thread?.scheduler.onShardLost(shard);
+    const thread = this.#thread;
+    if (thread === undefined) {
+      this.#lost.push(() => this.takeBack(shard, onDone));
+      return;
+    }
+    thread.scheduler.onShardLost(shard);
+    onDone();
   }
 
   // ── news ────────────────────────────────────────────────────────────────────────────────────────────────────────
