@@ -38,7 +38,12 @@ program
   )
   .addOption(new Option('--tls-key <file>', 'private key in PEM format; has the server speak TLS'))
   .addOption(new Option('--tls-cert <file>', 'certificate chain in PEM format; SIGHUP has key and chain read again'))
-  .addOption(integerOption('--http-threads <number>', 'httpThreads', 'threads that listen, parse and answer'))
+  .addOption(
+    new Option(
+      '--http-threads <number>',
+      'threads that listen, parse and answer, 1 to 64 (default: by cores)',
+    ).argParser(parseInteger),
+  )
   .addOption(new Option('--http-module <file>', 'module with the functions that run on HTTP threads'))
   .addOption(integerOption('--shards <number>', 'shards', 'worker threads that run handlers'))
   .addOption(

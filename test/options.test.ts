@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { createApp, type ServeOptions, serve } from 'loopshard';
+import { canReusePort, defaultHttpThreads } from '../build/src/options/http-threads.js';
 
 const module = new URL('./fixtures/app.js', import.meta.url);
 
@@ -139,4 +140,20 @@ test('a route of a group that the server does not have is refused at the start',
     message:
       "The route GET /slow/:id is of the group slow, which there is not; the server's option groups has default.",
   });
+});
+
+test('the number of HTTP threads goes by the cores, where there can be several', () => {
+  const by = (cores: number, options: ServeOptions = {}) => defaultHttpThreads(options, cores);
+  const several = canReusePort();
+  expect([1, 2, 3, 4, 8, 16, 64].map((cores) => by(cores))).toEqual(
+    several ? [1, 1, 1, 3, 5, 11, 11] : Array(7).fill(1),
+  );
+  for (const options of [
+    { path: '/x' },
+    { fd: 3 },
+    { priority: () => 'low' as const },
+    { tls: { SNICallback() {} } },
+  ]) {
+    expect(by(16, options)).toBe(1);
+  }
 });

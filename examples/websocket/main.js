@@ -2,7 +2,11 @@
 import { serve } from 'loopshard';
 import { WebSocketServer } from 'ws';
 
-const server = await serve(new URL('./app.js', import.meta.url), { port: Number(process.argv[2] ?? 8000) });
+// One HTTP thread: with several, each of them would need a `ws` of its own, and would know its own clients only.
+const server = await serve(new URL('./app.js', import.meta.url), {
+  port: Number(process.argv[2] ?? 8000),
+  httpThreads: 1,
+});
 const chat = new WebSocketServer({ noServer: true, maxPayload: 65_536 });
 
 server.onUpgrade((request, socket, head) => {

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { LoopShardError } from '../errors.js';
 import type { ServeOptions } from './options.js';
 
@@ -10,6 +11,20 @@ export function canReusePort(): boolean {
   const [major, minor] = process.versions.node.split('.').map(Number);
   const hasOption = major > MAJOR + 1 || (major === MAJOR && minor >= MINOR) || (major === MAJOR + 1 && minor >= 1);
   return process.platform === 'linux' && hasOption;
+}
+
+/** From so many cores on, several HTTP threads are worth it: one of them then serves less than a process for each core would. */
+const LEAST_CORES = 4;
+/** HTTP threads for each core, and at the most: docs/scaling.md has the arithmetic. */
+const OF_EACH_CORE = 2 / 3;
+const MOST_BY_DEFAULT = 11;
+
+/** How many HTTP threads a server has that does not say: as many as its cores are worth, where that is possible. */
+export function defaultHttpThreads(options: ServeOptions, cores = availableParallelism()): number {
+  const { path, fd, priority, tls } = options;
+  const hasFunctions = priority !== undefined || tls?.SNICallback !== undefined || tls?.pskCallback !== undefined;
+  if (cores < LEAST_CORES || path !== undefined || fd !== undefined || hasFunctions || !canReusePort()) return 1;
+  return Math.min(MOST_BY_DEFAULT, Math.round(cores * OF_EACH_CORE));
 }
 
 /**

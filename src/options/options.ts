@@ -21,7 +21,8 @@ export interface Logger {
 export interface ServeOptions extends ListenChoice {
   /**
    * Threads that listen, parse and answer, 1 to 64; the kernel spreads connections over them. With 1, it is the thread that calls `serve()`;
-   * with more, each is a worker. More than 1 needs Linux and Node.js 22.12 or later, and `host` and `port`. Default 1.
+   * with more, each is a worker. More than 1 needs Linux and Node.js 22.12 or later, and `host` and `port`. Default: where that is so, and no
+   * option is a function that runs on HTTP threads, two thirds of the cores from four cores on, 11 at the most; otherwise 1.
    */
   httpThreads?: number;
   /**
@@ -29,7 +30,7 @@ export interface ServeOptions extends ListenChoice {
    * `tls` with `SNICallback` and `pskCallback`. With several HTTP threads that is the only way to pass them.
    */
   httpModule?: URL | string;
-  /** Worker threads that run handlers, 1 to 64. Default `max(1, min(16, availableParallelism() − 1))`. */
+  /** Worker threads that run handlers, 1 to 64. Default: as many as there are cores, 16 at the most. */
   shards?: number;
   /**
    * In place of `shards`: shards by group, such as `{ default: 2, cpu: 2 }`. Each group has its own shards, slots and queues,

@@ -12,7 +12,7 @@ import {
 import { LoopShardError } from '../errors.js';
 import { checkDispatch, checkGroups, checkHealth, checkNice, checkPermits, checkShedding, Subject } from './checks.js';
 import { checkCompress } from './compression.js';
-import { checkHttpThreads } from './http-threads.js';
+import { checkHttpThreads, defaultHttpThreads } from './http-threads.js';
 import { keepAliveLines } from './keep-alive.js';
 import { resolveListening } from './listening.js';
 import { moduleUrl } from './module-url.js';
@@ -23,8 +23,7 @@ import { MAX_NICE, MAX_PERMITS, MAX_TIMEOUT_MS } from './scheduling.js';
 /** Lowest, highest, default. */
 const INTEGERS = {
   port: [0, 65_535, 8000],
-  httpThreads: [1, MAX_HTTP_THREADS, 1],
-  shards: [1, MAX_SHARDS, Math.max(1, Math.min(16, availableParallelism() - 1))],
+  shards: [1, MAX_SHARDS, Math.min(16, availableParallelism())],
   batch: [1, MAX_BATCH, 256],
   maxQueue: [1, 65_536, 4_096],
   queueTimeoutMs: [0, MAX_TIMEOUT_MS, 0],
@@ -62,6 +61,7 @@ const subject = new Subject('OPTION_INVALID');
 const OTHERS = [
   'host',
   'httpModule',
+  'httpThreads',
   'ipv6Only',
   'path',
   'fd',
@@ -87,7 +87,11 @@ const OTHERS = [
 ];
 
 /** The same, of options that may be something else than an integer too. */
-const OTHER_INTEGERS = { permits: [1, MAX_PERMITS, 512], shardNice: [0, MAX_NICE, 0] } as const;
+const OTHER_INTEGERS = {
+  permits: [1, MAX_PERMITS, 512],
+  shardNice: [0, MAX_NICE, 0],
+  httpThreads: [1, MAX_HTTP_THREADS, 1],
+} as const;
 
 /** Lowest, highest and default of the options that are integers. */
 export function integerRange(name: RangeOption): readonly [number, number, number] {
@@ -137,15 +141,15 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     throw subject.invalid('execArgv', 'an array of strings', execArgv);
   }
   checkLogger(logger);
-  checkHttpThreads(integers.httpThreads, options);
+  const httpThreads = resolveHttpThreads(options);
   if (httpModule !== undefined && typeof httpModule !== 'string' && !(httpModule instanceof URL)) {
     throw subject.invalid('httpModule', 'a path or a URL', httpModule);
   }
   const groups = checkGroups(options.groups, integers.shards, subject);
   const resolved: ResolvedOptions = {
     ...integers,
-    listening:
-      integers.httpThreads > 1 ? { ...listening, target: { ...listening.target, reusePort: true } } : listening,
+    httpThreads,
+    listening: httpThreads > 1 ? { ...listening, target: { ...listening.target, reusePort: true } } : listening,
     httpModule: httpModule && moduleUrl(httpModule, 'the module that HTTP threads load'),
     accessLog,
     abortOnHalfClose,
@@ -201,6 +205,14 @@ function checkTogether(given: ServeOptions, options: ResolvedOptions): void {
       `queueTimeoutMs (${queueTimeoutMs}) ends every wait before shed.targetMs (${shed.targetMs}) can be exceeded; raise the one or lower the other.`,
     );
   }
+}
+
+function resolveHttpThreads(options: ServeOptions): number {
+  const { httpThreads } = options;
+  if (httpThreads === undefined) return defaultHttpThreads(options);
+  const [lowest, highest] = OTHER_INTEGERS.httpThreads;
+  checkHttpThreads(subject.integer('httpThreads', httpThreads, lowest, highest), options);
+  return httpThreads;
 }
 
 function integer(name: IntegerOption, value: number | undefined): number {
