@@ -43,7 +43,7 @@ const LEAVING_STEP_MS = 10;
 /** How often failures of connections are told, at most. */
 const FAILURE_INTERVAL_MS = 1_000;
 
-/** Everything between the sockets and the rings. Runs no user code. */
+/** Everything between the sockets and the rings. Runs no user code but `priority`, the listener of upgrades, and callbacks of TLS. */
 export class HttpThread implements ConnectionHost<Connection> {
   readonly core: CoreMemory;
   readonly parsers: Parsers;
