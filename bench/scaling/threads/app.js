@@ -1,0 +1,6 @@
+import { createApp } from 'loopshard';
+import { MESSAGE } from '../../http/servers/workload.js';
+import { noteThread } from './roles.js';
+
+noteThread('shards');
+export default createApp().get('/', () => ({ message: MESSAGE.message }));
