@@ -1,0 +1,54 @@
+/*
+ * npm run bench:scaling: what LoopShard with several HTTP threads does on machines with more cores than we have, beside Fastify in a
+ * cluster, by a simulation that runs the real dispatch code in virtual time. docs/scaling.md says what it assumes.
+ */
+import { writeFileSync } from 'node:fs';
+import { endChildrenOnExit } from '../http/children.js';
+import { BenchError } from '../http/errors.js';
+import { checkModel } from './check.js';
+import { COSTS } from './costs.js';
+import { readOptions } from './options.js';
+import { describeMachine, describeRules } from './report.js';
+import { runMachine } from './run.js';
+
+/** @param {string} text */
+function print(text) {
+  process.stdout.write(`${text}\n`);
+}
+
+/** @param {import('./options.js').Options} options */
+function runSimulations(options) {
+  const { cores, seed, rulesName, generatorOnMachine, roundTripUs, json } = options;
+  const clients = generatorOnMachine
+    ? 'one thread on the same machine'
+    : `on other machines, ${roundTripUs} µs there and back`;
+  print(`seed      ${seed}\nrules     ${rulesName}\nclients   ${clients}\n`);
+  const results = [];
+  for (const machine of cores) {
+    const ofMachine = runMachine(options, machine);
+    results.push(...ofMachine);
+    print(`${describeMachine(machine, ofMachine)}\n`);
+  }
+  print(
+    `Requests/s by each rule over those of the cluster with connections spread evenly; one figure for each number of connections.\n`,
+  );
+  print(describeRules(results));
+  if (json) writeFileSync(json, `${JSON.stringify({ seed, rules: rulesName, costs: COSTS, results }, null, 2)}\n`);
+}
+
+/** @param {import('./options.js').Options} options */
+async function check({ seed, json }) {
+  const { table, notes, measured } = await checkModel(seed);
+  print(`seed      ${seed}\n\n${table}${notes ? `\n\n${notes}` : ''}`);
+  if (json) writeFileSync(json, `${JSON.stringify({ seed, costs: COSTS, measured }, null, 2)}\n`);
+}
+
+endChildrenOnExit();
+try {
+  const options = readOptions(process.argv.slice(2));
+  if (options.check) await check(options);
+  else runSimulations(options);
+} catch (error) {
+  process.stderr.write(`\n${error instanceof BenchError ? error.message : /** @type {Error} */ (error).stack}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,73 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { list, positiveInteger } from '../scheduling/options.js';
+import { PROPOSED, TODAY } from './model/dispatch.js';
+import { WORKLOADS } from './workloads.js';
+
+/**
+ * @typedef {object} Options
+ * @property {number[]} cores
+ * @property {import('./workloads.js').Workload[]} workloads
+ * @property {number[] | undefined} connections
+ * @property {import('./model/dispatch.js').Rules} rules
+ * @property {string} rulesName
+ * @property {boolean} generatorOnMachine
+ * @property {number} roundTripUs
+ * @property {number} seed
+ * @property {boolean} check
+ * @property {boolean} quick
+ * @property {string | undefined} json
+ */
+
+const RULES = { today: TODAY, proposed: PROPOSED };
+
+/**
+ * @param {string[]} args
+ * @returns {Options}
+ */
+export function readOptions(args) {
+  const command = new Command('npm run bench:scaling --')
+    .description(
+      'Predicts throughput and latency on machines with more cores, beside Fastify in a cluster. See docs/scaling.md.',
+    )
+    .option('--cores <list>', 'cores of the machines (default: 2,4,16,64)', integers)
+    .option('--workloads <list>', `of ${WORKLOADS.map(({ id }) => id).join(', ')} (default: all)`, workloads)
+    .option('--connections <list>', 'connections (default: 50, 500 and 64 for each core)', integers)
+    .addOption(
+      new Option('--rules <name>', 'how several HTTP threads use the dispatch code')
+        .choices(Object.keys(RULES))
+        .default('today'),
+    )
+    .option('--generator-on-machine', 'the load generator is a thread on the same cores', false)
+    .option('--round-trip-us <n>', 'round trip between clients and server', positiveInteger, 30)
+    .option('--seed <n>', 'seed of everything random', positiveInteger, 1)
+    .option('--check', 'measures this machine with wrk beside a simulation of it, and does nothing else', false)
+    .option('--quick', 'few and short simulations: shows that it runs', false)
+    .option('--json <file>', 'writes the raw results there')
+    .parse(args, { from: 'user' });
+  const { cores, rules, workloads: chosen, ...options } = /** @type {any} */ (command.opts());
+  return {
+    ...options,
+    connections: options.connections,
+    json: options.json,
+    cores: cores ?? (options.quick ? [4, 16] : [2, 4, 16, 64]),
+    workloads: chosen ?? WORKLOADS,
+    rules: RULES[/** @type {keyof typeof RULES} */ (rules)],
+    rulesName: rules,
+  };
+}
+
+/** @param {string} value */
+function integers(value) {
+  return list(value).map(positiveInteger);
+}
+
+/** @param {string} value */
+function workloads(value) {
+  return list(value).map((id) => {
+    const workload = WORKLOADS.find((known) => known.id === id);
+    if (workload !== undefined) return workload;
+    throw new InvalidArgumentError(
+      `Unknown workload "${id}". Known: ${WORKLOADS.map((known) => known.id).join(', ')}.`,
+    );
+  });
+}
