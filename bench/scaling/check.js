@@ -51,8 +51,9 @@ function subjects() {
 /**
  * Measures servers on this machine beside the simulation of them, with the load generator on the same cores.
  * @param {number} seed
+ * @param {import('./costs.js').Costs} costs
  */
-export async function checkModel(seed) {
+export async function checkModel(seed, costs) {
   if (wrkVersion() === undefined) throw new BenchError('--check needs wrk. Install it and run the check again.');
   const busyBefore = await busyCores();
   const cases = subjects().flatMap((subject) => CONNECTIONS.map((connections) => ({ ...subject, connections })));
@@ -73,6 +74,7 @@ export async function checkModel(seed) {
       seed,
       requests: REQUESTS,
       generatorOnMachine: true,
+      costs,
     });
     const cpuUs = Object.entries(simulated.roles).reduce(
       (sum, [role, { usPerRequest }]) => sum + (role === 'generator' ? 0 : usPerRequest),

@@ -1,20 +1,20 @@
 /*
- * What things cost, in microseconds of CPU time unless said otherwise. All of it is of one machine: two cores of a virtual Intel Xeon at
- * 2.5 GHz, Linux 6.18, Node.js 20.20, on 27 November 2026. Other machines have other figures, and rather other ratios between
- * them than other rules.
+ * What things cost: microseconds of CPU time, unless stated otherwise. All figures come from one machine: two cores of a virtual Intel
+ * Xeon at 2.5 GHz, Linux 6.18, Node.js 20.20, on 27 November 2026. docs/scaling.md says how they were measured.
  *
- * Sources: [c=50] `npm run bench:scaling -- --measure` on a quiet machine, CPU time by thread under wrk with 50 connections, beside counts of turns,
- * parks and batches; [sweep] the same with 1 to 200 connections; [core] docs/core.md; [internals] docs/internals.md.
+ * Sources: [c=50] CPU time by thread (/proc/PID/task/TID/schedstat) under wrk with one thread and 50 connections, beside the turns of the
+ * event loops and the parks and batches of the shard; [sweep] the same with 1 to 200 connections; [micro] a loop that does nothing else;
+ * [core] docs/core.md; [profile] the profile in docs/performance.md.
  */
 
 /**
  * @typedef {object} MachineCosts
- * @property {number} sliceUs how long a thread keeps a core that others wait for; Linux multiplies it by the number of cores' logarithm
- * @property {number} preemptsFromUs CPU time by which a thread that is woken must be behind another one to take its core
- * @property {number} idleExitUs CPU time of a thread that starts on an idle core
- * @property {number} switchUs from one thread to another one: the switch, and what the caches have lost
- * @property {readonly { idleUs: number, us: number }[]} wakeLatency time (not CPU time) until a thread runs on a core that has been idle
- * for less than `idleUs`
+ * @property {number} sliceUs for which a thread keeps a core that others wait for, on a machine with one core
+ * @property {number} preemptsFromUs CPU time by which a woken thread must be behind a running one to take its core
+ * @property {number} idleExitUs for a thread to start on an idle core
+ * @property {number} switchUs for a thread to start on a core that another one has just left
+ * @property {readonly { idleUs: number, us: number }[]} wakeLatency time, not CPU time, until a thread runs on a core that was idle for
+ * less than `idleUs`
  */
 
 /** @typedef {{ turnUs: number, requestUs: number }} ServerCosts */
@@ -23,16 +23,17 @@
 
 export const COSTS = {
   machine: {
-    // Linux 6.18: base_slice_ns.
+    // base_slice_ns of Linux 6.18.
     sliceUs: 700,
-    // Measured: beside two threads that compute, a thread that sleeps for most of the time runs as soon as it is woken, and one that
-    // uses half of a core waits for milliseconds in one of four cases.
+    // [micro] Beside two threads that compute, a thread that uses 30 % of a core runs as soon as it is woken in three of four cases, and
+    // waits for 2 to 4 ms in the others.
     preemptsFromUs: 50,
-    // A bare net server with one connection, which sleeps before each request, against the same with eight: 18.9 - 11.4 µs, less wokenUs.
+    // [sweep] A bare net server with one connection sleeps before each request: 18.9 µs, against 11.4 with eight connections, less wokenUs.
     idleExitUs: 4.5,
-    // A switch takes 1 to 2 µs; the rest is the caches.
+    // An assumption: 1 to 2 µs for the switch, the rest for what the caches have lost.
     switchUs: 3,
-    // Measured: two threads, Atomics.notify, after pauses of 20 µs to 3 ms. A virtual machine's cores sleep deeper than others.
+    // [micro] Atomics.notify to the thread's next statement, after pauses of 20 µs to 3 ms, in the median. Cores of virtual machines
+    // sleep deeper than others.
     wakeLatency: [
       { idleUs: 150, us: 7 },
       { idleUs: 600, us: 18 },
@@ -41,40 +42,39 @@ export const COSTS = {
     ],
   },
   wake: {
-    // Measured: Atomics.notify of a thread in Atomics.waitAsync (4 µs for one in Atomics.wait: [core]).
+    // [micro] Atomics.notify for a thread in Atomics.waitAsync. For one in Atomics.wait it takes 4 µs: [core].
     ringUs: 6,
-    // The system call returns, the thread finds out what has happened.
+    // An assumption: the system call returns, and the event loop finds out what has happened.
     wokenUs: 3,
-    // [sweep] The shard's CPU time a request over parks a request, less idleExitUs and wokenUs: the task of V8's platform, the promise.
+    // [micro] Atomics.waitAsync against Atomics.wait: 5 µs more until the next statement. [sweep] has 12 µs a park, less the two above.
     settleUs: 6,
   },
   http: {
-    // [sweep] CPU time a request over turns a request.
+    // [sweep] CPU time against turns of the event loop, at 1 to 8 connections.
     turnUs: 2.5,
-    // [c=50] 10.9 µs a request, less turns and rings; in the proportions of the profile in docs/performance.md: the kernel's read and
-    // epoll, llhttp, routing, the record; the kernel's write and Node's part of it.
+    // [c=50] 10.9 µs a request, less turns and rings. [profile] splits it: read, epoll, llhttp, routing and the record; then the write.
     readUs: 4.3,
     writeUs: 5.6,
     completionUs: 0.3,
-    // Measured: one shard that the policy looks at, its words in the cache; a read of the words, with five lines that another core has written.
+    // [micro] The policy considers one shard; reads its words, which another core has written (same socket); finds a ring empty.
     visitUs: 0.03,
     lookUs: 0.2,
-    // An assumption: a line that another core has written, on the same socket. (The outstanding requests of another HTTP thread.)
-    lineUs: 0.03,
-    // Measured: to find that a ring is empty.
     ringUs: 0.025,
+    // An assumption: a further line that another core has written, such as the outstanding requests of another HTTP thread.
+    lineUs: 0.03,
   },
   shard: {
-    // [sweep] With one connection: CPU time a request over turns a request.
+    // [sweep] With one connection: 14 turns and 29 µs a request.
     turnUs: 1.6,
-    // [c=50] 2.2 µs a request, less parks and turns.
+    // [c=50] 2.2 µs a request, less 0.022 parks and 0.045 batches.
     requestUs: 1.75,
+    // [micro] A claim; a ring of another shard that a thief finds empty.
     claimUs: 0.2,
     ringUs: 0.03,
   },
-  // [c=50] 32.4 µs a request with Fastify alone (34.1 in a cluster of two, whose processes share two cores with wrk), 31.2 with node:http.
+  // [c=50] One process: Fastify 32.5 µs a request, node:http 31.4. Two Fastify processes, which share two cores with wrk: 34.1.
   fastify: { turnUs: 2, requestUs: 32.2 },
   nodeHttp: { turnUs: 2, requestUs: 31 },
-  // wrk 4.1 with one thread.
+  // wrk 4.1 with one thread: fitted to the throughput of [sweep].
   generator: { turnUs: 1.5, requestUs: 5 },
 };

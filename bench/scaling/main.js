@@ -6,7 +6,6 @@ import { writeFileSync } from 'node:fs';
 import { endChildrenOnExit } from '../http/children.js';
 import { BenchError } from '../http/errors.js';
 import { checkModel } from './check.js';
-import { COSTS } from './costs.js';
 import { readOptions } from './options.js';
 import { describeMachine, describeRules } from './report.js';
 import { runMachine } from './run.js';
@@ -18,7 +17,7 @@ function print(text) {
 
 /** @param {import('./options.js').Options} options */
 function runSimulations(options) {
-  const { cores, seed, rulesName, generatorOnMachine, roundTripUs, json } = options;
+  const { cores, costs, seed, rulesName, generatorOnMachine, roundTripUs, json } = options;
   const clients = generatorOnMachine
     ? 'one thread on the same machine'
     : `on other machines, ${roundTripUs} µs there and back`;
@@ -33,14 +32,14 @@ function runSimulations(options) {
     `Requests/s by each rule over those of the cluster with connections spread evenly; one figure for each number of connections.\n`,
   );
   print(describeRules(results));
-  if (json) writeFileSync(json, `${JSON.stringify({ seed, rules: rulesName, costs: COSTS, results }, null, 2)}\n`);
+  if (json) writeFileSync(json, `${JSON.stringify({ seed, rules: rulesName, costs, results }, null, 2)}\n`);
 }
 
 /** @param {import('./options.js').Options} options */
-async function check({ seed, json }) {
-  const { table, notes, measured } = await checkModel(seed);
+async function check({ costs, seed, json }) {
+  const { table, notes, measured } = await checkModel(seed, costs);
   print(`seed      ${seed}\n\n${table}${notes ? `\n\n${notes}` : ''}`);
-  if (json) writeFileSync(json, `${JSON.stringify({ seed, costs: COSTS, measured }, null, 2)}\n`);
+  if (json) writeFileSync(json, `${JSON.stringify({ seed, costs, measured }, null, 2)}\n`);
 }
 
 endChildrenOnExit();

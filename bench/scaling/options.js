@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { list, positiveInteger } from '../scheduling/options.js';
+import { COSTS } from './costs.js';
 import { PROPOSED, TODAY } from './model/dispatch.js';
 import { WORKLOADS } from './workloads.js';
 
@@ -12,6 +13,7 @@ import { WORKLOADS } from './workloads.js';
  * @property {string} rulesName
  * @property {boolean} generatorOnMachine
  * @property {number} roundTripUs
+ * @property {import('./costs.js').Costs} costs
  * @property {number} seed
  * @property {boolean} check
  * @property {boolean} quick
@@ -39,16 +41,20 @@ export function readOptions(args) {
     )
     .option('--generator-on-machine', 'the load generator is a thread on the same cores', false)
     .option('--round-trip-us <n>', 'round trip between clients and server', positiveInteger, 30)
+    .option(
+      '--fastify-us <n>',
+      `CPU time of a light request in Fastify (default: ${COSTS.fastify.requestUs})`,
+      positiveInteger,
+    )
     .option('--seed <n>', 'seed of everything random', positiveInteger, 1)
     .option('--check', 'measures this machine with wrk beside a simulation of it, and does nothing else', false)
     .option('--quick', 'few and short simulations: shows that it runs', false)
     .option('--json <file>', 'writes the raw results there')
     .parse(args, { from: 'user' });
-  const { cores, rules, workloads: chosen, ...options } = /** @type {any} */ (command.opts());
+  const { cores, rules, workloads: chosen, fastifyUs, ...options } = /** @type {any} */ (command.opts());
   return {
     ...options,
-    connections: options.connections,
-    json: options.json,
+    costs: fastifyUs ? { ...COSTS, fastify: { ...COSTS.fastify, requestUs: fastifyUs } } : COSTS,
     cores: cores ?? (options.quick ? [4, 16] : [2, 4, 16, 64]),
     workloads: chosen ?? WORKLOADS,
     rules: RULES[/** @type {keyof typeof RULES} */ (rules)],

@@ -23,11 +23,14 @@ const QUICK_REQUESTS = 4_000;
  * @param {number} cores
  * @returns {Result[]}
  */
-export function runMachine({ workloads, connections, rules, seed, quick, generatorOnMachine, roundTripUs }, cores) {
+export function runMachine(
+  { workloads, connections, rules, costs, seed, quick, generatorOnMachine, roundTripUs },
+  cores,
+) {
   const requests = quick ? QUICK_REQUESTS : REQUESTS;
   return workloads.flatMap((workload) =>
     (connections ?? connectionsFor(cores)).map((count) => {
-      const load = { cores, workload, connections: count, seed, requests, generatorOnMachine, roundTripUs };
+      const load = { cores, workload, connections: count, seed, requests, generatorOnMachine, roundTripUs, costs };
       return {
         cores,
         workload: workload.id,

@@ -90,15 +90,13 @@ export class Machine {
   #events;
   #random;
   #costs;
-  /** @type {Core[]} */
   #cores;
   /** Idle cores, the last one to become idle at the end. */
-  /** @type {Core[]} */
   #idle;
   /** @type {Thread[]} */
   #queue = [];
+  /** The least `vruntime` of threads that ran or were runnable, when that was looked at last. */
   #floor = 0;
-  switches = 0;
 
   /**
    * @param {Events} events
@@ -112,7 +110,7 @@ export class Machine {
     this.#costs = costs;
     this.#cores = Array.from({ length: cores }, () => new Core());
     this.#idle = this.#cores.toReversed();
-    // Linux: 0.7 ms, times one more for each doubling of the cores, up to eight of them.
+    // Linux: once more for each doubling of the cores, up to eight of them.
     this.sliceUs = costs.sliceUs * (1 + Math.floor(Math.log2(Math.min(cores, 8))));
   }
 
@@ -271,7 +269,6 @@ export class Machine {
     }
     const thread = this.#leastOfQueue();
     this.#queue.splice(this.#queue.indexOf(thread), 1);
-    this.switches++;
     this.#give(core, thread, now, this.#costs.switchUs);
   }
 }
