@@ -13,19 +13,24 @@ const WEIGHT = 1 / 8;
  */
 export class WaitStrategy {
   readonly #turns: number;
+  readonly #worthMs: number;
   #waited = 0;
   #since = 0;
   #meanMs = 0;
 
-  /** @param turns of the event loop to wait awake at the most */
-  constructor(turns: number) {
+  /**
+   * @param turns of the event loop to wait awake at the most
+   * @param worthMs waits that were longer than this on average are not waited for awake
+   */
+  constructor(turns: number, worthMs = WORTH_MS) {
     this.#turns = turns;
+    this.#worthMs = worthMs;
   }
 
   /** There was nothing to do in a turn. Returns whether to stay awake for another one. */
   wait(): boolean {
     if (this.#waited === 0) this.#since = now();
-    return this.#waited++ < this.#turns && this.#meanMs <= WORTH_MS;
+    return this.#waited++ < this.#turns && this.#meanMs <= this.#worthMs;
   }
 
   /** What was waited for has come. */

@@ -59,6 +59,9 @@ export class Connection {
  * @property {(connection: Connection) => void} respond takes a response from the server
  */
 
+/** Handlers take up to this part more or less than their mean. */
+const SPREAD = 0.25;
+
 /** A closed loop: each connection sends its next request once it has the response to the one before. */
 export class Clients {
   sent = 0;
@@ -95,7 +98,8 @@ export class Clients {
     connection.sentAt = this.#events.now;
     const { handlerUs, heavyUs, heavyShare } = this.#workload;
     connection.isHeavy = heavyShare > 0 && this.#random.next() < heavyShare;
-    connection.handlerUs = connection.isHeavy ? heavyUs : handlerUs;
+    // Handlers of exactly the same length would march in step, which real ones do not.
+    connection.handlerUs = (connection.isHeavy ? heavyUs : handlerUs) * (1 + SPREAD * (2 * this.#random.next() - 1));
     this.#network.send(connection);
   }
 

@@ -1,4 +1,4 @@
-import { Dispatcher } from './dispatch.js';
+import { Dispatcher, worthUs } from './dispatch.js';
 import { WaitInVirtualTime } from './wait.js';
 
 /** @typedef {import('./clients.js').Connection} Connection */
@@ -64,12 +64,12 @@ export class HttpThread {
     const { shards, httpThreads, rules } = server.configuration;
     const { lookUs, lineUs } = this.#costs.http;
     this.#rules = rules;
-    this.#waiting = new WaitInVirtualTime(IDLE_TURNS, rules.worthUs);
-    this.#lookUs = lookUs + (rules.seesOthers ? (httpThreads - 1) * lineUs : 0);
+    this.#waiting = new WaitInVirtualTime(IDLE_TURNS, worthUs(httpThreads));
+    this.#lookUs = lookUs + (httpThreads - 1) * lineUs;
     this.#given = new Uint8Array(shards);
     this.#oldest = new Int32Array(shards);
     const isGiven = (/** @type {number} */ shard) => this.#given[shard] === 1;
-    this.dispatcher = new Dispatcher(server.words, isGiven, httpThreads, rules);
+    this.dispatcher = new Dispatcher(server.words, isGiven, httpThreads);
   }
 
   /** A request has arrived. */
@@ -147,7 +147,6 @@ export class HttpThread {
     dispatcher.submitted(shard);
     this.#outstanding++;
     this.#published(shard);
-    if (this.#gathered >= this.#rules.ringsAt) this.#ringShards();
     if (looks > 0 && this.#rules.helpsAtLooks) this.#helpWaiting();
     this.#startWatching();
     this.#readNext();

@@ -44,9 +44,8 @@ export class Load implements ShardLoad {
   /** What this HTTP thread, and the others as of the last look, have outstanding on each shard. */
   readonly #own: Int32Array;
   readonly #others: Int32Array;
-  readonly #httpThreads: number;
-  /** Shards that were awake at the last look. */
-  #awakeCount: number;
+  /** Microseconds within which the next request cannot come, however many come at once. */
+  readonly #gapUs: number;
   readonly #lookedAt: Float64Array;
   readonly #awake: Uint8Array;
   /** Requests that a shard takes before it is full. */
@@ -68,8 +67,7 @@ export class Load implements ShardLoad {
     this.#own = source.figures.outstanding;
     const shards = this.#own.length;
     this.#others = new Int32Array(shards);
-    this.#httpThreads = httpThreads;
-    this.#awakeCount = 0;
+    this.#gapUs = HTTP_US / httpThreads;
     this.ready = new Uint8Array(shards);
     this.replaced = new Uint8Array(shards);
     this.#lookedAt = new Float64Array(shards).fill(-LOOK_US);
@@ -118,23 +116,13 @@ export class Load implements ShardLoad {
     if (now - this.#lookedAt[shard] < LOOK_US) return;
     this.#lookedAt[shard] = now;
     this.#others[shard] = figures.outstandingOfOthers(shard);
-    const awake = words.isParked(shard) ? 0 : 1;
-    this.#awakeCount += awake - this.#awake[shard];
-    this.#awake[shard] = awake;
+    this.#awake[shard] = words.isParked(shard) ? 0 : 1;
     this.#room[shard] = Math.min(this.#most, words.permitLimit(shard));
     const threadTime = words.threadTime(shard);
-    this.#each[shard] = threadTime === 0 ? UNKNOWN_US : Math.max(0, threadTime / NS_PER_US - this.#gapUs());
+    this.#each[shard] = threadTime === 0 ? UNKNOWN_US : Math.max(0, threadTime / NS_PER_US - this.#gapUs);
     const calledAt = words.calledAt(shard);
     const calledUs = calledAt === 0 ? 0 : elapsedUs(now, calledAt);
     this.#kept[shard] = Math.max(calledUs, this.#unseenUs(shard));
-  }
-
-  /**
-   * Microseconds within which the next request cannot come, however many come at once: the more HTTP threads there are for each shard that is
-   * awake, the fewer.
-   */
-  #gapUs(): number {
-    return HTTP_US * Math.min(1, Math.max(1, this.#awakeCount) / this.#httpThreads);
   }
 
   /** Others may have taken what it was given: that it is not there any more says nothing. */

@@ -18,6 +18,8 @@ import type { Shards } from '../shards.js';
 
 /** Turns without a completion for which the HTTP thread waits awake at the most, while answers are owed. */
 const IDLE_TURNS = 50;
+/** What a wait of one of several HTTP threads is worth: those that wait awake take cores from shards (docs/scaling.md). */
+const WORTH_OF_SEVERAL_MS = 0.06;
 /**
  * Under load, doorbells wait for a few more requests: each wake-up of a shard costs more than a turn of this loop, and on a
  * machine whose cores are all busy it takes the core from somebody who works (docs/internals.md).
@@ -55,7 +57,7 @@ export class Completions {
   #outstanding = 0;
   /** Of these, those whose answers have begun: streams, which may last. */
   #streaming = 0;
-  readonly #waiting = new WaitStrategy(IDLE_TURNS);
+  readonly #waiting: WaitStrategy;
   /** Requests that no doorbell was rung for, and turns they have waited for company. */
   #gathered = 0;
   #postponed = 0;
@@ -64,6 +66,7 @@ export class Completions {
 
   constructor(shards: Shards, exchanges: readonly Exchange[], refusals: Refusals, events: CompletionEvents) {
     this.#shards = shards;
+    this.#waiting = new WaitStrategy(IDLE_TURNS, shards.map.httpThreads > 1 ? WORTH_OF_SEVERAL_MS : undefined);
     this.#exchanges = exchanges;
     this.#refusals = refusals;
     this.#events = events;
