@@ -209,3 +209,15 @@ test.each([
 ])('the option %j is refused', async (compress) => {
   await expect(startServer({ compress: compress as never })).rejects.toMatchObject({ code: 'OPTION_INVALID' });
 });
+
+test.each([
+  [true, ['compressible', 'negotiator']],
+  [false, []],
+])(
+  'what negotiation needs is loaded before the shard is ready, where responses are compressed (%s)',
+  async (compress, loaded) => {
+    const other = await startServer({ shards: 1, compress }, 'compress-app.js');
+    expect(JSON.parse((await exchange(other.port, get('/loaded'))).body.toString())).toEqual(loaded);
+    await other.server.close();
+  },
+);
