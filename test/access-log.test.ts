@@ -106,7 +106,7 @@ test('also when the server answers in place of the handler; without a handler th
 test('without a logger, pino writes the lines to standard error', async () => {
   const script = `
     import { serve } from 'loopshard';
-    const server = await serve('test/fixtures/app.js', { port: 0, shards: 1, accessLog: true });
+    const server = await serve('test/fixtures/app.js', { port: 0, httpThreads: 1, shards: 1, accessLog: true });
     await (await fetch('http://127.0.0.1:' + server.address().port + '/json')).text();
     await server.close();`;
   const program = new Program(process.execPath, ['--input-type=module', '-e', script], { cwd: root });

@@ -45,7 +45,7 @@ test('--help lists every option with its range and default', async () => {
 });
 
 test('the start-up line says the address, shards, permits and batch', async () => {
-  const { program, port } = await start('--shards', '2', '--permits', '100', '--batch', '50');
+  const { program, port } = await start('--http-threads', '1', '--shards', '2', '--permits', '100', '--batch', '50');
   expect(program.stdout).toBe(
     `loopshard 0.1.0 listens on http://127.0.0.1:${port}; shards: 2, permits: 100, batch: 50\n`,
   );

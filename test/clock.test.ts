@@ -18,7 +18,7 @@ const SCRIPT = `
   process.hrtime = Object.assign(set, { bigint: real.bigint });
   syncBuiltinESMExports();
   const { serve } = await import('loopshard');
-  const server = await serve('test/fixtures/deadlines-app.js', { port: 0, shards: 1 });
+  const server = await serve('test/fixtures/deadlines-app.js', { port: 0, httpThreads: 1, shards: 1 });
   const ask = (path) => fetch('http://127.0.0.1:' + server.address().port + path);
   const statuses = [(await ask('/handler')).status];
   const first = ask('/queue');
