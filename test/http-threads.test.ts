@@ -532,9 +532,9 @@ describe('a start', () => {
     'fails with what an HTTP thread says, however its module goes on (HTTP threads: %i)',
     async (threads) => {
       await start();
-      const failure = async (file: string) => {
+      const failure = async (file: string, options: ServeOptions = {}) => {
         const module = new URL(`./fixtures/http-modules/${file}.js`, import.meta.url);
-        const error: Error = await startHttpThreads(threads, { httpModule: module, startTimeoutMs: 1_500 }).then(
+        const error: Error = await startHttpThreads(threads, { httpModule: module, ...options }).then(
           () => new Error('it has started'),
           (reason) => reason,
         );
@@ -542,7 +542,9 @@ describe('a start', () => {
       };
       expect(await failure('empty')).toMatch(/^OPTION_INVALID .* exports nothing that HTTP threads use/);
       expect(await failure('throws')).toMatch(/^MODULE_FAILED .* failed while it was loaded: Error: no configuration$/);
-      expect(await failure('hangs')).toMatch(/^HTTP_THREAD_FAILED HTTP thread \d was not ready within 1500 ms/);
+      expect(await failure('hangs', { startTimeoutMs: 1_500 })).toMatch(
+        /^HTTP_THREAD_FAILED HTTP thread \d was not ready within 1500 ms/,
+      );
       expect(await failure('text')).toMatch(
         /^OPTION_INVALID Invalid export `onUpgrade` of .* expected a function, got string/,
       );
