@@ -39,26 +39,19 @@ async function runHttpThread(start: HttpStart): Promise<void> {
 
 /** @param catchUp does what the control thread has said so far */
 async function createControl(
-  { core, options, httpModule, unsettled }: HttpStart,
+  { core, options, httpModule }: HttpStart,
   report: (message: HttpReport) => void,
   log: SentLog,
   catchUp: () => void,
 ): Promise<HttpControl> {
   const functions = await loadHttpModule(httpModule);
   const memory = CoreMemory.attach(core);
-  return new HttpControl(
-    memory,
-    readMemoryMap(memory.buffer),
-    options,
-    functions,
-    {
-      onShedding: (shard, shedding) => report({ type: 'shedding', shard, shedding }),
-      onFailure: (what, error) => report({ type: 'failure', what, error: describe(error) }),
-      onUnknown: catchUp,
-      log,
-    },
-    unsettled,
-  );
+  return new HttpControl(memory, readMemoryMap(memory.buffer), options, functions, {
+    onShedding: (shard, shedding) => report({ type: 'shedding', shard, shedding }),
+    onFailure: (what, error) => report({ type: 'failure', what, error: describe(error) }),
+    onUnknown: catchUp,
+    log,
+  });
 }
 
 function raise(word: Int32Array<SharedArrayBuffer>): void {
@@ -71,7 +64,8 @@ function obey(control: HttpControl, command: HttpCommand, report: (message: Http
     case 'attach':
       return control.attach(command.shard, command.port);
     case 'ended':
-      return control.takeBack(command.shard, () => report({ type: 'takenBack', shard: command.shard }));
+      control.takeBack(command.shard);
+      return report({ type: 'takenBack', shard: command.shard });
     case 'begin':
       return begin(control, command, report);
     case 'listen':
@@ -93,11 +87,11 @@ function obey(control: HttpControl, command: HttpCommand, report: (message: Http
 
 function begin(
   control: HttpControl,
-  { table }: Extract<HttpCommand, { type: 'begin' }>,
+  { table, unsettled }: Extract<HttpCommand, { type: 'begin' }>,
   report: (message: HttpReport) => void,
 ): void {
   try {
-    control.begin(table);
+    control.begin(table, unsettled);
     report({ type: 'begun' });
   } catch (error) {
     report(refuse(error, 'HTTP_THREAD_FAILED'));

@@ -61,19 +61,15 @@ export class HttpControl {
   readonly #readiness: Readiness;
   #thread: HttpThread | undefined;
   #isDraining = false;
-  /** Shards that have ended before this thread had begun. */
-  readonly #lost: (() => void)[] = [];
 
-  /** @param unsettled slots whose requests a shard has started for a thread that has ended, and whose place this one takes */
   constructor(
     core: CoreMemory,
     map: MemoryMap,
     options: HttpControlOptions,
     functions: HttpFunctions,
     events: HttpEvents,
-    unsettled: readonly number[] = [],
   ) {
-    this.#shards = new Shards(core, map, options, unsettled);
+    this.#shards = new Shards(core, map, options);
     this.#options = options;
     this.#functions = functions;
     this.#events = events;
@@ -83,9 +79,10 @@ export class HttpControl {
   /**
    * Makes ready to listen.
    * @param table what the shards agree on
+   * @param unsettled slots whose requests a shard has started for a thread that has ended, and whose place this one takes
    * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
    */
-  begin(table: RouteTable): void {
+  begin(table: RouteTable, unsettled: readonly number[] = []): void {
     const { accessLog, requestId, listening } = this.#options;
     const { priority, upgrades, tls } = this.#functions;
     const log = accessLog ? new AccessLog(this.#events.log, requestId, this.#shards.side) : undefined;
@@ -105,8 +102,8 @@ export class HttpControl {
       onUnknown: this.#events.onUnknown,
     });
     this.#thread.upgrades = upgrades;
-    for (const slot of this.#shards.unsettled) this.#thread.scheduler.adopt(slot);
-    for (const takeBack of this.#lost.splice(0)) takeBack();
+    this.#shards.leaveOut(unsettled);
+    for (const slot of unsettled) this.#thread.scheduler.adopt(slot);
   }
 
   /**
@@ -132,20 +129,10 @@ export class HttpControl {
     this.#shards.attach(shard, port);
   }
 
-  /**
-   * The thread of `shard` has exited: takes back what it had of this thread's. What it had of the thread before this one can be taken back
-   * only once this one has begun.
-   * @param onDone called when that is done
-   */
-  takeBack(shard: number, onDone: () => void): void {
+  /** The thread of `shard` has exited: takes back what it had of this thread's. */
+  takeBack(shard: number): void {
     this.#shards.detach(shard);
-    const thread = this.#thread;
-    if (thread === undefined) {
-      this.#lost.push(() => this.takeBack(shard, onDone));
-      return;
-    }
-    thread.scheduler.onShardLost(shard);
-    onDone();
+    this.#thread?.scheduler.onShardLost(shard);
   }
 
   // ── news ────────────────────────────────────────────────────────────────────────────────────────────────────────

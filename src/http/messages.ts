@@ -16,8 +16,6 @@ export interface HttpStart {
   httpModule: string | undefined;
   /** The thread's end of the channel. */
   channel: MessagePort;
-  /** Slots whose requests a shard has started for the thread whose place this one takes. */
-  unsettled: readonly number[];
   /** A word that the thread raises, and wakes, when it has answered `stats`. */
   answered: Int32Array<SharedArrayBuffer>;
 }
@@ -28,8 +26,11 @@ export type HttpCommand =
   | { type: 'attach'; shard: number; port: MessagePort }
   /** The thread of `shard` has exited. To be answered with `takenBack`. */
   | { type: 'ended'; shard: number }
-  /** To be answered with `begun`, or a refusal. */
-  | { type: 'begin'; table: RouteTable }
+  /**
+   * To be answered with `begun`, or a refusal. From then on the thread's slots are its own.
+   * @param unsettled those that a shard has started for the thread whose place this one takes
+   */
+  | { type: 'begin'; table: RouteTable; unsettled: readonly number[] }
   /** To be answered with `listening`, or a refusal. `port`: in place of the one of the options. */
   | { type: 'listen'; port: number | undefined }
   /** To be answered as soon as the event loop turns. */

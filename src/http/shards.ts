@@ -46,21 +46,13 @@ export class Shards {
   readonly load: Load;
   /** Of each group, in the order of `groups`. */
   readonly slots: readonly FreeSlots[];
-  /** Slots whose requests a shard has started for a thread that has ended: not free before the shard gives them back. */
-  readonly unsettled: readonly number[];
   readonly #groupOf: readonly Group[];
   /** To each shard, while it has a thread. */
   readonly #ports: (MessagePort | undefined)[];
   readonly #isSyncParked: boolean;
   #events: ShardsEvents | undefined;
 
-  constructor(
-    core: CoreMemory,
-    map: MemoryMap,
-    { http, epochMs, groups, maxQueue, park }: ShardsOptions,
-    unsettled: readonly number[] = [],
-  ) {
-    this.unsettled = unsettled;
+  constructor(core: CoreMemory, map: MemoryMap, { http, epochMs, groups, maxQueue, park }: ShardsOptions) {
     this.core = core;
     this.map = map;
     this.clock = new Clock(epochMs);
@@ -69,7 +61,6 @@ export class Shards {
     // Half of a queue is for those who are not low.
     this.load = new Load(this.side, Math.ceil(maxQueue / 2), map.httpThreads);
     this.slots = groups.map((group) => slotsOf(group, core, map, this.side));
-    for (const free of this.slots) free.leaveOut(unsettled);
     this.#groupOf = groups.flatMap((group) => Array.from({ length: group.count }, () => group));
     this.#ports = new Array(map.shards).fill(undefined);
     this.#isSyncParked = park === 'sync';
@@ -78,6 +69,11 @@ export class Shards {
   /** Who is told what shards say from now on. */
   set events(events: ShardsEvents) {
     this.#events = events;
+  }
+
+  /** Slots whose requests a shard has started for a thread that has ended are free once the shard has given them back. */
+  leaveOut(slots: readonly number[]): void {
+    for (const free of this.slots) free.leaveOut(slots);
   }
 
   groupOf(shard: number): Group {

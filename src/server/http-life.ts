@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { HttpRecovery } from '../contract/http-recovery.js';
+import type { RouteTable } from '../contract/messages.js';
 import { refusedError } from '../contract/refusal.js';
 import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
@@ -58,7 +59,7 @@ export class HttpLife {
   readonly http: number;
   /** Where it listens, or did. */
   address: AddressInfo | undefined;
-  /** Acts for the thread while there is none. */
+  /** Acts for the thread until another one has begun. */
   recovery: HttpRecovery | undefined;
   /** Counts its answers to `ping`. */
   pongs = 0;
@@ -69,6 +70,7 @@ export class HttpLife {
   readonly #restarts: Restarts;
   readonly #answered = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   #state: HttpState = 'ended';
+  #hasBegun = false;
   #worker: Worker | undefined;
   #channel: MessagePort | undefined;
   #asked: Asked | undefined;
@@ -106,17 +108,15 @@ export class HttpLife {
 
   // ── start ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /**
-   * Starts a thread. Resolves when it can be given routes.
-   * @param unsettled slots that a shard has started for the thread before it
-   */
-  start(unsettled: readonly number[]): Promise<void> {
+  /** Starts a thread. Resolves when it can be given routes. */
+  start(): Promise<void> {
     this.#cause = undefined;
+    this.#hasBegun = false;
     this.#state = 'starting';
     const { core, options, httpModule } = this.#settings;
     const { port1, port2 } = new MessageChannel();
     const answered = this.#answered;
-    const workerData: HttpStart = { core: core.share(), options, httpModule, channel: port2, unsettled, answered };
+    const workerData: HttpStart = { core: core.share(), options, httpModule, channel: port2, answered };
     this.#channel = port1;
     port1.on('message', (report: HttpReport) => this.#onReport(report));
     port1.unref();
@@ -141,6 +141,20 @@ export class HttpLife {
     const answer = this.#expect();
     this.send(command);
     return answer;
+  }
+
+  /**
+   * Gives the thread its routes. From now on its slots are its own.
+   * @param unsettled those that a shard has started for the thread before it
+   */
+  begin(table: RouteTable, unsettled: readonly number[]): Promise<void> {
+    this.#hasBegun = true;
+    return this.ask({ type: 'begin', table, unsettled });
+  }
+
+  /** Its thread has slots: what shards have of them is the thread's to take back. */
+  get hasBegun(): boolean {
+    return this.isRunning && this.#hasBegun;
   }
 
   async listen(port: number | undefined): Promise<void> {

@@ -106,7 +106,7 @@ export class CallingThread implements HttpThreads {
   }
 
   takeBack(shard: number): undefined {
-    this.#control!.takeBack(shard, () => {});
+    this.#control!.takeBack(shard);
   }
 
   tell(news: HttpNews): void {

@@ -100,7 +100,7 @@ export class HttpWorkers implements HttpThreads {
   // ── start ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   async start(): Promise<void> {
-    this.#loaded = Promise.all(this.#lives.map((life) => life.start([])));
+    this.#loaded = Promise.all(this.#lives.map((life) => life.start()));
     // Whoever starts the server hears of it by `loaded`.
     this.#loaded.catch(() => {});
   }
@@ -111,7 +111,7 @@ export class HttpWorkers implements HttpThreads {
 
   async begin(table: RouteTable): Promise<void> {
     this.#table = table;
-    await Promise.all(this.#lives.map((life) => life.ask({ type: 'begin', table })));
+    await Promise.all(this.#lives.map((life) => life.begin(table, [])));
   }
 
   /** The first one finds the port, if any will do; the others listen on the same. */
@@ -165,15 +165,16 @@ export class HttpWorkers implements HttpThreads {
   /** Another thread takes its place: it learns what the one before it knew. */
   async #restart(life: HttpLife): Promise<void> {
     if (this.#isClosing) return;
-    const unsettled = life.recovery?.unsettled ?? [];
-    life.recovery = undefined;
     try {
-      const loaded = life.start(unsettled);
+      const loaded = life.start();
       for (const [shard, port] of this.#events.connectHttp(life.http).entries()) {
         if (port !== undefined) life.send({ type: 'attach', shard, port }, [port]);
       }
       await loaded;
-      await life.ask({ type: 'begin', table: this.#table! });
+      life.recovery?.reap();
+      const unsettled = life.recovery?.unsettled ?? [];
+      life.recovery = undefined;
+      await life.begin(this.#table!, unsettled);
       for (const news of this.#standing.values()) life.send(news);
       if (this.#leavesAt !== undefined) life.send({ type: 'leave', ms: this.#leavesAt - performance.now() });
       if (this.#isClosing) return void life.end();
@@ -221,7 +222,7 @@ export class HttpWorkers implements HttpThreads {
   }
 
   takeBack(shard: number): Promise<void> | undefined {
-    const left = new Set(this.#lives.filter(({ isRunning }) => isRunning));
+    const left = new Set(this.#lives.filter(({ hasBegun }) => hasBegun));
     for (const { recovery } of this.#lives) recovery?.reclaim(shard);
     if (left.size === 0) return undefined;
     return new Promise((resolve) => {
