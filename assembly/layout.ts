@@ -144,8 +144,10 @@ export const HTTP_CONNECTIONS_OFFSET = HTTP_SEQUENCE_OFFSET + WORD_BYTES;
 export const HTTP_GENERATION_OFFSET = HTTP_CONNECTIONS_OFFSET + WORD_BYTES;
 /** Bytes of responses that were copied out of their extents and are not sent. */
 export const HTTP_DETACHED_OFFSET = HTTP_GENERATION_OFFSET + WORD_BYTES;
+/** Connections with a request that waits for an extent. */
+export const HTTP_PRESSED_OFFSET = HTTP_DETACHED_OFFSET + WORD_BYTES;
 /** For each class of extents: those that requests of this thread have. */
-export const HTTP_REQUEST_EXTENTS_OFFSET = HTTP_DETACHED_OFFSET + WORD_BYTES;
+export const HTTP_REQUEST_EXTENTS_OFFSET = HTTP_PRESSED_OFFSET + WORD_BYTES;
 /** For each shard: requests that this thread has submitted to it and not got back. */
 export const HTTP_OUTSTANDING_OFFSET = HTTP_FIGURES_OFFSET + LINE_BYTES;
 export const MAX_SHARDS = 64;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { exchange, get } from './support/client.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, ONE_HTTP_THREAD, startServer, type TestServer, until } from './support/server.js';
 import { outcome, type Pending, Stage } from './support/stage.js';
 
 let running: TestServer;
@@ -9,7 +9,7 @@ let stage: Stage;
 beforeEach(async () => {
   stage = new Stage();
   const options = { groups: { default: 1, slow: 2 }, slots: 30, maxQueue: 1_024 };
-  running = await startServer(options, 'groups-app.js');
+  running = await startServer({ ...ONE_HTTP_THREAD, ...options }, 'groups-app.js');
 });
 
 afterEach(async () => {

@@ -175,6 +175,18 @@ describe('limits', () => {
     expect(running.server.stats()).toMatchObject({ connections: 4, connectionsRefused: 1 });
   });
 
+  test('clients of one thread that hold the memory for large bodies are refused when a request of another one waits for it', async () => {
+    await start({ extentBytes: 16 * 2 ** 20 });
+    const head = 'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n';
+    const idle = [await open(0), await open(0), await open(0), await open(0)];
+    for (const client of idle) client.write(head);
+    const largest = () => running.server.stats().extents.at(-1)!;
+    await until(() => largest().free < largest().total, 'the idle ones');
+    const { status } = await exchange(running.ports[1], post('/echo', Buffer.alloc(1_000_000)));
+    expect(status).toBe(200);
+    await until(() => idle.some(({ pending }) => pending.toString().startsWith('HTTP/1.1 408')), 'a refusal');
+  });
+
   test('requests are shed on each thread, because of what waits on another one', async () => {
     await start({
       shards: 1,

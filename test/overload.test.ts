@@ -28,7 +28,7 @@ test('with every slot in use, a request is refused at once with 503 and Retry-Af
 });
 
 test('without a permit, requests wait in the ring and are then answered', async () => {
-  running = await startServer({ shards: 1, permits: 2 });
+  running = await startServer({ shards: 1, permits: 2, ...ONE_HTTP_THREAD });
   const clients = await Promise.all(Array.from({ length: 10 }, () => RawClient.open(running.port)));
   for (const [i, client] of clients.entries()) client.write(get(`/later/30/${i}`));
   await until(() => {

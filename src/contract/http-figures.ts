@@ -8,6 +8,7 @@ interface Words {
   sequence: number;
   connections: number;
   detached: number;
+  pressed: number;
   /** The first of several: by class of extents, by shard (three of them), by limited route. */
   requestExtents: number;
   outstanding: number;
@@ -109,6 +110,16 @@ export class HttpFigures implements RequestShares {
     return this.detachedBytes + this.#sumOfOthers(({ detached }) => detached);
   }
 
+  /** Connections of this thread with a request that waits for an extent. */
+  set pressed(count: number) {
+    Atomics.store(this.#i32, this.#own.pressed, count);
+  }
+
+  /** Requests of other HTTP threads wait for extents, which clients of this one may have. */
+  get areOthersPressed(): boolean {
+    return this.#sumOfOthers(({ pressed }) => pressed) > 0;
+  }
+
   /** Announces, then looks: of two threads that take the last one at the same time, none gets it, and never both. */
   take(index: number, most: number): boolean {
     this.add(index, 1);
@@ -138,6 +149,7 @@ export class HttpFigures implements RequestShares {
     for (let shard = 0; shard < this.queued.length; shard++) this.setWait(shard, 0);
     this.connections = 0;
     this.detachedBytes = 0;
+    this.pressed = 0;
     const { requestExtents, waiting } = this.#own;
     this.#i32.fill(0, requestExtents, requestExtents + EXTENT_CLASSES);
     this.#i32.fill(0, waiting, waiting + MAX_LIMITED_ROUTES);
@@ -145,14 +157,13 @@ export class HttpFigures implements RequestShares {
 }
 
 function wordsOf(map: MemoryMap, http: number): Words {
-  const { sequence, connections, detached, requestExtents, outstanding, queued, waits, waiting } = httpAddresses(
-    map,
-    http,
-  );
+  const { sequence, connections, detached, pressed, requestExtents, outstanding, queued, waits, waiting } =
+    httpAddresses(map, http);
   return {
     sequence: sequence >> 2,
     connections: connections >> 2,
     detached: detached >> 2,
+    pressed: pressed >> 2,
     requestExtents: requestExtents >> 2,
     outstanding: outstanding >> 2,
     queued: queued >> 2,

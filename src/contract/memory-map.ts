@@ -14,6 +14,7 @@ import {
   HTTP_HEAD_INDEX_OFFSET,
   HTTP_OUTSTANDING_OFFSET,
   HTTP_POLL_OFFSET,
+  HTTP_PRESSED_OFFSET,
   HTTP_QUEUED_OFFSET,
   HTTP_REQUEST_EXTENTS_OFFSET,
   HTTP_SEQUENCE_OFFSET,
@@ -167,6 +168,7 @@ export function httpAddresses(map: MemoryMap, http: number) {
     connections: figures + HTTP_CONNECTIONS_OFFSET,
     generation: figures + HTTP_GENERATION_OFFSET,
     detached: figures + HTTP_DETACHED_OFFSET,
+    pressed: figures + HTTP_PRESSED_OFFSET,
     /** A word for each class. */
     requestExtents: figures + HTTP_REQUEST_EXTENTS_OFFSET,
     /** A word for each shard, as in the next two. */

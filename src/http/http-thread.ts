@@ -169,7 +169,7 @@ export class HttpThread implements ConnectionHost<Connection> {
   }
 
   get isPressed(): boolean {
-    return this.#waiting.size > 0 || this.scheduler.waitsForExtents;
+    return this.#waiting.size > 0 || this.#shards.side.figures.areOthersPressed || this.scheduler.waitsForExtents;
   }
 
   detach(exchange: Exchange): boolean {
@@ -198,7 +198,12 @@ export class HttpThread implements ConnectionHost<Connection> {
 
   waitForRoom(connection: Connection): void {
     this.#waiting.add(connection);
+    this.#notePressure();
     this.#retries ??= setInterval(() => this.#retry(), RETRY_MS).unref();
+  }
+
+  #notePressure(): void {
+    this.#shards.side.figures.pressed = this.#waiting.size;
   }
 
   /** Shards give extents back too, and tell nobody: so this looks. */
@@ -206,13 +211,14 @@ export class HttpThread implements ConnectionHost<Connection> {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const connection of waiting) connection.onRoom();
+    this.#notePressure();
     if (this.#waiting.size > 0) return;
     clearInterval(this.#retries);
     this.#retries = undefined;
   }
 
   onConnectionClosed(connection: Connection): void {
-    this.#waiting.delete(connection);
+    if (this.#waiting.delete(connection)) this.#notePressure();
     this.#connections.delete(connection);
     this.#shards.side.figures.connections = this.#connections.size;
     this.#checkDrained();
