@@ -51,7 +51,9 @@ const WARM_ENDS = Math.min(ENDS, WAYS.length);
 /** Share of the ends that come while another shard has not recovered. */
 const OVERLAPPING = 0.2;
 const REFUSED = 0.01;
+/** Of the whole proof only: the median of two dozen, on a machine that others use too, says nothing. */
 const RECOVERY_MS = 250;
+const TIMED_ENDS = 1_000;
 const RSS_BYTES = 16 * 2 ** 20;
 /** The same where HTTP threads end too: their replacements want the same cores, and have heaps of their own to warm up. */
 const RECOVERY_BESIDE_MS = 1_000;
@@ -195,7 +197,7 @@ describe.each(HTTP_THREADS)('conservation, HTTP threads: %i', (httpThreads) => {
       expect(counts[503] ?? 0).toBeLessThan(outcomes.size * REFUSED);
       expect(notBack(after)).toEqual([]);
       expect([after.descriptors, after.threads]).toEqual([before.descriptors, before.threads]);
-      if (ENDS > 0) expect(recoveryMs.median).toBeLessThan(httpEnds > 0 ? RECOVERY_BESIDE_MS : RECOVERY_MS);
+      if (ENDS >= TIMED_ENDS) expect(recoveryMs.median).toBeLessThan(httpEnds > 0 ? RECOVERY_BESIDE_MS : RECOVERY_MS);
       expect(grown).toBeLessThan(httpEnds > 0 ? RSS_BESIDE_BYTES : RSS_BYTES);
       expect(await scene.run.ask<number>('close')).toBeLessThan(CLOSE_MS);
     },
