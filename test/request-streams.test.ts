@@ -182,9 +182,12 @@ describe('what handlers may do', () => {
 });
 
 test.each([
-  [{ body: 'streams' }, 'The option body of POST /x must be one of stream, not "streams".'],
-  [{ body: 'stream', bodyLimitBytes: -1 }, 'The option bodyLimitBytes of POST /x must be an integer from 0 to'],
-  [{ bodyLimitBytes: 5 }, "The option bodyLimitBytes of POST /x must be left out unless body is 'stream'"],
+  [
+    { body: 'streams' },
+    "Schema of `body` of POST /x: expected a Standard Schema or a JSON Schema, or 'stream', got 'streams'.",
+  ],
+  [{ body: 'stream', maxBodyBytes: -1 }, 'The option maxBodyBytes of route `POST /x` must be an integer from 0 to'],
+  [{ maxBodyBytes: 2 ** 31 }, 'The option maxBodyBytes of route `POST /x` must be an integer from 0 to 1073741824'],
 ])('%j is refused', (options, message) => {
   expect(() => createApp().post('/x', options as never, () => {})).toThrow(message);
 });

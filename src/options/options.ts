@@ -10,6 +10,7 @@ import type {
   PriorityFunction,
   Shedding,
 } from './scheduling.js';
+import type { TrustProxy, TrustProxyRule } from './trust-proxy.js';
 
 /** What errors, and requests with `accessLog`, are logged to. A pino logger is one. */
 export interface Logger {
@@ -105,6 +106,11 @@ export interface ServeOptions extends ListenChoice {
    */
   requestId?: boolean | RequestIdOptions;
   /**
+   * Proxies that are believed what they say of clients (`req.ip`, `req.ips`, `req.protocol`, `req.host` and the access log): `true` for
+   * all, a number for that many in front of the server, addresses and subnets, or `loopback`, `linklocal` and `uniquelocal`. Default false.
+   */
+  trustProxy?: TrustProxy;
+  /**
    * Time for a request's head, in milliseconds, from its first byte on; then the client gets 408. A new connection that
    * sends nothing is closed after the same time. Default 10,000.
    */
@@ -196,6 +202,7 @@ type Resolved =
   | 'execArgv'
   | 'compress'
   | 'requestId'
+  | 'trustProxy'
   | 'shardNice'
   | 'groups'
   | 'permits'
@@ -223,6 +230,7 @@ export interface ResolvedOptions extends Required<Omit<ServeOptions, Resolved | 
   compress: CompressRules | undefined;
   /** Name of the field in lower case. */
   requestId: string | undefined;
+  trustProxy: TrustProxyRule;
   /** Lines of each response head that say how long the connection may be idle. */
   keepAliveLines: string;
   logger: Logger | undefined;

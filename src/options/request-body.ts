@@ -1,27 +1,32 @@
 import type { Subject } from './checks.js';
 
-/** How a route takes request bodies. */
+/** How large the request bodies of a route may be. */
 export interface RequestBodyOptions {
   /**
-   * `'stream'`: the handler is started as soon as the head is there, and reads the body with `req.stream()`. By default it is
-   * started once the body is whole, which `bodyLimitBytes` of the server bounds.
+   * Largest request body, 0 to 1 GiB; with `body: 'stream'` up to 2⁵³ − 1, and `Infinity` for any size. A larger one gets 413.
+   * Default: `maxBodyBytes` of the server; with `body: 'stream'` `Infinity`.
    */
-  body?: 'stream';
-  /** With `body: 'stream'`: the most bytes that a body may have, or 0 for any number. More get 413. Default 0. */
-  bodyLimitBytes?: number;
+  maxBodyBytes?: number;
 }
 
-export const REQUEST_BODY_OPTIONS = ['body', 'bodyLimitBytes'] as const satisfies readonly (keyof RequestBodyOptions)[];
+/** What a body that is gathered may have. */
+export const MOST_BODY_BYTES = 2 ** 30;
 
-/** @throws LoopShardError */
-export function checkRequestBody(
-  { body, bodyLimitBytes }: RequestBodyOptions,
+/**
+ * @returns nothing if the route does not say
+ * @throws LoopShardError
+ */
+export function checkMaxBody(
+  { body, maxBodyBytes }: RequestBodyOptions & { body?: unknown },
   subject: Subject,
-): { limitBytes: number } | undefined {
-  if (body === undefined) {
-    if (bodyLimitBytes === undefined) return undefined;
-    throw subject.invalid('bodyLimitBytes', "left out unless body is 'stream'; the server has one", bodyLimitBytes);
+): number | undefined {
+  if (maxBodyBytes === undefined || maxBodyBytes === Number.POSITIVE_INFINITY) {
+    if (maxBodyBytes === undefined || body === 'stream') return maxBodyBytes;
   }
-  subject.oneOf('body', body, ['stream']);
-  return { limitBytes: subject.integer('bodyLimitBytes', bodyLimitBytes ?? 0, 0, Number.MAX_SAFE_INTEGER) };
+  return subject.integer(
+    'maxBodyBytes',
+    maxBodyBytes,
+    0,
+    body === 'stream' ? Number.MAX_SAFE_INTEGER : MOST_BODY_BYTES,
+  );
 }

@@ -19,6 +19,7 @@ import { moduleUrl } from './module-url.js';
 import type { Logger, ResolvedOptions, ServeOptions } from './options.js';
 import { checkRequestId } from './request-id.js';
 import { MAX_NICE, MAX_PERMITS, MAX_TIMEOUT_MS } from './scheduling.js';
+import { checkTrustProxy } from './trust-proxy.js';
 
 /** Lowest, highest, default. */
 const INTEGERS = {
@@ -77,6 +78,7 @@ const OTHERS = [
   'health',
   'compress',
   'requestId',
+  'trustProxy',
   'shardNice',
   'park',
   'resourceLimits',
@@ -169,6 +171,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     health: checkHealth(options.health ?? false, subject),
     compress: checkCompress(options.compress ?? false, subject),
     requestId: checkRequestId(options.requestId ?? false, subject),
+    trustProxy: checkTrustProxy(options.trustProxy ?? false, subject),
     keepAliveLines: keepAliveLines(integers),
   };
   checkTogether(options, resolved);
