@@ -137,6 +137,11 @@ export interface ServeOptions extends ListenChoice {
   abortOnHalfClose?: boolean;
   /** Connections at the most, 1 to 1,048,576; further ones are closed at once. Default 16,384. */
   maxConnections?: number;
+  /**
+   * Responses that each shard may stream at a time, such as Server-Sent Events. A stream takes a socket, and neither a permit nor a slot. Further
+   * ones get 503, with a line in the log when that begins. 1 to 1,048,576. Default 16,384.
+   */
+  maxStreams?: number;
   /** Requests on one connection, which is closed behind the last one; 0, the default, for any number. */
   maxRequestsPerConnection?: number;
   /** Bytes of answers that may wait for a client before no more of its requests are read. Default 1 MiB. */

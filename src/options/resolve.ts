@@ -44,6 +44,7 @@ const INTEGERS = {
   sendTimeoutMs: [1, 2 ** 31 - 1, 30_000],
   lingerTimeoutMs: [1, 2 ** 31 - 1, 30_000],
   maxConnections: [1, 2 ** 20, 16_384],
+  maxStreams: [1, 2 ** 20, 16_384],
   maxRequestsPerConnection: [0, 2 ** 31 - 1, 0],
   maxBufferedBytes: [0, 2 ** 31 - 1, 2 ** 20],
   closeTimeoutMs: [0, 2 ** 31 - 1, 10_000],
