@@ -12,7 +12,7 @@ const MIB = 2 ** 20;
 let running: TestServer;
 
 async function start(options: ServeOptions = {}): Promise<number> {
-  running = await startServer({ shards: 1, bodyLimitBytes: 8 * MIB, ...options }, 'ownership-app.js');
+  running = await startServer({ shards: 1, maxBodyBytes: 8 * MIB, ...options }, 'ownership-app.js');
   return running.port;
 }
 
@@ -167,7 +167,7 @@ describe('responses that nobody takes any more leave nothing behind', () => {
     ['clients that leave', `/large-later/${LARGE}/20`, true],
     ['handlers that are answered for', `/large-timeout/${LARGE}`, false],
   ])('%s', async (_name, path, leaves) => {
-    const port = await start({ responseLimitBytes: 16 * MIB });
+    const port = await start({ maxResponseBytes: 16 * MIB });
     const round = async () => {
       const clients = await Promise.all(Array.from({ length: 6 }, () => RawClient.open(port)));
       for (const client of clients) client.write(get(path));
@@ -185,7 +185,7 @@ describe('responses that nobody takes any more leave nothing behind', () => {
   });
 
   test('one connection that pipelines them and does not read holds a few at most', async () => {
-    const port = await start({ responseLimitBytes: 16 * MIB });
+    const port = await start({ maxResponseBytes: 16 * MIB });
     const client = await RawClient.open(port);
     client.socket.pause();
     client.write(get(`/large/${LARGE}`).repeat(200));
@@ -223,7 +223,7 @@ describe('a body that is larger than any extent', () => {
   });
 
   test('gets 503 if its shard ends while it comes, since its handler was not started', async () => {
-    running = await startServer({ shards: 1, bodyLimitBytes: 8 * MIB });
+    running = await startServer({ shards: 1, maxBodyBytes: 8 * MIB });
     const client = await RawClient.open(running.port);
     client.write(head);
     client.write(Buffer.alloc(MIB));

@@ -13,7 +13,7 @@ describe('options out of their range are refused before anything starts', () => 
     [{ batch: 1_025 }, 'batch'],
     [{ slots: 1 }, 'slots'],
     [{ slotBytes: 100 }, 'slotBytes'],
-    [{ bodyLimitBytes: Number.NaN }, 'bodyLimitBytes'],
+    [{ maxBodyBytes: Number.NaN }, 'maxBodyBytes'],
     [{ maxTargetBytes: 9_000, maxHeadBytes: 8_000 }, 'maxTargetBytes (9000) is more than maxHeadBytes (8000)'],
     [{ headersTimeoutMs: 0 }, 'The option headersTimeoutMs must be an integer from 1 to 2147483647, not 0.'],
     [{ maxConnections: 0 }, 'maxConnections'],

@@ -244,8 +244,8 @@ test('a handler may pass its signal to many, and nobody is warned', async () => 
   expect(await json('/listens-often')).toEqual([]);
 });
 
-test('an error response is sent though responseLimitBytes is smaller', async () => {
-  const small = await startServer({ shards: 1, responseLimitBytes: 20, onUncaught: 'exit' }, 'ownership-app.js');
+test('an error response is sent though maxResponseBytes is smaller', async () => {
+  const small = await startServer({ shards: 1, maxResponseBytes: 20, onUncaught: 'exit' }, 'ownership-app.js');
   expect((await exchange(small.port, get('/large/21'))).status).toBe(500);
   expect((await exchange(small.port, get('/large/20'))).status).toBe(200);
   expect(small.server.stats().shards[0].restarts).toBe(0);

@@ -15,7 +15,7 @@ const WINDOW = 256 * 1024;
 let running: TestServer;
 
 beforeAll(async () => {
-  running = await startServer({ bodyLimitBytes: 1_000, slots: 64 }, 'uploads.js');
+  running = await startServer({ maxBodyBytes: 1_000, slots: 64 }, 'uploads.js');
 });
 
 afterAll(async () => {
@@ -183,8 +183,8 @@ describe('what handlers may do', () => {
 
 test.each([
   [{ body: 'streams' }, 'The option body of POST /x must be one of stream, not "streams".'],
-  [{ body: 'stream', bodyLimitBytes: -1 }, 'The option bodyLimitBytes of POST /x must be an integer from 0 to'],
-  [{ bodyLimitBytes: 5 }, "The option bodyLimitBytes of POST /x must be left out unless body is 'stream'"],
+  [{ body: 'stream', maxBodyBytes: -1 }, 'The option maxBodyBytes of POST /x must be an integer from 0 to'],
+  [{ maxBodyBytes: 5 }, "The option maxBodyBytes of POST /x must be left out unless body is 'stream'"],
 ])('%j is refused', (options, message) => {
   expect(() => createApp().post('/x', options as never, () => {})).toThrow(message);
 });

@@ -87,7 +87,7 @@ test('requests with a key are never stolen', async () => {
 });
 
 test('requests whose records do not fit a slot are stolen like any other', async () => {
-  const { blocking, thread } = await startBlocked({ slotBytes: 4_096, bodyLimitBytes: 2 ** 21 });
+  const { blocking, thread } = await startBlocked({ slotBytes: 4_096, maxBodyBytes: 2 ** 21 });
   const clients = await Promise.all(Array.from({ length: 8 }, () => RawClient.open(scene.running.port)));
   for (const [i, client] of clients.entries()) {
     client.write(post(scene.stage.target(`/large/${i}`), 'x'.repeat(10_000 + 200_000 * i)));

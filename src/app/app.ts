@@ -152,7 +152,7 @@ export class App {
     const [options, handler] = rest.length > 1 ? (rest as [RouteOptions, Handler]) : [{}, rest[0] as Handler];
     checkHandler(handler, name);
     const writer = compileResponse(options, name);
-    const subject = new Subject('ROUTE_INVALID', ` of ${name}`);
+    const subject = new Subject('ROUTE_INVALID', ` of \`${name}\``);
     const scheduling = checkRouteScheduling(options, pattern, subject);
     const compress = compressRules(options, subject);
     const streamed = checkRequestBody(options, subject);

@@ -85,7 +85,7 @@ export interface ShardStart {
   graceMs: number;
   /** Handlers that may run on after their requests were answered with 504 before the shard says so; 0 for any number. */
   maxAbandoned: number;
-  responseLimitBytes: number;
+  maxResponseBytes: number;
   compress: CompressRules | undefined;
   /** Name of the field that names requests, in lower case. */
   requestId: string | undefined;

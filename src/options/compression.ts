@@ -1,6 +1,6 @@
 /* Which responses are compressed, as an option of a server and of its routes. */
 import zlib from 'node:zlib';
-import type { Subject } from './checks.js';
+import { list, type Subject } from './checks.js';
 
 /** Content codings (RFC 9110 section 8.4.1; zstd: RFC 8878). */
 export type Encoding = 'br' | 'gzip' | 'zstd';
@@ -39,9 +39,13 @@ export function checkCompress(compress: boolean | CompressOptions, subject: Subj
     types !== undefined &&
     !(Array.isArray(types) && types.every((type) => typeof type === 'string' && TYPE.test(type)))
   )
-    throw subject.invalid('compress.types', "a list of content types such as ['text/*', 'application/json']", types);
+    throw subject.invalid(
+      'compress.types',
+      "an array of content types such as `['text/*', 'application/json']`",
+      types,
+    );
   if (!Array.isArray(encodings) || encodings.length === 0) {
-    throw subject.invalid('compress.encodings', `a list of ${ENCODINGS.join(', ')}`, encodings);
+    throw subject.invalid('compress.encodings', `a non-empty array of ${list(ENCODINGS)}`, encodings);
   }
   for (const encoding of encodings) subject.oneOf('compress.encodings', encoding, ENCODINGS);
   return {

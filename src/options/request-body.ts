@@ -3,25 +3,27 @@ import type { Subject } from './checks.js';
 /** How a route takes request bodies. */
 export interface RequestBodyOptions {
   /**
-   * `'stream'`: the handler is started as soon as the head is there, and reads the body with `req.stream()`. By default it is
-   * started once the body is whole, which `bodyLimitBytes` of the server bounds.
+   * `'stream'`: the handler starts as soon as the head has arrived, and reads the body with `req.stream()`. By default it starts
+   * once the whole body has arrived, within `limits.maxBodyBytes` of the server.
    */
   body?: 'stream';
-  /** With `body: 'stream'`: the most bytes that a body may have, or 0 for any number. More get 413. Default 0. */
-  bodyLimitBytes?: number;
+  /** With `body: 'stream'`: largest body in bytes; larger ones get 413. 0 (default) disables the limit. */
+  maxBodyBytes?: number;
 }
 
-export const REQUEST_BODY_OPTIONS = ['body', 'bodyLimitBytes'] as const satisfies readonly (keyof RequestBodyOptions)[];
+export const REQUEST_BODY_OPTIONS = ['body', 'maxBodyBytes'] as const satisfies readonly (keyof RequestBodyOptions)[];
 
 /** @throws LoopShardError */
 export function checkRequestBody(
-  { body, bodyLimitBytes }: RequestBodyOptions,
+  { body, maxBodyBytes }: RequestBodyOptions,
   subject: Subject,
 ): { limitBytes: number } | undefined {
   if (body === undefined) {
-    if (bodyLimitBytes === undefined) return undefined;
-    throw subject.invalid('bodyLimitBytes', "left out unless body is 'stream'; the server has one", bodyLimitBytes);
+    if (maxBodyBytes === undefined) return undefined;
+    throw subject.wrong(
+      `Option ${subject.named('maxBodyBytes')} needs \`body: 'stream'\`. Other routes use \`limits.maxBodyBytes\` of the server.`,
+    );
   }
   subject.oneOf('body', body, ['stream']);
-  return { limitBytes: subject.integer('bodyLimitBytes', bodyLimitBytes ?? 0, 0, Number.MAX_SAFE_INTEGER) };
+  return { limitBytes: subject.integer('maxBodyBytes', maxBodyBytes ?? 0, 0, Number.MAX_SAFE_INTEGER) };
 }

@@ -24,7 +24,7 @@ export function checkRequestId(requestId: boolean | RequestIdOptions, subject: S
   if (typeof header === 'string' && TOKEN.test(header) && !OTHERS.includes(header.toLowerCase())) {
     return header.toLowerCase();
   }
-  throw subject.invalid('requestId.header', 'the name of a header field of your own, such as x-request-id', header);
+  throw subject.invalid('requestId.header', 'a header name without another meaning, such as `x-request-id`', header);
 }
 
 export function isSaneId(id: string | undefined): id is string {

@@ -98,7 +98,7 @@ export class ShardPool {
       adaptive: permits.adaptive,
       onUncaught: options.onUncaught,
       graceMs: options.closeTimeoutMs,
-      responseLimitBytes: options.responseLimitBytes,
+      maxResponseBytes: options.maxResponseBytes,
       compress: options.compress,
       requestId: options.requestId,
       keepAliveLines: options.keepAliveLines,

@@ -15,7 +15,8 @@ import type { HttpFailure, HttpStats } from '../http/http-control.js';
 import { type UpgradeListener, type UpgradeOptions, Upgrades } from '../http/socket/upgrade.js';
 import { Subject } from '../options/checks.js';
 import { checkSecureContext } from '../options/listening.js';
-import type { Logger, ResolvedOptions } from '../options/options.js';
+import type { Logger } from '../options/logger.js';
+import type { ResolvedOptions } from '../options/options.js';
 import { type Group, MAX_PERMITS } from '../options/scheduling.js';
 import { CIRCUIT_TEXT, type ShardState, type ThreadEnd } from '../pool/shard-life.js';
 import { ShardPool } from '../pool/shard-pool.js';
@@ -101,6 +102,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   /** Shards that refuse requests because others wait for too long. */
   readonly #shedding = new Set<number>();
   #state: ServerState = 'starting';
+  #routeCount = 0;
   #closed: Promise<void> | undefined;
   #saidSignals = false;
   #endDelay: (() => void) | undefined;
@@ -178,6 +180,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       await this.#http.start();
       const [table] = await Promise.all([this.#pool.start(), this.#http.loaded()]);
       createRoutePermits(this.#core, this.#map, table);
+      this.#routeCount = table.routes.length;
       for (const [index, route] of limitedRoutes(table).entries()) {
         const permits = Semaphore.attach(this.#core, routePermitsAddress(this.#map, index));
         this.#limited.set(routeName(route), permits);
@@ -246,6 +249,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         limiter: permits.adaptive && { ...permits.adaptive, shortMeanUs, longMeanUs },
         shedding: this.#shedding.has(one.shard),
       })),
+      routeCount: this.#routeCount,
       routes: [...this.#limited].map(([route, { available, limit }], index) => ({
         route,
         permits: { available, limit },

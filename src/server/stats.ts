@@ -63,6 +63,8 @@ export interface ServerStats {
   /** Requests that the HTTP thread refused for want of room or time, by the code in the answer. */
   refused: Partial<Record<Reason, number>>;
   shards: ShardStats[];
+  /** All routes of the app; 0 until it is loaded. */
+  routeCount: number;
   /** Routes with `maxConcurrency`. */
   routes: RouteStats[];
 }

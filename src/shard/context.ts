@@ -31,7 +31,7 @@ export interface ShardContext {
   readonly streams: OutgoingStreams;
   readonly bodies: RequestBodies;
   readonly signals: AbortSignals;
-  readonly responseLimitBytes: number;
+  readonly maxResponseBytes: number;
   readonly compress: CompressRules | undefined;
   /** Name of the field that names requests, in lower case. */
   readonly requestId: string | undefined;

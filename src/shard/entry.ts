@@ -169,7 +169,7 @@ function createContext(start: ShardStart, app: App): ShardContext {
     streams: new OutgoingStreams(http),
     bodies: new RequestBodies(http, signals),
     signals,
-    responseLimitBytes: start.responseLimitBytes,
+    maxResponseBytes: start.maxResponseBytes,
     compress: start.compress,
     requestId: start.requestId,
     keepAliveLines: start.keepAliveLines,

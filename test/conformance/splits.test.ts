@@ -70,7 +70,7 @@ function parse(pieces: Buffer[], way: Way = 'small'): string[] {
     },
   };
   const streamLimit = () => 0;
-  const limits = { bodyLimitBytes: 2 ** 20 };
+  const limits = { maxBodyBytes: 2 ** 20 };
   const mayStream = way === 'streamed';
   const parser = new RequestParser(parsers, sink, {
     isSecure: false,

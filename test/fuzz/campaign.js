@@ -51,7 +51,7 @@ export class Campaign {
       shards: 2,
       slots: SLOTS,
       slotBytes: 4_096,
-      bodyLimitBytes: BODY_LIMIT_BYTES,
+      maxBodyBytes: BODY_LIMIT_BYTES,
     });
     CoreMemory.create = create;
     if (core === undefined) throw new Error('the server has made no memory');

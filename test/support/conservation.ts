@@ -23,7 +23,7 @@ const OPTIONS = {
   shardNice: 0,
   permits: 64,
   slots: 1_024,
-  bodyLimitBytes: 4 * 2 ** 20,
+  maxBodyBytes: 4 * 2 ** 20,
   // A heap that is exhausted soon.
   resourceLimits: { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16 },
 };

@@ -52,7 +52,7 @@ export function createShard(options: ShardInThreadOptions = {}): ShardInThread {
     signals,
     streams: new OutgoingStreams(http),
     bodies: new RequestBodies(http, signals),
-    responseLimitBytes: 2 ** 20,
+    maxResponseBytes: 2 ** 20,
     compress: undefined,
     requestId: undefined,
     keepAliveLines: '',

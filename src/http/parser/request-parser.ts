@@ -52,7 +52,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   readonly #rules: HeadRules;
   readonly #sink: RequestSink;
   readonly #limits: BodyLimits;
-  readonly #bodyLimitBytes: number;
+  readonly #maxBodyBytes: number;
   readonly #parser: number;
   readonly #chunked = new ChunkedBody();
   readonly #emptyLines = new EmptyLines();
@@ -74,7 +74,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     this.#rules = parsers.rules;
     this.#sink = sink;
     this.#limits = limits;
-    this.#bodyLimitBytes = limits.limits.bodyLimitBytes;
+    this.#maxBodyBytes = limits.limits.maxBodyBytes;
     this.#parser = this.llhttp.open();
   }
 
@@ -341,7 +341,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     if (targetReason !== undefined) return this.#refuse(targetReason);
     const mayStream = this.#limits.mayStream && (rules.isChunked || rules.contentLength > 0);
     const streamLimit = mayStream ? this.#limits.streamLimit(this) : -1;
-    const limit = streamLimit < 0 ? this.#bodyLimitBytes : streamLimit || Number.POSITIVE_INFINITY;
+    const limit = streamLimit < 0 ? this.#maxBodyBytes : streamLimit || Number.POSITIVE_INFINITY;
     if (rules.contentLength > limit) return this.#refuse('BODY_TOO_LARGE');
     if (rules.isChunked) {
       const refusal = this.#beginChunked(limit);
@@ -438,7 +438,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   onBody(at: number, bytes: number): number {
     if (this.isStreamed) return this.#onStreamedBody(at, bytes);
     const bodyBytes = this.bodyBytes + bytes;
-    if (bodyBytes > this.#bodyLimitBytes) return this.#refuse('BODY_TOO_LARGE');
+    if (bodyBytes > this.#maxBodyBytes) return this.#refuse('BODY_TOO_LARGE');
     this.#messageEnd = at + bytes;
     this.#isMessageEndExact = true;
     if (this.partial === undefined && this.index.noteBody(at, bytes)) return GO_ON;
@@ -450,7 +450,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
 
   /** A chunked body has become larger than any extent: what there is of it, and what follows, passes through as a stream. */
   #streamOn(body: Buffer): number {
-    this.#streamLimit = this.#bodyLimitBytes;
+    this.#streamLimit = this.#maxBodyBytes;
     this.#streamedBytes = body.length;
     this.isStreamed = true;
     const reason = this.#letInStreamed(undefined, false);

@@ -6,7 +6,7 @@ export interface BodyLimits {
   readonly records: RecordRoom;
   /** TLS secures the connection. */
   readonly isSecure: boolean;
-  readonly limits: { bodyLimitBytes: number };
+  readonly limits: { maxBodyBytes: number };
   /** Bodies of some routes are read as streams. */
   readonly mayStream: boolean;
   /** How many bytes the body of this request may have if it is read as a stream, 0 for any number; else -1. */

@@ -6,7 +6,7 @@ import type { BodyLimits } from '../parser/request-sink.js';
 import type { UpgradeHost } from './upgrade.js';
 
 export interface ConnectionLimits {
-  bodyLimitBytes: number;
+  maxBodyBytes: number;
   /** 0 for any number. */
   maxRequestsPerConnection: number;
   maxBufferedBytes: number;
