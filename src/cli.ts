@@ -7,7 +7,15 @@ import type { FlatOptions } from './options/options.js';
 import type { KeySource } from './options/scheduling.js';
 import { nest } from './options/sections.js';
 import type { ServeOptions } from './options/serve-options.js';
-import { entryOf, type Flag, flagsOf, OPTION_NAMES, type OptionEntry, type OptionName, SECTIONS } from './options/table.js';
+import {
+  entryOf,
+  type Flag,
+  flagsOf,
+  OPTION_NAMES,
+  type OptionEntry,
+  type OptionName,
+  SECTIONS,
+} from './options/table.js';
 import { serve, standardLevel } from './server/serve.js';
 import type { Server } from './server/server.js';
 import type { ShardStats } from './server/stats.js';
@@ -152,7 +160,10 @@ function serveOptions({ dispatchKey, tlsKey, tlsCert, ...flat }: CliOptions): Se
 /** @throws LoopShardError OPTION_INVALID, TLS_INVALID */
 function readCertificate({ tlsKey, tlsCert }: CertificateFiles): { key: Buffer; cert: Buffer } {
   if (tlsKey === undefined || tlsCert === undefined) {
-    throw new LoopShardError('OPTION_INVALID', 'Set both --tls-key and --tls-cert: HTTPS needs a key and its certificate.');
+    throw new LoopShardError(
+      'OPTION_INVALID',
+      'Set both --tls-key and --tls-cert: HTTPS needs a key and its certificate.',
+    );
   }
   try {
     return { key: readFileSync(tlsKey), cert: readFileSync(tlsCert) };

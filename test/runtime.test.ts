@@ -54,9 +54,11 @@ describe('what shards are started with', () => {
     const { server, port } = await startServer(
       {
         shards: 1,
-        resourceLimits: { maxOldGenerationSizeMb: 64 },
-        env: { GREETING: 'hello' },
-        execArgv: ['--no-warnings'],
+        threads: {
+          resourceLimits: { maxOldGenerationSizeMb: 64 },
+          env: { GREETING: 'hello' },
+          execArgv: ['--no-warnings'],
+        },
       },
       'settings.js',
     );
@@ -85,7 +87,9 @@ describe('what shards are started with', () => {
   });
 
   test('flags that a thread cannot have are named', async () => {
-    await expect(startServer({ shards: 1, execArgv: ['--title=no'] }, 'settings.js')).rejects.toMatchObject({
+    await expect(
+      startServer({ shards: 1, threads: { execArgv: ['--title=no'] } }, 'settings.js'),
+    ).rejects.toMatchObject({
       code: 'SHARD_FAILED',
       message: expect.stringMatching(/^Shard 0 ended before it was ready: .*invalid execArgv.*--title=no/),
     });

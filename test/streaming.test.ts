@@ -393,7 +393,7 @@ test('many streams at once, each with its own bytes', async () => {
 
 describe('limits', () => {
   test('handlerTimeoutMs is for the time until the head', async () => {
-    const quick = await startServer({ handlerTimeoutMs: 1_000 }, 'streams.js');
+    const quick = await startServer({ timeouts: { handlerTimeoutMs: 1_000 } }, 'streams.js');
     expect((await exchange(quick.port, get('/slow-first/3000'))).status).toBe(504);
     // Its head comes in time, and its end does not.
     const slow = await fetch(`http://127.0.0.1:${quick.port}/slow-first/600`);
@@ -403,7 +403,7 @@ describe('limits', () => {
   });
 
   test('a stream keeps its permit', async () => {
-    const narrow = await startServer({ shards: 1, permits: 1, batch: 1 }, 'streams.js');
+    const narrow = await startServer({ shards: 1, scheduling: { permits: 1, batch: 1 } }, 'streams.js');
     const client = await RawClient.open(narrow.port);
     client.write(get('/ticks?name=x'));
     await until(() => client.pending.includes('tick'), 'the stream');
@@ -415,7 +415,7 @@ describe('limits', () => {
   });
 
   test('close() waits for streams that end, and cuts those that do not', async () => {
-    const one = await startServer({ closeTimeoutMs: 500 }, 'streams.js');
+    const one = await startServer({ timeouts: { closeTimeoutMs: 500 } }, 'streams.js');
     const [ending, endless] = await Promise.all([RawClient.open(one.port), RawClient.open(one.port)]);
     ending.write(get('/slow-first/50'));
     endless.write(get('/ticks?name=x'));

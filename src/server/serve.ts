@@ -1,6 +1,6 @@
 import type { pino as Pino } from 'pino';
-import { moduleUrl } from '../options/module-url.js';
 import type { Logger } from '../options/logger.js';
+import { moduleUrl } from '../options/module-url.js';
 import type { ServeOptions } from '../options/serve-options.js';
 import { safeLogger } from './safe-logger.js';
 import type { Server } from './server.js';
