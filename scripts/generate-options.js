@@ -92,9 +92,9 @@ function grouped(number) {
  */
 function defaultOf(entry) {
   if (entry.defaultText !== undefined) return entry.defaultText;
-  if (entry.kind === 'other' || entry.default === undefined) return '';
-  if (entry.kind !== 'integer') return `\`${entry.default}\``;
-  const value = /** @type {number} */ (entry.default);
+  const value = entry.default;
+  if (value === undefined) return '';
+  if (typeof value !== 'number') return `\`${value}\``;
   return value >= MIB && value % MIB === 0 ? `${value / MIB} MiB` : grouped(value);
 }
 

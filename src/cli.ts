@@ -79,9 +79,8 @@ function cliOption(name: OptionName, { flag, text }: Flag): Option {
 
 /** The default in words. It is not commander's, so that serve() knows what was given. */
 function defaultText(entry: OptionEntry): string {
-  if (entry.kind === 'boolean' || entry.defaultText === '`false`') return '';
-  const text = entry.defaultText ?? (entry.kind === 'other' ? undefined : entry.default);
-  return text === undefined ? '' : ` (default: ${plain(String(text))})`;
+  const text = entry.defaultText ?? entry.default;
+  return text === undefined || typeof text === 'boolean' ? '' : ` (default: ${plain(String(text))})`;
 }
 
 /** Without Markdown. */

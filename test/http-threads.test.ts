@@ -613,7 +613,9 @@ describe('one port', () => {
     expect(await refusal({ port: 0, scheduling: { priority: () => 'low' } })).toContain(
       '`priority` is a function, which cannot be passed',
     );
-    expect(await refusal({ port: 0, memory: { slots: 3 } })).toContain('3 slots are too few for 2 HTTP threads');
+    expect(await refusal({ port: 0, memory: { slots: 3 } })).toContain(
+      'Option `memory.slots` must be at least 4 for 2 HTTP threads, got 3.',
+    );
     expect(await refusal({ port: 0, httpModule: './nowhere.js' })).toContain('MODULE_NOT_FOUND');
     expect(await refusal({ port: 0, httpModule: new URL('./fixtures/throws.js', import.meta.url) })).toContain(
       'MODULE_FAILED',

@@ -223,9 +223,9 @@ test('permits that were changed outlive their shard', async () => {
 test('setPermits says what is wrong', async () => {
   await start({ shards: 2 });
   const refused: [() => void, string][] = [
-    [() => scene.running.server.setPermits(0), 'The option permits must be an integer from 1 to 65536, not 0.'],
-    [() => scene.running.server.setPermits(1, { shard: 2 }), 'The option shard must be an integer from 0 to 1, not 2.'],
-    [() => scene.running.server.setPermits(1, { group: 'cpu' }), 'The option group must be one of default, not "cpu".'],
+    [() => scene.running.server.setPermits(0), 'Option `permits` must be an integer from 1 to 65536, got 0.'],
+    [() => scene.running.server.setPermits(1, { shard: 2 }), 'Option `shard` must be an integer from 0 to 1, got 2.'],
+    [() => scene.running.server.setPermits(1, { group: 'cpu' }), "Option `group` must be `default`, got 'cpu'."],
     [() => scene.running.server.setPermits(1, { route: 'GET /run/:id' }), 'has no maxConcurrency'],
   ];
   for (const [call, message] of refused) {

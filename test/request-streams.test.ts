@@ -182,9 +182,12 @@ describe('what handlers may do', () => {
 });
 
 test.each([
-  [{ body: 'streams' }, 'The option body of POST /x must be one of stream, not "streams".'],
-  [{ body: 'stream', maxBodyBytes: -1 }, 'The option maxBodyBytes of POST /x must be an integer from 0 to'],
-  [{ maxBodyBytes: 5 }, "The option maxBodyBytes of POST /x must be left out unless body is 'stream'"],
+  [{ body: 'streams' }, "Option `body` of `POST /x` must be `stream`, got 'streams'."],
+  [
+    { body: 'stream', maxBodyBytes: -1 },
+    'Option `maxBodyBytes` of `POST /x` must be an integer from 0 to 9007199254740991, got -1.',
+  ],
+  [{ maxBodyBytes: 5 }, "Option `maxBodyBytes` of `POST /x` needs `body: 'stream'`."],
 ])('%j is refused', (options, message) => {
   expect(() => createApp().post('/x', options as never, () => {})).toThrow(message);
 });

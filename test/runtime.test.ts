@@ -96,11 +96,11 @@ describe('what shards are started with', () => {
   });
 
   test.each([
-    [{ resourceLimits: { maxOldGenerationSizeMb: 0 } }, 'resourceLimits.maxOldGenerationSizeMb'],
-    [{ resourceLimits: { heap: 5 } as never }, 'heap'],
-    [{ env: { A: 1 } as never }, 'env'],
-    [{ execArgv: '--no-warnings' as never }, 'execArgv'],
-    [{ onUncaught: 'ignore' as never }, 'onUncaught'],
+    [{ threads: { resourceLimits: { maxOldGenerationSizeMb: 0 } } }, 'threads.resourceLimits.maxOldGenerationSizeMb'],
+    [{ threads: { resourceLimits: { heap: 5 } as never } }, 'threads.resourceLimits.heap'],
+    [{ threads: { env: { A: 1 } as never } }, 'threads.env.A'],
+    [{ threads: { execArgv: '--no-warnings' as never } }, 'threads.execArgv'],
+    [{ recovery: { onUncaught: 'ignore' as never } }, 'recovery.onUncaught'],
   ])('%j is refused', async (options, name) => {
     await expect(startServer(options, 'settings.js')).rejects.toMatchObject({
       code: expect.stringMatching(/^OPTION_/),

@@ -3,7 +3,7 @@ import { createSecureContext, type SecureContextOptions, type TlsOptions } from 
 import { LoopShardError } from '../errors.js';
 import { list, Subject } from './checks.js';
 import type { FlatOptions } from './options.js';
-import type { OptionName } from './table.js';
+import { OPTIONS, type OptionName } from './table.js';
 
 /** Where a server listens, checked. */
 export interface Listening {
@@ -23,7 +23,7 @@ const subject = new Subject('OPTION_INVALID');
  * @throws LoopShardError OPTION_INVALID, TLS_INVALID
  */
 export function resolveListening(options: FlatOptions, port: number): Listening {
-  const { path, fd, host = '127.0.0.1', ipv6Only, tls } = options;
+  const { path, fd, host = OPTIONS.host.default, ipv6Only, tls } = options;
   refuseContradictions(options);
   if (typeof host !== 'string' || host === '') throw subject.invalid('host', 'a host name or an IP address', host);
   if (path !== undefined && (typeof path !== 'string' || path === '')) {

@@ -9,12 +9,9 @@ import type { FlatOptions, ResolvedOptions } from './options.js';
 import { checkRequestId } from './request-id.js';
 import { flatten } from './sections.js';
 import type { ServeOptions } from './serve-options.js';
-import { entryOf, type NamesOf, OPTION_NAMES, type OptionName, pathOf } from './table.js';
+import { entryOf, type NamesOf, OPTION_NAMES, OPTIONS, type OptionName, pathOf } from './table.js';
 
 const subject = new Subject('OPTION_INVALID', '', (name) => pathOf(name as OptionName));
-
-const DEFAULT_PERMITS = 512;
-const DEFAULT_NICE = 0;
 
 /**
  * Checks every option and fills in the defaults.
@@ -24,6 +21,9 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   const given = flatten(options);
   const { port, shards, ipv6Only, ...plain } = resolvePlain(given);
   const { resourceLimits = {}, priority, env, execArgv, logger, httpModule } = given;
+  const { dispatch = OPTIONS.dispatch.default, permits = OPTIONS.permits.default, shardNice = {} } = given;
+  const { shed = OPTIONS.shed.default, health = OPTIONS.health.default } = given;
+  const { compress = OPTIONS.compress.default, requestId = OPTIONS.requestId.default } = given;
   const listening = resolveListening(given, port);
   checkLimits(resourceLimits);
   if (priority !== undefined && typeof priority !== 'function') {
@@ -50,14 +50,14 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     execArgv,
     priority,
     logger,
-    dispatch: checkDispatch(given.dispatch ?? 'least-loaded', subject),
+    dispatch: checkDispatch(dispatch, subject),
     groups,
-    shardNice: checkNice(given.shardNice ?? {}, DEFAULT_NICE, groups, subject),
-    permits: checkPermits(given.permits ?? DEFAULT_PERMITS, subject),
-    shed: checkShedding(given.shed ?? false, subject),
-    health: checkHealth(given.health ?? false, subject),
-    compress: checkCompress(given.compress ?? false, subject),
-    requestId: checkRequestId(given.requestId ?? false, subject),
+    shardNice: checkNice(shardNice, OPTIONS.shardNice.default, groups, subject),
+    permits: checkPermits(permits, subject),
+    shed: checkShedding(shed, subject),
+    health: checkHealth(health, subject),
+    compress: checkCompress(compress, subject),
+    requestId: checkRequestId(requestId, subject),
     keepAliveLines: keepAliveLines(plain),
   };
   checkTogether(given, resolved);
@@ -72,7 +72,7 @@ function resolvePlain(given: FlatOptions): Plain {
   for (const name of OPTION_NAMES) {
     const entry = entryOf(name);
     if (entry.kind === 'other') continue;
-    const value = given[name] ?? entry.default;
+    const { [name]: value = entry.default } = given;
     if (value === undefined) continue;
     if (entry.kind === 'integer') values[name] = subject.integer(name, value, entry.lowest, entry.highest);
     else if (entry.kind === 'boolean') values[name] = subject.boolean(name, value);

@@ -74,6 +74,7 @@ export interface OtherOption extends Common {
   kind: 'other';
   /** In TypeScript. */
   type: string;
+  default?: number | string | boolean;
 }
 
 export type OptionEntry = IntegerOption | BooleanOption | ChoiceOption | OtherOption;
@@ -104,7 +105,7 @@ export const OPTIONS = {
     type: 'string',
     text: 'address to listen on',
     details: '`::` is all addresses of IPv6, and of IPv4 too unless `ipv6Only` is set.',
-    defaultText: '`127.0.0.1`',
+    default: '127.0.0.1',
     flags: [{ flag: '--host <address>' }],
   },
   ipv6Only: {
@@ -180,7 +181,7 @@ export const OPTIONS = {
     type: 'boolean | HealthPaths',
     text: 'respond to `/livez` and `/readyz`',
     details: 'The HTTP thread does so itself. An object sets other paths.',
-    defaultText: '`false`',
+    default: false,
     flags: [{ flag: '--health' }],
   },
   compress: {
@@ -188,7 +189,7 @@ export const OPTIONS = {
     type: 'boolean | CompressOptions',
     text: 'compress responses with br, zstd or gzip',
     details: 'Shards do so, for clients that accept it. Routes can override it.',
-    defaultText: '`false`',
+    default: false,
     flags: [{ flag: '--compress' }],
   },
   requestId: {
@@ -197,7 +198,7 @@ export const OPTIONS = {
     text: 'take request ids from `x-request-id`, or generate UUIDs',
     details:
       "`req.id` is the client's if that is 1 to 128 visible ASCII characters, otherwise a UUID. Logs and responses of handlers contain it too. With `false`, `req.id` is a number that the server assigns.",
-    defaultText: '`false`',
+    default: false,
     flags: [{ flag: '--request-id' }],
   },
   accessLog: {
@@ -393,7 +394,7 @@ export const OPTIONS = {
     type: "number | 'adaptive' | AdaptivePermits",
     text: 'handlers in flight on each shard, or `adaptive`',
     details: `1 to ${MAX_PERMITS.toLocaleString('en')}. With \`adaptive\`, a limiter adjusts the number to how long handlers take.`,
-    defaultText: '512',
+    default: 512,
     flags: [{ flag: '--permits <number>' }],
   },
   batch: {
@@ -421,7 +422,7 @@ export const OPTIONS = {
     text: `${DISPATCH_NAMES.map((name) => `\`${name}\``).join(', ')}, or by key`,
     details:
       "How the shard of a request is chosen within its group. A key keeps requests together: `{ key: { header: 'x-user' } }`.",
-    defaultText: '`least-loaded`',
+    default: 'least-loaded',
     flags: [
       { flag: '--dispatch <policy>' },
       { flag: '--dispatch-key <source:name>', text: 'dispatch by a key, such as header:x-user or cookie:id' },
@@ -439,7 +440,7 @@ export const OPTIONS = {
     kind: 'other',
     type: 'boolean | Shedding',
     text: 'reject requests while others have been queued for too long',
-    defaultText: '`false`',
+    default: false,
     flags: [{ flag: '--shed' }],
   },
   priority: {
@@ -458,7 +459,7 @@ export const OPTIONS = {
     type: 'number | Record<string, number>',
     text: `niceness of shards, 0 to ${MAX_NICE}, or by group; Linux only`,
     details: 'As `nice` defines it: shards with a higher number give way to other threads. By group: `{ cpu: 19 }`.',
-    defaultText: '0',
+    default: 0,
     flags: [{ flag: '--shard-nice <number>' }],
   },
   park: {
