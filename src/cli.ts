@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LoopShardError } from './errors.js';
-import type { FlatOptions } from './options/options.js';
+import type { FlatOptions } from './options/flat-options.js';
 import type { KeySource } from './options/scheduling.js';
 import { nest } from './options/sections.js';
 import type { ServeOptions } from './options/serve-options.js';

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { LoopShardError } from '../errors.js';
-import type { FlatOptions } from './options.js';
+import type { FlatOptions } from './flat-options.js';
 import { pathOf } from './table.js';
 
 /** Since this version of Node.js several threads can listen on one port (`reusePort`). */

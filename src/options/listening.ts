@@ -2,7 +2,7 @@ import type { ListenOptions } from 'node:net';
 import { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls';
 import { LoopShardError } from '../errors.js';
 import { list, Subject } from './checks.js';
-import type { FlatOptions } from './options.js';
+import type { FlatOptions } from './flat-options.js';
 import { OPTIONS, type OptionName } from './table.js';
 
 /** Where a server listens, checked. */

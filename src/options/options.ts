@@ -1,21 +1,10 @@
 /* The options of a server inside: without sections, checked, with defaults. */
 import type { CompressRules } from './compression.js';
+import type { FlatOptions } from './flat-options.js';
 import type { Listening } from './listening.js';
 import type { Logger } from './logger.js';
 import type { Group, HealthPaths, Permits, PriorityFunction, Shedding } from './scheduling.js';
-import type { ServeOptions } from './serve-options.js';
-import type { NamesOf, SectionName } from './table.js';
-
-type Sections = Required<Pick<ServeOptions, SectionName>>;
-
-/** The options as they were given, without their sections. */
-export type FlatOptions = Omit<ServeOptions, SectionName> &
-  Sections['limits'] &
-  Sections['timeouts'] &
-  Sections['scheduling'] &
-  Sections['memory'] &
-  Sections['recovery'] &
-  Sections['threads'];
+import type { NamesOf } from './table.js';
 
 /** The options that the table alone describes, which are checked alike. */
 type Plain = Exclude<NamesOf<'integer' | 'boolean' | 'choice'>, 'port' | 'shards' | 'ipv6Only'>;

@@ -1,11 +1,12 @@
 import { checkDispatch, checkGroups, checkHealth, checkNice, checkPermits, checkShedding, Subject } from './checks.js';
 import { checkCompress } from './compression.js';
+import type { FlatOptions } from './flat-options.js';
 import { checkHttpThreads, defaultHttpThreads } from './http-threads.js';
 import { keepAliveLines } from './keep-alive.js';
 import { resolveListening } from './listening.js';
 import type { Logger } from './logger.js';
 import { moduleUrl } from './module-url.js';
-import type { FlatOptions, ResolvedOptions } from './options.js';
+import type { ResolvedOptions } from './options.js';
 import { checkRequestId } from './request-id.js';
 import { flatten } from './sections.js';
 import type { ServeOptions } from './serve-options.js';

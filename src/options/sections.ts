@@ -2,7 +2,7 @@
 import { closest, distance } from 'fastest-levenshtein';
 import { LoopShardError } from '../errors.js';
 import { list, Subject, show } from './checks.js';
-import type { FlatOptions } from './options.js';
+import type { FlatOptions } from './flat-options.js';
 import type { ServeOptions } from './serve-options.js';
 import {
   entryOf,
@@ -24,7 +24,7 @@ const subject = new Subject('OPTION_INVALID');
  */
 export function flatten(options: ServeOptions): FlatOptions {
   if (!isObject(options))
-    throw subject.wrong(`Options must be an object such as { port: 8000 }, got ${show(options)}.`);
+    throw subject.wrong(`Options must be an object such as \`{ port: 8000 }\`, got ${show(options)}.`);
   const flat: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(options)) {
     if (isSection(name)) Object.assign(flat, contents(name, value));
@@ -49,7 +49,7 @@ function pick(flat: FlatOptions, names: readonly OptionName[]): Record<string, u
 
 function contents(section: SectionName, value: unknown): Record<string, unknown> {
   if (value === undefined) return {};
-  if (!isObject(value)) throw subject.invalid(section, `an object such as ${example(namesIn(section)[0])}`, value);
+  if (!isObject(value)) throw subject.invalid(section, `an object such as \`${example(namesIn(section)[0])}\``, value);
   for (const [name, own] of Object.entries(value)) checkName(name, own, section);
   return value;
 }
@@ -67,8 +67,9 @@ function checkName(name: string, value: unknown, section: SectionName | undefine
 }
 
 /** How the option is written, with its value or an example of it. */
-function example(name: OptionName, value: unknown = 'default' in OPTIONS[name] ? OPTIONS[name].default : undefined) {
-  return `{ ${name}: ${value === undefined ? '…' : show(value)} }`;
+function example(name: OptionName, value: unknown = entryOf(name).default): string {
+  const isShown = ['number', 'string', 'boolean'].includes(typeof value);
+  return `{ ${name}: ${isShown ? show(value) : '…'} }`;
 }
 
 function unknown(name: string, section: SectionName | undefined): LoopShardError {

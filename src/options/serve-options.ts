@@ -202,7 +202,7 @@ export interface SchedulingOptions {
    * other threads. By group: `{ cpu: 19 }`. Default: 0.
    */
   shardNice?: number | Record<string, number>;
-  /** How idle shards sleep; `sync` only for handlers without timers or sockets. Default: `async`. */
+  /** How idle shards sleep: `async`, or `sync` for handlers without timers or sockets. Default: `async`. */
   park?: 'async' | 'sync';
 }
 
@@ -251,11 +251,11 @@ export interface RecoveryOptions {
    */
   stalledAfterMs?: number;
   /**
-   * What an uncaught exception does to its shard. `replace`: the request that caused it gets 500; the shard claims
-   * nothing more, lets its other requests settle within half of `timeouts.closeTimeoutMs`, and is replaced. `exit`: the
-   * shard ends immediately, and all requests that it has started get 502. `continue`: the request gets 500, and the
-   * shard goes on in the state that the exception left. If the app listens for `uncaughtException`, the shard goes on
-   * too. Default: `replace`.
+   * What an uncaught exception does to its shard: `replace`, `exit` or `continue`. `replace`: the request that caused
+   * it gets 500; the shard claims nothing more, lets its other requests settle within half of
+   * `timeouts.closeTimeoutMs`, and is replaced. `exit`: the shard ends immediately, and all requests that it has
+   * started get 502. `continue`: the request gets 500, and the shard goes on in the state that the exception left. If
+   * the app listens for `uncaughtException`, the shard goes on too. Default: `replace`.
    */
   onUncaught?: 'replace' | 'exit' | 'continue';
 }

@@ -467,7 +467,7 @@ export const OPTIONS = {
     kind: 'choice',
     values: ['async', 'sync'],
     default: 'async',
-    text: 'how idle shards sleep; `sync` only for handlers without timers or sockets',
+    text: 'how idle shards sleep: `async`, or `sync` for handlers without timers or sockets',
   },
 
   // ── memory ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -544,7 +544,7 @@ export const OPTIONS = {
     kind: 'choice',
     values: ['replace', 'exit', 'continue'],
     default: 'replace',
-    text: 'what an uncaught exception does to its shard',
+    text: 'what an uncaught exception does to its shard: `replace`, `exit` or `continue`',
     details:
       '`replace`: the request that caused it gets 500; the shard claims nothing more, lets its other requests settle within half of `timeouts.closeTimeoutMs`, and is replaced. `exit`: the shard ends immediately, and all requests that it has started get 502. `continue`: the request gets 500, and the shard goes on in the state that the exception left. If the app listens for `uncaughtException`, the shard goes on too.',
   },
