@@ -41,11 +41,17 @@ const PARSERS: Record<string, (text: string, previous: never) => unknown> = {
   '--exec-argv': (flag, flags: readonly string[] = []) => [...flags, flag],
 };
 
+/** Only `--help-all` shows them. They are hidden just before a help, since commander suggests no hidden ones for a typo. */
+const rareOptions: Option[] = [];
+let isHelpAll = false;
+
 const program = new Command('loopshard')
   .description('Serve HTTP from many event loops behind one port.')
   .version(version)
   .showHelpAfterError("Run 'loopshard serve --help' to see how it is used.")
   .argument('[module]')
+  .allowUnknownOption()
+  .allowExcessArguments()
   .configureHelp({ visibleArguments: () => [] })
   .usage('[options] [command]')
   .action(refuseModule);
@@ -58,6 +64,7 @@ const serveCommand = program
   .configureHelp({ visibleArguments: () => [] })
   .option('--help-all', 'show every option')
   .on('option:help-all', helpAll)
+  .on('beforeHelp', hideRareOptions)
   .addHelpText('after', '\nExample: loopshard serve app.js --port 8000 --shards 4')
   .action(run);
 
@@ -70,9 +77,9 @@ await program.parseAsync();
 /** A flag whose value is only parsed here: serve() checks it, as it does for every caller. */
 function cliOption(name: OptionName, { flag, text }: Flag): Option {
   const entry = entryOf(name);
-  const option = new Option(flag, text ?? plain(entry.text) + defaultText(entry))
-    .hideHelp(entry.section !== undefined || entry.isRare === true)
-    .helpGroup(entry.section === undefined ? 'Options:' : `${entry.section}: ${SECTIONS[entry.section].text}`);
+  const option = new Option(flag, text ?? plain(entry.text) + defaultText(entry));
+  option.helpGroup(entry.section === undefined ? 'Options:' : `${entry.section}: ${SECTIONS[entry.section].text}`);
+  if (entry.section !== undefined || entry.isRare === true) rareOptions.push(option);
   const parser = PARSERS[option.long!] ?? (entry.kind === 'integer' ? parseInteger : undefined);
   return parser === undefined ? option : option.argParser(parser as (text: string, previous: unknown) => unknown);
 }
@@ -89,14 +96,18 @@ function plain(text: string): string {
 }
 
 function helpAll(): never {
-  for (const option of serveCommand.options) option.hidden = false;
-  serveCommand.outputHelp();
-  process.exit(0);
+  isHelpAll = true;
+  return serveCommand.help();
 }
 
-/** For `loopshard app.js`. */
+function hideRareOptions(): void {
+  for (const option of rareOptions) option.hideHelp(!isHelpAll);
+}
+
+/** For `loopshard app.js`, with or without options. */
 function refuseModule(module: string | undefined): void {
-  if (module === undefined) program.help({ error: true });
+  if (module === undefined) return program.help({ error: true });
+  if (module.startsWith('-')) program.error(`error: unknown option '${module}'`);
   program.error(`error: unknown command '${module}'. To serve a module, run 'loopshard serve ${module}'.`);
 }
 
