@@ -7,18 +7,18 @@ export type Encoding = 'br' | 'gzip' | 'zstd';
 
 /** Which responses are compressed, and how. */
 export interface CompressOptions {
-  /** Smaller bodies are sent as they are, 0 to 2³¹ − 1 bytes; a stream has no size to go by. Default 1,024. */
+  /** Smaller bodies are sent uncompressed, 0 to 2³¹ − 1 bytes. Does not apply to streams. Default 1,024. */
   thresholdBytes?: number;
-  /** Content types, such as `application/json` or `text/*`. Default: what mime-db says is compressible. */
+  /** Content types, such as `application/json` or `text/*`. Default: those that mime-db marks as compressible. */
   types?: readonly string[];
   /**
-   * Codings in the order in which they are preferred among those the client likes as much. Default `['br', 'zstd', 'gzip']`;
-   * zstd where this Node.js has it.
+   * Codings in order of preference, where the client has none. Default `['br', 'zstd', 'gzip']`; zstd only if this version of
+   * Node.js supports it.
    */
   encodings?: readonly Encoding[];
 }
 
-/** The same, checked and with defaults. Goes to the shards as it is. */
+/** `CompressOptions`, checked and with defaults, as they are sent to the shards. */
 export interface CompressRules {
   thresholdBytes: number;
   types: readonly string[] | undefined;
