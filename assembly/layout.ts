@@ -248,6 +248,11 @@ export const SLOT_RESPONSE_HEAD_BYTES_OFFSET = SLOT_RESPONSE_OFFSET + WORD_BYTES
 export const SLOT_RESPONSE_BODY_BYTES_OFFSET = SLOT_RESPONSE_HEAD_BYTES_OFFSET + WORD_BYTES;
 /** The extent that the response lies in, or NO_EXTENT. */
 export const SLOT_RESPONSE_EXTENT_OFFSET = SLOT_RESPONSE_BODY_BYTES_OFFSET + WORD_BYTES;
+/** The client's end of the connection (src/contract/peer.ts): port, length of the address and flags, then the address as text. */
+export const SLOT_PEER_OFFSET = SLOT_RESPONSE_EXTENT_OFFSET + WORD_BYTES;
+export const SLOT_PEER_ADDRESS_OFFSET = SLOT_PEER_OFFSET + WORD_BYTES;
+/** Enough for IPv6 in its longest form. */
+export const PEER_ADDRESS_BYTES = 48;
 /** What fits of the request record and, behind it, of the response. */
 export const SLOT_DATA_OFFSET = LINE_BYTES;
 

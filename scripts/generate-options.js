@@ -17,6 +17,7 @@ import type { CompressOptions } from './compression.js';
 import type { Logger } from './logger.js';
 import type { RequestIdOptions } from './request-id.js';
 import type { AdaptivePermits, Dispatch, HealthPaths, PriorityFunction, Shedding } from './scheduling.js';
+import type { TrustProxy } from './trust-proxy.js';
 `;
 
 /** The text of src/options/serve-options.ts. */

@@ -1,3 +1,5 @@
+import { STATUS_CODES } from 'node:http';
+
 /** What can be wrong, as a word that programs can compare. */
 export type LoopShardErrorCode =
   | 'OPTION_INVALID'
@@ -8,6 +10,7 @@ export type LoopShardErrorCode =
   | 'ROUTE_INVALID'
   | 'ROUTE_DUPLICATE'
   | 'ROUTES_DIFFER'
+  | 'MIDDLEWARE_INVALID'
   | 'TLS_INVALID'
   | 'PORT_IN_USE'
   | 'LISTEN_FAILED'
@@ -22,9 +25,11 @@ export type LoopShardErrorCode =
   | 'RESPONSE_INVALID'
   | 'RESPONSE_TOO_LARGE'
   | 'BODY_INVALID'
+  | 'BODY_NOT_VALIDATED'
   | 'BODY_STREAMED'
   | 'BODY_INCOMPLETE'
   | 'REQUEST_FINISHED'
+  | 'SERVER_CLOSING'
   | 'SCHEMA_INVALID'
   | 'VALUE_MISMATCH'
   | 'DEPTH_EXCEEDED'
@@ -39,4 +44,60 @@ export class LoopShardError extends Error {
     super(message, options);
     this.code = code;
   }
+}
+
+/** What an HttpError may have beside its status and message. */
+export interface HttpErrorOptions extends ErrorOptions {
+  /** For programs, in the body. Default: the name of the status, such as `NOT_FOUND`. */
+  code?: string;
+  /** Header fields of the response. */
+  headers?: Readonly<Record<string, string>>;
+  /** Further properties of the body. */
+  details?: Readonly<Record<string, unknown>>;
+  /** Whether the client is told message, code and details. Default: below status 500. */
+  expose?: boolean;
+}
+
+/**
+ * An error that says how it is answered: with its status and the JSON body `{ statusCode, code, message, …details }`. Other errors
+ * with `statusCode` or `status`, and `expose`, are answered alike, as those of http-errors.
+ */
+export class HttpError extends Error {
+  override readonly name: string = 'HttpError';
+  readonly statusCode: number;
+  readonly code: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly expose: boolean;
+
+  /**
+   * @param statusCode 400 to 599
+   * @param message default: the status's own
+   * @throws LoopShardError STATUS_INVALID
+   */
+  constructor(statusCode: number, message?: string, options: HttpErrorOptions = {}) {
+    const { code, headers = {}, details = {}, expose = statusCode < 500, ...rest } = options;
+    super(message ?? STATUS_CODES[statusCode] ?? 'Error', rest);
+    if (!isErrorStatus(statusCode)) {
+      throw new LoopShardError(
+        'STATUS_INVALID',
+        `Invalid status of an HttpError: expected an integer from 400 to 599, got ${String(statusCode)}.`,
+      );
+    }
+    this.statusCode = statusCode;
+    this.code = code ?? statusName(statusCode);
+    this.headers = headers;
+    this.details = details;
+    this.expose = expose;
+  }
+}
+
+/** Whether a response with this status says that something went wrong. */
+export function isErrorStatus(status: unknown): status is number {
+  return Number.isInteger(status) && Number(status) >= 400 && Number(status) <= 599;
+}
+
+/** A status as a code: `NOT_FOUND` for 404. */
+export function statusName(statusCode: number): string {
+  return (STATUS_CODES[statusCode] ?? `STATUS_${statusCode}`).toUpperCase().replace(/\W+/g, '_');
 }

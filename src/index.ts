@@ -1,20 +1,34 @@
 /** LoopShard: many event loops behind one HTTP port. */
-export { App, createApp } from './app/app.js';
+export { type AddRoute, type App, createApp, type ScopeOptions } from './app/app.js';
 export { type EventStreamOptions, eventStream, type ServerSentEvent } from './app/event-stream.js';
+export type { FilesOptions } from './app/files.js';
 export type { FixedOptions } from './app/fixed-body.js';
 export type {
+  AnyRequest,
+  Body,
   ContextEntry,
+  CookieOptions,
   ErrorHandler,
   Handler,
+  Headers,
+  LifecycleListener,
+  Middleware,
   Params,
   Query,
+  RequestOf,
+  RequestSchemas,
+  RequestTypes,
+  ResponseOf,
   RouteOptions,
+  ShardInfo,
   ShardRequest,
   ShardResponse,
 } from './app/handler.js';
+export type { RefusalOptions } from './app/refusals.js';
+export type { ValidationIssue } from './app/validation.js';
 export type { ShardCounters } from './contract/counters.js';
 export type { Summary } from './contract/times.js';
-export { LoopShardError, type LoopShardErrorCode } from './errors.js';
+export { HttpError, type HttpErrorOptions, LoopShardError, type LoopShardErrorCode } from './errors.js';
 export type { HttpModule } from './http/http-module.js';
 export type { UpgradeListener, UpgradeOptions, UpgradeRequest } from './http/socket/upgrade.js';
 export type { CompressOptions, Encoding } from './options/compression.js';
@@ -40,6 +54,7 @@ export type {
   ThreadOptions,
   TimeoutOptions,
 } from './options/serve-options.js';
+export type { TrustProxy } from './options/trust-proxy.js';
 export type { ShardState } from './pool/shard-life.js';
 export { serve } from './server/serve.js';
 export type { PermitHolder, Server, ServerEvents } from './server/server.js';

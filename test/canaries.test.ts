@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import * as layout from '../build/assembly/layout.js';
+import { definitionOf } from '../build/src/app/app.js';
 import { slotAddress } from '../build/src/contract/memory-map.js';
 import { createApp } from '../build/src/index.js';
 import { Handlers } from '../build/src/shard/handlers.js';
@@ -29,7 +30,9 @@ test.each(['/bytes', '/text', '/json', '/schema', '/writer'])(
     const { core, side, clock } = context;
     let completed = 0;
     const handlers = new Handlers(context, { onComplete: () => completed++, onPermit: () => {} });
-    const route = app.table().routes.findIndex(({ pattern }) => pattern === path);
+    const route = definitionOf(app)!
+      .table()
+      .routes.findIndex(({ pattern }) => pattern === path);
     const slot = slotAddress(map, 1);
     const around = [slotAddress(map, 0), slot + map.slotStride];
     for (const address of around) core.u8.fill(CANARY, address, address + map.slotStride);

@@ -164,7 +164,7 @@ test('app.context takes a function', async () => {
   expect(() => createApp().context({} as never)).toThrow(
     expect.objectContaining({
       code: 'ROUTE_INVALID',
-      message: 'The handler of context is a object; pass a function.',
+      message: '`app.context()` expects a function, got {}.',
     }),
   );
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createApp } from 'loopshard';
+import { definitionOf } from '../build/src/app/app.js';
 import { exchange, field, get, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 import { Stage } from './support/stage.js';
@@ -72,24 +73,20 @@ test('in its place among answers of shards; a connection that shall close is clo
   await client.closed();
 });
 
-describe('app.static refuses', () => {
+describe('app.fixed refuses', () => {
   test.each<[() => unknown, string, string]>([
-    [() => createApp().static('/a/:b', 'x'), 'ROUTE_INVALID', 'has a parameter'],
-    [() => createApp().static('/a/*', 'x'), 'ROUTE_INVALID', 'has a parameter'],
-    [
-      () => createApp().static('/a', undefined),
-      'ROUTE_INVALID',
-      'is a undefined; pass bytes, a string or a JSON value',
-    ],
-    [() => createApp().static('/a', () => 'x'), 'ROUTE_INVALID', 'is a function'],
-    [() => createApp().static('/a', 'x', { type: 'a\r\nb: c' }), 'ROUTE_INVALID', 'is no content type'],
+    [() => createApp().fixed('/a/:b', 'x'), 'ROUTE_INVALID', 'has a parameter'],
+    [() => createApp().fixed('/a/*', 'x'), 'ROUTE_INVALID', 'has a parameter'],
+    [() => createApp().fixed('/a', undefined), 'ROUTE_INVALID', 'is a undefined; pass bytes, a string or a JSON value'],
+    [() => createApp().fixed('/a', () => 'x'), 'ROUTE_INVALID', 'is a function'],
+    [() => createApp().fixed('/a', 'x', { type: 'a\r\nb: c' }), 'ROUTE_INVALID', 'is no content type'],
     [
       () =>
         createApp()
-          .static('/a', 'x')
+          .fixed('/a', 'x')
           .get('/a', () => 'y'),
       'ROUTE_DUPLICATE',
-      'GET /a collides',
+      'Route `GET /a` was already added',
     ],
   ])('%s', (define, code, message) => {
     expect(define).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }));
@@ -98,7 +95,7 @@ describe('app.static refuses', () => {
 
 test('bytes are copied: what the app does to them later changes nothing', () => {
   const bytes = new Uint8Array([1, 2, 3]);
-  const app = createApp().static('/a', bytes);
+  const app = createApp().fixed('/a', bytes);
   bytes.fill(0);
-  expect(app.table().routes[0].fixed?.bytes).toEqual(new Uint8Array([1, 2, 3]));
+  expect(definitionOf(app)!.table().routes[0].fixed?.bytes).toEqual(new Uint8Array([1, 2, 3]));
 });

@@ -154,7 +154,7 @@ describe('handlers that fail', () => {
       expect(JSON.parse(response.body.toString())).toEqual({
         statusCode: 500,
         code: 'HANDLER_FAILED',
-        message: 'The handler failed; the server has logged why.',
+        message: 'The handler failed. The server has logged the error.',
       });
       await until(() => running.logged.length > before, 'the log entry');
       const { level, message, details } = running.logged.at(-1)!;

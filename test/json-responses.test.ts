@@ -54,11 +54,11 @@ describe('routes with a response schema', () => {
     expect(() => createApp().get('/x', wrong as never, () => 1)).toThrow(
       expect.objectContaining({
         code: 'SCHEMA_INVALID',
-        message: expect.stringMatching(/^The response schema of GET \/x: /),
+        message: expect.stringMatching(/^Response schema of GET \/x: /),
       }),
     );
     expect(() => createApp().get('/x', { respond: {} } as never, () => 1)).toThrow(
-      expect.objectContaining({ code: 'ROUTE_INVALID', message: expect.stringContaining('option respond') }),
+      expect.objectContaining({ code: 'ROUTE_INVALID', message: expect.stringContaining('Unknown option `respond`') }),
     );
   });
 });

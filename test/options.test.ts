@@ -264,27 +264,27 @@ test('handlers must be functions', () => {
 
 describe('options of a route that are wrong are refused when it is defined', () => {
   test.each<[string, object, string]>([
-    ['/a', { group: '' }, "Option `group` of `GET /a` must be a non-empty string, got ''."],
+    ['/a', { group: '' }, "Option `group` of route `GET /a` must be a non-empty string, got ''."],
     [
       '/a',
       { dispatch: 'random' },
-      'Option `dispatch` of `GET /a` must be `least-loaded`, `round-robin`, `route-hash` or',
+      'Option `dispatch` of route `GET /a` must be `least-loaded`, `round-robin`, `route-hash` or',
     ],
-    ['/a', { dispatch: null }, 'Option `dispatch` of `GET /a` must be'],
-    ['/a', { dispatch: { key: { from: 'x' } } }, 'Unknown option `dispatch.key.from` of `GET /a`. Known options of'],
+    ['/a', { dispatch: null }, 'Option `dispatch` of route `GET /a` must be'],
+    ['/a', { dispatch: { key: { from: 'x' } } }, 'Unknown option `dispatch.key.from` of route `GET /a`. Known options of'],
     [
       '/a/:id',
       { dispatch: { key: { param: 'user' } } },
-      "Option `dispatch.key.param` of `GET /a/:id` must be a parameter of the pattern `/a/:id`, got 'user'.",
+      "Option `dispatch.key.param` of route `GET /a/:id` must be a parameter of the pattern `/a/:id`, got 'user'.",
     ],
     [
       '/a/:user-id',
       { dispatch: { key: { param: 'us' } } },
       "must be a parameter of the pattern `/a/:user-id`, got 'us'.",
     ],
-    ['/a', { priority: 'urgent' }, "Option `priority` of `GET /a` must be `high`, `normal` or `low`, got 'urgent'."],
-    ['/a', { maxConcurrency: 0 }, 'Option `maxConcurrency` of `GET /a` must be an integer from 1 to 65536, got 0.'],
-    ['/a', { queueTimeoutMs: 0 }, 'Option `queueTimeoutMs` of `GET /a` must be an integer from 1 to 1800000, got 0.'],
+    ['/a', { priority: 'urgent' }, "Option `priority` of route `GET /a` must be `high`, `normal` or `low`, got 'urgent'."],
+    ['/a', { maxConcurrency: 0 }, 'Option `maxConcurrency` of route `GET /a` must be an integer from 1 to 65536, got 0.'],
+    ['/a', { queueTimeoutMs: 0 }, 'Option `queueTimeoutMs` of route `GET /a` must be an integer from 1 to 1800000, got 0.'],
     ['/a', { handlerTimeoutMs: 0.5 }, 'handlerTimeoutMs'],
     [
       '/a',

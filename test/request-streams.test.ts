@@ -182,12 +182,12 @@ describe('what handlers may do', () => {
 });
 
 test.each([
-  [{ body: 'streams' }, "Option `body` of `POST /x` must be `stream`, got 'streams'."],
   [
-    { body: 'stream', maxBodyBytes: -1 },
-    'Option `maxBodyBytes` of `POST /x` must be an integer from 0 to 9007199254740991, got -1.',
+    { body: 'streams' },
+    "Schema of `body` of POST /x: expected a Standard Schema or a JSON Schema, or 'stream', got 'streams'.",
   ],
-  [{ maxBodyBytes: 5 }, "Option `maxBodyBytes` of `POST /x` needs `body: 'stream'`."],
+  [{ body: 'stream', maxBodyBytes: -1 }, 'Option `maxBodyBytes` of route `POST /x` must be an integer from 0 to'],
+  [{ maxBodyBytes: 2 ** 31 }, 'Option `maxBodyBytes` of route `POST /x` must be an integer from 0 to 1073741824'],
 ])('%j is refused', (options, message) => {
   expect(() => createApp().post('/x', options as never, () => {})).toThrow(message);
 });

@@ -5,7 +5,7 @@ import { page } from './page.js';
 
 const app = createApp();
 
-app.static('/', page, { type: 'text/html; charset=utf-8' });
+app.fixed('/', page, { type: 'text/html; charset=utf-8' });
 
 // Counts up; ?to= ends it. A browser that connects again says how far it had come.
 app.get('/events', (req, res) => {

@@ -1,263 +1,382 @@
-import type FindMyWay from 'find-my-way';
-import type { FixedBody, RouteTable } from '../contract/messages.js';
+import { inspect } from 'node:util';
 import { LoopShardError } from '../errors.js';
-import { type CompiledWriter, compileWriter } from '../json/compile.js';
-import type { Infer } from '../json/schema.js';
 import { checkRouteScheduling, Subject } from '../options/checks.js';
-import { type CompressRules, checkCompress } from '../options/compression.js';
+import { checkCompress } from '../options/compression.js';
 import { METHODS, type Method } from '../options/methods.js';
-import { checkRequestBody, REQUEST_BODY_OPTIONS } from '../options/request-body.js';
+import { checkMaxBody } from '../options/request-body.js';
 import { ROUTE_SCHEDULING, type RouteScheduling } from '../options/scheduling.js';
+import { AppDefinition, join, type RouteDefinition, type Scope } from './definition.js';
+import { type FilesOptions, fileHandler } from './files.js';
 import { type FixedOptions, fixedBody } from './fixed-body.js';
-import type { ContextEntry, ErrorHandler, Handler, RouteOptions } from './handler.js';
-import { createRouter } from './routing.js';
+import type {
+  ContextEntry,
+  ErrorHandler,
+  Handler,
+  LifecycleListener,
+  Middleware,
+  RequestOf,
+  ResponseOf,
+  RouteOptions,
+  ShardRequest,
+} from './handler.js';
+import type { MiddlewareEntry } from './middleware.js';
+import { type RefusalOptions, refusalTemplate } from './refusals.js';
+import { compileResponse } from './schemas.js';
+import { PARTS, validated } from './validation.js';
 
-/** A route as a shard knows it. */
-export interface Route {
-  methods: readonly Method[];
-  pattern: string;
-  handler: Handler;
-  /** Writes what the handler returns, if the route has a response schema. */
-  writer: CompiledWriter | undefined;
-  scheduling: RouteScheduling;
-  /** In place of the server's. */
-  compress: { rules: CompressRules | undefined } | undefined;
-  /** What is sent without a handler. */
-  fixed: FixedBody | undefined;
-  /** Its request bodies are read as streams. */
-  streamed?: { limitBytes: number } | undefined;
+/** By which shards find what an app defines, though their copy of this module may be another one than the user's. */
+const DEFINITION = Symbol.for('loopshard.app');
+
+/** Routes requests with a pattern of find-my-way, such as `/users/:id` or `/files/*`, to a handler. */
+export interface AddRoute {
+  /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE, SCHEMA_INVALID */
+  <const P extends string, const O extends RouteOptions>(
+    pattern: P,
+    options: O,
+    handler: Handler<ShardRequest<RequestOf<P, O>>, ResponseOf<O>>,
+  ): App;
+  /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
+  <const P extends string>(pattern: P, handler: Handler<ShardRequest<RequestOf<P>>>): App;
 }
 
-const NO_METHODS: readonly Method[] = [];
-
-/** Marks apps across copies of this module: the one the user imported and the one the shard imported. */
-const APP = Symbol.for('loopshard.app');
+/** What the routes of a scope have in common. */
+export type ScopeOptions = RouteScheduling & Pick<RouteOptions, 'compress' | 'maxBodyBytes'>;
 
 /**
  * Routes and their handlers. Every shard makes its own by importing the user's module; the HTTP thread learns the routes,
- * never the handlers.
+ * never the handlers. All of it is defined while the module is evaluated.
  */
-export class App {
-  readonly [APP] = true;
-  readonly #routes: Route[] = [];
-  readonly #router: FindMyWay.Instance<FindMyWay.HTTPVersion.V1> = createRouter();
-  #notFound: Route | undefined;
-  #onError: ErrorHandler | undefined;
-  #contextEntry: ContextEntry | undefined;
-
-  /** Routes GET and HEAD; the body is left out for HEAD. Patterns are find-my-way's: `/users/:id`, `/files/*`. */
-  get<const S>(pattern: string, options: RouteOptions<S>, handler: Handler<Infer<S>>): this;
-  get(pattern: string, handler: Handler): this;
-  get(pattern: string, ...rest: RouteArguments): this {
-    return this.#add(['GET', 'HEAD'], pattern, rest);
-  }
-
-  post<const S>(pattern: string, options: RouteOptions<S>, handler: Handler<Infer<S>>): this;
-  post(pattern: string, handler: Handler): this;
-  post(pattern: string, ...rest: RouteArguments): this {
-    return this.#add(['POST'], pattern, rest);
-  }
-
-  put<const S>(pattern: string, options: RouteOptions<S>, handler: Handler<Infer<S>>): this;
-  put(pattern: string, handler: Handler): this;
-  put(pattern: string, ...rest: RouteArguments): this {
-    return this.#add(['PUT'], pattern, rest);
-  }
-
-  patch<const S>(pattern: string, options: RouteOptions<S>, handler: Handler<Infer<S>>): this;
-  patch(pattern: string, handler: Handler): this;
-  patch(pattern: string, ...rest: RouteArguments): this {
-    return this.#add(['PATCH'], pattern, rest);
-  }
-
-  delete<const S>(pattern: string, options: RouteOptions<S>, handler: Handler<Infer<S>>): this;
-  delete(pattern: string, handler: Handler): this;
-  delete(pattern: string, ...rest: RouteArguments): this {
-    return this.#add(['DELETE'], pattern, rest);
-  }
-
+export interface App {
+  /** Routes GET and HEAD; the body is left out for HEAD. */
+  readonly get: AddRoute;
+  readonly post: AddRoute;
+  readonly put: AddRoute;
+  readonly patch: AddRoute;
+  readonly delete: AddRoute;
   /** Routes OPTIONS; without it, OPTIONS is answered with the methods that the path takes. */
-  options<const S>(pattern: string, options: RouteOptions<S>, handler: Handler<Infer<S>>): this;
-  options(pattern: string, handler: Handler): this;
-  options(pattern: string, ...rest: RouteArguments): this {
-    return this.#add(['OPTIONS'], pattern, rest);
-  }
-
+  readonly options: AddRoute;
   /** Routes every method. */
-  all<const S>(pattern: string, options: RouteOptions<S>, handler: Handler<Infer<S>>): this;
-  all(pattern: string, handler: Handler): this;
-  all(pattern: string, ...rest: RouteArguments): this {
-    return this.#add(METHODS, pattern, rest);
-  }
-
+  readonly all: AddRoute;
   /**
-   * Routes GET and HEAD to what is always the same: rendered once, and answered by the HTTP thread without a shard, even
+   * Runs middleware around the handlers of routes that are added later, and around `notFound`. Several run in the order in which they were
+   * added.
+   * @param prefix only for paths at and below it; a pattern without regular expressions. Default: all
+   */
+  use(prefix: string, middleware: Middleware): this;
+  use(middleware: Middleware): this;
+  /**
+   * Defines routes below a prefix, with their own middleware, error handler and defaults. Middleware that was added before goes
+   * around theirs.
+   * @param prefix such as `/api`; `''` for none
+   * @param options of all routes inside that do not set them
+   * @param define is called at once
+   */
+  scope(prefix: string, options: ScopeOptions, define: (app: App) => void): this;
+  scope(prefix: string, define: (app: App) => void): this;
+  /** Adds everything of another app below a prefix. That app cannot be changed any more. */
+  mount(prefix: string, app: App): this;
+  /**
+   * Routes GET and HEAD to a body that is always the same: rendered once, and sent by the HTTP thread without a shard, even
    * while all of them are busy. It has a strong entity tag, and who has it gets 304 (RFC 9110 section 13.1.2).
    * @param path without parameters
    * @param body bytes as they are, text as UTF-8, any other value as JSON
    * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
    */
-  static(path: string, body: unknown, options: FixedOptions = {}): this {
-    const name = `static ${path}`;
-    if (/[:*]/.test(path)) {
-      throw new LoopShardError(
-        'ROUTE_INVALID',
-        `The path of ${name} has a parameter; a static answer depends on nothing.`,
-      );
-    }
-    return this.#push(name, {
-      methods: ['GET', 'HEAD'],
-      pattern: path,
-      handler: notCalled,
-      writer: undefined,
-      scheduling: {},
-      compress: undefined,
-      fixed: fixedBody(name, body, options),
-    });
-  }
-
-  /** Handles what no route matches; the status is 404 unless the handler sets another. */
-  notFound(handler: Handler): this {
-    checkHandler(handler, 'notFound');
-    this.#notFound = {
-      methods: NO_METHODS,
-      pattern: '',
-      handler,
-      writer: undefined,
-      scheduling: {},
-      compress: undefined,
-      fixed: undefined,
-    };
-    return this;
-  }
-
-  /** Answers in the place of a handler that threw; the status is 500 unless it sets another. */
-  onError(handler: ErrorHandler): this {
-    this.#onError = checkHandler(handler, 'onError');
-    return this;
-  }
-
+  fixed(path: string, body: unknown, options?: FixedOptions): this;
+  /**
+   * Serves the files of a directory to GET and HEAD, with content types, ranges, entity tags and conditional requests.
+   * @param prefix of their paths
+   * @param directory a path, or a URL such as `new URL('./public/', import.meta.url)`
+   * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE, OPTION_INVALID
+   */
+  files(prefix: string, directory: string | URL, options?: FilesOptions): this;
+  /** Handles what no route matches, of a scope below its prefix. The status is 404 unless the handler sets another. */
+  notFound(handler: Handler): this;
+  /**
+   * Answers in the place of a handler that threw, of a scope for its routes. The status is that of the error, 500 for most, unless it
+   * sets another. What it throws goes to the error handler of the scope around it.
+   * @param options `keepHeaders`: the header fields that were set before the error are sent too, such as those of CORS. Default false
+   */
+  onError(handler: ErrorHandler, options?: { keepHeaders?: boolean }): this;
+  /** Has the HTTP thread add header fields to what it answers itself, such as 404, 413 and 503, or send another body. For the whole server. */
+  refusals(options: RefusalOptions): this;
+  /** Calls `listener` on each shard before it takes requests, in order, and waits for what it promises. A failure fails the start. */
+  onStart(listener: LifecycleListener): this;
+  /** Calls `listener` on each shard when it has no more requests, the one added last first, and waits for what it promises, within `closeTimeoutMs`. */
+  onClose(listener: LifecycleListener): this;
   /**
    * Has all code of a request run in an async context that `enter` enters: handlers, streams, listeners of `req.signal`. For what
    * keeps something for each request, such as `Sentry.withIsolationScope` (docs/context.md).
    * @param enter called first for each request. It must call `run` before it returns.
    */
-  context(enter: ContextEntry): this {
-    this.#contextEntry = checkHandler(enter, 'context');
-    return this;
-  }
-
-  #add(methods: readonly Method[], pattern: string, rest: RouteArguments): this {
-    const name = `${methods[0]} ${pattern}`;
-    const [options, handler] = rest.length > 1 ? (rest as [RouteOptions, Handler]) : [{}, rest[0] as Handler];
-    checkHandler(handler, name);
-    const writer = compileResponse(options, name);
-    const subject = new Subject('ROUTE_INVALID', ` of \`${name}\``);
-    const scheduling = checkRouteScheduling(options, pattern, subject);
-    const compress = compressRules(options, subject);
-    const streamed = checkRequestBody(options, subject);
-    return this.#push(name, { methods, pattern, handler, writer, scheduling, compress, fixed: undefined, streamed });
-  }
-
-  #push(name: string, route: Route): this {
-    try {
-      this.#router.on([...route.methods], route.pattern, () => {}, this.#routes.length);
-    } catch (cause) {
-      throw routeError(name, cause as Error);
-    }
-    this.#routes.push(route);
-    return this;
-  }
-
-  /** What the HTTP thread needs to know. */
-  table(): RouteTable {
-    return {
-      routes: this.#routes.map(({ methods, pattern, scheduling, fixed, streamed }) => ({
-        methods: [...methods],
-        pattern,
-        scheduling,
-        ...(fixed && { fixed }),
-        ...(streamed && { streamed }),
-      })),
-      hasNotFound: this.#notFound !== undefined,
-    };
-  }
-
-  /** A route by its number in the table; for a negative one, what is done when no route matches. */
-  route(number: number): Route {
-    return number < 0 ? this.#notFound! : this.#routes[number];
-  }
-
-  get contextEntry(): ContextEntry | undefined {
-    return this.#contextEntry;
-  }
-
-  get errorHandler(): ErrorHandler | undefined {
-    return this.#onError;
-  }
-
-  /** The parameters of a path that the HTTP thread has routed. */
-  params(method: Method, path: string): Readonly<Record<string, string | undefined>> {
-    return this.#router.find(method, path)?.params ?? {};
-  }
+  context(enter: ContextEntry): this;
 }
 
 /** A new, empty app. The module that `serve` is given exports one by default. */
 export function createApp(): App {
-  return new App();
+  return new AppScope(new AppDefinition(), {
+    prefix: '',
+    parent: undefined,
+    defaults: {},
+    middleware: [],
+    errorRule: undefined,
+  });
 }
 
-export function isApp(value: unknown): value is App {
-  return typeof value === 'object' && value !== null && APP in value;
+/** What an app defines; nothing for what is no app. */
+export function definitionOf(value: unknown): AppDefinition | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  return (value as { [DEFINITION]?: AppDefinition })[DEFINITION];
 }
 
-/** A handler, or options and a handler. */
-type RouteArguments = unknown[];
+/** Shows the API and nothing else. */
+class AppScope implements App {
+  readonly #definition: AppDefinition;
+  readonly #scope: Scope;
 
-const ROUTE_OPTIONS: readonly string[] = ['response', 'compress', ...REQUEST_BODY_OPTIONS, ...ROUTE_SCHEDULING];
+  constructor(definition: AppDefinition, scope: Scope) {
+    this.#definition = definition;
+    this.#scope = scope;
+    Object.defineProperty(this, DEFINITION, { value: definition });
+  }
+
+  get(pattern: string, ...rest: unknown[]): this {
+    return this.#add(['GET', 'HEAD'], pattern, rest);
+  }
+
+  post(pattern: string, ...rest: unknown[]): this {
+    return this.#add(['POST'], pattern, rest);
+  }
+
+  put(pattern: string, ...rest: unknown[]): this {
+    return this.#add(['PUT'], pattern, rest);
+  }
+
+  patch(pattern: string, ...rest: unknown[]): this {
+    return this.#add(['PATCH'], pattern, rest);
+  }
+
+  delete(pattern: string, ...rest: unknown[]): this {
+    return this.#add(['DELETE'], pattern, rest);
+  }
+
+  options(pattern: string, ...rest: unknown[]): this {
+    return this.#add(['OPTIONS'], pattern, rest);
+  }
+
+  all(pattern: string, ...rest: unknown[]): this {
+    return this.#add(METHODS, pattern, rest);
+  }
+
+  use(...given: [prefix: string, middleware: Middleware] | [middleware: Middleware]): this {
+    this.#definition.checkOpen();
+    const [prefix, middleware] = given.length > 1 ? (given as [string, Middleware]) : ['/', given[0] as Middleware];
+    checkPrefix('app.use()', prefix);
+    if (typeof middleware !== 'function') throw notAFunction('app.use()', 'middleware', middleware);
+    if (middleware.length > 3) {
+      throw new LoopShardError(
+        'MIDDLEWARE_INVALID',
+        '`app.use()` expects middleware `(req, res, next)`, got a function with four parameters. Handle errors with `app.onError()`.',
+      );
+    }
+    this.#scope.middleware.push({ prefix: join(this.#scope.prefix, prefix), middleware });
+    return this;
+  }
+
+  scope(
+    prefix: string,
+    ...rest: [options: ScopeOptions, define: (app: App) => void] | [define: (app: App) => void]
+  ): this {
+    const [options, define] = rest.length > 1 ? (rest as [ScopeOptions, (app: App) => void]) : [{}, rest[0]];
+    if (typeof define !== 'function') throw notAFunction('app.scope()', 'a function that is given the scope', define);
+    const inner = this.#inner('app.scope()', prefix, options);
+    define(new AppScope(this.#definition, inner));
+    return this;
+  }
+
+  mount(prefix: string, app: App): this {
+    const other = definitionOf(app);
+    if (other === undefined) {
+      throw new LoopShardError(
+        'ROUTE_INVALID',
+        `\`app.mount()\` expects an app that \`createApp()\` returned, got ${inspect(app)}.`,
+      );
+    }
+    const inner = this.#inner('app.mount()', prefix, {});
+    this.#definition.take(other, inner.prefix, this.#scopes(), this.#middleware());
+    return this;
+  }
+
+  fixed(path: string, body: unknown, options: FixedOptions = {}): this {
+    const name = `fixed ${path}`;
+    if (/[:*]/.test(path)) {
+      throw new LoopShardError(
+        'ROUTE_INVALID',
+        `Invalid path of \`app.fixed()\`: ${path} has a parameter, but a fixed response is the same for every request.`,
+      );
+    }
+    return this.#push(name, path, {
+      methods: ['GET', 'HEAD'],
+      handler: notCalled,
+      fixed: fixedBody(name, body, options),
+    });
+  }
+
+  files(prefix: string, directory: string | URL, options: FilesOptions = {}): this {
+    const at = checkPrefix('app.files()', prefix);
+    const handler = fileHandler(directory, options, new Subject('OPTION_INVALID', ` of app.files('${prefix}')`));
+    return this.#push(`files ${at}/*`, `${at}/*`, { methods: ['GET', 'HEAD'], handler });
+  }
+
+  notFound(handler: Handler): this {
+    if (typeof handler !== 'function') throw notAFunction('app.notFound()', 'a handler', handler);
+    this.#definition.addNotFound({
+      prefix: this.#scope.prefix,
+      handler,
+      middleware: this.#middleware(),
+      scopes: this.#scopes(),
+    });
+    return this;
+  }
+
+  onError(handler: ErrorHandler, { keepHeaders = false }: { keepHeaders?: boolean } = {}): this {
+    this.#definition.checkOpen();
+    if (typeof handler !== 'function') throw notAFunction('app.onError()', 'a function', handler);
+    this.#scope.errorRule = { handler, keepHeaders };
+    return this;
+  }
+
+  refusals(options: RefusalOptions): this {
+    this.#definition.addRefusals(refusalTemplate(options));
+    return this;
+  }
+
+  onStart(listener: LifecycleListener): this {
+    if (typeof listener !== 'function') throw notAFunction('app.onStart()', 'a function', listener);
+    this.#definition.checkOpen();
+    this.#definition.onStart.push(listener);
+    return this;
+  }
+
+  onClose(listener: LifecycleListener): this {
+    if (typeof listener !== 'function') throw notAFunction('app.onClose()', 'a function', listener);
+    this.#definition.checkOpen();
+    this.#definition.onClose.push(listener);
+    return this;
+  }
+
+  context(enter: ContextEntry): this {
+    if (typeof enter !== 'function') throw notAFunction('app.context()', 'a function', enter);
+    this.#definition.checkOpen();
+    this.#definition.contextEntry = enter;
+    return this;
+  }
+
+  #add(methods: readonly Method[], pattern: string, rest: readonly unknown[]): this {
+    const name = `${methods[0]} ${join(this.#scope.prefix, pattern)}`;
+    const [given, handler] = rest.length > 1 ? rest : [{}, rest[0]];
+    if (typeof handler !== 'function') throw notAFunction(`Route \`${name}\``, 'a handler', handler);
+    const options = { ...this.#scope.defaults, ...checkRouteOptions(given, name) };
+    const subject = new Subject('ROUTE_INVALID', ` of route \`${name}\``);
+    const isStreamed = options.body === 'stream';
+    const { body, ...rules } = options;
+    const schemas = isStreamed ? rules : { ...rules, body };
+    return this.#push(name, pattern, {
+      methods,
+      handler: validated(handler as Handler, schemas, name),
+      schemas: options.response === undefined ? undefined : compileResponse(options.response, name),
+      scheduling: checkRouteScheduling(options, join(this.#scope.prefix, pattern), subject),
+      compress: options.compress === undefined ? undefined : { rules: checkCompress(options.compress, subject) },
+      body: { isStreamed, maxBytes: checkMaxBody(options, subject) },
+    });
+  }
+
+  #push(
+    name: string,
+    pattern: string,
+    route: Pick<RouteDefinition, 'methods' | 'handler'> & Partial<RouteDefinition>,
+  ): this {
+    this.#definition.add(name, {
+      schemas: undefined,
+      scheduling: {},
+      compress: undefined,
+      fixed: undefined,
+      body: { isStreamed: false, maxBytes: undefined },
+      ...route,
+      pattern: join(this.#scope.prefix, pattern),
+      middleware: this.#middleware(),
+      scopes: this.#scopes(),
+    });
+    return this;
+  }
+
+  /** A scope below this one. */
+  #inner(caller: string, prefix: string, options: ScopeOptions): Scope {
+    this.#definition.checkOpen();
+    const unknown = Object.keys(options).find((key) => !SCOPE_OPTIONS.includes(key));
+    if (unknown !== undefined) {
+      throw new LoopShardError(
+        'OPTION_UNKNOWN',
+        `Unknown option \`${unknown}\` of \`${caller}\`. All options: ${SCOPE_OPTIONS.join(', ')}.`,
+      );
+    }
+    return {
+      prefix: this.#scope.prefix + checkPrefix(caller, prefix),
+      parent: this.#scope,
+      defaults: { ...this.#scope.defaults, ...options },
+      middleware: [],
+      errorRule: undefined,
+    };
+  }
+
+  /** Innermost first. */
+  #scopes(): Scope[] {
+    const scopes: Scope[] = [];
+    for (let scope: Scope | undefined = this.#scope; scope !== undefined; scope = scope.parent) scopes.push(scope);
+    return scopes;
+  }
+
+  /** What was added so far, outermost first. */
+  #middleware(): MiddlewareEntry[] {
+    return this.#scopes()
+      .reverse()
+      .flatMap(({ middleware }) => middleware);
+  }
+}
+
+const SCOPE_OPTIONS: readonly string[] = [...ROUTE_SCHEDULING, 'compress', 'maxBodyBytes'];
+const ROUTE_OPTIONS: readonly string[] = [...SCOPE_OPTIONS, ...PARTS, 'response'];
 
 /** The handler of a route that the HTTP thread answers. */
 function notCalled(): never {
-  throw new LoopShardError('ROUTE_INVALID', 'A static answer has come to a shard.');
+  throw new LoopShardError('ROUTE_INVALID', 'A request for a fixed response arrived at a shard.');
 }
 
-function compileResponse(options: RouteOptions, name: string): CompiledWriter | undefined {
+/** A prefix as it is put in front of patterns: without `/` or `/*` at its end. */
+function checkPrefix(caller: string, prefix: unknown): string {
+  if (typeof prefix === 'string' && (prefix === '' || prefix.startsWith('/'))) return prefix.replace(/\/\*?$/, '');
+  throw new LoopShardError('ROUTE_INVALID', `\`${caller}\` expects a prefix such as \`/api\`, got ${inspect(prefix)}.`);
+}
+
+/** @throws LoopShardError ROUTE_INVALID */
+function checkRouteOptions(options: unknown, name: string): RouteOptions {
   if (typeof options !== 'object' || options === null) {
-    throw new LoopShardError('ROUTE_INVALID', `The options of ${name} are a ${typeof options}; pass an object.`);
-  }
-  const unknown = Object.keys(options).find((key) => !ROUTE_OPTIONS.includes(key));
-  if (unknown !== undefined) {
     throw new LoopShardError(
       'ROUTE_INVALID',
-      `The route ${name} has an option ${unknown}, which there is not; the options are ${ROUTE_OPTIONS.join(', ')}.`,
+      `Invalid options of route \`${name}\`: expected an object, got ${inspect(options)}.`,
     );
   }
-  if (options.response === undefined) return undefined;
-  try {
-    return compileWriter(options.response);
-  } catch (cause) {
-    const code = cause instanceof LoopShardError ? cause.code : 'SCHEMA_INVALID';
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new LoopShardError(code, `The response schema of ${name}: ${message}`, { cause });
-  }
+  const unknown = Object.keys(options).find((key) => !ROUTE_OPTIONS.includes(key));
+  if (unknown === undefined) return options;
+  throw new LoopShardError(
+    'ROUTE_INVALID',
+    `Unknown option \`${unknown}\` of route \`${name}\`. All options: ${ROUTE_OPTIONS.join(', ')}.`,
+  );
 }
 
-function compressRules({ compress }: RouteOptions, subject: Subject): Route['compress'] {
-  return compress === undefined ? undefined : { rules: checkCompress(compress, subject) };
-}
-
-function checkHandler<T>(handler: T, name: string): T {
-  if (typeof handler === 'function') return handler;
-  throw new LoopShardError('ROUTE_INVALID', `The handler of ${name} is a ${typeof handler}; pass a function.`);
-}
-
-function routeError(name: string, cause: Error): LoopShardError {
-  if (cause.message.includes('already declared')) {
-    return new LoopShardError(
-      'ROUTE_DUPLICATE',
-      `The route ${name} collides with one that was added before; each method of a path can have one handler.`,
-      { cause },
-    );
-  }
-  return new LoopShardError('ROUTE_INVALID', `The route ${name} is not valid: ${cause.message}.`, { cause });
+function notAFunction(caller: string, expected: string, value: unknown): LoopShardError {
+  return new LoopShardError(
+    'ROUTE_INVALID',
+    `${caller.startsWith('app.') ? `\`${caller}\`` : caller} expects ${expected}, got ${inspect(value)}.`,
+  );
 }

@@ -1,25 +1,89 @@
 import { inspect } from 'node:util';
 import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
 
-/** An error in plain strings. */
+/** An error as plain data: errors lose their types, codes and properties when they are cloned. */
 export interface ErrorText {
+  /** Name of its class. */
+  type: string;
   name: string;
   message: string;
   stack: string;
   code?: string;
+  cause?: ErrorText;
+  /** Of an AggregateError. */
+  errors?: ErrorText[];
+  /** Its own properties beside these, as far as they can be cloned; the others as text. */
+  properties?: Record<string, unknown>;
 }
 
-/** An error in plain strings: errors lose their codes when they are cloned, and anything at all can be thrown. */
-export function describe(error: unknown): ErrorText {
+/** Causes of causes, and errors of errors, that are kept. */
+const MAX_DEPTH = 8;
+const MAX_ERRORS = 20;
+const MAX_PROPERTIES = 50;
+const MAX_TEXT = 1_000;
+const KNOWN = new Set(['name', 'message', 'stack', 'code', 'cause', 'errors']);
+
+/** @param error anything at all can be thrown */
+export function describe(error: unknown, depth = 0): ErrorText {
   if (!isError(error)) {
     const text = show(error);
-    return { name: 'Error', message: text, stack: text };
+    return { type: typeof error, name: 'Error', message: text, stack: text };
   }
   const name = property(error, 'name') ?? 'Error';
   const message = property(error, 'message') ?? '';
-  const described = { name, message, stack: property(error, 'stack') ?? `${name}: ${message}` };
   const code = property(error, 'code');
-  return code === undefined ? described : { ...described, code };
+  const described: ErrorText = {
+    type: typeOf(error) ?? name,
+    name,
+    message,
+    stack: property(error, 'stack') ?? `${name}: ${message}`,
+    ...(code !== undefined && { code }),
+  };
+  if (depth < MAX_DEPTH) addInner(described, error, depth + 1);
+  const properties = ownProperties(error);
+  if (Object.keys(properties).length > 0) described.properties = properties;
+  return described;
+}
+
+function addInner(described: ErrorText, error: Error, depth: number): void {
+  const cause = read(error, 'cause');
+  const errors = read(error, 'errors');
+  if (cause !== undefined) described.cause = describe(cause, depth);
+  if (Array.isArray(errors)) described.errors = errors.slice(0, MAX_ERRORS).map((one) => describe(one, depth));
+}
+
+function ownProperties(error: Error): Record<string, unknown> {
+  const properties: Record<string, unknown> = {};
+  try {
+    const keys = Object.keys(error).filter((key) => !KNOWN.has(key));
+    for (const key of keys.slice(0, MAX_PROPERTIES)) properties[key] = cloneable(read(error, key));
+  } catch {
+    // A proxy that does not tell its keys.
+  }
+  return properties;
+}
+
+/** What can be sent to another thread as it is; otherwise what it looks like. */
+function cloneable(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null)
+    return typeof value === 'function' || typeof value === 'symbol' ? show(value) : value;
+  try {
+    return structuredClone(value);
+  } catch {
+    return show(value).slice(0, MAX_TEXT);
+  }
+}
+
+/** An error of the same kind, for a logger. */
+export function toError({ type, name, message, stack, code, cause, errors, properties }: ErrorText): Error {
+  const error = new Error(message, cause === undefined ? undefined : { cause: toError(cause) });
+  // Loggers call it by the name of its class.
+  const named = Object.defineProperty(() => {}, 'name', { value: type });
+  Object.defineProperty(error, 'constructor', { value: named });
+  Object.defineProperty(error, 'name', { value: name });
+  Object.assign(error, properties, { stack }, code !== undefined && { code });
+  if (errors !== undefined) Object.defineProperty(error, 'errors', { value: errors.map(toError) });
+  return error;
 }
 
 /** Whether something that was thrown is an error; a proxy may throw when it is asked. */
@@ -45,6 +109,20 @@ function property(error: Error, key: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+function read(error: Error, key: string): unknown {
+  try {
+    return (error as unknown as Record<string, unknown>)[key];
+  } catch {
+    return undefined;
+  }
+}
+
+/** The name of its class. */
+function typeOf(error: Error): string | undefined {
+  const type = read(error, 'constructor');
+  return typeof type === 'function' && type.name !== '' ? type.name : undefined;
 }
 
 function show(value: unknown): string {

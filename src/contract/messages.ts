@@ -9,6 +9,7 @@ import type { SharedCore } from '../core/memory.js';
 import type { CompressRules } from '../options/compression.js';
 import type { Method } from '../options/methods.js';
 import type { RouteScheduling } from '../options/scheduling.js';
+import type { TrustProxyRule } from '../options/trust-proxy.js';
 import type { ErrorText } from './describe.js';
 import type { Refusal } from './refusal.js';
 
@@ -21,8 +22,10 @@ export interface RouteEntry {
   /** A find-my-way pattern. */
   pattern: string;
   scheduling: RouteScheduling;
-  /** Request bodies are read as streams, of so many bytes at the most; 0 for any number. */
-  streamed?: { limitBytes: number };
+  /** Request bodies are read as streams. */
+  isStreamed?: true;
+  /** Largest request body, in place of the server's limit; `Infinity` for any size. */
+  maxBodyBytes?: number;
   /** What the HTTP thread answers by itself; then no shard has a handler for it. */
   fixed?: FixedBody;
 }
@@ -33,9 +36,24 @@ export interface FixedBody {
   bytes: Uint8Array;
 }
 
+/** What the HTTP thread sends when it answers in place of a handler (src/app/refusals.ts). */
+export interface RefusalTemplate {
+  /** A status, `4xx`, `5xx`, or nothing for all. */
+  status: string | undefined;
+  /** Header fields, as lines without their ends. */
+  lines: readonly string[];
+  /** Origins that may read the response. */
+  origins: readonly string[];
+  type: string;
+  /** With `{statusCode}`, `{code}` and `{message}`; nothing for the standard body. */
+  body: string | undefined;
+}
+
 export interface RouteTable {
   routes: RouteEntry[];
   hasNotFound: boolean;
+  /** The later ones count more, of those that are as specific. */
+  refusals: readonly RefusalTemplate[];
 }
 
 /** What has to be the same on every shard. Fixed bodies need not: the first shard's are sent. */
@@ -59,7 +77,7 @@ export interface RequestName {
 export interface ShardStart {
   shard: number;
   /** The shards of its group, its own number included. */
-  group: { first: number; count: number };
+  group: { name: string; first: number; count: number };
   core: SharedCore;
   /** Of the server's clock. */
   epochMs: number;
@@ -89,6 +107,8 @@ export interface ShardStart {
   compress: CompressRules | undefined;
   /** Name of the field that names requests, in lower case. */
   requestId: string | undefined;
+  /** Which proxies are believed what they say of clients. */
+  trustProxy: TrustProxyRule;
   /** Lines of each response head that say how long the connection may be idle. */
   keepAliveLines: string;
 }
@@ -115,6 +135,8 @@ export type ShardCommand =
   | { type: 'gone'; requests: readonly RequestName[] }
   /** Another thread takes its place. */
   | { type: 'http'; http: number; end: HttpEnd }
+  /** The server is closing, or this thread is to end: responses that are streams are told. */
+  | { type: 'drain' }
   /** Claim no more, let what was started settle within `handlersMs`, and end, within `graceMs`. */
   | { type: 'close'; handlersMs: number; graceMs: number };
 
@@ -131,7 +153,11 @@ export type RequestCommand =
   | { type: 'body'; piece: BodyPiece };
 
 /** Shard → HTTP thread. */
-export type RequestReport = { type: 'stream'; piece: StreamPiece } | { type: 'body'; credit: BodyCredit };
+export type RequestReport =
+  | { type: 'stream'; piece: StreamPiece }
+  | { type: 'body'; credit: BodyCredit }
+  /** The connection is to be closed without a response. */
+  | { type: 'destroy'; slot: number; sequence: number };
 
 /** An error on its way to the logger of the control thread. */
 export interface FailureReport {

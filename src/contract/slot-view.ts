@@ -6,6 +6,7 @@ import {
   SLOT_FLAGS_OFFSET,
   SLOT_HEAD_BYTES_OFFSET,
   SLOT_METHOD_OFFSET,
+  SLOT_PEER_OFFSET,
   SLOT_QUEUE_DEADLINE_OFFSET,
   SLOT_RECORD_OFFSET,
   SLOT_RESPONSE_BODY_BYTES_OFFSET,
@@ -19,6 +20,7 @@ import {
 } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
 import { type MemoryMap, slotAddress } from './memory-map.js';
+import { type Peer, readPeer } from './peer.js';
 
 const ROUTE = SLOT_ROUTE_OFFSET >> 2;
 const METHOD = SLOT_METHOD_OFFSET >> 2;
@@ -35,6 +37,7 @@ const RESPONSE = SLOT_RESPONSE_OFFSET >> 2;
 const RESPONSE_HEAD_BYTES = SLOT_RESPONSE_HEAD_BYTES_OFFSET >> 2;
 const RESPONSE_BODY_BYTES = SLOT_RESPONSE_BODY_BYTES_OFFSET >> 2;
 const RESPONSE_EXTENT = SLOT_RESPONSE_EXTENT_OFFSET >> 2;
+const PEER = SLOT_PEER_OFFSET >> 2;
 
 /** The words of a request as it is submitted. */
 export interface RequestWords {
@@ -54,6 +57,8 @@ export interface RequestWords {
   targetBytes: number;
   headBytes: number;
   bodyBytes: number;
+  /** What `peerWords` has made of the client's end of the connection. */
+  peer: Int32Array;
 }
 
 /**
@@ -91,6 +96,9 @@ export class SlotView {
     i32[word + HEAD_BYTES] = words.headBytes;
     i32[word + BODY_BYTES] = words.bodyBytes;
     i32[word + RESPONSE_EXTENT] = NO_EXTENT;
+    const { peer } = words;
+    // A loop: `set` takes several times as long for so few words of shared memory.
+    for (let i = 0; i < peer.length; i++) i32[word + PEER + i] = peer[i];
   }
 
   get route(): number {
@@ -150,6 +158,11 @@ export class SlotView {
 
   get bodyBytes(): number {
     return this.#i32[this.#word + BODY_BYTES];
+  }
+
+  /** The client's end of the connection. */
+  get peer(): Peer {
+    return readPeer(this.#i32, this.#word + PEER);
   }
 
   // ── the response ────────────────────────────────────────────────────────────────────────────────────────────────

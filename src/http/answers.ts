@@ -2,28 +2,28 @@ import { STATUS_CODES } from 'node:http';
 import type { FixedBody } from '../contract/messages.js';
 
 /** Why the HTTP thread answers by itself. The code is in the JSON body, for programs. */
-const REASONS = {
+export const REASONS = {
   BAD_REQUEST: [400, 'The request is not valid HTTP.'],
-  BAD_HOST: [400, 'The request needs one Host field, with a host and perhaps a port.'],
+  BAD_HOST: [400, 'The request needs exactly one valid `Host` header.'],
   BAD_TARGET: [400, 'The request target is not a valid path.'],
-  NOT_FOUND: [404, 'There is no such path.'],
-  METHOD_NOT_ALLOWED: [405, 'The path does not take this method.'],
+  NOT_FOUND: [404, 'No route matches this path.'],
+  METHOD_NOT_ALLOWED: [405, 'This path does not support the request method.'],
   REQUEST_TIMEOUT: [408, 'The request did not arrive in time.'],
-  BODY_TOO_LARGE: [413, 'The request body is larger than the server takes.'],
-  TARGET_TOO_LONG: [414, 'The request target is longer than the server takes.'],
-  EXPECTATION_FAILED: [417, 'The server meets no expectation but 100-continue.'],
-  MISDIRECTED: [421, 'The target is an https URI, and the connection is not secured by TLS.'],
-  HEAD_TOO_LARGE: [431, 'The header fields are larger or more than the server takes.'],
-  METHOD_NOT_IMPLEMENTED: [501, 'The server does not know this method.'],
-  CODING_NOT_IMPLEMENTED: [501, 'The server knows no transfer coding but chunked.'],
+  BODY_TOO_LARGE: [413, 'The request body is too large.'],
+  TARGET_TOO_LONG: [414, 'The request target is too long.'],
+  EXPECTATION_FAILED: [417, 'Unsupported `Expect` header: only `100-continue` is supported.'],
+  MISDIRECTED: [421, 'The target is an https URI, but the connection is not secured by TLS.'],
+  HEAD_TOO_LARGE: [431, 'The request headers are too large or too many.'],
+  METHOD_NOT_IMPLEMENTED: [501, 'The request method is not supported.'],
+  CODING_NOT_IMPLEMENTED: [501, 'Unsupported transfer coding: only `chunked` is supported.'],
   SHARD_LOST: [502, 'The thread that handled the request has ended.'],
-  NO_SLOT: [503, 'The server has as many requests in hand as it can take; try again later.'],
-  NO_SHARD: [503, 'No thread can take the request now; try again later.'],
-  QUEUE_FULL: [503, 'More requests wait than the server lets wait; try again later.'],
-  OVERLOADED: [503, 'Requests wait for too long as it is; try again later.'],
-  QUEUE_TIMEOUT: [503, 'The request has waited for too long; try again later.'],
-  HANDLER_TIMEOUT: [504, 'The handler of the request took too long.'],
-  VERSION_NOT_SUPPORTED: [505, 'The server speaks HTTP/1.1 and HTTP/1.0.'],
+  NO_SLOT: [503, 'The server is handling as many requests as it can. Try again later.'],
+  NO_SHARD: [503, 'No thread can take the request now. Try again later.'],
+  QUEUE_FULL: [503, 'The queue is full. Try again later.'],
+  OVERLOADED: [503, 'The server is overloaded: queued requests have waited too long. Try again later.'],
+  QUEUE_TIMEOUT: [503, 'The request waited too long in the queue. Try again later.'],
+  HANDLER_TIMEOUT: [504, 'The handler took too long.'],
+  VERSION_NOT_SUPPORTED: [505, 'Unsupported HTTP version: expected 1.1 or 1.0.'],
 } as const satisfies Record<string, readonly [number, string]>;
 
 export type Reason = keyof typeof REASONS;
@@ -34,32 +34,9 @@ export interface Answer {
   headBytes: number;
 }
 
-export interface AnswerOptions {
-  /** The request was HEAD: no body. */
-  isHead?: boolean;
-  /** Lines that say how long the connection may be idle; none for one that closes. */
-  keepAliveLines?: string;
-  /** Value of the Allow field. */
-  allow?: string;
-  /** In place of the reason's own. */
-  status?: number;
-  /** Value of Retry-After behind a 503 or 429. Default 1. */
-  retryAfterSeconds?: number;
-}
-
-/** A response with a JSON body that says why. */
-export function errorAnswer(reason: Reason, options: AnswerOptions = {}): Answer {
-  const [standard, message] = REASONS[reason];
-  const { status: statusCode = standard, retryAfterSeconds = 1 } = options;
-  const body = JSON.stringify({ statusCode, code: reason, message });
-  const fields = ['content-type: application/json', `content-length: ${body.length}`];
-  if (statusCode === 503 || statusCode === 429) fields.push(`retry-after: ${retryAfterSeconds}`);
-  return compose(statusCode, fields, options, body);
-}
-
 /** The answer to OPTIONS for a path without an OPTIONS handler. */
 export function allowAnswer(allow: string, keepAliveLines: string): Answer {
-  return compose(204, [], { allow, keepAliveLines }, '');
+  return compose(204, [`allow: ${allow}`], keepAliveLines, EMPTY);
 }
 
 /** A body that is always the same, behind a head with the date of now. */
@@ -69,26 +46,36 @@ export function fixedAnswer(
   fields: readonly string[],
   keepAliveLines: string,
 ): Answer {
-  const { bytes: head } = compose(
+  return compose(
     statusCode,
     [`content-type: ${type}`, `content-length: ${bytes.length}`, ...fields],
-    { keepAliveLines },
-    '',
+    keepAliveLines,
+    bytes,
   );
-  return { bytes: Buffer.concat([head, bytes]), headBytes: head.length };
 }
 
-function compose(statusCode: number, fields: string[], options: AnswerOptions, body: string): Answer {
+/**
+ * Head and body.
+ * @param fields lines without their ends
+ * @param keepAliveLines say how long the connection may be idle; empty for one that closes
+ */
+export function compose(
+  statusCode: number,
+  fields: readonly string[],
+  keepAliveLines: string,
+  body: Uint8Array,
+): Answer {
   const lines = [`HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode]}`, `date: ${new Date().toUTCString()}`, ...fields];
-  if (options.allow !== undefined) lines.push(`allow: ${options.allow}`);
-  const head = `${lines.join('\r\n')}\r\n${options.keepAliveLines ?? ''}\r\n`;
-  return { bytes: Buffer.from(options.isHead === true ? head : head + body, 'latin1'), headBytes: head.length };
+  const head = Buffer.from(`${lines.join('\r\n')}\r\n${keepAliveLines}\r\n`, 'latin1');
+  return { bytes: body.length === 0 ? head : Buffer.concat([head, body]), headBytes: head.length };
 }
 
 /** The client has the body of that entity tag already (RFC 9110 section 15.4.5). */
 export function notModifiedAnswer(etag: string, keepAliveLines: string): Answer {
-  return compose(304, [`etag: ${etag}`], { keepAliveLines }, '');
+  return compose(304, [`etag: ${etag}`], keepAliveLines, EMPTY);
 }
+
+export const EMPTY = Buffer.alloc(0);
 
 const MS_PER_S = 1_000;
 

@@ -5,6 +5,8 @@ import type { Answer } from './answers.js';
 
 /** Who waits for answers: a connection. */
 export interface Receiver {
+  /** The client's end of the connection, as slots have it (src/contract/peer.ts). */
+  readonly peer: Int32Array;
   /** The answer is ready. */
   onResponse(exchange: Exchange): void;
   /** Another answer is given in the place of one that is late. */
@@ -62,6 +64,8 @@ export class Exchange {
   close = false;
   /** HTTP/1.0: the client wants to hear that the connection stays. */
   sayKeepAlive = false;
+  /** The connection ends in the place of this answer. */
+  isCut = false;
   /** The answer is complete. */
   ready = false;
   /** Response head and body: a view of the slot or of an extent, or bytes of our own. */
@@ -82,6 +86,8 @@ export class Exchange {
   /** The request's body, if it is read as a stream. */
   upload: StreamedRequest | undefined;
 
+  /** Value of the request's Origin field, if refusals depend on it. */
+  origin: string | undefined;
   /** The shard that has given its slot back, which need not be the one in whose ring it was put; -1 before that. */
   ranOn = -1;
   /** Of its route; nothing for an answer that the HTTP thread gives itself. */
@@ -114,6 +120,7 @@ export class Exchange {
     this.next = undefined;
     this.close = false;
     this.sayKeepAlive = false;
+    this.isCut = false;
     this.ready = false;
     this.stream = undefined;
     this.upload = undefined;

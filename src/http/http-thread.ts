@@ -10,7 +10,9 @@ import type { HeadLimits } from './parser/head-index.js';
 import type { RecordRoom } from './parser/large-record.js';
 import { Parsers } from './parser/llhttp.js';
 import type { RequestInHand } from './parser/request-in-hand.js';
+import type { BodyRules } from './parser/request-sink.js';
 import type { Readiness } from './readiness.js';
+import type { Refusals } from './refusals.js';
 import { Scheduler, type SchedulerEvents, type SchedulerOptions } from './scheduler.js';
 import type { Shards } from './shards.js';
 import { Connection } from './socket/connection.js';
@@ -49,7 +51,6 @@ export class HttpThread implements ConnectionHost<Connection> {
   readonly parsers: Parsers;
   readonly limits: ConnectionLimits;
   readonly accessLog: AccessLog | undefined;
-  readonly mayStream: boolean;
   readonly isSecure: boolean;
   upgrades: Upgrades | undefined;
   draining = false;
@@ -83,7 +84,6 @@ export class HttpThread implements ConnectionHost<Connection> {
     this.parsers = new Parsers(shards.core, httpAddresses(shards.map, shards.side.http).headIndex);
     this.parsers.index.limit(options);
     this.limits = options;
-    this.mayStream = table.routes.some(({ streamed }) => streamed !== undefined);
     this.isSecure = options.listening.tls !== undefined;
     this.accessLog = accessLog;
     this.#options = options;
@@ -156,12 +156,16 @@ export class HttpThread implements ConnectionHost<Connection> {
     return this.scheduler.admit(request, connection);
   }
 
+  get refusals(): Refusals {
+    return this.scheduler.refusals;
+  }
+
   get records(): RecordRoom {
     return this.scheduler.records;
   }
 
-  streamLimit(request: RequestInHand): number {
-    return this.scheduler.streamLimit(request);
+  bodyRules(request: RequestInHand): BodyRules {
+    return this.scheduler.bodyRules(request);
   }
 
   release(exchange: Exchange): void {

@@ -1,15 +1,15 @@
 import { EXTENT_CLASSES, NO_EXTENT, SLOT_ROUTE_PERMIT_FLAG } from '../../assembly/layout.js';
 import { bySlot } from '../contract/http-side.js';
-import type { BodyCredit, RouteTable } from '../contract/messages.js';
+import type { BodyCredit, RequestName, RouteTable } from '../contract/messages.js';
 import type { HealthPaths, PriorityFunction, Shedding } from '../options/scheduling.js';
-import { Admission, NOT_STREAMED } from './admission/admission.js';
+import { Admission } from './admission/admission.js';
 import { Deadlines } from './admission/deadlines.js';
 import { Dispatcher } from './admission/dispatcher.js';
 import { Gate } from './admission/gate.js';
 import { Queues } from './admission/queues.js';
 import { Ranking } from './admission/ranking.js';
 import { RecordWriter } from './admission/record.js';
-import { Refusals } from './admission/refusals.js';
+import { RouteBodies } from './admission/route-bodies.js';
 import { Rules, type SchedulingDefaults } from './admission/route-rules.js';
 import { Watch } from './admission/watch.js';
 import type { Reason } from './answers.js';
@@ -18,13 +18,16 @@ import { reclaim, relieve } from './completion/reclaim.js';
 import { StreamReceiver } from './completion/response-stream.js';
 import { Exchange, type Receiver } from './exchange.js';
 import type { RequestInHand } from './parser/request-in-hand.js';
+import type { BodyRules } from './parser/request-sink.js';
 import type { NotReady } from './readiness.js';
+import { Refusals } from './refusals.js';
 import { FixedRoutes } from './routing/fixed-routes.js';
 import { Router } from './routing/router.js';
 import type { Shards } from './shards.js';
 
 export interface SchedulerOptions extends SchedulingDefaults {
   maxQueue: number;
+  maxBodyBytes: number;
   shed: Required<Shedding> | undefined;
   priority: PriorityFunction | undefined;
   health: Required<HealthPaths> | undefined;
@@ -71,7 +74,12 @@ export class Scheduler {
     this.#rules = new Rules(table, shards, options);
     this.#exchanges = bySlot(shards.side.range, (slot) => new Exchange(slot));
     const { status, retryAfterSeconds } = options.shed ?? { status: 503, retryAfterSeconds: 1 };
-    this.refusals = new Refusals({ status, retryAfterSeconds, keepAliveLines: options.keepAliveLines });
+    this.refusals = new Refusals({
+      status,
+      retryAfterSeconds,
+      keepAliveLines: options.keepAliveLines,
+      templates: table.refusals,
+    });
     this.#completions = new Completions(shards, this.#exchanges, this.refusals, {
       onTurn: () => void this.#dispatcher.retryWaiting(),
       onReturned: (exchange) => this.#onReturned(exchange),
@@ -80,6 +88,7 @@ export class Scheduler {
     shards.events = {
       onStreamPiece: (shard, piece) => this.#streams.receive(shard, piece),
       onBodyCredit: (shard, credit) => this.#onBodyCredit(shard, credit),
+      onDestroy: (request) => this.#onDestroy(request),
       onUnknown: events.onUnknown,
     };
     this.#streams = new StreamReceiver(shards, this.#exchanges, {
@@ -125,7 +134,7 @@ export class Scheduler {
       router,
       hasNotFound: table.hasNotFound,
       keepAliveLines: options.keepAliveLines,
-      streamLimits: table.routes.map(({ streamed }) => streamed?.limitBytes ?? NOT_STREAMED),
+      bodies: new RouteBodies(table, options.maxBodyBytes),
       fixed,
       rules: this.#rules,
       ranking,
@@ -136,9 +145,9 @@ export class Scheduler {
     });
   }
 
-  /** How many bytes the body of this request may have if it is read as a stream, 0 for any number; else -1. */
-  streamLimit(request: RequestInHand): number {
-    return this.#admission.streamLimit(request);
+  /** How the body of the request is taken. */
+  bodyRules(request: RequestInHand): BodyRules {
+    return this.#admission.bodyRules(request);
   }
 
   /** Routes a request and submits it, or answers it at once. */
@@ -236,6 +245,16 @@ export class Scheduler {
     }
     upload.onTaken(taken, spent, (piece) => this.#shards.sendBody(shard, piece));
     connection.onBodyTaken();
+  }
+
+  /** A handler wants its connection closed. */
+  #onDestroy({ slot, sequence }: RequestName): void {
+    const exchange = this.#exchanges[slot];
+    const { connection } = exchange;
+    // The client has left, or was answered, before the shard could know.
+    if (exchange.sequence !== sequence || connection === undefined || exchange.ready) return;
+    exchange.isCut = true;
+    connection.flush();
   }
 
   #onReturned(exchange: Exchange): void {

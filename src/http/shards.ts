@@ -6,6 +6,7 @@ import type {
   BodyCredit,
   BodyPiece,
   RequestCommand,
+  RequestName,
   RequestReport,
   StreamAnswer,
   StreamPiece,
@@ -32,6 +33,8 @@ export interface ShardsEvents {
   onStreamPiece(shard: number, piece: StreamPiece): void;
   /** A handler reads the body of its request. */
   onBodyCredit(shard: number, credit: BodyCredit): void;
+  /** A handler wants its connection closed without a response. */
+  onDestroy(request: RequestName): void;
   /** A shard has given something back whose channel is not known: what the control thread has said so far tells of it. */
   onUnknown(): void;
 }
@@ -128,7 +131,8 @@ export class Shards {
 
   #onReport(shard: number, report: RequestReport): void {
     if (report.type === 'stream') this.#events?.onStreamPiece(shard, report.piece);
-    else this.#events?.onBodyCredit(shard, report.credit);
+    else if (report.type === 'body') this.#events?.onBodyCredit(shard, report.credit);
+    else this.#events?.onDestroy(report);
   }
 
   /** Tells `shard` what became of a stream's bytes. */

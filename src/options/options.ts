@@ -5,6 +5,7 @@ import type { Listening } from './listening.js';
 import type { Logger } from './logger.js';
 import type { Group, HealthPaths, Permits, PriorityFunction, Shedding } from './scheduling.js';
 import type { NamesOf } from './table.js';
+import type { TrustProxyRule } from './trust-proxy.js';
 
 /** The options that the table alone describes, which are checked alike. */
 type Plain = Exclude<NamesOf<'integer' | 'boolean' | 'choice'>, 'port' | 'shards' | 'ipv6Only'>;
@@ -26,6 +27,7 @@ export interface ResolvedOptions extends Required<Pick<FlatOptions, Plain | 'dis
   compress: CompressRules | undefined;
   /** Name of the field in lower case. */
   requestId: string | undefined;
+  trustProxy: TrustProxyRule;
   /** Lines of each response head that say how long the connection may be idle. */
   keepAliveLines: string;
   logger: Logger | undefined;

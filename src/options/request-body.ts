@@ -1,29 +1,32 @@
 import type { Subject } from './checks.js';
 
-/** How a route takes request bodies. */
+/** How large the request bodies of a route may be. */
 export interface RequestBodyOptions {
   /**
-   * `'stream'`: the handler starts as soon as the head has arrived, and reads the body with `req.stream()`. By default it starts
-   * once the whole body has arrived, within `limits.maxBodyBytes` of the server.
+   * Largest request body, 0 to 1 GiB; with `body: 'stream'` up to 2⁵³ − 1, and `Infinity` for any size. A larger one gets 413.
+   * Default: `limits.maxBodyBytes` of the server; with `body: 'stream'` `Infinity`.
    */
-  body?: 'stream';
-  /** With `body: 'stream'`: largest body in bytes; larger ones get 413. 0 (default) disables the limit. */
   maxBodyBytes?: number;
 }
 
-export const REQUEST_BODY_OPTIONS = ['body', 'maxBodyBytes'] as const satisfies readonly (keyof RequestBodyOptions)[];
+/** What a body that is gathered may have. */
+export const MOST_BODY_BYTES = 2 ** 30;
 
-/** @throws LoopShardError */
-export function checkRequestBody(
-  { body, maxBodyBytes }: RequestBodyOptions,
+/**
+ * @returns nothing if the route does not say
+ * @throws LoopShardError
+ */
+export function checkMaxBody(
+  { body, maxBodyBytes }: RequestBodyOptions & { body?: unknown },
   subject: Subject,
-): { limitBytes: number } | undefined {
-  if (body === undefined) {
-    if (maxBodyBytes === undefined) return undefined;
-    throw subject.wrong(
-      `Option ${subject.named('maxBodyBytes')} needs \`body: 'stream'\`. Other routes use \`limits.maxBodyBytes\` of the server.`,
-    );
+): number | undefined {
+  if (maxBodyBytes === undefined || maxBodyBytes === Number.POSITIVE_INFINITY) {
+    if (maxBodyBytes === undefined || body === 'stream') return maxBodyBytes;
   }
-  subject.oneOf('body', body, ['stream']);
-  return { limitBytes: subject.integer('maxBodyBytes', maxBodyBytes ?? 0, 0, Number.MAX_SAFE_INTEGER) };
+  return subject.integer(
+    'maxBodyBytes',
+    maxBodyBytes,
+    0,
+    body === 'stream' ? Number.MAX_SAFE_INTEGER : MOST_BODY_BYTES,
+  );
 }

@@ -11,6 +11,7 @@ import { checkRequestId } from './request-id.js';
 import { flatten } from './sections.js';
 import type { ServeOptions } from './serve-options.js';
 import { entryOf, type NamesOf, OPTION_NAMES, OPTIONS, type OptionName, pathOf } from './table.js';
+import { checkTrustProxy } from './trust-proxy.js';
 
 const subject = new Subject('OPTION_INVALID', '', (name) => pathOf(name as OptionName));
 
@@ -25,6 +26,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   const { dispatch = OPTIONS.dispatch.default, permits = OPTIONS.permits.default, shardNice = {} } = given;
   const { shed = OPTIONS.shed.default, health = OPTIONS.health.default } = given;
   const { compress = OPTIONS.compress.default, requestId = OPTIONS.requestId.default } = given;
+  const { trustProxy = OPTIONS.trustProxy.default } = given;
   const listening = resolveListening(given, port);
   checkLimits(resourceLimits);
   if (priority !== undefined && typeof priority !== 'function') {
@@ -59,6 +61,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     health: checkHealth(health, subject),
     compress: checkCompress(compress, subject),
     requestId: checkRequestId(requestId, subject),
+    trustProxy: checkTrustProxy(trustProxy, subject),
     keepAliveLines: keepAliveLines(plain),
   };
   checkTogether(given, resolved);

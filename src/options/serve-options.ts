@@ -4,6 +4,7 @@ import type { CompressOptions } from './compression.js';
 import type { Logger } from './logger.js';
 import type { RequestIdOptions } from './request-id.js';
 import type { AdaptivePermits, Dispatch, HealthPaths, PriorityFunction, Shedding } from './scheduling.js';
+import type { TrustProxy } from './trust-proxy.js';
 
 /** Options of `serve()`. */
 export interface ServeOptions {
@@ -62,6 +63,12 @@ export interface ServeOptions {
    * that the server assigns. Default: `false`.
    */
   requestId?: boolean | RequestIdOptions;
+  /**
+   * Proxies whose `x-forwarded-*` headers describe the client. For `req.ip`, `req.ips`, `req.protocol`, `req.host` and
+   * the access log. `true` trusts all proxies; a number trusts that many in front of the server; a string or an array
+   * lists addresses and subnets, or `loopback`, `linklocal` and `uniquelocal`. Default: `false`.
+   */
+  trustProxy?: TrustProxy;
   /**
    * Log a line for each response. Method, target, status, bytes, duration and id, at level `info`. Default: `false`.
    */

@@ -201,6 +201,17 @@ export const OPTIONS = {
     default: false,
     flags: [{ flag: '--request-id' }],
   },
+  trustProxy: {
+    kind: 'other',
+    type: 'TrustProxy',
+    text: 'proxies whose `x-forwarded-*` headers describe the client',
+    details:
+      'For `req.ip`, `req.ips`, `req.protocol`, `req.host` and the access log. `true` trusts all proxies; a number trusts that many in front of the server; a string or an array lists addresses and subnets, or `loopback`, `linklocal` and `uniquelocal`.',
+    default: false,
+    flags: [
+      { flag: '--trust-proxy <proxies>', text: 'proxies to trust: how many, or addresses such as loopback,10.0.0.0/8' },
+    ],
+  },
   accessLog: {
     kind: 'boolean',
     default: false,

@@ -101,6 +101,7 @@ export class ShardPool {
       maxResponseBytes: options.maxResponseBytes,
       compress: options.compress,
       requestId: options.requestId,
+      trustProxy: options.trustProxy,
       keepAliveLines: options.keepAliveLines,
     };
     const { startTimeoutMs, maxRestarts, resourceLimits, env, execArgv } = options;
@@ -113,11 +114,11 @@ export class ShardPool {
     this.#shards = groups.flatMap((group, index) =>
       Array.from({ length: group.count }, (_, i) => {
         const shard = group.first + i;
-        const { first, count } = group;
+        const { name, first, count } = group;
         const ofShard: LifeSettings = {
           ...settings,
           shard,
-          group: { first, count },
+          group: { name, first, count },
           nice: options.shardNice[index],
           maxAbandoned: maxAbandonedOf(options.maxAbandoned, Math.floor(map.slots / shards)),
         };
@@ -248,6 +249,11 @@ export class ShardPool {
   }
 
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The server is closing: has streams end that need not end otherwise. */
+  drain(): void {
+    for (const shard of this.#shards) shard.send({ type: 'drain' });
+  }
 
   /**
    * Has the shards finish what they have started and end; what has not ended at the deadline is terminated.

@@ -1,6 +1,7 @@
 import { url as inspectorUrl } from 'node:inspector';
 import type { AddressInfo } from 'node:net';
 import type { MessagePort } from 'node:worker_threads';
+import { toError } from '../contract/describe.js';
 import { HttpRecovery } from '../contract/http-recovery.js';
 import type { MemoryMap } from '../contract/memory-map.js';
 import type { RequestName, RouteTable } from '../contract/messages.js';
@@ -279,11 +280,8 @@ export class HttpWorkers implements HttpThreads {
         return this.#hasTakenBack(life, report.shard);
       case 'shedding':
         return this.#setShedding(life, report.shard, report.shedding);
-      case 'failure': {
-        // Loggers know what to do with an Error.
-        const error = Object.assign(new Error(report.error.message), report.error);
-        return this.#events.onFailure(report.what, error);
-      }
+      case 'failure':
+        return this.#events.onFailure(report.what, toError(report.error));
       case 'log':
         for (const { details, message } of report.lines) this.#events.log.info(details, message);
     }

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
+import { toError } from '../contract/describe.js';
 import { sumHttpFigures } from '../contract/http-figures.js';
 import { createServerMemory, type MemoryMap, routePermitsAddress } from '../contract/memory-map.js';
 import type { FailureReport } from '../contract/messages.js';
@@ -319,6 +320,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       await this.#delay(drainDelayMs);
     }
     if (this.#isClosed()) return;
+    this.#pool.drain();
     const deadline = performance.now() + closeTimeoutMs;
     const beyondMs = Math.max(0, closeTimeoutMs - REQUESTS_MS);
     const reserveMs = Math.min(SHARDS_END_MS, beyondMs * SHARDS_END_PART);
@@ -423,8 +425,6 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   }
 
   #onFailure(shard: number, { error, request, message }: FailureReport): void {
-    // Loggers know what to do with an Error.
-    const err = Object.assign(new Error(error.message), error);
-    this.#logger.error({ shard, err, req: request }, message);
+    this.#logger.error({ shard, err: toError(error), req: request }, message);
   }
 }

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { App } from '../app/app.js';
+import type { AppDefinition } from '../app/definition.js';
 import type { CounterWriter } from '../contract/counters.js';
 import type { MemoryMap, shardAddresses } from '../contract/memory-map.js';
 import type { ShardSide } from '../contract/shard-side.js';
@@ -7,6 +7,7 @@ import type { Times } from '../contract/times.js';
 import type { Clock } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
 import type { CompressRules } from '../options/compression.js';
+import type { TrustedProxies } from '../options/trust-proxy.js';
 import type { HttpChannels } from './http-channels.js';
 import type { RequestBodies } from './request/request-bodies.js';
 import type { AbortSignals } from './request/signals.js';
@@ -15,12 +16,14 @@ import type { OutgoingStreams } from './streams/streams.js';
 /** What everything on one shard shares. */
 export interface ShardContext {
   readonly shard: number;
+  /** Name of its group. */
+  readonly group: string;
   readonly core: CoreMemory;
   readonly map: MemoryMap;
   /** Whose slots and extents are whose. */
   readonly side: ShardSide;
   readonly addresses: ReturnType<typeof shardAddresses>;
-  readonly app: App;
+  readonly app: AppDefinition;
   readonly clock: Clock;
   readonly counters: CounterWriter;
   readonly times: Times;
@@ -35,6 +38,8 @@ export interface ShardContext {
   readonly compress: CompressRules | undefined;
   /** Name of the field that names requests, in lower case. */
   readonly requestId: string | undefined;
+  /** Which proxies are believed what they say of clients. */
+  readonly trusted: TrustedProxies | undefined;
   /** Lines of each response head that say how long the connection may be idle. */
   readonly keepAliveLines: string;
   /** Handlers that may run on after their requests were answered with 504 before the shard says so; 0 for any number. */

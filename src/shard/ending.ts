@@ -9,20 +9,23 @@ const LINGER_MS = 100;
 const LOOK_MS = 10;
 
 /**
- * Ends the thread in order: handlers settle, listeners of `beforeExit` are called and their promises awaited, what was asked
+ * Ends the thread in order: handlers settle, the app closes, listeners of `beforeExit` are called and their promises awaited, what was asked
  * of the system comes back, and `exit` is emitted. Node.js itself emits `beforeExit` only where nothing is left that keeps the
  * event loop alive, which is rare where there are pools of connections. Shard.
  * @param channel unreferenced, so that an event loop without work ends
  * @param settled no handler is in flight
+ * @param closeApp is called once they have, and awaited
  * @param handlersMs what handlers may use of `graceMs`; the rest is for listeners of `beforeExit` and what they start
  */
 export async function endInOrder(
   channel: MessagePort,
   settled: Promise<void>,
+  closeApp: () => Promise<void>,
   { handlersMs, graceMs }: { handlersMs: number; graceMs: number },
 ): Promise<void> {
   const deadline = performance.now() + graceMs * GRACE_PART;
   await within(settled, handlersMs);
+  await within(closeApp(), deadline - performance.now());
   const listeners = process.listeners('beforeExit');
   process.removeAllListeners('beforeExit');
   const flushed = listeners.map(async (listener) => listener.call(process, 0));

@@ -3,7 +3,8 @@ import { constants, setPriority } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { COUNTER_LONG_MEAN_OFFSET, COUNTER_SHORT_MEAN_OFFSET } from '../../assembly/layout.js';
-import { type App, isApp } from '../app/app.js';
+import { definitionOf } from '../app/app.js';
+import type { AppDefinition } from '../app/definition.js';
 import { CounterWriter } from '../contract/counters.js';
 import { describe } from '../contract/describe.js';
 import { HttpGenerations } from '../contract/http-generations.js';
@@ -24,6 +25,7 @@ import { Times } from '../contract/times.js';
 import { Clock } from '../core/clock.js';
 import { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
+import { trustedProxies } from '../options/trust-proxy.js';
 import type { ShardContext } from './context.js';
 import { endInOrder } from './ending.js';
 import { HttpChannels } from './http-channels.js';
@@ -48,6 +50,7 @@ async function runShard(start: ShardStart): Promise<void> {
     const app = await loadApp(start.module);
     if (start.table !== undefined) expectTable(app.table(), start.table);
     context = createContext(start, app);
+    await startApp(context);
   } catch (error) {
     report(refuse(error, 'MODULE_FAILED'));
     process.exit(1);
@@ -64,7 +67,7 @@ async function runShard(start: ShardStart): Promise<void> {
     createLimiter(start, context),
     () => receive() || context.http.receive(),
   );
-  handleUncaught(channel, loop, loop.culprits, start);
+  handleUncaught(channel, loop, loop.culprits, start, (settled, times) => end(context, settled, times));
   // The listener also keeps the event loop alive: a parked shard has nothing else that would.
   channel.on('message', (command: ShardCommand) => obey(context, loop, command));
   context.http.listen(
@@ -89,8 +92,42 @@ function obey(context: ShardContext, loop: ShardLoop, command: ShardCommand): vo
       return context.http.replace(command.http, command.end);
     case 'gone':
       return abortGone(context, loop, command.requests);
+    case 'drain':
+      return context.streams.drain();
     case 'close':
-      return void endInOrder(context.channel, loop.stop(), command);
+      return end(context, loop.stop(), command);
+  }
+}
+
+/** @throws LoopShardError MODULE_FAILED */
+async function startApp({ app, shard, group }: ShardContext): Promise<void> {
+  for (const listener of app.onStart) {
+    try {
+      await listener({ shard, group });
+    } catch (cause) {
+      const { name, message } = describe(cause);
+      throw new LoopShardError('MODULE_FAILED', `A listener of \`app.onStart()\` failed: ${name}: ${message}`, {
+        cause,
+      });
+    }
+  }
+}
+
+/** Has the thread end: responses that are streams are told, what was started settles, and then the app closes. */
+function end(context: ShardContext, settled: Promise<void>, times: { handlersMs: number; graceMs: number }): void {
+  context.streams.drain();
+  void endInOrder(context.channel, settled, () => closeApp(context), times);
+}
+
+/** What was opened last is closed first. A listener that fails does not keep the others from being called. */
+async function closeApp({ app, shard, group, channel }: ShardContext): Promise<void> {
+  for (const listener of app.onClose.toReversed()) {
+    try {
+      await listener({ shard, group });
+    } catch (error) {
+      const message = 'a listener of `app.onClose()` failed';
+      channel.postMessage({ type: 'failure', message, error: describe(error) } satisfies ShardReport);
+    }
   }
 }
 
@@ -146,7 +183,7 @@ function expectTable(table: RouteTable, expected: RouteTable): void {
   );
 }
 
-function createContext(start: ShardStart, app: App): ShardContext {
+function createContext(start: ShardStart, app: AppDefinition): ShardContext {
   const map = readMemoryMap(start.core.memory.buffer);
   const addresses = shardAddresses(map, start.shard);
   const core = CoreMemory.attach(start.core, addresses.arena);
@@ -156,6 +193,7 @@ function createContext(start: ShardStart, app: App): ShardContext {
     prepareNegotiation();
   return {
     shard: start.shard,
+    group: start.group.name,
     core,
     map,
     side: new ShardSide(core, map, start.shard, start.steal ? othersOf(start) : [], start.group.first),
@@ -166,12 +204,13 @@ function createContext(start: ShardStart, app: App): ShardContext {
     times: new Times(),
     channel: start.channel,
     http,
-    streams: new OutgoingStreams(http),
+    streams: new OutgoingStreams(http, signals),
     bodies: new RequestBodies(http, signals),
     signals,
     maxResponseBytes: start.maxResponseBytes,
     compress: start.compress,
     requestId: start.requestId,
+    trusted: trustedProxies(start.trustProxy),
     keepAliveLines: start.keepAliveLines,
     maxAbandoned: start.maxAbandoned,
   };
@@ -196,7 +235,7 @@ function createLimiter({ adaptive }: ShardStart, { side: { permits }, counters }
   });
 }
 
-async function loadApp(url: string): Promise<App> {
+async function loadApp(url: string): Promise<AppDefinition> {
   let module: { default?: unknown };
   try {
     module = await import(url);
@@ -208,8 +247,9 @@ async function loadApp(url: string): Promise<App> {
     });
   }
   // A CommonJS module's exports come as the default.
-  const app = isApp(module.default) ? module.default : (module.default as { default?: unknown } | undefined)?.default;
-  if (isApp(app)) return app;
+  const app =
+    definitionOf(module.default) ?? definitionOf((module.default as { default?: unknown } | undefined)?.default);
+  if (app !== undefined) return app;
   throw new LoopShardError(
     'MODULE_WITHOUT_APP',
     `The module ${url} has no app as its default export; end it with "export default app", app being what createApp() returned.`,

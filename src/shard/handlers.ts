@@ -9,23 +9,26 @@ import {
   SLOT_BODY_STREAM_FLAG,
   SLOT_EXPIRED_FLAG,
 } from '../../assembly/layout.js';
+import type { Route } from '../app/definition.js';
+import { type Failure, failureOf } from '../app/failures.js';
 import type { ContextEntry, Handler } from '../app/handler.js';
-import { codeOf, describe } from '../contract/describe.js';
-import { NOT_FOUND_ROUTE, type ShardReport } from '../contract/messages.js';
+import { AppRequest } from '../app/request.js';
+import { AppResponse } from '../app/response.js';
+import { type ResponseHost, ResponseState } from '../app/response-state.js';
+import { describe } from '../contract/describe.js';
+import { NOT_FOUND_ROUTE, type RequestReport, type ShardReport } from '../contract/messages.js';
 import type { SlotView } from '../contract/slot-view.js';
 import { elapsedUs } from '../core/clock.js';
-import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
-import type { CompiledWriter } from '../json/compile.js';
+import { LoopShardError } from '../errors.js';
+import type { JsonWriter } from '../json/direct.js';
 import type { ShardContext } from './context.js';
 import { SlotRequest } from './request/request.js';
+import { bodyOf } from './response/bodies.js';
 import { NO_ROOM, type Outcome, Responder, WRITTEN } from './response/responder.js';
-import { SlotResponse } from './response/response.js';
 import { discardStream, isStream, ownStream } from './streams/stream-source.js';
 import { StreamedResponses, type StreamedTask } from './streams/streamed-responses.js';
 import type { Culprits } from './uncaught.js';
 
-/** What a handler that lets them pass answers 400 for, and what is not logged. */
-const CLIENTS_FAULTS: readonly LoopShardErrorCode[] = ['BODY_INVALID', 'BODY_INCOMPLETE'];
 /** How often responses that wait for an extent look for one. */
 const RETRY_MS = 2;
 const SCOPE = { requireManualDestroy: true };
@@ -43,7 +46,7 @@ export interface HandlerEvents {
 }
 
 /** Starts handlers and turns what becomes of them into responses: each on its own, none waits for another. Shard. */
-export class Handlers implements Culprits {
+export class Handlers implements Culprits, ResponseHost {
   /** Handlers that were started and have not settled, but for those that were abandoned. */
   inFlight = 0;
   readonly #context: ShardContext;
@@ -99,34 +102,40 @@ export class Handlers implements Culprits {
       return now;
     }
     context.times.recordQueue(elapsedUs(now, view.submittedAt));
-    const { route } = view;
-    const { handler: given, writer, compress, streamed } = context.app.route(route);
-    const request = new SlotRequest(context, slot, view);
+    const number = view.route;
+    const known = number === NOT_FOUND_ROUTE ? undefined : context.app.route(number);
+    const request = new SlotRequest(context, slot, view, known?.body.isStreamed === true);
+    const req = new AppRequest(request);
+    const route = known ?? context.app.notFound(req.path);
+    const { compress } = route;
+    const response = new ResponseState(slot, request, compress === undefined ? context.compress : compress.rules, this);
     const task: Task = {
       slot,
       view,
+      number,
       route,
       startedAt: now,
       request,
-      response: new SlotResponse(request, compress === undefined ? context.compress : compress.rules, () =>
-        this.#responder.openWriter(task),
-      ),
-      writer,
+      response,
+      req,
+      res: new AppResponse(response),
+      schemas: route.schemas,
       scope: this.#scopeOf(request),
       place: undefined,
       unsent: undefined,
-      hasFailed: false,
+      failures: 0,
       hasSettled: true,
       hasPermit: true,
       isAbandoned: false,
+      isDestroyed: false,
     };
     this.#tasks[slot] = task;
     this.inFlight++;
     context.counters.add(COUNTER_STARTED_OFFSET, 1);
-    if (route === NOT_FOUND_ROUTE) task.response.statusCode = 404;
+    if (known === undefined) response.statusCode = 404;
     const { contextEntry } = context.app;
-    const handler = contextEntry === undefined ? given : this.#enter(task, contextEntry, given);
-    if (view.has(SLOT_BODY_STREAM_FLAG) && streamed === undefined) void this.#gather(task, handler);
+    const handler = contextEntry === undefined ? route.handler : this.#enter(task, contextEntry, route.handler);
+    if (view.has(SLOT_BODY_STREAM_FLAG) && !route.body.isStreamed) void this.#gather(task, handler);
     else {
       context.side.calling(slot, now);
       this.#run(task, handler);
@@ -137,6 +146,21 @@ export class Handlers implements Culprits {
   /** The request `sequence` in `slot` was started here, and is not over. */
   runs(slot: number, sequence: number): boolean {
     return this.#tasks[slot]?.request.sequence === sequence;
+  }
+
+  // ── what responses ask ──────────────────────────────────────────────────────────────────────────────────────────
+
+  openWriter(slot: number): JsonWriter {
+    return this.#responder.openWriter(this.#tasks[slot]!);
+  }
+
+  destroy(slot: number): void {
+    const task = this.#tasks[slot]!;
+    task.isDestroyed = true;
+    const { streams, http } = this.#context;
+    if (streams.isBegun(slot)) return streams.breakOff(slot);
+    const { sequence } = task.request;
+    http.of(slot).postMessage({ type: 'destroy', slot, sequence } satisfies RequestReport);
   }
 
   #scopeOf(request: SlotRequest): AsyncResource {
@@ -153,7 +177,7 @@ export class Handlers implements Culprits {
   #enter(task: Task, entry: ContextEntry, handler: Handler): Handler {
     return task.scope.runInAsyncScope(() => {
       try {
-        task.scope = enterContext(entry, task.request);
+        task.scope = enterContext(entry, task.req);
         return handler;
       } catch (error) {
         return () => {
@@ -211,7 +235,7 @@ export class Handlers implements Culprits {
   #call(task: Task, handler: Handler): void {
     let result: unknown;
     try {
-      result = handler(task.request, task.response);
+      result = handler(task.req, task.res);
       if (isThenable(result)) return this.#settleLater(task, result);
     } catch (error) {
       return this.#fail(task, error);
@@ -233,13 +257,17 @@ export class Handlers implements Culprits {
     let stream: AsyncIterable<unknown> | undefined;
     let outcome: Outcome;
     try {
-      if (isStream(value)) stream = value;
+      const body = bodyOf(value, task.response);
+      if (isStream(body)) stream = body;
       if (stream !== undefined) ownStream(stream);
       if (task.request.finished) {
         this.#discard(task, stream);
         return this.#settledLate(task);
       }
-      outcome = this.#responder.respond(task, value);
+      if (task.isDestroyed) {
+        this.#discard(task, stream);
+        outcome = this.#responder.respondNothing(task);
+      } else outcome = this.#responder.respond(task, body);
       if (typeof outcome === 'object') {
         this.#streams.start(task, outcome);
         task.hasSettled = false;
@@ -263,31 +291,31 @@ export class Handlers implements Culprits {
     task.hasSettled = true;
     if (task.request.finished) return this.#settledLate(task);
     this.#responder.discard(task);
-    const { errorHandler } = this.#context.app;
-    if (errorHandler === undefined || task.hasFailed) return this.#failPlainly(task, error);
-    // What the error handler gives is no value of the route's schema; and it has one try.
-    task.hasFailed = true;
-    task.writer = undefined;
-    task.response.reset(500);
-    const handler: Handler = (request, response) => errorHandler(error, request, response) as never;
+    if (task.isDestroyed) return this.#settle(task, this.#responder.respondNothing(task));
+    const rule = task.route.errorRules[task.failures++];
+    const failure = failureOf(error);
+    if (rule === undefined) return this.#failPlainly(task, error, failure);
+    task.response.reset(failure.statusCode, rule.keepHeaders);
+    const handler: Handler = (req, res) => rule.handler(error, req, res) as never;
     // What the handler has entered, it sees: from Node.js 24 on, the scope would begin anew.
     if (this.#running.getStore() === task.request) this.#runHere(task, handler);
     else this.#run(task, handler);
   }
 
-  /** The answer that says no more than that it failed; what failed goes to the log. */
-  #failPlainly(task: Task, error: unknown, isReported = false): void {
-    const { request, response } = task;
-    const code = codeOf(error);
-    const isClients = code !== undefined && CLIENTS_FAULTS.includes(code);
-    response.reset(isClients ? 400 : 500);
-    task.hasFailed = true;
-    task.writer = undefined;
-    const body = isClients
-      ? { statusCode: 400, code, message: (error as Error).message }
-      : { statusCode: 500, code: 'HANDLER_FAILED', message: 'The handler failed; the server has logged why.' };
-    if (!isClients && !isReported) this.#report(request, error);
-    this.#settle(task, this.#responder.respondPlainly(task, JSON.stringify(body)));
+  /** The answer that an error has by itself. What is the server's fault goes to the log, and the client is told no more than that. */
+  #failPlainly(task: Task, error: unknown, failure: Failure, isReported = false): void {
+    const { request, response, route } = task;
+    response.reset(failure.statusCode, route.errorRules.at(-1)?.keepHeaders === true);
+    for (const [name, value] of failure.headers) response.set(name, value);
+    // Nothing more of the user's code runs.
+    task.failures = Number.POSITIVE_INFINITY;
+    if (failure.isLogged && !isReported && !this.#hasClientLeft(task)) this.#report(request, error);
+    this.#settle(task, this.#responder.respondPlainly(task, failure.body));
+  }
+
+  /** Whoever fails because the client has left has done what it should. */
+  #hasClientLeft({ slot, request }: Task): boolean {
+    return this.#context.signals.isAborted(slot, request.sequence);
   }
 
   /** The response is written, or waits for an extent. */
@@ -334,7 +362,7 @@ export class Handlers implements Culprits {
     // It may still write to the slot's memory: it has until its time is over to settle.
     if (task.request.isViewTaken && !task.hasSettled) return;
     this.#responder.discard(task);
-    this.#failPlainly(task, error, true);
+    this.#failPlainly(task, error, failureOf(error), true);
     streams.cancel(task.slot);
   }
 
@@ -439,16 +467,20 @@ export class Handlers implements Culprits {
 
 /** A request in the hands of its handler. */
 interface Task extends StreamedTask {
+  readonly route: Route;
+  readonly req: AppRequest;
+  readonly res: AppResponse;
   scope: AsyncResource;
-  writer: CompiledWriter | undefined;
-  /** Its handler has failed: an error handler has its one try, or the plain answer is given. */
-  hasFailed: boolean;
+  /** How many of the handler and the error handlers around it have failed: each has one try. */
+  failures: number;
   /** None of its code is under way: no handler was started, or what it gave is here, and no stream. */
   hasSettled: boolean;
   /** It counts among those that the shard has permits for. */
   hasPermit: boolean;
   /** It was answered with 504, and its handler has not settled. */
   isAbandoned: boolean;
+  /** Its connection is to be closed, and nothing is sent. */
+  isDestroyed: boolean;
 }
 
 interface Gathered {
@@ -457,7 +489,7 @@ interface Gathered {
 }
 
 /** @throws LoopShardError CONTEXT_INVALID, or whatever `entry` throws */
-function enterContext(entry: ContextEntry, request: SlotRequest): AsyncResource {
+function enterContext(entry: ContextEntry, request: AppRequest): AsyncResource {
   let scope: AsyncResource | undefined;
   entry(request, () => {
     scope = newScope();

@@ -1,7 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import { describe } from '../contract/describe.js';
 import type { ShardReport, ShardStart } from '../contract/messages.js';
-import { endInOrder } from './ending.js';
 
 /** Whoever runs the code of users, and knows for which request: in a listener of `uncaughtException` the async context is still that of whoever threw. */
 export interface Culprits {
@@ -19,12 +18,14 @@ const LAST_REPORTS = 10;
  * afterwards, so it claims nothing more, lets what it has started settle within the grace, and ends, unless `onUncaught` is
  * `continue`. With `exit`, nothing is done: Node.js ends the thread at once. An app with a listener of its own decides itself,
  * as in Node.js: the thread goes on. Shard.
+ * @param end has the thread end once its handlers have settled
  */
 export function handleUncaught(
   channel: MessagePort,
   loop: { stop(): Promise<void> },
   culprits: Culprits,
   start: ShardStart,
+  end: (settled: Promise<void>, times: { handlersMs: number; graceMs: number }) => void,
 ): void {
   if (start.onUncaught === 'exit') return;
   let isEnding = false;
@@ -40,7 +41,7 @@ export function handleUncaught(
     culprits.failCulprit(error);
     if (settled === undefined) return;
     isEnding = true;
-    void endInOrder(channel, settled, { handlersMs: start.graceMs / 2, graceMs: start.graceMs });
+    end(settled, { handlersMs: start.graceMs / 2, graceMs: start.graceMs });
   };
   process.on('uncaughtException', onUncaught);
 }

@@ -69,14 +69,12 @@ function parse(pieces: Buffer[], way: Way = 'small'): string[] {
       add: (memory: Buffer, at: number, bytes: number) => void (streamed += memory.latin1Slice(at, at + bytes)),
     },
   };
-  const streamLimit = () => 0;
-  const limits = { maxBodyBytes: 2 ** 20 };
-  const mayStream = way === 'streamed';
+  const isStreamed = way === 'streamed';
+  const rules = { isStreamed, maxBytes: isStreamed ? Number.POSITIVE_INFINITY : 2 ** 20 };
   const parser = new RequestParser(parsers, sink, {
     isSecure: false,
-    limits,
-    mayStream,
-    streamLimit,
+    refusals: { dependOnOrigin: false },
+    bodyRules: () => rules,
     records: records(way),
   });
   for (const piece of pieces) if (parser.failure === undefined) parser.feed(piece);

@@ -1,4 +1,5 @@
 import { MessageChannel } from 'node:worker_threads';
+import { definitionOf } from '../../build/src/app/app.js';
 import { CounterWriter } from '../../build/src/contract/counters.js';
 import { HttpGenerations } from '../../build/src/contract/http-generations.js';
 import { createServerMemory, type MemoryMap, shardAddresses } from '../../build/src/contract/memory-map.js';
@@ -39,22 +40,24 @@ export function createShard(options: ShardInThreadOptions = {}): ShardInThread {
   const signals = new AbortSignals();
   const context: ShardContext = {
     shard: 0,
+    group: 'default',
     core,
     map,
     side: new ShardSide(core, map, 0, steal ? others : []),
     addresses,
-    app,
+    app: definitionOf(app)!,
     clock: new Clock(),
     counters: new CounterWriter(core, addresses.counters),
     times: new Times(),
     channel: port1,
     http,
     signals,
-    streams: new OutgoingStreams(http),
+    streams: new OutgoingStreams(http, signals),
     bodies: new RequestBodies(http, signals),
     maxResponseBytes: 2 ** 20,
     compress: undefined,
     requestId: undefined,
+    trusted: undefined,
     keepAliveLines: '',
     maxAbandoned: 0,
   };

@@ -1,9 +1,11 @@
 import { NOT_FOUND_ROUTE } from '../../contract/messages.js';
 import { METHODS } from '../../options/methods.js';
-import { type Answer, allowAnswer, errorAnswer, type Reason } from '../answers.js';
+import { type Answer, allowAnswer, type Reason } from '../answers.js';
 import { Exchange, type Receiver } from '../exchange.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
+import type { BodyRules } from '../parser/request-sink.js';
 import { readPath } from '../parser/target.js';
+import type { Refusals, RefusedRequest } from '../refusals.js';
 import type { FixedRoutes } from '../routing/fixed-routes.js';
 import { RouteCache } from '../routing/route-cache.js';
 import { BAD_PATH, NO_ROUTE, type Router } from '../routing/router.js';
@@ -15,14 +17,11 @@ import { readKey } from './key-reader.js';
 import { hashText } from './policies.js';
 import type { Ranking } from './ranking.js';
 import type { RecordWriter } from './record.js';
-import type { Refusals } from './refusals.js';
+import type { RouteBodies } from './route-bodies.js';
 import type { RouteRules, Rules } from './route-rules.js';
 
 const HEAD = METHODS.indexOf('HEAD');
 const OPTIONS = METHODS.indexOf('OPTIONS');
-
-/** In place of a limit. */
-export const NOT_STREAMED = -1;
 
 /** What admission asks on a request's way. */
 export interface AdmissionParts {
@@ -30,8 +29,7 @@ export interface AdmissionParts {
   hasNotFound: boolean;
   /** Lines of each response head that say how long the connection may be idle. */
   keepAliveLines: string;
-  /** By route: how many bytes a body may have that is read as a stream, 0 for any number; or NOT_STREAMED. */
-  streamLimits: readonly number[];
+  bodies: RouteBodies;
   fixed: FixedRoutes;
   rules: Rules;
   ranking: Ranking;
@@ -55,9 +53,10 @@ export class Admission {
     this.#parts = parts;
   }
 
-  /** The stream limit of the request's route. */
-  streamLimit(request: RequestInHand): number {
-    return this.#parts.streamLimits[this.#route(request)] ?? NOT_STREAMED;
+  /** How the body of the request is taken. */
+  bodyRules(request: RequestInHand): BodyRules {
+    const { bodies } = this.#parts;
+    return bodies.areAlike ? bodies.standard : bodies.of(this.#route(request));
   }
 
   /** The number of the request's route, NO_ROUTE or BAD_PATH. */
@@ -113,6 +112,7 @@ export class Admission {
     if (slot < 0) return this.#refuse(connection, request, 'NO_SLOT');
     const exchange = this.#exchanges[slot];
     exchange.reset(connection, rules);
+    if (this.#parts.refusals.dependOnOrigin) exchange.origin = request.field('origin');
     const passage = dispatcher.passages[slot];
     passage.reset(rules, rank, now);
     passage.hash = hash;
@@ -141,10 +141,16 @@ export class Admission {
   }
 
   #refuse(connection: Receiver, request: RequestInHand, reason: Reason): Exchange {
-    return Exchange.answered(connection, this.#parts.refusals.answer(reason, request.method === HEAD));
+    return Exchange.answered(connection, this.#parts.refusals.counted(reason, this.#refused(request)));
   }
 
-  /** A target that is none casts doubt on all that follows. */
+  #refused(request: RequestInHand): RefusedRequest {
+    const { refusals } = this.#parts;
+    const origin = refusals.dependOnOrigin ? request.field('origin') : undefined;
+    return { isHead: request.method === HEAD, origin };
+  }
+
+  /** After an invalid target the message framing cannot be trusted: close. */
   #refuseTarget(connection: Receiver, request: RequestInHand): Exchange {
     const exchange = this.#refuse(connection, request, 'BAD_TARGET');
     exchange.close = true;
@@ -153,16 +159,16 @@ export class Admission {
 
   /** The answer to a request that no route takes, or nothing if the not-found handler shall give it. */
   #answerUnrouted(request: RequestInHand): Answer | undefined {
-    const { router, hasNotFound, keepAliveLines } = this.#parts;
+    const { router, hasNotFound, keepAliveLines, refusals } = this.#parts;
     const { path } = request;
-    const isHead = request.method === HEAD;
     if (path === '*' && request.method === OPTIONS) return allowAnswer(METHODS.join(', '), keepAliveLines);
-    const allowed = router.allowed(path);
+    // A handler of OPTIONS, such as one of CORS for all paths, does not say that there is anything.
+    const allowed = router.allowed(path).filter((method) => method !== 'OPTIONS');
     if (allowed.length > 0) {
       const allow = [...allowed, 'OPTIONS'].join(', ');
       if (request.method === OPTIONS) return allowAnswer(allow, keepAliveLines);
-      return errorAnswer('METHOD_NOT_ALLOWED', { isHead, allow, keepAliveLines });
+      return refusals.answer('METHOD_NOT_ALLOWED', { ...this.#refused(request), allow });
     }
-    return hasNotFound ? undefined : errorAnswer('NOT_FOUND', { isHead, keepAliveLines });
+    return hasNotFound ? undefined : refusals.answer('NOT_FOUND', this.#refused(request));
   }
 }

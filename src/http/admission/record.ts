@@ -84,6 +84,7 @@ export class RecordWriter implements RecordRoom {
       targetBytes: request.targetBytes,
       headBytes,
       bodyBytes,
+      peer: exchange.connection!.peer,
     });
     this.#side.clearStart(slot);
   }

@@ -68,7 +68,7 @@ export class Rules {
     this.notFound = this.#rules('', {});
     const limited = limitedRoutes(table);
     this.#byRoute = table.routes.map((route) =>
-      this.#rules(routeName(route), route.scheduling, route.streamed !== undefined, limited.indexOf(route)),
+      this.#rules(routeName(route), route.scheduling, route.isStreamed === true, limited.indexOf(route)),
     );
   }
 

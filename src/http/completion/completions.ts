@@ -10,10 +10,10 @@ import { Doorbell } from '../../core/doorbell.js';
 import { Parking } from '../../core/parking.js';
 import { Turn } from '../../core/turn.js';
 import { WaitStrategy } from '../../core/wait-strategy.js';
-import type { Refusals } from '../admission/refusals.js';
-import type { Reason } from '../answers.js';
+import { EMPTY, type Reason } from '../answers.js';
 import type { Exchange, Receiver } from '../exchange.js';
 import { learnBytes } from '../expected-bytes.js';
+import type { Refusals, RefusedRequest } from '../refusals.js';
 import type { Shards } from '../shards.js';
 
 /** Turns without a completion for which the HTTP thread waits awake at the most, while answers are owed. */
@@ -170,7 +170,7 @@ export class Completions {
       // What has been sent cannot be taken back.
       exchange.stream.last ??= 'broken';
     } else if (exchange.connection !== undefined) {
-      const answer = this.#refusals.answer(reason, this.#isHead(exchange));
+      const answer = this.#refusals.counted(reason, this.#refused(exchange));
       exchange.bytes = answer.bytes;
       exchange.isPrivate = true;
       exchange.headBytes = answer.headBytes;
@@ -182,7 +182,7 @@ export class Completions {
   refuseEarly(exchange: Exchange, reason: Reason): void {
     const { connection } = exchange;
     if (connection === undefined) return;
-    const answer = this.#refusals.answer(reason, this.#isHead(exchange));
+    const answer = this.#refusals.counted(reason, this.#refused(exchange));
     exchange.connection = undefined;
     connection.answerInstead(exchange, answer);
     this.#touch(connection);
@@ -194,8 +194,8 @@ export class Completions {
     this.#settle(exchange);
   }
 
-  #isHead({ slot }: Exchange): boolean {
-    return this.#shards.side.views[slot].has(SLOT_HEAD_REQUEST_FLAG);
+  #refused({ slot, origin }: Exchange): RefusedRequest {
+    return { isHead: this.#shards.side.views[slot].has(SLOT_HEAD_REQUEST_FLAG), origin };
   }
 
   #settle(exchange: Exchange): void {
@@ -234,10 +234,19 @@ export class Completions {
     return undefined;
   }
 
+  /** The handler took too long, or wants its connection closed, which was said before. */
+  #whyAbandoned(exchange: Exchange, shard: number): Reason | undefined {
+    this.#shards.receive(shard);
+    if (!exchange.isCut) return 'HANDLER_TIMEOUT';
+    exchange.bytes = EMPTY;
+    exchange.isPrivate = true;
+    return undefined;
+  }
+
   /** What the slot came back with is no response, or was sent before. Returns why there is none, if so. */
   #endWithoutResponse(exchange: Exchange, view: SlotView, shard: number): Reason | undefined {
     if (view.has(SLOT_EXPIRED_FLAG)) return 'QUEUE_TIMEOUT';
-    if (view.has(SLOT_ABANDONED_FLAG)) return 'HANDLER_TIMEOUT';
+    if (view.has(SLOT_ABANDONED_FLAG)) return this.#whyAbandoned(exchange, shard);
     // All of it was sent before the slot was given back.
     this.#shards.receive(shard);
     if (exchange.stream === undefined) return 'SHARD_LOST';

@@ -252,5 +252,5 @@ export class Output {
 
 /** It can be sent together with what is before it. */
 function mayJoin(exchange: Exchange | undefined): exchange is Exchange {
-  return exchange?.ready === true && exchange.stream === undefined && exchange.extent === NO_EXTENT;
+  return exchange?.ready === true && !exchange.isCut && exchange.stream === undefined && exchange.extent === NO_EXTENT;
 }

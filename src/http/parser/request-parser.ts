@@ -27,7 +27,7 @@ import {
 import { refusalOf } from './parse-failure.js';
 import { PartialMessage } from './partial-message.js';
 import { RequestInHand } from './request-in-hand.js';
-import type { BodyLimits, RequestSink } from './request-sink.js';
+import type { BodyRules, ParserHost, RequestSink } from './request-sink.js';
 import { parseAbsolute, replaceTarget } from './target.js';
 
 const HEAD = METHODS.indexOf('HEAD');
@@ -40,28 +40,32 @@ const SPACE = 0x20;
 /** From the end of the target to the end of a head without fields: " HTTP/1.0", and two line ends. */
 const LEAST_REST_BYTES = 13;
 
+const NO_BODY: BodyRules = { isStreamed: false, maxBytes: 0 };
+
 /** The bytes of one connection, parsed: at most one request at a time is in hand. HTTP thread only. */
 export class RequestParser extends RequestInHand implements ParserEvents {
   /** Why the connection's input is refused. */
   failure: Reason | undefined;
   /** What is refused is a HEAD request. */
   failedHead = false;
+  /** Value of its Origin field, if refusals depend on it and the head is known. */
+  failedOrigin: string | undefined;
   /** What was not parsed because the sink wanted no more; `resume` goes on with it. */
   rest: Buffer | undefined;
   declare protected large: LargeRecord | undefined;
   readonly #rules: HeadRules;
   readonly #sink: RequestSink;
-  readonly #limits: BodyLimits;
-  readonly #maxBodyBytes: number;
+  readonly #host: ParserHost;
   readonly #parser: number;
   readonly #chunked = new ChunkedBody();
   readonly #emptyLines = new EmptyLines();
   /** Address behind the last message; or of the end of its last field, if it had no body and came in one piece. */
   #messageEnd = 0;
   #isMessageEndExact = true;
-  /** Of a body that is streamed: what has come, and what may. */
+  /** Of the body in hand. */
+  #maxBodyBytes = 0;
+  /** What has come of a body that is streamed. */
   #streamedBytes = 0;
-  #streamLimit = 0;
   /** The client waits for leave to send a body that has no extent yet. */
   #owesContinue = false;
   #stoppedAs = PARSED;
@@ -69,12 +73,11 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   #runStart = 0;
   #runEnd = 0;
 
-  constructor(parsers: Parsers, sink: RequestSink, limits: BodyLimits) {
+  constructor(parsers: Parsers, sink: RequestSink, host: ParserHost) {
     super(parsers.instance(), parsers.index);
     this.#rules = parsers.rules;
     this.#sink = sink;
-    this.#limits = limits;
-    this.#maxBodyBytes = limits.limits.maxBodyBytes;
+    this.#host = host;
     this.#parser = this.llhttp.open();
   }
 
@@ -339,20 +342,20 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     if (this.method < 0) return this.#refuse('METHOD_NOT_IMPLEMENTED');
     const targetReason = this.headSource[this.headStart] === SLASH ? undefined : this.#checkOtherTarget();
     if (targetReason !== undefined) return this.#refuse(targetReason);
-    const mayStream = this.#limits.mayStream && (rules.isChunked || rules.contentLength > 0);
-    const streamLimit = mayStream ? this.#limits.streamLimit(this) : -1;
-    const limit = streamLimit < 0 ? this.#maxBodyBytes : streamLimit || Number.POSITIVE_INFINITY;
-    if (rules.contentLength > limit) return this.#refuse('BODY_TOO_LARGE');
+    const hasBody = rules.isChunked || rules.contentLength > 0;
+    const { isStreamed, maxBytes } = hasBody ? this.#host.bodyRules(this) : NO_BODY;
+    this.#maxBodyBytes = maxBytes;
+    if (rules.contentLength > maxBytes) return this.#refuse('BODY_TOO_LARGE');
     if (rules.isChunked) {
-      const refusal = this.#beginChunked(limit);
+      const refusal = this.#beginChunked();
       if (refusal !== undefined) return this.#refuse(refusal);
     }
-    if (streamLimit >= 0) return this.#beginStream(limit);
-    const { records } = this.#limits;
+    if (isStreamed) return this.#beginStream();
+    const { records } = this.#host;
     const recordBytes = this.#recordBytes(rules.contentLength);
     if (!rules.isChunked && !records.fitsSlot(recordBytes)) {
       // What no extent has room for passes through several.
-      if (recordBytes > records.mostBytes) return this.#beginStream(limit);
+      if (recordBytes > records.mostBytes) return this.#beginStream();
       this.large = new LargeRecord(records, rules.contentLength, rules.contentLength);
       this.#owesContinue = rules.expectsContinue;
       return SKIP_BODY;
@@ -367,9 +370,8 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   }
 
   /** The request is let in with its head; its body follows. */
-  #beginStream(limit: number): number {
+  #beginStream(): number {
     const { isChunked, contentLength, expectsContinue } = this.#rules;
-    this.#streamLimit = limit;
     this.#streamedBytes = 0;
     this.isStreamed = true;
     const reason = this.#letInStreamed(isChunked ? undefined : contentLength, expectsContinue);
@@ -377,9 +379,9 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   }
 
   /** Reads what has come of a body in chunks. */
-  #beginChunked(limit: number): Reason | undefined {
+  #beginChunked(): Reason | undefined {
     const start = this.#isMessageEndExact ? this.#messageEnd : this.#bodyStart(this.#messageEnd);
-    this.#chunked.begin(limit, this.index.totalLimit);
+    this.#chunked.begin(this.#maxBodyBytes, this.index.totalLimit);
     this.#isMessageEndExact = true;
     return this.#chunked.scan(this.llhttp.bytes, start, this.#runEnd);
   }
@@ -426,7 +428,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     const absolute = parseAbsolute(text, this.method === OPTIONS);
     if (absolute === undefined) return 'BAD_TARGET';
     // RFC 9110 section 7.4: an https resource is not for connections without TLS.
-    if (absolute.isSecure && !this.#limits.isSecure) return 'MISDIRECTED';
+    if (absolute.isSecure && !this.#host.isSecure) return 'MISDIRECTED';
     const head = replaceTarget(this.index, this.headSource, start, absolute);
     // It has no place in the chunk.
     this.partial ??= new PartialMessage();
@@ -444,13 +446,12 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     if (this.partial === undefined && this.index.noteBody(at, bytes)) return GO_ON;
     const { body } = this.#keepPartial();
     body.append(this.llhttp.bytes.subarray(at, at + bytes));
-    if (this.#recordBytes(bodyBytes) > this.#limits.records.mostBytes) return this.#streamOn(body.view());
+    if (this.#recordBytes(bodyBytes) > this.#host.records.mostBytes) return this.#streamOn(body.view());
     return GO_ON;
   }
 
   /** A chunked body has become larger than any extent: what there is of it, and what follows, passes through as a stream. */
   #streamOn(body: Buffer): number {
-    this.#streamLimit = this.#maxBodyBytes;
     this.#streamedBytes = body.length;
     this.isStreamed = true;
     const reason = this.#letInStreamed(undefined, false);
@@ -466,7 +467,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
    * @returns why it is refused
    */
   #letInStreamed(length: number | undefined, expectsContinue: boolean): Reason | undefined {
-    const { records } = this.#limits;
+    const { records } = this.#host;
     if (!records.fitsSlot(this.#recordBytes(0))) {
       this.large = new LargeRecord(records, 0, 0);
       if (!this.large.place(this)) {
@@ -484,7 +485,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
 
   #onStreamedBody(at: number, bytes: number): number {
     this.#streamedBytes += bytes;
-    if (this.#streamedBytes > this.#streamLimit) return this.#refuse('BODY_TOO_LARGE');
+    if (this.#streamedBytes > this.#maxBodyBytes) return this.#refuse('BODY_TOO_LARGE');
     this.#messageEnd = at + bytes;
     this.#isMessageEndExact = true;
     this.#sink.uploads.add(this.llhttp.bytes, at, bytes, this.#runEnd);
@@ -498,9 +499,9 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     if (
       this.large === undefined &&
       !this.isStreamed &&
-      !this.#limits.records.fitsSlot(this.#recordBytes(this.bodyBytes))
+      !this.#host.records.fitsSlot(this.#recordBytes(this.bodyBytes))
     ) {
-      this.large = new LargeRecord(this.#limits.records, this.bodyBytes, 0);
+      this.large = new LargeRecord(this.#host.records, this.bodyBytes, 0);
     }
     // Its record is filled outside of the parser.
     if (this.large !== undefined) return PAUSED;
@@ -521,6 +522,8 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   #refuse(reason: Reason): number {
     this.failure = reason;
     this.failedHead = this.method === HEAD;
+    const knowsOrigin = reason === 'BODY_TOO_LARGE' && this.#host.refusals.dependOnOrigin;
+    if (knowsOrigin) this.failedOrigin = this.field('origin');
     return STOP;
   }
 }

@@ -1,16 +1,22 @@
 import type { RecordRoom } from './large-record.js';
 import type { RequestInHand } from './request-in-hand.js';
 
+/** How the body of a request is taken. */
+export interface BodyRules {
+  /** It is read as a stream. */
+  readonly isStreamed: boolean;
+  /** A larger one gets 413. */
+  readonly maxBytes: number;
+}
+
 /** What a parser needs to know and to have of the HTTP thread and of its connection. */
-export interface BodyLimits {
+export interface ParserHost {
   readonly records: RecordRoom;
   /** TLS secures the connection. */
   readonly isSecure: boolean;
-  readonly limits: { maxBodyBytes: number };
-  /** Bodies of some routes are read as streams. */
-  readonly mayStream: boolean;
-  /** How many bytes the body of this request may have if it is read as a stream, 0 for any number; else -1. */
-  streamLimit(request: RequestInHand): number;
+  readonly refusals: { readonly dependOnOrigin: boolean };
+  /** Asked for requests with a body, once the head is complete. */
+  bodyRules(request: RequestInHand): BodyRules;
 }
 
 /** Where bodies go that are read as streams. */

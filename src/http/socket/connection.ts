@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
+import { peerWords } from '../../contract/peer.js';
 import { METHODS } from '../../options/methods.js';
-import { type Answer, errorAnswer, type Reason } from '../answers.js';
+import type { Answer, Reason } from '../answers.js';
 import { Output } from '../completion/output.js';
 import { Exchange, type Receiver, type StreamedAnswer } from '../exchange.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
@@ -43,6 +44,7 @@ export class Connection implements RequestSink, Receiver {
   readonly #handover: Handover;
   /** A client waits for leave to send its body, behind answers that come first. */
   #owesContinue = false;
+  #peer: Int32Array | undefined;
 
   constructor(host: ConnectionHost<Connection>, accepted: Accepted) {
     this.#host = host;
@@ -70,6 +72,15 @@ export class Connection implements RequestSink, Receiver {
     // 'close' follows, and says all there is to say.
     this.#socket.on('error', () => {});
     this.#socket.on('close', () => this.#onClose());
+  }
+
+  /** Asked of the system by the first request: many a connection never has one. */
+  get peer(): Int32Array {
+    if (this.#peer === undefined) {
+      const { remoteAddress: address, remotePort: port = 0 } = this.#socket;
+      this.#peer = peerWords({ address, port, isSecure: this.#host.isSecure });
+    }
+    return this.#peer;
   }
 
   /** Nothing is in hand. */
@@ -237,9 +248,10 @@ export class Connection implements RequestSink, Receiver {
       return;
     }
     const { exchange, isHead } = upload;
+    const { origin } = exchange;
     if (exchange.stream?.begun === true) return this.#cut(exchange.stream.closes);
     exchange.connection = undefined;
-    this.answerInstead(exchange, errorAnswer(reason, { isHead })).close = true;
+    this.answerInstead(exchange, this.#host.refusals.answer(reason, { isHead, origin, closes: true })).close = true;
     this.uploads.current = undefined;
     this.#host.abandon(exchange);
   }
@@ -248,7 +260,9 @@ export class Connection implements RequestSink, Receiver {
   #refuse(reason: Reason): void {
     this.#inputOver = true;
     if (this.uploads.current !== undefined) return this.#refuseUpload(this.uploads.current, reason);
-    const exchange = Exchange.answered(this, errorAnswer(reason, { isHead: this.#parser.failedHead }));
+    const { failedHead: isHead, failedOrigin: origin } = this.#parser;
+    const refusal = this.#host.refusals.answer(reason, { isHead, origin, closes: true });
+    const exchange = Exchange.answered(this, refusal);
     exchange.close = true;
     this.#host.accessLog?.refused(exchange);
     this.#output.append(exchange);
@@ -293,6 +307,7 @@ export class Connection implements RequestSink, Receiver {
     const { first } = this.#output;
     if (this.uploads.current !== undefined && this.uploads.settle()) this.#inputOver = true;
     if (first === undefined || this.#ended) return;
+    if (first.isCut) return this.#end();
     if (first.stream !== undefined) return this.#flushStream(first, first.stream);
     // Others behind it may be here: now it is known how large they are.
     if (!first.ready) return this.#resumeInput();

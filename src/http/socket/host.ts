@@ -2,11 +2,11 @@ import type { OutputHost } from '../completion/output.js';
 import type { Exchange, Receiver } from '../exchange.js';
 import type { Parsers } from '../parser/llhttp.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
-import type { BodyLimits } from '../parser/request-sink.js';
+import type { ParserHost } from '../parser/request-sink.js';
+import type { Refusals } from '../refusals.js';
 import type { UpgradeHost } from './upgrade.js';
 
 export interface ConnectionLimits {
-  maxBodyBytes: number;
   /** 0 for any number. */
   maxRequestsPerConnection: number;
   maxBufferedBytes: number;
@@ -14,9 +14,10 @@ export interface ConnectionLimits {
 }
 
 /** What a connection needs of the HTTP thread. */
-export interface ConnectionHost<Connection extends Receiver> extends OutputHost, UpgradeHost, BodyLimits {
+export interface ConnectionHost<Connection extends Receiver> extends OutputHost, UpgradeHost, ParserHost {
   readonly parsers: Parsers;
   readonly limits: ConnectionLimits;
+  readonly refusals: Refusals;
   /** Routes a request and submits it, or answers it at once. */
   admit(request: RequestInHand, connection: Connection): Exchange;
   /** The connection has a request that waits for an extent. */

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type FastQuerystring from 'fast-querystring';
 import {
   FIELD_BYTES,
   FIELD_NAME_BYTES_OFFSET,
@@ -8,25 +7,26 @@ import {
   FIELD_VALUE_OFFSET,
   SLOT_BODY_STREAM_FLAG,
 } from '../../../assembly/layout.js';
-import type { Params, Query, ShardRequest } from '../../app/handler.js';
+import type { Params } from '../../app/handler.js';
+import { type RequestSource, separatorOf } from '../../app/request.js';
+import type { Peer } from '../../contract/peer.js';
 import type { SlotView } from '../../contract/slot-view.js';
-import { lazily } from '../../core/lazily.js';
 import { LoopShardError } from '../../errors.js';
 import { trimEnd } from '../../options/field-syntax.js';
 import { METHODS, type Method } from '../../options/methods.js';
 import { isSaneId } from '../../options/request-id.js';
+import type { TrustedProxies } from '../../options/trust-proxy.js';
 import type { ShardContext } from '../context.js';
 
-const querystring = lazily<typeof FastQuerystring>('fast-querystring');
-
 const HTTP_10 = ' HTTP/1.0';
-const BYTE_ORDER_MARK = 0xfeff;
 
 /** A request over its record, in its slot or in an extent. */
-export class SlotRequest implements ShardRequest {
+export class SlotRequest implements RequestSource {
   readonly #context: ShardContext;
   readonly #slot: number;
   readonly #view: SlotView;
+  /** The route reads its bodies as streams. */
+  readonly #isStreamed: boolean;
   /** The field index, and the head behind it. */
   readonly #start: number;
   readonly #head: number;
@@ -38,10 +38,11 @@ export class SlotRequest implements ShardRequest {
   /** A body that has come in pieces, put together: it is larger than any extent. */
   #gathered: Buffer | undefined;
 
-  constructor(context: ShardContext, slot: number, view: SlotView) {
+  constructor(context: ShardContext, slot: number, view: SlotView, isStreamed: boolean) {
     this.#context = context;
     this.#slot = slot;
     this.#view = view;
+    this.#isStreamed = isStreamed;
     this.#fieldCount = view.fieldCount;
     this.#start = view.record;
     this.#head = this.#start + this.#fieldCount * FIELD_BYTES;
@@ -64,24 +65,24 @@ export class SlotRequest implements ShardRequest {
     return this.#context.core.bytes.latin1Slice(this.#head, this.#head + this.#own.targetBytes);
   }
 
-  get path(): string {
-    const { target } = this;
-    const end = target.indexOf('?');
-    return end < 0 ? target : target.slice(0, end);
+  get peer(): Peer {
+    return this.#own.peer;
   }
 
-  get params(): Params {
-    return this.#context.app.params(this.method, this.path);
-  }
-
-  get query(): Query {
-    const { target } = this;
-    const start = target.indexOf('?');
-    return querystring().parse(start < 0 ? '' : target.slice(start + 1)) as Query;
+  get trusted(): TrustedProxies | undefined {
+    return this.#context.trusted;
   }
 
   get signal(): AbortSignal {
     return this.#context.signals.signal(this.#slot, this.sequence);
+  }
+
+  onAbort(listener: () => void): void {
+    this.#context.signals.onAbort(this.#slot, this.sequence, listener);
+  }
+
+  params(method: Method, path: string): Params {
+    return this.#context.app.params(method, path);
   }
 
   get sequence(): number {
@@ -90,8 +91,8 @@ export class SlotRequest implements ShardRequest {
 
   /** The client speaks HTTP/1.0. The record has the version behind the target, unless there are no fields: 1.1 has one. */
   get isHttp10(): boolean {
-    if (this.#fieldCount === 0) return true;
     const end = this.#head + this.#own.targetBytes;
+    if (this.#fieldCount === 0) return true;
     return this.#context.core.bytes.latin1Slice(end, end + HTTP_10.length) === HTTP_10;
   }
 
@@ -104,23 +105,19 @@ export class SlotRequest implements ShardRequest {
       if (u16[at + (FIELD_NAME_BYTES_OFFSET >> 1)] !== wanted.length) continue;
       if (!this.#isName(at, wanted)) continue;
       const found = this.#value(at);
-      value = value === undefined ? found : value + separator(wanted) + found;
+      value = value === undefined ? found : value + separatorOf(wanted) + found;
     }
     return value;
   }
 
-  headers(): Record<string, string> {
+  fields(visit: (name: string, value: string) => void): void {
     this.#check();
-    const { u16 } = this.#context.core;
-    const headers: Record<string, string> = Object.create(null);
+    const { u16, bytes } = this.#context.core;
     for (let i = 0, at = this.#start >> 1; i < this.#fieldCount; i++, at += FIELD_BYTES >> 1) {
       const start = this.#head + u16[at + (FIELD_NAME_OFFSET >> 1)];
       const end = start + u16[at + (FIELD_NAME_BYTES_OFFSET >> 1)];
-      const name = this.#context.core.bytes.latin1Slice(start, end).toLowerCase();
-      const value = this.#value(at);
-      headers[name] = name in headers ? headers[name] + separator(name) + value : value;
+      visit(bytes.latin1Slice(start, end), this.#value(at));
     }
-    return headers;
   }
 
   bytes(): Uint8Array {
@@ -138,23 +135,13 @@ export class SlotRequest implements ShardRequest {
     return this.#context.core.bytes.utf8Slice(start, end);
   }
 
-  json<T>(): T {
-    try {
-      const text = this.text();
-      // RFC 8259 section 8.1 lets a parser ignore a byte order mark, which some clients send.
-      return JSON.parse(text.charCodeAt(0) === BYTE_ORDER_MARK ? text.slice(1) : text) as T;
-    } catch (cause) {
-      if (cause instanceof LoopShardError) throw cause;
-      throw new LoopShardError('BODY_INVALID', `The request body is not valid JSON: ${(cause as Error).message}.`, {
-        cause,
-      });
-    }
-  }
-
   stream(): AsyncIterableIterator<Uint8Array> {
     const isStreamed = this.isBodyStreamed;
     if (this.#isStreamTaken) {
-      throw new LoopShardError('BODY_STREAMED', 'The request body can be read once; keep what stream() has returned.');
+      throw new LoopShardError(
+        'BODY_STREAMED',
+        'Cannot call `req.stream()` twice: the body can be read once. Keep what the first call returned.',
+      );
     }
     this.#isStreamTaken = true;
     if (isStreamed) return this.#context.bodies.open(this.#slot, this.sequence);
@@ -212,16 +199,17 @@ export class SlotRequest implements ShardRequest {
     if (!this.#finished) return;
     throw new LoopShardError(
       'REQUEST_FINISHED',
-      'The request was answered and its memory is in use again; read what you need before the handler settles, or copy it.',
+      'Cannot read the request: it was already answered, and its memory is reused. Read or copy what you need before the handler settles.',
     );
   }
 
   /** Without a body there is nothing to wait for, but a handler that only works then is wrong. */
   #checkWhole(): void {
-    if (this.#context.app.route(this.#own.route).streamed === undefined) return;
+    this.#check();
+    if (!this.#isStreamed) return;
     throw new LoopShardError(
       'BODY_STREAMED',
-      "The route has body: 'stream', so the body is not here yet; read it with req.stream().",
+      "Cannot read the whole body: the route has `body: 'stream'`, so it may still be arriving. Read it with `req.stream()`.",
     );
   }
 
@@ -248,9 +236,4 @@ export class SlotRequest implements ShardRequest {
 async function* wholeBody(bytes: Uint8Array): AsyncGenerator<Uint8Array, undefined> {
   if (bytes.length > 0) yield bytes;
   return undefined;
-}
-
-/** Between the values of several fields of one name (RFC 9110 section 5.3; for cookie RFC 9113 section 8.2.3). */
-function separator(name: string): string {
-  return name === 'cookie' ? '; ' : ', ';
 }

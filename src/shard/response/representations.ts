@@ -1,8 +1,8 @@
 import { tagOf, weaken } from '../../app/entity-tags.js';
+import type { ResponseState } from '../../app/response-state.js';
 import type { Encoding } from '../../options/compression.js';
 import type { SlotRequest } from '../request/request.js';
 import { isEligible, Negotiation } from './negotiation.js';
-import type { SlotResponse } from './response.js';
 
 /** The client has it already: 304. */
 export const NOT_MODIFIED = 'not modified';
@@ -23,7 +23,7 @@ export class Representations {
    */
   describe(
     request: SlotRequest,
-    response: SlotResponse,
+    response: ResponseState,
     body: Uint8Array | undefined,
   ): Encoding | typeof NOT_MODIFIED | typeof AS_IT_IS {
     response.isDescribed = true;
@@ -37,7 +37,7 @@ export class Representations {
     return encoding;
   }
 
-  #negotiate(request: SlotRequest, response: SlotResponse, bytes: number | undefined): Encoding | undefined {
+  #negotiate(request: SlotRequest, response: ResponseState, bytes: number | undefined): Encoding | undefined {
     const { compress: rules } = response;
     if (rules === undefined) return undefined;
     const candidate = {
@@ -60,7 +60,7 @@ function weakly(isWeak: boolean, body: Uint8Array | undefined): string {
 }
 
 /** Caches keep an answer for each value of the field (RFC 9110 section 12.5.5). */
-function vary(response: SlotResponse): void {
+function vary(response: ResponseState): void {
   const before = response.field('vary');
   if (before === undefined) return response.set('vary', ACCEPT_ENCODING);
   const names = before.split(',').map((name) => name.trim().toLowerCase());

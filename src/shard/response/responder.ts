@@ -1,6 +1,8 @@
 import { types } from 'node:util';
-import { NO_EXTENT, SLOT_HEAD_REQUEST_FLAG } from '../../../assembly/layout.js';
+import { NO_EXTENT, SLOT_ABANDONED_FLAG, SLOT_HEAD_REQUEST_FLAG } from '../../../assembly/layout.js';
 import { EVENT_STREAM_FIELDS, isEventStream } from '../../app/event-stream.js';
+import type { ResponseState } from '../../app/response-state.js';
+import type { ResponseSchemas } from '../../app/schemas.js';
 import type { SlotView } from '../../contract/slot-view.js';
 import type { CompiledWriter } from '../../json/compile.js';
 import { JsonWriter } from '../../json/direct.js';
@@ -13,7 +15,6 @@ import { HeadWriter, type Template } from './head.js';
 import { inPieces } from './long-body.js';
 import { type Place, Placement } from './placement.js';
 import { AS_IT_IS, NOT_MODIFIED, Representations } from './representations.js';
-import type { SlotResponse } from './response.js';
 import {
   bodiless,
   bytesOf,
@@ -30,6 +31,7 @@ import {
   tagWithoutBody,
   toBytes,
   tooLarge,
+  wrongLength,
 } from './results.js';
 
 const TEXT = 'text/plain; charset=utf-8';
@@ -67,12 +69,16 @@ export type Outcome = typeof WRITTEN | typeof NO_ROOM | Streamed;
 export interface Reply {
   readonly slot: number;
   readonly view: SlotView;
-  /** Number of the route. */
-  readonly route: number;
+  /** Of the route. */
+  readonly number: number;
   readonly request: SlotRequest;
-  readonly response: SlotResponse;
-  /** Of the route's response schema. */
-  writer: CompiledWriter | undefined;
+  readonly response: ResponseState;
+  /** Of the route. */
+  readonly schemas: ResponseSchemas | undefined;
+  /** How many of the handler and the error handlers around it have failed. */
+  readonly failures: number;
+  /** Its connection is to be closed, and nothing is sent. */
+  readonly isDestroyed: boolean;
   /** What `res.writer()` writes to. */
   place: Place | undefined;
   /** What waits for an extent. */
@@ -99,6 +105,8 @@ interface Head {
 export interface StreamHead {
   bytes: Uint8Array;
   encoding: Encoding | undefined;
+  /** Bytes of the body, if the head says so. */
+  length: number | undefined;
 }
 
 /** Turns what a handler returned into a response in shared memory. Shard. */
@@ -124,13 +132,14 @@ export class Responder {
    * @throws LoopShardError RESPONSE_INVALID, RESPONSE_TOO_LARGE, HEADER_INVALID, VALUE_MISMATCH; whatever `toJSON` throws
    */
   respond(reply: Reply, value: unknown): Outcome {
-    const { response, writer } = reply;
+    const { response } = reply;
     response.hasValue = response.jsonWriter === undefined;
     if (response.compress !== undefined || response.tag !== undefined) return this.#respondDescribed(reply, value);
     if (response.jsonWriter !== undefined) return this.#respondWritten(reply, value);
-    const status = response.statusCode || (value === undefined ? 204 : 200);
+    const status = response.statusCode || (value === undefined && response.contentLength === undefined ? 204 : 200);
     if (value === undefined || isBodiless(status)) return this.#empty(reply, status);
     if (types.isUint8Array(value)) return this.#send(reply, status, BYTES, value);
+    const writer = this.#writer(reply, status);
     if (isText(value, writer)) {
       nameCharset(response);
       return this.#send(reply, status, TEXT, value);
@@ -150,6 +159,13 @@ export class Responder {
     return outcome as typeof WRITTEN | typeof NO_ROOM;
   }
 
+  /** Gives the slot back without a response. */
+  respondNothing(reply: Reply): typeof WRITTEN {
+    this.discard(reply);
+    reply.view.mark(SLOT_ABANDONED_FLAG);
+    return WRITTEN;
+  }
+
   /** Goes on with a response that waits for an extent. */
   retry(reply: Reply): Outcome {
     const { status, type, body, contentLength } = reply.unsent!;
@@ -166,13 +182,14 @@ export class Responder {
   // ── with an entity tag, compressed, or not at all because the client has it ─────────────────────────────────────
 
   #respondDescribed(reply: Reply, value: unknown): Outcome {
-    const { request, response, writer } = reply;
+    const { request, response } = reply;
     const status = response.statusCode || 200;
     const isWritten = response.jsonWriter !== undefined;
     if ((value === undefined && !isWritten) || isBodiless(status)) {
       return this.#emptyDescribed(reply, value === undefined ? response.statusCode || 204 : status);
     }
     if (!isWritten && isStream(value)) return this.#openBody(reply, value);
+    const writer = isWritten || types.isUint8Array(value) ? undefined : this.#writer(reply, status);
     const body = isWritten ? finishWritten(response, value) : toBytes(value, writer);
     if (isText(value, writer)) nameCharset(response);
     response.contentType ??= types.isUint8Array(value) ? BYTES : isText(value, writer) ? TEXT : JSON_TYPE;
@@ -215,14 +232,14 @@ export class Responder {
   /** Answers HEAD, which needs no stream; any other request gets it. */
   #openBody(reply: Reply, source: AsyncIterable<unknown>): Outcome {
     const { request, response } = reply;
-    if (reply.writer !== undefined) throw streamWithSchema();
+    if (this.#writer(reply, response.statusCode || 200) !== undefined) throw streamWithSchema();
     if (!response.isDescribed && response.tag !== undefined && response.tag.value === undefined) throw tagWithoutBody();
     if (response.fresh) return this.#notModified(reply);
     if (!this.#isHead(reply)) return { source, length: undefined };
     describeEvents(response);
     this.#representations.describe(request, response, undefined);
-    if (!request.isHttp10) response.isChunked = true;
-    return this.#send(reply, response.statusCode || 200, undefined, '', WITHOUT_LENGTH);
+    if (!request.isHttp10 && response.contentLength === undefined) response.isChunked = true;
+    return this.#send(reply, response.statusCode || 200, undefined, '', response.contentLength ?? WITHOUT_LENGTH);
   }
 
   /**
@@ -238,6 +255,7 @@ export class Responder {
     hasBody: boolean,
     length: number | undefined,
   ): StreamHead | typeof WRITTEN | typeof NO_ROOM {
+    if (reply.isDestroyed) return this.respondNothing(reply);
     const { request, response } = reply;
     const status = response.statusCode || 200;
     if (!response.isDescribed && response.tag !== undefined && response.tag.value === undefined) throw tagWithoutBody();
@@ -252,10 +270,11 @@ export class Responder {
       const how = this.#representations.describe(request, response, undefined);
       if (how !== AS_IT_IS && how !== NOT_MODIFIED) encoding = how;
     }
-    response.isChunked = length === undefined && !request.isHttp10;
+    const said = encoding === undefined ? (length ?? response.contentLength) : undefined;
+    response.isChunked = said === undefined && !request.isHttp10;
     const { template, lines } = this.#head(reply, status, undefined);
     response.isSealed = true;
-    return { bytes: this.#heads.bytes(template, lines, length ?? WITHOUT_LENGTH), encoding };
+    return { bytes: this.#heads.bytes(template, lines, said ?? WITHOUT_LENGTH), encoding, length: said };
   }
 
   // ── bodies that are written as they are formed ──────────────────────────────────────────────────────────────────
@@ -312,7 +331,7 @@ export class Responder {
     if (extent !== NO_EXTENT) reply.place = place;
     const end = writer.writeOrSpill(this.#context.core, bodyStart, limit, value);
     const bytes = typeof end === 'number' ? end - bodyStart : end.length;
-    if (extent !== NO_EXTENT || typeof end !== 'number') this.#expected.set(reply.route, bytes);
+    if (extent !== NO_EXTENT || typeof end !== 'number') this.#expected.set(reply.number, bytes);
     if (typeof end === 'number') return this.#finish(reply, head, place, this.#checkLimit(bytes));
     this.discard(reply);
     return this.#send(reply, status, JSON_TYPE, end);
@@ -321,7 +340,7 @@ export class Responder {
   /** In the slot, unless the latest response of the route was too large for it. */
   #placeBySchema(reply: Reply, head: Head): Place {
     const inSlot = this.#placement.inSlot(reply.view, head.room);
-    const expected = this.#expected.get(reply.route) ?? 0;
+    const expected = this.#expected.get(reply.number) ?? 0;
     const most = this.#placement.mostBytes(head.room);
     if (expected <= inSlot.limit - inSlot.bodyStart || expected > most) return inSlot;
     const wanted = Math.min(most, Math.ceil(expected * EXPECTED_MARGIN));
@@ -332,7 +351,9 @@ export class Responder {
 
   /** No body; 204 and 304 have no length either (RFC 9110 sections 15.3.5 and 15.4.5). */
   #empty(reply: Reply, status: number): Outcome {
-    return this.#send(reply, status, undefined, '', isUnframed(status) ? WITHOUT_LENGTH : 0);
+    // What a GET would have is said to a HEAD, without it being made.
+    const length = this.#isHead(reply) ? (reply.response.contentLength ?? 0) : 0;
+    return this.#send(reply, status, undefined, '', isUnframed(status) ? WITHOUT_LENGTH : length);
   }
 
   /**
@@ -352,6 +373,7 @@ export class Responder {
   ): Outcome {
     const head = this.#head(reply, status, standardType);
     const isHead = this.#isHead(reply);
+    if (!isHead) checkLength(reply.response, body);
     const inSlot = this.#placement.inSlot(reply.view, head.room);
     const room = inSlot.limit - inSlot.bodyStart;
     if (isHead ? room >= 0 : fits(body, room)) {
@@ -432,6 +454,11 @@ export class Responder {
     return WRITTEN;
   }
 
+  /** Of the route's schema for what is sent with this status. */
+  #writer({ schemas, response, failures }: Reply, status: number): CompiledWriter | undefined {
+    return response.isPlain ? undefined : schemas?.writer(status, failures > 0);
+  }
+
   #isHead({ view }: Reply): boolean {
     return view.has(SLOT_HEAD_REQUEST_FLAG);
   }
@@ -444,14 +471,19 @@ export class Responder {
   }
 }
 
+/** @throws LoopShardError RESPONSE_INVALID: the handler has said another number of bytes than the body has */
+function checkLength({ contentLength }: ResponseState, body: string | Uint8Array): void {
+  if (contentLength !== undefined && bytesOf(body) !== contentLength) throw wrongLength(bytesOf(body), contentLength);
+}
+
 /** Fields of a stream of Server-Sent Events, however the handler made it. */
-function describeEvents(response: SlotResponse): void {
+function describeEvents(response: ResponseState): void {
   if (!isEventStream(response.contentType)) return;
   for (const [name, value] of EVENT_STREAM_FIELDS) if (response.field(name) === undefined) response.set(name, value);
 }
 
 /** Text is sent as UTF-8, which a client need not guess (RFC 6657). */
-function nameCharset(response: SlotResponse): void {
+function nameCharset(response: ResponseState): void {
   if (response.contentType !== undefined && TEXT_TYPE.test(response.contentType)) {
     response.contentType += '; charset=utf-8';
   }

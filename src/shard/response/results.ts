@@ -1,10 +1,11 @@
 /* What a handler gave, as bytes or text; and what is wrong with it. */
 import { types } from 'node:util';
+import type { ResponseState } from '../../app/response-state.js';
 import type { CoreMemory } from '../../core/memory.js';
 import { LoopShardError } from '../../errors.js';
 import type { CompiledWriter } from '../../json/compile.js';
+import { checkInside } from './bodies.js';
 import type { Place } from './placement.js';
-import type { SlotResponse } from './response.js';
 
 /** UTF-8 needs at most this many bytes for a UTF-16 unit. */
 const MAX_BYTES_PER_UNIT = 3;
@@ -48,7 +49,10 @@ export function copyBody({ bytes, u8 }: CoreMemory, body: string | Uint8Array, {
 /** @throws LoopShardError RESPONSE_INVALID; whatever `toJSON` throws */
 export function stringify(value: unknown): string {
   const json = JSON.stringify(value);
-  if (json !== undefined) return json;
+  if (json !== undefined) {
+    if (json.includes('{}')) checkInside(value);
+    return json;
+  }
   throw new LoopShardError(
     'RESPONSE_INVALID',
     `The handler returned a ${typeof value}, which JSON cannot represent. Return bytes, a string or a JSON value.`,
@@ -59,7 +63,7 @@ export function stringify(value: unknown): string {
  * What was written with `res.writer()`.
  * @throws LoopShardError RESPONSE_INVALID, NESTING_INVALID
  */
-export function finishWritten({ jsonWriter }: SlotResponse, value: unknown): Uint8Array {
+export function finishWritten({ jsonWriter }: ResponseState, value: unknown): Uint8Array {
   if (value === undefined || value === jsonWriter) return jsonWriter!.finish();
   throw new LoopShardError(
     'RESPONSE_INVALID',
@@ -118,5 +122,12 @@ export function tooLarge(bytes: number, limit: number): LoopShardError {
   return new LoopShardError(
     'RESPONSE_TOO_LARGE',
     `The response has ${bytes} bytes, but \`limits.maxResponseBytes\` is ${limit}. Send less, or raise the limit.`,
+  );
+}
+
+export function wrongLength(bytes: number, said: number): LoopShardError {
+  return new LoopShardError(
+    'RESPONSE_INVALID',
+    `The response has ${bytes} bytes, but its \`content-length\` says ${said}. Leave the header out: the server counts.`,
   );
 }

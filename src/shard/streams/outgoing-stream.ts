@@ -7,6 +7,7 @@ import {
   STREAM_WINDOW_BYTES,
   type StreamPiece,
 } from '../../contract/messages.js';
+import { LoopShardError } from '../../errors.js';
 import type { PieceBuffer } from './piece-buffer.js';
 import { toBytes } from './stream-source.js';
 
@@ -28,7 +29,7 @@ export interface OpenedStream {
   headBytes: number;
   /** The end of the body is the end of the connection. */
   closes: boolean;
-  /** Bytes of the body, if that is known. */
+  /** Bytes of the body, if that is known or was said. */
   length: number | undefined;
   /** Whatever is to be sent in place of the source, its first chunk included: its compressed bytes. */
   instead: AsyncIterator<unknown> | undefined;
@@ -69,6 +70,8 @@ export class OutgoingStream {
   #source: AsyncIterator<unknown>;
   readonly #events: StreamEvents;
   #opened: OpenedStream | undefined;
+  /** Bytes that the source has yielded. */
+  #yielded = 0;
   /** Bytes that were sent and that the kernel has not taken. */
   #untaken = 0;
   #isCancelled = false;
@@ -127,9 +130,17 @@ export class OutgoingStream {
         }
       }
       if (chunk === undefined) return this.#finish();
+      this.#count(chunk);
       await this.#write(chunk);
       if (this.#isCancelled) return;
     }
+  }
+
+  /** @throws LoopShardError RESPONSE_INVALID: more bytes than were said */
+  #count(chunk: Uint8Array): void {
+    this.#yielded += chunk.length;
+    const { length } = this.#opened!;
+    if (length !== undefined && this.#yielded > length) throw wrongLength('more', length);
   }
 
   async #write(chunk: Uint8Array): Promise<void> {
@@ -185,6 +196,8 @@ export class OutgoingStream {
   }
 
   async #finish(): Promise<void> {
+    const { length } = this.#opened!;
+    if (length !== undefined && this.#yielded < length) throw wrongLength('fewer', length);
     while (!this.#mayPost()) await this.#credit();
     if (this.#isCancelled) return;
     this.#post('whole');
@@ -206,6 +219,15 @@ export class OutgoingStream {
   #giveUp(): void {
     this.#isOver = true;
     void this.#returnSource().then(() => this.#events.onBodiless());
+  }
+
+  /** Nothing more is sent: the response ends in its middle. */
+  breakOff(): void {
+    if (this.#isOver || this.#isCancelled) return;
+    this.#isCancelled = true;
+    this.#post('broken');
+    this.#wake?.();
+    void this.#returnSource().then(() => this.#end());
   }
 
   /** The client has gone: the source hears it, and the request is over when it has let go. */
@@ -232,4 +254,11 @@ export class OutgoingStream {
     this.#isOver = true;
     this.#events.onEnded();
   }
+}
+
+function wrongLength(which: 'more' | 'fewer', length: number): LoopShardError {
+  return new LoopShardError(
+    'RESPONSE_INVALID',
+    `A stream yielded ${which} bytes than its \`content-length\` of ${length}. Correct the header, or leave it out.`,
+  );
 }

@@ -99,15 +99,16 @@ export class StreamedResponses<Task extends StreamedTask> {
     if (head === WRITTEN || head === NO_ROOM) return head;
     const { clock, times } = this.#context;
     times.recordHandler(Math.max(1, clock.nowUs() - task.startedAt));
-    const closes = length === undefined && task.request.isHttp10;
+    this.#context.streams.begun(task.slot, task.request.sequence);
     const { bytes, encoding } = head;
+    const closes = head.length === undefined && task.request.isHttp10;
     const instead =
       encoding === undefined || first === undefined ? undefined : new CompressedStream(encoding, first.bytes, source);
     return {
       pieces: new PieceBuffer(task.response.isChunked, bytes),
       headBytes: bytes.length,
       closes,
-      length,
+      length: head.length,
       instead,
     };
   }

@@ -1,16 +1,23 @@
 import { STREAM_CANCELLED, type StreamAnswer } from '../../contract/messages.js';
+import { LoopShardError } from '../../errors.js';
 import type { HttpChannels } from '../http-channels.js';
+import type { AbortSignals } from '../request/signals.js';
 import { OutgoingStream, type StreamEvents, type StreamedRequest } from './outgoing-stream.js';
 import { iterate } from './stream-source.js';
 
 /** The streams on their way to clients, and what the HTTP thread says of them. Shard. */
 export class OutgoingStreams {
   readonly #http: HttpChannels;
+  readonly #signals: AbortSignals;
   /** By slot: a request keeps its slot until its stream has ended. */
   readonly #streams = new Map<number, OutgoingStream>();
 
-  constructor(http: HttpChannels) {
+  #isDraining = false;
+
+  /** @param signals of the requests: streams whose clients go on waiting are told by them that the server closes */
+  constructor(http: HttpChannels, signals: AbortSignals) {
     this.#http = http;
+    this.#signals = signals;
   }
 
   /** The HTTP thread says what became of the bytes of a stream. The request may have settled already. */
@@ -31,6 +38,21 @@ export class OutgoingStreams {
     return stream;
   }
 
+  /** Has all streams whose heads were sent end, and those that begin later. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const [slot, stream] of this.#streams) if (stream.isBegun) this.#tell(slot, stream.sequence);
+  }
+
+  /** The head of the stream is sent. */
+  begun(slot: number, sequence: number): void {
+    if (this.#isDraining) this.#tell(slot, sequence);
+  }
+
+  #tell(slot: number, sequence: number): void {
+    this.#signals.abort(slot, sequence, false, new LoopShardError('SERVER_CLOSING', 'The server is closing.'));
+  }
+
   /** The head of a stream that answers the request in `slot` was sent. */
   isBegun(slot: number): boolean {
     return this.#streams.get(slot)?.isBegun === true;
@@ -39,6 +61,11 @@ export class OutgoingStreams {
   /** Nobody waits for the response of the request in `slot` any more. */
   cancel(slot: number): void {
     this.#streams.get(slot)?.onTaken(STREAM_CANCELLED);
+  }
+
+  /** The handler has the response in `slot` end in its middle. */
+  breakOff(slot: number): void {
+    this.#streams.get(slot)?.breakOff();
   }
 
   /** The stream is over; the slot may have another one's by now. */

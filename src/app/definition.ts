@@ -1,0 +1,247 @@
+import type FindMyWay from 'find-my-way';
+import type { FixedBody, RefusalTemplate, RouteTable } from '../contract/messages.js';
+import { HttpError, LoopShardError } from '../errors.js';
+import type { CompressRules } from '../options/compression.js';
+import { METHODS, type Method } from '../options/methods.js';
+import type { RouteScheduling } from '../options/scheduling.js';
+import type { ContextEntry, ErrorHandler, Handler, LifecycleListener, Params, RouteOptions } from './handler.js';
+import { compose, type MiddlewareEntry, pathTest } from './middleware.js';
+import { createRouter } from './routing.js';
+import type { ResponseSchemas } from './schemas.js';
+
+/** What `app.onError` was given. */
+export interface ErrorRule {
+  handler: ErrorHandler;
+  /** The header fields that were set before the error stay. */
+  keepHeaders: boolean;
+}
+
+/** A part of an app below one prefix: what its routes have in common. */
+export interface Scope {
+  /** Empty, or `/a/b`. */
+  readonly prefix: string;
+  /** That it lies in. */
+  readonly parent: Scope | undefined;
+  readonly defaults: RouteOptions;
+  /** Of itself, in order. */
+  readonly middleware: MiddlewareEntry[];
+  errorRule: ErrorRule | undefined;
+}
+
+/** What is known of a route when it is added. */
+export interface RouteDefinition {
+  methods: readonly Method[];
+  pattern: string;
+  /** Of the user, behind the checks of its request. */
+  handler: Handler;
+  schemas: ResponseSchemas | undefined;
+  scheduling: RouteScheduling;
+  /** In place of the server's. */
+  compress: { rules: CompressRules | undefined } | undefined;
+  /** What is sent without a handler. */
+  fixed: FixedBody | undefined;
+  /** How its request bodies are taken. */
+  body: { isStreamed: boolean; maxBytes: number | undefined };
+  middleware: readonly MiddlewareEntry[];
+  /** Innermost first. */
+  scopes: readonly Scope[];
+}
+
+/** A route as a shard runs it. */
+export interface Route extends RouteDefinition {
+  /** Innermost first. */
+  errorRules: readonly ErrorRule[];
+}
+
+/** What the app is once its module is loaded: nothing is added any more. */
+interface Loaded {
+  routes: Route[];
+  /** Innermost first. */
+  notFounds: { isFor: (path: string) => boolean; route: Route }[];
+}
+
+/** What is done where no route matches. */
+interface NotFound {
+  prefix: string;
+  handler: Handler;
+  middleware: readonly MiddlewareEntry[];
+  scopes: readonly Scope[];
+}
+
+/** The routes of an app and what goes with them. What handlers and the HTTP thread need is made of it once, when it is loaded. */
+export class AppDefinition {
+  readonly #routes: RouteDefinition[] = [];
+  readonly #notFounds: NotFound[] = [];
+  readonly #refusals: RefusalTemplate[] = [];
+  readonly #router: FindMyWay.Instance<FindMyWay.HTTPVersion.V1> = createRouter();
+  readonly onStart: LifecycleListener[] = [];
+  readonly onClose: LifecycleListener[] = [];
+  contextEntry: ContextEntry | undefined;
+  /** It was mounted into another app, or loaded by a shard: what is added now would have no effect. */
+  sealedBy: 'mount' | 'load' | undefined;
+  #loaded: Loaded | undefined;
+
+  /**
+   * @param name of the route, for errors
+   * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
+   */
+  add(name: string, route: RouteDefinition): void {
+    this.checkOpen();
+    try {
+      this.#router.on([...route.methods], route.pattern, () => {}, this.#routes.length);
+    } catch (cause) {
+      throw routeError(name, cause as Error);
+    }
+    this.#routes.push(route);
+  }
+
+  addNotFound(notFound: NotFound): void {
+    this.checkOpen();
+    const others = this.#notFounds.findIndex(({ prefix }) => prefix === notFound.prefix);
+    if (others >= 0) this.#notFounds.splice(others, 1);
+    this.#notFounds.push(notFound);
+  }
+
+  addRefusals(template: RefusalTemplate): void {
+    this.checkOpen();
+    this.#refusals.push(template);
+  }
+
+  /** @throws LoopShardError ROUTE_INVALID */
+  checkOpen(): void {
+    if (this.sealedBy === undefined) return;
+    throw new LoopShardError(
+      'ROUTE_INVALID',
+      this.sealedBy === 'mount'
+        ? 'Cannot change an app that was mounted. Call `app.mount()` after its routes are defined.'
+        : 'Cannot change an app once its module is loaded. Define its routes while the module is evaluated.',
+    );
+  }
+
+  /**
+   * Takes over everything of another app.
+   * @param scopes that it lies in from now on, innermost first
+   * @param outer middleware that goes around its own
+   */
+  take(other: AppDefinition, prefix: string, scopes: readonly Scope[], outer: readonly MiddlewareEntry[]): void {
+    this.checkOpen();
+    if (other === this) throw new LoopShardError('ROUTE_INVALID', 'Cannot mount an app into itself.');
+    const inner = (entries: readonly MiddlewareEntry[]) => [
+      ...outer,
+      ...entries.map((entry) => ({ ...entry, prefix: join(prefix, entry.prefix) })),
+    ];
+    for (const route of other.#routes) {
+      const pattern = join(prefix, route.pattern);
+      this.add(`${route.methods[0]} ${pattern}`, {
+        ...route,
+        pattern,
+        middleware: inner(route.middleware),
+        scopes: [...route.scopes, ...scopes],
+      });
+    }
+    for (const notFound of other.#notFounds) {
+      this.addNotFound({
+        ...notFound,
+        prefix: join(prefix, notFound.prefix),
+        middleware: inner(notFound.middleware),
+        scopes: [...notFound.scopes, ...scopes],
+      });
+    }
+    for (const template of other.#refusals) this.#refusals.push(template);
+    this.onStart.push(...other.onStart);
+    this.onClose.push(...other.onClose);
+    this.contextEntry ??= other.contextEntry;
+    other.sealedBy = 'mount';
+  }
+
+  // ── once it is loaded ───────────────────────────────────────────────────────────────────────────────────────────
+
+  /** What the HTTP thread needs to know. */
+  table(): RouteTable {
+    const { routes, notFounds } = this.#load();
+    return {
+      routes: routes.map(({ methods, pattern, scheduling, fixed, body }) => ({
+        methods: [...methods],
+        pattern,
+        scheduling,
+        ...(fixed && { fixed }),
+        ...(body.isStreamed && { isStreamed: true }),
+        ...(body.maxBytes !== undefined && { maxBodyBytes: body.maxBytes }),
+      })),
+      hasNotFound: notFounds.length > 0,
+      refusals: this.#refusals,
+    };
+  }
+
+  /** A route by its number in the table. */
+  route(number: number): Route {
+    return this.#load().routes[number];
+  }
+
+  /** What is done where no route matches: of the innermost scope that the path lies in, and that says so. */
+  notFound(path: string): Route {
+    return this.#load().notFounds.find(({ isFor }) => isFor(path))?.route ?? NOT_FOUND;
+  }
+
+  /** The parameters of a path that the HTTP thread has routed. */
+  params(method: Method, path: string): Params {
+    return this.#router.find(method, path)?.params ?? {};
+  }
+
+  #load(): Loaded {
+    if (this.#loaded === undefined) {
+      this.sealedBy = 'load';
+      const innermostFirst = [...this.#notFounds].sort((one, other) => other.prefix.length - one.prefix.length);
+      this.#loaded = {
+        routes: this.#routes.map((route) => ({
+          ...route,
+          handler: compose(route.middleware, route.pattern, route.handler),
+          errorRules: errorRules(route.scopes),
+        })),
+        notFounds: innermostFirst.map(({ prefix, handler, middleware, scopes }) => ({
+          isFor: pathTest(prefix),
+          route: { ...NOT_FOUND, handler: compose(middleware, undefined, handler), errorRules: errorRules(scopes) },
+        })),
+      };
+    }
+    return this.#loaded;
+  }
+}
+
+/** Where the app says nothing: as the HTTP thread answers. */
+const NOT_FOUND: Route = {
+  methods: METHODS,
+  pattern: '',
+  handler: () => {
+    throw new HttpError(404, 'There is no such path.');
+  },
+  schemas: undefined,
+  scheduling: {},
+  compress: undefined,
+  fixed: undefined,
+  body: { isStreamed: false, maxBytes: undefined },
+  middleware: [],
+  scopes: [],
+  errorRules: [],
+};
+
+function errorRules(scopes: readonly Scope[]): ErrorRule[] {
+  return scopes.map(({ errorRule }) => errorRule).filter((rule) => rule !== undefined);
+}
+
+/** A pattern below a prefix: `/` is the prefix itself. */
+export function join(prefix: string, pattern: string): string {
+  if (prefix === '') return pattern;
+  return pattern === '/' || pattern === '' ? prefix : prefix + pattern;
+}
+
+function routeError(name: string, cause: Error): LoopShardError {
+  if (cause.message.includes('already declared')) {
+    return new LoopShardError(
+      'ROUTE_DUPLICATE',
+      `Route \`${name}\` was already added. Each method of a path can have one handler.`,
+      { cause },
+    );
+  }
+  return new LoopShardError('ROUTE_INVALID', `Invalid route \`${name}\`: ${cause.message}.`, { cause });
+}

@@ -1,0 +1,87 @@
+import { codeOf } from '../contract/describe.js';
+import { HttpError, isErrorStatus, type LoopShardErrorCode, statusName } from '../errors.js';
+import { NOT_IN_VALUE, TOKEN } from '../options/field-syntax.js';
+
+/** What is the client's fault, and answered with 400. */
+const CLIENTS_FAULTS: readonly LoopShardErrorCode[] = ['BODY_INVALID', 'BODY_INCOMPLETE'];
+
+/** How something that was thrown is answered by itself. */
+export interface Failure {
+  statusCode: number;
+  headers: readonly (readonly [name: string, value: string])[];
+  /** JSON. */
+  body: string;
+  /** It is the server's fault. */
+  isLogged: boolean;
+}
+
+/** What http-errors and errors of many libraries have. */
+interface Convention {
+  statusCode?: unknown;
+  status?: unknown;
+  expose?: unknown;
+  headers?: unknown;
+  code?: unknown;
+}
+
+/** @param thrown anything at all */
+export function failureOf(thrown: unknown): Failure {
+  try {
+    return read(thrown);
+  } catch {
+    // It is a proxy, or has getters, that throw.
+    return UNKNOWN;
+  }
+}
+
+function read(thrown: unknown): Failure {
+  const own = codeOf(thrown);
+  if (own !== undefined) {
+    if (!CLIENTS_FAULTS.includes(own)) return UNKNOWN;
+    return { statusCode: 400, headers: [], body: bodyOf(400, own, (thrown as Error).message), isLogged: false };
+  }
+  if (!(thrown instanceof Error)) return UNKNOWN;
+  const { statusCode: one, status, expose, headers, code } = thrown as Convention;
+  const statusCode = one ?? status;
+  if (!isErrorStatus(statusCode)) return UNKNOWN;
+  const isExposed = typeof expose === 'boolean' ? expose : statusCode < 500;
+  const name = isExposed && typeof code === 'string' ? code : statusName(statusCode);
+  const details = isExposed && thrown instanceof HttpError ? thrown.details : {};
+  return {
+    statusCode,
+    headers: fieldsOf(headers),
+    body: bodyOf(statusCode, name, isExposed ? thrown.message : 'The server could not handle the request.', details),
+    isLogged: statusCode >= 500,
+  };
+}
+
+const UNKNOWN: Failure = {
+  statusCode: 500,
+  headers: [],
+  body: bodyOf(500, 'HANDLER_FAILED', 'The handler failed. The server has logged the error.'),
+  isLogged: true,
+};
+
+function bodyOf(statusCode: number, code: string, message: string, details: object = {}): string {
+  return JSON.stringify({ statusCode, code, message, ...details });
+}
+
+/** Those that can be sent: an error is no reason for another one. */
+function fieldsOf(headers: unknown): [string, string][] {
+  if (typeof headers !== 'object' || headers === null) return [];
+  return Object.entries(headers)
+    .map(([name, value]): [string, string] => [name.toLowerCase(), String(value)])
+    .filter(([name, value]) => TOKEN.test(name) && !NOT_IN_VALUE.test(value) && !SERVERS.includes(name));
+}
+
+/** Of a JSON body, which the server describes. */
+const SERVERS = [
+  'content-type',
+  'content-length',
+  'content-encoding',
+  'transfer-encoding',
+  'connection',
+  'keep-alive',
+  'date',
+  'upgrade',
+];

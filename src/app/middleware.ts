@@ -1,0 +1,102 @@
+import { LoopShardError } from '../errors.js';
+import type { Handler, Middleware, ShardRequest, ShardResponse } from './handler.js';
+import { createRouter } from './routing.js';
+
+/** Middleware, and the paths that it is for: those at and below `prefix`, a find-my-way pattern. */
+export interface MiddlewareEntry {
+  prefix: string;
+  middleware: Middleware;
+}
+
+/** Whether a request's path lies at or below a prefix. */
+type PathTest = (path: string) => boolean;
+
+/** A segment that is what it says. */
+const LITERAL = /^[^:*]*$/;
+/** A parameter that takes any segment. */
+const PLAIN_PARAMETER = /^:[^:*(?.-]+$/;
+
+/**
+ * A handler with middleware around it: composed once, so that a route without any is called as it is.
+ * @param pattern of the route; nothing for what no route matches
+ */
+export function compose(entries: readonly MiddlewareEntry[], pattern: string | undefined, handler: Handler): Handler {
+  let composed = handler;
+  for (const { prefix, middleware } of [...entries].reverse()) {
+    const covers = pattern === undefined ? pathTest(prefix) : coverage(prefix, pattern);
+    if (covers === false) continue;
+    composed = wrap(middleware, composed, covers === true ? undefined : covers);
+  }
+  return composed;
+}
+
+/**
+ * Whether all paths that a route's pattern matches lie at or below a prefix, or none of them; where that depends on the path,
+ * the test of one.
+ */
+function coverage(prefix: string, pattern: string): boolean | PathTest {
+  const wanted = segmentsOf(prefix);
+  const given = segmentsOf(pattern);
+  for (const [i, segment] of wanted.entries()) {
+    const other = given[i];
+    if (other === undefined) return false;
+    if (segment === other && LITERAL.test(segment)) continue;
+    if (PLAIN_PARAMETER.test(segment) && !other.includes('*') && !other.endsWith('?')) continue;
+    if (LITERAL.test(segment) && LITERAL.test(other)) return false;
+    return pathTest(prefix);
+  }
+  return true;
+}
+
+/** Whether a path lies at or below the prefix: by the router that routes are found with, so that both decode alike. */
+export function pathTest(prefix: string): PathTest {
+  const bare = `/${segmentsOf(prefix).join('/')}`;
+  if (bare === '/') return () => true;
+  const router = createRouter();
+  router.on('GET', bare, () => {});
+  router.on('GET', `${bare}/*`, () => {});
+  return (path) => router.find('GET', path) !== null;
+}
+
+/** @param prefix `/a/b`, `/a/b/` and `/a/b/*` are the same */
+function segmentsOf(prefix: string): string[] {
+  const segments = prefix.split('/').slice(1);
+  while (segments.at(-1) === '' || segments.at(-1) === '*') segments.pop();
+  return segments;
+}
+
+function wrap(middleware: Middleware, inner: Handler, covers: PathTest | undefined): Handler {
+  return (req, res) => {
+    if (covers !== undefined && !covers(req.path)) return inner(req, res);
+    let outcome: Promise<unknown> | undefined;
+    const next = () => {
+      if (outcome !== undefined) throw calledTwice();
+      outcome = run(inner, req, res);
+      // Middleware that answers in place of a handler need not wait for it: that it fails then is nobody's business.
+      outcome.catch(() => {});
+      return outcome;
+    };
+    const result = middleware(req, res, next);
+    if (isThenable(result)) return settle(result, () => outcome);
+    // It has not waited for the handler, and has nothing to say.
+    return result === undefined ? outcome : result;
+  };
+}
+
+async function settle(result: PromiseLike<unknown>, outcome: () => Promise<unknown> | undefined): Promise<unknown> {
+  const value = await result;
+  return value === undefined ? outcome() : value;
+}
+
+/** What a handler throws at once is a rejection too: `next` is waited for, or not. */
+async function run(handler: Handler, req: ShardRequest, res: ShardResponse): Promise<unknown> {
+  return handler(req, res);
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}
+
+function calledTwice(): LoopShardError {
+  return new LoopShardError('MIDDLEWARE_INVALID', 'Middleware called `next()` more than once for the same request.');
+}

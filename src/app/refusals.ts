@@ -1,0 +1,66 @@
+import type { RefusalTemplate } from '../contract/messages.js';
+import { LoopShardError } from '../errors.js';
+import { NOT_IN_VALUE, TOKEN } from '../options/field-syntax.js';
+
+/** What is sent when the HTTP thread answers in place of a handler: 404, 405, 413, 429, 503, 504 and the like. */
+export interface RefusalOptions {
+  /** Which: a status, a class such as `4xx`, or all of them. Of several templates for a status, the most specific one counts. Default: all. */
+  status?: number | '4xx' | '5xx';
+  /** Header fields beside those that belong to the refusal. */
+  headers?: Readonly<Record<string, string>>;
+  /**
+   * Origins that get `access-control-allow-origin` with their own name, and `vary: origin`, so that scripts of theirs can read the
+   * response (https://fetch.spec.whatwg.org/#http-cors-protocol).
+   */
+  origins?: readonly string[];
+  /** Content type of `body`. Default `application/json`. */
+  type?: string;
+  /** The body: `{statusCode}`, `{code}` and `{message}` in it are replaced, in a JSON type as JSON. Default: the three as JSON. */
+  body?: string;
+}
+
+const KEYS: readonly string[] = ['status', 'headers', 'origins', 'type', 'body'];
+/** Fields of a refusal that are the server's. */
+const SERVERS = ['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'date', 'upgrade', 'content-type'];
+
+/** @throws LoopShardError OPTION_UNKNOWN, OPTION_INVALID, HEADER_INVALID */
+export function refusalTemplate(options: RefusalOptions): RefusalTemplate {
+  if (typeof options !== 'object' || options === null) throw invalid('an object', options);
+  const unknown = Object.keys(options).find((key) => !KEYS.includes(key));
+  if (unknown !== undefined) {
+    throw new LoopShardError(
+      'OPTION_UNKNOWN',
+      `Unknown option \`${unknown}\` of refusals. All options: ${KEYS.join(', ')}.`,
+    );
+  }
+  const { status, headers = {}, origins = [], type = 'application/json', body } = options;
+  const isStatus = Number.isInteger(status) && Number(status) >= 400 && Number(status) <= 599;
+  if (status !== undefined && status !== '4xx' && status !== '5xx' && !isStatus) {
+    throw invalid("a `status` from 400 to 599, '4xx' or '5xx'", status);
+  }
+  if (body !== undefined && typeof body !== 'string') throw invalid('a `body` that is a string', body);
+  if (!Array.isArray(origins) || !origins.every((origin) => typeof origin === 'string' && !NOT_IN_VALUE.test(origin))) {
+    throw invalid('`origins` that are an array of strings', origins);
+  }
+  const lines = Object.entries(headers).map(([name, value]) => checkLine(name.toLowerCase(), value));
+  checkLine('type', type);
+  return { status: status === undefined ? undefined : String(status), lines, origins: [...origins], type, body };
+}
+
+function checkLine(name: string, value: string): string {
+  if (!TOKEN.test(name)) throw new LoopShardError('HEADER_INVALID', `Invalid header name: ${JSON.stringify(name)}.`);
+  if (SERVERS.includes(name)) {
+    throw new LoopShardError('HEADER_INVALID', `Cannot set the header \`${name}\` of refusals: the server sets it.`);
+  }
+  if (typeof value !== 'string' || NOT_IN_VALUE.test(value)) {
+    throw new LoopShardError(
+      'HEADER_INVALID',
+      `Invalid value of the header \`${name}\` of refusals: ${JSON.stringify(value)}.`,
+    );
+  }
+  return `${name}: ${value}`;
+}
+
+function invalid(expected: string, value: unknown): LoopShardError {
+  return new LoopShardError('OPTION_INVALID', `\`app.refusals()\` expects ${expected}, got ${JSON.stringify(value)}.`);
+}

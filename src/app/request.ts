@@ -1,0 +1,218 @@
+import { inspect } from 'node:util';
+import type Cookie from 'cookie';
+import type FastQuerystring from 'fast-querystring';
+import type SecureJsonParse from 'secure-json-parse';
+import { type Client, clientOf } from '../contract/client.js';
+import type { Peer } from '../contract/peer.js';
+import { lazily } from '../core/lazily.js';
+import { LoopShardError } from '../errors.js';
+import type { Method } from '../options/methods.js';
+import type { TrustedProxies } from '../options/trust-proxy.js';
+import type { Headers, Params, Query, RequestSchemas, ShardRequest } from './handler.js';
+
+const querystring = lazily<typeof FastQuerystring>('fast-querystring');
+const secureJson = lazily<typeof SecureJsonParse>('secure-json-parse');
+const cookie = lazily<typeof Cookie>('cookie');
+
+/** Where a request lies, and who has sent it. What reads it throws REQUEST_FINISHED once it was answered. */
+export interface RequestSource {
+  readonly id: string;
+  readonly method: Method;
+  readonly target: string;
+  readonly isHttp10: boolean;
+  readonly peer: Peer;
+  readonly trusted: TrustedProxies | undefined;
+  readonly signal: AbortSignal;
+  params(method: Method, path: string): Params;
+  /** @param name in any case */
+  header(name: string): string | undefined;
+  /** Calls `visit` with name, as it was sent, and value of each header field. */
+  fields(visit: (name: string, value: string) => void): void;
+  bytes(): Uint8Array;
+  text(): string;
+  stream(): AsyncIterableIterator<Uint8Array>;
+  onAbort(listener: () => void): void;
+}
+
+/** What validation has made of the parts of a request. */
+export type Validated = { [part in keyof RequestSchemas]?: { value: unknown } };
+
+/** Gives a request what validation has made of it. */
+export let setValidated: (request: AppRequest, validated: Validated) => void;
+
+/** What handlers get. It shows the API and nothing else. Shard. */
+export class AppRequest implements ShardRequest {
+  readonly #source: RequestSource;
+  #validated: Validated | undefined;
+  #params: Params | undefined;
+  #query: Query | undefined;
+  #headers: Headers | undefined;
+  #cookies: Readonly<Record<string, string | undefined>> | undefined;
+  #client: Client | undefined;
+
+  static {
+    setValidated = (request, validated) => {
+      request.#validated = validated;
+    };
+  }
+
+  constructor(source: RequestSource) {
+    this.#source = source;
+  }
+
+  get id(): string {
+    return this.#source.id;
+  }
+
+  get method(): Method {
+    return this.#source.method;
+  }
+
+  get target(): string {
+    return this.#source.target;
+  }
+
+  get path(): string {
+    const { target } = this;
+    const end = target.indexOf('?');
+    return end < 0 ? target : target.slice(0, end);
+  }
+
+  get params(): Params {
+    const validated = this.#validated?.params;
+    if (validated !== undefined) return validated.value as Params;
+    this.#params ??= this.#source.params(this.method, this.path);
+    return this.#params;
+  }
+
+  get query(): Query {
+    const validated = this.#validated?.query;
+    if (validated !== undefined) return validated.value as Query;
+    if (this.#query === undefined) {
+      const { target } = this;
+      const start = target.indexOf('?');
+      this.#query = querystring().parse(start < 0 ? '' : target.slice(start + 1)) as Query;
+    }
+    return this.#query;
+  }
+
+  get headers(): Headers {
+    const validated = this.#validated?.headers;
+    if (validated !== undefined) return validated.value as Headers;
+    this.#headers ??= this.#readHeaders();
+    return this.#headers;
+  }
+
+  get body(): unknown {
+    const validated = this.#validated?.body;
+    if (validated !== undefined) return validated.value;
+    throw new LoopShardError(
+      'BODY_NOT_VALIDATED',
+      '`req.body` needs a `body` schema on the route. Add one, or use `req.json()`, `req.text()` or `req.bytes()`.',
+    );
+  }
+
+  get cookies(): Readonly<Record<string, string | undefined>> {
+    this.#cookies ??= cookie().parseCookie(this.header('cookie') ?? '');
+    return this.#cookies;
+  }
+
+  get rawHeaders(): readonly string[] {
+    const fields: string[] = [];
+    this.#source.fields((name, value) => fields.push(name, value));
+    return fields;
+  }
+
+  get httpVersion(): '1.0' | '1.1' {
+    return this.#source.isHttp10 ? '1.0' : '1.1';
+  }
+
+  get ip(): string | undefined {
+    return this.#seen.ips[0];
+  }
+
+  get ips(): readonly string[] {
+    return this.#seen.ips;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#source.peer.address;
+  }
+
+  get remotePort(): number | undefined {
+    const { address, port } = this.#source.peer;
+    return address === undefined ? undefined : port;
+  }
+
+  get protocol(): 'http' | 'https' {
+    return this.#seen.protocol;
+  }
+
+  get host(): string | undefined {
+    return this.#seen.host;
+  }
+
+  get signal(): AbortSignal {
+    return this.#source.signal;
+  }
+
+  onAbort(listener: () => void): void {
+    if (typeof listener !== 'function') {
+      throw new LoopShardError('OPTION_INVALID', `\`req.onAbort()\` expects a function, got ${inspect(listener)}.`);
+    }
+    this.#source.onAbort(listener);
+  }
+
+  header(name: string): string | undefined {
+    return this.#source.header(name);
+  }
+
+  bytes(): Uint8Array {
+    return this.#source.bytes();
+  }
+
+  text(): string {
+    return this.#source.text();
+  }
+
+  json<J = unknown>(): J {
+    const text = this.text();
+    try {
+      // It ignores a byte order mark, as RFC 8259 section 8.1 lets it: some clients send one.
+      return secureJson().parse(text) as J;
+    } catch (cause) {
+      throw new LoopShardError('BODY_INVALID', `The request body is not valid JSON: ${(cause as Error).message}.`, {
+        cause,
+      });
+    }
+  }
+
+  stream(): AsyncIterableIterator<Uint8Array> {
+    return this.#source.stream();
+  }
+
+  [inspect.custom](): object {
+    const { id, method, target } = this;
+    return { id, method, target };
+  }
+
+  get #seen(): Client {
+    const { peer, trusted } = this.#source;
+    this.#client ??= clientOf(peer, trusted, (name) => this.#source.header(name));
+    return this.#client;
+  }
+
+  #readHeaders(): Headers {
+    const headers: Record<string, string> = Object.create(null);
+    this.#source.fields((sent, value) => {
+      const name = sent.toLowerCase();
+      headers[name] = name in headers ? headers[name] + separatorOf(name) + value : value;
+    });
+    return headers;
+  }
+}
+
+/** Between the values of several fields of one name (RFC 9110 section 5.3; for cookie RFC 9113 section 8.2.3). */
+export function separatorOf(name: string): string {
+  return name === 'cookie' ? '; ' : ', ';
+}

@@ -1,0 +1,198 @@
+import { inspect } from 'node:util';
+import type Cookie from 'cookie';
+import { lazily } from '../core/lazily.js';
+import { LoopShardError } from '../errors.js';
+import type { JsonWriter } from '../json/direct.js';
+import { NOT_IN_VALUE, TOKEN } from '../options/field-syntax.js';
+import { formatTag } from './entity-tags.js';
+import type { CookieOptions, ShardResponse } from './handler.js';
+import type { ResponseState } from './response-state.js';
+
+const cookies = lazily<typeof Cookie>('cookie');
+
+/** Fields that describe the message as it is sent, which only the server knows. */
+const SERVER_FIELDS = new Set(['transfer-encoding', 'connection', 'keep-alive', 'date', 'upgrade']);
+/** Templates of response heads must have room for it. */
+const MAX_TYPE_LENGTH = 1_024;
+/** What stands in a URL as it is; `%` too, as what was encoded before stays so. */
+const NOT_IN_URL = /[^\x21\x23-\x3b\x3d\x3f-\x5f\x61-\x7a\x7c\x7e]+/g;
+
+/** What handlers get. It shows the API and nothing else. Shard. */
+export class AppResponse implements ShardResponse {
+  readonly #state: ResponseState;
+
+  constructor(state: ResponseState) {
+    this.#state = state;
+  }
+
+  get statusCode(): number {
+    return this.#state.statusCode;
+  }
+
+  set statusCode(code: number) {
+    this.status(code);
+  }
+
+  status(code: number): this {
+    this.#state.checkOpen();
+    if (!Number.isInteger(code) || code < 200 || code > 599) {
+      throw new LoopShardError(
+        'STATUS_INVALID',
+        `Invalid status: expected an integer from 200 to 599, got ${inspect(code)}.`,
+      );
+    }
+    this.#state.statusCode = code;
+    return this;
+  }
+
+  header(name: string, value: string | number | readonly string[]): this {
+    const key = this.#checkName(name);
+    if (key === 'content-type') return this.type(String(value));
+    if (key === 'content-length') return this.#setLength(value);
+    const values = valuesOf(key, value);
+    if (key !== 'set-cookie') this.#state.remove(key);
+    for (const one of values) this.#state.add(key, one);
+    return this;
+  }
+
+  append(name: string, value: string | number | readonly string[]): this {
+    const key = this.#checkName(name);
+    if (key === 'content-type' || key === 'content-length') return this.header(key, value);
+    for (const one of valuesOf(key, value)) this.#state.add(key, one);
+    return this;
+  }
+
+  getHeader(name: string): string | readonly string[] | undefined {
+    const key = String(name).toLowerCase();
+    const { contentType, contentLength } = this.#state;
+    if (key === 'content-type') return contentType;
+    if (key === 'content-length') return contentLength === undefined ? undefined : String(contentLength);
+    const values = this.#state.values(key);
+    return values.length > 1 ? values : values[0];
+  }
+
+  removeHeader(name: string): this {
+    const key = this.#checkName(name);
+    if (key === 'content-type') this.#state.contentType = undefined;
+    else if (key === 'content-length') this.#state.contentLength = undefined;
+    else if (key === 'etag') this.#state.tag = undefined;
+    this.#state.remove(key);
+    return this;
+  }
+
+  type(mime: string): this {
+    this.#state.checkOpen();
+    checkValue('content-type', mime);
+    if (mime.length > MAX_TYPE_LENGTH) {
+      throw new LoopShardError(
+        'HEADER_INVALID',
+        `Invalid content type: it has ${mime.length} characters, but at most ${MAX_TYPE_LENGTH} are possible.`,
+      );
+    }
+    this.#state.contentType = mime;
+    return this;
+  }
+
+  redirect(url: string, status = 302): this {
+    if (!Number.isInteger(status) || status < 300 || status > 399) {
+      throw new LoopShardError(
+        'STATUS_INVALID',
+        `Invalid status of a redirect: expected an integer from 300 to 399, got ${inspect(status)}.`,
+      );
+    }
+    if (typeof url !== 'string') {
+      throw new LoopShardError('HEADER_INVALID', `Invalid URL of a redirect: expected a string, got ${inspect(url)}.`);
+    }
+    return this.status(status).header('location', url.replace(NOT_IN_URL, encode));
+  }
+
+  cookie(name: string, value: string, options: CookieOptions = {}): this {
+    let line: string;
+    try {
+      line = cookies().stringifySetCookie({ ...options, name, value: String(value) });
+    } catch (cause) {
+      const reason = (cause as Error).message;
+      throw new LoopShardError('HEADER_INVALID', `Cannot set the cookie ${inspect(name)}: ${reason}.`, { cause });
+    }
+    return this.append('set-cookie', line);
+  }
+
+  clearCookie(name: string, options: CookieOptions = {}): this {
+    const { maxAge: _, ...rest } = options;
+    return this.cookie(name, '', { ...rest, expires: new Date(0) });
+  }
+
+  etag(value?: string, { weak = false }: { weak?: boolean } = {}): this {
+    this.#state.checkOpen();
+    this.#state.tag = { value: value === undefined ? undefined : formatTag(value, weak), isWeak: weak };
+    return this;
+  }
+
+  get fresh(): boolean {
+    return this.#state.fresh;
+  }
+
+  writer(): JsonWriter {
+    return this.#state.writer();
+  }
+
+  destroy(): void {
+    this.#state.destroy();
+  }
+
+  [inspect.custom](): object {
+    return { statusCode: this.statusCode };
+  }
+
+  /** The name in lower case, if it may be set now. */
+  #checkName(name: string): string {
+    this.#state.checkOpen();
+    if (typeof name !== 'string' || !TOKEN.test(name)) {
+      throw new LoopShardError('HEADER_INVALID', `Invalid header name: ${inspect(name)}.`);
+    }
+    const key = name.toLowerCase();
+    if (SERVER_FIELDS.has(key)) {
+      throw new LoopShardError('HEADER_INVALID', `Cannot set the header \`${key}\`: the server sets it.`);
+    }
+    return key;
+  }
+
+  /** Only of streams, where it is checked: the server counts all other bodies. */
+  #setLength(value: unknown): this {
+    const length = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
+    if (!Number.isSafeInteger(length) || Number(length) < 0) {
+      throw new LoopShardError(
+        'HEADER_INVALID',
+        `Invalid \`content-length\`: expected a number of bytes, got ${inspect(value)}.`,
+      );
+    }
+    this.#state.contentLength = Number(length);
+    return this;
+  }
+}
+
+function valuesOf(name: string, value: string | number | readonly string[]): readonly string[] {
+  const values = Array.isArray(value) ? value : [typeof value === 'number' ? String(value) : value];
+  for (const one of values) checkValue(name, one);
+  return values;
+}
+
+function checkValue(name: string, value: unknown): void {
+  if (typeof value !== 'string') {
+    throw new LoopShardError(
+      'HEADER_INVALID',
+      `Invalid value of the header \`${name}\`: expected a string, got ${inspect(value)}.`,
+    );
+  }
+  if (NOT_IN_VALUE.test(value)) {
+    throw new LoopShardError(
+      'HEADER_INVALID',
+      `Invalid value of the header \`${name}\`: it has a line break or another character that headers cannot carry.`,
+    );
+  }
+}
+
+function encode(text: string): string {
+  // Half of a surrogate pair stands for no character.
+  return encodeURIComponent(text.toWellFormed());
+}

@@ -1,0 +1,140 @@
+/* Schemas of responses, by status. */
+import { LoopShardError } from '../errors.js';
+import { type CompiledWriter, compileWriter } from '../json/compile.js';
+
+/** What the response schema of a route says. */
+export interface ResponseSchemas {
+  /**
+   * The writer of values that are sent with this status; nothing if they are sent as they are.
+   * @param isErrorHandlers the value is an error handler's
+   * @throws LoopShardError RESPONSE_INVALID: the route says nothing of this status
+   */
+  writer(status: number, isErrorHandlers: boolean): CompiledWriter | undefined;
+}
+
+const STATUS_KEY = /^([1-5]\d\d|[1-5]xx|default)$/i;
+/** Keywords of which a schema has at least one, unless it is `{}`. */
+const KEYWORDS = new Set([
+  '$ref',
+  '$dynamicRef',
+  '$recursiveRef',
+  '$defs',
+  'definitions',
+  '$schema',
+  '$id',
+  '$anchor',
+  '$comment',
+  'type',
+  'properties',
+  'patternProperties',
+  'additionalProperties',
+  'unevaluatedProperties',
+  'propertyNames',
+  'required',
+  'minProperties',
+  'maxProperties',
+  'dependencies',
+  'dependentSchemas',
+  'dependentRequired',
+  'items',
+  'prefixItems',
+  'additionalItems',
+  'unevaluatedItems',
+  'contains',
+  'minItems',
+  'maxItems',
+  'uniqueItems',
+  'enum',
+  'const',
+  'anyOf',
+  'oneOf',
+  'allOf',
+  'not',
+  'if',
+  'then',
+  'else',
+  'format',
+  'pattern',
+  'minLength',
+  'maxLength',
+  'minimum',
+  'maximum',
+  'exclusiveMinimum',
+  'exclusiveMaximum',
+  'multipleOf',
+  'title',
+  'description',
+  'default',
+  'examples',
+  'example',
+  'nullable',
+  'discriminator',
+  'readOnly',
+  'writeOnly',
+  'deprecated',
+  'id',
+]);
+
+/**
+ * @param response a schema, or schemas by status
+ * @param name of the route
+ * @throws LoopShardError SCHEMA_INVALID, ROUTE_INVALID
+ */
+export function compileResponse(response: unknown, name: string): ResponseSchemas {
+  const keys = keysOf(response);
+  const statuses = keys.filter((key) => STATUS_KEY.test(key));
+  if (keys.length > 0 && statuses.length === keys.length) return byStatus(response as Record<string, unknown>, name);
+  if (statuses.some((key) => key !== 'default')) {
+    throw new LoopShardError(
+      'ROUTE_INVALID',
+      `The \`response\` of ${name} mixes statuses (${statuses.join(', ')}) with other keys (${keys.filter((key) => !STATUS_KEY.test(key)).join(', ')}). Pass a schema, or an object with a schema for each status.`,
+    );
+  }
+  if (keys.length > 0 && !keys.some((key) => KEYWORDS.has(key)) && !isForeignSchema(response)) {
+    throw new LoopShardError(
+      'ROUTE_INVALID',
+      `The \`response\` of ${name} is neither a schema nor schemas by status: it has ${keys.join(', ')}. Pass a JSON Schema such as \`{ type: 'object', properties: { ${keys[0]}: … } }\`, or \`{ 200: schema }\`.`,
+    );
+  }
+  const writer = compile(response, name);
+  return { writer: (_status, isErrorHandlers) => (isErrorHandlers ? undefined : writer) };
+}
+
+/** Standard Schemas and TypeBox's own have keys of their own. */
+function isForeignSchema(schema: unknown): boolean {
+  const object = schema as object;
+  return '~standard' in object || '~kind' in object || Object.getOwnPropertySymbols(object).length > 0;
+}
+
+function keysOf(response: unknown): string[] {
+  return typeof response === 'object' && response !== null ? Object.keys(response) : [];
+}
+
+function byStatus(response: Record<string, unknown>, name: string): ResponseSchemas {
+  const writers = new Map(
+    Object.entries(response).map(([key, schema]) => [
+      key.toLowerCase(),
+      compile(schema, `${name} for ${key === 'default' ? 'all other statuses' : `status ${key}`}`),
+    ]),
+  );
+  return {
+    writer(status, isErrorHandlers) {
+      const writer = writers.get(`${status}`) ?? writers.get(`${Math.floor(status / 100)}xx`) ?? writers.get('default');
+      if (writer !== undefined || isErrorHandlers) return writer;
+      throw new LoopShardError(
+        'RESPONSE_INVALID',
+        `${name} has no response schema for status ${status}. Add one to \`response\`, for this status, for \`${Math.floor(status / 100)}xx\` or for \`default\`.`,
+      );
+    },
+  };
+}
+
+function compile(schema: unknown, name: string): CompiledWriter {
+  try {
+    return compileWriter(schema);
+  } catch (cause) {
+    const code = cause instanceof LoopShardError ? cause.code : 'SCHEMA_INVALID';
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new LoopShardError(code, `Response schema of ${name}: ${message}`, { cause });
+  }
+}

@@ -1,0 +1,42 @@
+import type ProxyAddr from 'proxy-addr';
+import { lazily } from '../core/lazily.js';
+import type { Subject } from './checks.js';
+
+const proxyAddr = lazily<typeof ProxyAddr>('proxy-addr');
+
+/**
+ * Which proxies are believed what they say of clients (X-Forwarded-For, -Proto and -Host): `true` for all; a number for that many
+ * in front of the server; addresses and subnets, or `loopback`, `linklocal` and `uniquelocal`, in an array or separated by commas.
+ */
+export type TrustProxy = boolean | number | string | readonly string[];
+
+/** After the check: hops, or addresses; nothing for none. */
+export type TrustProxyRule = number | readonly string[] | undefined;
+
+/** Whether the proxy with this address is believed, which is so many hops away from the server. */
+export type TrustedProxies = (address: string, hop: number) => boolean;
+
+/** @throws LoopShardError OPTION_INVALID */
+export function checkTrustProxy(value: TrustProxy, subject: Subject): TrustProxyRule {
+  if (value === false || value === 0) return undefined;
+  if (value === true) return Number.POSITIVE_INFINITY;
+  if (typeof value === 'number') return subject.integer('trustProxy', value, 0, Number.MAX_SAFE_INTEGER);
+  const addresses = typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value;
+  const wanted = 'a boolean, a number of proxies, or addresses such as "10.0.0.0/8" or "loopback"';
+  if (!Array.isArray(addresses) || addresses.length === 0 || !addresses.every((one) => typeof one === 'string')) {
+    throw subject.invalid('trustProxy', wanted, value);
+  }
+  try {
+    proxyAddr().compile([...addresses]);
+  } catch {
+    throw subject.invalid('trustProxy', wanted, value);
+  }
+  return addresses;
+}
+
+/** @param rule checked */
+export function trustedProxies(rule: TrustProxyRule): TrustedProxies | undefined {
+  if (rule === undefined) return undefined;
+  if (typeof rule === 'number') return (_address, hop) => hop < rule;
+  return proxyAddr().compile([...rule]);
+}

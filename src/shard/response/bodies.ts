@@ -1,0 +1,142 @@
+/* What a handler may return beside text, bytes and JSON. */
+import { types } from 'node:util';
+import { AppRequest } from '../../app/request.js';
+import { AppResponse } from '../../app/response.js';
+import type { ResponseState } from '../../app/response-state.js';
+import { LoopShardError } from '../../errors.js';
+
+/** Fields of a `Response` that the server sets itself. */
+const SERVER_FIELDS = ['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'date', 'upgrade'];
+
+/** As much as is needed of the classes that Node.js loads when they are named for the first time. */
+interface FetchResponse {
+  readonly status: number;
+  readonly type: string;
+  readonly bodyUsed: boolean;
+  readonly headers: Iterable<[string, string]> & { get(name: string): string | null };
+  readonly body: AsyncIterable<unknown> | null;
+}
+interface FetchBlob {
+  readonly size: number;
+  readonly type: string;
+  stream(): AsyncIterable<unknown>;
+}
+
+/**
+ * Text, bytes, a stream or a JSON value, from whatever a handler has returned; sets on `response` what that says of itself.
+ * @throws LoopShardError RESPONSE_INVALID
+ */
+export function bodyOf(value: unknown, response: ResponseState): unknown {
+  if (typeof value !== 'object' || value === null || types.isUint8Array(value) || Array.isArray(value)) return value;
+  if (Symbol.asyncIterator in value) return value;
+  if (Symbol.iterator in value && typeof (value as Partial<Iterator<unknown>>).next === 'function') {
+    return new IteratorStream(value as unknown as Iterator<unknown>);
+  }
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype === Object.prototype || prototype === null) return value;
+  return bodyOfInstance(value, response);
+}
+
+function bodyOfInstance(value: object, response: ResponseState): unknown {
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  if (types.isAnyArrayBuffer(value)) return new Uint8Array(value);
+  const misused = misuse(value);
+  if (misused !== undefined) throw notJson(misused, '');
+  const tag = (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
+  if (tag === 'Response' && 'bodyUsed' in value) return bodyOfResponse(value as unknown as FetchResponse, response);
+  if ((tag === 'Blob' || tag === 'File') && 'arrayBuffer' in value) {
+    return bodyOfBlob(value as unknown as FetchBlob, response);
+  }
+  if (tag === 'URLSearchParams') {
+    response.isPlain = true;
+    response.contentType ??= 'application/x-www-form-urlencoded;charset=UTF-8';
+    return String(value);
+  }
+  return value;
+}
+
+function bodyOfResponse(given: FetchResponse, response: ResponseState): unknown {
+  if (given.type === 'error' || given.bodyUsed) {
+    throw new LoopShardError(
+      'RESPONSE_INVALID',
+      given.bodyUsed
+        ? 'The handler returned a `Response` whose body was already read. Return a new one, or its `clone()`.'
+        : 'The handler returned `Response.error()`, which has no status.',
+    );
+  }
+  response.isPlain = true;
+  response.statusCode = given.status;
+  for (const [name, value] of given.headers) {
+    if (name === 'content-type') response.contentType = value;
+    else if (name === 'set-cookie') response.add(name, value);
+    else if (!SERVER_FIELDS.includes(name)) response.set(name, value);
+  }
+  const length = given.headers.get('content-length');
+  if (length !== null && /^\d+$/.test(length)) response.contentLength = Number(length);
+  return given.body ?? undefined;
+}
+
+function bodyOfBlob(blob: FetchBlob, response: ResponseState): unknown {
+  response.isPlain = true;
+  if (blob.type !== '') response.contentType ??= blob.type;
+  response.contentLength ??= blob.size;
+  return blob.stream();
+}
+
+/** What JSON makes `{}` of, by name, and what to return in its place. */
+function misuse(value: object): [name: string, advice: string] | undefined {
+  if (types.isMap(value)) return ['a `Map`', 'Return `Object.fromEntries(map)` or `[...map]`.'];
+  if (types.isSet(value)) return ['a `Set`', 'Return `[...set]`.'];
+  if (types.isPromise(value)) return ['a promise', 'Await it first.'];
+  if (types.isNativeError(value)) return ['an `Error`', 'Throw it, or return what the client is to know of it.'];
+  if (value instanceof AppRequest) return ['`req`', 'Return the body.'];
+  if (value instanceof AppResponse)
+    return ['`res`', 'Set status and headers on `res`, and return the body, or nothing.'];
+  if (types.isWeakMap(value) || types.isWeakSet(value)) return ['a weak collection', 'Return a JSON value.'];
+  return undefined;
+}
+
+function notJson([name, advice]: [string, string], path: string): LoopShardError {
+  const place = path === '' ? '' : ` at ${path}`;
+  return new LoopShardError(
+    'RESPONSE_INVALID',
+    `The handler returned ${name}${place}, which JSON cannot represent. ${advice}`,
+  );
+}
+
+/**
+ * Looks for what JSON has made `{}` of. Of all JSON, little has that in it.
+ * @throws LoopShardError RESPONSE_INVALID
+ */
+export function checkInside(value: unknown, path = ''): void {
+  if (typeof value !== 'object' || value === null || typeof (value as { toJSON?: unknown }).toJSON === 'function')
+    return;
+  const misused = misuse(value);
+  if (misused !== undefined) throw notJson(misused, path);
+  for (const [key, inner] of Object.entries(value)) {
+    if (typeof inner === 'object') checkInside(inner, `${path}/${key}`);
+  }
+}
+
+/** What an iterator yields, one after the other. */
+class IteratorStream implements AsyncIterableIterator<unknown> {
+  readonly #iterator: Iterator<unknown>;
+
+  constructor(iterator: Iterator<unknown>) {
+    this.#iterator = iterator;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<unknown>> {
+    const { done = false, value } = this.#iterator.next();
+    return { done, value: await value } as IteratorResult<unknown>;
+  }
+
+  async return(): Promise<IteratorResult<unknown>> {
+    this.#iterator.return?.();
+    return { done: true, value: undefined };
+  }
+}
