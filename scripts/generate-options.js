@@ -1,10 +1,10 @@
 /*
- * Writes what follows from the table of options: src/options/serve-options.ts, and the tables in README.md. `npm run generate` compiles
- * the table first; test/options-table.test.ts fails while a file is not what this would write.
+ * Writes what follows from the table of options: src/options/serve-options.ts, docs/options.md, and the tables in README.md. `npm run
+ * generate` compiles the table first; test/options.test.ts and test/readme.test.ts fail while a file is not what this would write.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { entryOf, flagsOf, namesIn, SECTION_NAMES, SECTIONS } from '../build/src/options/table.js';
+import { entryOf, flagsOf, namesIn, pathOf, SECTION_NAMES, SECTIONS } from '../build/src/options/table.js';
 
 /** @import { OptionEntry, OptionName, SectionName } from '../build/src/options/table.js' */
 
@@ -56,7 +56,7 @@ function typeOf(entry) {
 function sentences(name) {
   const entry = entryOf(name);
   const { text, details } = entry;
-  const range = entry.kind === 'integer' ? [`${grouped(entry.lowest)} to ${grouped(entry.highest)}.`] : [];
+  const range = entry.kind === 'integer' ? [`Range: ${grouped(entry.lowest)} to ${grouped(entry.highest)}.`] : [];
   const standard = defaultOf(entry).replace(/\[(.*?)\]\(.*?\)/, '$1');
   return [
     `${text[0].toUpperCase()}${text.slice(1)}.`,
@@ -113,6 +113,41 @@ export function readmeText(readme) {
   return `${before}<!-- options -->\n${tables.join('\n\n')}\n<!-- /options -->${after}`;
 }
 
+const PAGE_HEAD = `<!-- Generated from src/options/table.ts by \`npm run generate\`: edit the table. -->
+# Options of \`serve()\` and \`loopshard serve\`
+
+\`\`\`js
+await serve(new URL('./app.js', import.meta.url), {
+  port: 8000,
+  shards: 4,
+  limits: { maxBodyBytes: 5 * 2 ** 20 },
+  timeouts: { handlerTimeoutMs: 10_000 },
+});
+\`\`\`
+
+The options that most servers need stand at the top level; the others are in groups. Flags of the command line have no groups:
+\`--max-body-bytes 5242880\`. \`loopshard serve --help\` shows those of the top level, \`--help-all\` shows all.
+
+An unknown option, an option in the wrong group and a value out of range are errors (\`OPTION_UNKNOWN\`, \`OPTION_INVALID\`) that say
+what to write instead.`;
+
+/** The text of docs/options.md. */
+export function pageText() {
+  const sections = SECTION_NAMES.map((name) => `## \`${name}\`\n\n${SECTIONS[name].text}\n\n${descriptions(name)}`);
+  return `${[PAGE_HEAD, `## Top level\n\n${descriptions(undefined)}`, ...sections].join('\n\n')}\n`;
+}
+
+/** @param {SectionName | undefined} section */
+function descriptions(section) {
+  return namesIn(section)
+    .map((name) => {
+      const flags = flagsOf(name).map(({ flag }) => `\`${flag}\``);
+      const usage = [`\`${typeOf(entryOf(name))}\``, ...flags].join(' · ');
+      return `### \`${pathOf(name)}\`\n\n${usage}\n\n${sentences(name).join(' ')}`;
+    })
+    .join('\n\n');
+}
+
 /** @param {string} text */
 function lowered(text) {
   return /^[A-Z][a-z]/.test(text) ? `${text[0].toLowerCase()}${text.slice(1)}` : text;
@@ -133,5 +168,6 @@ const file = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await writeFile(file('src/options/serve-options.ts'), typesText());
+  await writeFile(file('docs/options.md'), pageText());
   await writeFile(file('README.md'), readmeText(await readFile(file('README.md'), 'utf8')));
 }

@@ -16,6 +16,7 @@ import {
   type OptionName,
   SECTIONS,
 } from './options/table.js';
+import type { TrustProxy } from './options/trust-proxy.js';
 import { serve, standardLevel } from './server/serve.js';
 import type { Server } from './server/server.js';
 import type { ShardStats } from './server/stats.js';
@@ -37,6 +38,7 @@ const PARSERS: Record<string, (text: string, previous: never) => unknown> = {
   '--groups': (text) => parseCounts(text, 'default=2,cpu=2'),
   '--resource-limits': (text) => parseCounts(text, 'maxOldGenerationSizeMb=256'),
   '--dispatch-key': parseKey,
+  '--trust-proxy': parseProxies,
   '--env': parseVariable,
   '--exec-argv': (flag, flags: readonly string[] = []) => [...flags, flag],
 };
@@ -61,7 +63,8 @@ const serveCommand = program
   .description('Serve the app that <module> exports by default, until SIGINT or SIGTERM.')
   .usage('[options] <module>')
   .argument('<module>')
-  .configureHelp({ visibleArguments: () => [] })
+  // The longest flags leave 38 of 80 columns.
+  .configureHelp({ visibleArguments: () => [], minWidthToWrap: 30 })
   .option('--help-all', 'show every option')
   .on('option:help-all', helpAll)
   .on('beforeHelp', hideRareOptions)
@@ -134,6 +137,12 @@ function parseVariable(text: string, env: Record<string, string> = { ...process.
   return { ...env, [text.slice(0, equals)]: text.slice(equals + 1) };
 }
 
+/** As in true, 2 or loopback,10.0.0.0/8; serve() checks the addresses. */
+function parseProxies(text: string): TrustProxy {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return /^-?\d+$/.test(text) ? Number(text) : text;
+}
+
 /** As in header:x-user; serve() checks the source. */
 function parseKey(text: string): KeySource {
   const colon = text.indexOf(':');
@@ -192,7 +201,7 @@ function announce(server: Server, { accessLog = false, tlsKey }: CliOptions): vo
   const facts = [
     `routes: ${routeCount}`,
     `shards: ${shardsByGroup(shards)}`,
-    `HTTP threads: ${httpThreads}`,
+    ...(httpThreads > 1 ? [`HTTP threads: ${httpThreads}`] : []),
     `log: stderr, level ${standardLevel(accessLog)}`,
   ];
   console.log(`loopshard ${version} listens on ${family === 'Unix' ? address : url}; ${facts.join('; ')}`);

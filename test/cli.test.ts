@@ -53,8 +53,9 @@ test('--help fits a terminal of 80 by 24, prompt included, and shows the options
   expect(help).toMatch(/--port <number> +port to listen on; 0 takes a free one \(default: 8000\)/);
 });
 
-test('--help-all shows every option, by group', async () => {
+test('--help-all shows every option, by group, in 80 columns', async () => {
   const help = await printed('serve', '--help-all');
+  expect(Math.max(...help.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
   const sections = help.split(/\n(?=\w+: )/).slice(1);
   for (const name of SECTION_NAMES) {
     const section = sections.find((text) => text.startsWith(`${name}: ${SECTIONS[name].text}`))!;
@@ -74,10 +75,10 @@ function flagsOfAll(names: readonly OptionName[]): string[] {
 }
 
 describe('the start-up line tells', () => {
-  test('the address, routes, shards, HTTP threads and where the log goes', async () => {
+  test('the address, routes, shards and where the log goes', async () => {
     const { program, port } = await start('--http-threads', '1', '--shards', '2');
     // README.md's app has the number of its routes counted, in readme.test.ts.
-    const facts = /; routes: [1-9]\d*; shards: 2; HTTP threads: 1; log: stderr, level warn\n$/;
+    const facts = /; routes: [1-9]\d*; shards: 2; log: stderr, level warn\n$/;
     expect(program.stdout).toMatch(facts);
     expect(program.stdout.replace(facts, '')).toBe(`loopshard 0.1.0 listens on http://127.0.0.1:${port}`);
     expect((await exchange(port, get('/json'))).status).toBe(200);
@@ -86,9 +87,19 @@ describe('the start-up line tells', () => {
 
   test('the shards of each group, and the level of the access log', async () => {
     const { program } = await start('--groups', 'default=2,cpu=1', '--http-threads', '1', '--access-log');
-    expect(program.stdout).toMatch(/; shards: 3 \(default 2, cpu 1\); HTTP threads: 1; log: stderr, level info\n$/);
+    expect(program.stdout).toMatch(/; shards: 3 \(default 2, cpu 1\); log: stderr, level info\n$/);
     await end(program);
   });
+});
+
+test.each([
+  ['2', '10.0.0.1'],
+  ['loopback', '10.0.0.2'],
+])('--trust-proxy takes a number or addresses: %s', async (proxies, client) => {
+  const { program, port } = await start('--trust-proxy', proxies);
+  const answer = await exchange(port, get('/client', 'X-Forwarded-For: 10.0.0.1, 10.0.0.2'));
+  expect(answer.body.toString()).toBe(client);
+  await end(program);
 });
 
 test('every integer option has a flag that serve() checks', async () => {

@@ -7,7 +7,7 @@ import { canReusePort, defaultHttpThreads } from '../build/src/options/http-thre
 import { resolveOptions } from '../build/src/options/resolve.js';
 import { flatten, nest } from '../build/src/options/sections.js';
 import { defaultShards, entryOf, OPTION_NAMES } from '../build/src/options/table.js';
-import { typesText } from '../scripts/generate-options.js';
+import { pageText, typesText } from '../scripts/generate-options.js';
 import { root } from './support/process.js';
 
 const module = new URL('./fixtures/app.js', import.meta.url);
@@ -239,9 +239,11 @@ test('takes every option where the table says, with its default as its value', (
   expect(resolveOptions(given)).toEqual(resolveOptions({}));
 });
 
-test('the types follow from the table; if not, run `npm run generate`', async () => {
-  const committed = await readFile(join(root, 'src/options/serve-options.ts'), 'utf8');
-  expect(committed).toBe(typesText());
+test.each([
+  ['src/options/serve-options.ts', typesText],
+  ['docs/options.md', pageText],
+])('%s follows from the table; if not, run `npm run generate`', async (file, text) => {
+  expect(await readFile(join(root, file), 'utf8')).toBe(text());
 });
 
 test('there are at least two shards by default, and at most 16', () => {
@@ -258,7 +260,7 @@ test('a module may be a path, a URL as text or a URL', async () => {
 
 test('handlers must be functions', () => {
   expect(() => createApp().get('/', 'text' as never)).toThrow(
-    expect.objectContaining({ code: 'ROUTE_INVALID', message: 'The handler of GET / is a string; pass a function.' }),
+    expect.objectContaining({ code: 'ROUTE_INVALID', message: "Route `GET /` expects a handler, got 'text'." }),
   );
 });
 
@@ -271,7 +273,11 @@ describe('options of a route that are wrong are refused when it is defined', () 
       'Option `dispatch` of route `GET /a` must be `least-loaded`, `round-robin`, `route-hash` or',
     ],
     ['/a', { dispatch: null }, 'Option `dispatch` of route `GET /a` must be'],
-    ['/a', { dispatch: { key: { from: 'x' } } }, 'Unknown option `dispatch.key.from` of route `GET /a`. Known options of'],
+    [
+      '/a',
+      { dispatch: { key: { from: 'x' } } },
+      'Unknown option `dispatch.key.from` of route `GET /a`. Known options of',
+    ],
     [
       '/a/:id',
       { dispatch: { key: { param: 'user' } } },
@@ -282,15 +288,23 @@ describe('options of a route that are wrong are refused when it is defined', () 
       { dispatch: { key: { param: 'us' } } },
       "must be a parameter of the pattern `/a/:user-id`, got 'us'.",
     ],
-    ['/a', { priority: 'urgent' }, "Option `priority` of route `GET /a` must be `high`, `normal` or `low`, got 'urgent'."],
-    ['/a', { maxConcurrency: 0 }, 'Option `maxConcurrency` of route `GET /a` must be an integer from 1 to 65536, got 0.'],
-    ['/a', { queueTimeoutMs: 0 }, 'Option `queueTimeoutMs` of route `GET /a` must be an integer from 1 to 1800000, got 0.'],
-    ['/a', { handlerTimeoutMs: 0.5 }, 'handlerTimeoutMs'],
     [
       '/a',
-      { maxConcurency: 1 },
-      'The route GET /a has an option maxConcurency, which there is not; the options are response,',
+      { priority: 'urgent' },
+      "Option `priority` of route `GET /a` must be `high`, `normal` or `low`, got 'urgent'.",
     ],
+    [
+      '/a',
+      { maxConcurrency: 0 },
+      'Option `maxConcurrency` of route `GET /a` must be an integer from 1 to 65536, got 0.',
+    ],
+    [
+      '/a',
+      { queueTimeoutMs: 0 },
+      'Option `queueTimeoutMs` of route `GET /a` must be an integer from 1 to 1800000, got 0.',
+    ],
+    ['/a', { handlerTimeoutMs: 0.5 }, 'handlerTimeoutMs'],
+    ['/a', { maxConcurency: 1 }, 'Unknown option `maxConcurency` of route `GET /a`. All options: group, dispatch,'],
   ])('%s %j', (pattern, options, message) => {
     expect(() => createApp().get(pattern, options, () => 'x')).toThrow(
       expect.objectContaining({ code: 'ROUTE_INVALID', message: expect.stringContaining(message) }),

@@ -1,6 +1,6 @@
 /*
  * Every option of `serve()`, once. Derived from this table: the checks (resolve.ts), the flags of the command line (cli.ts), and, by
- * `npm run generate`, the types in serve-options.ts and the tables in README.md.
+ * `npm run generate`, the types in serve-options.ts, the tables in README.md and docs/options.md.
  */
 import { availableParallelism } from 'node:os';
 import {
@@ -149,6 +149,12 @@ export const OPTIONS = {
     text: 'worker threads that run handlers',
     details:
       'There are at least two by default, even on one core, so that one slow handler does not hold back the others.',
+    flags: [
+      {
+        flag: '--shards <number>',
+        text: `threads that run handlers (default: cores, ${LEAST_SHARDS} to ${MOST_SHARDS})`,
+      },
+    ],
   },
   groups: {
     kind: 'other',
@@ -166,6 +172,7 @@ export const OPTIONS = {
     details:
       'The kernel spreads connections over them. With 1, the thread that calls `serve()` is the HTTP thread; with more, each is a worker. More than 1 needs Linux, Node.js 22.12 or later, and `host` and `port`. By default two thirds of the cores, at most 11; but 1 on fewer than four cores, where several are not possible, or if an option is a function that runs on HTTP threads.',
     defaultText: '[depends on the cores](docs/scaling.md)',
+    flags: [{ flag: '--http-threads <number>', text: 'threads that listen, parse and respond' }],
   },
   httpModule: {
     kind: 'other',
@@ -180,7 +187,8 @@ export const OPTIONS = {
     kind: 'other',
     type: 'boolean | HealthPaths',
     text: 'respond to `/livez` and `/readyz`',
-    details: 'The HTTP thread does so itself. An object sets other paths.',
+    details:
+      'The HTTP thread does so itself. An object sets the paths `livez` and `readyz`, and `shedGraceMs` (default 5,000): how long the server may shed before `/readyz` returns 503.',
     default: false,
     flags: [{ flag: '--health' }],
   },
@@ -188,7 +196,8 @@ export const OPTIONS = {
     kind: 'other',
     type: 'boolean | CompressOptions',
     text: 'compress responses with br, zstd or gzip',
-    details: 'Shards do so, for clients that accept it. Routes can override it.',
+    details:
+      'Shards do so, for clients that accept it. An object sets `thresholdBytes` (default 1,024), `types` and `encodings`. Routes can override it.',
     default: false,
     flags: [{ flag: '--compress' }],
   },
@@ -197,7 +206,7 @@ export const OPTIONS = {
     type: 'boolean | RequestIdOptions',
     text: 'take request ids from `x-request-id`, or generate UUIDs',
     details:
-      "`req.id` is the client's if that is 1 to 128 visible ASCII characters, otherwise a UUID. Logs and responses of handlers contain it too. With `false`, `req.id` is a number that the server assigns.",
+      "`req.id` is the client's if that is 1 to 128 visible ASCII characters, otherwise a UUID. Logs and responses of handlers contain it too. `{ header: 'x-correlation-id' }` uses another header. With `false`, the server assigns `req.id`.",
     default: false,
     flags: [{ flag: '--request-id' }],
   },
@@ -208,9 +217,7 @@ export const OPTIONS = {
     details:
       'For `req.ip`, `req.ips`, `req.protocol`, `req.host` and the access log. `true` trusts all proxies; a number trusts that many in front of the server; a string or an array lists addresses and subnets, or `loopback`, `linklocal` and `uniquelocal`.',
     default: false,
-    flags: [
-      { flag: '--trust-proxy <proxies>', text: 'proxies to trust: how many, or addresses such as loopback,10.0.0.0/8' },
-    ],
+    flags: [{ flag: '--trust-proxy <proxies>', text: 'trusted proxies: how many, or their addresses' }],
   },
   accessLog: {
     kind: 'boolean',
@@ -404,7 +411,7 @@ export const OPTIONS = {
     kind: 'other',
     type: "number | 'adaptive' | AdaptivePermits",
     text: 'handlers in flight on each shard, or `adaptive`',
-    details: `1 to ${MAX_PERMITS.toLocaleString('en')}. With \`adaptive\`, a limiter adjusts the number to how long handlers take.`,
+    details: `1 to ${MAX_PERMITS.toLocaleString('en')}. With \`adaptive\`, a limiter adjusts the number to how long handlers take; an object sets its bounds: \`{ initial: 20, min: 4, max: 1024 }\`.`,
     default: 512,
     flags: [{ flag: '--permits <number>' }],
   },
@@ -451,6 +458,8 @@ export const OPTIONS = {
     kind: 'other',
     type: 'boolean | Shedding',
     text: 'reject requests while others have been queued for too long',
+    details:
+      'An object sets `targetMs` (default 200), `intervalMs` (500), `status` (503, or 429) and `retryAfterSeconds` (1).',
     default: false,
     flags: [{ flag: '--shed' }],
   },
