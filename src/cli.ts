@@ -159,9 +159,15 @@ async function run(module: string, options: CliOptions): Promise<void> {
     announce(server, options);
   } catch (error) {
     if (!(error instanceof LoopShardError)) throw error;
-    console.error(`loopshard: ${error.message} (${error.code})`);
+    reportError(error);
     process.exit(1);
   }
+}
+
+/** Prints the sentence with its code, and what there is to show below it. */
+function reportError({ message, code }: LoopShardError): void {
+  const [sentence, ...lines] = message.split('\n');
+  console.error([`loopshard: ${sentence} (${code})`, ...lines].join('\n'));
 }
 
 /** @throws LoopShardError OPTION_INVALID, TLS_INVALID */
@@ -265,6 +271,6 @@ function reloadCertificate(server: Server, files: CertificateFiles): void {
     console.log('loopshard: SIGHUP: reloaded the certificate for new connections.');
   } catch (error) {
     if (!(error instanceof LoopShardError)) throw error;
-    console.error(`loopshard: ${error.message} (${error.code})`);
+    reportError(error);
   }
 }

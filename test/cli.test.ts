@@ -299,14 +299,11 @@ describe('what goes wrong at the start is one sentence with a code, exit code 1 
       ['test/fixtures/no-app.js'],
       /has no app as its default export.*\(MODULE_WITHOUT_APP\)$/,
     ],
-    ['a module that throws', ['test/fixtures/throws.js'], /TypeError: on purpose \(MODULE_FAILED\)$/],
     [
       'a module that ends its thread',
       ['test/fixtures/exits.js'],
       /Shard \d ended before it was ready.*\(SHARD_FAILED\)$/,
     ],
-    ['routes that collide', ['test/fixtures/collision.js'], /Route `GET \/a` was already added.*\(ROUTE_DUPLICATE\)$/],
-    ['a route that is not valid', ['test/fixtures/bad-route.js'], /Invalid route `GET no-slash`: .*\(ROUTE_INVALID\)$/],
     ['routes that differ between threads', ['test/fixtures/differs.js', '--shards', '2'], /\(ROUTES_DIFFER\)$/],
     [
       'an option out of range',

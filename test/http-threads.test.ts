@@ -551,7 +551,7 @@ describe('a start', () => {
         return `${(error as { code?: string }).code} ${error.message}`;
       };
       expect(await failure('empty')).toMatch(/^OPTION_INVALID .* exports nothing that HTTP threads use/);
-      expect(await failure('throws')).toMatch(/^MODULE_FAILED .* failed while it was loaded: Error: no configuration$/);
+      expect(await failure('throws')).toMatch(/^MODULE_FAILED Cannot load .*throws\.js: Error: no configuration\n/);
       expect(await failure('hangs', { timeouts: { startTimeoutMs: 1_500 } })).toMatch(
         /^HTTP_THREAD_FAILED HTTP thread \d was not ready within 1500 ms/,
       );

@@ -16,16 +16,32 @@ const EXTENSIONS = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts'];
 export function moduleUrl(module: URL | string, what: string): string {
   if (typeof module !== 'string' && !(module instanceof URL)) {
     throw notFound(
-      `Expected the path or URL of ${what}, got ${show(module)}. Each thread imports the module by itself.`,
+      `Expected the path or URL of ${what}, got ${show(module)}. Each thread imports the module by itself: pass \`new URL('./app.js', import.meta.url)\`.`,
     );
   }
-  const isUrl = module instanceof URL || /^[a-z][a-z0-9+.-]+:/i.test(module);
-  const url = isUrl ? new URL(module) : pathToFileURL(resolvePath(module));
+  const url = toUrl(module);
   if (url.protocol !== 'file:') return url.href;
-  const path = fileURLToPath(url);
+  const path = toPath(url);
   if (!existsSync(path)) throw notFound(`Cannot find ${path}. ${suggestion(path, what)}`);
   if (statSync(path).isDirectory()) throw notFound(`${path} is a directory. ${inside(path, what)}`);
   return url.href;
+}
+
+function toUrl(module: URL | string): URL {
+  if (typeof module === 'string' && !/^[a-z][a-z0-9+.-]+:/i.test(module)) return pathToFileURL(resolvePath(module));
+  try {
+    return new URL(module);
+  } catch (cause) {
+    throw notFound(`Invalid module URL ${module}: ${(cause as Error).message}.`);
+  }
+}
+
+function toPath(url: URL): string {
+  try {
+    return fileURLToPath(url);
+  } catch (cause) {
+    throw notFound(`Invalid module URL ${url.href}: ${(cause as Error).message}.`);
+  }
 }
 
 /** @param path of no file */

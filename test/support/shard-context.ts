@@ -1,5 +1,5 @@
 import { MessageChannel } from 'node:worker_threads';
-import { definitionOf } from '../../build/src/app/app.js';
+import { definitionOf } from '../../build/src/app/definition.js';
 import { CounterWriter } from '../../build/src/contract/counters.js';
 import { HttpGenerations } from '../../build/src/contract/http-generations.js';
 import { createServerMemory, type MemoryMap, shardAddresses } from '../../build/src/contract/memory-map.js';
