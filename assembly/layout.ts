@@ -212,6 +212,8 @@ export const COUNTER_ABANDONED_OFFSET = COUNTER_EXTENT_WAITING_OFFSET + WORD_BYT
 export const COUNTER_THREAD_TIME_OFFSET = COUNTER_ABANDONED_OFFSET + WORD_BYTES;
 /** When the handler was called that keeps the shard's thread, by the server's clock; 0 if none does. */
 export const COUNTER_CALLED_AT_OFFSET = COUNTER_THREAD_TIME_OFFSET + WORD_BYTES;
+/** Responses that are being streamed: their heads are sent, and they are not over. */
+export const COUNTER_STREAMS_OFFSET = COUNTER_CALLED_AT_OFFSET + WORD_BYTES;
 /** Where claims write the slots they took. Private to the shard. */
 export const SHARD_BATCH_OFFSET = SHARD_COUNTERS_OFFSET + LINE_BYTES;
 /** Bytes that the shard keeps in shared memory to copy from: response head templates. Private to the shard. */

@@ -30,6 +30,7 @@ export type LoopShardErrorCode =
   | 'BODY_INCOMPLETE'
   | 'REQUEST_FINISHED'
   | 'SERVER_CLOSING'
+  | 'TOO_MANY_STREAMS'
   | 'SCHEMA_INVALID'
   | 'VALUE_MISMATCH'
   | 'DEPTH_EXCEEDED'

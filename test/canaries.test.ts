@@ -29,7 +29,11 @@ test.each(['/bytes', '/text', '/json', '/schema', '/writer'])(
     const { context, map, close } = createShard({ slots: 3, app });
     const { core, side, clock } = context;
     let completed = 0;
-    const handlers = new Handlers(context, { onComplete: () => completed++, onPermit: () => {} });
+    const handlers = new Handlers(context, {
+      onComplete: () => completed++,
+      onPermit: () => {},
+      onDetachedEnded: () => {},
+    });
     const route = definitionOf(app)!
       .table()
       .routes.findIndex(({ pattern }) => pattern === path);

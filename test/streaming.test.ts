@@ -285,7 +285,7 @@ describe('clients that leave', () => {
   );
 
   test.each([false, true])(
-    'a generator that waits for ever gives its permit back, and its slot unless it has a view of it (view: %p)',
+    'a stream gives its permit back, and its slot unless it has a view of it, even if its generator never ends (view: %p)',
     async (view) => {
       const other = await startServer({ shards: 1 }, 'streams.js');
       const { server } = other;
@@ -293,14 +293,14 @@ describe('clients that leave', () => {
       const name = `held ${view}`;
       client.write(get(`/held?name=${encodeURIComponent(name)}${view ? '&view=1' : ''}`));
       await until(() => client.pending.includes('first'), 'the stream');
-      expect(server.stats().shards[0].permits.available).toBe(server.stats().shards[0].permits.limit - 1);
-      client.socket.resetAndDestroy();
-      await until(() => server.stats().shards[0].abandoned === 1, 'the end of patience');
       const taken = () => {
         const { slots, shards } = server.stats();
-        return [slots.total - slots.free, shards[0].permits.limit - shards[0].permits.available];
+        return [slots.total - slots.free, shards[0].permits.limit - shards[0].permits.available, shards[0].streams];
       };
-      await until(() => isDeepStrictEqual(taken(), [view ? 1 : 0, 0]), 'the return of what is not in use');
+      await until(() => isDeepStrictEqual(taken(), [view ? 1 : 0, 0, 1]), 'the return of what is not in use');
+      client.socket.resetAndDestroy();
+      await until(() => server.stats().shards[0].abandoned === 1, 'the end of patience');
+      expect(taken()).toEqual([view ? 1 : 0, 0, 0]);
       // Whatever takes the slot now is not what lets go of it.
       expect((await exchange(other.port, get('/slow-first/1'), false)).status).toBe(200);
       await exchange(other.port, get('/let-go'));
@@ -402,16 +402,113 @@ describe('limits', () => {
     await quick.server.close();
   });
 
-  test('a stream keeps its permit', async () => {
-    const narrow = await startServer({ shards: 1, scheduling: { permits: 1, batch: 1 } }, 'streams.js');
-    const client = await RawClient.open(narrow.port);
-    client.write(get('/ticks?name=x'));
-    await until(() => client.pending.includes('tick'), 'the stream');
-    expect(narrow.server.stats().shards[0].permits.available).toBe(0);
-    client.destroy();
+  test('streams take neither permits nor slots', async () => {
+    const narrow = await startServer(
+      { shards: 1, scheduling: { permits: 1, batch: 1 }, memory: { slots: 2 } },
+      'streams.js',
+    );
+    const clients: RawClient[] = [];
+    for (let i = 0; i < 20; i++) {
+      const client = await RawClient.open(narrow.port);
+      client.write(get('/ticks?name=x'));
+      await until(() => client.pending.includes('tick'), 'the stream');
+      clients.push(client);
+    }
+    const free = () => {
+      const { slots, shards, outstanding } = narrow.server.stats();
+      return [slots.free, shards[0].permits.available, outstanding, shards[0].streams];
+    };
+    await until(() => isDeepStrictEqual(free(), [2, 1, 0, 20]), 'the return of permit and slots');
     expect((await exchange(narrow.port, get('/plain'))).status).toBe(200);
+    for (const client of clients) client.destroy();
     await expectConserved(narrow);
     await narrow.server.close();
+  });
+
+  test('a stream that goes on without its slot still has its request', async () => {
+    const narrow = await startServer({ shards: 1, memory: { slots: 2 } }, 'streams.js');
+    const client = await RawClient.open(narrow.port);
+    const body = JSON.stringify({ text: 'grüße' });
+    const before = await exchange(narrow.port, post('/remembers/7?q=a&name=other', body, 'X-Name: early'));
+    client.write(post('/remembers/7?q=b&name=late', body, 'X-Name: late'));
+    await until(() => client.pending.includes('first'), 'the head');
+    await until(() => narrow.server.stats().slots.free === 2, 'the slot');
+    // Other requests write over what lay in its slot.
+    for (let i = 0; i < 6; i++) await exchange(narrow.port, post(`/other/${i}`, 'z'.repeat(900), 'X-Name: zzzz'));
+    await exchange(narrow.port, get('/go-on'));
+    const answer = await nextStreamed(client);
+    const parse = ({ body }: { body: Buffer }) => JSON.parse(body.toString().replace('first', ''));
+    const wanted = {
+      id: '7',
+      q: 'b',
+      header: 'late',
+      json: { text: 'grüße' },
+      text: body,
+      bytes: Buffer.byteLength(body),
+    };
+    expect(parse(answer)).toEqual({ ...wanted, method: 'POST', ip: '127.0.0.1', isAborted: false });
+    expect(before.status).toBe(200);
+    client.destroy();
+    await expectConserved(narrow);
+    await narrow.server.close();
+  });
+
+  test('while a body is being read, the stream that answers it keeps its slot and no permit', async () => {
+    const narrow = await startServer(
+      { shards: 1, scheduling: { permits: 1, batch: 1 }, memory: { slots: 4 } },
+      'uploads.js',
+    );
+    const client = await RawClient.open(narrow.port);
+    client.write('POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n');
+    await until(() => client.pending.includes('one'), 'the first piece');
+    await until(() => narrow.server.stats().shards[0].permits.available === 1, 'the permit');
+    expect(narrow.server.stats().slots.free).toBe(3);
+    client.write('3\r\ntwo\r\n');
+    await until(() => client.pending.includes('two'), 'the second piece');
+    client.write('0\r\n\r\n');
+    expect((await nextStreamed(client)).body.toString()).toBe('onetwo');
+    client.destroy();
+    await expectConserved(narrow);
+    await narrow.server.close();
+  });
+
+  test('more than maxStreams get 503, and the log says so once', async () => {
+    const few = await startServer({ shards: 1, limits: { maxStreams: 2 } }, 'streams.js');
+    const open = async () => {
+      const client = await RawClient.open(few.port);
+      client.write(get('/ticks?name=x'));
+      await until(() => client.pending.includes('tick'), 'the stream');
+      return client;
+    };
+    const clients = [await open(), await open()];
+    for (let i = 0; i < 3; i++) {
+      const refused = await exchange(few.port, get('/ticks?name=x'));
+      expect([refused.status, field(refused, 'retry-after')]).toEqual([503, '1']);
+      expect(JSON.parse(refused.body.toString()).code).toBe('TOO_MANY_STREAMS');
+    }
+    expect((await exchange(few.port, get('/plain'))).status).toBe(200);
+    const said = few.logged.map(({ level, message }) => `${level}: ${message}`);
+    expect(said).toEqual(['warn: shard 0 streams 2 responses: further ones get 503 (`maxStreams`)']);
+    clients[0].destroy();
+    await until(() => few.server.stats().shards[0].streams === 1, 'the end of one');
+    clients.push(await open());
+    for (const client of clients) client.destroy();
+    await expectConserved(few);
+    await few.server.close();
+  });
+
+  test('when their shard ends, streams break off, and other shards go on with theirs', async () => {
+    const other = await startServer({ shards: 1 }, 'streams.js');
+    const client = await RawClient.open(other.port);
+    client.write(get('/ticks?name=x'));
+    await until(() => client.pending.includes('tick'), 'the stream');
+    await until(() => other.server.stats().slots.free === other.server.stats().slots.total, 'the slot');
+    (await RawClient.open(other.port)).write(get('/exit?now'));
+    await client.closed();
+    expect(client.pending.toString()).not.toMatch(/0\r\n\r\n$/);
+    await until(() => other.server.stats().shards[0].state === 'ready', 'the next thread');
+    await expectConserved(other);
+    await other.server.close();
   });
 
   test('close() waits for streams that end, and cuts those that do not', async () => {

@@ -2,8 +2,12 @@ import { codeOf } from '../contract/describe.js';
 import { HttpError, isErrorStatus, type LoopShardErrorCode, statusName } from '../errors.js';
 import { NOT_IN_VALUE, TOKEN } from '../options/field-syntax.js';
 
-/** What is the client's fault, and answered with 400. */
-const CLIENTS_FAULTS: readonly LoopShardErrorCode[] = ['BODY_INVALID', 'BODY_INCOMPLETE'];
+/** Our own errors that are no fault of the handler. */
+const ANSWERED: { [code in LoopShardErrorCode]?: { statusCode: number; headers: Failure['headers'] } } = {
+  BODY_INVALID: { statusCode: 400, headers: [] },
+  BODY_INCOMPLETE: { statusCode: 400, headers: [] },
+  TOO_MANY_STREAMS: { statusCode: 503, headers: [['retry-after', '1']] },
+};
 
 /** How something that was thrown is answered by itself. */
 export interface Failure {
@@ -37,8 +41,9 @@ export function failureOf(thrown: unknown): Failure {
 function read(thrown: unknown): Failure {
   const own = codeOf(thrown);
   if (own !== undefined) {
-    if (!CLIENTS_FAULTS.includes(own)) return UNKNOWN;
-    return { statusCode: 400, headers: [], body: bodyOf(400, own, (thrown as Error).message), isLogged: false };
+    const answer = ANSWERED[own];
+    if (answer === undefined) return UNKNOWN;
+    return { ...answer, body: bodyOf(answer.statusCode, own, (thrown as Error).message), isLogged: false };
   }
   if (!(thrown instanceof Error)) return UNKNOWN;
   const { statusCode: one, status, expose, headers, code } = thrown as Convention;

@@ -3,6 +3,7 @@ import type Cookie from 'cookie';
 import type FastQuerystring from 'fast-querystring';
 import type SecureJsonParse from 'secure-json-parse';
 import { type Client, clientOf } from '../contract/client.js';
+import type { RequestName } from '../contract/messages.js';
 import type { Peer } from '../contract/peer.js';
 import { lazily } from '../core/lazily.js';
 import { LoopShardError } from '../errors.js';
@@ -15,7 +16,7 @@ const secureJson = lazily<typeof SecureJsonParse>('secure-json-parse');
 const cookie = lazily<typeof Cookie>('cookie');
 
 /** Where a request lies, and who has sent it. What reads it throws REQUEST_FINISHED once it was answered. */
-export interface RequestSource {
+export interface RequestSource extends RequestName {
   readonly id: string;
   readonly method: Method;
   readonly target: string;

@@ -16,9 +16,9 @@ const BODY_FIELDS = new Set([
 /** What responses ask of the shard that they are made on. */
 export interface ResponseHost {
   /** A JSON writer behind the room that the head as set by now will need. */
-  openWriter(slot: number): JsonWriter;
+  openWriter(request: RequestSource): JsonWriter;
   /** Closes the connection. */
-  destroy(slot: number): void;
+  destroy(request: RequestSource): void;
 }
 
 /** What is known of a response until its handler settles: status, header fields, JSON writer. Shard. */
@@ -44,15 +44,13 @@ export class ResponseState {
   tag: { value: string | undefined; isWeak: boolean } | undefined;
   /** The fields that the body decides on are set. */
   isDescribed = false;
-  readonly slot: number;
   readonly #source: RequestSource;
   readonly #host: ResponseHost;
   /** The request was answered. */
   #finished = false;
   #fields: [name: string, value: string][] | undefined;
 
-  constructor(slot: number, source: RequestSource, compress: CompressRules | undefined, host: ResponseHost) {
-    this.slot = slot;
+  constructor(source: RequestSource, compress: CompressRules | undefined, host: ResponseHost) {
     this.#source = source;
     this.compress = compress;
     this.#host = host;
@@ -61,12 +59,12 @@ export class ResponseState {
   writer(): JsonWriter {
     this.#checkUnfinished();
     if (this.hasValue) throw writtenAlready();
-    this.jsonWriter ??= this.#host.openWriter(this.slot);
+    this.jsonWriter ??= this.#host.openWriter(this.#source);
     return this.jsonWriter;
   }
 
   destroy(): void {
-    if (!this.#finished) this.#host.destroy(this.slot);
+    if (!this.#finished) this.#host.destroy(this.#source);
   }
 
   /** Only what would be a 200 can be one (RFC 9110 section 13.2.1). */

@@ -10,6 +10,7 @@ import {
   COUNTER_SHORT_MEAN_OFFSET,
   COUNTER_STARTED_OFFSET,
   COUNTER_STEALS_OFFSET,
+  COUNTER_STREAMS_OFFSET,
   COUNTER_THREAD_TIME_OFFSET,
 } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
@@ -31,6 +32,8 @@ export interface ShardCounters {
   extentWaiting: number;
   /** Handlers that have not settled though their requests are over: answered for them, with 504, or left by their clients. */
   abandoned: number;
+  /** Responses that are being streamed. */
+  streams: number;
   /** What adaptive permits go by: mean handler times in microseconds. 0 with a fixed number of permits. */
   shortMeanUs: number;
   longMeanUs: number;
@@ -56,6 +59,7 @@ export function readCounters(core: CoreMemory, address: number): ShardCounters {
     extentWaits: read(COUNTER_EXTENT_WAITS_OFFSET),
     extentWaiting: read(COUNTER_EXTENT_WAITING_OFFSET),
     abandoned: read(COUNTER_ABANDONED_OFFSET),
+    streams: read(COUNTER_STREAMS_OFFSET),
     shortMeanUs: read(COUNTER_SHORT_MEAN_OFFSET),
     longMeanUs: read(COUNTER_LONG_MEAN_OFFSET),
   };
@@ -72,6 +76,7 @@ const PRESENT = [
   COUNTER_ABANDONED_OFFSET,
   COUNTER_THREAD_TIME_OFFSET,
   COUNTER_CALLED_AT_OFFSET,
+  COUNTER_STREAMS_OFFSET,
 ];
 
 /** Writes the counters of a shard. For the shard's thread, and once that has exited for the HTTP thread. */

@@ -73,6 +73,11 @@ export interface RequestName {
   sequence: number;
 }
 
+/** The name as one number, for maps. */
+export function requestKey({ slot, sequence }: RequestName): number {
+  return slot * 2 ** 32 + (sequence >>> 0);
+}
+
 /** What a shard is started with. */
 export interface ShardStart {
   shard: number;
@@ -103,6 +108,8 @@ export interface ShardStart {
   graceMs: number;
   /** Handlers that may run on after their requests were answered with 504 before the shard says so; 0 for any number. */
   maxAbandoned: number;
+  /** Responses that the shard may stream at a time. */
+  maxStreams: number;
   maxResponseBytes: number;
   compress: CompressRules | undefined;
   /** Name of the field that names requests, in lower case. */
@@ -131,8 +138,8 @@ export type ShardCommand =
   | { type: 'permits' }
   /** To be answered as soon as the shard's event loop turns. */
   | { type: 'ping' }
-  /** An HTTP thread has ended: nobody waits for these requests any more, which some shard has started. */
-  | { type: 'gone'; requests: readonly RequestName[] }
+  /** An HTTP thread has ended: nobody waits for these requests any more, which some shard has started, nor for streams of that thread. */
+  | { type: 'gone'; http: number; requests: readonly RequestName[] }
   /** Another thread takes its place. */
   | { type: 'http'; http: number; end: HttpEnd }
   /** The server is closing, or this thread is to end: responses that are streams are told. */
@@ -182,6 +189,8 @@ export type ShardReport =
   | { type: 'uncaught'; error: ErrorText; request?: FailureReport['request']; ends: boolean }
   /** More than `maxAbandoned` handlers run on whose requests were answered for them. */
   | { type: 'crowded' }
+  /** As many responses are being streamed as may be: further ones are refused. */
+  | { type: 'streamsFull' }
   | FailureReport;
 
 /** Shard → HTTP thread: a piece of a response body as it goes over the wire, or its end. */

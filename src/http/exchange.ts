@@ -9,8 +9,8 @@ export interface Receiver {
   readonly peer: Int32Array;
   /** The answer is ready. */
   onResponse(exchange: Exchange): void;
-  /** Another answer is given in the place of one that is late. */
-  answerInstead(exchange: Exchange, answer: Answer): Exchange;
+  /** Another exchange answers in the place of one that is not ready. */
+  replace(exchange: Exchange, instead: Exchange): void;
   /** Hands to the socket every answer whose turn has come. */
   flush(): void;
   /** The handler reads the body of its request. */
@@ -19,6 +19,10 @@ export interface Receiver {
 
 /** An answer that comes in pieces. */
 export interface StreamedAnswer {
+  /** That sends it. */
+  readonly shard: number;
+  /** The name of its request, as one number. */
+  readonly key: number;
   /** Its head was handed to the socket. */
   begun: boolean;
   /** No piece follows: the body is whole, or will never be. */
@@ -30,6 +34,8 @@ export interface StreamedAnswer {
   writeTo(socket: Socket): void;
   /** Nobody waits for the rest. */
   cancel(): void;
+  /** The client has sent its last byte, and may be gone. */
+  announceAbort(): void;
 }
 
 /** A request body that is read as a stream. */
@@ -100,6 +106,16 @@ export class Exchange {
     exchange.bytes = bytes;
     exchange.headBytes = headBytes;
     exchange.ready = true;
+    return exchange;
+  }
+
+  /** One that goes on with a streamed answer whose slot is free. */
+  static continued({ connection, stream, bytes, headBytes }: Exchange): Exchange {
+    const exchange = new Exchange(-1);
+    exchange.connection = connection;
+    exchange.stream = stream;
+    if (stream?.begun === false) exchange.bytes = bytes;
+    exchange.headBytes = headBytes;
     return exchange;
   }
 

@@ -84,6 +84,7 @@ export class Scheduler {
       onTurn: () => void this.#dispatcher.retryWaiting(),
       onReturned: (exchange) => this.#onReturned(exchange),
       onUnwanted: (exchange) => this.release(exchange),
+      onDetached: (exchange) => this.#streams.detach(exchange),
     });
     shards.events = {
       onStreamPiece: (shard, piece) => this.#streams.receive(shard, piece),
@@ -142,6 +143,7 @@ export class Scheduler {
       dispatcher: this.#dispatcher,
       deadlines: this.#deadlines,
       refusals: this.refusals,
+      isTaken: (name) => this.#streams.isTaken(name),
     });
   }
 
@@ -207,7 +209,8 @@ export class Scheduler {
 
   /** The client has sent its last byte, which most clients do when they are gone: the handler may want to know. */
   announceAbort(exchange: Exchange): void {
-    if (exchange.slot < 0 || exchange.ready) return;
+    if (exchange.ready) return;
+    if (exchange.slot < 0) return exchange.stream?.announceAbort();
     this.#dispatcher.passages[exchange.slot].isAborted = true;
     this.#abort(exchange, false);
   }
@@ -228,7 +231,7 @@ export class Scheduler {
 
   /** The connection is closed: what was not started is not started any more. */
   abandon(exchange: Exchange): void {
-    if (exchange.slot < 0) return;
+    if (exchange.slot < 0) return this.#streams.abandon(exchange);
     if (exchange.ready) return this.release(exchange);
     exchange.stream?.cancel();
     if (this.#dispatcher.recall(exchange.slot)) this.#completions.drop(exchange);
@@ -288,6 +291,7 @@ export class Scheduler {
   /** The shard's thread has exited: its requests are answered or passed on. */
   onShardLost(shard: number): void {
     reclaim(shard, this.#reclaimers);
+    this.#streams.breakOff(shard);
   }
 
   /** The shard takes no requests now: what waits for it goes to others. */

@@ -119,6 +119,12 @@ export interface LimitOptions {
   maxHeaderFields?: number;
   /** Open connections; further ones are closed immediately. Range: 1 to 1,048,576. Default: 16,384. */
   maxConnections?: number;
+  /**
+   * Responses that each shard streams at once; further ones get 503. Such as Server-Sent Events. A stream takes a
+   * socket, but neither a permit nor a slot. The log has a line when the limit is reached. Range: 1 to 1,048,576.
+   * Default: 16,384.
+   */
+  maxStreams?: number;
   /** Requests before a connection is closed; 0 disables the limit. Range: 0 to 2,147,483,647. Default: 0. */
   maxRequestsPerConnection?: number;
   /**

@@ -293,6 +293,16 @@ export const OPTIONS = {
     default: 16_384,
     text: 'open connections; further ones are closed immediately',
   },
+  maxStreams: {
+    section: 'limits',
+    kind: 'integer',
+    lowest: 1,
+    highest: 2 ** 20,
+    default: 16_384,
+    text: 'responses that each shard streams at once; further ones get 503',
+    details:
+      'Such as Server-Sent Events. A stream takes a socket, but neither a permit nor a slot. The log has a line when the limit is reached.',
+  },
   maxRequestsPerConnection: {
     section: 'limits',
     kind: 'integer',

@@ -52,6 +52,8 @@ export interface LifeEvents {
   onSignalListener(life: ShardLife, signal: string): void;
   /** More than `maxAbandoned` handlers of the shard run on after their requests got 504. */
   onCrowded(life: ShardLife): void;
+  /** As many responses are being streamed by the shard as may be. */
+  onStreamsFull(life: ShardLife): void;
   /** Which generation of each HTTP thread there is now. */
   generations(): readonly number[];
   /** Wakes the shard if it is parked. */
@@ -208,6 +210,8 @@ export class ShardLife {
         return this.#onUncaught(report);
       case 'crowded':
         return this.#events.onCrowded(this);
+      case 'streamsFull':
+        return this.#events.onStreamsFull(this);
       case 'failure':
         return this.#events.onFailure(this, report);
     }

@@ -54,6 +54,8 @@ export interface ShardPoolEvents {
   onShardState(shard: number, state: ShardState, isReplaced: boolean): void;
   /** The shard is being replaced, because so many of its handlers run on after their requests got 504. */
   onShardCrowded(shard: number, abandoned: number): void;
+  /** As many responses are being streamed by the shard as may be. */
+  onStreamsFull(shard: number): void;
   /** All permits of the group are taken and nothing settles, or that is over. */
   onStalled(group: Group, stalled: boolean): void;
   onFailure(shard: number, report: FailureReport): void;
@@ -99,6 +101,7 @@ export class ShardPool {
       onUncaught: options.onUncaught,
       graceMs: options.closeTimeoutMs,
       maxResponseBytes: options.maxResponseBytes,
+      maxStreams: options.maxStreams,
       compress: options.compress,
       requestId: options.requestId,
       trustProxy: options.trustProxy,
@@ -139,6 +142,7 @@ export class ShardPool {
       onFailure: ({ number }, report) => this.#events.onFailure(number, report),
       onSignalListener: (_life, signal) => this.#events.onSignalListener(signal),
       onCrowded: (life) => this.#onCrowded(life),
+      onStreamsFull: (life) => this.#events.onStreamsFull(life.number),
       generations: () => this.#generations.all,
       wake: ({ number }) => void this.#words.wake(number),
     };
@@ -210,8 +214,8 @@ export class ShardPool {
   }
 
   /** An HTTP thread has ended: nobody waits any more for requests of it that shards have started. */
-  tellGone(requests: readonly RequestName[]): void {
-    for (const life of this.#shards) life.send({ type: 'gone', requests });
+  tellGone(http: number, requests: readonly RequestName[]): void {
+    for (const life of this.#shards) life.send({ type: 'gone', http, requests });
   }
 
   /**

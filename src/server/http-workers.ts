@@ -31,7 +31,7 @@ export interface HttpWorkersEvents extends Omit<HttpEvents, 'onUnknown'> {
   /** Another thread has taken its place. */
   onHttpThreadRestarted(http: number): void;
   /** Nobody waits any more for these requests, which shards have started. */
-  tellGone(requests: readonly RequestName[]): void;
+  tellGone(http: number, requests: readonly RequestName[]): void;
   /** Opens channels between all shards that have a thread and an HTTP thread that is about to start. */
   connectHttp(http: number): (MessagePort | undefined)[];
 }
@@ -146,7 +146,7 @@ export class HttpWorkers implements HttpThreads {
     // Without routes it has had no requests; and at the end of the server nobody waits for any.
     if (this.#table !== undefined && !this.#isEnding) {
       life.recovery = new HttpRecovery(this.#core, this.#map, life.http, this.#table);
-      this.#events.tellGone(life.recovery.requests);
+      this.#events.tellGone(life.http, life.recovery.requests);
       this.#reaper ??= setInterval(() => this.#reap(), REAP_MS).unref();
       for (const [shard, { left }] of this.#takingBack) if (left.has(life)) life.recovery.reclaim(shard);
       if (!life.wasAsked) this.#events.onHttpThreadEnded(life.http, error, nextMs);

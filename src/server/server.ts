@@ -136,7 +136,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
             onHttpThreadEnded: (http, error, nextMs) =>
               this.#logger.error({ http, err: error, nextMs }, `${error.message} Its connections were closed.`),
             onHttpThreadRestarted: (http) => this.#logger.info({ http }, `HTTP thread ${http} listens again`),
-            tellGone: (requests) => this.#pool.tellGone(requests),
+            tellGone: (http, requests) => this.#pool.tellGone(http, requests),
             connectHttp: (http) => this.#pool.connectHttp(http),
           });
     this.#pool = new ShardPool(
@@ -150,6 +150,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         onShardRestarted: (shard) => this.#logger.info({ shard }, `shard ${shard} runs again`),
         onShardState: (shard, state, isReplaced) => this.#onShardState(shard, state, isReplaced),
         onShardCrowded: (shard, abandoned) => this.#onShardCrowded(shard, abandoned),
+        onStreamsFull: (shard) => this.#onStreamsFull(shard),
         onStalled: (group, stalled) => this.#onStalled(group, stalled),
         onFailure: (shard, report) => this.#onFailure(shard, report),
         onSignalListener: (signal) => this.#onSignalListener(signal),
@@ -411,6 +412,14 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#logger.error(
       { shard, abandoned },
       `shard ${shard} is replaced: ${abandoned} handlers have not settled though their requests are over (\`maxAbandoned\`)`,
+    );
+  }
+
+  #onStreamsFull(shard: number): void {
+    const { maxStreams } = this.#options;
+    this.#logger.warn(
+      { shard, maxStreams },
+      `shard ${shard} streams ${maxStreams} responses: further ones get 503 (\`maxStreams\`)`,
     );
   }
 

@@ -9,9 +9,6 @@ import type { CoreMemory } from '../core/memory.js';
 import type { CompressRules } from '../options/compression.js';
 import type { TrustedProxies } from '../options/trust-proxy.js';
 import type { HttpChannels } from './http-channels.js';
-import type { RequestBodies } from './request/request-bodies.js';
-import type { AbortSignals } from './request/signals.js';
-import type { OutgoingStreams } from './streams/streams.js';
 
 /** What everything on one shard shares. */
 export interface ShardContext {
@@ -31,9 +28,6 @@ export interface ShardContext {
   readonly channel: MessagePort;
   /** The channels to the HTTP threads. */
   readonly http: HttpChannels;
-  readonly streams: OutgoingStreams;
-  readonly bodies: RequestBodies;
-  readonly signals: AbortSignals;
   readonly maxResponseBytes: number;
   readonly compress: CompressRules | undefined;
   /** Name of the field that names requests, in lower case. */
@@ -44,4 +38,6 @@ export interface ShardContext {
   readonly keepAliveLines: string;
   /** Handlers that may run on after their requests were answered with 504 before the shard says so; 0 for any number. */
   readonly maxAbandoned: number;
+  /** Responses that may be streamed at a time. */
+  readonly maxStreams: number;
 }

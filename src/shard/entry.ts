@@ -11,12 +11,10 @@ import { readMemoryMap, shardAddresses } from '../contract/memory-map.js';
 import {
   comparable,
   type RequestCommand,
-  type RequestName,
   type RouteTable,
   type ShardCommand,
   type ShardReport,
   type ShardStart,
-  STREAM_CANCELLED,
 } from '../contract/messages.js';
 import { importModule, moduleFailure, pathOf } from '../contract/module-failure.js';
 import { refuse } from '../contract/refusal.js';
@@ -28,13 +26,11 @@ import { LoopShardError } from '../errors.js';
 import { trustedProxies } from '../options/trust-proxy.js';
 import type { ShardContext } from './context.js';
 import { endInOrder } from './ending.js';
+import type { Handlers } from './handlers.js';
 import { HttpChannels } from './http-channels.js';
 import { Gradient2 } from './loop/limiter.js';
 import { ShardLoop } from './loop/loop.js';
-import { RequestBodies } from './request/request-bodies.js';
-import { AbortSignals } from './request/signals.js';
 import { prepareNegotiation } from './response/negotiation.js';
-import { OutgoingStreams } from './streams/streams.js';
 import { handleUncaught } from './uncaught.js';
 
 await runShard(workerData);
@@ -67,11 +63,11 @@ async function runShard(start: ShardStart): Promise<void> {
     createLimiter(start, context),
     () => receive() || context.http.receive(),
   );
-  handleUncaught(channel, loop, loop.culprits, start, (settled, times) => end(context, settled, times));
+  handleUncaught(channel, loop, loop.handlers, start, (settled, times) => end(context, loop, settled, times));
   // The listener also keeps the event loop alive: a parked shard has nothing else that would.
   channel.on('message', (command: ShardCommand) => obey(context, loop, command));
   context.http.listen(
-    (command) => obeyHttp(context, loop, command),
+    (command) => obeyHttp(loop.handlers, command),
     () => {
       while (receive());
     },
@@ -91,11 +87,13 @@ function obey(context: ShardContext, loop: ShardLoop, command: ShardCommand): vo
     case 'http':
       return context.http.replace(command.http, command.end);
     case 'gone':
-      return abortGone(context, loop, command.requests);
+      loop.handlers.onHttpThreadGone(command.http, command.requests);
+      // The thread may have ended in the middle of a ring.
+      return loop.look();
     case 'drain':
-      return context.streams.drain();
+      return loop.handlers.drain();
     case 'close':
-      return end(context, loop.stop(), command);
+      return end(context, loop, loop.stop(), command);
   }
 }
 
@@ -111,8 +109,13 @@ async function startApp({ app, shard, group }: ShardContext): Promise<void> {
 }
 
 /** Has the thread end: responses that are streams are told, what was started settles, and then the app closes. */
-function end(context: ShardContext, settled: Promise<void>, times: { handlersMs: number; graceMs: number }): void {
-  context.streams.drain();
+function end(
+  context: ShardContext,
+  loop: ShardLoop,
+  settled: Promise<void>,
+  times: { handlersMs: number; graceMs: number },
+): void {
+  loop.handlers.drain();
   void endInOrder(context.channel, settled, () => closeApp(context), times);
 }
 
@@ -128,37 +131,17 @@ async function closeApp({ app, shard, group, channel }: ShardContext): Promise<v
   }
 }
 
-function obeyHttp(context: ShardContext, loop: ShardLoop, command: RequestCommand): void {
+function obeyHttp(handlers: Handlers, command: RequestCommand): void {
   switch (command.type) {
     case 'abort':
-      return abort(context, command);
+      return handlers.abort(command, command.isGone);
     case 'abandon':
-      return loop.abandon(command.slot, command.sequence);
+      return handlers.abandon(command);
     case 'stream':
-      return context.streams.receive(command.answer);
+      return handlers.onStreamAnswer(command.answer);
     case 'body':
-      return context.bodies.receive(command.piece);
+      return handlers.onBodyPiece(command.piece);
   }
-}
-
-/** Clients are gone with their HTTP thread. */
-function abortGone(context: ShardContext, loop: ShardLoop, requests: readonly RequestName[]): void {
-  for (const { slot, sequence } of requests) {
-    if (loop.runs(slot, sequence)) {
-      abort(context, { slot, sequence, isGone: true });
-      context.bodies.receive({ slot, sequence, length: 0, last: 'broken' });
-    }
-  }
-  // The thread may have ended in the middle of a ring.
-  loop.look();
-}
-
-function abort(
-  { signals, streams }: ShardContext,
-  { slot, sequence, isGone }: { slot: number; sequence: number; isGone: boolean },
-): void {
-  signals.abort(slot, sequence, isGone);
-  if (isGone) streams.receive({ slot, sequence, taken: STREAM_CANCELLED });
 }
 
 /** Node.js takes listeners for signals on any thread, and calls them on the main thread only. */
@@ -184,7 +167,6 @@ function createContext(start: ShardStart, app: AppDefinition): ShardContext {
   const map = readMemoryMap(start.core.memory.buffer);
   const addresses = shardAddresses(map, start.shard);
   const core = CoreMemory.attach(start.core, addresses.arena);
-  const signals = new AbortSignals();
   const http = new HttpChannels(map, new HttpGenerations(core, map), start.requests);
   if (start.compress !== undefined || app.table().routes.some((_, route) => app.route(route).compress?.rules))
     prepareNegotiation();
@@ -201,15 +183,13 @@ function createContext(start: ShardStart, app: AppDefinition): ShardContext {
     times: new Times(),
     channel: start.channel,
     http,
-    streams: new OutgoingStreams(http, signals),
-    bodies: new RequestBodies(http, signals),
-    signals,
     maxResponseBytes: start.maxResponseBytes,
     compress: start.compress,
     requestId: start.requestId,
     trusted: trustedProxies(start.trustProxy),
     keepAliveLines: start.keepAliveLines,
     maxAbandoned: start.maxAbandoned,
+    maxStreams: start.maxStreams,
   };
 }
 

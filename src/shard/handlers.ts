@@ -8,15 +8,23 @@ import {
   SLOT_ABANDONED_FLAG,
   SLOT_BODY_STREAM_FLAG,
   SLOT_EXPIRED_FLAG,
+  SLOT_STREAM_FLAG,
 } from '../../assembly/layout.js';
-import type { Route } from '../app/definition.js';
 import { type Failure, failureOf } from '../app/failures.js';
 import type { ContextEntry, Handler } from '../app/handler.js';
 import { AppRequest } from '../app/request.js';
 import { AppResponse } from '../app/response.js';
 import { type ResponseHost, ResponseState } from '../app/response-state.js';
 import { describe } from '../contract/describe.js';
-import { NOT_FOUND_ROUTE, type RequestReport, type ShardReport } from '../contract/messages.js';
+import { httpOf } from '../contract/memory-map.js';
+import {
+  type BodyPiece,
+  NOT_FOUND_ROUTE,
+  type RequestName,
+  type RequestReport,
+  type ShardReport,
+  type StreamAnswer,
+} from '../contract/messages.js';
 import type { SlotView } from '../contract/slot-view.js';
 import { elapsedUs } from '../core/clock.js';
 import { LoopShardError } from '../errors.js';
@@ -26,7 +34,8 @@ import { SlotRequest } from './request/request.js';
 import { bodyOf } from './response/bodies.js';
 import { NO_ROOM, type Outcome, Responder, WRITTEN } from './response/responder.js';
 import { discardStream, isStream, ownStream } from './streams/stream-source.js';
-import { StreamedResponses, type StreamedTask } from './streams/streamed-responses.js';
+import { StreamedResponses } from './streams/streamed-responses.js';
+import { type Task, Tasks } from './tasks.js';
 import type { Culprits } from './uncaught.js';
 
 /** How often responses that wait for an extent look for one. */
@@ -43,18 +52,17 @@ export interface HandlerEvents {
   onComplete(slot: number, handlerUs: number, hasPermit: boolean): void;
   /** The permit of a slot is free that is not done. */
   onPermit(): void;
+  /** A stream is over whose slot was given back before. */
+  onDetachedEnded(): void;
 }
 
 /** Starts handlers and turns what becomes of them into responses: each on its own, none waits for another. Shard. */
 export class Handlers implements Culprits, ResponseHost {
-  /** Handlers that were started and have not settled, but for those that were abandoned. */
-  inFlight = 0;
   readonly #context: ShardContext;
   readonly #responder: Responder;
-  readonly #streams: StreamedResponses<Task>;
+  readonly #streams: StreamedResponses;
   readonly #events: HandlerEvents;
-  /** By slot. */
-  readonly #tasks: (Task | undefined)[] = [];
+  readonly #tasks = new Tasks();
   /** Handlers whose requests were answered for them, and that have not settled. */
   #abandoned = 0;
   /** The request whose code runs, wherever it has got to. */
@@ -66,20 +74,22 @@ export class Handlers implements Culprits, ResponseHost {
   #retries: NodeJS.Timeout | undefined;
   /** The clock when the latest handler settled. */
   #settledAt = 0;
+  #isDraining = false;
 
   constructor(context: ShardContext, events: HandlerEvents) {
     this.#context = context;
     this.#events = events;
     this.#responder = new Responder(context);
-    this.#streams = new StreamedResponses<Task>(context, this.#responder, {
+    this.#streams = new StreamedResponses(context, this.#responder, {
       onFailed: (task, error) => this.#fail(task, error),
       onBodiless: (task, outcome) => {
         task.hasSettled = true;
         this.#settle(task, outcome);
       },
+      onBegun: (task) => this.#begun(task),
       onBroken: ({ request }, error) => this.#report(request, error),
       onHeld: (task) => this.#abandon(task),
-      onEnded: (task) => this.#finish(task, 0),
+      onEnded: (task) => this.#ended(task),
       onLate: (task) => this.#settledLate(task),
     });
   }
@@ -108,10 +118,11 @@ export class Handlers implements Culprits, ResponseHost {
     const req = new AppRequest(request);
     const route = known ?? context.app.notFound(req.path);
     const { compress } = route;
-    const response = new ResponseState(slot, request, compress === undefined ? context.compress : compress.rules, this);
+    const response = new ResponseState(request, compress === undefined ? context.compress : compress.rules, this);
     const task: Task = {
       slot,
       view,
+      sequence: view.sequence,
       number,
       route,
       startedAt: now,
@@ -121,16 +132,17 @@ export class Handlers implements Culprits, ResponseHost {
       res: new AppResponse(response),
       schemas: route.schemas,
       scope: this.#scopeOf(request),
+      stream: undefined,
       place: undefined,
       unsent: undefined,
       failures: 0,
       hasSettled: true,
       hasPermit: true,
+      hasSlot: true,
       isAbandoned: false,
       isDestroyed: false,
     };
-    this.#tasks[slot] = task;
-    this.inFlight++;
+    this.#tasks.add(task);
     context.counters.add(COUNTER_STARTED_OFFSET, 1);
     if (known === undefined) response.statusCode = 404;
     const { contextEntry } = context.app;
@@ -143,24 +155,67 @@ export class Handlers implements Culprits, ResponseHost {
     return request.finished ? this.#settledAt : context.clock.nowUs();
   }
 
-  /** The request `sequence` in `slot` was started here, and is not over. */
-  runs(slot: number, sequence: number): boolean {
-    return this.#tasks[slot]?.request.sequence === sequence;
+  /** Handlers that were started and have not settled, but for those that were abandoned. */
+  get inFlight(): number {
+    return this.#tasks.withSlot;
+  }
+
+  /** These, and streams that go on without a slot. */
+  get unfinished(): number {
+    return this.#tasks.size;
+  }
+
+  // ── what the HTTP thread says ───────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Nobody waits for the response of the request any more. It may have settled already, or not been started yet.
+   * @param isGone it cannot be sent
+   */
+  abort(name: RequestName, isGone: boolean): void {
+    const task = this.#tasks.find(name);
+    if (task === undefined) return this.#tasks.noteLeft(name, isGone);
+    task.request.abort(isGone);
+    if (isGone) task.stream?.cancel();
+  }
+
+  /** What became of the bytes of a stream. */
+  onStreamAnswer(answer: StreamAnswer): void {
+    this.#tasks.find(answer)?.stream?.onTaken(answer.taken, answer.spent);
+  }
+
+  /** A piece of a request body. */
+  onBodyPiece(piece: BodyPiece): void {
+    const task = this.#tasks.find(piece);
+    if (task === undefined) return;
+    task.request.receiveBody(piece);
+    // What kept the slot of a stream may have been this.
+    if (piece.last !== undefined && task.stream?.isBegun === true) this.#detach(task);
+  }
+
+  /** The HTTP thread has ended. `requests` are those of them that shards have started. */
+  onHttpThreadGone(http: number, requests: readonly RequestName[]): void {
+    for (const { slot, sequence } of requests) {
+      if (this.#tasks.find({ slot, sequence }) === undefined) continue;
+      this.abort({ slot, sequence }, true);
+      this.onBodyPiece({ slot, sequence, length: 0, last: 'broken' });
+    }
+    for (const task of this.#tasks) {
+      if (!task.hasSlot && httpOf(this.#context.map, task.slot) === http) this.abort(task, true);
+    }
   }
 
   // ── what responses ask ──────────────────────────────────────────────────────────────────────────────────────────
 
-  openWriter(slot: number): JsonWriter {
-    return this.#responder.openWriter(this.#tasks[slot]!);
+  openWriter(name: RequestName): JsonWriter {
+    return this.#responder.openWriter(this.#tasks.find(name)!);
   }
 
-  destroy(slot: number): void {
-    const task = this.#tasks[slot]!;
+  destroy(name: RequestName): void {
+    const task = this.#tasks.find(name)!;
     task.isDestroyed = true;
-    const { streams, http } = this.#context;
-    if (streams.isBegun(slot)) return streams.breakOff(slot);
-    const { sequence } = task.request;
-    http.of(slot).postMessage({ type: 'destroy', slot, sequence } satisfies RequestReport);
+    if (task.stream?.isBegun === true) return task.stream.breakOff();
+    const { slot, sequence } = task;
+    this.#context.http.of(slot).postMessage({ type: 'destroy', slot, sequence } satisfies RequestReport);
   }
 
   #scopeOf(request: SlotRequest): AsyncResource {
@@ -189,13 +244,13 @@ export class Handlers implements Culprits, ResponseHost {
 
   /** A body that is larger than any extent comes in pieces; its handler is started when all of it is here. */
   async #gather(task: Task, handler: Handler): Promise<void> {
-    const { slot, request } = task;
+    const { request } = task;
     const chunks: Uint8Array[] = [];
     // A client that sends its body slowly holds up nobody.
     task.hasPermit = false;
     this.#events.onPermit();
     try {
-      for await (const chunk of this.#context.bodies.open(slot, request.sequence)) chunks.push(chunk);
+      for await (const chunk of request.openBody()) chunks.push(chunk);
     } catch {
       // The HTTP thread has answered, or nobody waits any more.
       if (!task.request.finished) this.#giveBack(task);
@@ -309,13 +364,9 @@ export class Handlers implements Culprits, ResponseHost {
     for (const [name, value] of failure.headers) response.set(name, value);
     // Nothing more of the user's code runs.
     task.failures = Number.POSITIVE_INFINITY;
-    if (failure.isLogged && !isReported && !this.#hasClientLeft(task)) this.#report(request, error);
+    // Whoever fails because the client has left has done what it should.
+    if (failure.isLogged && !isReported && !request.isAborted) this.#report(request, error);
     this.#settle(task, this.#responder.respondPlainly(task, failure.body));
-  }
-
-  /** Whoever fails because the client has left has done what it should. */
-  #hasClientLeft({ slot, request }: Task): boolean {
-    return this.#context.signals.isAborted(slot, request.sequence);
   }
 
   /** The response is written, or waits for an extent. */
@@ -336,12 +387,49 @@ export class Handlers implements Culprits, ResponseHost {
 
   /** The request is over: `req` and `res` have no effect any more. */
   #cutOff(task: Task): void {
-    this.#tasks[task.slot] = undefined;
+    this.#tasks.remove(task);
     this.#responder.discard(task);
     if (this.#waiting.size > 0 && this.#waiting.delete(task)) this.#stopWaiting();
     task.request.finish();
     task.response.finish();
-    this.inFlight--;
+  }
+
+  // ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Has all streams whose heads were sent end, and those that begin later. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const task of this.#tasks) if (task.stream?.isBegun === true) tellClosing(task);
+  }
+
+  /** The head of the response was sent. From now on it costs others nothing: neither a permit nor, if possible, a slot. */
+  #begun(task: Task): void {
+    if (this.#isDraining) tellClosing(task);
+    this.#detach(task);
+    if (!task.hasPermit) return;
+    task.hasPermit = false;
+    this.#events.onPermit();
+  }
+
+  /** Gives the slot back, unless the handler still needs its memory: the stream goes on without one. */
+  #detach(task: Task): void {
+    const { slot, view, request, hasPermit } = task;
+    if (!task.hasSlot || request.finished || !request.detach()) return;
+    this.#tasks.detach(task);
+    task.hasPermit = false;
+    view.mark(SLOT_STREAM_FLAG);
+    this.#events.onComplete(slot, 0, hasPermit);
+  }
+
+  #ended(task: Task): void {
+    if (!task.hasSlot) return this.#endDetached(task);
+    task.view.mark(SLOT_STREAM_FLAG);
+    this.#finish(task, 0);
+  }
+
+  #endDetached(task: Task): void {
+    this.#cutOff(task);
+    this.#events.onDetachedEnded();
   }
 
   // ── exceptions that nobody caught ───────────────────────────────────────────────────────────────────────────────
@@ -356,19 +444,20 @@ export class Handlers implements Culprits, ResponseHost {
   failCulprit(error: unknown): void {
     const task = this.#findCulprit();
     if (task === undefined) return;
-    const { streams } = this.#context;
     // Of a response that is being sent nothing can be taken back: it breaks off.
-    if (streams.isBegun(task.slot)) return streams.cancel(task.slot);
+    if (task.stream?.isBegun === true) return task.stream.cancel();
     // It may still write to the slot's memory: it has until its time is over to settle.
     if (task.request.isViewTaken && !task.hasSettled) return;
     this.#responder.discard(task);
+    const { stream } = task;
     this.#failPlainly(task, error, failureOf(error), true);
-    streams.cancel(task.slot);
+    stream?.cancel();
   }
 
   #findCulprit(): Task | undefined {
     const request = this.#running.getStore();
-    return request && this.#tasks.find((task) => task?.request === request);
+    if (request !== undefined) for (const task of this.#tasks) if (task.request === request) return task;
+    return undefined;
   }
 
   // ── responses that wait for an extent ───────────────────────────────────────────────────────────────────────────
@@ -410,11 +499,11 @@ export class Handlers implements Culprits, ResponseHost {
    * is free, and its slot too, unless a handler that has not settled was given a view of the slot's memory: then that stays its
    * own until it settles.
    */
-  abandon(slot: number, sequence: number): void {
-    const task = this.#tasks[slot];
-    if (task === undefined || task.request.sequence !== sequence) return;
-    this.#context.signals.abort(slot, sequence);
-    this.#context.streams.cancel(slot);
+  abandon(name: RequestName): void {
+    const task = this.#tasks.find(name);
+    if (task === undefined) return;
+    task.request.abort();
+    task.stream?.cancel();
     this.#abandon(task);
   }
 
@@ -430,10 +519,12 @@ export class Handlers implements Culprits, ResponseHost {
 
   #giveBack(task: Task): void {
     const { slot, view, request } = task;
+    if (!task.hasSlot) return this.#endDetached(task);
     view.mark(SLOT_ABANDONED_FLAG);
     this.#cutOff(task);
-    if (request.isViewTaken && !task.hasSettled) this.#events.onPermit();
-    else this.#events.onComplete(slot, 0, task.hasPermit);
+    if (request.isViewTaken && !task.hasSettled) {
+      if (task.hasPermit) this.#events.onPermit();
+    } else this.#events.onComplete(slot, 0, task.hasPermit);
   }
 
   /** The handler of a request that was answered has settled. */
@@ -465,27 +556,14 @@ export class Handlers implements Culprits, ResponseHost {
   }
 }
 
-/** A request in the hands of its handler. */
-interface Task extends StreamedTask {
-  readonly route: Route;
-  readonly req: AppRequest;
-  readonly res: AppResponse;
-  scope: AsyncResource;
-  /** How many of the handler and the error handlers around it have failed: each has one try. */
-  failures: number;
-  /** None of its code is under way: no handler was started, or what it gave is here, and no stream. */
-  hasSettled: boolean;
-  /** It counts among those that the shard has permits for. */
-  hasPermit: boolean;
-  /** It was answered with 504, and its handler has not settled. */
-  isAbandoned: boolean;
-  /** Its connection is to be closed, and nothing is sent. */
-  isDestroyed: boolean;
-}
-
 interface Gathered {
   task: Task;
   handler: Handler;
+}
+
+/** Those who stream for as long as somebody listens end now. */
+function tellClosing({ request }: Task): void {
+  request.abort(false, new LoopShardError('SERVER_CLOSING', 'The server is closing.'));
 }
 
 /** @throws LoopShardError CONTEXT_INVALID, or whatever `entry` throws */

@@ -69,7 +69,8 @@ export async function expectConserved({ server }: TestServer): Promise<void> {
   const conserved = () => {
     const { slots, extents, outstanding, shards, routes } = server.stats();
     const back = shards.every(
-      (shard) => shard.outstanding === 0 && shard.queued === 0 && shard.permits.available === shard.permits.limit,
+      ({ outstanding, queued, streams, permits }) =>
+        outstanding === 0 && queued === 0 && streams === 0 && permits.available === permits.limit,
     );
     const unlimited = routes.every(({ permits, waiting }) => permits.available === permits.limit && waiting === 0);
     const isFree = extents.every(({ free, total }) => free === total);

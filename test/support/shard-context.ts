@@ -9,9 +9,6 @@ import { Clock } from '../../build/src/core/clock.js';
 import { type App, createApp } from '../../build/src/index.js';
 import type { ShardContext } from '../../build/src/shard/context.js';
 import { HttpChannels } from '../../build/src/shard/http-channels.js';
-import { RequestBodies } from '../../build/src/shard/request/request-bodies.js';
-import { AbortSignals } from '../../build/src/shard/request/signals.js';
-import { OutgoingStreams } from '../../build/src/shard/streams/streams.js';
 
 /** What shard 0 of a server has, over real shared memory, in this thread. */
 export interface ShardInThread {
@@ -37,7 +34,6 @@ export function createShard(options: ShardInThreadOptions = {}): ShardInThread {
   const addresses = shardAddresses(map, 0);
   const others = Array.from({ length: shards - 1 }, (_, i) => i + 1);
   const http = new HttpChannels(map, new HttpGenerations(core, map), [{ port: port1, generation: 0 }]);
-  const signals = new AbortSignals();
   const context: ShardContext = {
     shard: 0,
     group: 'default',
@@ -51,15 +47,13 @@ export function createShard(options: ShardInThreadOptions = {}): ShardInThread {
     times: new Times(),
     channel: port1,
     http,
-    signals,
-    streams: new OutgoingStreams(http, signals),
-    bodies: new RequestBodies(http, signals),
     maxResponseBytes: 2 ** 20,
     compress: undefined,
     requestId: undefined,
     trusted: undefined,
     keepAliveLines: '',
     maxAbandoned: 0,
+    maxStreams: 8,
   };
   const close = () => {
     port1.close();

@@ -1,4 +1,4 @@
-import { NOT_FOUND_ROUTE } from '../../contract/messages.js';
+import { NOT_FOUND_ROUTE, type RequestName } from '../../contract/messages.js';
 import { METHODS } from '../../options/methods.js';
 import { type Answer, allowAnswer, type Reason } from '../answers.js';
 import { Exchange, type Receiver } from '../exchange.js';
@@ -38,6 +38,8 @@ export interface AdmissionParts {
   deadlines: Deadlines;
   refusals: Refusals;
   records: RecordWriter;
+  /** A stream that goes on without its slot has this name. */
+  isTaken(name: RequestName): boolean;
 }
 
 /** How requests come into slots and onto the submission rings. HTTP thread only. */
@@ -133,7 +135,8 @@ export class Admission {
     const queueDeadline = queueTimeoutUs === 0 ? 0 : now + queueTimeoutUs;
     // The slot has the low bits of it; 0 says that there is none.
     const queueDeadlineWord = queueDeadline === 0 ? 0 : queueDeadline | 0 || 1;
-    exchange.sequence = this.#shards.side.figures.nextSequence();
+    do exchange.sequence = this.#shards.side.figures.nextSequence();
+    while (this.#parts.isTaken(exchange));
     this.#parts.records.fill(exchange, request, route, now, queueDeadlineWord);
     if (queueDeadline !== 0 || handlerTimeoutUs !== 0) {
       this.#parts.deadlines.set(exchange.slot, queueDeadline, handlerTimeoutUs);

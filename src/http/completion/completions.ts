@@ -11,7 +11,7 @@ import { Parking } from '../../core/parking.js';
 import { Turn } from '../../core/turn.js';
 import { WaitStrategy } from '../../core/wait-strategy.js';
 import { EMPTY, type Reason } from '../answers.js';
-import type { Exchange, Receiver } from '../exchange.js';
+import { Exchange, type Receiver } from '../exchange.js';
 import { learnBytes } from '../expected-bytes.js';
 import type { Refusals, RefusedRequest } from '../refusals.js';
 import type { Shards } from '../shards.js';
@@ -39,6 +39,8 @@ export interface CompletionEvents {
   onReturned(exchange: Exchange): void;
   /** And nobody wants what is in it. */
   onUnwanted(exchange: Exchange): void;
+  /** Its answer is a stream that goes on without it. */
+  onDetached(exchange: Exchange): void;
 }
 
 /**
@@ -184,7 +186,7 @@ export class Completions {
     if (connection === undefined) return;
     const answer = this.#refusals.counted(reason, this.#refused(exchange));
     exchange.connection = undefined;
-    connection.answerInstead(exchange, answer);
+    connection.replace(exchange, Exchange.answered(connection, answer));
     this.#touch(connection);
     this.schedule();
   }
@@ -247,10 +249,11 @@ export class Completions {
   #endWithoutResponse(exchange: Exchange, view: SlotView, shard: number): Reason | undefined {
     if (view.has(SLOT_EXPIRED_FLAG)) return 'QUEUE_TIMEOUT';
     if (view.has(SLOT_ABANDONED_FLAG)) return this.#whyAbandoned(exchange, shard);
-    // All of it was sent before the slot was given back.
+    // The head was sent before the slot was given back.
     this.#shards.receive(shard);
-    if (exchange.stream === undefined) return 'SHARD_LOST';
-    exchange.stream.last ??= 'broken';
+    const { stream, connection } = exchange;
+    if (stream === undefined) return 'SHARD_LOST';
+    if (stream.last === undefined && connection !== undefined) this.#events.onDetached(exchange);
     return undefined;
   }
 }

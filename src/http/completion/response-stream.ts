@@ -1,11 +1,13 @@
 import type { Socket } from 'node:net';
 import {
+  type RequestName,
+  requestKey,
   STREAM_CANCELLED,
   STREAM_PIECE_BYTES,
   STREAM_WINDOW_BYTES,
   type StreamPiece,
 } from '../../contract/messages.js';
-import type { Exchange, StreamedAnswer } from '../exchange.js';
+import { Exchange, type StreamedAnswer } from '../exchange.js';
 import { learnBytes } from '../expected-bytes.js';
 import type { Shards } from '../shards.js';
 
@@ -20,16 +22,24 @@ export class ResponseStream implements StreamedAnswer {
   last: 'whole' | 'broken' | undefined;
   /** The end of the body is the end of the connection. */
   readonly closes: boolean;
-  readonly #report: (taken: number, spent?: ArrayBuffer[]) => void;
+  readonly #shards: Shards;
+  readonly shard: number;
+  readonly #name: RequestName;
   #pieces: Buffer[] = [];
   #taken = 0;
   /** Of what was taken. */
   #spent: ArrayBuffer[] = [];
 
-  /** @param report tells the shard how many bytes the kernel has taken, or that nobody waits for more */
-  constructor(closes: boolean, report: (taken: number, spent?: ArrayBuffer[]) => void) {
+  /** @param shard that sends it */
+  constructor(shards: Shards, shard: number, name: RequestName, closes: boolean) {
+    this.#shards = shards;
+    this.shard = shard;
+    this.#name = name;
     this.closes = closes;
-    this.#report = report;
+  }
+
+  get key(): number {
+    return requestKey(this.#name);
   }
 
   add({ bytes, start, end, last }: StreamPiece): void {
@@ -59,9 +69,18 @@ export class ResponseStream implements StreamedAnswer {
     this.#spent = [];
   }
 
-  /** Nobody waits for the rest. */
+  /** Tells the shard how many bytes the kernel has taken, or that nobody waits for more. */
+  #report(taken: number, spent?: ArrayBuffer[]): void {
+    this.#shards.answerStream(this.shard, { ...this.#name, taken, ...(spent && { spent }) });
+  }
+
   cancel(): void {
     if (this.last === undefined) this.#report(STREAM_CANCELLED);
+  }
+
+  announceAbort(): void {
+    const { slot, sequence } = this.#name;
+    this.#shards.abort(this.shard, slot, sequence, false);
   }
 }
 
@@ -75,6 +94,8 @@ export class StreamReceiver {
   readonly #shards: Shards;
   readonly #exchanges: readonly Exchange[];
   readonly #events: StreamEvents;
+  /** Streams that go on without a slot, by `requestKey`. */
+  readonly #detached = new Map<number, Exchange>();
 
   constructor(shards: Shards, exchanges: readonly Exchange[], events: StreamEvents) {
     this.#shards = shards;
@@ -84,16 +105,62 @@ export class StreamReceiver {
 
   receive(shard: number, piece: StreamPiece): void {
     const { slot, sequence, headBytes, bodyBytes } = piece;
-    const exchange = this.#exchanges[slot];
-    if (bodyBytes !== undefined && exchange.route !== undefined) learnBytes(exchange.route, bodyBytes);
-    if (exchange.sequence !== sequence || exchange.connection === undefined || exchange.ready) {
+    const exchange = this.#find(piece);
+    if (exchange?.connection === undefined || exchange.ready) {
       // The client has left, or was answered, before the shard could know.
       if (piece.last === undefined) this.#shards.answerStream(shard, { slot, sequence, taken: STREAM_CANCELLED });
       return;
     }
+    if (bodyBytes !== undefined && exchange.route !== undefined) learnBytes(exchange.route, bodyBytes);
     if (headBytes !== undefined) this.#begin(shard, exchange, piece, headBytes);
     else exchange.stream?.add(piece);
+    if (exchange.slot < 0 && piece.last !== undefined) this.#end(exchange);
     exchange.connection.flush();
+  }
+
+  #find(name: RequestName): Exchange | undefined {
+    const detached = this.#detached.size === 0 ? undefined : this.#detached.get(requestKey(name));
+    if (detached !== undefined) return detached;
+    const exchange = this.#exchanges[name.slot];
+    return exchange.sequence === name.sequence ? exchange : undefined;
+  }
+
+  /** A stream that goes on without a slot has this name: no other request may have it. */
+  isTaken(name: RequestName): boolean {
+    return this.#detached.size > 0 && this.#detached.has(requestKey(name));
+  }
+
+  /** The slot of an answer that is being streamed is free: another exchange goes on in its place. */
+  detach(exchange: Exchange): void {
+    const { connection, stream } = exchange;
+    const instead = Exchange.continued(exchange);
+    connection!.replace(exchange, instead);
+    exchange.connection = undefined;
+    this.#detached.set(stream!.key, instead);
+  }
+
+  /** Nothing more comes of a stream without a slot. */
+  #end(exchange: Exchange): void {
+    exchange.ready = true;
+    this.#detached.delete(exchange.stream!.key);
+  }
+
+  /** The client of an answer without a slot has left. */
+  abandon(exchange: Exchange): void {
+    if (exchange.stream === undefined || exchange.ready) return;
+    exchange.stream.cancel();
+    this.#end(exchange);
+  }
+
+  /** The thread of `shard` has exited: what it streamed breaks off. */
+  breakOff(shard: number): void {
+    for (const exchange of this.#detached.values()) {
+      const { stream, connection } = exchange;
+      if (stream!.shard !== shard) continue;
+      stream!.last = 'broken';
+      this.#end(exchange);
+      connection?.flush();
+    }
   }
 
   /** The first piece is what any other answer is: head, and as much of the body as there was. */
@@ -102,9 +169,7 @@ export class StreamReceiver {
     exchange.bytes = Buffer.from(bytes!, start, end - start);
     exchange.headBytes = headBytes;
     if (closes) exchange.close = true;
-    const stream = new ResponseStream(closes, (taken, spent) =>
-      this.#shards.answerStream(shard, { slot, sequence, taken, ...(spent && { spent }) }),
-    );
+    const stream = new ResponseStream(this.#shards, shard, { slot, sequence }, closes);
     stream.last = last;
     exchange.stream = stream;
     this.#events.onBegun(exchange);

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { peerWords } from '../../contract/peer.js';
 import { METHODS } from '../../options/methods.js';
-import type { Answer, Reason } from '../answers.js';
+import type { Reason } from '../answers.js';
 import { Output } from '../completion/output.js';
 import { Exchange, type Receiver, type StreamedAnswer } from '../exchange.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
@@ -251,7 +251,9 @@ export class Connection implements RequestSink, Receiver {
     const { origin } = exchange;
     if (exchange.stream?.begun === true) return this.#cut(exchange.stream.closes);
     exchange.connection = undefined;
-    this.answerInstead(exchange, this.#host.refusals.answer(reason, { isHead, origin, closes: true })).close = true;
+    const instead = Exchange.answered(this, this.#host.refusals.answer(reason, { isHead, origin, closes: true }));
+    this.replace(exchange, instead);
+    instead.close = true;
     this.uploads.current = undefined;
     this.#host.abandon(exchange);
   }
@@ -285,13 +287,10 @@ export class Connection implements RequestSink, Receiver {
 
   // ── output ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Puts an answer into the place of a request whose slot is not back. */
-  answerInstead(exchange: Exchange, answer: Answer): Exchange {
-    const instead = Exchange.answered(this, answer);
+  replace(exchange: Exchange, instead: Exchange): void {
     this.#host.accessLog?.replaced(exchange, instead);
     this.#output.replace(exchange, instead);
     this.uploads.replace(exchange, instead);
-    return instead;
   }
 
   /** Hands to the socket every answer whose turn has come. */

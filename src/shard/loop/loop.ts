@@ -9,7 +9,6 @@ import { Turn } from '../../core/turn.js';
 import { WaitStrategy } from '../../core/wait-strategy.js';
 import type { ShardContext } from '../context.js';
 import { Handlers } from '../handlers.js';
-import type { Culprits } from '../uncaught.js';
 import { Claims } from './claims.js';
 import type { Gradient2 } from './limiter.js';
 import { ThreadTime } from './thread-time.js';
@@ -35,7 +34,7 @@ export interface LoopOptions {
 export class ShardLoop {
   readonly #context: ShardContext;
   readonly #claims: Claims;
-  readonly #handlers: Handlers;
+  readonly handlers: Handlers;
   readonly #doorbell: Doorbell;
   readonly #parking: Parking;
   readonly #parkSync: boolean;
@@ -68,9 +67,10 @@ export class ShardLoop {
     this.#receive = receive;
     this.#claims = new Claims(context, options.batch);
     this.#threadTime = new ThreadTime(context.counters);
-    this.#handlers = new Handlers(context, {
+    this.handlers = new Handlers(context, {
       onComplete: (slot, us, hasPermit) => this.#complete(slot, us, hasPermit),
       onPermit: () => this.#releasePermit(),
+      onDetachedEnded: () => this.#checkSettled(),
     });
     this.#doorbell = Doorbell.attach(context.core, context.addresses.doorbell);
     const hasWork = () => this.#context.side.hasWork();
@@ -92,18 +92,8 @@ export class ShardLoop {
     });
   }
 
-  /** Whoever knows for which request the code of users runs. */
-  get culprits(): Culprits {
-    return this.#handlers;
-  }
-
   #checkSettled(): void {
-    if (this.#stopped && this.#count === 0 && this.#handlers.inFlight === 0) this.#onSettled?.();
-  }
-
-  /** The request `sequence` in `slot` was answered for its handler. */
-  abandon(slot: number, sequence: number): void {
-    this.#handlers.abandon(slot, sequence);
+    if (this.#stopped && this.#count === 0 && this.handlers.unfinished === 0) this.#onSettled?.();
   }
 
   /** There may be something to claim that no doorbell announces. */
@@ -111,14 +101,9 @@ export class ShardLoop {
     this.#schedule();
   }
 
-  /** The request `sequence` in `slot` was started here, and is not over. */
-  runs(slot: number, sequence: number): boolean {
-    return this.#handlers.runs(slot, sequence);
-  }
-
   /** There may be more permits than there were. */
   permitsChanged(): void {
-    this.#handlers.startGathered();
+    this.handlers.startGathered();
     this.#starved = false;
     this.#schedule();
   }
@@ -164,7 +149,7 @@ export class ShardLoop {
       while (this.#next < this.#count) {
         const before = now;
         counters.put(COUNTER_CALLED_AT_OFFSET, before | 1);
-        now = this.#handlers.start(side.claimed(this.#next++), before);
+        now = this.handlers.start(side.claimed(this.#next++), before);
         started++;
         this.#claims.learn(now - before);
         if (now - turnStart > TURN_US) break;
@@ -173,7 +158,7 @@ export class ShardLoop {
       if (now - turnStart > TURN_US) break;
     }
     if (started > 0) counters.put(COUNTER_CALLED_AT_OFFSET, 0);
-    this.#threadTime.turned(started, now - turnStart, this.#handlers.inFlight);
+    this.#threadTime.turned(started, now - turnStart, this.handlers.inFlight);
     return started;
   }
 
@@ -186,7 +171,7 @@ export class ShardLoop {
   /** The response of `slot` is written: the slot goes back, its permit is free, and the HTTP thread is told. */
   #complete(slot: number, handlerUs: number, hasPermit: boolean): void {
     const { side, clock } = this.#context;
-    if (handlerUs > 0) this.#limiter?.sample(handlerUs, this.#handlers.inFlight + 1, clock.nowUs());
+    if (handlerUs > 0) this.#limiter?.sample(handlerUs, this.handlers.inFlight + 1, clock.nowUs());
     if (side.complete(slot, hasPermit) && hasPermit) this.#onPermitFree();
     if (this.#stopped) this.#checkSettled();
   }
@@ -198,7 +183,7 @@ export class ShardLoop {
   }
 
   #onPermitFree(): void {
-    this.#handlers.startGathered();
+    this.handlers.startGathered();
     if (!this.#starved) return;
     this.#starved = false;
     this.#schedule();
@@ -207,7 +192,7 @@ export class ShardLoop {
   #park(): void {
     const { counters } = this.#context;
     counters.add(COUNTER_PARKS_OFFSET, 1);
-    if (this.#parkSync && this.#handlers.inFlight === 0) this.#parkBlocking();
+    if (this.#parkSync && this.handlers.unfinished === 0) this.#parkBlocking();
     else if (this.#context.side.permits.available === 0) this.#starved = true;
     else if (!this.#parking.park()) this.#schedule();
     counters.set(COUNTER_LOST_WAKE_UPS_OFFSET, this.#parking.lostWakeUps);

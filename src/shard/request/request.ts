@@ -9,6 +9,7 @@ import {
 } from '../../../assembly/layout.js';
 import type { Params } from '../../app/handler.js';
 import { type RequestSource, separatorOf } from '../../app/request.js';
+import type { BodyPiece, RequestReport } from '../../contract/messages.js';
 import type { Peer } from '../../contract/peer.js';
 import type { SlotView } from '../../contract/slot-view.js';
 import { LoopShardError } from '../../errors.js';
@@ -17,31 +18,49 @@ import { METHODS, type Method } from '../../options/methods.js';
 import { isSaneId } from '../../options/request-id.js';
 import type { TrustedProxies } from '../../options/trust-proxy.js';
 import type { ShardContext } from '../context.js';
+import { Abortion } from './abortion.js';
+import { RequestBody } from './request-body.js';
 
 const HTTP_10 = ' HTTP/1.0';
 
-/** A request over its record, in its slot or in an extent. */
+/** Memory that a request record lies in. */
+interface RecordMemory {
+  readonly bytes: Buffer;
+  readonly u8: Uint8Array;
+  readonly u16: Uint16Array;
+}
+
+/** What the slot's words say of a request. */
+type RequestWords = Pick<SlotView, 'sequence' | 'method' | 'targetBytes' | 'headBytes' | 'bodyBytes' | 'peer' | 'has'>;
+
+/** A request over its record: in its slot, in an extent, or in a copy once the slot carries another one. */
 export class SlotRequest implements RequestSource {
+  readonly slot: number;
   readonly #context: ShardContext;
-  readonly #slot: number;
-  readonly #view: SlotView;
+  #words: RequestWords;
+  #memory: RecordMemory;
   /** The route reads its bodies as streams. */
   readonly #isStreamed: boolean;
   /** The field index, and the head behind it. */
-  readonly #start: number;
-  readonly #head: number;
+  #start: number;
+  #head: number;
   readonly #fieldCount: number;
   #finished = false;
   #isStreamTaken = false;
   #isViewTaken = false;
+  #isDetached = false;
+  #abortion: Abortion | undefined;
+  /** A body that comes in pieces, if it is read. */
+  #body: RequestBody | undefined;
   #id: string | undefined;
   /** A body that has come in pieces, put together: it is larger than any extent. */
   #gathered: Buffer | undefined;
 
   constructor(context: ShardContext, slot: number, view: SlotView, isStreamed: boolean) {
     this.#context = context;
-    this.#slot = slot;
-    this.#view = view;
+    this.slot = slot;
+    this.#words = view;
+    this.#memory = context.core;
     this.#isStreamed = isStreamed;
     this.#fieldCount = view.fieldCount;
     this.#start = view.record;
@@ -62,7 +81,7 @@ export class SlotRequest implements RequestSource {
   }
 
   get target(): string {
-    return this.#context.core.bytes.latin1Slice(this.#head, this.#head + this.#own.targetBytes);
+    return this.#memory.bytes.latin1Slice(this.#head, this.#head + this.#own.targetBytes);
   }
 
   get peer(): Peer {
@@ -74,11 +93,11 @@ export class SlotRequest implements RequestSource {
   }
 
   get signal(): AbortSignal {
-    return this.#context.signals.signal(this.#slot, this.sequence);
+    return this.#aborting.signal;
   }
 
   onAbort(listener: () => void): void {
-    this.#context.signals.onAbort(this.#slot, this.sequence, listener);
+    this.#aborting.onAbort(listener);
   }
 
   params(method: Method, path: string): Params {
@@ -93,12 +112,12 @@ export class SlotRequest implements RequestSource {
   get isHttp10(): boolean {
     const end = this.#head + this.#own.targetBytes;
     if (this.#fieldCount === 0) return true;
-    return this.#context.core.bytes.latin1Slice(end, end + HTTP_10.length) === HTTP_10;
+    return this.#memory.bytes.latin1Slice(end, end + HTTP_10.length) === HTTP_10;
   }
 
   header(name: string): string | undefined {
     this.#check();
-    const { u16 } = this.#context.core;
+    const { u16 } = this.#memory;
     const wanted = name.toLowerCase();
     let value: string | undefined;
     for (let i = 0, at = this.#start >> 1; i < this.#fieldCount; i++, at += FIELD_BYTES >> 1) {
@@ -112,7 +131,7 @@ export class SlotRequest implements RequestSource {
 
   fields(visit: (name: string, value: string) => void): void {
     this.#check();
-    const { u16, bytes } = this.#context.core;
+    const { u16, bytes } = this.#memory;
     for (let i = 0, at = this.#start >> 1; i < this.#fieldCount; i++, at += FIELD_BYTES >> 1) {
       const start = this.#head + u16[at + (FIELD_NAME_OFFSET >> 1)];
       const end = start + u16[at + (FIELD_NAME_BYTES_OFFSET >> 1)];
@@ -123,20 +142,20 @@ export class SlotRequest implements RequestSource {
   bytes(): Uint8Array {
     this.#checkWhole();
     if (this.#gathered !== undefined) return this.#gathered;
-    this.#isViewTaken = true;
-    const { start, end } = this.#body;
-    return this.#context.core.bytes.subarray(start, end);
+    this.#isViewTaken = !this.#isDetached;
+    const { start, end } = this.#bodyRange;
+    return this.#memory.bytes.subarray(start, end);
   }
 
   text(): string {
     this.#checkWhole();
     if (this.#gathered !== undefined) return this.#gathered.utf8Slice(0, this.#gathered.length);
-    const { start, end } = this.#body;
-    return this.#context.core.bytes.utf8Slice(start, end);
+    const { start, end } = this.#bodyRange;
+    return this.#memory.bytes.utf8Slice(start, end);
   }
 
   stream(): AsyncIterableIterator<Uint8Array> {
-    const isStreamed = this.isBodyStreamed;
+    this.#check();
     if (this.#isStreamTaken) {
       throw new LoopShardError(
         'BODY_STREAMED',
@@ -144,10 +163,10 @@ export class SlotRequest implements RequestSource {
       );
     }
     this.#isStreamTaken = true;
-    if (isStreamed) return this.#context.bodies.open(this.#slot, this.sequence);
     if (this.#gathered !== undefined) return wholeBody(this.#gathered);
-    const { start, end } = this.#body;
-    return wholeBody(this.#context.core.u8.slice(start, end));
+    if (this.isBodyStreamed) return this.openBody();
+    const { start, end } = this.#bodyRange;
+    return wholeBody(this.#memory.u8.slice(start, end));
   }
 
   /** The body is not in the record: it comes, or has come, as a stream. */
@@ -155,18 +174,80 @@ export class SlotRequest implements RequestSource {
     return this.#own.has(SLOT_BODY_STREAM_FLAG);
   }
 
+  /** The body, which comes in pieces. */
+  openBody(): RequestBody {
+    const { slot, sequence } = this;
+    this.#body = new RequestBody((taken, spent) => {
+      const report: RequestReport = { type: 'body', credit: { slot, sequence, taken, spent } };
+      this.#context.http.of(slot).postMessage(report, spent);
+    });
+    return this.#body;
+  }
+
+  /** A piece of the body is here; or the body breaks off, which means that nobody waits for the response. */
+  receiveBody(piece: BodyPiece): void {
+    // First, as the handler may settle when it hears that there is no more to read.
+    if (piece.last === 'broken') this.abort();
+    this.#body?.receive(piece);
+  }
+
   /** Gives the request the body that has come in pieces. */
   gather(body: Buffer): void {
     this.#gathered = body;
   }
 
-  /** The handler was given a view of the memory that the request lies in. */
+  /** The handler was given a view of the memory that the slot is for. */
   get isViewTaken(): boolean {
     return this.#isViewTaken;
   }
 
+  /**
+   * Nobody waits for the response.
+   * @param isGone it cannot be sent
+   * @param reason of the signal
+   */
+  abort(isGone = false, reason?: unknown): void {
+    this.#aborting.abort(isGone, reason);
+  }
+
+  get isAborted(): boolean {
+    return this.#abortion?.isAborted === true;
+  }
+
+  /** The response cannot be sent. */
+  get isGone(): boolean {
+    return this.#abortion?.isGone === true;
+  }
+
+  get #aborting(): Abortion {
+    this.#check();
+    this.#abortion ??= new Abortion();
+    return this.#abortion;
+  }
+
+  /**
+   * Copies what the slot has of the request, so that the slot can carry another one.
+   * @returns `false` if the slot is still needed: the handler has a view of its memory, or the body is on its way
+   */
+  detach(): boolean {
+    const isComing = this.isBodyStreamed && this.#gathered === undefined && this.#body?.isOver !== true;
+    if (this.#isViewTaken || isComing) return false;
+    const { sequence, method, targetBytes, headBytes, peer } = this.#own;
+    const isStreamed = this.isBodyStreamed;
+    const bodyBytes = isStreamed ? 0 : this.#own.bodyBytes;
+    const u8 = this.#memory.u8.slice(this.#start, this.#head + headBytes + bodyBytes);
+    const { buffer } = u8;
+    this.#memory = { u8, bytes: Buffer.from(buffer), u16: new Uint16Array(buffer, 0, u8.length >> 1) };
+    this.#head -= this.#start;
+    this.#start = 0;
+    const has = (flag: number) => isStreamed && (flag & SLOT_BODY_STREAM_FLAG) !== 0;
+    this.#words = { sequence, method, targetBytes, headBytes, bodyBytes, peer, has };
+    this.#isDetached = true;
+    return true;
+  }
+
   /** Where the body lies. */
-  get #body(): { start: number; end: number } {
+  get #bodyRange(): { start: number; end: number } {
     const { headBytes, bodyBytes } = this.#own;
     const start = this.#head + headBytes;
     return { start, end: start + bodyBytes };
@@ -180,8 +261,7 @@ export class SlotRequest implements RequestSource {
   /** The handler has settled: the slot is about to carry somebody else's request. */
   finish(): void {
     this.#finished = true;
-    this.#context.signals.forget(this.#slot);
-    this.#context.bodies.forget(this.#slot);
+    this.#body?.close();
   }
 
   #nameFrom(field: string): string {
@@ -189,10 +269,10 @@ export class SlotRequest implements RequestSource {
     return isSaneId(sent) ? sent : randomUUID();
   }
 
-  /** The slot's words, while they are this request's. */
-  get #own(): SlotView {
+  /** The request's words, until it is answered. */
+  get #own(): RequestWords {
     this.#check();
-    return this.#view;
+    return this.#words;
   }
 
   #check(): void {
@@ -215,7 +295,7 @@ export class SlotRequest implements RequestSource {
 
   /** Is the name of the field at `at` the lower-case `name` of the same length? Field names are ASCII tokens. */
   #isName(at: number, name: string): boolean {
-    const { u16, u8: bytes } = this.#context.core;
+    const { u16, u8: bytes } = this.#memory;
     const start = this.#head + u16[at + (FIELD_NAME_OFFSET >> 1)];
     for (let i = 0; i < name.length; i++) {
       let byte = bytes[start + i];
@@ -226,7 +306,7 @@ export class SlotRequest implements RequestSource {
   }
 
   #value(at: number): string {
-    const { u16, bytes } = this.#context.core;
+    const { u16, bytes } = this.#memory;
     const start = this.#head + u16[at + (FIELD_VALUE_OFFSET >> 1)];
     return trimEnd(bytes.latin1Slice(start, start + u16[at + (FIELD_VALUE_BYTES_OFFSET >> 1)]));
   }

@@ -51,6 +51,8 @@ export interface StreamEvents {
   onBodiless(): void;
   /** It failed before there was a head: another answer can be given. */
   onFailed(error: unknown): void;
+  /** The head was sent, and more will follow. */
+  onBegun(): void;
   /** Nobody waits for it any more. */
   onCancelled(): void;
   /** The source was to end `LET_GO_MS` ago, and holds on. What becomes of the stream is told if it ever lets go. */
@@ -88,10 +90,6 @@ export class OutgoingStream {
     this.#events = events;
   }
 
-  get sequence(): number {
-    return this.#sequence;
-  }
-
   /** Its head was sent, or is about to be. */
   get isBegun(): boolean {
     return this.#opened !== undefined;
@@ -108,7 +106,7 @@ export class OutgoingStream {
 
   /** The kernel has taken bytes; or nobody waits for more. */
   onTaken(bytes: number, spent: ArrayBuffer[] = []): void {
-    if (bytes === STREAM_CANCELLED) return this.#cancel();
+    if (bytes === STREAM_CANCELLED) return this.cancel();
     this.#untaken -= bytes;
     this.#opened?.pieces.reuse(spent);
     if (this.#flushScheduled) this.#flush();
@@ -193,6 +191,7 @@ export class OutgoingStream {
     if (last !== undefined) piece.last = last;
     const report: RequestReport = { type: 'stream', piece };
     this.#port.postMessage(report, [bytes]);
+    if (isFirst && last === undefined) this.#events.onBegun();
   }
 
   async #finish(): Promise<void> {
@@ -231,7 +230,7 @@ export class OutgoingStream {
   }
 
   /** The client has gone: the source hears it, and the request is over when it has let go. */
-  #cancel(): void {
+  cancel(): void {
     if (this.#isOver || this.#isCancelled) return;
     this.#isCancelled = true;
     this.#events.onCancelled();

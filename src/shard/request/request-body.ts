@@ -1,49 +1,8 @@
-import { BODY_WINDOW_BYTES, type BodyPiece, type RequestReport } from '../../contract/messages.js';
+import { BODY_WINDOW_BYTES, type BodyPiece } from '../../contract/messages.js';
 import { LoopShardError } from '../../errors.js';
-import type { HttpChannels } from '../http-channels.js';
-import type { AbortSignals } from './signals.js';
 
 /** The HTTP thread hears of bytes that were taken when there are so many of them, not for each piece. */
 const REPORTED_BYTES = BODY_WINDOW_BYTES / 4;
-
-/** The request bodies that handlers read as streams, by slot: a request keeps its slot until its handler has settled. Shard. */
-export class RequestBodies {
-  readonly #http: HttpChannels;
-  readonly #signals: AbortSignals;
-  readonly #bodies = new Map<number, RequestBody>();
-
-  /** @param signals of the requests: a body that breaks off means that nobody waits for the response */
-  constructor(http: HttpChannels, signals: AbortSignals) {
-    this.#http = http;
-    this.#signals = signals;
-  }
-
-  /** The HTTP thread sends a piece of a body. The request may have settled already. */
-  receive(piece: BodyPiece): void {
-    const body = this.#bodies.get(piece.slot);
-    if (body?.sequence !== piece.sequence) return;
-    // First, as the handler may settle when it hears that there is no more to read.
-    if (piece.last === 'broken') this.#signals.abort(piece.slot, piece.sequence);
-    body.receive(piece);
-  }
-
-  /** The body of the request `sequence` in `slot`. Nothing of it is asked for before it is read. */
-  open(slot: number, sequence: number): RequestBody {
-    const body = new RequestBody(sequence, (taken, spent) => {
-      const report: RequestReport = { type: 'body', credit: { slot, sequence, taken, spent } };
-      this.#http.of(slot).postMessage(report, spent);
-    });
-    this.#bodies.set(slot, body);
-    return body;
-  }
-
-  /** The request in `slot` has settled. */
-  forget(slot: number): void {
-    if (this.#bodies.size === 0) return;
-    this.#bodies.get(slot)?.close();
-    this.#bodies.delete(slot);
-  }
-}
 
 type Result = IteratorResult<Uint8Array, undefined>;
 
@@ -54,9 +13,8 @@ interface Reader {
 
 const DONE: Result = { done: true, value: undefined };
 
-/** A request body on its way: what the handler has not read of it. */
-class RequestBody implements AsyncIterableIterator<Uint8Array> {
-  readonly sequence: number;
+/** A request body on its way: what the handler has not read of it. Nothing of it is asked for before it is read. Shard. */
+export class RequestBody implements AsyncIterableIterator<Uint8Array> {
   readonly #report: (taken: number, spent: ArrayBuffer[]) => void;
   #isAsked = false;
   #pieces: BodyPiece[] = [];
@@ -66,9 +24,14 @@ class RequestBody implements AsyncIterableIterator<Uint8Array> {
   #taken = 0;
   #spent: ArrayBuffer[] = [];
 
-  constructor(sequence: number, report: (taken: number, spent: ArrayBuffer[]) => void) {
-    this.sequence = sequence;
+  /** @param report tells the HTTP thread how many bytes the handler has taken; the first call has the pieces sent */
+  constructor(report: (taken: number, spent: ArrayBuffer[]) => void) {
     this.#report = report;
+  }
+
+  /** Nothing more will come. */
+  get isOver(): boolean {
+    return this.#end !== undefined;
   }
 
   [Symbol.asyncIterator](): this {
@@ -149,6 +112,6 @@ function incomplete(): LoopShardError {
 function finished(): LoopShardError {
   return new LoopShardError(
     'REQUEST_FINISHED',
-    'The request was answered, and the rest of its body is not kept; read what you need before the handler settles.',
+    'The request was already answered, and the rest of its body is not kept. Read what you need before the handler settles.',
   );
 }
