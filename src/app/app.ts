@@ -100,7 +100,7 @@ export interface App {
   refusals(options: RefusalOptions): this;
   /** Calls `listener` on each shard before it takes requests, in order, and waits for what it promises. A failure fails the start. */
   onStart(listener: LifecycleListener): this;
-  /** Calls `listener` on each shard when it has no more requests, the one added last first, and waits for what it promises, within `closeTimeoutMs`. */
+  /** Calls `listener` on each shard when it has no more requests, the one added last first, and waits for what it promises, within `timeouts.closeTimeoutMs`. */
   onClose(listener: LifecycleListener): this;
   /**
    * Has all code of a request run in an async context that `enter` enters: handlers, streams, listeners of `req.signal`. For what
