@@ -50,7 +50,7 @@ describe('a shard with more of them than maxAbandoned', () => {
     expect([fewestReady, abandoned()]).toEqual([1, [0, 0]]);
     const lines = messages().filter((message) => /replaced|lost/.test(message));
     const line = (shard: number) =>
-      `shard ${shard} is replaced: 2 handlers have not settled though their requests are over (\`maxAbandoned\`)`;
+      `shard ${shard} is replaced: 2 handlers have not settled though their requests are over (\`recovery.maxAbandoned\`)`;
     expect(lines.sort()).toEqual([line(0), line(1)]);
   });
 

@@ -154,7 +154,9 @@ describe('a replacement', () => {
     expect((await fatal).status).toBe(502);
     expect(await outcome(await waiting)).toEqual([503, 'NO_SHARD']);
     expect(await status('/ok')).toBe(503);
-    expect(logged.some(({ message }) => /not ready within 2000 ms.*`startTimeoutMs`/.test(message))).toBe(true);
+    expect(logged.some(({ message }) => /not ready within 2000 ms.*`timeouts.startTimeoutMs`/.test(message))).toBe(
+      true,
+    );
     scene.life.unmark('hang');
     await until(allReady, 'a replacement that loads');
     expect(await status('/ok')).toBe(200);

@@ -56,7 +56,7 @@ export async function moduleFailure(what: string, error: unknown, url?: string):
 function reasonOf({ code, name, message }: ErrorText): string {
   const [, file] = (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.[cm]?ts" for (.*)$/.exec(message)) || [];
   if (file === undefined) return `${name}: ${message}`;
-  return `Node.js ${process.versions.node} cannot load TypeScript (${file}). Compile it to JavaScript, use Node.js 22.18 or later, or give the shards a loader: \`threads: { execArgv: ['--import=tsx'] }\`.`;
+  return `Node.js ${process.versions.node} cannot load TypeScript (${file}). Compile it to JavaScript, use the type stripping of Node.js 22.18 or later, or give the shards a loader: \`threads: { execArgv: ['--import=tsx'] }\`.`;
 }
 
 /** Frames of the stack that are neither of LoopShard nor of the loader of Node.js. Empty if none is of a file of the user. */
