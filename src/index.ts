@@ -32,7 +32,7 @@ export { HttpError, type HttpErrorOptions, LoopShardError, type LoopShardErrorCo
 export type { HttpModule } from './http/http-module.js';
 export type { UpgradeListener, UpgradeOptions, UpgradeRequest } from './http/socket/upgrade.js';
 export type { CompressOptions, Encoding } from './options/compression.js';
-export type { Logger, ServeOptions } from './options/options.js';
+export type { Logger } from './options/logger.js';
 export type { RequestBodyOptions } from './options/request-body.js';
 export type { RequestIdOptions } from './options/request-id.js';
 export type {
@@ -45,6 +45,15 @@ export type {
   RouteScheduling,
   Shedding,
 } from './options/scheduling.js';
+export type {
+  LimitOptions,
+  MemoryOptions,
+  RecoveryOptions,
+  SchedulingOptions,
+  ServeOptions,
+  ThreadOptions,
+  TimeoutOptions,
+} from './options/serve-options.js';
 export type { TrustProxy } from './options/trust-proxy.js';
 export type { ShardState } from './pool/shard-life.js';
 export { serve } from './server/serve.js';

@@ -28,7 +28,7 @@ async function abandon(...ids: string[]): Promise<void> {
 
 describe('a shard with more of them than maxAbandoned', () => {
   test('is replaced without losing a request, and another one of its group only afterwards', async () => {
-    await start({ shards: 2, dispatch: 'round-robin', steal: false, maxAbandoned: 1 });
+    await start({ shards: 2, scheduling: { dispatch: 'round-robin', steal: false }, recovery: { maxAbandoned: 1 } });
     const { server, port } = scene.running;
     const states: string[] = [];
     let fewestReady = 2;
@@ -50,12 +50,12 @@ describe('a shard with more of them than maxAbandoned', () => {
     expect([fewestReady, abandoned()]).toEqual([1, [0, 0]]);
     const lines = messages().filter((message) => /replaced|lost/.test(message));
     const line = (shard: number) =>
-      `shard ${shard} is replaced: 2 handlers have not settled though their requests are over (\`maxAbandoned\`)`;
+      `shard ${shard} is replaced: 2 handlers have not settled though their requests are over (\`recovery.maxAbandoned\`)`;
     expect(lines.sort()).toEqual([line(0), line(1)]);
   });
 
   test('has its replacement answer what came meanwhile, if there is no other shard', async () => {
-    await start({ maxAbandoned: 2, closeTimeoutMs: 60_000 });
+    await start({ recovery: { maxAbandoned: 2 }, timeouts: { closeTimeoutMs: 60_000 } });
     const waits = await scene.stage.send(scene.running, '/wait/a');
     await abandon('b', 'c', 'd');
     await until(() => shards()[0].state === 'draining', 'the replacement to begin');
@@ -72,7 +72,7 @@ describe('a shard with more of them than maxAbandoned', () => {
   });
 
   test('gives the others that it has started half of closeTimeoutMs', async () => {
-    await start({ maxAbandoned: 1, closeTimeoutMs: 1_000 });
+    await start({ recovery: { maxAbandoned: 1 }, timeouts: { closeTimeoutMs: 1_000 } });
     const waits = await scene.stage.send(scene.running, '/wait/a');
     await abandon('b', 'c');
     await until(() => shards()[0].state === 'draining', 'the replacement to begin');
@@ -86,7 +86,7 @@ describe('a shard with more of them than maxAbandoned', () => {
     const life = new Life();
     life.mark('spin-at-end');
     scene.running = await startServer(
-      { shards: 1, maxAbandoned: 1, closeTimeoutMs: 500, stuckAfterMs: 0 },
+      { shards: 1, recovery: { maxAbandoned: 1, stuckAfterMs: 0 }, timeouts: { closeTimeoutMs: 500 } },
       life.fixture,
     );
     for (let i = 0; i < 2; i++) expect((await exchange(scene.running.port, get('/hang'))).status).toBe(504);
@@ -100,7 +100,7 @@ describe('a shard with more of them than maxAbandoned', () => {
 
 describe('a shard goes on', () => {
   test('with as many as maxAbandoned, and those that have settled are none', async () => {
-    await start({ maxAbandoned: 2 });
+    await start({ recovery: { maxAbandoned: 2 } });
     for (const ids of [['a', 'b'], ['c', 'd'], ['e']]) {
       await abandon(...ids);
       await until(() => abandoned()[0] === ids.length, 'the last one');
@@ -112,7 +112,11 @@ describe('a shard goes on', () => {
 
   test('also if its event loop did not turn when there were too many', async () => {
     // It hears of the 504s before it is asked whether it turns.
-    await start({ maxAbandoned: 1, handlerTimeoutMs: 500, stuckAfterMs: 4_000, steal: false });
+    await start({
+      recovery: { maxAbandoned: 1, stuckAfterMs: 4_000 },
+      timeouts: { handlerTimeoutMs: 500 },
+      scheduling: { steal: false },
+    });
     const ids = ['a', 'b', 'c'];
     const waits = await Promise.all(ids.map((id) => scene.stage.send(scene.running, `/ignore/${id}`)));
     await until(() => scene.stage.started.length === 3, 'the start of all');
@@ -124,7 +128,7 @@ describe('a shard goes on', () => {
   });
 
   test('without waiting for one that was given a view of its request', async () => {
-    await start({ maxAbandoned: 1, closeTimeoutMs: 60_000 });
+    await start({ recovery: { maxAbandoned: 1 }, timeouts: { closeTimeoutMs: 60_000 } });
     const viewing = exchange(scene.running.port, post(scene.stage.target('/later/view/a'), 'a body'));
     await until(() => scene.stage.started.length === 1, 'its start');
     await abandon('b', 'c');
@@ -134,7 +138,7 @@ describe('a shard goes on', () => {
   });
 
   test('if they have settled before its turn to be replaced comes', async () => {
-    await start({ shards: 2, dispatch: 'round-robin', steal: false, maxAbandoned: 1 });
+    await start({ shards: 2, scheduling: { dispatch: 'round-robin', steal: false }, recovery: { maxAbandoned: 1 } });
     const waits = [await scene.stage.send(scene.running, '/wait/a'), await scene.stage.send(scene.running, '/wait/b')];
     await until(() => scene.stage.started.length === 2, 'the start of both');
     await abandon('c', 'd', 'e');
@@ -151,7 +155,7 @@ describe('a shard goes on', () => {
   });
 
   test('with any number if maxAbandoned is 0', async () => {
-    await start({ maxAbandoned: 0, slots: 64 });
+    await start({ recovery: { maxAbandoned: 0 }, memory: { slots: 64 } });
     const ids = Array.from({ length: 40 }, (_, i) => `${i}`);
     await Promise.all(ids.map((id) => abandon(id)));
     await until(() => abandoned()[0] === 40, 'the last one');
@@ -160,7 +164,7 @@ describe('a shard goes on', () => {
 });
 
 test('handlers that may keep their slots leave half of them to others', async () => {
-  await start({ slots: 8 });
+  await start({ memory: { slots: 8 } });
   await abandon('a', 'b', 'c', 'd');
   await until(() => abandoned()[0] === 4, 'the last one');
   expect(restarts()).toEqual([0]);

@@ -70,7 +70,7 @@ function logged(id: string): unknown {
 
 test('the id is the one that the handler has seen, whichever shard has stolen the request', async () => {
   running = await startServer(
-    { shards: 2, dispatch: 'round-robin', accessLog: true, ...ONE_HTTP_THREAD },
+    { shards: 2, scheduling: { dispatch: 'round-robin' }, accessLog: true, ...ONE_HTTP_THREAD },
     'scheduling-app.js',
   );
   const blocking = await stage.send(running, '/hold/block');

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import * as layout from '../build/assembly/layout.js';
-import { definitionOf } from '../build/src/app/app.js';
+import { definitionOf } from '../build/src/app/definition.js';
 import { slotAddress } from '../build/src/contract/memory-map.js';
 import { createApp } from '../build/src/index.js';
 import { Handlers } from '../build/src/shard/handlers.js';

@@ -10,7 +10,7 @@ const CRLF = '\r\n';
 const running = new Map<string, TestServer>();
 
 beforeAll(async () => {
-  const options = { shards: 1, maxHeadBytes: HEAD_BYTES, maxTargetBytes: 64 };
+  const options = { shards: 1, limits: { maxHeadBytes: HEAD_BYTES, maxTargetBytes: 64 } };
   running.set('/length', await startServer(options));
   running.set('/digest', await startServer(options, 'uploads.js'));
 });

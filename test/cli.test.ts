@@ -5,6 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { describe, expect, test } from '@jest/globals';
+import {
+  entryOf,
+  flagsOf,
+  namesIn,
+  OPTION_NAMES,
+  type OptionName,
+  pathOf,
+  SECTION_NAMES,
+  SECTIONS,
+} from '../build/src/options/table.js';
 import { exchange, field, get, post, RawClient } from './support/client.js';
 import { loopshard, Program, root } from './support/process.js';
 import { until } from './support/server.js';
@@ -23,58 +33,91 @@ async function start(...args: string[]): Promise<{ program: Program; port: numbe
   return { program, port: Number(port) };
 }
 
-test('--help lists every option with its range and default', async () => {
-  const program = loopshard('serve', '--help');
+/** What a command prints, which is to succeed. */
+async function printed(...args: string[]): Promise<string> {
+  const program = loopshard(...args);
   expect(await program.exit()).toBe(0);
-  for (const option of [
-    '--port',
-    '--host',
-    '--shards',
-    '--groups',
-    '--permits',
-    '--batch',
-    '--dispatch',
-    '--shed',
-    '--slots',
-  ]) {
-    expect(program.stdout).toContain(option);
+  expect(program.stderr).toBe('');
+  return program.stdout;
+}
+
+test('--help fits a terminal of 80 by 24, prompt included, and shows the options of the top level', async () => {
+  const help = await printed('serve', '--help');
+  const lines = help.trimEnd().split('\n');
+  expect(lines.length).toBeLessThan(24);
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
+  const shown = [...help.matchAll(/^ {2}(?:-h, )?(--[\w-]+)/gm)].map(([, flag]) => flag);
+  const common = namesIn(undefined).filter((name) => !entryOf(name).isRare);
+  expect(shown.filter((flag) => !flag.startsWith('--help')).sort()).toEqual(flagsOfAll(common));
+  expect(help).toContain('--help-all');
+  expect(help).toMatch(/--port <number> +port to listen on; 0 takes a free one \(default: 8000\)/);
+});
+
+test('--help-all shows every option, by group, in 80 columns', async () => {
+  const help = await printed('serve', '--help-all');
+  expect(Math.max(...help.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+  const sections = help.split(/\n(?=\w+: )/).slice(1);
+  for (const name of SECTION_NAMES) {
+    const section = sections.find((text) => text.startsWith(`${name}: ${SECTIONS[name].text}`))!;
+    const shown = [...section.matchAll(/^ {2}(--[\w-]+)/gm)].map(([, flag]) => flag);
+    expect(shown.sort()).toEqual(flagsOfAll(namesIn(name)));
   }
-  expect(program.stdout).toMatch(
-    /--permits <number> +handlers in flight on each shard, or\s+adaptive, 1 to 65536 \(default: 512\)/,
+  const all = [...help.matchAll(/^ {2}(--[\w-]+)/gm)].map(([, flag]) => flag).filter((flag) => flag !== '--help-all');
+  expect(all.sort()).toEqual(flagsOfAll(OPTION_NAMES));
+  expect(all.length).toBeGreaterThan(50);
+  expect(help.replaceAll(/\s+/g, ' ')).toContain(
+    '--permits <number> handlers in flight on each shard, or adaptive (default: 512)',
   );
 });
 
-test('the start-up line says the address, shards, permits and batch', async () => {
-  const { program, port } = await start('--http-threads', '1', '--shards', '2', '--permits', '100', '--batch', '50');
-  expect(program.stdout).toBe(
-    `loopshard 0.1.0 listens on http://127.0.0.1:${port}; shards: 2, permits: 100, batch: 50\n`,
-  );
-  expect((await exchange(port, get('/json'))).status).toBe(200);
-  program.child.kill('SIGTERM');
-  expect(await program.exit()).toBe(0);
+function flagsOfAll(names: readonly OptionName[]): string[] {
+  return names.flatMap((name) => flagsOf(name).map(({ flag }) => flag.split(' ')[0])).sort();
+}
+
+describe('the start-up line tells', () => {
+  test('the address, routes, shards and where the log goes', async () => {
+    const { program, port } = await start('--http-threads', '1', '--shards', '2');
+    // README.md's app has the number of its routes counted, in readme.test.ts.
+    const facts = /; routes: [1-9]\d*; shards: 2; log: stderr, level warn\n$/;
+    expect(program.stdout).toMatch(facts);
+    expect(program.stdout.replace(facts, '')).toBe(`loopshard 0.1.0 listens on http://127.0.0.1:${port}`);
+    expect((await exchange(port, get('/json'))).status).toBe(200);
+    await end(program);
+  });
+
+  test('the shards of each group, and the level of the access log', async () => {
+    const { program } = await start('--groups', 'default=2,cpu=1', '--http-threads', '1', '--access-log');
+    expect(program.stdout).toMatch(/; shards: 3 \(default 2, cpu 1\); log: stderr, level info\n$/);
+    await end(program);
+  });
 });
 
-describe('options of the front end', () => {
-  test.each([
-    ['--max-target-bytes', 'maxTargetBytes'],
-    ['--max-head-bytes', 'maxHeadBytes'],
-    ['--max-header-fields', 'maxHeaderFields'],
-    ['--headers-timeout-ms', 'headersTimeoutMs'],
-    ['--request-timeout-ms', 'requestTimeoutMs'],
-    ['--keep-alive-timeout-ms', 'keepAliveTimeoutMs'],
-    ['--send-timeout-ms', 'sendTimeoutMs'],
-    ['--linger-timeout-ms', 'lingerTimeoutMs'],
-    ['--max-connections', 'maxConnections'],
-    ['--max-requests-per-connection', 'maxRequestsPerConnection'],
-    ['--max-buffered-bytes', 'maxBufferedBytes'],
-  ])('%s is the option %s', async (flag, option) => {
+test.each([
+  ['2', '10.0.0.1'],
+  ['loopback', '10.0.0.2'],
+])('--trust-proxy takes a number or addresses: %s', async (proxies, client) => {
+  const { program, port } = await start('--trust-proxy', proxies);
+  const answer = await exchange(port, get('/client', 'X-Forwarded-For: 10.0.0.1, 10.0.0.2'));
+  expect(answer.body.toString()).toBe(client);
+  await end(program);
+});
+
+test('every integer option has a flag that serve() checks', async () => {
+  const integers = OPTION_NAMES.filter((name) => entryOf(name).kind === 'integer');
+  expect(integers.length).toBeGreaterThan(25);
+  for (const name of integers) {
+    const [flag] = flagsOf(name)[0].flag.split(' ');
     const program = loopshard('serve', APP, `${flag}=-1`);
     expect(await program.exit()).toBe(1);
     expect(program.stderr).toMatch(
-      new RegExp(`^loopshard: The option ${option} must be .*, not -1\\. \\(OPTION_INVALID\\)`),
+      new RegExp(
+        `^loopshard: Option \`${pathOf(name)}\` must be an integer from \\d+ to \\d+, got -1\\. \\(OPTION_INVALID\\)`,
+      ),
     );
-  });
+  }
+});
 
+describe('options of the front end', () => {
   test('limits and the access log', async () => {
     const limits = ['--max-target-bytes', '100', '--max-head-bytes', '400', '--max-header-fields', '5'];
     const { program, port } = await start(...limits, '--max-requests-per-connection', '2', '--access-log');
@@ -107,7 +150,7 @@ describe('options of the front end', () => {
     const socketPath = join(folder, 'socket');
     const program = loopshard('serve', APP, '--path', socketPath);
     await program.printed(/listens on (\S+);/);
-    expect(program.stdout).toContain(`listens on ${socketPath}; shards: `);
+    expect(program.stdout).toContain(`listens on ${socketPath}; routes: `);
     const status = await new Promise((resolve, reject) => {
       const request = httpRequest({ socketPath, path: '/json', agent: false });
       request
@@ -120,7 +163,7 @@ describe('options of the front end', () => {
     rmSync(folder, { recursive: true });
     const contradiction = loopshard('serve', APP, '--path', socketPath, '--host', '::1');
     expect(await contradiction.exit()).toBe(1);
-    expect(contradiction.stderr).toMatch(/contradict each other.*\(OPTION_INVALID\)/);
+    expect(contradiction.stderr).toMatch(/a server listens in one place\..*\(OPTION_INVALID\)/);
   });
 
   (process.platform === 'win32' ? test.skip : test)('an inherited descriptor', async () => {
@@ -161,8 +204,12 @@ describe('options of the front end', () => {
   });
 
   test.each([
-    ['a key alone', ['--tls-key', 'key.pem'], /--tls-key and --tls-cert belong together.*\(OPTION_INVALID\)/],
-    ['no such file', ['--tls-key', 'a.pem', '--tls-cert', 'b.pem'], /cannot be read: ENOENT.*\(TLS_INVALID\)/],
+    ['a key alone', ['--tls-key', 'key.pem'], /Set both --tls-key and --tls-cert.*\(OPTION_INVALID\)/],
+    [
+      'no such file',
+      ['--tls-key', 'a.pem', '--tls-cert', 'b.pem'],
+      /Cannot read the file of --tls-key or --tls-cert: ENOENT.*\(TLS_INVALID\)/,
+    ],
   ])('TLS with %s', async (_name, args, sentence) => {
     const program = loopshard('serve', APP, ...args);
     expect(await program.exit()).toBe(1);
@@ -207,7 +254,7 @@ describe('signals', () => {
     probe.write(get('/json'));
     await probe.response();
     program.child.kill('SIGINT');
-    await program.printed(/draining/);
+    await program.printed(/^loopshard: SIGINT: finishing open requests\. Press Ctrl\+C again to exit immediately\.$/m);
     program.child.kill('SIGINT');
     expect(await program.exit()).toBe(1);
     client.destroy();
@@ -220,26 +267,48 @@ describe('what goes wrong at the start is one sentence with a code, exit code 1 
     [
       'a path that does not exist',
       ['nowhere.js'],
-      /^loopshard: There is no file .*nowhere\.js; .* \(MODULE_NOT_FOUND\)$/,
+      /^loopshard: Cannot find .*nowhere\.js\. Pass the path of the module that exports your app\. \(MODULE_NOT_FOUND\)$/,
+    ],
+    [
+      'a path without its extension',
+      ['test/fixtures/app'],
+      /^loopshard: Cannot find .*app\. Did you mean .*fixtures.app\.js\? \(MODULE_NOT_FOUND\)$/,
+    ],
+    [
+      'a directory',
+      ['examples/quickstart'],
+      /^loopshard: .*quickstart is a directory\. Did you mean .*quickstart.app\.js\? \(MODULE_NOT_FOUND\)$/,
+    ],
+    [
+      'a directory without an app',
+      ['test/support'],
+      /^loopshard: .*support is a directory\. Pass the path of the module .* \(MODULE_NOT_FOUND\)$/,
+    ],
+    [
+      'a module that imports one that is not there',
+      ['test/fixtures/imports-nothing.js'],
+      /Cannot find package 'not-installed' imported from .*imports-nothing\.js.*\(MODULE_FAILED\)$/,
+    ],
+    [
+      '--dispatch beside --dispatch-key',
+      [APP, '--dispatch', 'round-robin', '--dispatch-key', 'header:x'],
+      /^loopshard: Set either --dispatch or --dispatch-key, not both\. \(OPTION_INVALID\)$/,
     ],
     [
       'a module without an app',
       ['test/fixtures/no-app.js'],
       /has no app as its default export.*\(MODULE_WITHOUT_APP\)$/,
     ],
-    ['a module that throws', ['test/fixtures/throws.js'], /TypeError: on purpose \(MODULE_FAILED\)$/],
     [
       'a module that ends its thread',
       ['test/fixtures/exits.js'],
       /Shard \d ended before it was ready.*\(SHARD_FAILED\)$/,
     ],
-    ['routes that collide', ['test/fixtures/collision.js'], /Route `GET \/a` was already added.*\(ROUTE_DUPLICATE\)$/],
-    ['a route that is not valid', ['test/fixtures/bad-route.js'], /Invalid route `GET no-slash`: .*\(ROUTE_INVALID\)$/],
     ['routes that differ between threads', ['test/fixtures/differs.js', '--shards', '2'], /\(ROUTES_DIFFER\)$/],
     [
       'an option out of range',
       [APP, '--shards', '0'],
-      /^loopshard: The option shards must be an integer from 1 to 64, not 0\. \(OPTION_INVALID\)$/,
+      /^loopshard: Option `shards` must be an integer from 1 to 64, got 0\. \(OPTION_INVALID\)$/,
     ],
     ['options that contradict', [APP, '--slots', '65536', '--slot-bytes', '1048576'], /\(MEMORY_EXHAUSTED\)$/],
     [
@@ -267,12 +336,38 @@ describe('what goes wrong at the start is one sentence with a code, exit code 1 
     other.close();
   });
 
-  test('an option that is no number, an unknown one, and a missing module', async () => {
-    for (const args of [['serve', APP, '--shards', 'two'], ['serve', APP, '--frobnicate'], ['serve']]) {
-      const program = loopshard(...args);
-      expect(await program.exit()).toBe(1);
-      expect(program.stderr).toMatch(/^error: /);
-      expect(program.stderr).not.toMatch(/\n +at /);
-    }
+  test.each([
+    [
+      'an option that is not a number',
+      ['serve', APP, '--shards', 'two'],
+      "argument 'two' is invalid. It must be an integer.",
+    ],
+    ['a list that is not one', ['serve', APP, '--groups', '2'], 'It must be a list such as default=2,cpu=2.'],
+    ['an unknown option', ['serve', APP, '--slot', '5'], "unknown option '--slot'\n(Did you mean --slots?)"],
+    ['an unknown option without a command', ['--frobnicate'], "unknown option '--frobnicate'"],
+    ['no module', ['serve'], "missing required argument 'module'"],
+    [
+      'a module without a command',
+      ['app.js'],
+      "unknown command 'app.js'. To serve a module, run 'loopshard serve app.js'.",
+    ],
+    [
+      'a module without a command, with options',
+      ['app.js', '--port', '0'],
+      "unknown command 'app.js'. To serve a module, run 'loopshard serve app.js'.",
+    ],
+  ])('%s', async (_name, args, sentence) => {
+    const program = loopshard(...args);
+    expect(await program.exit()).toBe(1);
+    expect(program.stderr).toMatch(/^error: /);
+    expect(program.stderr).toContain(sentence);
+    expect(program.stderr).toContain("Run 'loopshard serve --help' to see how it is used.");
+    expect(program.stderr).not.toMatch(/\n +at /);
+  });
+
+  test('no arguments at all', async () => {
+    const program = loopshard();
+    expect(await program.exit()).toBe(1);
+    expect(program.stderr).toContain('Usage: loopshard');
   });
 });

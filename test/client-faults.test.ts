@@ -117,7 +117,7 @@ test('loggers that throw, listeners of events that do and an async priority end 
       shards: 1,
       accessLog: true,
       logger: { error: fail, warn: fail, info: async () => fail() },
-      priority: async () => fail(),
+      scheduling: { priority: async () => fail() },
     });
     server.on('state', fail);
     const ask = async (path) => (await fetch('http://127.0.0.1:' + server.address().port + path)).status;

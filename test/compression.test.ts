@@ -11,7 +11,7 @@ const channel = new BroadcastChannel('loopshard-representations');
 channel.onmessage = (event) => void returned.push((event as unknown as { data: string }).data);
 
 beforeAll(async () => {
-  running = await startServer({ compress: true, slotBytes: 4_096 }, 'representations.js');
+  running = await startServer({ compress: true, memory: { slotBytes: 4_096 } }, 'representations.js');
   port = running.port;
 });
 

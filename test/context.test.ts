@@ -20,7 +20,7 @@ const names = Array.from({ length: 30 }, (_, i) => `user-${i}`);
 
 describe("OpenTelemetry's context manager", () => {
   const start = async (query = '') => {
-    running = await startServer({ shards: 1, slotBytes: 4_096 }, `otel-app.js${query}`);
+    running = await startServer({ shards: 1, memory: { slotBytes: 4_096 } }, `otel-app.js${query}`);
   };
 
   test('keeps what a handler sets with `context.with` and `context.bind` for that handler alone', async () => {
@@ -117,9 +117,11 @@ describe('what user code on the HTTP thread enters, it does not leave behind:', 
   test('priority()', async () => {
     running = await startServer({
       shards: 1,
-      priority: (_method, path) => {
-        enter(path);
-        return 'normal';
+      scheduling: {
+        priority: (_method, path) => {
+          enter(path);
+          return 'normal';
+        },
       },
     });
     const client = await RawClient.open(running.port);

@@ -94,7 +94,7 @@ test('the shard itself starts nothing too late, even while the HTTP thread canno
 });
 
 test("the server's queueTimeoutMs is that of routes without one, the not-found handler's included", async () => {
-  await start({ queueTimeoutMs: 60 });
+  await start({ timeouts: { queueTimeoutMs: 60 } });
   const blocking = await block();
   expect(await outcome((await scene.stage.send(scene.running, '/run/a')).response)).toEqual([503, 'QUEUE_TIMEOUT']);
   scene.stage.release('block');
@@ -115,7 +115,7 @@ test('a handler that takes too long: 504 at once, and its signal is aborted', as
 });
 
 test('a handler that ignores it: its permit and its slot are free at once, and its answer goes nowhere', async () => {
-  await start({ permits: 1 });
+  await start({ scheduling: { permits: 1 } });
   const client = await RawClient.open(scene.running.port);
   client.write(get(scene.stage.target('/limited/ignore/a')) + get(scene.stage.target('/run/b')));
   expect(await outcome(client.response())).toEqual([504, 'HANDLER_TIMEOUT']);

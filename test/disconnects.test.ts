@@ -8,7 +8,7 @@ const parsers = watchParsers();
 let running: TestServer;
 
 beforeAll(async () => {
-  running = await startWatched({ slotBytes: 4_096 });
+  running = await startWatched({ memory: { slotBytes: 4_096 } });
 });
 
 afterAll(async () => {

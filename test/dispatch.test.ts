@@ -155,7 +155,7 @@ describe('on a server', () => {
   let running: TestServer;
 
   beforeAll(async () => {
-    running = await startServer({ shards: 4, steal: false, ...ONE_HTTP_THREAD }, 'scheduling-app.js');
+    running = await startServer({ shards: 4, scheduling: { steal: false }, ...ONE_HTTP_THREAD }, 'scheduling-app.js');
   });
 
   afterAll(async () => {
@@ -267,7 +267,7 @@ test('a shard that computes behind an `await` is left alone while another one sl
 
 test("the server's dispatch is that of routes without one: by a key, where they have it", async () => {
   const running = await startServer(
-    { shards: 4, steal: false, dispatch: { key: { query: 'user' } }, ...ONE_HTTP_THREAD },
+    { shards: 4, scheduling: { steal: false, dispatch: { key: { query: 'user' } } }, ...ONE_HTTP_THREAD },
     'scheduling-app.js',
   );
   const thread = async (target: string) =>

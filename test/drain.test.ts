@@ -32,7 +32,7 @@ test('close() answers what is in hand with connection: close, ends idle connecti
 
 test('during drainDelayMs clients are told to go one after the other, and none that asks is reset', async () => {
   const delay = 1_200;
-  const { server, port } = await startServer({ drainDelayMs: delay });
+  const { server, port } = await startServer({ timeouts: { drainDelayMs: delay } });
   const [idle, ...clients] = await Promise.all(Array.from({ length: 21 }, () => RawClient.open(port)));
   for (const client of [idle, ...clients]) {
     client.write(get('/json'));
@@ -65,7 +65,7 @@ test('during drainDelayMs clients are told to go one after the other, and none t
 });
 
 test('during drainDelayMs, an answer that was owed closes too, and a stream that has begun goes on to its end', async () => {
-  const { server, port } = await startServer({ shards: 1, drainDelayMs: 1_000 }, 'streams.js');
+  const { server, port } = await startServer({ shards: 1, timeouts: { drainDelayMs: 1_000 } }, 'streams.js');
   const client = await RawClient.open(port);
   const owed = await RawClient.open(port);
   const slow = get('/paced/30/20');
@@ -86,7 +86,7 @@ test('during drainDelayMs, an answer that was owed closes too, and a stream that
 });
 
 test('close() cuts off what is not done after closeTimeoutMs', async () => {
-  const { server, port, logged } = await startServer({ closeTimeoutMs: 50 });
+  const { server, port, logged } = await startServer({ timeouts: { closeTimeoutMs: 50 } });
   const client = await RawClient.open(port);
   client.write(get('/later/60000/never'));
   await until(() => server.stats().outstanding === 1, 'the request to arrive');

@@ -49,7 +49,7 @@ describe('beforeExit, whose promises are awaited, and exit are emitted on a shar
   );
 
   test('is closed late, because of requests that do not end', async () => {
-    const { server, port } = await startServer({ shards: 1, closeTimeoutMs: 5_000 }, life.fixture);
+    const { server, port } = await startServer({ shards: 1, timeouts: { closeTimeoutMs: 5_000 } }, life.fixture);
     const request = exchange(port, get('/slow/60000')).catch(() => {});
     await until(() => server.stats().shards[0].requests === 1, 'the start');
     await server.close();
@@ -58,7 +58,7 @@ describe('beforeExit, whose promises are awaited, and exit are emitted on a shar
   });
 
   test('is replaced after an exception', async () => {
-    const { server, port } = await startServer({ shards: 1, closeTimeoutMs: 2_000 }, life.fixture);
+    const { server, port } = await startServer({ shards: 1, timeouts: { closeTimeoutMs: 2_000 } }, life.fixture);
     await exchange(port, get('/throw'));
     await until(() => server.stats().shards[0].restarts === 1, 'the replacement');
     expect(life.notes.slice(0, 5)).toEqual(['begin', 'end', ...ending]);

@@ -12,7 +12,10 @@ const MIB = 2 ** 20;
 let running: TestServer;
 
 async function start(options: ServeOptions = {}): Promise<number> {
-  running = await startServer({ shards: 1, bodyLimitBytes: 8 * MIB, ...options }, 'ownership-app.js');
+  running = await startServer(
+    { shards: 1, ...options, limits: { maxBodyBytes: 8 * MIB, ...options.limits } },
+    'ownership-app.js',
+  );
   return running.port;
 }
 
@@ -28,7 +31,7 @@ test.each(['says that it is the last one', 'has ended its side'])(
   async (how) => {
     // What the kernel holds of a Unix socket is less than an answer.
     const path = join(mkdtempSync(join(tmpdir(), 'loopshard-')), 'socket');
-    const memory = { slotBytes: 2 ** 20, slots: 64, maxBufferedBytes: 64 * MIB };
+    const memory = { memory: { slotBytes: 2 ** 20, slots: 64 }, limits: { maxBufferedBytes: 64 * MIB } };
     running = await startServer({ path, shards: 1, ...memory }, 'ownership-app.js');
     const client = connect({ path, allowHalfOpen: true });
     const last = how.startsWith('says') ? ['Connection: close'] : [];
@@ -54,7 +57,7 @@ test.each(['says that it is the last one', 'has ended its side'])(
 
 describe('when there are not enough extents', () => {
   test('responses wait for each other, and all arrive whole', async () => {
-    const port = await start({ extentBytes: 16 * MIB });
+    const port = await start({ memory: { extentBytes: 16 * MIB } });
     const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.open(port)));
     for (const client of clients) client.write(get('/large/250000').repeat(25));
     await until(() => waits() > 0, 'a response that waits');
@@ -66,7 +69,7 @@ describe('when there are not enough extents', () => {
   });
 
   test('request bodies are not read, and all arrive whole', async () => {
-    const port = await start({ extentBytes: 16 * MIB });
+    const port = await start({ memory: { extentBytes: 16 * MIB } });
     const bodies = Array.from({ length: 40 }, (_, i) => Buffer.alloc(20_000 + i * 5_000, `${i} `));
     const answers = await Promise.all(bodies.map((body) => exchange(port, post('/echo', body))));
     for (const [i, { status, body }] of answers.entries())
@@ -74,7 +77,12 @@ describe('when there are not enough extents', () => {
   });
 
   test('a response that waits for its turn does not keep an extent which the one before it needs', async () => {
-    const port = await start({ extentBytes: 16 * MIB, sendTimeoutMs: 60_000, shards: 2, maxBufferedBytes: 64 * MIB });
+    const port = await start({
+      memory: { extentBytes: 16 * MIB },
+      timeouts: { sendTimeoutMs: 60_000 },
+      shards: 2,
+      limits: { maxBufferedBytes: 64 * MIB },
+    });
     const clients = await Promise.all(Array.from({ length: 12 }, () => RawClient.open(port)));
     // Those behind the first are finished long before it, and take all that there is.
     for (const client of clients) {
@@ -87,7 +95,7 @@ describe('when there are not enough extents', () => {
   });
 
   test('responses that wait for their turn take as much private memory as the extents have, then cost their connections', async () => {
-    const port = await start({ extentBytes: 6 * MIB, shards: 2, maxBufferedBytes: 64 * MIB });
+    const port = await start({ memory: { extentBytes: 6 * MIB }, shards: 2, limits: { maxBufferedBytes: 64 * MIB } });
     const clients = await Promise.all(Array.from({ length: 6 }, () => RawClient.open(port)));
     for (const client of clients)
       client.write(get('/large-later/250000/400') + get('/large-later/250000/1').repeat(12));
@@ -108,7 +116,7 @@ describe('when there are not enough extents', () => {
   });
 
   test('clients that do not send what they announced are refused, so that others get theirs', async () => {
-    const port = await start({ extentBytes: 16 * MIB });
+    const port = await start({ memory: { extentBytes: 16 * MIB } });
     const head = `POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n`;
     const idle = await Promise.all(Array.from({ length: 4 }, () => RawClient.open(port)));
     for (const client of idle) client.write(head);
@@ -123,7 +131,7 @@ describe('when there are not enough extents', () => {
   });
 
   test('a request that was answered while its response waited gives all back', async () => {
-    const port = await start({ extentBytes: 2 * MIB, slots: 16 });
+    const port = await start({ memory: { extentBytes: 2 * MIB, slots: 16 } });
     const holds = exchange(port, get('/hold/600'));
     await until(() => running.server.stats().outstanding === 1, 'the one that holds the extents');
     const late = Array.from({ length: 4 }, () => exchange(port, post('/large-with-view', Buffer.alloc(20_000))));
@@ -133,7 +141,7 @@ describe('when there are not enough extents', () => {
   });
 
   test('a request that fails while its response waits leaves the other ones waiting', async () => {
-    const port = await start({ extentBytes: 2 * MIB, onUncaught: 'continue' });
+    const port = await start({ memory: { extentBytes: 2 * MIB }, recovery: { onUncaught: 'continue' } });
     const holds = exchange(port, get('/hold/400'));
     await until(() => running.server.stats().outstanding === 1, 'the one that holds the extents');
     const failing = exchange(port, get('/large-then-throws'));
@@ -145,7 +153,7 @@ describe('when there are not enough extents', () => {
   });
 
   test('clients that do not read are cut off sooner, so that others get theirs', async () => {
-    const port = await start({ extentBytes: 16 * MIB, maxBufferedBytes: 2 * MIB });
+    const port = await start({ memory: { extentBytes: 16 * MIB }, limits: { maxBufferedBytes: 2 * MIB } });
     const idle = await Promise.all(Array.from({ length: 30 }, () => RawClient.open(port)));
     for (const { socket } of idle) {
       socket.pause();
@@ -167,7 +175,7 @@ describe('responses that nobody takes any more leave nothing behind', () => {
     ['clients that leave', `/large-later/${LARGE}/20`, true],
     ['handlers that are answered for', `/large-timeout/${LARGE}`, false],
   ])('%s', async (_name, path, leaves) => {
-    const port = await start({ responseLimitBytes: 16 * MIB });
+    const port = await start({ limits: { maxResponseBytes: 16 * MIB } });
     const round = async () => {
       const clients = await Promise.all(Array.from({ length: 6 }, () => RawClient.open(port)));
       for (const client of clients) client.write(get(path));
@@ -185,7 +193,7 @@ describe('responses that nobody takes any more leave nothing behind', () => {
   });
 
   test('one connection that pipelines them and does not read holds a few at most', async () => {
-    const port = await start({ responseLimitBytes: 16 * MIB });
+    const port = await start({ limits: { maxResponseBytes: 16 * MIB } });
     const client = await RawClient.open(port);
     client.socket.pause();
     client.write(get(`/large/${LARGE}`).repeat(200));
@@ -210,7 +218,7 @@ describe('a body that is larger than any extent', () => {
   const head = `POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: ${2 * MIB}\r\n\r\n`;
 
   test('has no permit while it comes', async () => {
-    const port = await start({ permits: 2 });
+    const port = await start({ scheduling: { permits: 2 } });
     const clients = await Promise.all(Array.from({ length: 5 }, () => RawClient.open(port)));
     for (const client of clients) client.write(head);
     await until(() => running.server.stats().shards[0].requests === 5, 'the start of all');
@@ -223,7 +231,7 @@ describe('a body that is larger than any extent', () => {
   });
 
   test('gets 503 if its shard ends while it comes, since its handler was not started', async () => {
-    running = await startServer({ shards: 1, bodyLimitBytes: 8 * MIB });
+    running = await startServer({ shards: 1, limits: { maxBodyBytes: 8 * MIB } });
     const client = await RawClient.open(running.port);
     client.write(head);
     client.write(Buffer.alloc(MIB));
@@ -243,7 +251,7 @@ describe('a body that is larger than any extent', () => {
   });
 
   test('does not use up the time of its handler', async () => {
-    const port = await start({ handlerTimeoutMs: 300 });
+    const port = await start({ timeouts: { handlerTimeoutMs: 300 } });
     const client = await RawClient.open(port);
     client.write(head + 'x'.repeat(2 * MIB - 10));
     await sleep(400);
@@ -257,7 +265,7 @@ describe('a body that is larger than any extent', () => {
   });
 
   test('comes within requestTimeoutMs, though byte by byte', async () => {
-    const port = await start({ requestTimeoutMs: 400 });
+    const port = await start({ timeouts: { requestTimeoutMs: 400 } });
     const client = await RawClient.open(port);
     client.write(head);
     const drip = setInterval(() => client.write('x'), 50);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createApp } from 'loopshard';
-import { definitionOf } from '../build/src/app/app.js';
+import { definitionOf } from '../build/src/app/definition.js';
 import { exchange, field, get, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 import { Stage } from './support/stage.js';

@@ -8,7 +8,7 @@ let stage: Stage;
 
 beforeEach(async () => {
   stage = new Stage();
-  const options = { groups: { default: 1, slow: 2 }, slots: 30, maxQueue: 1_024 };
+  const options = { groups: { default: 1, slow: 2 }, memory: { slots: 30 }, scheduling: { maxQueue: 1_024 } };
   running = await startServer({ ...ONE_HTTP_THREAD, ...options }, 'groups-app.js');
 });
 

@@ -29,7 +29,7 @@ test('is off by default', async () => {
 });
 
 test('answers while every shard is busy, and is not to be cached', async () => {
-  await start({ health: true, permits: 1 });
+  await start({ health: true, scheduling: { permits: 1 } });
   const blocking = await scene.stage.send(scene.running, '/hold/block');
   await until(() => scene.stage.started.length === 1, 'the handler that blocks');
   await expectReadiness(200, ready);
@@ -48,7 +48,7 @@ test('answers while every shard is busy, and is not to be cached', async () => {
 });
 
 test.each(['OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'])('answers %s as it answers GET', async (method) => {
-  await start({ health: true, drainDelayMs: 400 });
+  await start({ health: true, timeouts: { drainDelayMs: 400 } });
   const ask = (path: string) =>
     exchange(scene.running.port, get(path, 'Content-Length: 2').replace('GET', method).concat('{}'), method !== 'HEAD');
   const live = await ask('/livez');
@@ -77,7 +77,7 @@ test('a path that is a route already is refused at the start', async () => {
 });
 
 test('says that it is not ready while the server drains, which goes on answering for drainDelayMs', async () => {
-  await start({ health: true, drainDelayMs: 400 });
+  await start({ health: true, timeouts: { drainDelayMs: 400 } });
   const begin = performance.now();
   const closing = scene.running.server.close();
   expect(scene.running.server.state).toBe('draining');
@@ -96,7 +96,7 @@ test('says that it is not ready while the server drains, which goes on answering
 });
 
 test('a server that is destroyed does not wait for the end of drainDelayMs', async () => {
-  await start({ drainDelayMs: 60_000 });
+  await start({ timeouts: { drainDelayMs: 60_000 } });
   const begin = performance.now();
   const closing = scene.running.server.close();
   await scene.running.server.destroy();
@@ -106,7 +106,7 @@ test('a server that is destroyed does not wait for the end of drainDelayMs', asy
 });
 
 test('says that it is not ready while it sheds for longer than shedGraceMs', async () => {
-  await start({ health: { shedGraceMs: 100 }, shed: { targetMs: 20, intervalMs: 40 } });
+  await start({ health: { shedGraceMs: 100 }, scheduling: { shed: { targetMs: 20, intervalMs: 40 } } });
   const blocking = await scene.stage.send(scene.running, '/hold/block');
   await until(() => scene.stage.started.length === 1, 'the handler that blocks');
   let since = 0;

@@ -89,7 +89,7 @@ describe('requests', () => {
   });
 
   test('a thread sends requests where no other thread has sent many', async () => {
-    await start({ shards: 2, steal: false });
+    await start({ shards: 2, scheduling: { steal: false } });
     for (let i = 0; i < 8; i++) await send(0, `/hold/a${i}`);
     for (let i = 0; i < 8; i++) await handlers.until(`started a${i}`);
     const before = running.server.stats().shards.map(({ outstanding }) => outstanding);
@@ -149,7 +149,7 @@ describe('limits', () => {
   });
 
   test('maxQueue counts what other threads have queued', async () => {
-    await start({ shards: 1, permits: 1, batch: 2, maxQueue: 8, steal: false });
+    await start({ shards: 1, scheduling: { permits: 1, batch: 2, maxQueue: 8, steal: false } });
     await send(0, '/hold/a');
     await handlers.until('started a');
     for (let i = 0; i < 8; i++) await send(0, '/id');
@@ -162,7 +162,7 @@ describe('limits', () => {
   });
 
   test('maxConnections counts the connections of all threads', async () => {
-    await start({ maxConnections: 4 });
+    await start({ limits: { maxConnections: 4 } });
     for (const http of [0, 0, 0, 1]) await text(http, '/id');
     await until(() => running.server.stats().connections === 0, 'the end of those connections');
     const kept = [await open(0), await open(0), await open(0), await open(1)];
@@ -176,7 +176,7 @@ describe('limits', () => {
   });
 
   test('clients of one thread that hold the memory for large bodies are refused when a request of another one waits for it', async () => {
-    await start({ extentBytes: 16 * 2 ** 20 });
+    await start({ memory: { extentBytes: 16 * 2 ** 20 } });
     const head = 'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n';
     const idle = [await open(0), await open(0), await open(0), await open(0)];
     for (const client of idle) client.write(head);
@@ -190,9 +190,7 @@ describe('limits', () => {
   test('requests are shed on each thread, because of what waits on another one', async () => {
     await start({
       shards: 1,
-      permits: 1,
-      steal: false,
-      shed: { targetMs: 20, intervalMs: 20 },
+      scheduling: { permits: 1, steal: false, shed: { targetMs: 20, intervalMs: 20 } },
       health: { shedGraceMs: 0 },
     });
     await send(0, '/hold/a');
@@ -212,7 +210,7 @@ describe('limits', () => {
 
 describe('a shard that ends', () => {
   test('is taken back by every thread, and what it had not started goes on', async () => {
-    await start({ shards: 1, permits: 3 });
+    await start({ shards: 1, scheduling: { permits: 3 } });
     const started = [await send(0, '/hold/a'), await send(1, '/hold/b')];
     await handlers.until('started a');
     await handlers.until('started b');
@@ -300,7 +298,7 @@ describe('an HTTP thread that ends', () => {
 
   test('what its handlers held is free when they settle, though no other thread has begun', async () => {
     // A second end opens the circuit: no thread takes its place for ten seconds.
-    await start({ httpModule, shards: 1, maxRestarts: 1 });
+    await start({ httpModule, shards: 1, recovery: { maxRestarts: 1 } });
     await end(0);
     await untilBack(0);
     await send(0, '/limited/a');
@@ -320,7 +318,7 @@ describe('an HTTP thread that ends', () => {
   });
 
   test('leaves the time limit of its requests to the next one', async () => {
-    await start({ httpModule, shards: 1, handlerTimeoutMs: 300 });
+    await start({ httpModule, shards: 1, timeouts: { handlerTimeoutMs: 300 } });
     await send(0, '/limited/a');
     await handlers.until('started a');
     await end(0);
@@ -332,7 +330,7 @@ describe('an HTTP thread that ends', () => {
   });
 
   test('has the next one say what the others say: readiness, and answers of shards that had not heard of it', async () => {
-    await start({ httpModule, shards: 1, health: true, drainDelayMs: 2_000 });
+    await start({ httpModule, shards: 1, health: true, timeouts: { drainDelayMs: 2_000 } });
     // Its shard computes while the thread is replaced, and goes on to a stream of the next one before it reads any message.
     const blocked = await send(1, '/block/600');
     await end(0);
@@ -377,7 +375,7 @@ describe('an HTTP thread that ends', () => {
   });
 
   test('is ended and replaced when it does not turn and a shard waits for it', async () => {
-    await start({ httpModule, shards: 1, stuckAfterMs: 300 });
+    await start({ httpModule, shards: 1, recovery: { stuckAfterMs: 300 } });
     const client = await open(0);
     client.write(get('/spin', 'Connection: Upgrade', 'Upgrade: shout'));
     await until(() => running.server.stats().httpThreads === 1, 'the thread to spin');
@@ -417,7 +415,7 @@ describe('the end of the server', () => {
   });
 
   test('what is left after closeTimeoutMs is cut off on all of them', async () => {
-    await start({ closeTimeoutMs: 300 });
+    await start({ timeouts: { closeTimeoutMs: 300 } });
     const pending = [await send(0, '/hold/a'), await send(1, '/hold/b')];
     await handlers.until('started a');
     await handlers.until('started b');
@@ -553,8 +551,8 @@ describe('a start', () => {
         return `${(error as { code?: string }).code} ${error.message}`;
       };
       expect(await failure('empty')).toMatch(/^OPTION_INVALID .* exports nothing that HTTP threads use/);
-      expect(await failure('throws')).toMatch(/^MODULE_FAILED .* failed while it was loaded: Error: no configuration$/);
-      expect(await failure('hangs', { startTimeoutMs: 1_500 })).toMatch(
+      expect(await failure('throws')).toMatch(/^MODULE_FAILED Cannot load .*throws\.js: Error: no configuration\n/);
+      expect(await failure('hangs', { timeouts: { startTimeoutMs: 1_500 } })).toMatch(
         /^HTTP_THREAD_FAILED HTTP thread \d was not ready within 1500 ms/,
       );
       expect(await failure('text')).toMatch(
@@ -612,10 +610,12 @@ describe('one port', () => {
       return;
     }
     expect(await refusal({ path: '/tmp/never' })).toContain('Set either `path` or `httpThreads`');
-    expect(await refusal({ port: 0, priority: () => 'low' })).toContain(
+    expect(await refusal({ port: 0, scheduling: { priority: () => 'low' } })).toContain(
       '`priority` is a function, which cannot be passed',
     );
-    expect(await refusal({ port: 0, slots: 3 })).toContain('3 slots are too few for 2 HTTP threads');
+    expect(await refusal({ port: 0, memory: { slots: 3 } })).toContain(
+      'Option `memory.slots` must be at least 4 for 2 HTTP threads, got 3.',
+    );
     expect(await refusal({ port: 0, httpModule: './nowhere.js' })).toContain('MODULE_NOT_FOUND');
     expect(await refusal({ port: 0, httpModule: new URL('./fixtures/throws.js', import.meta.url) })).toContain(
       'MODULE_FAILED',

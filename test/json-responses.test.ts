@@ -7,7 +7,7 @@ let running: TestServer;
 let port: number;
 
 beforeAll(async () => {
-  running = await startServer({ shards: 1, slotBytes: 4_096 });
+  running = await startServer({ shards: 1, memory: { slotBytes: 4_096 } });
   port = running.port;
 });
 

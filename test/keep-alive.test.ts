@@ -51,10 +51,10 @@ describe('every response says for how long its connection may be idle, or that i
 });
 
 test.each<[ServeOptions, string[]]>([
-  [{ keepAliveTimeoutMs: 5_900 }, ['keep-alive', 'timeout=5']],
-  [{ maxRequestsPerConnection: 7 }, ['keep-alive', 'timeout=65, max=7']],
+  [{ timeouts: { keepAliveTimeoutMs: 5_900 } }, ['keep-alive', 'timeout=5']],
+  [{ limits: { maxRequestsPerConnection: 7 } }, ['keep-alive', 'timeout=65, max=7']],
   // Less than a second cannot be said.
-  [{ keepAliveTimeoutMs: 900 }, []],
+  [{ timeouts: { keepAliveTimeoutMs: 900 } }, []],
 ])('by the option %j', async (options, expected) => {
   running = await startServer({ shards: 1, ...options });
   expect(said(await ask(get('/json')))).toEqual(expected);

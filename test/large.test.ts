@@ -8,7 +8,10 @@ let running: TestServer;
 let port: number;
 
 beforeAll(async () => {
-  running = await startServer({ slotBytes: SLOT_BYTES, bodyLimitBytes: 5_000_000, responseLimitBytes: 6_000_000 });
+  running = await startServer({
+    memory: { slotBytes: SLOT_BYTES },
+    limits: { maxBodyBytes: 5_000_000, maxResponseBytes: 6_000_000 },
+  });
   port = running.port;
 });
 
@@ -70,7 +73,7 @@ test('a response over the limit is 500, and logged', async () => {
 });
 
 test('a limit below the size of a slot holds as well', async () => {
-  const small = await startServer({ responseLimitBytes: 200 });
+  const small = await startServer({ limits: { maxResponseBytes: 200 } });
   expect((await exchange(small.port, get('/large/200'))).body.length).toBe(200);
   expect((await exchange(small.port, get('/large/201'))).status).toBe(500);
   await small.server.close();

@@ -92,7 +92,7 @@ describe('Gradient2', () => {
 
 test('adaptive permits of a server move within their bounds, and the stats say why', async () => {
   const permits = { initial: 5, min: 2, max: 12 };
-  const running = await startServer({ shards: 1, permits }, 'scheduling-app.js');
+  const running = await startServer({ shards: 1, scheduling: { permits } }, 'scheduling-app.js');
   const shard = () => running.server.stats().shards[0];
   expect(shard().permits.limit).toBe(5);
   expect(shard().limiter).toEqual({ min: 2, max: 12, shortMeanUs: 0, longMeanUs: 0 });

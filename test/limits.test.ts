@@ -10,7 +10,7 @@ afterEach(async () => {
 });
 
 test('maxConnections: further ones are closed at once, and taken again when there is room', async () => {
-  running = await startServer({ shards: 1, maxConnections: 2 });
+  running = await startServer({ shards: 1, limits: { maxConnections: 2 } });
   const clients = [await RawClient.open(running.port), await RawClient.open(running.port)];
   for (const client of clients) {
     client.write(get('/json'));
@@ -28,7 +28,7 @@ test('maxConnections: further ones are closed at once, and taken again when ther
 });
 
 test('maxRequestsPerConnection: the last answer says close, and what comes behind it is not read', async () => {
-  running = await startServer({ shards: 1, maxRequestsPerConnection: 3 });
+  running = await startServer({ shards: 1, limits: { maxRequestsPerConnection: 3 } });
   const client = await RawClient.open(running.port);
   client.write(get('/json') + get('/nowhere') + get('/json') + get('/json'));
   const fields = [];
@@ -40,7 +40,7 @@ test('maxRequestsPerConnection: the last answer says close, and what comes behin
 });
 
 test('maxBufferedBytes: of a client that does not read, no more requests are read', async () => {
-  running = await startServer({ shards: 1, maxBufferedBytes: 65_536, slotBytes: 4_096 });
+  running = await startServer({ shards: 1, limits: { maxBufferedBytes: 65_536 }, memory: { slotBytes: 4_096 } });
   const client = await RawClient.open(running.port);
   client.socket.pause();
   const requests = 80;

@@ -98,7 +98,7 @@ describe('TLS', () => {
   });
 
   test('a handshake that does not come is not waited for, by a timeout or at the end', async () => {
-    const { server, port } = await start({ port: 0, tls: first, headersTimeoutMs: 300 });
+    const { server, port } = await start({ port: 0, tls: first, timeouts: { headersTimeoutMs: 300 } });
     const slow = connectPlain(port, '127.0.0.1').resume();
     slow.on('error', () => {});
     const since = performance.now();
@@ -113,7 +113,7 @@ describe('TLS', () => {
   });
 
   test('idle connections are closed, clients that leave give back everything, and close() drains', async () => {
-    const { server, port } = await start({ port: 0, tls: first, keepAliveTimeoutMs: 200 });
+    const { server, port } = await start({ port: 0, tls: first, timeouts: { keepAliveTimeoutMs: 200 } });
     const idle = await connectSecurely(port);
     await ask(idle, get('/json'), 100);
     await once(idle.resume(), 'close');
@@ -136,7 +136,7 @@ describe('TLS', () => {
   });
 
   test('maxConnections counts handshakes', async () => {
-    const { server, port } = await start({ port: 0, tls: first, maxConnections: 1 });
+    const { server, port } = await start({ port: 0, tls: first, limits: { maxConnections: 1 } });
     const waiting = connectPlain(port, '127.0.0.1');
     await once(waiting, 'connect');
     const refused = connectPlain(port, '127.0.0.1').resume();

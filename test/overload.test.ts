@@ -10,7 +10,7 @@ afterEach(async () => {
 });
 
 test('with every slot in use, a request is refused at once with 503 and Retry-After', async () => {
-  running = await startServer({ shards: 1, slots: 4, ...ONE_HTTP_THREAD });
+  running = await startServer({ shards: 1, memory: { slots: 4 }, ...ONE_HTTP_THREAD });
   const holders = await Promise.all(Array.from({ length: 4 }, () => RawClient.open(running.port)));
   for (const holder of holders) holder.write(get('/later/400/held'));
   await until(() => running.server.stats().slots.free === 0, 'the slots to fill');
@@ -28,7 +28,7 @@ test('with every slot in use, a request is refused at once with 503 and Retry-Af
 });
 
 test('without a permit, requests wait in the ring and are then answered', async () => {
-  running = await startServer({ shards: 1, permits: 2, ...ONE_HTTP_THREAD });
+  running = await startServer({ shards: 1, scheduling: { permits: 2 }, ...ONE_HTTP_THREAD });
   const clients = await Promise.all(Array.from({ length: 10 }, () => RawClient.open(running.port)));
   for (const [i, client] of clients.entries()) client.write(get(`/later/30/${i}`));
   await until(() => {
@@ -42,14 +42,14 @@ test('without a permit, requests wait in the ring and are then answered', async 
 });
 
 test('blocking shards answer as well', async () => {
-  running = await startServer({ shards: 2, park: 'sync' });
+  running = await startServer({ shards: 2, scheduling: { park: 'sync' } });
   for (let i = 0; i < 20; i++) {
     expect((await exchange(running.port, get(`/sync/${i}`))).body.toString()).toBe(String(i));
   }
 });
 
 test('round robin uses the shards in turn', async () => {
-  running = await startServer({ shards: 3, dispatch: 'round-robin', steal: false, ...ONE_HTTP_THREAD });
+  running = await startServer({ shards: 3, scheduling: { dispatch: 'round-robin', steal: false }, ...ONE_HTTP_THREAD });
   const threads = [];
   for (let i = 0; i < 6; i++) {
     threads.push(JSON.parse((await exchange(running.port, get('/thread'))).body.toString()).threadId);
@@ -59,7 +59,7 @@ test('round robin uses the shards in turn', async () => {
 });
 
 test('without stealing, the shard with the fewest requests is chosen', async () => {
-  running = await startServer({ shards: 2, steal: false, ...ONE_HTTP_THREAD });
+  running = await startServer({ shards: 2, scheduling: { steal: false }, ...ONE_HTTP_THREAD });
   const holders = await Promise.all(Array.from({ length: 4 }, () => RawClient.open(running.port)));
   for (const holder of holders) holder.write(get('/later/300/held'));
   await until(() => running.server.stats().outstanding === 4, 'the requests to arrive');

@@ -9,7 +9,12 @@ let port: number;
 
 beforeAll(async () => {
   running = await startServer(
-    { shards: 1, slots: 64, permits: 8, slotBytes: 4_096, onUncaught: 'exit' },
+    {
+      shards: 1,
+      memory: { slots: 64, slotBytes: 4_096 },
+      scheduling: { permits: 8 },
+      recovery: { onUncaught: 'exit' },
+    },
     'ownership-app.js',
   );
   port = running.port;
@@ -165,7 +170,10 @@ describe('a request that was answered for its handler', () => {
   });
 
   test('keeps its view though an exception that nobody caught was its own', async () => {
-    const other = await startServer({ shards: 1, slotBytes: 4_096, onUncaught: 'continue' }, 'ownership-app.js');
+    const other = await startServer(
+      { shards: 1, memory: { slotBytes: 4_096 }, recovery: { onUncaught: 'continue' } },
+      'ownership-app.js',
+    );
     const body = Buffer.alloc(300, 'mine ');
     expect((await exchange(other.port, post('/view-then-throws', body))).status).toBe(504);
     for (let i = 0; i < 100; i++) await exchange(other.port, post('/length', Buffer.alloc(1_500, 'other ')));
@@ -244,8 +252,11 @@ test('a handler may pass its signal to many, and nobody is warned', async () => 
   expect(await json('/listens-often')).toEqual([]);
 });
 
-test('an error response is sent though responseLimitBytes is smaller', async () => {
-  const small = await startServer({ shards: 1, responseLimitBytes: 20, onUncaught: 'exit' }, 'ownership-app.js');
+test('an error response is sent though maxResponseBytes is smaller', async () => {
+  const small = await startServer(
+    { shards: 1, limits: { maxResponseBytes: 20 }, recovery: { onUncaught: 'exit' } },
+    'ownership-app.js',
+  );
   expect((await exchange(small.port, get('/large/21'))).status).toBe(500);
   expect((await exchange(small.port, get('/large/20'))).status).toBe(200);
   expect(small.server.stats().shards[0].restarts).toBe(0);

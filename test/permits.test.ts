@@ -105,10 +105,10 @@ test('without a shard, thousands that wait for a permit are refused, and the ser
   // Nobody knows how large responses of the route are: they are thought to take 64 KiB each.
   await start({
     shards: 1,
-    slots: 16_384,
-    maxQueue: 8_192,
-    maxBufferedBytes: 60 * 65_536,
-    maxRestarts: 1,
+    memory: { slots: 16_384 },
+    scheduling: { maxQueue: 8_192 },
+    limits: { maxBufferedBytes: 60 * 65_536 },
+    recovery: { maxRestarts: 1 },
     ...ONE_HTTP_THREAD,
   });
   const shard = () => scene.running.server.stats().shards[0];
@@ -135,7 +135,7 @@ test('without a shard, thousands that wait for a permit are refused, and the ser
 });
 
 test('a ring that is full of requests whose clients have left takes the next one, and keeps no permit', async () => {
-  await start({ shards: 1, permits: 1, slots: 4, ...ONE_HTTP_THREAD });
+  await start({ shards: 1, scheduling: { permits: 1 }, memory: { slots: 4 }, ...ONE_HTTP_THREAD });
   await scene.stage.send(scene.running, '/hold/a');
   await started(1);
   const oldest = await scene.stage.send(scene.running, '/run/b');
@@ -179,7 +179,7 @@ test("more of a route's permits start those that wait at once, even while all th
 });
 
 test('more permits wake a shard that has none left', async () => {
-  await start({ shards: 1, permits: 1 });
+  await start({ shards: 1, scheduling: { permits: 1 } });
   const first = await scene.stage.send(scene.running, '/wait/a');
   await started(1);
   const second = await scene.stage.send(scene.running, '/run/b');
@@ -192,7 +192,7 @@ test('more permits wake a shard that has none left', async () => {
 });
 
 test('fewer permits leave what runs alone, and let nothing start before enough are back', async () => {
-  await start({ shards: 1, permits: 3 });
+  await start({ shards: 1, scheduling: { permits: 3 } });
   const pending = await Promise.all(['a', 'b', 'c'].map((id) => scene.stage.send(scene.running, `/wait/${id}`)));
   await started(3);
   const last = await scene.stage.send(scene.running, '/run/d');
@@ -223,9 +223,9 @@ test('permits that were changed outlive their shard', async () => {
 test('setPermits says what is wrong', async () => {
   await start({ shards: 2 });
   const refused: [() => void, string][] = [
-    [() => scene.running.server.setPermits(0), 'The option permits must be an integer from 1 to 65536, not 0.'],
-    [() => scene.running.server.setPermits(1, { shard: 2 }), 'The option shard must be an integer from 0 to 1, not 2.'],
-    [() => scene.running.server.setPermits(1, { group: 'cpu' }), 'The option group must be one of default, not "cpu".'],
+    [() => scene.running.server.setPermits(0), 'Option `permits` must be an integer from 1 to 65536, got 0.'],
+    [() => scene.running.server.setPermits(1, { shard: 2 }), 'Option `shard` must be an integer from 0 to 1, got 2.'],
+    [() => scene.running.server.setPermits(1, { group: 'cpu' }), "Option `group` must be `default`, got 'cpu'."],
     [() => scene.running.server.setPermits(1, { route: 'GET /run/:id' }), 'has no maxConcurrency'],
   ];
   for (const [call, message] of refused) {

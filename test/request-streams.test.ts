@@ -15,7 +15,7 @@ const WINDOW = 256 * 1024;
 let running: TestServer;
 
 beforeAll(async () => {
-  running = await startServer({ bodyLimitBytes: 1_000, slots: 64 }, 'uploads.js');
+  running = await startServer({ limits: { maxBodyBytes: 1_000 }, memory: { slots: 64 } }, 'uploads.js');
 });
 
 afterAll(async () => {
@@ -186,8 +186,8 @@ test.each([
     { body: 'streams' },
     "Schema of `body` of POST /x: expected a Standard Schema or a JSON Schema, or 'stream', got 'streams'.",
   ],
-  [{ body: 'stream', maxBodyBytes: -1 }, 'The option maxBodyBytes of route `POST /x` must be an integer from 0 to'],
-  [{ maxBodyBytes: 2 ** 31 }, 'The option maxBodyBytes of route `POST /x` must be an integer from 0 to 1073741824'],
+  [{ body: 'stream', maxBodyBytes: -1 }, 'Option `maxBodyBytes` of route `POST /x` must be an integer from 0 to'],
+  [{ maxBodyBytes: 2 ** 31 }, 'Option `maxBodyBytes` of route `POST /x` must be an integer from 0 to 1073741824'],
 ])('%j is refused', (options, message) => {
   expect(() => createApp().post('/x', options as never, () => {})).toThrow(message);
 });
@@ -326,7 +326,7 @@ describe('a handler that settles before the body is whole', () => {
   });
 
   test('what is dropped is waited for no longer than for other bodies', async () => {
-    const short = await startServer({ requestTimeoutMs: 200, headersTimeoutMs: 200 }, 'uploads.js');
+    const short = await startServer({ timeouts: { requestTimeoutMs: 200, headersTimeoutMs: 200 } }, 'uploads.js');
     const client = await RawClient.open(short.port);
     client.write(`${head('/ignore', 'Content-Length: 50')}some`);
     expect((await client.response()).status).toBe(200);
@@ -465,7 +465,7 @@ describe('bodies that are never whole', () => {
   });
 
   test('requestTimeoutMs cuts a client that stalls, and not one that is slow', async () => {
-    const short = await startServer({ requestTimeoutMs: 300, headersTimeoutMs: 300 }, 'uploads.js');
+    const short = await startServer({ timeouts: { requestTimeoutMs: 300, headersTimeoutMs: 300 } }, 'uploads.js');
     await withStory(async (story, client) => {
       client.write(head(`/told/${story.name}`, 'Content-Length: 12'));
       const start = performance.now();
@@ -541,7 +541,10 @@ describe('around it', () => {
   });
 
   test('queueTimeoutMs and maxConcurrency hold for requests whose bodies wait', async () => {
-    const other = await startServer({ permits: 1, shards: 1, queueTimeoutMs: 100 }, 'uploads.js');
+    const other = await startServer(
+      { scheduling: { permits: 1 }, shards: 1, timeouts: { queueTimeoutMs: 100 } },
+      'uploads.js',
+    );
     await withStory(async (story, client) => {
       client.write(post(`/held/${story.name}`, 'x'));
       await story.has('started');

@@ -6,7 +6,7 @@ let running: TestServer;
 let port: number;
 
 beforeAll(async () => {
-  running = await startServer({ shards: 1, slotBytes: 4_096 }, 'heads-app.js');
+  running = await startServer({ shards: 1, memory: { slotBytes: 4_096 } }, 'heads-app.js');
   port = running.port;
 });
 

@@ -45,7 +45,7 @@ describe('the delay before the next thread', () => {
 const scene = useLife();
 
 test('a shard that dies soon after it was ready, again and again, opens its circuit; others take its share', async () => {
-  await scene.start({ shards: 2, dispatch: 'round-robin', steal: false });
+  await scene.start({ shards: 2, scheduling: { dispatch: 'round-robin', steal: false } });
   const { server, port, logged } = scene.running;
   scene.life.mark('die-ms', '30');
   expect((await exchange(port, get('/exit'))).status).toBe(502);
@@ -63,7 +63,7 @@ test('a shard that dies soon after it was ready, again and again, opens its circ
 });
 
 test('with all circuits open, requests get 503 with Retry-After', async () => {
-  await scene.start({ shards: 1, maxRestarts: 1 });
+  await scene.start({ shards: 1, recovery: { maxRestarts: 1 } });
   const { server, port } = scene.running;
   for (let i = 0; i < 2; i++) {
     await until(() => server.stats().shards[0].state === 'ready', 'the shard');
@@ -75,7 +75,7 @@ test('with all circuits open, requests get 503 with Retry-After', async () => {
 });
 
 describe('a module that listens on a port fails on every shard but the first, and the start says so', () => {
-  const sentence = /EADDRINUSE.* Listen in the main module, beside `serve\(\)`, or on port 0\.$/;
+  const sentence = /EADDRINUSE.* Listen in the main module, beside `serve\(\)`, or on port 0\.$/m;
   let port: number;
 
   beforeEach(async () => {

@@ -54,9 +54,11 @@ describe('what shards are started with', () => {
     const { server, port } = await startServer(
       {
         shards: 1,
-        resourceLimits: { maxOldGenerationSizeMb: 64 },
-        env: { GREETING: 'hello' },
-        execArgv: ['--no-warnings'],
+        threads: {
+          resourceLimits: { maxOldGenerationSizeMb: 64 },
+          env: { GREETING: 'hello' },
+          execArgv: ['--no-warnings'],
+        },
       },
       'settings.js',
     );
@@ -85,18 +87,20 @@ describe('what shards are started with', () => {
   });
 
   test('flags that a thread cannot have are named', async () => {
-    await expect(startServer({ shards: 1, execArgv: ['--title=no'] }, 'settings.js')).rejects.toMatchObject({
+    await expect(
+      startServer({ shards: 1, threads: { execArgv: ['--title=no'] } }, 'settings.js'),
+    ).rejects.toMatchObject({
       code: 'SHARD_FAILED',
       message: expect.stringMatching(/^Shard 0 ended before it was ready: .*invalid execArgv.*--title=no/),
     });
   });
 
   test.each([
-    [{ resourceLimits: { maxOldGenerationSizeMb: 0 } }, 'resourceLimits.maxOldGenerationSizeMb'],
-    [{ resourceLimits: { heap: 5 } as never }, 'heap'],
-    [{ env: { A: 1 } as never }, 'env'],
-    [{ execArgv: '--no-warnings' as never }, 'execArgv'],
-    [{ onUncaught: 'ignore' as never }, 'onUncaught'],
+    [{ threads: { resourceLimits: { maxOldGenerationSizeMb: 0 } } }, 'threads.resourceLimits.maxOldGenerationSizeMb'],
+    [{ threads: { resourceLimits: { heap: 5 } as never } }, 'threads.resourceLimits.heap'],
+    [{ threads: { env: { A: 1 } as never } }, 'threads.env.A'],
+    [{ threads: { execArgv: '--no-warnings' as never } }, 'threads.execArgv'],
+    [{ recovery: { onUncaught: 'ignore' as never } }, 'recovery.onUncaught'],
   ])('%j is refused', async (options, name) => {
     await expect(startServer(options, 'settings.js')).rejects.toMatchObject({
       code: expect.stringMatching(/^OPTION_/),

@@ -25,7 +25,11 @@ function block(ms: number): void {
 test.each(['/throw', '/exit'])(
   'a shard that ends by its first request, %s, before the HTTP thread has looked, takes nothing with it',
   async (path) => {
-    const { server, port } = await scene.start({ shards: 1, permits: 1, batch: 1, maxRestarts: 0, onUncaught: 'exit' });
+    const { server, port } = await scene.start({
+      shards: 1,
+      scheduling: { permits: 1, batch: 1 },
+      recovery: { maxRestarts: 0, onUncaught: 'exit' },
+    });
     // While the HTTP thread is held up, a replacement gets ready, and would start what waits, and end.
     server.on('shard', ({ state }) => {
       if (state === 'loading') block(150);
@@ -40,7 +44,7 @@ test.each(['/throw', '/exit'])(
 
 test('a request that comes between two threads of the only shard waits for the second', async () => {
   scene.life.mark('load-ms', '300');
-  const { server, port } = await scene.start({ shards: 1, onUncaught: 'exit' });
+  const { server, port } = await scene.start({ shards: 1, recovery: { onUncaught: 'exit' } });
   const ended = new Promise<void>((resolve) => server.on('shard', ({ state }) => state === 'ended' && resolve()));
   const fatal = exchange(port, get('/exit'));
   await ended;
@@ -50,7 +54,7 @@ test('a request that comes between two threads of the only shard waits for the s
 });
 
 test('requests with keys that wait for a missing shard go to another one as soon as that is ready', async () => {
-  const { port } = await scene.start({ shards: 2, onUncaught: 'exit' });
+  const { port } = await scene.start({ shards: 2, recovery: { onUncaught: 'exit' } });
   scene.life.mark('slow-once');
   // Each ends one of the two.
   for (let i = 0; i < 2; i++) expect(await status('/exit')).toBe(502);
@@ -64,7 +68,7 @@ test('requests with keys that wait for a missing shard go to another one as soon
 
 test('a replacement starts nothing before the HTTP thread has seen it ready', async () => {
   scene.life.mark('notes');
-  const { server, port } = await scene.start({ shards: 1, permits: 1 });
+  const { server, port } = await scene.start({ shards: 1, scheduling: { permits: 1 } });
   let seen: string[] | undefined;
   server.on('shard', ({ state }) => {
     if (state !== 'loading') return;
@@ -90,7 +94,7 @@ describe('close() ends within closeTimeoutMs', () => {
     ['outside of a request', '/spin-later'],
     ['in a handler', '/spin'],
   ])('with a shard in an endless loop %s', async (_where, path) => {
-    const { server, port } = await scene.start({ shards: 2, closeTimeoutMs: 500 });
+    const { server, port } = await scene.start({ shards: 2, timeouts: { closeTimeoutMs: 500 } });
     const client = await RawClient.open(port);
     client.write(get(path));
     if (path === '/spin-later') await client.response();
@@ -103,7 +107,7 @@ describe('close() ends within closeTimeoutMs', () => {
   });
 
   test('with a shard whose replacement never gets ready', async () => {
-    const { server } = await scene.start({ shards: 1, closeTimeoutMs: 60_000 });
+    const { server } = await scene.start({ shards: 1, timeouts: { closeTimeoutMs: 60_000 } });
     scene.life.mark('hang');
     expect(await status('/exit')).toBe(502);
     await until(() => states()[0] === 'loading', 'the replacement');
@@ -137,7 +141,11 @@ describe('a replacement', () => {
   });
 
   test('that is not ready within startTimeoutMs is ended and tried again; who waits gets 503', async () => {
-    const { server, port, logged } = await scene.start({ shards: 1, permits: 1, startTimeoutMs: 2_000 });
+    const { server, port, logged } = await scene.start({
+      shards: 1,
+      scheduling: { permits: 1 },
+      timeouts: { startTimeoutMs: 2_000 },
+    });
     scene.life.mark('hang');
     const fatal = exchange(port, get('/exit-later'));
     await until(() => server.stats().shards[0].permits.available === 0, 'the fatal request to start');
@@ -146,7 +154,9 @@ describe('a replacement', () => {
     expect((await fatal).status).toBe(502);
     expect(await outcome(await waiting)).toEqual([503, 'NO_SHARD']);
     expect(await status('/ok')).toBe(503);
-    expect(logged.some(({ message }) => /not ready within 2000 ms.*`startTimeoutMs`/.test(message))).toBe(true);
+    expect(logged.some(({ message }) => /not ready within 2000 ms.*`timeouts.startTimeoutMs`/.test(message))).toBe(
+      true,
+    );
     scene.life.unmark('hang');
     await until(allReady, 'a replacement that loads');
     expect(await status('/ok')).toBe(200);
@@ -154,7 +164,11 @@ describe('a replacement', () => {
   });
 
   test('that takes long to load leaves those who wait for it with 503 after 5 s', async () => {
-    const { server, port } = await scene.start({ shards: 1, permits: 1, startTimeoutMs: 0 });
+    const { server, port } = await scene.start({
+      shards: 1,
+      scheduling: { permits: 1 },
+      timeouts: { startTimeoutMs: 0 },
+    });
     scene.life.mark('hang');
     const fatal = exchange(port, get('/exit-later'));
     await until(() => server.stats().shards[0].permits.available === 0, 'the fatal request to start');
@@ -196,7 +210,12 @@ describe('a shard whose event loop does not turn for stuckAfterMs', () => {
   const stuckAfterMs = 200;
 
   test('is not ready, and is used again once it turns', async () => {
-    const { server, port } = await scene.start({ shards: 2, stuckAfterMs, health: true, steal: false });
+    const { server, port } = await scene.start({
+      shards: 2,
+      recovery: { stuckAfterMs },
+      health: true,
+      scheduling: { steal: false },
+    });
     const spinning = await Promise.all([RawClient.open(port), RawClient.open(port)]);
     for (const client of spinning) {
       const before = server.stats().shards.filter(({ requests }) => requests > 0).length;
@@ -218,7 +237,11 @@ describe('a shard whose event loop does not turn for stuckAfterMs', () => {
   });
 
   test('is stuck too if it spins outside of a request, and what comes goes to others', async () => {
-    const { port } = await scene.start({ shards: 2, stuckAfterMs, dispatch: 'round-robin', steal: false });
+    const { port } = await scene.start({
+      shards: 2,
+      recovery: { stuckAfterMs },
+      scheduling: { dispatch: 'round-robin', steal: false },
+    });
     expect(await status('/spin-later')).toBe(200);
     await until(() => states().includes('stuck'), 'one to be stuck');
     for (let i = 0; i < 4; i++) expect(await status('/ok')).toBe(200);
@@ -228,7 +251,7 @@ describe('a shard whose event loop does not turn for stuckAfterMs', () => {
   });
 
   test('gives what waits for it to others, if only one shard may run it too', async () => {
-    const { server, port } = await scene.start({ shards: 2, stuckAfterMs, permits: 1 });
+    const { server, port } = await scene.start({ shards: 2, recovery: { stuckAfterMs }, scheduling: { permits: 1 } });
     const spinning = await RawClient.open(port);
     spinning.write(get('/sticky-spin', 'X-Key: same'));
     await until(() => server.stats().shards.some(({ requests }) => requests > 0), 'the start');
@@ -242,7 +265,7 @@ describe('a shard whose event loop does not turn for stuckAfterMs', () => {
   });
 
   test('gives what it has claimed and not started to others', async () => {
-    const { server, port } = await scene.start({ shards: 2, stuckAfterMs });
+    const { server, port } = await scene.start({ shards: 2, recovery: { stuckAfterMs } });
     const client = await RawClient.open(port);
     // Read in one turn, and claimed at once by a shard that was asleep.
     client.write(get('/sticky-spin', 'X-Key: same') + get('/sticky', 'X-Key: same').repeat(3));
@@ -257,7 +280,7 @@ describe('a shard whose event loop does not turn for stuckAfterMs', () => {
 
   test('is told from one that is idle, also while the HTTP thread is held up', async () => {
     // Long enough for a shard that has to wait for a core.
-    const { server } = await scene.start({ shards: 2, stuckAfterMs: 400 });
+    const { server } = await scene.start({ shards: 2, recovery: { stuckAfterMs: 400 } });
     const seen: string[] = [];
     server.on('shard', ({ state }) => void seen.push(state));
     const end = performance.now() + 1_000;
@@ -282,7 +305,7 @@ test.each([
 test("close() of shards with park: 'sync' does not wait for their next look", async () => {
   const times: number[] = [];
   for (let i = 0; i < 3; i++) {
-    const { server } = await scene.start({ shards: 2, park: 'sync' });
+    const { server } = await scene.start({ shards: 2, scheduling: { park: 'sync' } });
     await until(() => server.stats().shards.every(({ parks }) => parks > 0), 'both to sleep');
     const began = performance.now();
     await server.close();

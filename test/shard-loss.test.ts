@@ -70,7 +70,7 @@ test('with no shard left for a moment, requests wait or are refused, and then al
 
 test('requests that wait behind one that kills its shard are answered by another thread', async () => {
   await running.server.close();
-  running = await startServer({ shards: 1, permits: 1 });
+  running = await startServer({ shards: 1, scheduling: { permits: 1 } });
   const clients = await Promise.all(Array.from({ length: 6 }, () => RawClient.open(running.port)));
   clients[0].write(get('/exit-later'));
   await until(() => running.server.stats().shards[0].permits.available === 0, 'the fatal request to start');
@@ -85,7 +85,7 @@ test('requests that wait for a shard that cannot be started again are refused', 
   await running.server.close();
   const marker = new URL('../build/broken-marker', import.meta.url);
   await rm(marker, { force: true });
-  running = await startServer({ shards: 1, permits: 1 }, 'breaks-later.js');
+  running = await startServer({ shards: 1, scheduling: { permits: 1 } }, 'breaks-later.js');
   const [fatal, waiting] = await Promise.all([RawClient.open(running.port), RawClient.open(running.port)]);
   fatal.write(get('/break'));
   await until(() => running.server.stats().shards[0].permits.available === 0, 'the fatal request to start');
@@ -103,7 +103,7 @@ test('requests that wait for a shard that cannot be started again are refused', 
 
 test('bodies larger than a slot are never mixed up, whatever happens to the shards', async () => {
   await running.server.close();
-  running = await startServer({ shards: 2, slots: 8, slotBytes: 4_096 }, 'slow-start.js');
+  running = await startServer({ shards: 2, memory: { slots: 8, slotBytes: 4_096 } }, 'slow-start.js');
   const clients = await Promise.all(Array.from({ length: 6 }, () => RawClient.open(running.port)));
   let answered = 0;
   await Promise.all(
@@ -175,7 +175,10 @@ describe('what a shard had claimed and not started when it ended', () => {
   beforeEach(async () => {
     await running.server.close();
     stage = new Stage();
-    running = await startServer({ shards: 2, steal: false, slotBytes: 4_096 }, 'scheduling-app.js');
+    running = await startServer(
+      { shards: 2, scheduling: { steal: false }, memory: { slotBytes: 4_096 } },
+      'scheduling-app.js',
+    );
     await until(() => running.server.stats().shards.every(({ parks }) => parks > 0), 'the shards to sleep');
   });
 
@@ -256,7 +259,7 @@ describe('what a shard had claimed and not started when it ended', () => {
 test('a request that was stolen outlives the shard it was given to first', async () => {
   await running.server.close();
   const stage = new Stage();
-  running = await startServer({ shards: 2, dispatch: 'round-robin' }, 'scheduling-app.js');
+  running = await startServer({ shards: 2, scheduling: { dispatch: 'round-robin' } }, 'scheduling-app.js');
   const fatal = await stage.send(running, '/die/fatal');
   await until(() => stage.started.length === 1, 'the start');
   const pending = await Promise.all(Array.from({ length: 6 }, (_, i) => stage.send(running, `/wait/${i}`)));

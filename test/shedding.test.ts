@@ -139,7 +139,7 @@ describe('on a server', () => {
   }
 
   test('with maxQueue waiting, others are refused at once: low ones from half of it on, high ones never', async () => {
-    const blocking = await startBlocked({ maxQueue: 4, batch: 4 });
+    const blocking = await startBlocked({ scheduling: { maxQueue: 4, batch: 4 } });
     const pending = await queue('/low', 2);
     expect(await outcome((await scene.stage.send(scene.running, '/low/x')).response)).toEqual([503, 'QUEUE_FULL']);
     pending.push(...(await queue('/run', 2)));
@@ -155,7 +155,7 @@ describe('on a server', () => {
   });
 
   test('a queue of one takes one after the other', async () => {
-    const blocking = await startBlocked({ maxQueue: 1, batch: 1 });
+    const blocking = await startBlocked({ scheduling: { maxQueue: 1, batch: 1 } });
     const [waiting] = await queue('/run', 1);
     expect(await outcome((await scene.stage.send(scene.running, '/run/x')).response)).toEqual([503, 'QUEUE_FULL']);
     scene.stage.release('block');
@@ -166,7 +166,7 @@ describe('on a server', () => {
   });
 
   test('requests whose clients have left take no room in the queue, of which low ones may use half', async () => {
-    const blocking = await startBlocked({ maxQueue: 8, batch: 8, ...ONE_HTTP_THREAD });
+    const blocking = await startBlocked({ scheduling: { maxQueue: 8, batch: 8 }, ...ONE_HTTP_THREAD });
     const [oldest] = await queue('/run', 1);
     for (const { leave } of await queue('/run', 7)) leave();
     await until(() => scene.running.server.stats().connections === 2, 'the clients to leave');
@@ -180,7 +180,7 @@ describe('on a server', () => {
   });
 
   test('sticky requests and others fill the same queue', async () => {
-    const blocking = await startBlocked({ maxQueue: 4, batch: 4 });
+    const blocking = await startBlocked({ scheduling: { maxQueue: 4, batch: 4 } });
     const pending = [];
     for (let i = 0; i < 4; i++) {
       pending.push(await scene.stage.send(scene.running, i % 2 === 0 ? `/run/${i}` : `/sticky/run/${i}`, 'X-Key: 1'));
@@ -197,7 +197,7 @@ describe('on a server', () => {
   });
 
   test('the last slots are for requests of high priority', async () => {
-    const blocking = await startBlocked({ slots: 32, ...ONE_HTTP_THREAD });
+    const blocking = await startBlocked({ memory: { slots: 32 }, ...ONE_HTTP_THREAD });
     const pending = await queue('/run', 29);
     expect(await outcome((await scene.stage.send(scene.running, '/run/x')).response)).toEqual([503, 'NO_SLOT']);
     pending.push(...(await queue('/high', 2)));
@@ -213,7 +213,7 @@ describe('on a server', () => {
       if (path.endsWith('fails')) throw new Error('no idea');
       return path.endsWith('vip') ? 'high' : 'low';
     };
-    const blocking = await startBlocked({ maxQueue: 1, batch: 1, priority });
+    const blocking = await startBlocked({ scheduling: { maxQueue: 1, batch: 1, priority } });
     const [waiting] = await queue('/low', 1);
     const vip = await scene.stage.send(scene.running, '/run/vip');
     await until(() => shard().queued === 2, 'the request of high priority');
@@ -233,7 +233,7 @@ describe('on a server', () => {
 
   test.each([503, 429] as const)('what waits for too long makes room: %d with Retry-After', async (status) => {
     const shed = { targetMs: 30, intervalMs: 60, status, retryAfterSeconds: 7 };
-    const blocking = await startBlocked({ shed });
+    const blocking = await startBlocked({ scheduling: { shed } });
     const events: boolean[] = [];
     scene.running.server.on('shedding', ({ shedding }) => void events.push(shedding));
     const waiting = await Promise.all(
@@ -259,7 +259,10 @@ describe('on a server', () => {
   });
 
   test('under three times the load it can take, a shard goes on working, and who is let in waits about as long as the target', async () => {
-    scene.running = await startServer({ shards: 1, shed: { targetMs: 50, intervalMs: 100 } }, 'scheduling-app.js');
+    scene.running = await startServer(
+      { shards: 1, scheduling: { shed: { targetMs: 50, intervalMs: 100 } } },
+      'scheduling-app.js',
+    );
     const clients = await Promise.all(Array.from({ length: 60 }, () => RawClient.open(scene.running.port)));
     const end = performance.now() + 2_500;
     const settled = performance.now() + 700;

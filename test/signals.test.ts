@@ -30,7 +30,7 @@ test('a signal on the line that says "listens" drains', async () => {
     // In the same turn in which the line arrives.
     program.child.stdout!.once('data', () => program.child.kill('SIGTERM'));
     expect([await program.exit(), program.child.signalCode]).toEqual([0, null]);
-    expect(program.stdout).toContain('SIGTERM, draining');
+    expect(program.stdout).toContain('SIGTERM: finishing open requests. Send it again to exit immediately.');
   }
 });
 
@@ -38,7 +38,7 @@ test('SIGHUP on the line that says "listens" reads the certificate again', async
   const files = ['--tls-key', 'test/fixtures/tls/first-key.pem', '--tls-cert', 'test/fixtures/tls/first-cert.pem'];
   const program = loopshard('serve', APP, '--port', '0', '--shards', '1', ...files);
   program.child.stdout!.once('data', () => program.child.kill('SIGHUP'));
-  await program.printed(/new connections use the certificate/);
+  await program.printed(/reloaded the certificate for new connections/);
   program.child.kill('SIGTERM');
   expect(await program.exit()).toBe(0);
 });
@@ -81,7 +81,7 @@ describe('the file of a Unix socket', () => {
     const path = life.file('socket');
     const program = await start(path, '--drain-delay-ms', '60000');
     program.child.kill('SIGTERM');
-    await program.printed(/draining/);
+    await program.printed(/finishing open requests/);
     program.child.kill('SIGTERM');
     expect(await program.exit()).toBe(1);
     expect(existsSync(path)).toBe(false);
@@ -125,8 +125,6 @@ test('SIGTERM ends a server with a shard in native code', async () => {
   program.child.kill('SIGTERM');
   await program.exit();
   expect(program.child.signalCode).toBe('SIGKILL');
-  expect(program.stderr).toContain(
-    'loopshard: still in native code that cannot be ended: shard 0; the process is killed',
-  );
+  expect(program.stderr).toContain('loopshard: Shard 0 is in native code that cannot be stopped. Killing the process.');
   client.destroy();
 });

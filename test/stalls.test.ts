@@ -9,7 +9,10 @@ const scene = useStage();
 let changes: { group: string; stalled: boolean }[];
 
 async function start(options: ServeOptions): Promise<void> {
-  scene.running = await startServer({ shards: 2, permits: 2, health: true, ...options }, 'scheduling-app.js');
+  scene.running = await startServer(
+    { shards: 2, health: true, ...options, scheduling: { permits: 2, ...options.scheduling } },
+    'scheduling-app.js',
+  );
   watch();
 }
 
@@ -37,7 +40,7 @@ const pass = (ms: number) => {
 };
 
 test('a group all of whose permits are taken while nothing settles is not ready, and the log says why', async () => {
-  await start({ stalledAfterMs: 300 });
+  await start({ recovery: { stalledAfterMs: 300 } });
   const since = performance.now();
   await take('a', 'b', 'c', 'd');
   expect(await readiness()).toEqual([200, undefined]);
@@ -58,28 +61,28 @@ test('a group all of whose permits are taken while nothing settles is not ready,
     { group: 'default', stalled: false },
   ]);
   expect(scene.running.logged.map(({ message }) => message)).toEqual([
-    'group default is stalled: all its permits are taken, and no handler has settled for 300 ms; set `handlerTimeoutMs` to answer for handlers that hang',
+    'group default is stalled: all its permits are taken, and no handler has settled for 300 ms; set `timeouts.handlerTimeoutMs` to answer for handlers that hang',
     'group default is not stalled any more',
   ]);
 });
 
 describe('a group is not stalled', () => {
   test('while one of its shards has a permit', async () => {
-    await start({ stalledAfterMs: 100 });
+    await start({ recovery: { stalledAfterMs: 100 } });
     await take('a', 'b', 'c');
     await pass(400);
     expect([changes, await readiness()]).toEqual([[], [200, undefined]]);
   });
 
   test('while handlers settle, however many requests wait', async () => {
-    await start({ shards: 1, permits: 1, stalledAfterMs: 400 });
+    await start({ shards: 1, scheduling: { permits: 1 }, recovery: { stalledAfterMs: 400 } });
     const waiting = Array.from({ length: 15 }, () => exchange(scene.running.port, get('/busy/80')));
     for (const response of await Promise.all(waiting)) expect(response.status).toBe(200);
     expect(changes).toEqual([]);
   });
 
   test('if stalledAfterMs is 0', async () => {
-    await start({ shards: 1, permits: 1, stalledAfterMs: 0 });
+    await start({ shards: 1, scheduling: { permits: 1 }, recovery: { stalledAfterMs: 0 } });
     await take('a');
     await pass(300);
     expect([changes, await readiness()]).toEqual([[], [200, undefined]]);
@@ -88,7 +91,7 @@ describe('a group is not stalled', () => {
 
 test('one group that is stalled is enough', async () => {
   scene.running = await startServer(
-    { groups: { default: 1, slow: 1 }, permits: 1, health: true, stalledAfterMs: 100 },
+    { groups: { default: 1, slow: 1 }, scheduling: { permits: 1 }, health: true, recovery: { stalledAfterMs: 100 } },
     'groups-app.js',
   );
   watch();
@@ -105,7 +108,12 @@ test('one group that is stalled is enough', async () => {
 });
 
 test('handlerTimeoutMs gives the permits back', async () => {
-  await start({ shards: 1, permits: 1, stalledAfterMs: 100, handlerTimeoutMs: 500 });
+  await start({
+    shards: 1,
+    scheduling: { permits: 1 },
+    recovery: { stalledAfterMs: 100 },
+    timeouts: { handlerTimeoutMs: 500 },
+  });
   const { response } = await scene.stage.send(scene.running, '/ignore/a');
   await until(() => changes.length === 1, 'the stall');
   expect((await response).status).toBe(504);

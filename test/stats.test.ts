@@ -13,7 +13,7 @@ async function start(options: ServeOptions = {}): Promise<void> {
 const stats = () => scene.running.server.stats();
 
 test('tell what is in hand, and where', async () => {
-  await start({ permits: 1, slots: 16 });
+  await start({ scheduling: { permits: 1 }, memory: { slots: 16 } });
   const pending = [await scene.stage.send(scene.running, '/wait/a')];
   await until(() => scene.stage.started.length === 1, 'the start');
   pending.push(
@@ -48,7 +48,7 @@ test('tell what is in hand, and where', async () => {
 
 test('count what was refused, by reason', async () => {
   // One of the two slots is for requests of high priority.
-  await start({ slots: 2 });
+  await start({ memory: { slots: 2 } });
   const { response } = await scene.stage.send(scene.running, '/wait/a');
   await until(() => stats().slots.free === 1, 'the request to arrive');
   for (let i = 0; i < 3; i++) expect((await exchange(scene.running.port, get('/thread'))).status).toBe(503);
@@ -115,7 +115,7 @@ const onLinux = process.platform === 'linux' ? test : test.skip;
 onLinux('shardNice makes shards give way, and not the HTTP thread', async () => {
   const { getPriority } = await import('node:os');
   const before = getPriority();
-  scene.running = await startServer({ shards: 2, shardNice: 7 }, 'nice-app.js');
+  scene.running = await startServer({ shards: 2, scheduling: { shardNice: 7 } }, 'nice-app.js');
   for (let i = 0; i < 4; i++) {
     expect((await exchange(scene.running.port, get('/nice'))).body.toString()).toBe('7');
   }

@@ -9,7 +9,10 @@ let before: number[] = [];
 
 /** Two shards that get requests in turn, one of which is kept from all of its own by a handler. */
 async function startBlocked(options: ServeOptions = {}) {
-  scene.running = await startServer({ shards: 2, dispatch: 'round-robin', ...options }, 'scheduling-app.js');
+  scene.running = await startServer(
+    { shards: 2, ...options, scheduling: { dispatch: 'round-robin', ...options.scheduling } },
+    'scheduling-app.js',
+  );
   const blocking = await scene.stage.send(scene.running, '/hold/block');
   await until(() => scene.stage.started.length === 1, 'the handler that blocks');
   // The request that blocks may have been stolen itself.
@@ -51,7 +54,7 @@ test('a backlog of many is shared out', async () => {
 });
 
 test('nothing is stolen with steal: false', async () => {
-  const { blocking, thread } = await startBlocked({ steal: false });
+  const { blocking, thread } = await startBlocked({ scheduling: { steal: false } });
   const pending = await Promise.all(Array.from({ length: 10 }, (_, i) => scene.stage.send(scene.running, `/run/${i}`)));
   await until(() => scene.stage.started.length === 6 && queued() === 5, 'half of the requests');
   await finish(blocking);
@@ -87,7 +90,7 @@ test('requests with a key are never stolen', async () => {
 });
 
 test('requests whose records do not fit a slot are stolen like any other', async () => {
-  const { blocking, thread } = await startBlocked({ slotBytes: 4_096, bodyLimitBytes: 2 ** 21 });
+  const { blocking, thread } = await startBlocked({ memory: { slotBytes: 4_096 }, limits: { maxBodyBytes: 2 ** 21 } });
   const clients = await Promise.all(Array.from({ length: 8 }, () => RawClient.open(scene.running.port)));
   for (const [i, client] of clients.entries()) {
     client.write(post(scene.stage.target(`/large/${i}`), 'x'.repeat(10_000 + 200_000 * i)));
@@ -100,7 +103,7 @@ test('requests whose records do not fit a slot are stolen like any other', async
 });
 
 test('blocking shards steal as well', async () => {
-  const { blocking, thread } = await startBlocked({ park: 'sync' });
+  const { blocking, thread } = await startBlocked({ scheduling: { park: 'sync' } });
   for (let i = 0; i < 10; i++) {
     const { response } = await scene.stage.send(scene.running, `/run/${i}`);
     expect(JSON.parse((await response).body.toString()).threadId).not.toBe(thread);
@@ -109,7 +112,7 @@ test('blocking shards steal as well', async () => {
 });
 
 test('who is refused by the shard whose turn it is goes to one that has room', async () => {
-  const { blocking } = await startBlocked({ steal: false, permits: 1, batch: 1, maxQueue: 1 });
+  const { blocking } = await startBlocked({ scheduling: { steal: false, permits: 1, batch: 1, maxQueue: 1 } });
   const status = async (id: number) => (await (await scene.stage.send(scene.running, `/run/${id}`)).response).status;
   const waiting: Promise<number>[] = [];
   // Its turn comes with every other request; the first of them waits.

@@ -393,7 +393,7 @@ test('many streams at once, each with its own bytes', async () => {
 
 describe('limits', () => {
   test('handlerTimeoutMs is for the time until the head', async () => {
-    const quick = await startServer({ handlerTimeoutMs: 1_000 }, 'streams.js');
+    const quick = await startServer({ timeouts: { handlerTimeoutMs: 1_000 } }, 'streams.js');
     expect((await exchange(quick.port, get('/slow-first/3000'))).status).toBe(504);
     // Its head comes in time, and its end does not.
     const slow = await fetch(`http://127.0.0.1:${quick.port}/slow-first/600`);
@@ -403,7 +403,10 @@ describe('limits', () => {
   });
 
   test('streams take neither permits nor slots', async () => {
-    const narrow = await startServer({ shards: 1, permits: 1, batch: 1, slots: 2 }, 'streams.js');
+    const narrow = await startServer(
+      { shards: 1, scheduling: { permits: 1, batch: 1 }, memory: { slots: 2 } },
+      'streams.js',
+    );
     const clients: RawClient[] = [];
     for (let i = 0; i < 20; i++) {
       const client = await RawClient.open(narrow.port);
@@ -423,7 +426,7 @@ describe('limits', () => {
   });
 
   test('a stream that goes on without its slot still has its request', async () => {
-    const narrow = await startServer({ shards: 1, slots: 2 }, 'streams.js');
+    const narrow = await startServer({ shards: 1, memory: { slots: 2 } }, 'streams.js');
     const client = await RawClient.open(narrow.port);
     const body = JSON.stringify({ text: 'grüße' });
     const before = await exchange(narrow.port, post('/remembers/7?q=a&name=other', body, 'X-Name: early'));
@@ -451,7 +454,10 @@ describe('limits', () => {
   });
 
   test('while a body is being read, the stream that answers it keeps its slot and no permit', async () => {
-    const narrow = await startServer({ shards: 1, permits: 1, batch: 1, slots: 4 }, 'uploads.js');
+    const narrow = await startServer(
+      { shards: 1, scheduling: { permits: 1, batch: 1 }, memory: { slots: 4 } },
+      'uploads.js',
+    );
     const client = await RawClient.open(narrow.port);
     client.write('POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n');
     await until(() => client.pending.includes('one'), 'the first piece');
@@ -467,7 +473,7 @@ describe('limits', () => {
   });
 
   test('more than maxStreams get 503, and the log says so once', async () => {
-    const few = await startServer({ shards: 1, maxStreams: 2 }, 'streams.js');
+    const few = await startServer({ shards: 1, limits: { maxStreams: 2 } }, 'streams.js');
     const open = async () => {
       const client = await RawClient.open(few.port);
       client.write(get('/ticks?name=x'));
@@ -482,7 +488,7 @@ describe('limits', () => {
     }
     expect((await exchange(few.port, get('/plain'))).status).toBe(200);
     const said = few.logged.map(({ level, message }) => `${level}: ${message}`);
-    expect(said).toEqual(['warn: shard 0 streams 2 responses: further ones get 503 (`maxStreams`)']);
+    expect(said).toEqual(['warn: shard 0 streams 2 responses: further ones get 503 (`limits.maxStreams`)']);
     clients[0].destroy();
     await until(() => few.server.stats().shards[0].streams === 1, 'the end of one');
     clients.push(await open());
@@ -506,7 +512,7 @@ describe('limits', () => {
   });
 
   test('close() waits for streams that end, and cuts those that do not', async () => {
-    const one = await startServer({ closeTimeoutMs: 500 }, 'streams.js');
+    const one = await startServer({ timeouts: { closeTimeoutMs: 500 } }, 'streams.js');
     const [ending, endless] = await Promise.all([RawClient.open(one.port), RawClient.open(one.port)]);
     ending.write(get('/slow-first/50'));
     endless.write(get('/ticks?name=x'));

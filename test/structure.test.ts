@@ -9,7 +9,7 @@ const SRC = join(root, 'src');
 const BELOW: Record<string, string[]> = {
   core: [],
   json: ['core'],
-  options: [],
+  options: ['core'],
   contract: ['core', 'options'],
   app: ['contract', 'core', 'json', 'options'],
   pool: ['contract', 'core', 'options'],

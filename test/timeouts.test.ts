@@ -41,7 +41,7 @@ async function trickle(client: RawClient, byte: string): Promise<void> {
 
 describe('a request that does not come to its end gets 408', () => {
   test('in its head, however steadily its bytes come', async () => {
-    const client = await start({ headersTimeoutMs: TIMEOUT_MS });
+    const client = await start({ timeouts: { headersTimeoutMs: TIMEOUT_MS } });
     const since = performance.now();
     client.write('GET /json HTTP/1.1\r\nHost: x\r\nX-Slow: ');
     const sending = trickle(client, 'a');
@@ -53,7 +53,7 @@ describe('a request that does not come to its end gets 408', () => {
   });
 
   test('in its body', async () => {
-    const client = await start({ requestTimeoutMs: TIMEOUT_MS });
+    const client = await start({ timeouts: { requestTimeoutMs: TIMEOUT_MS } });
     const since = performance.now();
     client.write('POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n');
     const sending = trickle(client, 'a');
@@ -63,7 +63,7 @@ describe('a request that does not come to its end gets 408', () => {
   });
 
   test('behind an answer that is owed, which comes first', async () => {
-    const client = await start({ headersTimeoutMs: TIMEOUT_MS });
+    const client = await start({ timeouts: { headersTimeoutMs: TIMEOUT_MS } });
     client.write(`${get('/later/600/late')}GET /json`);
     expect((await client.response()).body.toString()).toBe('late');
     expect((await client.response()).status).toBe(408);
@@ -73,10 +73,7 @@ describe('a request that does not come to its end gets 408', () => {
 
   test('not for the time that the server takes', async () => {
     const client = await start({
-      headersTimeoutMs: 50,
-      requestTimeoutMs: 50,
-      keepAliveTimeoutMs: 50,
-      sendTimeoutMs: 50,
+      timeouts: { headersTimeoutMs: 50, requestTimeoutMs: 50, keepAliveTimeoutMs: 50, sendTimeoutMs: 50 },
     });
     client.write(get('/later/400/late'));
     expect((await client.response()).body.toString()).toBe('late');
@@ -85,7 +82,7 @@ describe('a request that does not come to its end gets 408', () => {
   });
 
   test('nor while it waits for 100 Continue behind an answer', async () => {
-    const client = await start({ requestTimeoutMs: TIMEOUT_MS });
+    const client = await start({ timeouts: { requestTimeoutMs: TIMEOUT_MS } });
     const expecting = 'POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n';
     client.write(get('/later/800/late') + expecting);
     expect((await client.response()).body.toString()).toBe('late');
@@ -98,7 +95,7 @@ describe('a request that does not come to its end gets 408', () => {
 
 describe('a connection without a request is closed without a word', () => {
   test('after keepAliveTimeoutMs', async () => {
-    const client = await start({ keepAliveTimeoutMs: TIMEOUT_MS });
+    const client = await start({ timeouts: { keepAliveTimeoutMs: TIMEOUT_MS } });
     client.write(get('/json'));
     expect((await client.response()).status).toBe(200);
     await expectEnd(client, performance.now());
@@ -107,7 +104,7 @@ describe('a connection without a request is closed without a word', () => {
 
   test('after headersTimeoutMs if it is new', async () => {
     const since = performance.now();
-    const client = await start({ headersTimeoutMs: TIMEOUT_MS });
+    const client = await start({ timeouts: { headersTimeoutMs: TIMEOUT_MS } });
     client.write('\r\n');
     await client.closed();
     expect(performance.now() - since).toBeGreaterThan(TIMEOUT_MS - 2);
@@ -116,7 +113,7 @@ describe('a connection without a request is closed without a word', () => {
   });
 
   test('but not while requests come', async () => {
-    const client = await start({ keepAliveTimeoutMs: TIMEOUT_MS });
+    const client = await start({ timeouts: { keepAliveTimeoutMs: TIMEOUT_MS } });
     const end = performance.now() + 3 * TIMEOUT_MS;
     for (let i = 0; performance.now() < end; i++) {
       client.write(get(`/later/20/${i}`));
@@ -127,7 +124,7 @@ describe('a connection without a request is closed without a word', () => {
 });
 
 test('a client that takes nothing of its answer is cut off after sendTimeoutMs', async () => {
-  const client = await start({ sendTimeoutMs: TIMEOUT_MS });
+  const client = await start({ timeouts: { sendTimeoutMs: TIMEOUT_MS } });
   client.socket.pause();
   client.write(get('/large/20000000'));
   await until(() => running.server.stats().slots.free < running.server.stats().slots.total, 'the request');
@@ -139,7 +136,7 @@ test('a client that takes nothing of its answer is cut off after sendTimeoutMs',
 
 test('a client that takes its answer slowly gets all of it', async () => {
   // Longer than a client needs to make room for which the kernel announces a new window, and a part of what it needs for all.
-  const client = await start({ sendTimeoutMs: 1_000 });
+  const client = await start({ timeouts: { sendTimeoutMs: 1_000 } });
   const bytes = 20_000_000;
   client.write(get(`/large/${bytes}`));
   let taken = 0;
@@ -199,7 +196,7 @@ test('of what a client sends behind its last answer, 64 MiB are dropped', async 
 });
 
 test('a client that goes on sending behind its last answer is cut off after lingerTimeoutMs', async () => {
-  const client = await start({ lingerTimeoutMs: 1_000 });
+  const client = await start({ timeouts: { lingerTimeoutMs: 1_000 } });
   client.write('BAD\r\n\r\n');
   expect((await client.response()).status).toBe(400);
   let closed = false;

@@ -3,14 +3,14 @@ import { exchange, get } from './support/client.js';
 import { useLife } from './support/life.js';
 import { expectConserved, until } from './support/server.js';
 
-const scene = useLife({ shards: 1, closeTimeoutMs: 2_000 });
+const scene = useLife({ shards: 1, timeouts: { closeTimeoutMs: 2_000 } });
 
 const started = () => scene.running.server.stats().shards.reduce((sum, { requests }) => sum + requests, 0);
 const messages = () => scene.running.logged.map(({ message }) => message);
 
 describe.each(['/throw', '/reject'])('an exception that nobody caught, by %s', (path) => {
   test('leaves the other requests of its shard alone, and the shard is replaced', async () => {
-    const { server, port } = await scene.start({ shards: 2, dispatch: 'round-robin', steal: false });
+    const { server, port } = await scene.start({ shards: 2, scheduling: { dispatch: 'round-robin', steal: false } });
     const states: string[] = [];
     server.on('shard', ({ shard, state }) => void states.push(`${shard} ${state}`));
     const others = Array.from({ length: 8 }, () => exchange(port, get('/slow/300')));
@@ -31,7 +31,7 @@ describe.each(['/throw', '/reject'])('an exception that nobody caught, by %s', (
   });
 
   test('ends the shard at once with onUncaught: exit', async () => {
-    const { port } = await scene.start({ onUncaught: 'exit' });
+    const { port } = await scene.start({ recovery: { onUncaught: 'exit' } });
     const other = exchange(port, get('/slow/20000'));
     await until(() => started() === 1, 'the other to start');
     expect((await exchange(port, get(path))).status).toBe(502);
@@ -39,7 +39,7 @@ describe.each(['/throw', '/reject'])('an exception that nobody caught, by %s', (
   });
 
   test('leaves the shard running with onUncaught: continue', async () => {
-    const { server, port } = await scene.start({ onUncaught: 'continue' });
+    const { server, port } = await scene.start({ recovery: { onUncaught: 'continue' } });
     expect((await exchange(port, get(path))).status).toBe(500);
     expect(messages().some((message) => /caught/.test(message))).toBe(true);
     expect((await exchange(port, get('/ok'))).status).toBe(200);
@@ -48,7 +48,7 @@ describe.each(['/throw', '/reject'])('an exception that nobody caught, by %s', (
 });
 
 test('requests that wait for the shard are answered by its replacement', async () => {
-  const { server, port } = await scene.start({ permits: 2 });
+  const { server, port } = await scene.start({ scheduling: { permits: 2 } });
   const other = exchange(port, get('/slow/600'));
   const fatal = exchange(port, get('/throw-later'));
   await until(() => started() === 2, 'both to start');
@@ -84,7 +84,7 @@ test('a shard that goes on throwing while it ends does not flood the log', async
 });
 
 test('a shard that does not end within closeTimeoutMs after an exception is terminated', async () => {
-  const { server, port } = await scene.start({ closeTimeoutMs: 500, stuckAfterMs: 0 });
+  const { server, port } = await scene.start({ timeouts: { closeTimeoutMs: 500 }, recovery: { stuckAfterMs: 0 } });
   const fatal = exchange(port, get('/throw-and-spin'));
   expect((await fatal).status).toBe(500);
   await until(() => server.stats().shards[0].restarts === 1, 'the replacement');

@@ -11,7 +11,7 @@ let running: TestServer;
 let client: RawClient;
 
 beforeEach(async () => {
-  running = await startWatched({ shards: 1, keepAliveTimeoutMs: 200, closeTimeoutMs: 300 });
+  running = await startWatched({ shards: 1, timeouts: { keepAliveTimeoutMs: 200, closeTimeoutMs: 300 } });
   client = await RawClient.open(running.port);
 });
 

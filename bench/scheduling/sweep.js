@@ -87,8 +87,8 @@ function makeWorkload(ms) {
  * @param {Combination} combination
  * @param {Workload} workload
  */
-function startCombination({ id, ...options }, { iterations }) {
-  const { peer } = loopshard(id, `LoopShard, ${id}`, options);
+function startCombination({ id, shards, ...scheduling }, { iterations }) {
+  const { peer } = loopshard(id, `LoopShard, ${id}`, { shards, scheduling });
   const env = settingsEnvironment({ iterations, processes: CORES });
   return startServer(peer, process.execPath, [], { env, messages: true });
 }

@@ -16,7 +16,7 @@ export const CORES = os.availableParallelism();
 /**
  * @param {string} id what --only takes
  * @param {string} title
- * @param {object} options of serve()
+ * @param {import('loopshard').ServeOptions} options of serve()
  * @param {Partial<Settings>} [settings]
  * @returns {Variant}
  */

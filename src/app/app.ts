@@ -5,7 +5,8 @@ import { checkCompress } from '../options/compression.js';
 import { METHODS, type Method } from '../options/methods.js';
 import { checkMaxBody } from '../options/request-body.js';
 import { ROUTE_SCHEDULING, type RouteScheduling } from '../options/scheduling.js';
-import { AppDefinition, join, type RouteDefinition, type Scope } from './definition.js';
+import { middlewareArguments, notAFunction, routeArguments } from './arguments.js';
+import { AppDefinition, DEFINITION, definitionOf, join, type RouteDefinition, type Scope } from './definition.js';
 import { type FilesOptions, fileHandler } from './files.js';
 import { type FixedOptions, fixedBody } from './fixed-body.js';
 import type {
@@ -23,9 +24,6 @@ import type { MiddlewareEntry } from './middleware.js';
 import { type RefusalOptions, refusalTemplate } from './refusals.js';
 import { compileResponse } from './schemas.js';
 import { PARTS, validated } from './validation.js';
-
-/** By which shards find what an app defines, though their copy of this module may be another one than the user's. */
-const DEFINITION = Symbol.for('loopshard.app');
 
 /** Routes requests with a pattern of find-my-way, such as `/users/:id` or `/files/*`, to a handler. */
 export interface AddRoute {
@@ -102,7 +100,7 @@ export interface App {
   refusals(options: RefusalOptions): this;
   /** Calls `listener` on each shard before it takes requests, in order, and waits for what it promises. A failure fails the start. */
   onStart(listener: LifecycleListener): this;
-  /** Calls `listener` on each shard when it has no more requests, the one added last first, and waits for what it promises, within `closeTimeoutMs`. */
+  /** Calls `listener` on each shard when it has no more requests, the one added last first, and waits for what it promises, within `timeouts.closeTimeoutMs`. */
   onClose(listener: LifecycleListener): this;
   /**
    * Has all code of a request run in an async context that `enter` enters: handlers, streams, listeners of `req.signal`. For what
@@ -121,12 +119,6 @@ export function createApp(): App {
     middleware: [],
     errorRule: undefined,
   });
-}
-
-/** What an app defines; nothing for what is no app. */
-export function definitionOf(value: unknown): AppDefinition | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  return (value as { [DEFINITION]?: AppDefinition })[DEFINITION];
 }
 
 /** Shows the API and nothing else. */
@@ -170,15 +162,8 @@ class AppScope implements App {
 
   use(...given: [prefix: string, middleware: Middleware] | [middleware: Middleware]): this {
     this.#definition.checkOpen();
-    const [prefix, middleware] = given.length > 1 ? (given as [string, Middleware]) : ['/', given[0] as Middleware];
+    const [prefix, middleware] = middlewareArguments(given);
     checkPrefix('app.use()', prefix);
-    if (typeof middleware !== 'function') throw notAFunction('app.use()', 'middleware', middleware);
-    if (middleware.length > 3) {
-      throw new LoopShardError(
-        'MIDDLEWARE_INVALID',
-        '`app.use()` expects middleware `(req, res, next)`, got a function with four parameters. Handle errors with `app.onError()`.',
-      );
-    }
     this.#scope.middleware.push({ prefix: join(this.#scope.prefix, prefix), middleware });
     return this;
   }
@@ -274,8 +259,7 @@ class AppScope implements App {
 
   #add(methods: readonly Method[], pattern: string, rest: readonly unknown[]): this {
     const name = `${methods[0]} ${join(this.#scope.prefix, pattern)}`;
-    const [given, handler] = rest.length > 1 ? rest : [{}, rest[0]];
-    if (typeof handler !== 'function') throw notAFunction(`Route \`${name}\``, 'a handler', handler);
+    const [given, handler] = routeArguments(name, rest);
     const options = { ...this.#scope.defaults, ...checkRouteOptions(given, name) };
     const subject = new Subject('ROUTE_INVALID', ` of route \`${name}\``);
     const isStreamed = options.body === 'stream';
@@ -283,7 +267,7 @@ class AppScope implements App {
     const schemas = isStreamed ? rules : { ...rules, body };
     return this.#push(name, pattern, {
       methods,
-      handler: validated(handler as Handler, schemas, name),
+      handler: validated(handler, schemas, name),
       schemas: options.response === undefined ? undefined : compileResponse(options.response, name),
       scheduling: checkRouteScheduling(options, join(this.#scope.prefix, pattern), subject),
       compress: options.compress === undefined ? undefined : { rules: checkCompress(options.compress, subject) },
@@ -371,12 +355,5 @@ function checkRouteOptions(options: unknown, name: string): RouteOptions {
   throw new LoopShardError(
     'ROUTE_INVALID',
     `Unknown option \`${unknown}\` of route \`${name}\`. All options: ${ROUTE_OPTIONS.join(', ')}.`,
-  );
-}
-
-function notAFunction(caller: string, expected: string, value: unknown): LoopShardError {
-  return new LoopShardError(
-    'ROUTE_INVALID',
-    `${caller.startsWith('app.') ? `\`${caller}\`` : caller} expects ${expected}, got ${inspect(value)}.`,
   );
 }

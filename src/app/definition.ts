@@ -68,6 +68,9 @@ interface NotFound {
   scopes: readonly Scope[];
 }
 
+/** By which shards find what an app defines, though their copy of this module may be another one than the user's. */
+export const DEFINITION = Symbol.for('loopshard.app');
+
 /** The routes of an app and what goes with them. What handlers and the HTTP thread need is made of it once, when it is loaded. */
 export class AppDefinition {
   readonly #routes: RouteDefinition[] = [];
@@ -244,4 +247,10 @@ function routeError(name: string, cause: Error): LoopShardError {
     );
   }
   return new LoopShardError('ROUTE_INVALID', `Invalid route \`${name}\`: ${cause.message}.`, { cause });
+}
+
+/** What an app defines; nothing for what is no app. */
+export function definitionOf(value: unknown): AppDefinition | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  return (value as { [DEFINITION]?: AppDefinition })[DEFINITION];
 }

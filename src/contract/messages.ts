@@ -110,7 +110,7 @@ export interface ShardStart {
   maxAbandoned: number;
   /** Responses that the shard may stream at a time. */
   maxStreams: number;
-  responseLimitBytes: number;
+  maxResponseBytes: number;
   compress: CompressRules | undefined;
   /** Name of the field that names requests, in lower case. */
   requestId: string | undefined;

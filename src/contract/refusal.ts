@@ -19,10 +19,18 @@ export function refuse(error: unknown, otherwise: LoopShardErrorCode): Refusal {
   return { type: 'refused', code, message, stack, ...(typeof cause === 'string' && { cause }) };
 }
 
-/** The error that was refused with. */
+/**
+ * The error that was refused with.
+ * @param advice is added to its sentence, which is the first line
+ */
 export function refusedError({ code, message, stack, cause }: Refusal, advice = ''): LoopShardError {
   const options = cause === undefined ? undefined : { cause: { code: cause } };
-  const error = new LoopShardError(code, message + advice, options);
-  error.stack = stack;
+  const [sentence] = message.split('\n', 1);
+  const error = new LoopShardError(
+    code,
+    message.replace(sentence, () => sentence + advice),
+    options,
+  );
+  error.stack = stack.replace(sentence, () => sentence + advice);
   return error;
 }

@@ -6,7 +6,7 @@ import type { RouteTable } from '../contract/messages.js';
 import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import { checkCertificate } from '../options/listening.js';
-import type { Logger } from '../options/options.js';
+import type { Logger } from '../options/logger.js';
 import type { Reason } from './answers.js';
 import { AccessLog } from './completion/access-log.js';
 import type { HttpFunctions } from './http-module.js';

@@ -1,5 +1,5 @@
 import type { TlsOptions } from 'node:tls';
-import { describe } from '../contract/describe.js';
+import { importModule } from '../contract/module-failure.js';
 import { LoopShardError } from '../errors.js';
 import type { PriorityFunction } from '../options/scheduling.js';
 import { type UpgradeListener, type UpgradeOptions, Upgrades } from './socket/upgrade.js';
@@ -33,17 +33,9 @@ export interface HttpFunctions {
  */
 export async function loadHttpModule(url: string | undefined): Promise<HttpFunctions> {
   if (url === undefined) return {};
-  let module: HttpModule;
-  try {
-    const loaded = await import(url);
-    // A CommonJS module's exports come as the default.
-    module = { ...loaded.default, ...loaded };
-  } catch (cause) {
-    const { name, message } = describe(cause);
-    throw new LoopShardError('MODULE_FAILED', `The module ${url} failed while it was loaded: ${name}: ${message}`, {
-      cause,
-    });
-  }
+  const { default: commonJs, ...exports } = await importModule(url);
+  // A CommonJS module's exports come as the default.
+  const module: HttpModule = { ...(commonJs as HttpModule | undefined), ...exports };
   const { priority, onUpgrade, upgradeOptions, tls } = module;
   checkFunction(url, 'priority', priority);
   checkFunction(url, 'onUpgrade', onUpgrade);

@@ -27,7 +27,7 @@ import type { Shards } from './shards.js';
 
 export interface SchedulerOptions extends SchedulingDefaults {
   maxQueue: number;
-  bodyLimitBytes: number;
+  maxBodyBytes: number;
   shed: Required<Shedding> | undefined;
   priority: PriorityFunction | undefined;
   health: Required<HealthPaths> | undefined;
@@ -135,7 +135,7 @@ export class Scheduler {
       router,
       hasNotFound: table.hasNotFound,
       keepAliveLines: options.keepAliveLines,
-      bodies: new RouteBodies(table, options.bodyLimitBytes),
+      bodies: new RouteBodies(table, options.maxBodyBytes),
       fixed,
       rules: this.#rules,
       ranking,

@@ -1,4 +1,5 @@
-/* What is wrong with an option, in a sentence that says what to do. For options of a server and of its routes. */
+/* Checks of options, of a server and of its routes. Each error says what was wrong, what was expected, and what to do. */
+import { inspect } from 'node:util';
 import { MAX_SHARDS } from '../../assembly/layout.js';
 import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
 import {
@@ -19,21 +20,34 @@ import {
   type Shedding,
 } from './scheduling.js';
 
-/** What a wrong option is of, for the sentence that refuses it. */
+/** Creates the errors for wrong options of a server or of a route. */
 export class Subject {
   readonly #code: LoopShardErrorCode;
   readonly #of: string;
+  readonly #path: (name: string) => string;
 
-  /** @param of ends the phrase "The option x …", such as " of GET /report" */
-  constructor(code: LoopShardErrorCode, of = '') {
+  /**
+   * @param of follows the name of the option, such as " of `GET /report`"
+   * @param path the option as users write it, such as `scheduling.permits`
+   */
+  constructor(code: LoopShardErrorCode, of = '', path: (name: string) => string = (name) => name) {
     this.#code = code;
     this.#of = of;
+    this.#path = path;
   }
 
+  /** The option in backquotes, and what it is of. */
+  named(name: string): string {
+    const [option, ...inside] = name.split('.');
+    return `\`${[this.#path(option), ...inside].join('.')}\`${this.#of}`;
+  }
+
+  /** @param wanted completes "must be …" */
   invalid(name: string, wanted: string, value: unknown): LoopShardError {
-    return this.wrong(`The option ${name}${this.#of} must be ${wanted}, not ${show(value)}.`);
+    return this.wrong(`Option ${this.named(name)} must be ${wanted}, got ${show(value)}.`);
   }
 
+  /** @param sentence the whole message */
   wrong(sentence: string): LoopShardError {
     return new LoopShardError(this.#code, sentence);
   }
@@ -43,41 +57,62 @@ export class Subject {
     throw this.invalid(name, `an integer from ${lowest} to ${highest}`, value);
   }
 
+  boolean(name: string, value: unknown): boolean {
+    if (typeof value === 'boolean') return value;
+    throw this.invalid(name, '`true` or `false`', value);
+  }
+
   oneOf<T>(name: string, value: unknown, known: readonly T[]): T {
     if (known.includes(value as T)) return value as T;
-    throw this.invalid(name, `one of ${known.join(', ')}`, value);
+    throw this.invalid(name, alternatives(known), value);
   }
 
   /** A plain object whose keys are all `known`. */
   object<T extends object>(name: string, value: T, known: readonly string[]): T {
-    if (typeof value !== 'object' || value === null || Array.isArray(value))
-      throw this.invalid(name, 'an object', value);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw this.invalid(name, `an object with ${alternatives(known)}`, value);
+    }
     const unknown = Object.keys(value).find((key) => !known.includes(key));
     if (unknown === undefined) return value;
-    throw this.wrong(`The option ${name}${this.#of} has no ${unknown}; it has ${known.join(', ')}.`);
+    throw this.wrong(
+      `Unknown option ${this.named(`${name}.${unknown}`)}. Known options of ${this.named(name)}: ${list(known)}.`,
+    );
   }
 }
 
-function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value);
-  return typeof value === 'object' && value !== null ? 'what was given' : String(value);
+/** A value as its author wrote it. Of objects only what they are: they may hold secrets, such as keys or variables. */
+export function show(value: unknown): string {
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return typeof value === 'function' ? 'a function' : inspect(value, { maxStringLength: 100 });
+}
+
+/** Names in backquotes. */
+export function list(names: readonly unknown[]): string {
+  return names.map((name) => `\`${name}\``).join(', ');
+}
+
+/** As in "`a`, `b` or `c`". */
+export function alternatives(names: readonly unknown[]): string {
+  const quoted = names.map((name) => `\`${name}\``);
+  return [quoted.slice(0, -1).join(', '), ...quoted.slice(-1)].filter((part) => part !== '').join(' or ');
 }
 
 /** @throws LoopShardError */
 export function checkDispatch(dispatch: unknown, subject: Subject): Dispatch {
   if (typeof dispatch !== 'object' || dispatch === null) {
     if (DISPATCH_NAMES.includes(dispatch as never)) return dispatch as Dispatch;
-    throw subject.invalid('dispatch', `one of ${DISPATCH_NAMES.join(', ')}, or { key: { header: 'name' } }`, dispatch);
+    throw subject.invalid('dispatch', `${list(DISPATCH_NAMES)} or \`{ key: { header: 'name' } }\``, dispatch);
   }
   const { key } = subject.object('dispatch', dispatch as { key?: object }, ['key']);
   const [source, ...others] = Object.entries(subject.object('dispatch.key', key as object, KEY_SOURCES));
   if (source === undefined || others.length > 0) {
     throw subject.wrong(
-      `The option dispatch.key names one source, ${KEY_SOURCES.join(', ')}: { key: { header: 'name' } }.`,
+      `Option ${subject.named('dispatch.key')} must have exactly one of ${list(KEY_SOURCES)}, such as \`{ key: { header: 'name' } }\`.`,
     );
   }
   if (typeof source[1] !== 'string' || source[1] === '') {
-    throw subject.invalid(`dispatch.key.${source[0]}`, 'a name', source[1]);
+    throw subject.invalid(`dispatch.key.${source[0]}`, 'a non-empty string', source[1]);
   }
   return dispatch as Dispatch;
 }
@@ -89,7 +124,7 @@ export function checkDispatch(dispatch: unknown, subject: Subject): Dispatch {
 export function checkGroups(groups: Record<string, number> | undefined, shards: number, subject: Subject): Group[] {
   if (groups === undefined) return [{ name: DEFAULT_GROUP, first: 0, count: shards }];
   if (typeof groups !== 'object' || groups === null || Array.isArray(groups)) {
-    throw subject.invalid('groups', 'an object of shard numbers, such as { default: 2, cpu: 2 }', groups);
+    throw subject.invalid('groups', 'an object such as `{ default: 2, cpu: 2 }`', groups);
   }
   let first = 0;
   const checked = Object.entries(groups).map(([name, value]) => {
@@ -99,28 +134,33 @@ export function checkGroups(groups: Record<string, number> | undefined, shards: 
     return group;
   });
   if (groups[DEFAULT_GROUP] === undefined) {
-    throw subject.wrong(`The option groups has no group ${DEFAULT_GROUP}, which routes without a group need; add it.`);
+    throw subject.wrong(
+      `Option \`groups\` must include \`${DEFAULT_GROUP}\`, which runs the routes without a group. Add it: \`groups: { ${DEFAULT_GROUP}: 2, … }\`.`,
+    );
   }
   if (first > MAX_SHARDS) {
-    throw subject.wrong(`The option groups has ${first} shards; at most ${MAX_SHARDS} are possible.`);
+    throw subject.wrong(`Option \`groups\` must have at most ${MAX_SHARDS} shards in total, got ${first}.`);
   }
   return checked;
 }
 
-/** What adaptive permits begin with: few, so that the limiter sees first how long handlers take without load. */
+/** Where adaptive permits begin: low, so that the limiter first learns how long handlers take without load. */
 const INITIAL_PERMITS = 20;
 
 /** @throws LoopShardError */
 export function checkPermits(permits: number | 'adaptive' | AdaptivePermits, subject: Subject): Permits {
   if (permits !== 'adaptive' && typeof permits !== 'object') {
-    if (typeof permits === 'string') throw subject.invalid('permits', "a number, 'adaptive' or { min, max }", permits);
+    if (typeof permits === 'string')
+      throw subject.invalid('permits', 'an integer, `adaptive` or `{ min, max }`', permits);
     return { initial: subject.integer('permits', permits, 1, MAX_PERMITS), adaptive: undefined };
   }
   const given = permits === 'adaptive' ? {} : subject.object('permits', permits, ['initial', 'min', 'max']);
   const min = subject.integer('permits.min', given.min ?? 4, 1, MAX_PERMITS);
   const max = subject.integer('permits.max', given.max ?? 1_024, 1, MAX_PERMITS);
   if (min > max)
-    throw subject.wrong(`permits.min (${min}) is more than permits.max (${max}); raise the one or lower the other.`);
+    throw subject.wrong(
+      `Option ${subject.named('permits.min')} (${min}) must not be greater than ${subject.named('permits.max')} (${max}).`,
+    );
   const standard = Math.min(max, Math.max(min, INITIAL_PERMITS));
   const initial = subject.integer('permits.initial', given.initial ?? standard, min, max);
   return { initial, adaptive: { min, max } };
@@ -135,7 +175,7 @@ export function checkShedding(shed: boolean | Shedding, subject: Subject): Requi
   const intervalMs = subject.integer('shed.intervalMs', given.intervalMs ?? Math.max(500, targetMs), 1, 600_000);
   if (targetMs > intervalMs) {
     throw subject.wrong(
-      `shed.targetMs (${targetMs}) is more than shed.intervalMs (${intervalMs}), in which it is watched; raise the one or lower the other.`,
+      `Option ${subject.named('shed.targetMs')} (${targetMs}) must not be greater than ${subject.named('shed.intervalMs')} (${intervalMs}).`,
     );
   }
   return {
@@ -153,10 +193,12 @@ export function checkHealth(health: boolean | HealthPaths, subject: Subject): Re
   const { livez = '/livez', readyz = '/readyz' } = given;
   for (const [name, path] of Object.entries({ livez, readyz })) {
     if (typeof path !== 'string' || !path.startsWith('/'))
-      throw subject.invalid(`health.${name}`, 'a path such as /livez', path);
+      throw subject.invalid(`health.${name}`, 'a path such as `/livez`', path);
   }
   if (livez === readyz)
-    throw subject.wrong(`health.livez and health.readyz are both ${livez}; give them different paths.`);
+    throw subject.wrong(
+      `Options \`health.livez\` and \`health.readyz\` must be different paths, got ${show(livez)} twice.`,
+    );
   return {
     livez,
     readyz,
@@ -172,17 +214,17 @@ function parameters(pattern: string): string[] {
 const TIMEOUTS = ['queueTimeoutMs', 'handlerTimeoutMs'] as const;
 
 /**
- * A route's scheduling, by itself: whether the group exists is known to the server only.
+ * Checks the scheduling of a route. Only the server knows whether the group exists.
  * @throws LoopShardError
  */
 export function checkRouteScheduling(options: RouteScheduling, pattern: string, subject: Subject): RouteScheduling {
   const { group, dispatch, priority, maxConcurrency } = options;
   if (group !== undefined && (typeof group !== 'string' || group === ''))
-    throw subject.invalid('group', 'a name', group);
+    throw subject.invalid('group', 'a non-empty string', group);
   if (dispatch !== undefined) checkDispatch(dispatch, subject);
   if (typeof dispatch === 'object' && 'param' in dispatch.key && !parameters(pattern).includes(dispatch.key.param)) {
     throw subject.wrong(
-      `The pattern ${pattern} has no parameter :${dispatch.key.param} to take the key of dispatch from.`,
+      `Option ${subject.named('dispatch.key.param')} must be a parameter of the pattern \`${pattern}\`, got ${show(dispatch.key.param)}.`,
     );
   }
   if (priority !== undefined) subject.oneOf('priority', priority, PRIORITIES);

@@ -1,24 +1,24 @@
 /* Which responses are compressed, as an option of a server and of its routes. */
 import zlib from 'node:zlib';
-import type { Subject } from './checks.js';
+import { list, type Subject } from './checks.js';
 
 /** Content codings (RFC 9110 section 8.4.1; zstd: RFC 8878). */
 export type Encoding = 'br' | 'gzip' | 'zstd';
 
 /** Which responses are compressed, and how. */
 export interface CompressOptions {
-  /** Smaller bodies are sent as they are, 0 to 2³¹ − 1 bytes; a stream has no size to go by. Default 1,024. */
+  /** Smaller bodies are sent uncompressed, 0 to 2³¹ − 1 bytes. Does not apply to streams. Default 1,024. */
   thresholdBytes?: number;
-  /** Content types, such as `application/json` or `text/*`. Default: what mime-db says is compressible. */
+  /** Content types, such as `application/json` or `text/*`. Default: those that mime-db marks as compressible. */
   types?: readonly string[];
   /**
-   * Codings in the order in which they are preferred among those the client likes as much. Default `['br', 'zstd', 'gzip']`;
-   * zstd where this Node.js has it.
+   * Codings in order of preference, where the client has none. Default `['br', 'zstd', 'gzip']`; zstd only if this version of
+   * Node.js supports it.
    */
   encodings?: readonly Encoding[];
 }
 
-/** The same, checked and with defaults. Goes to the shards as it is. */
+/** `CompressOptions`, checked and with defaults, as they are sent to the shards. */
 export interface CompressRules {
   thresholdBytes: number;
   types: readonly string[] | undefined;
@@ -39,9 +39,13 @@ export function checkCompress(compress: boolean | CompressOptions, subject: Subj
     types !== undefined &&
     !(Array.isArray(types) && types.every((type) => typeof type === 'string' && TYPE.test(type)))
   )
-    throw subject.invalid('compress.types', "a list of content types such as ['text/*', 'application/json']", types);
+    throw subject.invalid(
+      'compress.types',
+      "an array of content types such as `['text/*', 'application/json']`",
+      types,
+    );
   if (!Array.isArray(encodings) || encodings.length === 0) {
-    throw subject.invalid('compress.encodings', `a list of ${ENCODINGS.join(', ')}`, encodings);
+    throw subject.invalid('compress.encodings', `a non-empty array of ${list(ENCODINGS)}`, encodings);
   }
   for (const encoding of encodings) subject.oneOf('compress.encodings', encoding, ENCODINGS);
   return {

@@ -1,17 +1,17 @@
-/* What header fields are made of. */
+/* Syntax of header fields. */
 
 /** A field's name (RFC 9110 section 5.6.2). */
 export const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
-/** What is not in a field value (RFC 9110 section 5.5): control characters but the tab, and what Latin-1 has not. */
+/** Characters that a field value cannot have (RFC 9110 section 5.5): control characters except the tab, and those outside Latin-1. */
 export const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 
 const TAB = 0x09;
 const SPACE = 0x20;
 
 /**
- * A field value without the white space behind it, which is no part of it (RFC 9112 section 5.1): spaces and tabs only.
- * `String.prototype.trimEnd` takes byte A0 too, the end of many a letter in UTF-8. llhttp leaves it, and takes what is in front.
+ * A field value without trailing white space (RFC 9112 section 5.1): spaces and tabs only. `String.prototype.trimEnd` also removes
+ * byte A0, with which many letters end in UTF-8. llhttp removes leading white space, but not trailing.
  */
 export function trimEnd(value: string): string {
   let end = value.length;
@@ -19,7 +19,7 @@ export function trimEnd(value: string): string {
   return end === value.length ? value : value.slice(0, end);
 }
 
-/** A member of a list without the white space around it (RFC 9110 section 5.6.1). */
+/** A list member without surrounding white space (RFC 9110 section 5.6.1). */
 export function trim(member: string): string {
   let start = 0;
   while (start < member.length && isWhiteSpace(member.charCodeAt(start))) start++;

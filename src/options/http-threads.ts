@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { LoopShardError } from '../errors.js';
-import type { ServeOptions } from './options.js';
+import type { FlatOptions } from './flat-options.js';
+import { pathOf } from './table.js';
 
-/** From which version on Node.js lets several threads listen on one port (`reusePort`). */
+/** Since this version of Node.js several threads can listen on one port (`reusePort`). */
 const MAJOR = 22;
 const MINOR = 12;
 
@@ -13,14 +14,14 @@ export function canReusePort(): boolean {
   return process.platform === 'linux' && hasOption;
 }
 
-/** From so many cores on, several HTTP threads are worth it: one of them then serves less than a process for each core would. */
+/** With fewer cores, one HTTP thread serves at least as much as one process per core would. */
 const LEAST_CORES = 4;
-/** HTTP threads for each core, and at the most: docs/scaling.md has the arithmetic. */
+/** HTTP threads per core, and their maximum: see docs/scaling.md. */
 const OF_EACH_CORE = 2 / 3;
 const MOST_BY_DEFAULT = 11;
 
-/** How many HTTP threads a server has that does not say: as many as its cores are worth, where that is possible. */
-export function defaultHttpThreads(options: ServeOptions, cores = availableParallelism()): number {
+/** The number of HTTP threads of a server that does not set it: by its cores, where several are possible. */
+export function defaultHttpThreads(options: FlatOptions, cores = availableParallelism()): number {
   const { path, fd, priority, tls } = options;
   const hasFunctions = priority !== undefined || tls?.SNICallback !== undefined || tls?.pskCallback !== undefined;
   if (cores < LEAST_CORES || path !== undefined || fd !== undefined || hasFunctions || !canReusePort()) return 1;
@@ -31,7 +32,7 @@ export function defaultHttpThreads(options: ServeOptions, cores = availableParal
  * Checks whether a server can have several HTTP threads.
  * @throws LoopShardError OPTION_INVALID
  */
-export function checkHttpThreads(httpThreads: number, options: ServeOptions): void {
+export function checkHttpThreads(httpThreads: number, options: FlatOptions): void {
   if (httpThreads === 1) return;
   const { path, fd, priority, tls } = options;
   if (!canReusePort()) {
@@ -43,7 +44,7 @@ export function checkHttpThreads(httpThreads: number, options: ServeOptions): vo
     const name = path === undefined ? 'fd' : 'path';
     throw invalid(`Set either \`${name}\` or \`httpThreads\`: only one thread can listen there`);
   }
-  if (priority !== undefined) throw invalid(cannotPass('priority'));
+  if (priority !== undefined) throw invalid(cannotPass(pathOf('priority')));
   if (tls === undefined) return;
   for (const name of ['SNICallback', 'pskCallback'] as const) {
     if (tls[name] !== undefined) throw invalid(cannotPass(`tls.${name}`));
@@ -51,7 +52,7 @@ export function checkHttpThreads(httpThreads: number, options: ServeOptions): vo
   try {
     structuredClone(tls);
   } catch (cause) {
-    throw invalid(`The option \`tls\` cannot be passed to ${httpThreads} HTTP threads: ${(cause as Error).message}`);
+    throw invalid(`Option \`tls\` cannot be passed to ${httpThreads} HTTP threads: ${(cause as Error).message}`);
   }
 }
 

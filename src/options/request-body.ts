@@ -4,7 +4,7 @@ import type { Subject } from './checks.js';
 export interface RequestBodyOptions {
   /**
    * Largest request body, 0 to 1 GiB; with `body: 'stream'` up to 2⁵³ − 1, and `Infinity` for any size. A larger one gets 413.
-   * Default: `maxBodyBytes` of the server; with `body: 'stream'` `Infinity`.
+   * Default: `limits.maxBodyBytes` of the server; with `body: 'stream'` `Infinity`.
    */
   maxBodyBytes?: number;
 }

@@ -1,21 +1,21 @@
-/* How requests are named across services: an option. */
+/* The option for ids of requests that are shared by several services. */
 
 import type { Subject } from './checks.js';
 import { TOKEN } from './field-syntax.js';
 
 export interface RequestIdOptions {
-  /** The field it is taken from, and given back in. Default `x-request-id`. */
+  /** Header that carries the id, in the request and in the response. Default `x-request-id`. */
   header?: string;
 }
 
-/** What is taken from a client goes into logs: visible ASCII, and not too much of it. */
+/** Ids of clients go into logs, so they are visible ASCII and short. */
 const SANE_ID = /^[\x21-\x7e]{1,128}$/;
 const DEFAULT_HEADER = 'x-request-id';
-/** Fields that mean something else. */
+/** Headers with another meaning. */
 const OTHERS = ['host', 'content-type', 'content-length', 'transfer-encoding', 'connection', 'date', 'cookie', 'etag'];
 
 /**
- * The name of the field in lower case, or nothing without the option.
+ * The name of the header in lower case, or `undefined` without the option.
  * @throws LoopShardError
  */
 export function checkRequestId(requestId: boolean | RequestIdOptions, subject: Subject): string | undefined {
@@ -24,7 +24,7 @@ export function checkRequestId(requestId: boolean | RequestIdOptions, subject: S
   if (typeof header === 'string' && TOKEN.test(header) && !OTHERS.includes(header.toLowerCase())) {
     return header.toLowerCase();
   }
-  throw subject.invalid('requestId.header', 'the name of a header field of your own, such as x-request-id', header);
+  throw subject.invalid('requestId.header', 'a header name without another meaning, such as `x-request-id`', header);
 }
 
 export function isSaneId(id: string | undefined): id is string {

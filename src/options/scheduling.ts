@@ -1,87 +1,84 @@
-/*
- * The words of scheduling, as options of a server and of its routes: groups, dispatch, priorities, permits, shedding,
- * deadlines.
- */
+/* Options of scheduling, for a server and its routes: groups, dispatch, priorities, permits, shedding, deadlines. */
 import type { Method } from './methods.js';
 
-/** Where the key of sticky dispatch comes from: a header field, a cookie, a path parameter or a query parameter, by name. */
+/** The header, cookie, path parameter or query parameter, by name, whose value is the key of sticky dispatch. */
 export type KeySource = { header: string } | { cookie: string } | { param: string } | { query: string };
 
 /**
  * How a request's shard is chosen.
  *
- * - `least-loaded`: the shard with the fewest outstanding requests; of equals, the next in turn.
- * - `round-robin`: one after the other.
- * - `route-hash`: by method and pattern, so that a route stays on one shard as long as it keeps up.
- * - `{ key }`: by a key of the request, strictly: requests of one key run on one shard and are never stolen. Shards that
- *   are lost or added move their own share of the keys only (rendezvous hashing: Thaler and Ravishankar, "Using name-based
- *   mappings to increase hit rates", 1998). Requests without the key go to the least loaded shard.
+ * - `least-loaded`: the shard with the fewest outstanding requests; among equals, the next in turn.
+ * - `round-robin`: each shard in turn.
+ * - `route-hash`: by method and pattern, so that a route stays on one shard while that shard keeps up.
+ * - `{ key }`: by a key of the request. All requests with the same key run on one shard and are never stolen. When a shard
+ *   is lost or added, only its share of the keys moves (rendezvous hashing: Thaler and Ravishankar, "Using name-based
+ *   mappings to increase hit rates", 1998). Requests without the key go to the least-loaded shard.
  */
 export type Dispatch = 'least-loaded' | 'round-robin' | 'route-hash' | { key: KeySource };
 
-/** Who is refused first when there is too much to do: `low` before `normal`; `high` last, and it has slots of its own. */
+/** Under overload `low` is rejected first, then `normal`, and `high` last. `high` has slots of its own. */
 export type Priority = 'high' | 'normal' | 'low';
 
-/** A request's priority by its method and path. */
+/** Returns the priority of a request by its method and path. HTTP thread only. */
 export type PriorityFunction = (method: Method, path: string) => Priority;
 
-/** By rank: a number in place of the word. */
+/** By rank: the index is what is stored in shared memory. */
 export const PRIORITIES = ['high', 'normal', 'low'] as const satisfies readonly Priority[];
 export const DISPATCH_NAMES = ['least-loaded', 'round-robin', 'route-hash'] as const;
 export const KEY_SOURCES = ['header', 'cookie', 'param', 'query'] as const;
 
-/** Permits that a limiter moves between bounds, by how long handlers take. */
+/** Bounds within which a limiter adjusts the permits of each shard to how long handlers take. */
 export interface AdaptivePermits {
-  /** To begin with. Default 20, or the nearest bound. */
+  /** Permits at the start, `min` to `max`. Default 20, or the nearest bound. */
   initial?: number;
-  /** Default 4. */
+  /** Fewest permits, 1 to 65,536. Default 4. */
   min?: number;
-  /** Default 1,024. */
+  /** Most permits, 1 to 65,536. Default 1,024. */
   max?: number;
 }
 
-/** Shedding by age, after CoDel (RFC 8289). */
+/** Rejects requests while others have been queued for too long, after CoDel (RFC 8289). */
 export interface Shedding {
-  /** How long requests may wait in a shard's ring for good. Default 200 ms. */
+  /** Acceptable time in the queue of a shard, 1 to 60,000 ms. Default 200. */
   targetMs?: number;
-  /** How long the wait has to stay above the target before requests are refused. Default 500 ms. */
+  /** How long the wait must stay above the target before shedding starts, `targetMs` to 600,000 ms. Default 500, or `targetMs`. */
   intervalMs?: number;
-  /** 503, or 429 for those who prefer it. Default 503. */
+  /** Status of rejected requests: 503 or 429. Default 503. */
   status?: 503 | 429;
-  /** Value of the refusals' `retry-after`, in seconds. Default 1. */
+  /** Their `retry-after`, 0 to 86,400 seconds. Default 1. */
   retryAfterSeconds?: number;
 }
 
-/** Paths that the HTTP thread answers itself, every method alike, for whoever watches the server. */
+/** Health checks, which the HTTP thread answers itself, with any method. */
 export interface HealthPaths {
-  /** Answers 200 as long as the HTTP thread runs. Default `/livez`. */
+  /** Path that returns 200 while the HTTP thread runs. Default `/livez`. */
   livez?: string;
-  /** Answers 200 while the server takes requests, 503 while it drains, lacks shards or sheds for long. Default `/readyz`. */
+  /** Path that returns 200 while the server accepts requests, and 503 while it drains, lacks shards or sheds for long. Default `/readyz`. */
   readyz?: string;
-  /** How long the server may shed before `readyz` says 503, in milliseconds. Default 5,000. */
+  /** How long the server may shed before `readyz` returns 503, 0 to 3,600,000 ms. Default 5,000. */
   shedGraceMs?: number;
 }
 
-/** A route's own scheduling. */
+/** Scheduling of a route. */
 export interface RouteScheduling {
-  /** The group of shards that runs it. Default `default`. */
+  /** The group of shards that runs the route. Default `default`. */
   group?: string;
-  /** Default: the server's. */
+  /** How the shard of a request is chosen. Default: `scheduling.dispatch` of the server. */
   dispatch?: Dispatch;
-  /** Default: what the server's `priority` says, else `normal`. */
+  /** Default: what `scheduling.priority` of the server returns, otherwise `normal`. */
   priority?: Priority;
   /**
-   * Requests of the route in hand of shards at once, over all shards, 1 to 65,536; further ones wait in front of the rings,
-   * where they hold up nobody else. Default: no limit of its own.
+   * Requests of the route in flight over all shards, 1 to 65,536. Further ones wait in a queue of their own, so they do not
+   * hold back other routes. Default: unlimited.
    */
   maxConcurrency?: number;
-  /** In place of the server's. */
+  /** Overrides `timeouts.queueTimeoutMs` of the server, 1 to 1,800,000 ms. */
   queueTimeoutMs?: number;
-  /** In place of the server's. */
+  /** Overrides `timeouts.handlerTimeoutMs` of the server, 1 to 1,800,000 ms. */
   handlerTimeoutMs?: number;
 }
 
-/** Shards with their own queues: `first` is the number of the first of `count` shards. */
+/** Shards with queues of their own: `count` shards, numbered from `first`. */
 export interface Group {
   name: string;
   first: number;
@@ -90,7 +87,7 @@ export interface Group {
 
 export const DEFAULT_GROUP = 'default';
 
-/** Of a shard: how many permits, and the bounds of the limiter, if there is one. */
+/** Permits of each shard, and the bounds of the limiter, if there is one. */
 export interface Permits {
   initial: number;
   adaptive: { min: number; max: number } | undefined;

@@ -186,7 +186,7 @@ export class ShardLife {
     const { startTimeoutMs } = this.#options;
     this.#cause = new LoopShardError(
       'SHARD_FAILED',
-      `Shard ${this.number} was not ready within ${startTimeoutMs} ms. Check what the module waits for while it is loaded, or raise \`startTimeoutMs\`.`,
+      `Shard ${this.number} was not ready within ${startTimeoutMs} ms. Check what the module waits for while it is loaded, or raise \`timeouts.startTimeoutMs\`.`,
     );
     this.#thread?.terminate();
   }

@@ -100,7 +100,7 @@ export class ShardPool {
       adaptive: permits.adaptive,
       onUncaught: options.onUncaught,
       graceMs: options.closeTimeoutMs,
-      responseLimitBytes: options.responseLimitBytes,
+      maxResponseBytes: options.maxResponseBytes,
       maxStreams: options.maxStreams,
       compress: options.compress,
       requestId: options.requestId,

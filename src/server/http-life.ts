@@ -306,7 +306,7 @@ export class HttpLife {
 export function notReady(http: number, startTimeoutMs: number): LoopShardError {
   return new LoopShardError(
     'HTTP_THREAD_FAILED',
-    `HTTP thread ${http} was not ready within ${startTimeoutMs} ms. Check what \`httpModule\` waits for while it is loaded, or raise \`startTimeoutMs\`.`,
+    `HTTP thread ${http} was not ready within ${startTimeoutMs} ms. Check what \`httpModule\` waits for while it is loaded, or raise \`timeouts.startTimeoutMs\`.`,
   );
 }
 

@@ -209,7 +209,7 @@ export class HttpWorkers implements HttpThreads {
     const { stuckAfterMs } = this.#options;
     return new LoopShardError(
       'HTTP_THREAD_FAILED',
-      `HTTP thread ${http} was terminated: its event loop was blocked for more than ${stuckAfterMs} ms (\`stuckAfterMs\`).`,
+      `HTTP thread ${http} was terminated: its event loop was blocked for more than ${stuckAfterMs} ms (\`recovery.stuckAfterMs\`).`,
     );
   }
 

@@ -1,4 +1,4 @@
-import type { Logger } from '../options/options.js';
+import type { Logger } from '../options/logger.js';
 
 /** A logger whose failures stay its own: a log line that cannot be written must not end the HTTP thread. */
 export function safeLogger(logger: Logger): Logger {

@@ -1,6 +1,7 @@
 import type { pino as Pino } from 'pino';
+import type { Logger } from '../options/logger.js';
 import { moduleUrl } from '../options/module-url.js';
-import type { Logger, ServeOptions } from '../options/options.js';
+import type { ServeOptions } from '../options/serve-options.js';
 import { safeLogger } from './safe-logger.js';
 import type { Server } from './server.js';
 
@@ -27,7 +28,12 @@ export async function serve(module: URL | string, options: ServeOptions = {}): P
 
 function standardLogger(pino: typeof Pino, accessLog: boolean): Logger {
   const destination = pino.destination(2);
-  // A full disk behind standard error, for instance: lines are lost, the server goes on.
+  // On a full disk behind standard error, for instance, lines are lost and the server goes on.
   destination.on('error', () => {});
-  return pino({ name: 'loopshard', level: accessLog ? 'info' : 'warn' }, destination);
+  return pino({ name: 'loopshard', level: standardLevel(accessLog) }, destination);
+}
+
+/** The level of the log without the option `logger`. */
+export function standardLevel(accessLog: boolean): 'info' | 'warn' {
+  return accessLog ? 'info' : 'warn';
 }

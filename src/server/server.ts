@@ -16,7 +16,8 @@ import type { HttpFailure, HttpStats } from '../http/http-control.js';
 import { type UpgradeListener, type UpgradeOptions, Upgrades } from '../http/socket/upgrade.js';
 import { Subject } from '../options/checks.js';
 import { checkSecureContext } from '../options/listening.js';
-import type { Logger, ResolvedOptions } from '../options/options.js';
+import type { Logger } from '../options/logger.js';
+import type { ResolvedOptions } from '../options/options.js';
 import { type Group, MAX_PERMITS } from '../options/scheduling.js';
 import { CIRCUIT_TEXT, type ShardState, type ThreadEnd } from '../pool/shard-life.js';
 import { ShardPool } from '../pool/shard-pool.js';
@@ -34,7 +35,7 @@ export interface ServerEvents {
   shard: [change: { shard: number; group: string; state: ShardState }];
   /** A shard begins to refuse requests because others wait for too long, or ends to. */
   shedding: [change: { shard: number; group: string; shedding: boolean }];
-  /** All permits of a group are taken and nothing has settled for `stalledAfterMs`, or a permit is free again. */
+  /** All permits of a group are taken and nothing has settled for `recovery.stalledAfterMs`, or a permit is free again. */
   stalled: [change: { group: string; stalled: boolean }];
 }
 
@@ -71,7 +72,7 @@ export interface Server extends EventEmitter<ServerEvents> {
   setPermits(permits: number, of?: PermitHolder): void;
   /**
    * Drains: accepts no more connections, answers what is in flight with `connection: close`, and ends the shards in order.
-   * Within `closeTimeoutMs` it cuts off what is left, connections that were upgraded and not ended included, and terminates
+   * Within `timeouts.closeTimeoutMs` it cuts off what is left, connections that were upgraded and not ended included, and terminates
    * shards that do not end; a tenth of what is more than 250 ms, 500 ms at most, is theirs. Calling it again returns the same promise.
    */
   close(): Promise<void>;
@@ -79,7 +80,7 @@ export interface Server extends EventEmitter<ServerEvents> {
   destroy(): Promise<void>;
 }
 
-/** Of `closeTimeoutMs`, this much is for requests alone. */
+/** Of `timeouts.closeTimeoutMs`, this much is for requests alone. */
 const REQUESTS_MS = 250;
 /** Part of the rest that is left for shards to end when requests are not done by then, and milliseconds at most. */
 const SHARDS_END_PART = 0.1;
@@ -102,6 +103,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   /** Shards that refuse requests because others wait for too long. */
   readonly #shedding = new Set<number>();
   #state: ServerState = 'starting';
+  #routeCount = 0;
   #closed: Promise<void> | undefined;
   #saidSignals = false;
   #endDelay: (() => void) | undefined;
@@ -180,6 +182,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       await this.#http.start();
       const [table] = await Promise.all([this.#pool.start(), this.#http.loaded()]);
       createRoutePermits(this.#core, this.#map, table);
+      this.#routeCount = table.routes.length;
       for (const [index, route] of limitedRoutes(table).entries()) {
         const permits = Semaphore.attach(this.#core, routePermitsAddress(this.#map, index));
         this.#limited.set(routeName(route), permits);
@@ -248,6 +251,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         limiter: permits.adaptive && { ...permits.adaptive, shortMeanUs, longMeanUs },
         shedding: this.#shedding.has(one.shard),
       })),
+      routeCount: this.#routeCount,
       routes: [...this.#limited].map(([route, { available, limit }], index) => ({
         route,
         permits: { available, limit },
@@ -286,7 +290,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   #onStalled({ name }: Group, stalled: boolean): void {
     const { stalledAfterMs } = this.#options;
     const message = stalled
-      ? `group ${name} is stalled: all its permits are taken, and no handler has settled for ${stalledAfterMs} ms; set \`handlerTimeoutMs\` to answer for handlers that hang`
+      ? `group ${name} is stalled: all its permits are taken, and no handler has settled for ${stalledAfterMs} ms; set \`timeouts.handlerTimeoutMs\` to answer for handlers that hang`
       : `group ${name} is not stalled any more`;
     this.#logger.warn({ group: name, stalled }, message);
     this.#http.tell({ type: 'stalled', group: name, stalled });
@@ -407,7 +411,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   #onShardCrowded(shard: number, abandoned: number): void {
     this.#logger.error(
       { shard, abandoned },
-      `shard ${shard} is replaced: ${abandoned} handlers have not settled though their requests are over (\`maxAbandoned\`)`,
+      `shard ${shard} is replaced: ${abandoned} handlers have not settled though their requests are over (\`recovery.maxAbandoned\`)`,
     );
   }
 
@@ -415,7 +419,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     const { maxStreams } = this.#options;
     this.#logger.warn(
       { shard, maxStreams },
-      `shard ${shard} streams ${maxStreams} responses: further ones get 503 (\`maxStreams\`)`,
+      `shard ${shard} streams ${maxStreams} responses: further ones get 503 (\`limits.maxStreams\`)`,
     );
   }
 

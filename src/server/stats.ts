@@ -13,7 +13,7 @@ export interface ShardStats extends Omit<ShardCounters, 'shortMeanUs' | 'longMea
   state: ShardState;
   /** Times another thread took over. */
   restarts: number;
-  /** Its threads have ended so often (`maxRestarts`) that only one every 10 s is started. */
+  /** Its threads have ended so often (`recovery.maxRestarts`) that only one every 10 s is started. */
   isCircuitOpen: boolean;
   /** Requests that were given to the shard and are not answered, waiting ones included. */
   outstanding: number;
@@ -26,7 +26,7 @@ export interface ShardStats extends Omit<ShardCounters, 'shortMeanUs' | 'longMea
   limiter: { min: number; max: number; shortMeanUs: number; longMeanUs: number } | undefined;
   /** Requests are being refused because others wait for too long. */
   shedding: boolean;
-  /** All permits of its group are taken, and nothing has settled for `stalledAfterMs`. */
+  /** All permits of its group are taken, and nothing has settled for `recovery.stalledAfterMs`. */
   stalled: boolean;
   /** Requests that were claimed at once, since the thread was started. */
   batchSize: Summary;
@@ -51,7 +51,7 @@ export interface ServerStats {
   /** HTTP threads that have answered; of a server that is closed, those that had. */
   httpThreads: number;
   connections: number;
-  /** Connections that were closed at once, because there were `maxConnections`. */
+  /** Connections that were closed at once, because there were `limits.maxConnections`. */
   connectionsRefused: number;
   /** Answers that shards owe. */
   outstanding: number;
@@ -63,6 +63,8 @@ export interface ServerStats {
   /** Requests that the HTTP thread refused for want of room or time, by the code in the answer. */
   refused: Partial<Record<Reason, number>>;
   shards: ShardStats[];
+  /** All routes of the app; 0 until it is loaded. */
+  routeCount: number;
   /** Routes with `maxConcurrency`. */
   routes: RouteStats[];
 }

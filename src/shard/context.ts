@@ -28,7 +28,7 @@ export interface ShardContext {
   readonly channel: MessagePort;
   /** The channels to the HTTP threads. */
   readonly http: HttpChannels;
-  readonly responseLimitBytes: number;
+  readonly maxResponseBytes: number;
   readonly compress: CompressRules | undefined;
   /** Name of the field that names requests, in lower case. */
   readonly requestId: string | undefined;

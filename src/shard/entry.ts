@@ -3,8 +3,7 @@ import { constants, setPriority } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { COUNTER_LONG_MEAN_OFFSET, COUNTER_SHORT_MEAN_OFFSET } from '../../assembly/layout.js';
-import { definitionOf } from '../app/app.js';
-import type { AppDefinition } from '../app/definition.js';
+import { type AppDefinition, definitionOf } from '../app/definition.js';
 import { CounterWriter } from '../contract/counters.js';
 import { describe } from '../contract/describe.js';
 import { HttpGenerations } from '../contract/http-generations.js';
@@ -17,6 +16,7 @@ import {
   type ShardReport,
   type ShardStart,
 } from '../contract/messages.js';
+import { importModule, moduleFailure, pathOf } from '../contract/module-failure.js';
 import { refuse } from '../contract/refusal.js';
 import { ShardSide } from '../contract/shard-side.js';
 import { Times } from '../contract/times.js';
@@ -102,11 +102,8 @@ async function startApp({ app, shard, group }: ShardContext): Promise<void> {
   for (const listener of app.onStart) {
     try {
       await listener({ shard, group });
-    } catch (cause) {
-      const { name, message } = describe(cause);
-      throw new LoopShardError('MODULE_FAILED', `A listener of \`app.onStart()\` failed: ${name}: ${message}`, {
-        cause,
-      });
+    } catch (error) {
+      throw await moduleFailure('A listener of `app.onStart()` failed', error);
     }
   }
 }
@@ -186,7 +183,7 @@ function createContext(start: ShardStart, app: AppDefinition): ShardContext {
     times: new Times(),
     channel: start.channel,
     http,
-    responseLimitBytes: start.responseLimitBytes,
+    maxResponseBytes: start.maxResponseBytes,
     compress: start.compress,
     requestId: start.requestId,
     trusted: trustedProxies(start.trustProxy),
@@ -215,23 +212,15 @@ function createLimiter({ adaptive }: ShardStart, { side: { permits }, counters }
   });
 }
 
+/** @throws LoopShardError MODULE_FAILED, MODULE_WITHOUT_APP, or what a wrong route is refused with */
 async function loadApp(url: string): Promise<AppDefinition> {
-  let module: { default?: unknown };
-  try {
-    module = await import(url);
-  } catch (cause) {
-    if (cause instanceof LoopShardError) throw cause;
-    const { name, message } = describe(cause);
-    throw new LoopShardError('MODULE_FAILED', `The module ${url} failed while it was loaded: ${name}: ${message}`, {
-      cause,
-    });
-  }
+  const module = await importModule(url);
   // A CommonJS module's exports come as the default.
   const app =
     definitionOf(module.default) ?? definitionOf((module.default as { default?: unknown } | undefined)?.default);
   if (app !== undefined) return app;
   throw new LoopShardError(
     'MODULE_WITHOUT_APP',
-    `The module ${url} has no app as its default export; end it with "export default app", app being what createApp() returned.`,
+    `${pathOf(url)} has no app as its default export. End it with \`export default app\`, where \`app\` is what \`createApp()\` returned.`,
   );
 }

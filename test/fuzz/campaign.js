@@ -49,9 +49,8 @@ export class Campaign {
     this.#server = await serve(module, {
       port: 0,
       shards: 2,
-      slots: SLOTS,
-      slotBytes: 4_096,
-      bodyLimitBytes: BODY_LIMIT_BYTES,
+      memory: { slots: SLOTS, slotBytes: 4_096 },
+      limits: { maxBodyBytes: BODY_LIMIT_BYTES },
     });
     CoreMemory.create = create;
     if (core === undefined) throw new Error('the server has made no memory');

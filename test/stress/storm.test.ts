@@ -39,10 +39,39 @@ async function visit(port: number, random: () => number, statuses: Map<number, n
 
 const shed = { targetMs: 10, intervalMs: 50 };
 const variants: [string, ServeOptions, boolean][] = [
-  ['with stealing', { groups: { default: 3, other: 1 }, permits: 8, batch: 4, maxQueue: 64, slots: 256, shed }, false],
-  ['without stealing', { groups: { default: 2, other: 1 }, steal: false, permits: 4, slots: 128, shed }, false],
-  ['adaptive', { groups: { default: 2, other: 2 }, permits: { initial: 4, min: 1, max: 16 }, slots: 128 }, false],
-  ['with shards that end', { groups: { default: 3, other: 1 }, permits: 8, slots: 256, shed, maxRestarts: 0 }, true],
+  [
+    'with stealing',
+    {
+      groups: { default: 3, other: 1 },
+      scheduling: { permits: 8, batch: 4, maxQueue: 64, shed },
+      memory: { slots: 256 },
+    },
+    false,
+  ],
+  [
+    'without stealing',
+    { groups: { default: 2, other: 1 }, scheduling: { steal: false, permits: 4, shed }, memory: { slots: 128 } },
+    false,
+  ],
+  [
+    'adaptive',
+    {
+      groups: { default: 2, other: 2 },
+      scheduling: { permits: { initial: 4, min: 1, max: 16 } },
+      memory: { slots: 128 },
+    },
+    false,
+  ],
+  [
+    'with shards that end',
+    {
+      groups: { default: 3, other: 1 },
+      scheduling: { permits: 8, shed },
+      memory: { slots: 256 },
+      recovery: { maxRestarts: 0 },
+    },
+    true,
+  ],
 ];
 
 test.each(variants)(

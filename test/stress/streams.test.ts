@@ -19,7 +19,7 @@ const PATHS = [
 ];
 
 test('clients of streams leave at random places, and nothing is lost', async () => {
-  const running = await startServer({ compress: true, slotBytes: 4_096 }, 'streams.js');
+  const running = await startServer({ compress: true, memory: { slotBytes: 4_096 } }, 'streams.js');
   const random = createRandom();
   const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)];
 

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from '@jest/globals';
-import type { ServerStats } from 'loopshard';
+import type { ServeOptions, ServerStats } from 'loopshard';
 import { get, RawClient } from './client.js';
 import { root } from './process.js';
 import { seed } from './random.js';
@@ -17,18 +17,22 @@ const CONNECTIONS = 24;
 const PATIENCE_MS = 30_000;
 const START_MS = 60_000;
 
-const OPTIONS = {
+const OPTIONS: ServeOptions = {
   shards: SHARDS,
-  // This is not about who gives way to whom.
-  shardNice: 0,
-  permits: 64,
-  slots: 1_024,
-  bodyLimitBytes: 4 * 2 ** 20,
-  // A heap that is exhausted soon.
-  resourceLimits: { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16 },
+  scheduling: {
+    // This is not about who gives way to whom.
+    shardNice: 0,
+    permits: 64,
+  },
+  memory: { slots: 1_024 },
+  limits: { maxBodyBytes: 4 * 2 ** 20 },
+  threads: {
+    // A heap that is exhausted soon.
+    resourceLimits: { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16 },
+  },
 };
 /** For servers that have them: shards that end all the time are to be replaced all the time. */
-const OPTIONAL = { maxRestarts: 0, stuckAfterMs: 1_000 };
+const OPTIONAL: ServeOptions = { recovery: { maxRestarts: 0, stuckAfterMs: 1_000 } };
 
 /** The server's process at rest. */
 export interface Figures {

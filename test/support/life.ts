@@ -71,7 +71,10 @@ export function useLife(standard: ServeOptions = {}): LifeScene {
       return running!;
     },
     async start(options = {}) {
-      running = await startServer({ ...standard, ...options }, life.fixture);
+      running = await startServer(
+        { ...standard, ...options, timeouts: { ...standard.timeouts, ...options.timeouts } },
+        life.fixture,
+      );
       return running;
     },
   };

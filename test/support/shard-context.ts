@@ -1,5 +1,5 @@
 import { MessageChannel } from 'node:worker_threads';
-import { definitionOf } from '../../build/src/app/app.js';
+import { definitionOf } from '../../build/src/app/definition.js';
 import { CounterWriter } from '../../build/src/contract/counters.js';
 import { HttpGenerations } from '../../build/src/contract/http-generations.js';
 import { createServerMemory, type MemoryMap, shardAddresses } from '../../build/src/contract/memory-map.js';
@@ -47,7 +47,7 @@ export function createShard(options: ShardInThreadOptions = {}): ShardInThread {
     times: new Times(),
     channel: port1,
     http,
-    responseLimitBytes: 2 ** 20,
+    maxResponseBytes: 2 ** 20,
     compress: undefined,
     requestId: undefined,
     trusted: undefined,

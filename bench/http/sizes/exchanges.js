@@ -44,7 +44,7 @@ const common = { body: '', skips: [] };
  * @returns {string[]}
  */
 function loopshardArguments(shards) {
-  return ['loopshard-sizes-app.js', JSON.stringify({ shards, bodyLimitBytes: BODY_LIMIT_BYTES })];
+  return ['loopshard-sizes-app.js', JSON.stringify({ shards, limits: { maxBodyBytes: BODY_LIMIT_BYTES } })];
 }
 
 /** @type {readonly Peer[]} */

@@ -22,7 +22,7 @@ const DOWNSTREAM = {
   skips: [],
 };
 
-const common = { shards: 1, maxQueue: MAX_QUEUE, batch: 64 };
+const common = { shards: 1, scheduling: { maxQueue: MAX_QUEUE, batch: 64 } };
 /** @type {import('../report.js').Column[]} */
 const COLUMNS = [
   { head: 'answers/s', figure: 'goodput', format: 'count' },
@@ -45,9 +45,15 @@ export function adaptive() {
     title: `handlers call a service that bears ${BEARS} calls at once and collapses beyond them`,
     works: {},
     variants: [
-      loopshard('adaptive', "LoopShard, permits 'adaptive'", { ...common, permits: 'adaptive' }),
-      loopshard('static', 'LoopShard, 512 permits', { ...common, permits: 512 }),
-      loopshard('oracle', `LoopShard, ${BEARS} permits (the best)`, { ...common, permits: BEARS }),
+      loopshard('adaptive', "LoopShard, permits 'adaptive'", {
+        ...common,
+        scheduling: { ...common.scheduling, permits: 'adaptive' },
+      }),
+      loopshard('static', 'LoopShard, 512 permits', { ...common, scheduling: { ...common.scheduling, permits: 512 } }),
+      loopshard('oracle', `LoopShard, ${BEARS} permits (the best)`, {
+        ...common,
+        scheduling: { ...common.scheduling, permits: BEARS },
+      }),
     ],
     phases: [''],
     rounds: 3,

@@ -14,7 +14,7 @@ const LOOPSHARDS = NICE.map((shardNice) =>
   loopshard(
     `nice-${shardNice}`,
     `LoopShard, shardNice ${shardNice}`,
-    { shards: CORES, health: true, shardNice },
+    { shards: CORES, health: true, scheduling: { shardNice } },
     { ownHealth: true },
   ),
 );

@@ -13,6 +13,7 @@ const CONNECTIONS = 200;
 const MEAN_MS = (1 - LONG_SHARE) * WORKS.short + LONG_SHARE * WORKS.long;
 const PER_SECOND = Math.round((UTILIZATION * CORES * 1000) / MEAN_MS);
 
+/** @type {{ id: string, title: string, dispatch: import('loopshard').Dispatch }[]} */
 const POLICIES = [
   { id: 'least-loaded', title: 'least-loaded', dispatch: 'least-loaded' },
   { id: 'round-robin', title: 'round-robin', dispatch: 'round-robin' },
@@ -26,8 +27,8 @@ const JUDGED = 'least-loaded-steal';
 const LOOPSHARDS = [
   loopshard('defaults', 'LoopShard, defaults', { shards }),
   ...POLICIES.flatMap(({ id, title, dispatch }) => [
-    loopshard(`${id}-steal`, `LoopShard, ${title}, stealing`, { shards, dispatch, steal: true }),
-    loopshard(id, `LoopShard, ${title}`, { shards, dispatch, steal: false }),
+    loopshard(`${id}-steal`, `LoopShard, ${title}, stealing`, { shards, scheduling: { dispatch, steal: true } }),
+    loopshard(id, `LoopShard, ${title}`, { shards, scheduling: { dispatch, steal: false } }),
   ]),
   loopshard('priority', 'LoopShard, short ones first', { shards }, { routeOptions: { short: { priority: 'high' } } }),
   loopshard(

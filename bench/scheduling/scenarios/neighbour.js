@@ -16,7 +16,7 @@ const P99_ADDED_US = 5_000;
  * @returns {import('../scenario.js').Scenario}
  */
 export function neighbour() {
-  const options = { groups: { default: 1, burn: CORES }, shardNice: { default: 0, burn: 10 } };
+  const options = { groups: { default: 1, burn: CORES }, scheduling: { shardNice: { default: 0, burn: 10 } } };
   const settings = { routeOptions: { burn: { group: 'burn' } } };
   return {
     name: 'neighbour',

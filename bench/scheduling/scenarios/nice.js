@@ -40,7 +40,7 @@ const VARIANTS = SHARDS.flatMap((shards) =>
   NICE.map((shardNice) => {
     const title = `LoopShard, shardNice ${shardNice}, ${shards} shard${shards > 1 ? 's' : ''}`;
     const settings = { ownHealth: true, textBytes: TEXT_BYTES };
-    return loopshard(idOf(shardNice, shards), title, { shards, shardNice, health: true }, settings);
+    return loopshard(idOf(shardNice, shards), title, { shards, scheduling: { shardNice }, health: true }, settings);
   }),
 );
 

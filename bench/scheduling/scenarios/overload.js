@@ -27,7 +27,7 @@ const ACCEPTED_P99_RATIO = 3;
 /** All slots of LoopShard's shared memory, and as much again for the connections and their requests. */
 const MEMORY_GROWTH_BYTES = 128 * 2 ** 20;
 
-const LIMITS = { shed: { targetMs: 20, intervalMs: 200 } };
+const LIMITS = { scheduling: { shed: { targetMs: 20, intervalMs: 200 } } };
 
 const VARIANTS = [
   loopshard('loopshard', 'LoopShard, shed', { shards: CORES, ...LIMITS }),

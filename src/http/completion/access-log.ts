@@ -1,7 +1,7 @@
 import { SLOT_NO_START } from '../../../assembly/layout.js';
 import type { HttpSide } from '../../contract/http-side.js';
+import type { Logger } from '../../options/logger.js';
 import { METHODS } from '../../options/methods.js';
-import type { Logger } from '../../options/options.js';
 import { isSaneId } from '../../options/request-id.js';
 import type { Exchange } from '../exchange.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';

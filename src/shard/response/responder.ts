@@ -369,7 +369,7 @@ export class Responder {
     standardType: string | undefined,
     body: string | Uint8Array,
     contentLength?: number,
-    limit = this.#context.responseLimitBytes,
+    limit = this.#context.maxResponseBytes,
   ): Outcome {
     const head = this.#head(reply, status, standardType);
     const isHead = this.#isHead(reply);
@@ -465,8 +465,8 @@ export class Responder {
 
   /** @throws LoopShardError RESPONSE_TOO_LARGE */
   #checkLimit(bytes: number): number {
-    const { responseLimitBytes } = this.#context;
-    if (bytes > responseLimitBytes) throw tooLarge(bytes, responseLimitBytes);
+    const { maxResponseBytes } = this.#context;
+    if (bytes > maxResponseBytes) throw tooLarge(bytes, maxResponseBytes);
     return bytes;
   }
 }

@@ -121,7 +121,7 @@ export function fieldsTooLarge(bytes: number, limit: number): LoopShardError {
 export function tooLarge(bytes: number, limit: number): LoopShardError {
   return new LoopShardError(
     'RESPONSE_TOO_LARGE',
-    `The response has ${bytes} bytes, but \`responseLimitBytes\` is ${limit}. Send less, or raise the limit.`,
+    `The response has ${bytes} bytes, but \`limits.maxResponseBytes\` is ${limit}. Send less, or raise the limit.`,
   );
 }
 

@@ -1,0 +1,67 @@
+/* Arguments of `app.use()` and of routes. What other frameworks take there gets an error that says what to write instead. */
+import { inspect } from 'node:util';
+import { LoopShardError } from '../errors.js';
+import { definitionOf } from './definition.js';
+import type { Handler, Middleware } from './handler.js';
+
+/**
+ * The arguments of `app.use()`, with `/` as the default prefix, which is not checked.
+ * @throws LoopShardError MIDDLEWARE_INVALID
+ */
+export function middlewareArguments(given: readonly unknown[]): [prefix: string, middleware: Middleware] {
+  const [prefix, middleware, ...others] = given.length > 1 ? given : ['/', given[0]];
+  if (others.length > 0 || typeof prefix === 'function' || given.some(Array.isArray)) {
+    throw wrongMiddleware('takes one middleware function, got several. Call it once for each');
+  }
+  if (typeof middleware !== 'function') {
+    if (definitionOf(middleware) !== undefined) {
+      throw wrongMiddleware("got an app. Add its routes with `app.mount('/prefix', other)`");
+    }
+    throw wrongMiddleware(`expects middleware \`(req, res, next) => …\`, got ${inspect(middleware, { depth: 0 })}`);
+  }
+  if (isNodeApp(middleware)) {
+    throw wrongMiddleware(
+      "got an app or router of Express, which needs the `req` and `res` of Node.js. Write its routes with `app.scope('/prefix', (app) => …)`",
+    );
+  }
+  if (middleware.length > 3) {
+    throw wrongMiddleware(
+      'expects middleware `(req, res, next) => …`, got a function with four parameters. Handle errors with `app.onError()`',
+    );
+  }
+  return [prefix as string, middleware as Middleware];
+}
+
+/**
+ * The arguments of a route behind its pattern.
+ * @param name such as `GET /users`
+ * @throws LoopShardError ROUTE_INVALID
+ */
+export function routeArguments(name: string, given: readonly unknown[]): [options: unknown, handler: Handler] {
+  const handlers = given.filter((one) => typeof one === 'function');
+  if (handlers.length > 1 || given.length > 2 || given.some(Array.isArray)) {
+    throw new LoopShardError(
+      'ROUTE_INVALID',
+      `Route \`${name}\` takes one handler, got several. Run the others before it with \`app.use()\`.`,
+    );
+  }
+  const [options, handler] = given.length > 1 ? given : [{}, given[0]];
+  if (typeof handler !== 'function') throw notAFunction(`Route \`${name}\``, 'a handler', handler);
+  return [options, handler as Handler];
+}
+
+/** @param caller such as `app.onError()`, or a route in words */
+export function notAFunction(caller: string, expected: string, value: unknown): LoopShardError {
+  const subject = caller.startsWith('app.') ? `\`${caller}\`` : caller;
+  return new LoopShardError('ROUTE_INVALID', `${subject} expects ${expected}, got ${inspect(value, { depth: 0 })}.`);
+}
+
+/** @param rest of the sentence */
+function wrongMiddleware(rest: string): LoopShardError {
+  return new LoopShardError('MIDDLEWARE_INVALID', `\`app.use()\` ${rest}.`);
+}
+
+/** Apps and routers of Express, Connect and their like are functions that have methods. */
+function isNodeApp(middleware: object): boolean {
+  return ['handle', 'use'].every((name) => typeof (middleware as Record<string, unknown>)[name] === 'function');
+}

@@ -1,0 +1,13 @@
+import type { ServeOptions } from './serve-options.js';
+import type { SectionName } from './table.js';
+
+type Sections = Required<Pick<ServeOptions, SectionName>>;
+
+/** The options as they were given, without their sections. */
+export type FlatOptions = Omit<ServeOptions, SectionName> &
+  Sections['limits'] &
+  Sections['timeouts'] &
+  Sections['scheduling'] &
+  Sections['memory'] &
+  Sections['recovery'] &
+  Sections['threads'];

@@ -1,0 +1,6 @@
+/** Receives errors and warnings, and with `accessLog` a line per response. A pino logger is one. */
+export interface Logger {
+  error(details: object, message: string): void;
+  warn(details: object, message: string): void;
+  info(details: object, message: string): void;
+}

@@ -1,0 +1,298 @@
+/* Generated from table.ts by `npm run generate`: edit the table. */
+import type { TlsOptions } from 'node:tls';
+import type { CompressOptions } from './compression.js';
+import type { Logger } from './logger.js';
+import type { RequestIdOptions } from './request-id.js';
+import type { AdaptivePermits, Dispatch, HealthPaths, PriorityFunction, Shedding } from './scheduling.js';
+import type { TrustProxy } from './trust-proxy.js';
+
+/** Options of `serve()`. */
+export interface ServeOptions {
+  /** Port to listen on; 0 takes a free one. Range: 0 to 65,535. Default: 8000. */
+  port?: number;
+  /**
+   * Address to listen on. `::` is all addresses of IPv6, and of IPv4 too unless `ipv6Only` is set. Default:
+   * `127.0.0.1`.
+   */
+  host?: string;
+  /** With host `::`, do not listen on IPv4. Default: `false`. */
+  ipv6Only?: boolean;
+  /** Unix socket to listen on, instead of a port. A named pipe on Windows. */
+  path?: string;
+  /** Inherited descriptor that already listens. Instead of `host` and `port`. */
+  fd?: number;
+  /**
+   * Key and certificate: serves HTTPS. Takes the options of `tls.createServer`. ALPN is always `http/1.1`;
+   * `handshakeTimeout` is `timeouts.headersTimeoutMs` unless set. `server.setSecureContext()` replaces the certificate.
+   */
+  tls?: TlsOptions;
+  /**
+   * Worker threads that run handlers. There are at least two by default, even on one core, so that one slow handler
+   * does not hold back the others. Range: 1 to 64. Default: number of cores, from 2 to 16.
+   */
+  shards?: number;
+  /**
+   * Shards by group, instead of `shards`. For example `{ default: 2, cpu: 2 }`. Each group has its own shards, slots
+   * and queues, in proportion: a saturated group does not affect the others. Routes choose their group with `group`.
+   */
+  groups?: Record<string, number>;
+  /**
+   * Threads that listen, parse and respond. The kernel spreads connections over them. With 1, the thread that calls
+   * `serve()` is the HTTP thread; with more, each is a worker. More than 1 needs Linux, Node.js 22.12 or later, and
+   * `host` and `port`. By default two thirds of the cores, at most 11; but 1 on fewer than four cores, where several
+   * are not possible, or if an option is a function that runs on HTTP threads. Range: 1 to 64. Default: depends on the
+   * cores.
+   */
+  httpThreads?: number;
+  /**
+   * Module with the functions that run on HTTP threads. It may export `priority`, `onUpgrade`, `upgradeOptions`, and
+   * `tls` with `SNICallback` and `pskCallback`. With several HTTP threads, functions can only be passed this way.
+   */
+  httpModule?: URL | string;
+  /**
+   * Respond to `/livez` and `/readyz`. The HTTP thread does so itself. An object sets the paths `livez` and `readyz`,
+   * and `shedGraceMs` (default 5,000): how long the server may shed before `/readyz` returns 503. Default: `false`.
+   */
+  health?: boolean | HealthPaths;
+  /**
+   * Compress responses with br, zstd or gzip. Shards do so, for clients that accept it. An object sets `thresholdBytes`
+   * (default 1,024), `types` and `encodings`. Routes can override it. Default: `false`.
+   */
+  compress?: boolean | CompressOptions;
+  /**
+   * Take request ids from `x-request-id`, or generate UUIDs. `req.id` is the client's if that is 1 to 128 visible ASCII
+   * characters, otherwise a UUID. Logs and responses of handlers contain it too. `{ header: 'x-correlation-id' }` uses
+   * another header. With `false`, the server assigns `req.id`. Default: `false`.
+   */
+  requestId?: boolean | RequestIdOptions;
+  /**
+   * Proxies whose `x-forwarded-*` headers describe the client. For `req.ip`, `req.ips`, `req.protocol`, `req.host` and
+   * the access log. `true` trusts all proxies; a number trusts that many in front of the server; a string or an array
+   * lists addresses and subnets, or `loopback`, `linklocal` and `uniquelocal`. Default: `false`.
+   */
+  trustProxy?: TrustProxy;
+  /**
+   * Log a line for each response. Method, target, status, bytes, duration and id, at level `info`. Default: `false`.
+   */
+  accessLog?: boolean;
+  /**
+   * An object with the methods `error`, `warn` and `info`. By default pino, to standard error, from level `warn`, or
+   * from `info` with `accessLog`. Default: pino to stderr.
+   */
+  logger?: Logger;
+  /**
+   * Abort `req.signal` when a client ends its side. Most clients that end their side of the connection are gone, but
+   * some only have nothing more to send and still wait for the response: the server cannot tell them apart. In both
+   * cases `req.signal` is aborted once a response cannot be sent. Default: `false`.
+   */
+  abortOnHalfClose?: boolean;
+  /** What a client may send, receive and hold. */
+  limits?: LimitOptions;
+  /** How long each step may take, in milliseconds. */
+  timeouts?: TimeoutOptions;
+  /** Which shard runs a request, when, and what happens under overload. */
+  scheduling?: SchedulingOptions;
+  /** The shared memory, which is reserved at the start. */
+  memory?: MemoryOptions;
+  /** What happens to shards that fail or hang. */
+  recovery?: RecoveryOptions;
+  /** What each shard's thread is started with. */
+  threads?: ThreadOptions;
+}
+
+/** What a client may send, receive and hold. */
+export interface LimitOptions {
+  /**
+   * Largest request body; larger ones get 413. Routes with `body: 'stream'` have a limit of their own. Range: 0 to
+   * 1,073,741,824. Default: 1 MiB.
+   */
+  maxBodyBytes?: number;
+  /**
+   * Largest response body; larger ones become 500. Streams have no limit. Range: 0 to 2,147,483,647. Default: 64 MiB.
+   */
+  maxResponseBytes?: number;
+  /** Longest request target; longer ones get 414. Range: 1 to 32,768. Default: 8,192. */
+  maxTargetBytes?: number;
+  /** Largest request head, target included; larger ones get 431. Range: 256 to 65,535. Default: 24,576. */
+  maxHeadBytes?: number;
+  /** Header fields of a request; more get 431. Range: 1 to 256. Default: 100. */
+  maxHeaderFields?: number;
+  /** Open connections; further ones are closed immediately. Range: 1 to 1,048,576. Default: 16,384. */
+  maxConnections?: number;
+  /**
+   * Responses that each shard streams at once; further ones get 503. Such as Server-Sent Events. A stream takes a
+   * socket, but neither a permit nor a slot. The log has a line when the limit is reached. Range: 1 to 1,048,576.
+   * Default: 16,384.
+   */
+  maxStreams?: number;
+  /** Requests before a connection is closed; 0 disables the limit. Range: 0 to 2,147,483,647. Default: 0. */
+  maxRequestsPerConnection?: number;
+  /**
+   * Bytes buffered for a slow client before the server stops reading its requests. Range: 0 to 2,147,483,647. Default:
+   * 1 MiB.
+   */
+  maxBufferedBytes?: number;
+}
+
+/** How long each step may take, in milliseconds. */
+export interface TimeoutOptions {
+  /**
+   * Time to receive a request head; then 408. Counts from the first byte of the head. A new connection that sends
+   * nothing is closed after the same time. Range: 1 to 2,147,483,647. Default: 10,000.
+   */
+  headersTimeoutMs?: number;
+  /**
+   * Time to receive a whole request, or the next byte of a streamed body; then 408. Counts from the first byte of the
+   * request. Range: 1 to 2,147,483,647. Default: 60,000.
+   */
+  requestTimeoutMs?: number;
+  /** How long a connection may be idle between requests. Range: 1 to 2,147,483,647. Default: 65,000. */
+  keepAliveTimeoutMs?: number;
+  /**
+   * How long a client may stop reading its response. Then its connection is dropped. Range: 1 to 2,147,483,647.
+   * Default: 30,000.
+   */
+  sendTimeoutMs?: number;
+  /**
+   * How long the server discards input after the last response of a connection. Up to 64 MiB, and only while bytes
+   * arrive. So a client that is still sending gets to read an early response, such as 413. Range: 1 to 2,147,483,647.
+   * Default: 30,000.
+   */
+  lingerTimeoutMs?: number;
+  /**
+   * Requests not started within this time get 503; 0 disables the timeout. Routes can override it. Range: 0 to
+   * 1,800,000. Default: 0.
+   */
+  queueTimeoutMs?: number;
+  /**
+   * Requests whose handler has not settled within this time get 504; 0 disables the timeout. Their `req.signal` is
+   * aborted, their permit and slot are free again, `req` and `res` have no effect any more, and the handler counts as
+   * abandoned until it settles (`recovery.maxAbandoned`). For a stream, it is the time until its first chunk. Routes
+   * can override it. Range: 0 to 1,800,000. Default: 0.
+   */
+  handlerTimeoutMs?: number;
+  /**
+   * How long a shard may take to start and load the module; 0 disables the timeout. Then its thread is ended and
+   * another one is started. Range: 0 to 2,147,483,647. Default: 60,000.
+   */
+  startTimeoutMs?: number;
+  /** How long `close()` waits for open requests. Then it drops them. Range: 0 to 2,147,483,647. Default: 10,000. */
+  closeTimeoutMs?: number;
+  /**
+   * How long `/readyz` returns 503 before the server stops accepting connections. A load balancer can take the server
+   * out in this time. Each response closes its connection, spread over the time, so that clients do not all reconnect
+   * elsewhere at once. Idle connections stay open until their next request, or the end. Range: 0 to 2,147,483,647.
+   * Default: 0.
+   */
+  drainDelayMs?: number;
+}
+
+/** Which shard runs a request, when, and what happens under overload. */
+export interface SchedulingOptions {
+  /**
+   * Handlers in flight on each shard, or `adaptive`. 1 to 65,536. With `adaptive`, a limiter adjusts the number to how
+   * long handlers take; an object sets its bounds: `{ initial: 20, min: 4, max: 1024 }`. Default: 512.
+   */
+  permits?: number | 'adaptive' | AdaptivePermits;
+  /** Most requests that a shard claims at once. Range: 1 to 1,024. Default: 256. */
+  batch?: number;
+  /**
+   * Requests queued for each shard; further ones get 503. At least `batch`. It also bounds the queue of each route with
+   * `maxConcurrency`, there at most half of the slots of its group. Requests of low priority get 503 when half of it is
+   * used. Range: 1 to 65,536. Default: 4,096.
+   */
+  maxQueue?: number;
+  /**
+   * `least-loaded`, `round-robin`, `route-hash`, or by key. How the shard of a request is chosen within its group. A
+   * key keeps requests together: `{ key: { header: 'x-user' } }`. Default: `least-loaded`.
+   */
+  dispatch?: Dispatch;
+  /** Idle shards take queued requests of other shards in their group. Default: `true`. */
+  steal?: boolean;
+  /**
+   * Reject requests while others have been queued for too long. An object sets `targetMs` (default 200), `intervalMs`
+   * (500), `status` (503, or 429) and `retryAfterSeconds` (1). Default: `false`.
+   */
+  shed?: boolean | Shedding;
+  /**
+   * A function `(method, path) => 'high' | 'normal' | 'low'`. For requests whose route has no `priority`. The path is
+   * not decoded. HTTP thread only: everything waits for it, so keep it short. Default: all are `normal`.
+   */
+  priority?: PriorityFunction;
+  /**
+   * Niceness of shards, 0 to 19, or by group; Linux only. As `nice` defines it: shards with a higher number give way to
+   * other threads. By group: `{ cpu: 19 }`. Default: 0.
+   */
+  shardNice?: number | Record<string, number>;
+  /** How idle shards sleep: `async`, or `sync` for handlers without timers or sockets. Default: `async`. */
+  park?: 'async' | 'sync';
+}
+
+/** The shared memory, which is reserved at the start. */
+export interface MemoryOptions {
+  /**
+   * Requests the server holds at once, queued ones included; further ones get 503. Range: 2 to 65,536. Default: 4,096.
+   */
+  slots?: number;
+  /**
+   * Shared memory of each slot; larger messages use extents. A request uses at most half of its slot, and its response
+   * the rest. Range: 2,048 to 1,048,576. Default: 16,384.
+   */
+  slotBytes?: number;
+  /**
+   * Shared memory for larger messages; physical memory only as it is used. When all of it is in use, request bodies are
+   * not read and responses wait. Range: 2,097,152 to 1,073,741,824. Default: 384 MiB.
+   */
+  extentBytes?: number;
+}
+
+/** What happens to shards that fail or hang. */
+export interface RecoveryOptions {
+  /**
+   * Restarts of a shard within 10 s before its circuit opens; 0 disables the limit. While the circuit is open, requests
+   * go to other shards and only one thread is started every 10 s, until one has lived that long. Range: 0 to 1,000,000.
+   * Default: 5.
+   */
+  maxRestarts?: number;
+  /**
+   * Abandoned handlers of a shard before it is replaced; 0 disables the limit. Abandoned are handlers that have not
+   * settled after their 504 (`timeouts.handlerTimeoutMs`), and generators that have not ended a second after they were
+   * told to. A shard with more of them, or with more than half of its share of `memory.slots`, claims nothing more,
+   * lets its other requests settle within half of `timeouts.closeTimeoutMs`, and ends; one shard of a group at a time.
+   * Range: 0 to 1,000,000. Default: 512.
+   */
+  maxAbandoned?: number;
+  /**
+   * How long a shard's event loop may be blocked before its queue goes to others; 0 disables the check. A stuck shard
+   * gets no more requests and does not count as ready. Its queued requests get 503 if there is no other shard. It is
+   * used again once its event loop turns. Range: 0 to 2,147,483,647. Default: 10,000.
+   */
+  stuckAfterMs?: number;
+  /**
+   * How long a group may have no free permit and no progress before `/readyz` returns 503; 0 disables the check. No
+   * progress means that no handler starts or settles. The log and the event `stalled` say why, until a permit is free.
+   * Range: 0 to 2,147,483,647. Default: 30,000.
+   */
+  stalledAfterMs?: number;
+  /**
+   * What an uncaught exception does to its shard: `replace`, `exit` or `continue`. `replace`: the request that caused
+   * it gets 500; the shard claims nothing more, lets its other requests settle within half of
+   * `timeouts.closeTimeoutMs`, and is replaced. `exit`: the shard ends immediately, and all requests that it has
+   * started get 502. `continue`: the request gets 500, and the shard goes on in the state that the exception left. If
+   * the app listens for `uncaughtException`, the shard goes on too. Default: `replace`.
+   */
+  onUncaught?: 'replace' | 'exit' | 'continue';
+}
+
+/** What each shard's thread is started with. */
+export interface ThreadOptions {
+  /**
+   * V8 limits of each shard, such as `{ maxOldGenerationSizeMb: 256 }`. A shard that exceeds them ends and is replaced.
+   * Default: V8's.
+   */
+  resourceLimits?: { maxOldGenerationSizeMb?: number; maxYoungGenerationSizeMb?: number; stackSizeMb?: number };
+  /** Environment variables of the shards. Default: a copy of the process's. */
+  env?: Record<string, string>;
+  /** Node.js flags of the shards, such as `['--import', './tracing.js']`. Default: the process's. */
+  execArgv?: readonly string[];
+}

@@ -1,0 +1,643 @@
+/*
+ * Every option of `serve()`, once. Derived from this table: the checks (resolve.ts), the flags of the command line (cli.ts), and, by
+ * `npm run generate`, the types in serve-options.ts, the tables in README.md and docs/options.md.
+ */
+import { availableParallelism } from 'node:os';
+import {
+  MAX_BATCH,
+  MAX_FIELDS,
+  MAX_HEAD_BYTES,
+  MAX_HTTP_THREADS,
+  MAX_SHARDS,
+  MAX_SLOT_BYTES,
+  MAX_SLOTS,
+  MIN_SLOT_BYTES,
+} from '../../assembly/layout.js';
+import { DISPATCH_NAMES, MAX_NICE, MAX_PERMITS, MAX_TIMEOUT_MS } from './scheduling.js';
+
+/** The groups of options, in the order in which they are documented. Called sections here: a group is a group of shards. */
+export const SECTIONS = {
+  limits: { type: 'LimitOptions', text: 'What a client may send, receive and hold.' },
+  timeouts: { type: 'TimeoutOptions', text: 'How long each step may take, in milliseconds.' },
+  scheduling: { type: 'SchedulingOptions', text: 'Which shard runs a request, when, and what happens under overload.' },
+  memory: { type: 'MemoryOptions', text: 'The shared memory, which is reserved at the start.' },
+  recovery: { type: 'RecoveryOptions', text: 'What happens to shards that fail or hang.' },
+  threads: { type: 'ThreadOptions', text: "What each shard's thread is started with." },
+} as const;
+
+export type SectionName = keyof typeof SECTIONS;
+
+/** A flag of the command line. */
+export interface Flag {
+  /** As commander takes it. */
+  flag: string;
+  /** In place of the option's text and default. */
+  text?: string;
+}
+
+interface Common {
+  /** Absent for an option at the top level. */
+  section?: SectionName;
+  /** One phrase, for `--help`, README.md and the docstring. */
+  text: string;
+  /** Further sentences of the docstring. */
+  details?: string;
+  /** The default in words, where it is not a constant. */
+  defaultText?: string;
+  /** In place of the flag that follows from name and kind. */
+  flags?: readonly Flag[];
+  /** An option at the top level that only `--help-all` shows. */
+  isRare?: true;
+}
+
+export interface IntegerOption extends Common {
+  kind: 'integer';
+  lowest: number;
+  highest: number;
+  /** Absent if it depends on other options. */
+  default?: number;
+}
+
+export interface BooleanOption extends Common {
+  kind: 'boolean';
+  default: boolean;
+}
+
+export interface ChoiceOption extends Common {
+  kind: 'choice';
+  values: readonly string[];
+  default: string;
+}
+
+/** An option with a check of its own. */
+export interface OtherOption extends Common {
+  kind: 'other';
+  /** In TypeScript. */
+  type: string;
+  default?: number | string | boolean;
+}
+
+export type OptionEntry = IntegerOption | BooleanOption | ChoiceOption | OtherOption;
+
+const LEAST_SHARDS = 2;
+const MOST_SHARDS = 16;
+
+/** As many as there are cores; but at least two, so that one shard responds while a slow handler occupies the other. */
+export function defaultShards(cores = availableParallelism()): number {
+  return Math.min(MOST_SHARDS, Math.max(LEAST_SHARDS, cores));
+}
+
+const MAX_MS = 2 ** 31 - 1;
+const MIB = 2 ** 20;
+
+export const OPTIONS = {
+  // ── the few that people need first ──────────────────────────────────────────────────────────────────────────────
+  port: {
+    kind: 'integer',
+    lowest: 0,
+    highest: 65_535,
+    default: 8000,
+    defaultText: '8000',
+    text: 'port to listen on; 0 takes a free one',
+  },
+  host: {
+    kind: 'other',
+    type: 'string',
+    text: 'address to listen on',
+    details: '`::` is all addresses of IPv6, and of IPv4 too unless `ipv6Only` is set.',
+    default: '127.0.0.1',
+    flags: [{ flag: '--host <address>' }],
+  },
+  ipv6Only: {
+    kind: 'boolean',
+    default: false,
+    text: 'with host `::`, do not listen on IPv4',
+    isRare: true,
+  },
+  path: {
+    kind: 'other',
+    type: 'string',
+    text: 'Unix socket to listen on, instead of a port',
+    details: 'A named pipe on Windows.',
+    flags: [{ flag: '--path <file>' }],
+  },
+  fd: {
+    kind: 'other',
+    type: 'number',
+    text: 'inherited descriptor that already listens',
+    details: 'Instead of `host` and `port`.',
+    flags: [{ flag: '--fd <number>' }],
+    isRare: true,
+  },
+  tls: {
+    kind: 'other',
+    type: 'TlsOptions',
+    text: 'key and certificate: serves HTTPS',
+    details:
+      'Takes the options of `tls.createServer`. ALPN is always `http/1.1`; `handshakeTimeout` is `timeouts.headersTimeoutMs` unless set. `server.setSecureContext()` replaces the certificate.',
+    flags: [
+      { flag: '--tls-key <file>', text: 'private key in PEM format: serves HTTPS' },
+      { flag: '--tls-cert <file>', text: 'certificate chain in PEM format; SIGHUP reloads both' },
+    ],
+  },
+  shards: {
+    kind: 'integer',
+    lowest: 1,
+    highest: MAX_SHARDS,
+    default: defaultShards(),
+    defaultText: `number of cores, from ${LEAST_SHARDS} to ${MOST_SHARDS}`,
+    text: 'worker threads that run handlers',
+    details:
+      'There are at least two by default, even on one core, so that one slow handler does not hold back the others.',
+    flags: [
+      {
+        flag: '--shards <number>',
+        text: `threads that run handlers (default: cores, ${LEAST_SHARDS} to ${MOST_SHARDS})`,
+      },
+    ],
+  },
+  groups: {
+    kind: 'other',
+    type: 'Record<string, number>',
+    text: 'shards by group, instead of `shards`',
+    details:
+      'For example `{ default: 2, cpu: 2 }`. Each group has its own shards, slots and queues, in proportion: a saturated group does not affect the others. Routes choose their group with `group`.',
+    flags: [{ flag: '--groups <list>', text: 'shards by group, such as default=2,cpu=2' }],
+  },
+  httpThreads: {
+    kind: 'integer',
+    lowest: 1,
+    highest: MAX_HTTP_THREADS,
+    text: 'threads that listen, parse and respond',
+    details:
+      'The kernel spreads connections over them. With 1, the thread that calls `serve()` is the HTTP thread; with more, each is a worker. More than 1 needs Linux, Node.js 22.12 or later, and `host` and `port`. By default two thirds of the cores, at most 11; but 1 on fewer than four cores, where several are not possible, or if an option is a function that runs on HTTP threads.',
+    defaultText: '[depends on the cores](docs/scaling.md)',
+    flags: [{ flag: '--http-threads <number>', text: 'threads that listen, parse and respond' }],
+  },
+  httpModule: {
+    kind: 'other',
+    type: 'URL | string',
+    text: 'module with the functions that run on HTTP threads',
+    details:
+      'It may export `priority`, `onUpgrade`, `upgradeOptions`, and `tls` with `SNICallback` and `pskCallback`. With several HTTP threads, functions can only be passed this way.',
+    flags: [{ flag: '--http-module <file>' }],
+    isRare: true,
+  },
+  health: {
+    kind: 'other',
+    type: 'boolean | HealthPaths',
+    text: 'respond to `/livez` and `/readyz`',
+    details:
+      'The HTTP thread does so itself. An object sets the paths `livez` and `readyz`, and `shedGraceMs` (default 5,000): how long the server may shed before `/readyz` returns 503.',
+    default: false,
+    flags: [{ flag: '--health' }],
+  },
+  compress: {
+    kind: 'other',
+    type: 'boolean | CompressOptions',
+    text: 'compress responses with br, zstd or gzip',
+    details:
+      'Shards do so, for clients that accept it. An object sets `thresholdBytes` (default 1,024), `types` and `encodings`. Routes can override it.',
+    default: false,
+    flags: [{ flag: '--compress' }],
+  },
+  requestId: {
+    kind: 'other',
+    type: 'boolean | RequestIdOptions',
+    text: 'take request ids from `x-request-id`, or generate UUIDs',
+    details:
+      "`req.id` is the client's if that is 1 to 128 visible ASCII characters, otherwise a UUID. Logs and responses of handlers contain it too. `{ header: 'x-correlation-id' }` uses another header. With `false`, the server assigns `req.id`.",
+    default: false,
+    flags: [{ flag: '--request-id' }],
+  },
+  trustProxy: {
+    kind: 'other',
+    type: 'TrustProxy',
+    text: 'proxies whose `x-forwarded-*` headers describe the client',
+    details:
+      'For `req.ip`, `req.ips`, `req.protocol`, `req.host` and the access log. `true` trusts all proxies; a number trusts that many in front of the server; a string or an array lists addresses and subnets, or `loopback`, `linklocal` and `uniquelocal`.',
+    default: false,
+    flags: [{ flag: '--trust-proxy <proxies>', text: 'trusted proxies: how many, or their addresses' }],
+  },
+  accessLog: {
+    kind: 'boolean',
+    default: false,
+    text: 'log a line for each response',
+    details: 'Method, target, status, bytes, duration and id, at level `info`.',
+  },
+  logger: {
+    kind: 'other',
+    type: 'Logger',
+    text: 'an object with the methods `error`, `warn` and `info`',
+    details: 'By default pino, to standard error, from level `warn`, or from `info` with `accessLog`.',
+    defaultText: 'pino to stderr',
+    flags: [],
+  },
+  abortOnHalfClose: {
+    kind: 'boolean',
+    default: false,
+    text: 'abort `req.signal` when a client ends its side',
+    details:
+      'Most clients that end their side of the connection are gone, but some only have nothing more to send and still wait for the response: the server cannot tell them apart. In both cases `req.signal` is aborted once a response cannot be sent.',
+    isRare: true,
+  },
+
+  // ── limits ──────────────────────────────────────────────────────────────────────────────────────────────────────
+  maxBodyBytes: {
+    section: 'limits',
+    kind: 'integer',
+    lowest: 0,
+    highest: 2 ** 30,
+    default: MIB,
+    text: 'largest request body; larger ones get 413',
+    details: "Routes with `body: 'stream'` have a limit of their own.",
+  },
+  maxResponseBytes: {
+    section: 'limits',
+    kind: 'integer',
+    lowest: 0,
+    highest: 2 ** 31 - 1,
+    default: 64 * MIB,
+    text: 'largest response body; larger ones become 500',
+    details: 'Streams have no limit.',
+  },
+  maxTargetBytes: {
+    section: 'limits',
+    kind: 'integer',
+    lowest: 1,
+    highest: 32_768,
+    default: 8_192,
+    text: 'longest request target; longer ones get 414',
+  },
+  maxHeadBytes: {
+    section: 'limits',
+    kind: 'integer',
+    lowest: 256,
+    highest: MAX_HEAD_BYTES,
+    default: 16_384 + 8_192,
+    text: 'largest request head, target included; larger ones get 431',
+  },
+  maxHeaderFields: {
+    section: 'limits',
+    kind: 'integer',
+    lowest: 1,
+    highest: MAX_FIELDS,
+    default: 100,
+    text: 'header fields of a request; more get 431',
+  },
+  maxConnections: {
+    section: 'limits',
+    kind: 'integer',
+    lowest: 1,
+    highest: 2 ** 20,
+    default: 16_384,
+    text: 'open connections; further ones are closed immediately',
+  },
+  maxStreams: {
+    section: 'limits',
+    kind: 'integer',
+    lowest: 1,
+    highest: 2 ** 20,
+    default: 16_384,
+    text: 'responses that each shard streams at once; further ones get 503',
+    details:
+      'Such as Server-Sent Events. A stream takes a socket, but neither a permit nor a slot. The log has a line when the limit is reached.',
+  },
+  maxRequestsPerConnection: {
+    section: 'limits',
+    kind: 'integer',
+    lowest: 0,
+    highest: 2 ** 31 - 1,
+    default: 0,
+    text: 'requests before a connection is closed; 0 disables the limit',
+  },
+  maxBufferedBytes: {
+    section: 'limits',
+    kind: 'integer',
+    lowest: 0,
+    highest: 2 ** 31 - 1,
+    default: MIB,
+    text: 'bytes buffered for a slow client before the server stops reading its requests',
+  },
+
+  // ── timeouts ────────────────────────────────────────────────────────────────────────────────────────────────────
+  headersTimeoutMs: {
+    section: 'timeouts',
+    kind: 'integer',
+    lowest: 1,
+    highest: MAX_MS,
+    default: 10_000,
+    text: 'time to receive a request head; then 408',
+    details:
+      'Counts from the first byte of the head. A new connection that sends nothing is closed after the same time.',
+  },
+  requestTimeoutMs: {
+    section: 'timeouts',
+    kind: 'integer',
+    lowest: 1,
+    highest: MAX_MS,
+    default: 60_000,
+    text: 'time to receive a whole request, or the next byte of a streamed body; then 408',
+    details: 'Counts from the first byte of the request.',
+  },
+  keepAliveTimeoutMs: {
+    section: 'timeouts',
+    kind: 'integer',
+    lowest: 1,
+    highest: MAX_MS,
+    default: 65_000,
+    text: 'how long a connection may be idle between requests',
+  },
+  sendTimeoutMs: {
+    section: 'timeouts',
+    kind: 'integer',
+    lowest: 1,
+    highest: MAX_MS,
+    default: 30_000,
+    text: 'how long a client may stop reading its response',
+    details: 'Then its connection is dropped.',
+  },
+  lingerTimeoutMs: {
+    section: 'timeouts',
+    kind: 'integer',
+    lowest: 1,
+    highest: MAX_MS,
+    default: 30_000,
+    text: 'how long the server discards input after the last response of a connection',
+    details:
+      'Up to 64 MiB, and only while bytes arrive. So a client that is still sending gets to read an early response, such as 413.',
+  },
+  queueTimeoutMs: {
+    section: 'timeouts',
+    kind: 'integer',
+    lowest: 0,
+    highest: MAX_TIMEOUT_MS,
+    default: 0,
+    text: 'requests not started within this time get 503; 0 disables the timeout',
+    details: 'Routes can override it.',
+  },
+  handlerTimeoutMs: {
+    section: 'timeouts',
+    kind: 'integer',
+    lowest: 0,
+    highest: MAX_TIMEOUT_MS,
+    default: 0,
+    text: 'requests whose handler has not settled within this time get 504; 0 disables the timeout',
+    details:
+      'Their `req.signal` is aborted, their permit and slot are free again, `req` and `res` have no effect any more, and the handler counts as abandoned until it settles (`recovery.maxAbandoned`). For a stream, it is the time until its first chunk. Routes can override it.',
+  },
+  startTimeoutMs: {
+    section: 'timeouts',
+    kind: 'integer',
+    lowest: 0,
+    highest: MAX_MS,
+    default: 60_000,
+    text: 'how long a shard may take to start and load the module; 0 disables the timeout',
+    details: 'Then its thread is ended and another one is started.',
+  },
+  closeTimeoutMs: {
+    section: 'timeouts',
+    kind: 'integer',
+    lowest: 0,
+    highest: MAX_MS,
+    default: 10_000,
+    text: 'how long `close()` waits for open requests',
+    details: 'Then it drops them.',
+  },
+  drainDelayMs: {
+    section: 'timeouts',
+    kind: 'integer',
+    lowest: 0,
+    highest: MAX_MS,
+    default: 0,
+    text: 'how long `/readyz` returns 503 before the server stops accepting connections',
+    details:
+      'A load balancer can take the server out in this time. Each response closes its connection, spread over the time, so that clients do not all reconnect elsewhere at once. Idle connections stay open until their next request, or the end.',
+  },
+
+  // ── scheduling ──────────────────────────────────────────────────────────────────────────────────────────────────
+  permits: {
+    section: 'scheduling',
+    kind: 'other',
+    type: "number | 'adaptive' | AdaptivePermits",
+    text: 'handlers in flight on each shard, or `adaptive`',
+    details: `1 to ${MAX_PERMITS.toLocaleString('en')}. With \`adaptive\`, a limiter adjusts the number to how long handlers take; an object sets its bounds: \`{ initial: 20, min: 4, max: 1024 }\`.`,
+    default: 512,
+    flags: [{ flag: '--permits <number>' }],
+  },
+  batch: {
+    section: 'scheduling',
+    kind: 'integer',
+    lowest: 1,
+    highest: MAX_BATCH,
+    default: 256,
+    text: 'most requests that a shard claims at once',
+  },
+  maxQueue: {
+    section: 'scheduling',
+    kind: 'integer',
+    lowest: 1,
+    highest: 65_536,
+    default: 4_096,
+    text: 'requests queued for each shard; further ones get 503',
+    details:
+      'At least `batch`. It also bounds the queue of each route with `maxConcurrency`, there at most half of the slots of its group. Requests of low priority get 503 when half of it is used.',
+  },
+  dispatch: {
+    section: 'scheduling',
+    kind: 'other',
+    type: 'Dispatch',
+    text: `${DISPATCH_NAMES.map((name) => `\`${name}\``).join(', ')}, or by key`,
+    details:
+      "How the shard of a request is chosen within its group. A key keeps requests together: `{ key: { header: 'x-user' } }`.",
+    default: 'least-loaded',
+    flags: [
+      { flag: '--dispatch <policy>' },
+      { flag: '--dispatch-key <source:name>', text: 'dispatch by a key, such as header:x-user or cookie:id' },
+    ],
+  },
+  steal: {
+    section: 'scheduling',
+    kind: 'boolean',
+    default: true,
+    text: 'idle shards take queued requests of other shards in their group',
+    flags: [{ flag: '--no-steal', text: 'idle shards do not take queued requests of other shards' }],
+  },
+  shed: {
+    section: 'scheduling',
+    kind: 'other',
+    type: 'boolean | Shedding',
+    text: 'reject requests while others have been queued for too long',
+    details:
+      'An object sets `targetMs` (default 200), `intervalMs` (500), `status` (503, or 429) and `retryAfterSeconds` (1).',
+    default: false,
+    flags: [{ flag: '--shed' }],
+  },
+  priority: {
+    section: 'scheduling',
+    kind: 'other',
+    type: 'PriorityFunction',
+    text: "a function `(method, path) => 'high' | 'normal' | 'low'`",
+    details:
+      'For requests whose route has no `priority`. The path is not decoded. HTTP thread only: everything waits for it, so keep it short.',
+    defaultText: 'all are `normal`',
+    flags: [],
+  },
+  shardNice: {
+    section: 'scheduling',
+    kind: 'other',
+    type: 'number | Record<string, number>',
+    text: `niceness of shards, 0 to ${MAX_NICE}, or by group; Linux only`,
+    details: 'As `nice` defines it: shards with a higher number give way to other threads. By group: `{ cpu: 19 }`.',
+    default: 0,
+    flags: [{ flag: '--shard-nice <number>' }],
+  },
+  park: {
+    section: 'scheduling',
+    kind: 'choice',
+    values: ['async', 'sync'],
+    default: 'async',
+    text: 'how idle shards sleep: `async`, or `sync` for handlers without timers or sockets',
+  },
+
+  // ── memory ──────────────────────────────────────────────────────────────────────────────────────────────────────
+  slots: {
+    section: 'memory',
+    kind: 'integer',
+    lowest: 2,
+    highest: MAX_SLOTS,
+    default: 4_096,
+    text: 'requests the server holds at once, queued ones included; further ones get 503',
+  },
+  slotBytes: {
+    section: 'memory',
+    kind: 'integer',
+    lowest: MIN_SLOT_BYTES,
+    highest: MAX_SLOT_BYTES,
+    default: 16_384,
+    text: 'shared memory of each slot; larger messages use extents',
+    details: 'A request uses at most half of its slot, and its response the rest.',
+  },
+  extentBytes: {
+    section: 'memory',
+    kind: 'integer',
+    lowest: 2 ** 21,
+    highest: 2 ** 30,
+    default: 384 * MIB,
+    text: 'shared memory for larger messages; physical memory only as it is used',
+    details: 'When all of it is in use, request bodies are not read and responses wait.',
+  },
+
+  // ── recovery ────────────────────────────────────────────────────────────────────────────────────────────────────
+  maxRestarts: {
+    section: 'recovery',
+    kind: 'integer',
+    lowest: 0,
+    highest: 1_000_000,
+    default: 5,
+    text: 'restarts of a shard within 10 s before its circuit opens; 0 disables the limit',
+    details:
+      'While the circuit is open, requests go to other shards and only one thread is started every 10 s, until one has lived that long.',
+  },
+  maxAbandoned: {
+    section: 'recovery',
+    kind: 'integer',
+    lowest: 0,
+    highest: 1_000_000,
+    default: 512,
+    text: 'abandoned handlers of a shard before it is replaced; 0 disables the limit',
+    details:
+      'Abandoned are handlers that have not settled after their 504 (`timeouts.handlerTimeoutMs`), and generators that have not ended a second after they were told to. A shard with more of them, or with more than half of its share of `memory.slots`, claims nothing more, lets its other requests settle within half of `timeouts.closeTimeoutMs`, and ends; one shard of a group at a time.',
+  },
+  stuckAfterMs: {
+    section: 'recovery',
+    kind: 'integer',
+    lowest: 0,
+    highest: MAX_MS,
+    default: 10_000,
+    text: "how long a shard's event loop may be blocked before its queue goes to others; 0 disables the check",
+    details:
+      'A stuck shard gets no more requests and does not count as ready. Its queued requests get 503 if there is no other shard. It is used again once its event loop turns.',
+  },
+  stalledAfterMs: {
+    section: 'recovery',
+    kind: 'integer',
+    lowest: 0,
+    highest: MAX_MS,
+    default: 30_000,
+    text: 'how long a group may have no free permit and no progress before `/readyz` returns 503; 0 disables the check',
+    details:
+      'No progress means that no handler starts or settles. The log and the event `stalled` say why, until a permit is free.',
+  },
+  onUncaught: {
+    section: 'recovery',
+    kind: 'choice',
+    values: ['replace', 'exit', 'continue'],
+    default: 'replace',
+    text: 'what an uncaught exception does to its shard: `replace`, `exit` or `continue`',
+    details:
+      '`replace`: the request that caused it gets 500; the shard claims nothing more, lets its other requests settle within half of `timeouts.closeTimeoutMs`, and is replaced. `exit`: the shard ends immediately, and all requests that it has started get 502. `continue`: the request gets 500, and the shard goes on in the state that the exception left. If the app listens for `uncaughtException`, the shard goes on too.',
+  },
+
+  // ── threads ─────────────────────────────────────────────────────────────────────────────────────────────────────
+  resourceLimits: {
+    section: 'threads',
+    kind: 'other',
+    type: '{ maxOldGenerationSizeMb?: number; maxYoungGenerationSizeMb?: number; stackSizeMb?: number }',
+    text: 'V8 limits of each shard, such as `{ maxOldGenerationSizeMb: 256 }`',
+    details: 'A shard that exceeds them ends and is replaced.',
+    defaultText: "V8's",
+    flags: [{ flag: '--resource-limits <list>', text: 'V8 limits of each shard, such as maxOldGenerationSizeMb=256' }],
+  },
+  env: {
+    section: 'threads',
+    kind: 'other',
+    type: 'Record<string, string>',
+    text: 'environment variables of the shards',
+    defaultText: "a copy of the process's",
+    flags: [{ flag: '--env <name=value>', text: "environment variable of the shards, added to the process's" }],
+  },
+  execArgv: {
+    section: 'threads',
+    kind: 'other',
+    type: 'readonly string[]',
+    text: "Node.js flags of the shards, such as `['--import', './tracing.js']`",
+    defaultText: "the process's",
+    flags: [{ flag: '--exec-argv <flag>', text: "Node.js flag of the shards, instead of the process's" }],
+  },
+} as const satisfies Record<string, OptionEntry>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+/** The names of one kind. */
+export type NamesOf<Kind extends OptionEntry['kind']> = {
+  [Name in OptionName]: (typeof OPTIONS)[Name]['kind'] extends Kind ? Name : never;
+}[OptionName];
+
+export const OPTION_NAMES = Object.keys(OPTIONS) as OptionName[];
+export const SECTION_NAMES = Object.keys(SECTIONS) as SectionName[];
+
+/** The entry with the type that all entries share. */
+export function entryOf(name: OptionName): OptionEntry {
+  return OPTIONS[name];
+}
+
+/** The options of a section, or of the top level, in the order of the table. */
+export function namesIn(section: SectionName | undefined): OptionName[] {
+  return OPTION_NAMES.filter((name) => entryOf(name).section === section);
+}
+
+/** An option as messages name it: `memory.slots`. */
+export function pathOf(name: OptionName): string {
+  const { section } = entryOf(name);
+  return section === undefined ? name : `${section}.${name}`;
+}
+
+/** The flags of an option; none for what only code can pass. */
+export function flagsOf(name: OptionName): readonly Flag[] {
+  const entry = entryOf(name);
+  if (entry.flags !== undefined) return entry.flags;
+  const flag = `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  if (entry.kind === 'integer') return [{ flag: `${flag} <number>` }];
+  return [{ flag: entry.kind === 'choice' ? `${flag} <${entry.values.join('|')}>` : flag }];
+}

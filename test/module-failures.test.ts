@@ -1,0 +1,157 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { type LoopShardError, serve } from 'loopshard';
+import { loopshard, Program, root } from './support/process.js';
+
+/* A module that fails while it is loaded shows where: place, source line and stack, after one sentence. */
+const LOOPSHARD = JSON.stringify(new URL('../build/dist/index.js', import.meta.url).href);
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'loopshard-'));
+});
+
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function write(name: string, ...lines: string[]): string {
+  const path = join(folder, name);
+  writeFileSync(path, lines.join('\n'));
+  return path;
+}
+
+async function failure(path: string): Promise<LoopShardError> {
+  return serve(path, { port: 0, shards: 1, httpThreads: 1 }).then(
+    () => Promise.reject(new Error('it has started')),
+    (error) => error,
+  );
+}
+
+describe('the message has the place, the source line and the stack of', () => {
+  test('an exception in another file, without frames of LoopShard and of the loader', async () => {
+    const library = write(
+      'throws.mjs',
+      'export function connect(url) {',
+      "\tthrow new TypeError('no database', { cause: new Error('refused') });",
+      '}',
+    );
+    const app = write('throws-app.mjs', "import { connect } from './throws.mjs';", 'connect();');
+    const { code, message, stack } = await failure(app);
+    expect(code).toBe('MODULE_FAILED');
+    expect(message.split('\n')).toEqual([
+      `Cannot load ${app}: TypeError: no database`,
+      `${library}:2:8`,
+      "\tthrow new TypeError('no database', { cause: new Error('refused') });",
+      '\t      ^',
+      `    at connect (file://${library}:2:8)`,
+      `    at file://${app}:2:1`,
+      'Caused by Error: refused',
+    ]);
+    expect(stack).toBe(`LoopShardError: ${message}`);
+  });
+
+  test.each([
+    ['in the module', 'broken.mjs', 'broken.mjs'],
+    ['in a module that it imports', 'broken.mjs', 'imports-broken.mjs'],
+  ])('a syntax error %s', async (_where, broken, app) => {
+    const path = write(broken, 'const a = 1;', '  const b = ;');
+    write('imports-broken.mjs', "import './broken.mjs';");
+    const { code, message } = await failure(join(folder, app));
+    expect(code).toBe('MODULE_FAILED');
+    expect(message.split('\n')).toEqual([
+      `Cannot load ${join(folder, app)}: SyntaxError: Unexpected token ';'`,
+      `${path}:2:13`,
+      '  const b = ;',
+      '            ^',
+    ]);
+  });
+
+  test('a syntax error in CommonJS, and an export that is missing', async () => {
+    const broken = write('broken.cjs', 'const y = {{;');
+    expect((await failure(broken)).message.split('\n').slice(1, 4)).toEqual([
+      `${broken}:1`,
+      'const y = {{;',
+      '           ^',
+    ]);
+    const app = write('missing.mjs', "import { nothing } from 'node:fs';");
+    expect((await failure(app)).message.split('\n').slice(1, 4)).toEqual([
+      `${app}:1`,
+      "import { nothing } from 'node:fs';",
+      '         ^^^^^^^',
+    ]);
+  });
+
+  test('an error of LoopShard, with its own sentence and code', async () => {
+    const app = write(
+      'bad-route.mjs',
+      `import { createApp } from ${LOOPSHARD};`,
+      'const app = createApp();',
+      "app.get('no-slash', () => 1);",
+    );
+    const { code, message } = await failure(app);
+    expect(code).toBe('ROUTE_INVALID');
+    expect(message.split('\n')).toEqual([
+      expect.stringMatching(/^Invalid route `GET no-slash`: /),
+      `${app}:3:5`,
+      "app.get('no-slash', () => 1);",
+      '    ^',
+      `    at file://${app}:3:5`,
+    ]);
+  });
+
+  test('a listener of app.onStart()', async () => {
+    const app = write(
+      'start.mjs',
+      `import { createApp } from ${LOOPSHARD};`,
+      'export default createApp().onStart(() => {',
+      "  throw new Error('no cache');",
+      '});',
+    );
+    const { code, message } = await failure(app);
+    expect(code).toBe('MODULE_FAILED');
+    expect(message.split('\n').slice(0, 4)).toEqual([
+      'A listener of `app.onStart()` failed: Error: no cache',
+      `${app}:3:9`,
+      "  throw new Error('no cache');",
+      '        ^',
+    ]);
+  });
+});
+
+test.each<[string, string, string[]]>([
+  ['what is thrown is no error', 'five.mjs', ['throw 5;']],
+  ['a package is missing', 'no-package.mjs', ["import 'not-installed';"]],
+])('the message is one sentence where %s', async (_name, name, lines) => {
+  const { message } = await failure(write(name, ...lines));
+  expect(message).toMatch(/^Cannot load .*mjs: Error: (5|Cannot find package 'not-installed' imported from .*)$/);
+});
+
+test('the line of a minified file is left out', async () => {
+  const app = write('minified.mjs', `${'/**/'.repeat(100)}throw new Error('long')`);
+  const { message } = await failure(app);
+  expect(message.split('\n').slice(1, 3)).toEqual([`${app}:1:407`, `    at file://${app}:1:407`]);
+});
+
+test('the command prints the same, with the code behind the sentence', async () => {
+  const program = loopshard('serve', 'test/fixtures/throws.js');
+  expect(await program.exit()).toBe(1);
+  const path = join(root, 'test/fixtures/throws.js');
+  expect(program.stderr.trimEnd().split('\n')).toEqual([
+    `loopshard: Cannot load ${path}: TypeError: on purpose (MODULE_FAILED)`,
+    `${path}:1:7`,
+    "throw new TypeError('on purpose');",
+    '      ^',
+    `    at file://${path}:1:7`,
+  ]);
+});
+
+test('a TypeScript module on a Node.js that cannot load it', async () => {
+  const app = write('app.ts', `import { createApp } from ${LOOPSHARD};`, 'export default createApp();');
+  const flags = 'typescript' in process.features ? ['--no-experimental-strip-types'] : [];
+  const program = new Program(process.execPath, [...flags, 'build/dist/cli.js', 'serve', app]);
+  expect(await program.exit()).toBe(1);
+  expect(program.stderr).toBe(
+    `loopshard: Cannot load ${app}: Node.js ${process.versions.node} cannot load TypeScript (${app}). Compile it to JavaScript, use the type stripping of Node.js 22.18 or later, or give the shards a loader: \`threads: { execArgv: ['--import=tsx'] }\`. (MODULE_FAILED)\n`,
+  );
+});
