@@ -7,7 +7,18 @@ import { type RequestName, requestKey } from '../contract/messages.js';
 import type { SlotView } from '../contract/slot-view.js';
 import type { SlotRequest } from './request/request.js';
 import type { Reply } from './response/responder.js';
-import type { OutgoingStream } from './streams/outgoing-stream.js';
+
+/** A response that is sent in pieces. */
+export interface TaskStream {
+  /** Its head was sent, or is about to be. */
+  readonly isBegun: boolean;
+  /** The kernel has taken bytes, whose buffers can be used again; or `STREAM_CANCELLED`: nobody waits for more. */
+  onTaken(bytes: number, spent?: ArrayBuffer[]): void;
+  /** The client has gone: the source hears it, and the request is over when it has let go. */
+  cancel(): void;
+  /** Nothing more is sent: the response ends in its middle. */
+  breakOff(): void;
+}
 
 /** A request in the hands of its handler. */
 export interface Task extends Reply {
@@ -24,7 +35,7 @@ export interface Task extends Reply {
   /** In which everything of the user's runs that belongs to the request. */
   scope: AsyncResource;
   /** The response, if it is one. */
-  stream: OutgoingStream | undefined;
+  stream: TaskStream | undefined;
   /** How many of the handler and the error handlers around it have failed: each has one try. */
   failures: number;
   /** None of its code is under way: no handler was started, or what it gave is here, and no stream. */

@@ -3,7 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { STREAM_CANCELLED, STREAM_WINDOW_BYTES, type StreamPiece } from '../../contract/messages.js';
 import { LoopShardError } from '../../errors.js';
 import type { NO_ROOM, WRITTEN } from '../response/responder.js';
-import type { Task } from '../tasks.js';
+import type { Task, TaskStream } from '../tasks.js';
 import type { StreamOutbox } from './outbox.js';
 import type { PieceBuffer } from './piece-buffer.js';
 import { toBytes } from './stream-source.js';
@@ -62,7 +62,7 @@ export interface StreamEvents {
 export type Bodiless = typeof WRITTEN | typeof NO_ROOM;
 
 /** The response body of one request on its way: pulled from its source as fast as the client takes it. Shard. */
-export class OutgoingStream {
+export class OutgoingStream implements TaskStream {
   readonly #task: Task;
   readonly #outbox: StreamOutbox;
   readonly #port: MessagePort;
@@ -100,7 +100,6 @@ export class OutgoingStream {
     this.#events = events;
   }
 
-  /** Its head was sent, or is about to be. */
   get isBegun(): boolean {
     return this.#opened !== undefined;
   }
@@ -114,7 +113,6 @@ export class OutgoingStream {
     }
   }
 
-  /** The kernel has taken bytes; or nobody waits for more. */
   onTaken(bytes: number, spent: ArrayBuffer[] = []): void {
     if (bytes === STREAM_CANCELLED) return this.cancel();
     this.#untaken -= bytes;
@@ -242,7 +240,6 @@ export class OutgoingStream {
     void this.#returnSource().then(() => this.#events.onBodiless(this.#task, outcome));
   }
 
-  /** Nothing more is sent: the response ends in its middle. */
   breakOff(): void {
     if (this.#isOver || this.#isCancelled) return;
     this.#isCancelled = true;
@@ -251,7 +248,6 @@ export class OutgoingStream {
     void this.#returnSource().then(() => this.#end());
   }
 
-  /** The client has gone: the source hears it, and the request is over when it has let go. */
   cancel(): void {
     if (this.#isOver || this.#isCancelled) return;
     this.#isCancelled = true;
