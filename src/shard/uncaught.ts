@@ -3,14 +3,6 @@ import { describe } from '../contract/describe.js';
 import type { ShardReport, ShardStart } from '../contract/messages.js';
 import type { Shard } from './shard.js';
 
-/** Whoever runs the code of users, and knows for which request: in a listener of `uncaughtException` the async context is still that of whoever threw. */
-export interface Culprits {
-  /** The request in whose async context the caller runs, if it is in flight. */
-  culprit(): { id: string; method: string; target: string } | undefined;
-  /** Answers that request with 500; without effect if there is none. */
-  failCulprit(error: unknown): void;
-}
-
 /** Exceptions that a shard reports while it ends: a timer may throw until then. */
 const LAST_REPORTS = 10;
 
@@ -21,19 +13,19 @@ const LAST_REPORTS = 10;
  * as in Node.js: the thread goes on. Shard.
  */
 export function handleUncaught(channel: MessagePort, shard: Shard, start: ShardStart): void {
-  const culprits: Culprits = shard.loop.handlers;
+  const { handlers } = shard.loop;
   if (start.onUncaught === 'exit') return;
   let isEnding = false;
   let reportsLeft = LAST_REPORTS;
   const onUncaught = (error: unknown) => {
     const isOwn = process.listenerCount('uncaughtException') === 1;
     const ends = isOwn && start.onUncaught === 'replace' && !isEnding;
-    const request = culprits.culprit();
+    const request = handlers.culprit();
     const report: ShardReport = { type: 'uncaught', error: describe(error), ends, ...(request && { request }) };
     if (!isEnding || reportsLeft-- > 0) channel.postMessage(report);
     // First, so that the response below is the last thing that it waits for.
     const settled = ends ? shard.loop.stop() : undefined;
-    culprits.failCulprit(error);
+    handlers.failCulprit(error);
     if (settled === undefined) return;
     isEnding = true;
     shard.end(settled, { handlersMs: start.graceMs / 2, graceMs: start.graceMs });
