@@ -1,4 +1,4 @@
-// A process that holds idle connections: asked to, it opens them, and resets them.
+// A process that holds connections, idle ones or such as listen to a stream: asked to, it opens them, and resets them.
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { BROWSER_HEADERS } from '../http/servers/workload.js';
@@ -9,20 +9,20 @@ const OPENING = 200;
 const fields = Object.entries({ host: '127.0.0.1', ...BROWSER_HEADERS }).map(
   ([name, value]) => `${name}: ${value}\r\n`,
 );
-const REQUEST = `GET / HTTP/1.1\r\n${fields.join('')}\r\n`;
 
 /** @type {import('node:net').Socket[]} */
 let held = [];
 let lost = 0;
 
 /**
- * A connection that has had one answer, as one that is kept alive.
+ * A connection that has had one answer, or its beginning.
  * @param {number} port
+ * @param {string} path
  */
-async function openOne(port) {
+async function openOne(port, path) {
   const socket = connect({ port, host: '127.0.0.1' });
   await once(socket, 'connect');
-  socket.write(REQUEST);
+  socket.write(`GET ${path} HTTP/1.1\r\n${fields.join('')}\r\n`);
   await once(socket, 'data');
   socket.once('close', () => lost++);
   socket.on('error', () => {});
@@ -31,12 +31,13 @@ async function openOne(port) {
 
 /**
  * @param {number} port
+ * @param {string} path
  * @param {number} count
  */
-async function open(port, count) {
+async function open(port, path, count) {
   let left = count;
   const opener = async () => {
-    while (left-- > 0) await openOne(port);
+    while (left-- > 0) await openOne(port, path);
   };
   await Promise.all(Array.from({ length: OPENING }, opener));
 }
@@ -52,9 +53,9 @@ async function release() {
   return before;
 }
 
-process.on('message', async (/** @type {{ port: number, count: number }} */ { port, count }) => {
+process.on('message', async (/** @type {{ port: number, path: string, count: number }} */ { port, path, count }) => {
   try {
-    if (count > 0) await open(port, count);
+    if (count > 0) await open(port, path, count);
     process.send?.({ lost: count > 0 ? lost : await release() });
   } catch (error) {
     process.send?.({ error: /** @type {Error} */ (error).message });

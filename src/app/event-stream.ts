@@ -59,52 +59,118 @@ export function eventStream(
     );
   }
   res.type(EVENT_STREAM);
-  return frames(events, req.signal, heartbeatMs);
+  return new EventFrames(req, events, heartbeatMs);
 }
 
-async function* frames(
-  events: AsyncIterable<ServerSentEvent>,
-  signal: AbortSignal,
-  heartbeatMs: number,
-): AsyncGenerator<string> {
-  const iterator = events[Symbol.asyncIterator]();
-  try {
-    // The head, so that the client knows it is connected.
-    yield '';
-    for (let next = iterator.next(); ; ) {
-      const outcome = await nextOf(next, signal, heartbeatMs);
-      if (outcome === 'silence') yield HEARTBEAT;
-      else if (outcome === 'gone' || outcome.done === true) return;
-      else {
-        yield frame(outcome.value);
-        next = iterator.next();
-      }
-    }
-  } finally {
-    // Not waited for: it may wait for ever for its next event.
-    Promise.resolve(iterator.return?.()).catch(() => {});
+type Frame = IteratorResult<string, undefined>;
+
+const DONE: Frame = { done: true, value: undefined };
+
+/** The head first, so that the client knows it is connected; then each event as text, or a comment when there is none for too long. */
+class EventFrames implements AsyncIterableIterator<string, undefined> {
+  readonly #req: ShardRequest;
+  readonly #events: AsyncIterator<ServerSentEvent>;
+  readonly #heartbeatMs: number;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #isBegun = false;
+  #isOver = false;
+  /** An event was asked for, and has not come. */
+  #isAwaited = false;
+  /** What has come while nobody waited: a client is slower than the events. */
+  #next: Frame | undefined;
+  #failure: { error: unknown } | undefined;
+  #reader: { resolve(frame: Frame): void; reject(error: unknown): void } | undefined;
+
+  constructor(req: ShardRequest, events: AsyncIterable<ServerSentEvent>, heartbeatMs: number) {
+    this.#req = req;
+    this.#events = events[Symbol.asyncIterator]();
+    this.#heartbeatMs = heartbeatMs;
   }
-}
 
-/** The next event, unless there is silence for too long, or the client is gone. */
-async function nextOf(
-  next: Promise<IteratorResult<ServerSentEvent>>,
-  signal: AbortSignal,
-  heartbeatMs: number,
-): Promise<IteratorResult<ServerSentEvent> | 'silence' | 'gone'> {
-  let timer: NodeJS.Timeout | undefined;
-  let onAbort: (() => void) | undefined;
-  const interruption = new Promise<'silence' | 'gone'>((resolve) => {
-    timer = setTimeout(resolve, heartbeatMs, 'silence');
-    onAbort = () => resolve('gone');
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort);
-  });
-  try {
-    return await Promise.race([next, interruption]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort!);
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<Frame> {
+    if (!this.#isBegun) {
+      this.#isBegun = true;
+      this.#req.onAbort(() => this.#end());
+      this.#heartbeat = setTimeout(() => this.#onSilence(), this.#heartbeatMs);
+      return Promise.resolve({ done: false, value: '' });
+    }
+    if (this.#failure !== undefined) {
+      const { error } = this.#failure;
+      this.#failure = undefined;
+      return Promise.reject(error);
+    }
+    if (this.#isOver) return Promise.resolve(DONE);
+    if (this.#next !== undefined) {
+      const next = this.#next;
+      this.#next = undefined;
+      return Promise.resolve(next);
+    }
+    this.#heartbeat?.refresh();
+    this.#ask();
+    return new Promise((resolve, reject) => {
+      this.#reader = { resolve, reject };
+    });
+  }
+
+  return(): Promise<Frame> {
+    this.#end();
+    return Promise.resolve(DONE);
+  }
+
+  #ask(): void {
+    if (this.#isAwaited) return;
+    this.#isAwaited = true;
+    this.#events.next().then(this.#onEvent, this.#onFailure);
+  }
+
+  readonly #onEvent = ({ done, value }: IteratorResult<ServerSentEvent>): void => {
+    this.#isAwaited = false;
+    if (this.#isOver) return;
+    if (done === true) return this.#end();
+    try {
+      this.#give({ done: false, value: frame(value) });
+    } catch (error) {
+      this.#onFailure(error);
+    }
+  };
+
+  readonly #onFailure = (error: unknown): void => {
+    this.#isAwaited = false;
+    if (this.#isOver) return;
+    if (this.#reader === undefined) this.#failure = { error };
+    else this.#reader.reject(error);
+    this.#reader = undefined;
+    this.#end();
+  };
+
+  /** An event that was awaited while a comment was sent waits for the next look. */
+  #give(next: Frame): void {
+    if (this.#reader === undefined) this.#next = next;
+    else this.#reader.resolve(next);
+    this.#reader = undefined;
+  }
+
+  #onSilence(): void {
+    this.#heartbeat?.refresh();
+    if (this.#reader !== undefined) this.#give({ done: false, value: HEARTBEAT });
+  }
+
+  /** The events are over, or nobody wants them any more: they may be waiting for ever for the next one, so their end is not waited for. */
+  #end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    clearTimeout(this.#heartbeat);
+    this.#reader?.resolve(DONE);
+    this.#reader = undefined;
+    try {
+      Promise.resolve(this.#events.return?.()).catch(() => {});
+    } catch {
+      // What fails at the end is nobody's business: nobody listens any more.
+    }
   }
 }
 

@@ -162,6 +162,8 @@ export type RequestCommand =
 /** Shard → HTTP thread. */
 export type RequestReport =
   | { type: 'stream'; piece: StreamPiece }
+  /** Small pieces together (src/contract/stream-batch.ts). */
+  | { type: 'streams'; batch: ArrayBuffer }
   | { type: 'body'; credit: BodyCredit }
   /** The connection is to be closed without a response. */
   | { type: 'destroy'; slot: number; sequence: number };

@@ -30,6 +30,8 @@ export interface StreamedAnswer {
   /** The end of the body is the end of the connection. */
   readonly closes: boolean;
   add(piece: StreamPiece): void;
+  /** If the latest piece has to wait, it shares no memory with those of other streams from now on. */
+  keep(): void;
   /** Hands what there is to the socket. */
   writeTo(socket: Socket): void;
   /** Nobody waits for the rest. */

@@ -11,6 +11,7 @@ import type {
   StreamAnswer,
   StreamPiece,
 } from '../contract/messages.js';
+import { piecesOf } from '../contract/stream-batch.js';
 import { Clock } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
 import type { Group } from '../options/scheduling.js';
@@ -131,7 +132,9 @@ export class Shards {
 
   #onReport(shard: number, report: RequestReport): void {
     if (report.type === 'stream') this.#events?.onStreamPiece(shard, report.piece);
-    else if (report.type === 'body') this.#events?.onBodyCredit(shard, report.credit);
+    else if (report.type === 'streams') {
+      for (const piece of piecesOf(report.batch)) this.#events?.onStreamPiece(shard, piece);
+    } else if (report.type === 'body') this.#events?.onBodyCredit(shard, report.credit);
     else this.#events?.onDestroy(report);
   }
 

@@ -1,12 +1,12 @@
 import { count, milliseconds } from '../../http/format.js';
 import { chooseGenerator, loadServer } from '../../http/load.js';
 import { BODY } from '../../http/servers/workload.js';
-import { checkDescriptors, holdIdle, IDLE_CONNECTIONS } from '../idle-connections.js';
+import { checkDescriptors, HELD_CONNECTIONS, hold } from '../held-connections.js';
 import { VARIANTS } from '../variants.js';
 
 const ACTIVE_CONNECTIONS = 50;
 const ALONE = 'alone';
-const BESIDE = `beside ${count(IDLE_CONNECTIONS)} idle connections`;
+const BESIDE = `beside ${count(HELD_CONNECTIONS)} idle connections`;
 
 /**
  * What connections that ask cost beside those that do not.
@@ -26,7 +26,7 @@ export function idle() {
       title: `${generator.title}, c=${ACTIVE_CONNECTIONS}, closed loop, 8 browser-like headers, over loopback`,
       isBottleneck: generator.isBottleneck,
       run: async (server, phase, { answerBytes, seconds }) => {
-        const release = phase === BESIDE ? await holdIdle(server) : undefined;
+        const release = phase === BESIDE ? await hold(server) : undefined;
         const bytes = answerBytes[server.peer.id][''];
         const answered = await loadServer(generator, server, bytes, ACTIVE_CONNECTIONS, seconds);
         await release?.();

@@ -4,7 +4,7 @@ import { count } from '../../http/format.js';
 import { startServer } from '../../http/server-process.js';
 import { BODY } from '../../http/servers/workload.js';
 import { ask } from '../../scheduling/servers/questions.js';
-import { checkDescriptors, holdIdle, IDLE_CONNECTIONS } from '../idle-connections.js';
+import { checkDescriptors, HELD_CONNECTIONS, hold } from '../held-connections.js';
 import { VARIANTS } from '../variants.js';
 
 const WARM_UP_REQUESTS = 5_000;
@@ -17,14 +17,14 @@ const WARM_UP_REQUESTS = 5_000;
 export function memory() {
   return {
     name: 'memory',
-    title: `resident memory of ${count(IDLE_CONNECTIONS)} idle keep-alive connections`,
+    title: `resident memory of ${count(HELD_CONNECTIONS)} idle keep-alive connections`,
     works: {},
     variants: VARIANTS,
     phases: [''],
     rounds: 3,
     seconds: 1,
     load: {
-      title: `${count(IDLE_CONNECTIONS)} connections, each of which has had one answer; a fresh process, after ${count(WARM_UP_REQUESTS)}
+      title: `${count(HELD_CONNECTIONS)} connections, each of which has had one answer; a fresh process, after ${count(WARM_UP_REQUESTS)}
             requests; garbage is collected in front of each reading`,
       run: (server) => measure(server.peer),
     },
@@ -47,11 +47,11 @@ async function measure(peer) {
   const server = await startServer(peer, process.execPath, ['--expose-gc'], { messages: true });
   await warmUp(server.url);
   const restBytes = await ask(server.child, 'memory');
-  const release = await holdIdle(server);
+  const release = await hold(server);
   const idleBytes = await ask(server.child, 'memory');
   await release();
   await server.stop();
-  return { restBytes, idleBytes, perConnection: (idleBytes - restBytes) / IDLE_CONNECTIONS };
+  return { restBytes, idleBytes, perConnection: (idleBytes - restBytes) / HELD_CONNECTIONS };
 }
 
 /** @param {string} url */

@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { announce } from '../../http/servers/announce.js';
 import { ALIVE, CONTENT_TYPE, KEEP_ALIVE_TIMEOUT_MS, LARGE, MESSAGE } from './answers.js';
 import { connectionCount } from './connection-count.js';
+import { sendEvents } from './node-events.js';
 import { answerBench } from './questions.js';
 
 /**
@@ -30,6 +31,7 @@ const server = createServer((request, response) => {
   if (request.url === '/') send(response, CONTENT_TYPE, JSON.stringify({ message: MESSAGE.message }));
   else if (request.url === '/large') send(response, 'application/octet-stream', LARGE);
   else if (request.url === '/livez') send(response, CONTENT_TYPE, JSON.stringify(ALIVE));
+  else if (request.url === '/events') sendEvents(response);
   else if (request.method === 'POST') upload(request, response);
   else response.writeHead(404).end();
 });

@@ -7,6 +7,7 @@ import {
   STREAM_WINDOW_BYTES,
   type StreamPiece,
 } from '../../contract/messages.js';
+import { SMALL_PIECE_BYTES } from '../../contract/stream-batch.js';
 import { Exchange, type StreamedAnswer } from '../exchange.js';
 import { learnBytes } from '../expected-bytes.js';
 import type { Shards } from '../shards.js';
@@ -51,13 +52,21 @@ export class ResponseStream implements StreamedAnswer {
   writeTo(socket: Socket): void {
     if (this.#pieces.length === 0) return;
     if (this.#pieces.length > 1) socket.cork();
-    for (const piece of this.#pieces) {
+    // What has to wait for the client holds nothing but itself.
+    const waits = socket.writableLength > 0;
+    for (const one of this.#pieces) {
+      const piece = waits ? ownBytes(one) : one;
       socket.write(piece, (error) => {
         if (!error) this.#onTaken(piece);
       });
     }
     if (this.#pieces.length > 1) socket.uncork();
     this.#pieces = [];
+  }
+
+  keep(): void {
+    const last = this.#pieces.pop();
+    if (last !== undefined) this.#pieces.push(ownBytes(last));
   }
 
   #onTaken({ length, buffer }: Buffer): void {
@@ -116,6 +125,9 @@ export class StreamReceiver {
     else exchange.stream?.add(piece);
     if (exchange.slot < 0 && piece.last !== undefined) this.#end(exchange);
     exchange.connection.flush();
+    const { stream } = exchange;
+    if (headBytes === undefined) stream?.keep();
+    else if (stream?.begun === false) exchange.bytes = ownBytes(exchange.bytes!);
   }
 
   #find(name: RequestName): Exchange | undefined {
@@ -174,4 +186,12 @@ export class StreamReceiver {
     exchange.stream = stream;
     this.#events.onBegun(exchange);
   }
+}
+
+/** A copy of bytes that share their buffer with others, which would be held as long as these. */
+function ownBytes(bytes: Buffer): Buffer {
+  if (bytes.length > SMALL_PIECE_BYTES) return bytes;
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
 }

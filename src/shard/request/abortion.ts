@@ -1,6 +1,12 @@
 import { AsyncResource } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
 
+/** Something to be called in the async context in which it was passed. */
+interface Listener {
+  listener: () => void;
+  scope: AsyncResource;
+}
+
 /** Whether anybody still waits for the response of a request, and who is to be told when nobody does. Shard. */
 export class Abortion {
   /** Nobody waits for the response, as far as the HTTP thread can tell. */
@@ -9,8 +15,9 @@ export class Abortion {
   isGone = false;
   #reason: unknown;
   #controller: AbortController | undefined;
-  #abort: ((reason: unknown) => void) | undefined;
-  #listeners: (() => void)[] = [];
+  /** In which the signal's listeners run: they are the request's. */
+  #scope: AsyncResource | undefined;
+  #listeners: Listener[] = [];
 
   get signal(): AbortSignal {
     if (this.#controller !== undefined) return this.#controller.signal;
@@ -18,16 +25,15 @@ export class Abortion {
     this.#controller = controller;
     // It is passed to whatever the handler starts. Node.js 20 warns of more than ten listeners, later versions do not.
     setMaxListeners(0, controller.signal);
-    // Its listeners are the request's: they run in the context in which it asked for the signal.
-    this.#abort = AsyncResource.bind((reason: unknown) => controller.abort(reason));
+    this.#scope = newScope();
     if (this.isAborted) controller.abort(this.#reason);
     return controller.signal;
   }
 
   /** Calls `listener` in a microtask once the request is aborted. What it throws is nobody's but the app's. */
   onAbort(listener: () => void): void {
-    const bound = AsyncResource.bind(listener);
-    if (this.isAborted) queueMicrotask(bound);
+    const bound: Listener = { listener, scope: newScope() };
+    if (this.isAborted) tell(bound);
     else this.#listeners.push(bound);
   }
 
@@ -40,8 +46,17 @@ export class Abortion {
     if (this.isAborted) return;
     this.isAborted = true;
     this.#reason = reason;
-    this.#abort?.(reason);
-    for (const listener of this.#listeners) queueMicrotask(listener);
+    this.#scope?.runInAsyncScope(() => this.#controller!.abort(reason));
+    for (const listener of this.#listeners) tell(listener);
     this.#listeners = [];
   }
+}
+
+/** The caller's async context. Not `AsyncResource.bind`, which takes several times the memory. */
+function newScope(): AsyncResource {
+  return new AsyncResource('LOOPSHARD_ABORT', { requireManualDestroy: true });
+}
+
+function tell({ listener, scope }: Listener): void {
+  queueMicrotask(() => scope.runInAsyncScope(listener));
 }

@@ -1,26 +1,15 @@
-import type { AsyncResource } from 'node:async_hooks';
-import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
+import { clearTimeout, setTimeout } from 'node:timers';
 import type { MessagePort } from 'node:worker_threads';
-import {
-  type RequestReport,
-  STREAM_CANCELLED,
-  STREAM_WINDOW_BYTES,
-  type StreamPiece,
-} from '../../contract/messages.js';
+import { STREAM_CANCELLED, STREAM_WINDOW_BYTES, type StreamPiece } from '../../contract/messages.js';
 import { LoopShardError } from '../../errors.js';
+import type { NO_ROOM, WRITTEN } from '../response/responder.js';
+import type { Task } from '../tasks.js';
+import type { StreamOutbox } from './outbox.js';
 import type { PieceBuffer } from './piece-buffer.js';
 import { toBytes } from './stream-source.js';
 
 /** How long a source may take to let go of what it holds before its request is over without that: a generator cannot be hurried. */
 const LET_GO_MS = 1_000;
-
-/** The request that a stream answers. */
-export interface StreamedRequest {
-  slot: number;
-  sequence: number;
-  /** In which the source runs. */
-  scope: AsyncResource;
-}
 
 /** What a stream does once it has its first chunk. */
 export interface OpenedStream {
@@ -41,36 +30,46 @@ export interface FirstChunk {
   isText: boolean;
 }
 
+/** What becomes of streams. */
 export interface StreamEvents {
   /**
-   * The first chunk is here, or the end: makes the head. Nothing if the response turns out to have no body, and is written.
-   * @throws LoopShardError HEADER_INVALID
+   * The first chunk is here, or the end: makes the head. If the response turns out to have no body, it is written, or waits for an extent.
+   * @param length bytes of the body, if that is known
+   * @throws LoopShardError HEADER_INVALID, TOO_MANY_STREAMS
    */
-  open(first: FirstChunk | undefined, source: AsyncIterator<unknown>): OpenedStream | undefined;
+  open(
+    task: Task,
+    length: number | undefined,
+    first: FirstChunk | undefined,
+    source: AsyncIterator<unknown>,
+  ): OpenedStream | Bodiless;
   /** The response has no body: there is no stream. */
-  onBodiless(): void;
+  onBodiless(task: Task, outcome: Bodiless): void;
   /** It failed before there was a head: another answer can be given. */
-  onFailed(error: unknown): void;
+  onFailed(task: Task, error: unknown): void;
   /** The head was sent, and more will follow. */
-  onBegun(): void;
+  onBegun(task: Task): void;
   /** Nobody waits for it any more. */
-  onCancelled(): void;
+  onCancelled(task: Task): void;
   /** The source was to end `LET_GO_MS` ago, and holds on. What becomes of the stream is told if it ever lets go. */
-  onHeld(): void;
+  onHeld(task: Task): void;
   /** All was sent that will be. */
-  onEnded(): void;
+  onEnded(task: Task): void;
   /** It failed, and the connection will be cut. */
-  onBroken(error: unknown): void;
+  onBroken(task: Task, error: unknown): void;
 }
+
+export type Bodiless = typeof WRITTEN | typeof NO_ROOM;
 
 /** The response body of one request on its way: pulled from its source as fast as the client takes it. Shard. */
 export class OutgoingStream {
+  readonly #task: Task;
+  readonly #outbox: StreamOutbox;
   readonly #port: MessagePort;
-  readonly #slot: number;
-  readonly #sequence: number;
-  readonly #scope: AsyncResource;
-  #source: AsyncIterator<unknown>;
+  /** Of the body, in bytes, if it is known. */
+  readonly #length: number | undefined;
   readonly #events: StreamEvents;
+  #source: AsyncIterator<unknown>;
   #opened: OpenedStream | undefined;
   /** Bytes that the source has yielded. */
   #yielded = 0;
@@ -81,12 +80,23 @@ export class OutgoingStream {
   #flushScheduled = false;
   #wake: (() => void) | undefined;
 
-  constructor(port: MessagePort, request: StreamedRequest, source: AsyncIterator<unknown>, events: StreamEvents) {
-    this.#port = port;
-    this.#slot = request.slot;
-    this.#sequence = request.sequence;
-    this.#scope = request.scope;
+  /**
+   * @param port of the HTTP thread that the request came from
+   * @param length of the body, in bytes, if it is known
+   */
+  constructor(
+    task: Task,
+    source: AsyncIterator<unknown>,
+    length: number | undefined,
+    outbox: StreamOutbox,
+    port: MessagePort,
+    events: StreamEvents,
+  ) {
+    this.#task = task;
     this.#source = source;
+    this.#length = length;
+    this.#outbox = outbox;
+    this.#port = port;
     this.#events = events;
   }
 
@@ -98,7 +108,7 @@ export class OutgoingStream {
   /** Sends all there is, and says what became of it. */
   async run(): Promise<void> {
     try {
-      await this.#scope.runInAsyncScope(() => this.#pump());
+      await this.#task.scope.runInAsyncScope(() => this.#pump());
     } catch (error) {
       if (!this.#isCancelled) this.#fail(error);
     }
@@ -109,7 +119,7 @@ export class OutgoingStream {
     if (bytes === STREAM_CANCELLED) return this.cancel();
     this.#untaken -= bytes;
     this.#opened?.pieces.reuse(spent);
-    if (this.#flushScheduled) this.#flush();
+    if (this.#flushScheduled) this.flush();
     this.#wake?.();
   }
 
@@ -119,8 +129,10 @@ export class OutgoingStream {
       if (this.#isCancelled) return;
       const chunk = done === true ? undefined : toBytes(value);
       if (this.#opened === undefined) {
-        this.#opened = this.#events.open(chunk && { bytes: chunk, isText: typeof value === 'string' }, this.#source);
-        if (this.#opened === undefined) return this.#giveUp();
+        const first = chunk && { bytes: chunk, isText: typeof value === 'string' };
+        const opened = this.#events.open(this.#task, this.#length, first, this.#source);
+        if (typeof opened !== 'object') return this.#giveUp(opened);
+        this.#opened = opened;
         if (this.#opened.instead !== undefined) {
           this.#source = this.#opened.instead;
           if (chunk?.length === 0) this.#flushSoon();
@@ -129,7 +141,8 @@ export class OutgoingStream {
       }
       if (chunk === undefined) return this.#finish();
       this.#count(chunk);
-      await this.#write(chunk);
+      const writing = this.#write(chunk);
+      if (writing !== undefined) await writing;
       if (this.#isCancelled) return;
     }
   }
@@ -141,28 +154,36 @@ export class OutgoingStream {
     if (length !== undefined && this.#yielded > length) throw wrongLength('more', length);
   }
 
-  async #write(chunk: Uint8Array): Promise<void> {
+  /** Gathers a chunk. A promise only if that has to wait. */
+  #write(chunk: Uint8Array): Promise<void> | undefined {
     const { pieces } = this.#opened!;
-    for (let at = 0; at < chunk.length; ) {
-      at += pieces.add(chunk, at);
-      if (!pieces.isFull) break;
+    const taken = pieces.add(chunk, 0);
+    if (pieces.isFull) return this.#writeRest(chunk, taken);
+    // Nothing to send but the head: that is what an empty chunk at the start is for.
+    if (pieces.length > 0 || pieces.hasHead) this.#flushSoon();
+    return undefined;
+  }
+
+  /** Sends what is full, and goes on with the chunk behind it. */
+  async #writeRest(chunk: Uint8Array, from: number): Promise<void> {
+    const { pieces } = this.#opened!;
+    for (let at = from; pieces.isFull; at += pieces.add(chunk, at)) {
       while (!this.#mayPost()) await this.#credit();
       if (this.#isCancelled) return;
       this.#post(undefined);
     }
-    // Nothing to send but the head: that is what an empty chunk at the start is for.
-    if (pieces.length > 0 || pieces.hasHead) this.#flushSoon();
+    if (pieces.length > 0) this.#flushSoon();
   }
 
   /** What comes in one turn of the event loop goes together. */
   #flushSoon(): void {
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    setImmediate(() => this.#flush());
+    this.#outbox.schedule(this);
   }
 
   /** Without credit it stays scheduled, and is tried again when there is some. */
-  #flush(): void {
+  flush(): void {
     if (!this.#flushScheduled || !this.#mayPost()) return;
     this.#flushScheduled = false;
     if (this.#isOver || this.#isCancelled) return;
@@ -183,15 +204,16 @@ export class OutgoingStream {
   #post(last: StreamPiece['last']): void {
     const { pieces, headBytes, closes, length } = this.#opened!;
     const isFirst = pieces.hasHead;
-    const { bytes, start, end } = pieces.take(last === 'whole');
+    const taken = pieces.take(last === 'whole');
+    const { bytes, start, end } = taken;
     // The first piece is not counted: it is the answer's, not the stream's.
     if (!isFirst) this.#untaken += end - start;
-    const piece: StreamPiece = { slot: this.#slot, sequence: this.#sequence, bytes, start, end };
+    const { slot, sequence } = this.#task;
+    const piece: StreamPiece = { slot, sequence, bytes, start, end };
     if (isFirst) Object.assign(piece, { headBytes, closes, ...(length !== undefined && { bodyBytes: length }) });
     if (last !== undefined) piece.last = last;
-    const report: RequestReport = { type: 'stream', piece };
-    this.#port.postMessage(report, [bytes]);
-    if (isFirst && last === undefined) this.#events.onBegun();
+    const onSent = isFirst && last === undefined ? () => this.#events.onBegun(this.#task) : undefined;
+    if (!this.#outbox.post(this.#port, piece, onSent)) pieces.giveBack(taken);
   }
 
   async #finish(): Promise<void> {
@@ -206,18 +228,18 @@ export class OutgoingStream {
   #fail(error: unknown): void {
     if (this.#opened === undefined) {
       this.#isOver = true;
-      void this.#returnSource().then(() => this.#events.onFailed(error));
+      void this.#returnSource().then(() => this.#events.onFailed(this.#task, error));
       return;
     }
     // What was yielded before it failed goes first.
     this.#post('broken');
-    this.#events.onBroken(error);
+    this.#events.onBroken(this.#task, error);
     void this.#returnSource().then(() => this.#end());
   }
 
-  #giveUp(): void {
+  #giveUp(outcome: Bodiless): void {
     this.#isOver = true;
-    void this.#returnSource().then(() => this.#events.onBodiless());
+    void this.#returnSource().then(() => this.#events.onBodiless(this.#task, outcome));
   }
 
   /** Nothing more is sent: the response ends in its middle. */
@@ -233,15 +255,15 @@ export class OutgoingStream {
   cancel(): void {
     if (this.#isOver || this.#isCancelled) return;
     this.#isCancelled = true;
-    this.#events.onCancelled();
+    this.#events.onCancelled(this.#task);
     this.#wake?.();
     void this.#returnSource().then(() => this.#end());
   }
 
   async #returnSource(): Promise<void> {
-    const held = setTimeout(() => this.#events.onHeld(), LET_GO_MS);
+    const held = setTimeout(() => this.#events.onHeld(this.#task), LET_GO_MS);
     try {
-      await this.#scope.runInAsyncScope(() => this.#source.return?.());
+      await this.#task.scope.runInAsyncScope(() => this.#source.return?.());
     } catch {
       // What it says at the end of a response that nobody gets is nobody's business.
     }
@@ -251,7 +273,7 @@ export class OutgoingStream {
   #end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#events.onEnded();
+    this.#events.onEnded(this.#task);
   }
 }
 

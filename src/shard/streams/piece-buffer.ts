@@ -10,6 +10,12 @@ const TAIL_BYTES = LINE_END.length + LAST_CHUNK.length;
 const WHOLE_BYTES = SIZE_LINE_BYTES + STREAM_PIECE_BYTES + TAIL_BYTES;
 /** What is made first for a stream of little chunks. */
 const SMALLEST_BYTES = 1_024;
+/** Of a buffer for that, without a head. */
+const SMALL_BYTES = SIZE_LINE_BYTES + SMALLEST_BYTES + TAIL_BYTES;
+
+/** Buffers of that size that are not in use, of all streams: most streams have nothing to send for most of the time. */
+const spare: ArrayBuffer[] = [];
+const MOST_SPARE = 64;
 
 /** A piece as it is sent, in a buffer of its own. */
 export interface Piece {
@@ -32,6 +38,12 @@ export class PieceBuffer {
   constructor(isChunked: boolean, head: Uint8Array) {
     this.#isChunked = isChunked;
     this.#head = head;
+  }
+
+  /** Takes back the buffer of a piece that was copied. */
+  giveBack({ bytes }: Piece): void {
+    if (bytes.byteLength >= WHOLE_BYTES) this.#buffers.push(bytes);
+    else if (bytes.byteLength === SMALL_BYTES && spare.length < MOST_SPARE) spare.push(bytes);
   }
 
   /** Takes buffers that are free again. */
@@ -91,7 +103,7 @@ export class PieceBuffer {
     const wanted = Math.max(bytes, 2 * this.length, SMALLEST_BYTES);
     // Not from Node.js's pool: the buffer is transferred.
     const needed = room + Math.min(wanted, STREAM_PIECE_BYTES);
-    const used = needed <= WHOLE_BYTES ? this.#buffers.pop() : undefined;
+    const used = needed <= SMALL_BYTES ? spare.pop() : needed <= WHOLE_BYTES ? this.#buffers.pop() : undefined;
     const larger = Buffer.from(used ?? new ArrayBuffer(needed));
     larger.set(this.#buffer.subarray(0, this.#room + this.length));
     this.#buffer = larger;

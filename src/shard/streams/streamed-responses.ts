@@ -5,7 +5,14 @@ import type { ShardContext } from '../context.js';
 import { CompressedStream } from '../response/compressor.js';
 import { NO_ROOM, type Responder, type Streamed, WRITTEN } from '../response/responder.js';
 import type { Task } from '../tasks.js';
-import { type FirstChunk, type OpenedStream, OutgoingStream } from './outgoing-stream.js';
+import { StreamOutbox } from './outbox.js';
+import {
+  type Bodiless,
+  type FirstChunk,
+  type OpenedStream,
+  OutgoingStream,
+  type StreamEvents,
+} from './outgoing-stream.js';
 import { PieceBuffer } from './piece-buffer.js';
 import { iterate } from './stream-source.js';
 
@@ -18,7 +25,7 @@ export interface StreamedEvents {
   /** The stream failed before its first chunk: another answer can be given. */
   onFailed(task: Task, error: unknown): void;
   /** The response turned out to have no body. It is written, or waits for an extent. */
-  onBodiless(task: Task, outcome: typeof WRITTEN | typeof NO_ROOM): void;
+  onBodiless(task: Task, outcome: Bodiless): void;
   /** The head was sent, and more will follow. */
   onBegun(task: Task): void;
   /** The stream failed in the middle; `onEnded` follows. */
@@ -32,12 +39,13 @@ export interface StreamedEvents {
 }
 
 /** Responses that are sent in pieces: the head goes with the first chunks. Shard. */
-export class StreamedResponses {
+export class StreamedResponses implements StreamEvents {
   readonly #context: ShardContext;
   readonly #responder: Responder;
   readonly #events: StreamedEvents;
+  readonly #outbox = new StreamOutbox();
   /** Those whose heads were made, and that are not over. */
-  #open = 0;
+  readonly #open = new Set<Task>();
   /** It was said that there are as many as there may be. */
   #isFull = false;
 
@@ -49,60 +57,20 @@ export class StreamedResponses {
 
   /** @throws whatever the stream throws when its iterator is asked for */
   start(task: Task, { source, length }: Streamed): void {
-    const { slot, sequence, request, scope } = task;
-    let bodiless: typeof WRITTEN | typeof NO_ROOM = WRITTEN;
-    let isCounted = false;
-    const uncount = () => {
-      if (isCounted) this.#count(-1);
-      isCounted = false;
-    };
-    const over = (then: () => void) => {
-      uncount();
-      task.stream = undefined;
-      if (request.finished) this.#events.onLate(task);
-      else then();
-    };
-    const iterator = scope.runInAsyncScope(() => iterate(source));
-    task.stream = new OutgoingStream(this.#context.http.of(slot), { slot, sequence, scope }, iterator, {
-      open: (first, rest) => {
-        const opened = this.#openStream(task, length, first, rest);
-        if (opened === WRITTEN || opened === NO_ROOM) {
-          bodiless = opened;
-          return undefined;
-        }
-        isCounted = true;
-        this.#count(1);
-        return opened;
-      },
-      onFailed: (error) => over(() => this.#events.onFailed(task, error)),
-      onBodiless: () => over(() => this.#events.onBodiless(task, bodiless)),
-      onBegun: () => this.#events.onBegun(task),
-      onBroken: (error) => {
-        // Whoever fails because the client has left has done what it should.
-        if (!request.finished && !request.isAborted) this.#events.onBroken(task, error);
-      },
-      onCancelled: () => {
-        if (!request.finished) request.abort();
-      },
-      onHeld: () => {
-        uncount();
-        this.#events.onHeld(task);
-      },
-      onEnded: () => over(() => this.#events.onEnded(task)),
-    });
+    const iterator = task.scope.runInAsyncScope(iterate, undefined, source) as AsyncIterator<unknown>;
+    task.stream = new OutgoingStream(task, iterator, length, this.#outbox, this.#context.http.of(task.slot), this);
     void task.stream.run();
     // The client has left while the handler had not returned it yet.
-    if (request.isGone) task.stream.cancel();
+    if (task.request.isGone) task.stream.cancel();
   }
 
-  /** @throws LoopShardError TOO_MANY_STREAMS */
-  #openStream(
+  open(
     task: Task,
     length: number | undefined,
     first: FirstChunk | undefined,
     source: AsyncIterator<unknown>,
-  ): OpenedStream | typeof WRITTEN | typeof NO_ROOM {
-    if (this.#open >= this.#context.maxStreams) throw this.#full();
+  ): OpenedStream | Bodiless {
+    if (this.#open.size >= this.#context.maxStreams) throw this.#full();
     const type = first?.isText === false ? BYTES : TEXT;
     const head = this.#responder.streamHead(task, type, first !== undefined, length);
     if (head === WRITTEN || head === NO_ROOM) return head;
@@ -112,6 +80,8 @@ export class StreamedResponses {
     const closes = head.length === undefined && task.request.isHttp10;
     const instead =
       encoding === undefined || first === undefined ? undefined : new CompressedStream(encoding, first.bytes, source);
+    this.#open.add(task);
+    this.#count();
     return {
       pieces: new PieceBuffer(task.response.isChunked, bytes),
       headBytes: bytes.length,
@@ -120,10 +90,51 @@ export class StreamedResponses {
       instead,
     };
   }
-  #count(by: 1 | -1): void {
-    this.#open += by;
-    this.#context.counters.set(COUNTER_STREAMS_OFFSET, this.#open);
-    if (this.#open < this.#context.maxStreams * QUIET) this.#isFull = false;
+
+  onFailed(task: Task, error: unknown): void {
+    if (this.#isOver(task)) this.#events.onFailed(task, error);
+  }
+
+  onBodiless(task: Task, outcome: Bodiless): void {
+    if (this.#isOver(task)) this.#events.onBodiless(task, outcome);
+  }
+
+  onBegun(task: Task): void {
+    this.#events.onBegun(task);
+  }
+
+  onBroken(task: Task, error: unknown): void {
+    // Whoever fails because the client has left has done what it should.
+    if (!task.request.finished && !task.request.isAborted) this.#events.onBroken(task, error);
+  }
+
+  onCancelled({ request }: Task): void {
+    if (!request.finished) request.abort();
+  }
+
+  onHeld(task: Task): void {
+    this.#open.delete(task);
+    this.#count();
+    this.#events.onHeld(task);
+  }
+
+  onEnded(task: Task): void {
+    if (this.#isOver(task)) this.#events.onEnded(task);
+  }
+
+  /** The stream is over. `false` if its request was answered before. */
+  #isOver(task: Task): boolean {
+    if (this.#open.delete(task)) this.#count();
+    task.stream = undefined;
+    if (!task.request.finished) return true;
+    this.#events.onLate(task);
+    return false;
+  }
+
+  #count(): void {
+    const { size } = this.#open;
+    this.#context.counters.set(COUNTER_STREAMS_OFFSET, size);
+    if (size < this.#context.maxStreams * QUIET) this.#isFull = false;
   }
 
   #full(): LoopShardError {
