@@ -7,7 +7,6 @@ import { type RequestName, requestKey } from '../contract/messages.js';
 import type { SlotView } from '../contract/slot-view.js';
 import type { SlotRequest } from './request/request.js';
 import type { Reply } from './response/responder.js';
-import type { OutgoingStream } from './streams/outgoing-stream.js';
 
 /** A request in the hands of its handler. */
 export interface Task extends Reply {
@@ -24,7 +23,7 @@ export interface Task extends Reply {
   /** In which everything of the user's runs that belongs to the request. */
   scope: AsyncResource;
   /** The response, if it is one. */
-  stream: OutgoingStream | undefined;
+  stream: TaskStream | undefined;
   /** How many of the handler and the error handlers around it have failed: each has one try. */
   failures: number;
   /** None of its code is under way: no handler was started, or what it gave is here, and no stream. */
@@ -37,6 +36,18 @@ export interface Task extends Reply {
   isAbandoned: boolean;
   /** Its connection is to be closed, and nothing is sent. */
   isDestroyed: boolean;
+}
+
+/** A streamed response, as its task is asked for it. */
+export interface TaskStream {
+  /** Its head was sent, or is about to be. */
+  readonly isBegun: boolean;
+  /** The kernel has taken bytes; or nobody waits for more. */
+  onTaken(bytes: number, spent?: ArrayBuffer[]): void;
+  /** Nobody waits for it any more. */
+  cancel(): void;
+  /** Ends the response in its middle. */
+  breakOff(): void;
 }
 
 /** The requests that were started and are not over, and whatever came for requests that were not started yet. Shard. */

@@ -3,7 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { STREAM_CANCELLED, STREAM_WINDOW_BYTES, type StreamPiece } from '../../contract/messages.js';
 import { LoopShardError } from '../../errors.js';
 import type { NO_ROOM, WRITTEN } from '../response/responder.js';
-import type { Task } from '../tasks.js';
+import type { Task, TaskStream } from '../tasks.js';
 import type { StreamOutbox } from './outbox.js';
 import type { PieceBuffer } from './piece-buffer.js';
 import { toBytes } from './stream-source.js';
@@ -62,7 +62,7 @@ export interface StreamEvents {
 export type Bodiless = typeof WRITTEN | typeof NO_ROOM;
 
 /** The response body of one request on its way: pulled from its source as fast as the client takes it. Shard. */
-export class OutgoingStream {
+export class OutgoingStream implements TaskStream {
   readonly #task: Task;
   readonly #outbox: StreamOutbox;
   readonly #port: MessagePort;

@@ -58,10 +58,11 @@ export class StreamedResponses implements StreamEvents {
   /** @throws whatever the stream throws when its iterator is asked for */
   start(task: Task, { source, length }: Streamed): void {
     const iterator = task.scope.runInAsyncScope(iterate, undefined, source) as AsyncIterator<unknown>;
-    task.stream = new OutgoingStream(task, iterator, length, this.#outbox, this.#context.http.of(task.slot), this);
-    void task.stream.run();
+    const stream = new OutgoingStream(task, iterator, length, this.#outbox, this.#context.http.of(task.slot), this);
+    task.stream = stream;
+    void stream.run();
     // The client has left while the handler had not returned it yet.
-    if (task.request.isGone) task.stream.cancel();
+    if (task.request.isGone) stream.cancel();
   }
 
   open(
