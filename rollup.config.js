@@ -1,7 +1,16 @@
 import { rm } from 'node:fs/promises';
 
 const DIR = 'build/dist';
-const ENTRIES = ['index', 'core/index', 'json/index', 'cli', 'shard/entry', 'http/entry', 'contract/syntax-debugger'];
+const ENTRIES = [
+  'index',
+  'core/index',
+  'json/index',
+  'testing/index',
+  'cli',
+  'shard/entry',
+  'http/entry',
+  'contract/syntax-debugger',
+];
 
 /**
  * What users install, from the modules in build/src: a file for each way into the package, and what several of them share beside

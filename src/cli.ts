@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LoopShardError } from './errors.js';
 import type { FlatOptions } from './options/flat-options.js';
+import { logLevelOf } from './options/logger.js';
 import type { KeySource } from './options/scheduling.js';
 import { nest } from './options/sections.js';
 import type { ServeOptions } from './options/serve-options.js';
@@ -17,7 +18,7 @@ import {
   SECTIONS,
 } from './options/table.js';
 import type { TrustProxy } from './options/trust-proxy.js';
-import { serve, standardLevel } from './server/serve.js';
+import { serve } from './server/serve.js';
 import type { Server } from './server/server.js';
 import type { ShardStats } from './server/stats.js';
 
@@ -199,16 +200,16 @@ function readCertificate({ tlsKey, tlsCert }: CertificateFiles): { key: Buffer; 
 }
 
 /** Prints the line that says where the server listens, and with what. */
-function announce(server: Server, { accessLog = false, tlsKey }: CliOptions): void {
+function announce(server: Server, { tlsKey, shards: wanted, ...options }: CliOptions): void {
   const { address, family, port } = server.address();
   const scheme = tlsKey === undefined ? 'http' : 'https';
   const url = `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   const { shards, httpThreads, routeCount } = server.stats();
   const facts = [
     `routes: ${routeCount}`,
-    `shards: ${shardsByGroup(shards)}`,
+    wanted === 0 ? 'no shards: handlers run in this thread' : `shards: ${shardsByGroup(shards)}`,
     ...(httpThreads > 1 ? [`HTTP threads: ${httpThreads}`] : []),
-    `log: stderr, level ${standardLevel(accessLog)}`,
+    `log: stderr, level ${logLevelOf(options)}`,
   ];
   console.log(`loopshard ${version} listens on ${family === 'Unix' ? address : url}; ${facts.join('; ')}`);
 }

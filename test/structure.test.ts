@@ -15,7 +15,8 @@ const BELOW: Record<string, string[]> = {
   pool: ['contract', 'core', 'options'],
   http: ['app', 'contract', 'core', 'options', 'pool'],
   shard: ['app', 'contract', 'core', 'json', 'options'],
-  server: ['contract', 'core', 'http', 'options', 'pool'],
+  server: ['app', 'contract', 'core', 'http', 'options', 'pool', 'shard'],
+  testing: ['app', 'core', 'options', 'server'],
   'index.ts': ['app', 'contract', 'http', 'options', 'pool', 'server'],
   'cli.ts': ['options', 'server'],
 };

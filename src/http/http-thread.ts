@@ -17,7 +17,7 @@ import { Scheduler, type SchedulerEvents, type SchedulerOptions } from './schedu
 import type { Shards } from './shards.js';
 import { Connection } from './socket/connection.js';
 import type { ConnectionHost, ConnectionLimits } from './socket/host.js';
-import { Listener } from './socket/listen.js';
+import { InnerListener, Listener, type Listens } from './socket/listen.js';
 import { Schedule, type Timeouts } from './socket/patience.js';
 import { type Accepted, dismiss } from './socket/socket.js';
 import type { Upgrades } from './socket/upgrade.js';
@@ -59,7 +59,7 @@ export class HttpThread implements ConnectionHost<Connection> {
   readonly #shards: Shards;
   readonly scheduler: Scheduler;
   readonly #connections = new Set<Connection>();
-  readonly #listener: Listener;
+  readonly #listener: Listens;
   #watch: NodeJS.Timeout | undefined;
   /** Connections with a request that waits for an extent. */
   readonly #waiting = new Set<Connection>();
@@ -95,7 +95,12 @@ export class HttpThread implements ConnectionHost<Connection> {
         if (this.draining) this.#checkDrained();
       },
     });
-    this.#listener = new Listener(options.listening, options, (accepted) => this.#onConnection(accepted));
+    const { listening } = options;
+    const onConnection = (accepted: Accepted) => this.#onConnection(accepted);
+    this.#listener =
+      listening.source === undefined
+        ? new Listener(listening, options, onConnection)
+        : new InnerListener(listening.source, onConnection);
   }
 
   /**

@@ -22,9 +22,10 @@ const MOST_BY_DEFAULT = 11;
 
 /** The number of HTTP threads of a server that does not set it: by its cores, where several are possible. */
 export function defaultHttpThreads(options: FlatOptions, cores = availableParallelism()): number {
-  const { path, fd, priority, tls } = options;
+  const { path, fd, priority, tls, shards } = options;
   const hasFunctions = priority !== undefined || tls?.SNICallback !== undefined || tls?.pskCallback !== undefined;
-  if (cores < LEAST_CORES || path !== undefined || fd !== undefined || hasFunctions || !canReusePort()) return 1;
+  if (shards === 0 || cores < LEAST_CORES || path !== undefined || fd !== undefined || hasFunctions || !canReusePort())
+    return 1;
   return Math.min(MOST_BY_DEFAULT, Math.round(cores * OF_EACH_CORE));
 }
 
@@ -34,7 +35,8 @@ export function defaultHttpThreads(options: FlatOptions, cores = availableParall
  */
 export function checkHttpThreads(httpThreads: number, options: FlatOptions): void {
   if (httpThreads === 1) return;
-  const { path, fd, priority, tls } = options;
+  const { path, fd, priority, tls, shards } = options;
+  if (shards === 0) throw invalid('With `shards: 0`, everything runs in the calling thread: leave out `httpThreads`');
   if (!canReusePort()) {
     throw invalid(
       `\`httpThreads\` above 1 needs Linux and Node.js ${MAJOR}.${MINOR} or later, where several threads can listen on one port. This is Node.js ${process.version} on ${process.platform}`,

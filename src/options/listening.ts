@@ -1,4 +1,4 @@
-import type { ListenOptions } from 'node:net';
+import type { ListenOptions, Socket } from 'node:net';
 import { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls';
 import { LoopShardError } from '../errors.js';
 import { list, Subject } from './checks.js';
@@ -12,6 +12,14 @@ export interface Listening {
   /** For messages. */
   name: string;
   tls: TlsOptions | undefined;
+  /** In place of all that: connections from inside the process. */
+  source?: ConnectionSource;
+}
+
+/** Connections that come from inside the process. */
+export interface ConnectionSource {
+  /** Has `onConnection` called with the server's end of each connection. */
+  open(onConnection: (socket: Socket) => void): void;
 }
 
 const MAX_FD = 2 ** 31 - 1;

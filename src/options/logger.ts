@@ -4,3 +4,10 @@ export interface Logger {
   warn(details: object, message: string): void;
   info(details: object, message: string): void;
 }
+
+/** The least level that is logged. */
+export type LogLevel = 'info' | 'warn' | 'error' | 'silent';
+
+export function logLevelOf({ logLevel, accessLog = false }: { logLevel?: LogLevel; accessLog?: boolean }): LogLevel {
+  return logLevel ?? (accessLog ? 'info' : 'warn');
+}

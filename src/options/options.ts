@@ -2,13 +2,13 @@
 import type { CompressRules } from './compression.js';
 import type { FlatOptions } from './flat-options.js';
 import type { Listening } from './listening.js';
-import type { Logger } from './logger.js';
+import type { Logger, LogLevel } from './logger.js';
 import type { Group, HealthPaths, Permits, PriorityFunction, Shedding } from './scheduling.js';
 import type { NamesOf } from './table.js';
 import type { TrustProxyRule } from './trust-proxy.js';
 
 /** The options that the table alone describes, which are checked alike. */
-type Plain = Exclude<NamesOf<'integer' | 'boolean' | 'choice'>, 'port' | 'shards' | 'ipv6Only'>;
+type Plain = Exclude<NamesOf<'integer' | 'boolean' | 'choice'>, 'port' | 'shards' | 'ipv6Only' | 'logLevel'>;
 
 /** Every option, checked and with its default. */
 export interface ResolvedOptions extends Required<Pick<FlatOptions, Plain | 'dispatch' | 'resourceLimits'>> {
@@ -16,6 +16,8 @@ export interface ResolvedOptions extends Required<Pick<FlatOptions, Plain | 'dis
   /** URL. */
   httpModule: string | undefined;
   groups: Group[];
+  /** One shard runs all groups, in the calling thread. */
+  isLocal: boolean;
   /** Of each group. */
   shardNice: number[];
   permits: Permits;
@@ -30,5 +32,7 @@ export interface ResolvedOptions extends Required<Pick<FlatOptions, Plain | 'dis
   trustProxy: TrustProxyRule;
   /** Lines of each response head that say how long the connection may be idle. */
   keepAliveLines: string;
+  /** Of the log without `logger`. */
+  logLevel: LogLevel;
   logger: Logger | undefined;
 }

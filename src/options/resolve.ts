@@ -4,7 +4,7 @@ import type { FlatOptions } from './flat-options.js';
 import { checkHttpThreads, defaultHttpThreads } from './http-threads.js';
 import { keepAliveLines } from './keep-alive.js';
 import { resolveListening } from './listening.js';
-import type { Logger } from './logger.js';
+import { type Logger, logLevelOf } from './logger.js';
 import { moduleUrl } from './module-url.js';
 import type { ResolvedOptions } from './options.js';
 import { checkRequestId } from './request-id.js';
@@ -42,7 +42,8 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   if (httpModule !== undefined && typeof httpModule !== 'string' && !(httpModule instanceof URL)) {
     throw subject.invalid('httpModule', 'a path or a URL', httpModule);
   }
-  const groups = checkGroups(given.groups, shards, subject);
+  const isLocal = given.shards === 0;
+  const groups = isLocal ? checkGroups(undefined, 1, subject) : checkGroups(given.groups, shards, subject);
   const resolved: ResolvedOptions = {
     ...plain,
     httpThreads,
@@ -53,8 +54,10 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     execArgv,
     priority,
     logger,
+    logLevel: logLevelOf(plain),
     dispatch: checkDispatch(dispatch, subject),
     groups,
+    isLocal,
     shardNice: checkNice(shardNice, OPTIONS.shardNice.default, groups, subject),
     permits: checkPermits(permits, subject),
     shed: checkShedding(shed, subject),
@@ -68,9 +71,10 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   return resolved;
 }
 
-type Plain = Required<Pick<FlatOptions, NamesOf<'integer' | 'boolean' | 'choice'>>>;
+type Plain = Required<Pick<FlatOptions, Exclude<NamesOf<'integer' | 'boolean' | 'choice'>, 'logLevel'>>> &
+  Pick<FlatOptions, 'logLevel'>;
 
-/** The options that the table alone describes. `httpThreads` is absent unless given. */
+/** The options that the table alone describes. `httpThreads` and `logLevel` are absent unless given. */
 function resolvePlain(given: FlatOptions): Plain {
   const values: Partial<Record<OptionName, unknown>> = {};
   for (const name of OPTION_NAMES) {
@@ -88,7 +92,7 @@ function resolvePlain(given: FlatOptions): Plain {
 /** Checks options that restrict each other. */
 function checkTogether(given: FlatOptions, options: ResolvedOptions): void {
   const { maxTargetBytes, maxHeadBytes, maxQueue, batch, shed, queueTimeoutMs } = options;
-  if (given.shards !== undefined && given.groups !== undefined) {
+  if (given.shards !== undefined && given.groups !== undefined && !options.isLocal) {
     throw subject.wrong('Set either `shards` or `groups`, not both.');
   }
   if (maxTargetBytes > maxHeadBytes) {

@@ -28,7 +28,8 @@ export interface ServeOptions {
   tls?: TlsOptions;
   /**
    * Worker threads that run handlers. There are at least two by default, even on one core, so that one slow handler
-   * does not hold back the others. Range: 1 to 64. Default: number of cores, from 2 to 16.
+   * does not hold back the others. With 0, handlers of all groups run in the calling thread: for a debugger. Range: 0
+   * to 64. Default: number of cores, from 2 to 16.
    */
   shards?: number;
   /**
@@ -72,12 +73,18 @@ export interface ServeOptions {
    */
   trustProxy?: TrustProxy;
   /**
-   * Log a line for each response. Method, target, status, bytes, duration and id, at level `info`. Default: `false`.
+   * Log a line for each response. When it has left, or its client has: method, target, status, bytes, duration, id and
+   * address, at level `info`. Default: `false`.
    */
   accessLog?: boolean;
   /**
-   * An object with the methods `error`, `warn` and `info`. By default pino, to standard error, from level `warn`, or
-   * from `info` with `accessLog`. Default: pino to stderr.
+   * Least level that is logged. Of the log that LoopShard writes itself, without `logger`. Default: `info` with
+   * `accessLog`, otherwise `warn`.
+   */
+  logLevel?: 'info' | 'warn' | 'error' | 'silent';
+  /**
+   * An object with the methods `error`, `warn` and `info`. By default pino, to standard error: lines for people where
+   * that is a terminal, otherwise JSON. Default: pino to stderr.
    */
   logger?: Logger;
   /**

@@ -66,7 +66,8 @@ export interface BooleanOption extends Common {
 export interface ChoiceOption extends Common {
   kind: 'choice';
   values: readonly string[];
-  default: string;
+  /** Absent if it depends on other options. */
+  default?: string;
 }
 
 /** An option with a check of its own. */
@@ -142,13 +143,13 @@ export const OPTIONS = {
   },
   shards: {
     kind: 'integer',
-    lowest: 1,
+    lowest: 0,
     highest: MAX_SHARDS,
     default: defaultShards(),
     defaultText: `number of cores, from ${LEAST_SHARDS} to ${MOST_SHARDS}`,
     text: 'worker threads that run handlers',
     details:
-      'There are at least two by default, even on one core, so that one slow handler does not hold back the others.',
+      'There are at least two by default, even on one core, so that one slow handler does not hold back the others. With 0, handlers of all groups run in the calling thread: for a debugger.',
     flags: [
       {
         flag: '--shards <number>',
@@ -223,13 +224,22 @@ export const OPTIONS = {
     kind: 'boolean',
     default: false,
     text: 'log a line for each response',
-    details: 'Method, target, status, bytes, duration and id, at level `info`.',
+    details:
+      'When it has left, or its client has: method, target, status, bytes, duration, id and address, at level `info`.',
+  },
+  logLevel: {
+    kind: 'choice',
+    values: ['info', 'warn', 'error', 'silent'],
+    defaultText: '`info` with `accessLog`, otherwise `warn`',
+    text: 'least level that is logged',
+    details: 'Of the log that LoopShard writes itself, without `logger`.',
+    flags: [{ flag: '--log-level <level>', text: 'least level that is logged: info, warn, error, silent' }],
   },
   logger: {
     kind: 'other',
     type: 'Logger',
     text: 'an object with the methods `error`, `warn` and `info`',
-    details: 'By default pino, to standard error, from level `warn`, or from `info` with `accessLog`.',
+    details: 'By default pino, to standard error: lines for people where that is a terminal, otherwise JSON.',
     defaultText: 'pino to stderr',
     flags: [],
   },

@@ -5,7 +5,7 @@ import { LoopShardError } from '../errors.js';
 import type { Group } from '../options/scheduling.js';
 import { exitReason } from './exit-reason.js';
 import { CIRCUIT_MS, Restarts } from './restarts.js';
-import { ShardThread, type ThreadEvents, type ThreadOptions, type ThreadStart } from './shard-thread.js';
+import type { StartThread, ThreadEvents, ThreadOfShard, ThreadStart } from './shard-thread.js';
 
 /**
  * Where a shard is in its life:
@@ -26,7 +26,7 @@ export type ShardState = 'spawning' | 'loading' | 'ready' | 'stuck' | 'draining'
 export type LifeSettings = Omit<ThreadStart, 'table' | 'generations'>;
 
 export interface LifeOptions {
-  thread: ThreadOptions;
+  startThread: StartThread;
   /** How long a thread may take until it is ready; 0 for any time. */
   startTimeoutMs: number;
   /** Restarts within 10 s before the circuit opens; 0 for any number. */
@@ -92,7 +92,7 @@ export class ShardLife {
   readonly #options: LifeOptions;
   readonly #events: LifeEvents;
   readonly #restarts: Restarts;
-  #thread: ShardThread | undefined;
+  #thread: ThreadOfShard | undefined;
   #table: RouteTable | undefined;
   /** Why the thread will end, if that is known before it does. */
   #cause: LoopShardError | undefined;
@@ -175,7 +175,7 @@ export class ShardLife {
     };
     try {
       const start = { ...this.#settings, table: this.#table, generations: this.#events.generations() };
-      this.#thread = new ShardThread(start, this.#options.thread, events);
+      this.#thread = this.#options.startThread(start, events);
       this.#events.onSpawn(this, this.#thread.requests);
     } catch (error) {
       this.#onExit(1, error);

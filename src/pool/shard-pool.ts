@@ -18,7 +18,7 @@ import {
   type ShardState,
   type ThreadEnd,
 } from './shard-life.js';
-import type { ThreadOptions } from './shard-thread.js';
+import { ShardThread, type StartThread, type ThreadOptions } from './shard-thread.js';
 import { Stalls } from './stalls.js';
 
 export interface ShardPoolOptions
@@ -35,6 +35,8 @@ export interface ShardPoolOptions
   stalledAfterMs: number;
   /** What a shard gets to end in order when it is replaced. */
   closeTimeoutMs: number;
+  /** Starts what a shard runs on, if that is no worker thread. */
+  startThread: StartThread | undefined;
 }
 
 export interface ShardPoolEvents {
@@ -78,6 +80,7 @@ export class ShardPool {
   /** Shards that are to be replaced as soon as none of their group is missing. */
   readonly #crowded = new Set<ShardLife>();
   readonly #events: ShardPoolEvents;
+  readonly #settleMs: number;
   /** Until the server has started: an end ends the start. */
   #failStart: ((error: LoopShardError) => void) | undefined;
 
@@ -90,6 +93,7 @@ export class ShardPool {
     this.#generations = new HttpGenerations(core, map);
     this.#permits = new Int32Array(shards).fill(permits.initial);
     this.#events = events;
+    this.#settleMs = options.startThread === undefined ? SETTLE_MS : 0;
     const settings = {
       core: core.share(),
       epochMs: options.epochMs,
@@ -107,9 +111,9 @@ export class ShardPool {
       trustProxy: options.trustProxy,
       keepAliveLines: options.keepAliveLines,
     };
-    const { startTimeoutMs, maxRestarts, resourceLimits, env, execArgv } = options;
+    const { startTimeoutMs, maxRestarts, startThread } = options;
     const lifeOptions: LifeOptions = {
-      thread: { resourceLimits, env, execArgv },
+      startThread: startThread ?? ((start, threadEvents) => new ShardThread(start, options, threadEvents)),
       startTimeoutMs,
       maxRestarts,
       isSyncParked: options.park === 'sync',
@@ -163,7 +167,7 @@ export class ShardPool {
     const [first, ...others] = this.#shards;
     const table = await Promise.race([failure, first.start(undefined)]);
     await Promise.race([failure, Promise.all(others.map((shard) => shard.start(table)))]);
-    await Promise.race([failure, sleep(SETTLE_MS)]);
+    await Promise.race([failure, sleep(this.#settleMs)]);
     this.#failStart = undefined;
     return table;
   }

@@ -28,11 +28,26 @@ export interface ThreadEvents {
   onExit(code: number, error: unknown): void;
 }
 
+/** What a shard runs on, from its start to its end. */
+export interface ThreadOfShard {
+  /** The HTTP threads' ends of the channels to it. */
+  readonly requests: readonly MessagePort[];
+  send(command: ShardCommand): void;
+  /** Takes what it has sent so far, in the order in which it was sent. */
+  receive(): void;
+  /** Opens a channel to the thread that takes the place of an HTTP thread, and returns that thread's end of it. */
+  connectHttp(http: number, generation: number): MessagePort;
+  /** Ends it wherever it is, except in native code: that it finishes first. */
+  terminate(): void;
+}
+
+/** @throws whatever Node.js throws when it cannot start a thread */
+export type StartThread = (start: ThreadStart, events: ThreadEvents) => ThreadOfShard;
+
 const ENTRY = entryOf(new URL('../shard/entry.js', import.meta.url));
 
-/** One thread of a shard, from its start to its real end, and the channels to it. Control thread. */
-export class ShardThread {
-  /** The HTTP threads' ends of the channels to it. */
+/** A worker thread of a shard, from its start to its real end, and the channels to it. Control thread. */
+export class ShardThread implements ThreadOfShard {
   readonly requests: readonly MessagePort[];
   readonly #events: ThreadEvents;
   readonly #channel: MessagePort;
@@ -74,7 +89,6 @@ export class ShardThread {
     this.#events.onExit(code, this.#error);
   }
 
-  /** Takes what the thread has sent so far, in the order in which it was sent. */
   receive(): void {
     for (let got = receiveMessageOnPort(this.#channel); got !== undefined; got = receiveMessageOnPort(this.#channel)) {
       this.#events.onReport(got.message as ShardReport);
@@ -85,7 +99,6 @@ export class ShardThread {
     this.#channel.postMessage(command);
   }
 
-  /** Opens a channel to the thread that takes the place of an HTTP thread, and returns that thread's end of it. */
   connectHttp(http: number, generation: number): MessagePort {
     const { port1, port2 } = new MessageChannel();
     const command: ShardCommand = { type: 'http', http, end: { port: port2, generation } };
@@ -93,7 +106,6 @@ export class ShardThread {
     return port1;
   }
 
-  /** Ends the thread wherever it is, except in native code: that it finishes first. */
   terminate(): void {
     void this.#worker.terminate();
   }

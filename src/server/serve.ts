@@ -1,7 +1,6 @@
-import type { pino as Pino } from 'pino';
-import type { Logger } from '../options/logger.js';
 import { moduleUrl } from '../options/module-url.js';
 import type { ServeOptions } from '../options/serve-options.js';
+import type { StartThread } from '../pool/shard-thread.js';
 import { safeLogger } from './safe-logger.js';
 import type { Server } from './server.js';
 
@@ -13,27 +12,23 @@ import type { Server } from './server.js';
  */
 export async function serve(module: URL | string, options: ServeOptions = {}): Promise<Server> {
   // Shards import this module too, with the app, and should not load what only the HTTP thread needs.
-  const [{ resolveOptions }, { RunningServer }, { pino }] = await Promise.all([
+  const [{ resolveOptions }, { RunningServer }, { standardLogger }] = await Promise.all([
     import('../options/resolve.js'),
     import('./server.js'),
-    import('pino'),
+    import('./standard-logger.js'),
   ]);
   const resolved = resolveOptions(options);
   const url = moduleUrl(module, 'the module that exports your app');
-  const logger = safeLogger(resolved.logger ?? standardLogger(pino, resolved.accessLog));
-  const server = new RunningServer(url, resolved, logger);
+  const logger = safeLogger(resolved.logger ?? (await standardLogger(resolved.logLevel)));
+  const server = new RunningServer(url, resolved, logger, resolved.isLocal ? await startsLocally(url) : undefined);
   await server.start();
   return server;
 }
 
-function standardLogger(pino: typeof Pino, accessLog: boolean): Logger {
-  const destination = pino.destination(2);
-  // On a full disk behind standard error, for instance, lines are lost and the server goes on.
-  destination.on('error', () => {});
-  return pino({ name: 'loopshard', level: standardLevel(accessLog) }, destination);
-}
-
-/** The level of the log without the option `logger`. */
-export function standardLevel(accessLog: boolean): 'info' | 'warn' {
-  return accessLog ? 'info' : 'warn';
+async function startsLocally(url: string): Promise<StartThread> {
+  const [{ startLocally }, { loadApp }] = await Promise.all([
+    import('./local-shard.js'),
+    import('../shard/load-app.js'),
+  ]);
+  return startLocally(() => loadApp(url));
 }

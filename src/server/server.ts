@@ -21,6 +21,7 @@ import type { ResolvedOptions } from '../options/options.js';
 import { type Group, MAX_PERMITS } from '../options/scheduling.js';
 import { CIRCUIT_TEXT, type ShardState, type ThreadEnd } from '../pool/shard-life.js';
 import { ShardPool } from '../pool/shard-pool.js';
+import type { StartThread } from '../pool/shard-thread.js';
 import { CallingThread, type HttpThreads } from './http-threads.js';
 import { HttpWorkers } from './http-workers.js';
 import { removeOnExit, removeStaleSocket } from './socket-file.js';
@@ -112,8 +113,11 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   /** Routes with `maxConcurrency`, such as `GET /report`, and their permits. */
   #limited = new Map<string, Semaphore>();
 
-  /** @param module URL */
-  constructor(module: string, options: ResolvedOptions, logger: Logger) {
+  /**
+   * @param module URL
+   * @param startThread starts what a shard runs on, if that is no worker thread
+   */
+  constructor(module: string, options: ResolvedOptions, logger: Logger, startThread?: StartThread) {
     super();
     this.#options = options;
     this.#logger = logger;
@@ -142,7 +146,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#pool = new ShardPool(
       core,
       map,
-      { ...options, module, epochMs },
+      { ...options, module, epochMs, startThread },
       {
         onShardSpawned: (shard, requests) => this.#http.attach(shard, requests),
         onShardEnded: (shard, end, nextMs) => this.#onShardEnded(shard, end, nextMs),

@@ -43,7 +43,8 @@ function hasRequests(): boolean {
   return process.getActiveResourcesInfo().some((type) => type.includes('Req'));
 }
 
-function within(promise: Promise<unknown>, ms: number): Promise<unknown> {
+/** Waits for `promise`, for so long at most. */
+export function within(promise: Promise<unknown>, ms: number): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise((resolve) => {
     timer = setTimeout(resolve, Math.max(0, ms));

@@ -36,7 +36,6 @@ import { NO_ROOM, type Outcome, Responder, WRITTEN } from './response/responder.
 import { discardStream, isStream, ownStream } from './streams/stream-source.js';
 import { StreamedResponses } from './streams/streamed-responses.js';
 import { type Task, Tasks } from './tasks.js';
-import type { Culprits } from './uncaught.js';
 
 /** How often responses that wait for an extent look for one. */
 const RETRY_MS = 2;
@@ -57,7 +56,7 @@ export interface HandlerEvents {
 }
 
 /** Starts handlers and turns what becomes of them into responses: each on its own, none waits for another. Shard. */
-export class Handlers implements Culprits, ResponseHost {
+export class Handlers implements ResponseHost {
   readonly #context: ShardContext;
   readonly #responder: Responder;
   readonly #streams: StreamedResponses;
@@ -434,6 +433,10 @@ export class Handlers implements Culprits, ResponseHost {
 
   // ── exceptions that nobody caught ───────────────────────────────────────────────────────────────────────────────
 
+  /**
+   * The request in whose async context the caller runs, if it is in flight: in a listener of `uncaughtException` the context is still that of
+   * whoever threw.
+   */
   culprit(): { id: string; method: string; target: string } | undefined {
     const task = this.#findCulprit();
     if (task === undefined) return undefined;
@@ -441,6 +444,7 @@ export class Handlers implements Culprits, ResponseHost {
     return { id, method, target };
   }
 
+  /** Answers that request with 500; without effect if there is none. */
   failCulprit(error: unknown): void {
     const task = this.#findCulprit();
     if (task === undefined) return;

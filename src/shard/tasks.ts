@@ -8,6 +8,18 @@ import type { SlotView } from '../contract/slot-view.js';
 import type { SlotRequest } from './request/request.js';
 import type { Reply } from './response/responder.js';
 
+/** A response that is sent in pieces. */
+export interface TaskStream {
+  /** Its head was sent, or is about to be. */
+  readonly isBegun: boolean;
+  /** The kernel has taken bytes, whose buffers can be used again; or `STREAM_CANCELLED`: nobody waits for more. */
+  onTaken(bytes: number, spent?: ArrayBuffer[]): void;
+  /** The client has gone: the source hears it, and the request is over when it has let go. */
+  cancel(): void;
+  /** Nothing more is sent: the response ends in its middle. */
+  breakOff(): void;
+}
+
 /** A request in the hands of its handler. */
 export interface Task extends Reply {
   readonly slot: number;
@@ -36,18 +48,6 @@ export interface Task extends Reply {
   isAbandoned: boolean;
   /** Its connection is to be closed, and nothing is sent. */
   isDestroyed: boolean;
-}
-
-/** A streamed response, as its task is asked for it. */
-export interface TaskStream {
-  /** Its head was sent, or is about to be. */
-  readonly isBegun: boolean;
-  /** The kernel has taken bytes; or nobody waits for more. */
-  onTaken(bytes: number, spent?: ArrayBuffer[]): void;
-  /** Nobody waits for it any more. */
-  cancel(): void;
-  /** Ends the response in its middle. */
-  breakOff(): void;
 }
 
 /** The requests that were started and are not over, and whatever came for requests that were not started yet. Shard. */

@@ -1,14 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { describe } from '../contract/describe.js';
 import type { ShardReport, ShardStart } from '../contract/messages.js';
-
-/** Whoever runs the code of users, and knows for which request: in a listener of `uncaughtException` the async context is still that of whoever threw. */
-export interface Culprits {
-  /** The request in whose async context the caller runs, if it is in flight. */
-  culprit(): { id: string; method: string; target: string } | undefined;
-  /** Answers that request with 500; without effect if there is none. */
-  failCulprit(error: unknown): void;
-}
+import type { Shard } from './shard.js';
 
 /** Exceptions that a shard reports while it ends: a timer may throw until then. */
 const LAST_REPORTS = 10;
@@ -18,30 +11,24 @@ const LAST_REPORTS = 10;
  * afterwards, so it claims nothing more, lets what it has started settle within the grace, and ends, unless `onUncaught` is
  * `continue`. With `exit`, nothing is done: Node.js ends the thread at once. An app with a listener of its own decides itself,
  * as in Node.js: the thread goes on. Shard.
- * @param end has the thread end once its handlers have settled
  */
-export function handleUncaught(
-  channel: MessagePort,
-  loop: { stop(): Promise<void> },
-  culprits: Culprits,
-  start: ShardStart,
-  end: (settled: Promise<void>, times: { handlersMs: number; graceMs: number }) => void,
-): void {
+export function handleUncaught(channel: MessagePort, shard: Shard, start: ShardStart): void {
+  const { handlers } = shard.loop;
   if (start.onUncaught === 'exit') return;
   let isEnding = false;
   let reportsLeft = LAST_REPORTS;
   const onUncaught = (error: unknown) => {
     const isOwn = process.listenerCount('uncaughtException') === 1;
     const ends = isOwn && start.onUncaught === 'replace' && !isEnding;
-    const request = culprits.culprit();
+    const request = handlers.culprit();
     const report: ShardReport = { type: 'uncaught', error: describe(error), ends, ...(request && { request }) };
     if (!isEnding || reportsLeft-- > 0) channel.postMessage(report);
     // First, so that the response below is the last thing that it waits for.
-    const settled = ends ? loop.stop() : undefined;
-    culprits.failCulprit(error);
+    const settled = ends ? shard.loop.stop() : undefined;
+    handlers.failCulprit(error);
     if (settled === undefined) return;
     isEnding = true;
-    end(settled, { handlersMs: start.graceMs / 2, graceMs: start.graceMs });
+    shard.end(settled, { handlersMs: start.graceMs / 2, graceMs: start.graceMs });
   };
   process.on('uncaughtException', onUncaught);
 }

@@ -1,4 +1,4 @@
-import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net';
 import {
   createServer as createTlsServer,
   type SecureContextOptions,
@@ -7,8 +7,8 @@ import {
 } from 'node:tls';
 import { types } from 'node:util';
 import { LoopShardError } from '../../errors.js';
-import type { Listening } from '../../options/listening.js';
-import { type Accepted, takeHandles } from './socket.js';
+import type { ConnectionSource, Listening } from '../../options/listening.js';
+import { type Accepted, dismiss, takeHandles } from './socket.js';
 
 /** Connections the kernel holds until they are accepted. */
 const BACKLOG = 1024;
@@ -19,15 +19,63 @@ export interface HandshakeLimits {
   maxConnections: number;
 }
 
+/** Where connections come from. */
+export interface Listens {
+  /** Connections that were closed before they were connections, because there were enough. */
+  readonly refused: number;
+  /**
+   * @param onAcceptError told when a connection could not be accepted; the next one may be
+   * @param port in place of the port of the options
+   * @throws LoopShardError PORT_IN_USE, LISTEN_FAILED
+   */
+  listen(onAcceptError: (error: Error) => void, port?: number): Promise<void>;
+  address(): AddressInfo | string | null;
+  /** @param options checked; the server speaks TLS */
+  setSecureContext(options: SecureContextOptions): void;
+  /** Accepts no more. */
+  close(): void;
+  /** Ends handshakes too. */
+  destroy(): void;
+}
+
+/** Connections that come from inside the process. */
+export class InnerListener implements Listens {
+  readonly refused = 0;
+  readonly #source: ConnectionSource;
+  readonly #onConnection: (accepted: Accepted) => void;
+
+  constructor(source: ConnectionSource, onConnection: (accepted: Accepted) => void) {
+    this.#source = source;
+    this.#onConnection = onConnection;
+  }
+
+  async listen(): Promise<void> {
+    this.#source.open(this.#onConnection);
+  }
+
+  address(): null {
+    return null;
+  }
+
+  setSecureContext(): void {}
+
+  close(): void {
+    this.#source.open(dismiss);
+  }
+
+  destroy(): void {
+    this.close();
+  }
+}
+
 /** The socket that listens, with or without TLS. HTTP thread only. */
-export class Listener {
+export class Listener implements Listens {
   readonly #listening: Listening;
   readonly #server: NetServer;
   readonly #onConnection: (accepted: Accepted) => void;
   /** Connections of a TLS server, from before their handshakes on. */
   readonly #raw = new Set<Socket>();
 
-  /** Connections of a TLS server that were closed before their handshakes, because there were enough. */
   refused = 0;
 
   /**
@@ -61,11 +109,6 @@ export class Listener {
     socket.once('close', () => this.#raw.delete(socket));
   }
 
-  /**
-   * @param port in place of the port of the options
-   * @param onAcceptError told when a connection could not be accepted; the next one may be
-   * @throws LoopShardError PORT_IN_USE, LISTEN_FAILED
-   */
   listen(onAcceptError: (error: Error) => void, port?: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const refuse = (cause: NodeJS.ErrnoException) => reject(listenError(cause, this.#listening));
@@ -85,17 +128,14 @@ export class Listener {
     return this.#server.address();
   }
 
-  /** @param options checked; the server speaks TLS */
   setSecureContext(options: SecureContextOptions): void {
     (this.#server as TlsServer).setSecureContext(options);
   }
 
-  /** Accepts no more. */
   close(): void {
     this.#server.close();
   }
 
-  /** Ends handshakes too. */
   destroy(): void {
     this.#server.close();
     for (const socket of this.#raw) socket.destroy();

@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import { type Server, Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 
 /** The part of the handle of a connection that tells whether it can read into a buffer of ours, and what it holds. */
 export interface StreamHandle {
@@ -15,7 +16,7 @@ interface ListeningHandle {
   onconnection?: ((status: number, handle: StreamHandle | undefined) => void) | undefined;
 }
 
-/** A connection that nobody reads yet: its handle, or a paused socket where the handle is not what we take it for. */
+/** A connection that nobody reads yet: its handle, or a paused socket where there is none that is what we take it for. */
 export type Accepted = Socket | StreamHandle;
 
 /** Where a connection's bytes go. */
@@ -57,7 +58,7 @@ function canRead(handle: StreamHandle | null | undefined): handle is StreamHandl
 
 /** Closes a connection that nobody reads. */
 export function dismiss(accepted: Accepted): void {
-  if (accepted instanceof Socket) accepted.destroy();
+  if (accepted instanceof Duplex) accepted.destroy();
   else accepted.close();
 }
 
@@ -69,7 +70,7 @@ export function dismiss(accepted: Accepted): void {
  * that, 'data' events serve as well.
  */
 export function readFrom(accepted: Accepted, reader: Reader): Socket {
-  if (accepted instanceof Socket) {
+  if (accepted instanceof Duplex) {
     accepted.on('data', (chunk) => reader.onBytes(chunk));
     accepted.resume();
     return accepted;

@@ -100,7 +100,6 @@ export class OutgoingStream implements TaskStream {
     this.#events = events;
   }
 
-  /** Its head was sent, or is about to be. */
   get isBegun(): boolean {
     return this.#opened !== undefined;
   }
@@ -114,7 +113,6 @@ export class OutgoingStream implements TaskStream {
     }
   }
 
-  /** The kernel has taken bytes; or nobody waits for more. */
   onTaken(bytes: number, spent: ArrayBuffer[] = []): void {
     if (bytes === STREAM_CANCELLED) return this.cancel();
     this.#untaken -= bytes;
@@ -242,7 +240,6 @@ export class OutgoingStream implements TaskStream {
     void this.#returnSource().then(() => this.#events.onBodiless(this.#task, outcome));
   }
 
-  /** Nothing more is sent: the response ends in its middle. */
   breakOff(): void {
     if (this.#isOver || this.#isCancelled) return;
     this.#isCancelled = true;
@@ -251,7 +248,6 @@ export class OutgoingStream implements TaskStream {
     void this.#returnSource().then(() => this.#end());
   }
 
-  /** The client has gone: the source hears it, and the request is over when it has let go. */
   cancel(): void {
     if (this.#isOver || this.#isCancelled) return;
     this.#isCancelled = true;
