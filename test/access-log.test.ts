@@ -64,7 +64,7 @@ describe('an answer that does not leave whole is marked', () => {
     running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD });
     const client = await RawClient.open(running.port);
     client.write(get('/later/50/x'));
-    await until(() => running!.server.stats().outstanding === 1, 'the request');
+    await until(() => running!.server.stats().shards[0].requests === 1, 'the start of the handler');
     client.socket.resetAndDestroy();
     expect(await line()).toMatchObject({
       message: 'request aborted',
