@@ -44,6 +44,8 @@ export class ResponseState {
   tag: { value: string | undefined; isWeak: boolean } | undefined;
   /** The fields that the body decides on are set. */
   isDescribed = false;
+  /** Fields that no handler sees and no error takes back: whole lines, Latin-1. */
+  keptLines = '';
   readonly #source: RequestSource;
   readonly #host: ResponseHost;
   /** The request was answered. */
@@ -159,8 +161,8 @@ export class ResponseState {
 
   /** The fields but the content type, as they are sent: whole lines, Latin-1. */
   lines(): string {
-    if (this.#fields === undefined) return '';
-    let lines = '';
+    let lines = this.keptLines;
+    if (this.#fields === undefined) return lines;
     for (const [name, value] of this.#fields) lines += `${name}: ${value}\r\n`;
     return lines;
   }

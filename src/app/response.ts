@@ -17,9 +17,18 @@ const MAX_TYPE_LENGTH = 1_024;
 /** What stands in a URL as it is; `%` too, as what was encoded before stays so. */
 const NOT_IN_URL = /[^\x21\x23-\x3b\x3d\x3f-\x5f\x61-\x7a\x7c\x7e]+/g;
 
+/** Has a response carry these lines, with their ends, whatever becomes of it: an error does not take them back. */
+export let keepLines: (response: AppResponse, lines: string) => void;
+
 /** What handlers get. It shows the API and nothing else. Shard. */
 export class AppResponse implements ShardResponse {
   readonly #state: ResponseState;
+
+  static {
+    keepLines = (response, lines) => {
+      response.#state.keptLines = lines;
+    };
+  }
 
   constructor(state: ResponseState) {
     this.#state = state;

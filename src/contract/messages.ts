@@ -10,6 +10,7 @@ import type { CompressRules } from '../options/compression.js';
 import type { Method } from '../options/methods.js';
 import type { RouteScheduling } from '../options/scheduling.js';
 import type { TrustProxyRule } from '../options/trust-proxy.js';
+import type { CorsRules } from './cors.js';
 import type { ErrorText } from './describe.js';
 import type { Refusal } from './refusal.js';
 
@@ -54,6 +55,7 @@ export interface RouteTable {
   hasNotFound: boolean;
   /** The later ones count more, of those that are as specific. */
   refusals: readonly RefusalTemplate[];
+  cors?: CorsRules;
 }
 
 /** What has to be the same on every shard. Fixed bodies need not: the first shard's are sent. */

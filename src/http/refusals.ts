@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import { type CorsRules, corsLines } from '../contract/cors.js';
 import type { RefusalTemplate } from '../contract/messages.js';
 import { METHODS } from '../options/methods.js';
 import { isSaneId } from '../options/request-id.js';
-import { type Answer, compose, EMPTY, oncePerSecond, REASONS, type Reason } from './answers.js';
+import { type Answer, compose, EMPTY, oncePerSecond, REASONS, type Reason, withLines } from './answers.js';
 import type { RefusedRequest } from './exchange.js';
 import type { RequestInHand } from './parser/request-in-hand.js';
 
 const HEAD = METHODS.indexOf('HEAD');
-const EMPTY_LINE_BYTES = 2;
 
 export interface RefusalOptions {
   /** Of OVERLOADED. */
@@ -17,6 +17,8 @@ export interface RefusalOptions {
   keepAliveLines: string;
   /** What the app says of them. */
   templates: readonly RefusalTemplate[];
+  /** What the app says to pages of other origins. */
+  cors: CorsRules | undefined;
   /** Name of the field that names requests, in lower case, if they are. */
   requestId: string | undefined;
 }
@@ -33,7 +35,7 @@ export class Refusals {
 
   constructor(options: RefusalOptions) {
     this.#options = options;
-    this.#dependOnOrigin = options.templates.some(({ origins }) => origins.length > 0);
+    this.#dependOnOrigin = options.cors !== undefined || options.templates.some(({ origins }) => origins.length > 0);
     this.dependOnRequest = this.#dependOnOrigin || options.requestId !== undefined;
   }
 
@@ -58,7 +60,8 @@ export class Refusals {
   answer(reason: Reason, request: RefusedRequest): Answer {
     const template = this.#template(this.#status(reason));
     const { isHead, allow = '', closes = false } = request;
-    const origin = template?.origins.includes(request.origin ?? '') === true ? request.origin! : '';
+    const origins = this.#options.cors?.origins ?? template?.origins ?? [];
+    const origin = origins !== '*' && origins.includes(request.origin ?? '') ? request.origin! : '';
     const key = `${reason} ${isHead} ${closes} ${allow} ${origin}`;
     let answer = this.#answers.get(key);
     if (answer === undefined) {
@@ -66,7 +69,7 @@ export class Refusals {
       this.#answers.set(key, answer);
     }
     const { requestId } = this.#options;
-    return requestId === undefined ? answer() : named(answer(), `${requestId}: ${request.id ?? randomUUID()}`);
+    return requestId === undefined ? answer() : withLines(answer(), [`${requestId}: ${request.id ?? randomUUID()}`]);
   }
 
   #status(reason: Reason): number {
@@ -89,14 +92,15 @@ export class Refusals {
     template: RefusalTemplate | undefined,
   ): Answer {
     const statusCode = this.#status(reason);
-    const { keepAliveLines, retryAfterSeconds } = this.#options;
+    const { keepAliveLines, retryAfterSeconds, cors } = this.#options;
     const { type = 'application/json', lines: own = [], origins = [] } = template ?? {};
     const body = bodyOf(template?.body, type, { statusCode, code: reason, message: REASONS[reason][1] });
     const lines = [`content-type: ${type}`, `content-length: ${body.length}`];
     if (statusCode === 503 || statusCode === 429) lines.push(`retry-after: ${retryAfterSeconds}`);
     if (allow !== '') lines.push(`allow: ${allow}`);
-    if (origin !== '') lines.push(`access-control-allow-origin: ${origin}`);
-    if (origins.length > 0) lines.push('vary: origin');
+    if (cors !== undefined) lines.push(...corsLines(cors, origin));
+    else if (origin !== '') lines.push(`access-control-allow-origin: ${origin}`);
+    if (cors === undefined && origins.length > 0) lines.push('vary: origin');
     return compose(statusCode, [...lines, ...own], closes ? '' : keepAliveLines, isHead ? EMPTY : body);
   }
 }
@@ -105,16 +109,6 @@ export class Refusals {
 export function sentId(request: RequestInHand, field: string): string | undefined {
   const sent = request.list(field);
   return isSaneId(sent) ? sent : undefined;
-}
-
-/** A copy with a field more. */
-function named({ bytes, headBytes }: Answer, field: string): Answer {
-  const end = headBytes - EMPTY_LINE_BYTES;
-  const line = Buffer.from(`${field}\r\n`, 'latin1');
-  return {
-    bytes: Buffer.concat([bytes.subarray(0, end), line, bytes.subarray(end)]),
-    headBytes: headBytes + line.length,
-  };
 }
 
 /** The standard body, or the app's with what it depends on put in. */
