@@ -19,6 +19,9 @@ app.onClose(() => {
   closeDatabase();
 });
 
+// Pages of other origins may call the shop with cookies, and read all of its responses, also the 404, 413 and 503 that no handler gives.
+app.cors({ origins: settings.origins, credentials: true });
+
 app.mount('', sessions);
 app.mount('', products);
 app.mount('/orders', orders);

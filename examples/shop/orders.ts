@@ -2,20 +2,20 @@ import { createApp, HttpError } from 'loopshard';
 import { z } from 'zod';
 import { sql, transaction } from './database.js';
 import { IdParams, NewOrder, Order, Problem, StockChange } from './models.js';
-import { requireUser } from './sessions.js';
+import { requireUser, userOf } from './sessions.js';
 import { publishStock } from './stock.js';
 
 export const orders = createApp().use(requireUser);
 
 orders.post('/', { body: NewOrder, response: { 201: Order, 409: Problem } }, (req, res) => {
-  const { order, changes } = transaction(() => placeOrder(req.user!.id, req.body.items));
+  const { order, changes } = transaction(() => placeOrder(userOf(req).id, req.body.items));
   for (const change of changes) publishStock(change);
   res.status(201).header('location', `/orders/${order.id}`);
   return order;
 });
 
 orders.get('/:id', { params: IdParams, response: { 200: Order, 404: Problem } }, (req) =>
-  findOrder(req.params.id, req.user!.id),
+  findOrder(req.params.id, userOf(req).id),
 );
 
 /** Inside a transaction: of two shards that sell the last one, the second finds that it is gone. */

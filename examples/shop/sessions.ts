@@ -15,6 +15,8 @@ declare module 'loopshard' {
 
 const SESSION_SECONDS = 15 * 60;
 const REFRESH_SECONDS = 30 * 24 * 60 * 60;
+/** Of nobody. */
+const NO_PASSWORD = hashPassword('');
 const Claims = z.object({ user: User });
 
 export const sessions = createApp();
@@ -31,7 +33,9 @@ sessions.post('/users', { body: Credentials, response: User }, async (req, res) 
 sessions.post('/session', { body: Credentials, response: User }, (req, res) => {
   const row = sql.get`SELECT id, email, role, password FROM users WHERE email = ${req.body.email}`;
   const found = User.extend({ password: z.string() }).safeParse(row);
-  if (!found.success || !isPassword(req.body.password, found.data.password)) {
+  // The time it takes does not tell whether there is such a user.
+  const isRight = isPassword(req.body.password, found.success ? found.data.password : NO_PASSWORD);
+  if (!found.success || !isRight) {
     throw new HttpError(401, 'Wrong email address or password.');
   }
   return logIn(found.data, req, res);
@@ -53,15 +57,21 @@ sessions.delete('/session', (req, res) => {
 
 /** Lets requests of a session pass. */
 export const requireUser: Middleware = async (req, _res, next) => {
-  req.user = await userOf(req.cookies.session);
+  req.user = await verify(req.cookies.session);
   return next();
 };
 
 export const requireAdmin: Middleware = async (req, _res, next) => {
-  req.user = await userOf(req.cookies.session);
+  req.user = await verify(req.cookies.session);
   if (req.user.role !== 'admin') throw new HttpError(403, 'This is for administrators.');
   return next();
 };
+
+/** The user of a request that `requireUser` has let pass. */
+export function userOf(req: Pick<ShardRequest, 'user'>): User {
+  if (req.user === undefined) throw new Error('This route needs the middleware `requireUser`.');
+  return req.user;
+}
 
 async function logIn(user: User, req: ShardRequest, res: ShardResponse): Promise<User> {
   const session = await new SignJWT({ user: User.parse(user) })
@@ -76,7 +86,7 @@ async function logIn(user: User, req: ShardRequest, res: ShardResponse): Promise
   return user;
 }
 
-async function userOf(session = ''): Promise<User> {
+async function verify(session = ''): Promise<User> {
   try {
     const { payload } = await jwtVerify(session, secret(), { algorithms: ['HS256'] });
     return Claims.parse(payload).user;
