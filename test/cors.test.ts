@@ -33,6 +33,11 @@ const app = createApp()
     yield 'x';
   })
   .get('/late', { handlerTimeoutMs: 1 }, () => new Promise(() => {}))
+  .get(
+    '/limited',
+    { maxConcurrency: 1, queueTimeoutMs: 1 },
+    (req) => new Promise((resolve) => req.onAbort(() => resolve(1))),
+  )
   .get('/tagged', (_req, res) => {
     res.etag('v1');
     return 'x';
@@ -121,6 +126,15 @@ describe('a response', () => {
     ['/thrown', 'origin, cookie'],
   ])('to %s varies by what its handler says too', async (url, vary) => {
     expect((await request('GET', url, ORIGIN)).headers.vary).toBe(vary);
+  });
+
+  test('503 can be read', async () => {
+    const controller = new AbortController();
+    const first = server.inject({ url: '/limited', signal: controller.signal });
+    const { statusCode, headers } = await request('GET', '/limited', ORIGIN);
+    expect([statusCode, headers['access-control-allow-origin']]).toEqual([503, ORIGIN]);
+    controller.abort();
+    await expect(first).rejects.toThrow();
   });
 
   test('304 can be read', async () => {
