@@ -1,5 +1,6 @@
 import { LoopShardError } from '../errors.js';
 import type { Handler, Middleware, ShardRequest, ShardResponse } from './handler.js';
+import { type AppResponse, isUntouched } from './response.js';
 import { createRouter } from './routing.js';
 
 /** Middleware, and the paths that it is for: those at and below `prefix`, a find-my-way pattern. */
@@ -69,23 +70,27 @@ function wrap(middleware: Middleware, inner: Handler, covers: PathTest | undefin
   return (req, res) => {
     if (covers !== undefined && !covers(req.path)) return inner(req, res);
     let outcome: Promise<unknown> | undefined;
-    const next = () => {
-      if (outcome !== undefined) throw calledTwice();
+    let hasSettled = false;
+    const next = (...given: unknown[]) => {
+      if (given.length > 0) throw misused('with an argument. Throw errors, and call `next()` without arguments');
+      if (outcome !== undefined) throw misused('more than once for the same request');
+      if (hasSettled)
+        throw misused('after it had settled. Return a promise that settles later, or use `async` and `await`');
       outcome = run(inner, req, res);
       // Middleware that answers in place of a handler need not wait for it: that it fails then is nobody's business.
       outcome.catch(() => {});
       return outcome;
     };
+    const settle = (value: unknown) => {
+      hasSettled = true;
+      if (value !== undefined) return value;
+      // Unless it has something to say, it is what is inside that does.
+      if (outcome === undefined && isUntouched(res as AppResponse)) throw neitherNextNorResponse();
+      return outcome;
+    };
     const result = middleware(req, res, next);
-    if (isThenable(result)) return settle(result, () => outcome);
-    // It has not waited for the handler, and has nothing to say.
-    return result === undefined ? outcome : result;
+    return isThenable(result) ? Promise.resolve(result).then(settle) : settle(result);
   };
-}
-
-async function settle(result: PromiseLike<unknown>, outcome: () => Promise<unknown> | undefined): Promise<unknown> {
-  const value = await result;
-  return value === undefined ? outcome() : value;
 }
 
 /** What a handler throws at once is a rejection too: `next` is waited for, or not. */
@@ -97,6 +102,14 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }
 
-function calledTwice(): LoopShardError {
-  return new LoopShardError('MIDDLEWARE_INVALID', 'Middleware called `next()` more than once for the same request.');
+/** @param when the rest of the sentence */
+function misused(when: string): LoopShardError {
+  return new LoopShardError('MIDDLEWARE_INVALID', `Middleware called \`next()\` ${when}.`);
+}
+
+function neitherNextNorResponse(): LoopShardError {
+  return new LoopShardError(
+    'MIDDLEWARE_INVALID',
+    'Middleware neither called `next()` nor responded. `return next()` to go on, return a body, or set a status with `res.status()`.',
+  );
 }

@@ -50,6 +50,8 @@ export class ResponseState {
   readonly #host: ResponseHost;
   /** The request was answered. */
   #finished = false;
+  /** The handler has closed the connection. */
+  #isDestroyed = false;
   #fields: [name: string, value: string][] | undefined;
 
   constructor(source: RequestSource, compress: CompressRules | undefined, host: ResponseHost) {
@@ -66,7 +68,9 @@ export class ResponseState {
   }
 
   destroy(): void {
-    if (!this.#finished) this.#host.destroy(this.#source);
+    if (this.#finished) return;
+    this.#isDestroyed = true;
+    this.#host.destroy(this.#source);
   }
 
   /** Only what would be a 200 can be one (RFC 9110 section 13.2.1). */
@@ -76,6 +80,11 @@ export class ResponseState {
     const { method } = this.#source;
     const mayBe = tag !== undefined && (method === 'GET' || method === 'HEAD');
     return mayBe && matches(this.#source.header('if-none-match'), tag);
+  }
+
+  /** Nothing says what is to be sent: no status, no body, no end of the connection. */
+  get isUntouched(): boolean {
+    return this.statusCode === 0 && this.jsonWriter === undefined && !this.#isDestroyed;
   }
 
   /** What a field was set to; the last one of several. */
