@@ -1,6 +1,6 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -181,6 +181,8 @@ describe('administration', () => {
     expect((await send('POST', '/admin/products', { cookies: admin, payload })).statusCode).toBe(409);
     const changed = await send('PATCH', '/admin/products/4', { cookies: admin, payload: { stock: 7 } });
     expect(changed.json()).toEqual({ ...added.json<object>(), stock: 7 });
+    const taken = await send('PATCH', '/admin/products/4', { cookies: admin, payload: { name: 'Pen' } });
+    expect(taken.json()).toEqual({ statusCode: 409, code: 'CONFLICT', message: 'There is a product Pen already.' });
   });
 
   test('reports what was sold', async () => {
@@ -203,6 +205,8 @@ describe('images', () => {
     expect([served.headers['content-type'], served.rawPayload]).toEqual(['image/png', PNG]);
     const part = await send('GET', String(image), { headers: { range: 'bytes=1-3' } });
     expect([part.statusCode, part.body]).toEqual([206, 'PNG']);
+    await upload(1, PNG);
+    expect(await stored()).toEqual([basename(String((await product(1)).image))]);
   });
 
   test.each([

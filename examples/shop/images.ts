@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { HttpError } from 'loopshard';
 import { settings } from './settings.js';
@@ -30,4 +30,9 @@ export async function saveImage(type: string | undefined, bytes: AsyncIterable<U
     throw error;
   }
   return name;
+}
+
+/** @param path of the image, as in a product */
+export async function removeImage(path: string): Promise<void> {
+  await rm(join(settings.imageFolder, basename(path)), { force: true });
 }
