@@ -24,7 +24,8 @@ admin.patch(
   { params: IdParams, body: ProductChange, response: { 200: Product, '4xx': Problem } },
   (req) => {
     const product = transaction(() => {
-      const { id, name, priceCents, stock } = { ...findProduct(req.params.id), ...req.body };
+      const { id, ...before } = findProduct(req.params.id);
+      const { name = before.name, priceCents = before.priceCents, stock = before.stock } = req.body;
       const row = sql.get`UPDATE OR IGNORE products SET name = ${name}, price_cents = ${priceCents}, stock = ${stock}
         WHERE id = ${id} RETURNING id`;
       if (row === undefined) throw nameTaken(name);
