@@ -208,7 +208,7 @@ type Result<T> = T | Body;
  * Runs around handlers: what comes before `next` before them, what comes behind it when they have settled.
  * @param next runs what is inside, once. It resolves with what the handler has returned, before that is serialized
  * @returns what is to be sent in place of what `next` resolved with; `undefined` for just that. Without a call of `next`, it is
- * the response
+ * the response, and if it is `undefined`, `res` must say what is: a status, or a body by `res.writer()`
  */
 export type Middleware = (req: ShardRequest, res: ShardResponse, next: () => Promise<unknown>) => unknown;
 
