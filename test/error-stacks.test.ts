@@ -37,6 +37,6 @@ test('it shows which call of LoopShard has failed in the handler', async () => {
 });
 
 test('it is whole if no line of it is of the handler', async () => {
-  const { frames } = await loggedStack(() => ({ count: 1n }));
+  const { frames } = await loggedStack(() => new Map());
   expect(frames.length).toBeGreaterThan(3);
 });

@@ -189,6 +189,40 @@ describe('res.cookie()', () => {
   });
 });
 
+describe('a handler that returns', () => {
+  const circular: { a: { b?: object } } = { a: {} };
+  circular.a.b = circular;
+  const throwing = {
+    toJSON() {
+      throw new TypeError('on purpose');
+    },
+  };
+
+  test.each<[string, unknown, object]>([
+    [
+      'a BigInt',
+      { rows: [{ id: 1 }, { id: 2n }] },
+      {
+        code: 'RESPONSE_INVALID',
+        message:
+          'The handler returned a BigInt at /rows/1/id, which JSON cannot represent. Return a number or a string, or give the route a `response` schema with an integer there.',
+      },
+    ],
+    [
+      'an object that contains itself',
+      circular,
+      {
+        code: 'RESPONSE_INVALID',
+        message:
+          'The handler returned an object that contains itself at /a/b, which JSON cannot represent. Return a copy without the cycle.',
+      },
+    ],
+    ['an object whose `toJSON` throws', { at: throwing, same: [throwing, throwing] }, { message: 'on purpose' }],
+  ])('%s', async (_name, value, error) => {
+    expect(await failureOf(createApp().get('/', () => value))).toMatchObject(error);
+  });
+});
+
 test('an HttpError whose status is a string', () => {
   expect(() => new HttpError('404' as never)).toThrow("expected an integer from 400 to 599, got '404'.");
 });

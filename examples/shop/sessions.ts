@@ -1,7 +1,14 @@
 /* Who is logged in: a signed session token for 15 minutes, and a refresh token, known to the database, for a new one. */
 import { createHash, randomBytes } from 'node:crypto';
 import { errors, jwtVerify, SignJWT } from 'jose';
-import { createApp, HttpError, type Middleware, type ShardRequest, type ShardResponse } from 'loopshard';
+import {
+  createApp,
+  HttpError,
+  type Middleware,
+  type RequestTypes,
+  type ShardRequest,
+  type ShardResponse,
+} from 'loopshard';
 import { z } from 'zod';
 import { sql } from './database.js';
 import { Credentials, User } from './models.js';
@@ -68,12 +75,12 @@ export const requireAdmin: Middleware = async (req, _res, next) => {
 };
 
 /** The user of a request that `requireUser` has let pass. */
-export function userOf(req: Pick<ShardRequest, 'user'>): User {
+export function userOf(req: ShardRequest<RequestTypes>): User {
   if (req.user === undefined) throw new Error('This route needs the middleware `requireUser`.');
   return req.user;
 }
 
-async function logIn(user: User, req: ShardRequest, res: ShardResponse): Promise<User> {
+async function logIn(user: User, req: ShardRequest<RequestTypes>, res: ShardResponse): Promise<User> {
   const session = await new SignJWT({ user: User.parse(user) })
     .setProtectedHeader({ alg: 'HS256' })
     .setExpirationTime(`${SESSION_SECONDS} s`)
