@@ -36,7 +36,9 @@ export function compose(entries: readonly MiddlewareEntry[], pattern: string | u
  */
 function coverage(prefix: string, pattern: string): boolean | PathTest {
   const wanted = segmentsOf(prefix);
-  const given = segmentsOf(pattern);
+  // A regular expression may have slashes of its own.
+  if (wanted.length > 0 && (pattern === '*' || pattern.includes('('))) return pathTest(prefix);
+  const given = pattern.split('/').slice(1);
   for (const [i, segment] of wanted.entries()) {
     const other = given[i];
     if (other === undefined) return false;
@@ -69,23 +71,24 @@ function wrap(middleware: Middleware, inner: Handler, covers: PathTest | undefin
   return (req, res) => {
     if (covers !== undefined && !covers(req.path)) return inner(req, res);
     let outcome: Promise<unknown> | undefined;
+    let hasSettled = false;
     const next = () => {
-      if (outcome !== undefined) throw calledTwice();
+      if (outcome !== undefined) throw misused('more than once for the same request');
+      if (hasSettled)
+        throw misused('after it had settled. Return a promise that settles later, or use `async` and `await`');
       outcome = run(inner, req, res);
       // Middleware that answers in place of a handler need not wait for it: that it fails then is nobody's business.
       outcome.catch(() => {});
       return outcome;
     };
+    const settle = (value: unknown) => {
+      hasSettled = true;
+      // Unless it has something to say, it is what is inside that does.
+      return value === undefined ? outcome : value;
+    };
     const result = middleware(req, res, next);
-    if (isThenable(result)) return settle(result, () => outcome);
-    // It has not waited for the handler, and has nothing to say.
-    return result === undefined ? outcome : result;
+    return isThenable(result) ? Promise.resolve(result).then(settle) : settle(result);
   };
-}
-
-async function settle(result: PromiseLike<unknown>, outcome: () => Promise<unknown> | undefined): Promise<unknown> {
-  const value = await result;
-  return value === undefined ? outcome() : value;
 }
 
 /** What a handler throws at once is a rejection too: `next` is waited for, or not. */
@@ -97,6 +100,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }
 
-function calledTwice(): LoopShardError {
-  return new LoopShardError('MIDDLEWARE_INVALID', 'Middleware called `next()` more than once for the same request.');
+/** @param when the rest of the sentence */
+function misused(when: string): LoopShardError {
+  return new LoopShardError('MIDDLEWARE_INVALID', `Middleware called \`next()\` ${when}.`);
 }
