@@ -86,7 +86,8 @@ function respond(
   if (type === 'directory') {
     stream.destroy();
     const query = req.target.slice(req.path.length);
-    return void res.redirect(`${req.path}/${query}`, 301);
+    // With two slashes at its start it would name a host.
+    return void res.redirect(`${req.path.replace(/^\/+/, '/')}/${query}`, 301);
   }
   res.status(statusCode);
   for (const [name, value] of Object.entries(headers)) {
