@@ -193,8 +193,12 @@ export class AppRequest implements ShardRequest {
   }
 
   [inspect.custom](): object {
-    const { id, method, target } = this;
-    return { id, method, target };
+    try {
+      const { id, method, target } = this;
+      return { id, method, target };
+    } catch {
+      return { isFinished: true };
+    }
   }
 
   get #seen(): Client {

@@ -155,16 +155,17 @@ function jsonSchemaCheck(schema: boolean | object, part: Part): Check {
   const validate = ajvFor(schema, part !== 'body').compile(schema as object) as ValidateFunction;
   return (value) => {
     // Conversion and defaults change the value in place: what it was read from stays as it was sent.
-    const holder = part === 'body' ? value : { ...(value as object) };
+    const holder = part === 'body' ? value : Object.assign(Object.create(null), value);
     if (validate(holder)) return { value: holder };
     return { issues: validate.errors!.map((error) => issueOf(error, part)) };
   };
 }
 
+/** A property that is missing or too much is what the path leads to, as Standard Schemas have it. */
 function issueOf({ instancePath, keyword, params, message }: ErrorObject, part: Part): ValidationIssue {
-  const isExtra = keyword === 'additionalProperties' || keyword === 'unevaluatedProperties';
-  const extra = (params as { additionalProperty?: string; unevaluatedProperty?: string }).additionalProperty;
-  const path = isExtra && extra !== undefined ? instancePath + pointer([extra]) : instancePath;
+  const { missingProperty, additionalProperty, unevaluatedProperty } = params as Record<string, string | undefined>;
+  const property = missingProperty ?? additionalProperty ?? unevaluatedProperty;
+  const path = property === undefined ? instancePath : instancePath + pointer([property]);
   return { in: part, path, message: message ?? keyword };
 }
 
