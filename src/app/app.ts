@@ -33,16 +33,19 @@ import { type RefusalOptions, refusalTemplate } from './refusals.js';
 import { compileResponse } from './schemas.js';
 import { PARTS, validated } from './validation.js';
 
-/** Routes requests with a pattern of find-my-way, such as `/users/:id` or `/files/*`, to a handler. */
-export interface AddRoute {
+/**
+ * Routes requests with a pattern of find-my-way, such as `/users/:id` or `/files/*`, to a handler.
+ * `Prefix` is that of the scope, whose parameters the handler gets too.
+ */
+export interface AddRoute<Prefix extends string = ''> {
   /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE, SCHEMA_INVALID */
   <const P extends string, const O extends RouteOptions>(
     pattern: P,
     options: O,
-    handler: Handler<ShardRequest<RequestOf<P, O>>, ResponseOf<O>>,
-  ): App;
+    handler: Handler<ShardRequest<RequestOf<`${Prefix}${P}`, O>>, ResponseOf<O>>,
+  ): App<Prefix>;
   /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
-  <const P extends string>(pattern: P, handler: Handler<ShardRequest<RequestOf<P>>>): App;
+  <const P extends string>(pattern: P, handler: Handler<ShardRequest<RequestOf<`${Prefix}${P}`>>>): App<Prefix>;
 }
 
 /** What the routes of a scope have in common. */
@@ -52,17 +55,17 @@ export type ScopeOptions = RouteScheduling & Pick<RouteOptions, 'compress' | 'ma
  * Routes and their handlers. Every shard makes its own by importing the user's module; the HTTP thread learns the routes,
  * never the handlers. All of it is defined while the module is evaluated.
  */
-export interface App {
+export interface App<Prefix extends string = ''> {
   /** Routes GET and HEAD; the body is left out for HEAD. */
-  readonly get: AddRoute;
-  readonly post: AddRoute;
-  readonly put: AddRoute;
-  readonly patch: AddRoute;
-  readonly delete: AddRoute;
+  readonly get: AddRoute<Prefix>;
+  readonly post: AddRoute<Prefix>;
+  readonly put: AddRoute<Prefix>;
+  readonly patch: AddRoute<Prefix>;
+  readonly delete: AddRoute<Prefix>;
   /** Routes OPTIONS; without it, OPTIONS is answered with the methods that the path takes. */
-  readonly options: AddRoute;
+  readonly options: AddRoute<Prefix>;
   /** Routes every method. */
-  readonly all: AddRoute;
+  readonly all: AddRoute<Prefix>;
   /**
    * Runs middleware around the handlers of routes that are added later, and around `notFound`. Several run in the order in which they were
    * added.
@@ -78,6 +81,8 @@ export interface App {
    * @param options of all routes inside that do not set them
    * @param define is called at once
    */
+  scope<const P extends string>(prefix: P, options: ScopeOptions, define: (app: App<`${Prefix}${NoInfer<P>}`>) => void): this;
+  scope<const P extends string>(prefix: P, define: (app: App<`${Prefix}${NoInfer<P>}`>) => void): this;
   scope(prefix: string, options: ScopeOptions, define: (app: App) => void): this;
   scope(prefix: string, define: (app: App) => void): this;
   /**
