@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { exchange, get, RawClient } from './support/client.js';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { exchange, field, get, post, RawClient } from './support/client.js';
 import { Program, root } from './support/process.js';
 import { expectConserved, ONE_HTTP_THREAD, startServer, type TestServer, until } from './support/server.js';
 import { Stage } from './support/stage.js';
@@ -19,7 +19,7 @@ afterEach(async () => {
   running = undefined;
 });
 
-test('a line for each answer, in the order of the answers', async () => {
+test('a line for each answer that has left, in the order of the answers', async () => {
   running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD });
   const client = await RawClient.open(running.port);
   client.write(
@@ -42,23 +42,182 @@ test('a line for each answer, in the order of the answers', async () => {
   expect(durations[0]).toBeGreaterThan(28);
   expect(durations.every((ms) => ms >= 0 && ms < 10_000)).toBe(true);
   const bytes = lines.map((line) => Number((line as Record<string, unknown>).bytes));
-  // The last answer has a field more, which says that the connection is closed.
-  expect(bytes.reduce((sum, one) => sum + one)).toBe(received - 'connection: close\r\n'.length);
+  expect(bytes.reduce((sum, one) => sum + one)).toBe(received);
 });
 
-test('no line without the option, nor for an answer that nobody waited for', async () => {
+test('no line without the option', async () => {
   running = await startServer({ shards: 1 });
   expect((await exchange(running.port, get('/json'))).status).toBe(200);
   expect(running.logged).toEqual([]);
-  await running.server.close();
-  running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD });
+});
+
+/** The only line so far. */
+async function line(): Promise<Record<string, unknown>> {
+  await until(() => running!.logged.length > 0, 'the line');
+  expect(running!.logged).toHaveLength(1);
+  const [{ details, message }] = running!.logged;
+  return { message, ...details };
+}
+
+describe('an answer that does not leave whole is marked', () => {
+  test('where the client has left before there was one', async () => {
+    running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD });
+    const client = await RawClient.open(running.port);
+    client.write(get('/later/50/x'));
+    await until(() => running!.server.stats().shards[0].requests === 1, 'the start of the handler');
+    client.socket.resetAndDestroy();
+    expect(await line()).toMatchObject({
+      message: 'request aborted',
+      id: '0-1',
+      method: 'GET',
+      target: '/later/50/x',
+      status: null,
+      bytes: 0,
+      aborted: true,
+    });
+  });
+
+  test('in the middle of a stream', async () => {
+    running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD }, 'streams.js');
+    const client = await RawClient.open(running.port);
+    client.write(get('/ticks?name=x'));
+    await until(() => client.pending.toString('latin1').split('tick').length > 10, 'some of it');
+    const received = client.pending.length;
+    client.destroy();
+    const { bytes, ...rest } = await line();
+    expect(rest).toMatchObject({
+      message: 'request aborted',
+      id: '0-1',
+      target: '/ticks?name=x',
+      status: 200,
+      aborted: true,
+    });
+    expect(bytes).toBeGreaterThanOrEqual(received);
+  });
+
+  test('where the client reads no more of a large one', async () => {
+    running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD });
+    const client = await RawClient.open(running.port);
+    client.socket.pause();
+    client.write(get('/large/900000').toString().repeat(8));
+    await until(() => running!.server.stats().shards[0].requests >= 2, 'the requests');
+    await until(() => running!.server.stats().outstanding === 0, 'the responses');
+    client.destroy();
+    await until(() => running!.logged.some(({ details }) => details.aborted === true), 'the line');
+    await until(() => running!.server.stats().connections === 0, 'the end');
+    for (const { details } of running.logged) expect(details).toMatchObject({ target: '/large/900000' });
+  });
+
+  test('where the handler closes the connection', async () => {
+    running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD });
+    const client = await RawClient.open(running.port);
+    client.write(get('/destroy'));
+    await client.closed();
+    expect(await line()).toMatchObject({ target: '/destroy', status: null, bytes: 0, aborted: true });
+  });
+});
+
+test('a stream has a line when its last byte has left, with all bytes and its whole time', async () => {
+  running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD }, 'streams.js');
   const client = await RawClient.open(running.port);
-  client.write(get('/later/50/x'));
-  await until(() => running!.server.stats().outstanding === 1, 'the request');
-  client.socket.resetAndDestroy();
-  await until(() => running!.server.stats().connections === 0, 'the end of the connection');
-  await expectConserved(running);
+  client.write(get('/slow-first/60'));
+  await until(() => client.pending.includes('first'), 'the first chunk');
   expect(running.logged).toEqual([]);
+  await until(() => client.pending.includes('\r\n0\r\n\r\n'), 'the end');
+  const { bytes, durationMs, ...rest } = await line();
+  expect(rest).toEqual({
+    message: 'request answered',
+    id: '0-1',
+    ip: '127.0.0.1',
+    method: 'GET',
+    target: '/slow-first/60',
+    status: 200,
+  });
+  expect(bytes).toBe(client.pending.length);
+  expect(durationMs).toBeGreaterThan(50);
+  client.destroy();
+});
+
+test('refusals have method and target once the head has come, and id and field of requests that have names', async () => {
+  running = await startServer({
+    shards: 1,
+    accessLog: true,
+    requestId: true,
+    limits: { maxBodyBytes: 10 },
+    timeouts: { requestTimeoutMs: 300 },
+    ...ONE_HTTP_THREAD,
+  });
+  const { port } = running;
+  const ask = async (request: string | Buffer) => {
+    const before = running!.logged.length;
+    const answer = await exchange(port, request);
+    await until(() => running!.logged.length > before, 'the line');
+    const { id, method, target, status } = running!.logged.at(-1)!.details;
+    expect(field(answer, 'x-request-id')).toBe(id);
+    expect(status).toBe(answer.status);
+    return { id, method, target, status };
+  };
+  const any = expect.stringMatching(/^[0-9a-f-]{36}$/);
+  const named = 'X-Request-Id: mine';
+  expect(await ask(get('/nowhere?a=1', named))).toEqual({
+    id: 'mine',
+    method: 'GET',
+    target: '/nowhere?a=1',
+    status: 404,
+  });
+  expect(await ask(get('/nowhere'))).toEqual({ id: any, method: 'GET', target: '/nowhere', status: 404 });
+  expect(await ask(`PATCH /json HTTP/1.1\r\nHost: x\r\n${named}\r\n\r\n`)).toEqual({
+    id: 'mine',
+    method: 'PATCH',
+    target: '/json',
+    status: 405,
+  });
+  expect(await ask(post('/echo', 'x'.repeat(11), named))).toEqual({
+    id: 'mine',
+    method: 'POST',
+    target: '/echo',
+    status: 413,
+  });
+  const chunked = `POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n${named}\r\n\r\n`;
+  expect(await ask(`${chunked}b\r\nhello world\r\n0\r\n\r\n`)).toEqual({
+    id: 'mine',
+    method: 'POST',
+    target: '/echo',
+    status: 413,
+  });
+  expect(await ask(`${chunked}nonsense\r\n`)).toEqual({ id: 'mine', method: 'POST', target: '/echo', status: 400 });
+  expect(await ask(`GET /json HTTP/1.1\r\n${named}\r\n\r\n`)).toMatchObject({
+    method: 'GET',
+    target: '/json',
+    status: 400,
+  });
+  expect(await ask(`BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n`)).toMatchObject({
+    method: null,
+    status: expect.any(Number),
+  });
+  expect(await ask('GET nonsense\r\n\r\n')).toEqual({ id: any, method: null, target: null, status: 400 });
+  // A body that does not come, of a head that has, in pieces.
+  const slow = await RawClient.open(port);
+  slow.write(`POST /echo?slow HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n${named}\r\n`);
+  await new Promise((resolve) => setImmediate(resolve));
+  slow.write('\r\nab');
+  expect((await slow.response()).status).toBe(408);
+  await until(() => running!.logged.at(-1)!.details.status === 408, 'the line');
+  expect(running.logged.at(-1)!.details).toMatchObject({ id: 'mine', method: 'POST', target: '/echo?slow' });
+  slow.destroy();
+});
+
+test('the address is the client’s, as far as proxies are trusted', async () => {
+  for (const [trustProxy, ip] of [
+    [false, '127.0.0.1'],
+    [true, '198.51.100.7'],
+  ] as const) {
+    running = await startServer({ shards: 1, accessLog: true, trustProxy, ...ONE_HTTP_THREAD });
+    await exchange(running.port, get('/json', 'X-Forwarded-For: 198.51.100.7'));
+    expect(await line()).toMatchObject({ ip });
+    await running.server.close();
+  }
+  running = undefined;
 });
 
 /** The id that the log has of a request, by the request's id in its path. */
@@ -112,5 +271,13 @@ test('without a logger, pino writes the lines to standard error', async () => {
   const program = new Program(process.execPath, ['--input-type=module', '-e', script], { cwd: root });
   expect(await program.exit()).toBe(0);
   const line = JSON.parse(program.stderr);
-  expect(line).toMatchObject({ level: 30, name: 'loopshard', method: 'GET', target: '/json', status: 200, id: '0-1' });
+  expect(line).toMatchObject({
+    level: 30,
+    name: 'loopshard',
+    ip: '127.0.0.1',
+    method: 'GET',
+    target: '/json',
+    status: 200,
+    id: '0-1',
+  });
 });

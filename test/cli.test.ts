@@ -307,8 +307,8 @@ describe('what goes wrong at the start is one sentence with a code, exit code 1 
     ['routes that differ between threads', ['test/fixtures/differs.js', '--shards', '2'], /\(ROUTES_DIFFER\)$/],
     [
       'an option out of range',
-      [APP, '--shards', '0'],
-      /^loopshard: Option `shards` must be an integer from 1 to 64, got 0\. \(OPTION_INVALID\)$/,
+      [APP, '--shards', '65'],
+      /^loopshard: Option `shards` must be an integer from 0 to 64, got 65\. \(OPTION_INVALID\)$/,
     ],
     ['options that contradict', [APP, '--slots', '65536', '--slot-bytes', '1048576'], /\(MEMORY_EXHAUSTED\)$/],
     [

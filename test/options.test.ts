@@ -18,7 +18,7 @@ describe('rejects a wrong value before anything starts', () => {
     [{ port: 1.5 }, 'Option `port` must be an integer from 0 to 65535, got 1.5.'],
     [{ port: null as never }, 'Option `port` must be an integer from 0 to 65535, got null.'],
     [{ port: '80' as never }, "Option `port` must be an integer from 0 to 65535, got '80'."],
-    [{ shards: 65 }, 'Option `shards` must be an integer from 1 to 64, got 65.'],
+    [{ shards: 65 }, 'Option `shards` must be an integer from 0 to 64, got 65.'],
     [{ host: '' }, "Option `host` must be a host name or an IP address, got ''."],
     [{ path: '' }, "Option `path` must be the path of a Unix socket, got ''."],
     [{ fd: -1 }, 'Option `fd` must be an integer from 0 to 2147483647, got -1.'],

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -44,6 +44,22 @@ test('has what a user needs and nothing else', () => {
         ),
     ),
   ).toEqual([]);
+});
+
+test('imports nothing that is not installed with it, in code or in types', async () => {
+  const { dependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+  const files = packed.files.map(({ path }) => path).filter((path) => /\.(js|d\.ts)$/.test(path));
+  const imported = new Set<string>();
+  for (const file of files) {
+    const text = await readFile(join(root, file), 'utf8');
+    const code = text.replaceAll(/^\s*(\/\/|\*|\/\*).*$/gm, '');
+    for (const [, name] of code.matchAll(/(?:\bfrom|\bimport|\bimport\(|\brequire\(|\blazily\()\s*'([@a-z][^']*)'/g)) {
+      if (!name.startsWith('node:') && !name.startsWith('data:')) imported.add(name);
+    }
+  }
+  const packages = [...imported].map((name) => name.split('/', name.startsWith('@') ? 2 : 1).join('/'));
+  expect(packages).toEqual(expect.arrayContaining(['ajv', 'find-my-way', 'cookie', 'pino']));
+  expect(packages.filter((name) => dependencies[name] === undefined)).toEqual([]);
 });
 
 test('is clean for publint and for are-the-types-wrong', async () => {

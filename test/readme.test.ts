@@ -2,27 +2,35 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { close, inject } from 'loopshard/testing';
 import { flagsOf, OPTION_NAMES } from '../build/src/options/table.js';
 import { readmeText } from '../scripts/generate-options.js';
 import { loopshard, Program, root } from './support/process.js';
 
-/* The README's examples, run as they stand there, in a package as `npm init -y` makes it. */
+/* The examples of README.md and of some pages, run as they stand there, in a package as `npm init -y` makes it. */
+const PAGES = ['README.md', 'docs/apps.md', 'docs/testing.md'];
 const folder = join(root, 'build', 'readme');
 let readme: string;
 
 beforeAll(async () => {
   readme = await readFile(join(root, 'README.md'), 'utf8');
   await mkdir(folder, { recursive: true });
-  const examples = [...readme.matchAll(/```js\n\/\/ (\S+)\n([\s\S]*?)```/g)];
+  const pages = await Promise.all(PAGES.map((page) => readFile(join(root, page), 'utf8')));
+  const examples = pages.flatMap((page) => [...page.matchAll(/```js\n\/\/ (\S+)\n([\s\S]*?)```/g)]);
   expect(examples.map(([, name]) => name)).toEqual([
     'app.mjs',
     'main.mjs',
+    'shop.mjs',
+    'shop-test.mjs',
     'rows.mjs',
     'upload.mjs',
     'busy-app.mjs',
     'busy.mjs',
     'core.mjs',
     'json.mjs',
+    'middleware.mjs',
+    'validation.mjs',
+    'shop.test.mjs',
   ]);
   await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }');
   await mkdir(join(folder, 'node_modules'), { recursive: true });
@@ -74,6 +82,29 @@ test('uploads', async () => {
   expect(sha256).toBe(createHash('sha256').update(body).digest('hex'));
   program.child.kill('SIGTERM');
   expect(await program.exit()).toBe(0);
+});
+
+test('the shop, by inject', async () => {
+  const program = new Program(process.execPath, [join(folder, 'shop-test.mjs')]);
+  expect(await program.exit()).toBe(0);
+  expect(program.stdout).toBe("201 Only 1 left.\nmust have required property 'count'\n");
+  expect(program.stderr).toBe('');
+});
+
+test('middleware and scopes', async () => {
+  const { default: app } = await import(join(folder, 'middleware.mjs'));
+  expect((await inject(app, '/')).headers['server-timing']).toMatch(/^handler;dur=/);
+  expect((await inject(app, '/admin/users')).json()).toMatchObject({ statusCode: 401, message: 'Not for you.' });
+  const headers = { authorization: 'Bearer secret' };
+  expect((await inject(app, { url: '/admin/users', headers })).json()).toEqual([{ id: 1 }]);
+  expect((await inject(app, { url: '/admin/nothing', headers })).json()).toEqual({ missing: '/admin/nothing' });
+  await close(app);
+});
+
+test('validation, by a test of its own', async () => {
+  const program = new Program(process.execPath, ['--test', join(folder, 'shop.test.mjs')]);
+  expect(await program.exit()).toBe(0);
+  expect(program.stdout).toMatch(/pass 2$/m);
 });
 
 test('scheduling', async () => {

@@ -59,7 +59,7 @@ test('the access log has it', async () => {
   await exchange(logging.port, get('/id', 'x-request-id: mine'));
   await exchange(logging.port, get('/static', 'x-request-id: mine'));
   const lines = logging.logged.filter(({ message }) => message === 'request answered');
-  expect(lines.map(({ details }) => details.id)).toEqual(['mine', undefined]);
+  expect(lines.map(({ details }) => details.id)).toEqual(['mine', 'mine']);
   const made = await exchange(logging.port, get('/id', 'x-request-id: a', 'x-request-id: b'));
   const { details } = logging.logged.findLast(({ message }) => message === 'request answered')!;
   expect(details.id).toBe(JSON.parse(made.body.toString()).id);

@@ -32,8 +32,8 @@ export interface StreamedAnswer {
   add(piece: StreamPiece): void;
   /** If the latest piece has to wait, it shares no memory with those of other streams from now on. */
   keep(): void;
-  /** Hands what there is to the socket. */
-  writeTo(socket: Socket): void;
+  /** Hands what there is to the socket. Returns how many bytes that is. */
+  writeTo(socket: Socket): number;
   /** Nobody waits for the rest. */
   cancel(): void;
   /** The client has sent its last byte, and may be gone. */
@@ -48,6 +48,37 @@ export interface StreamedRequest {
   readonly isOver: boolean;
   onTaken(bytes: number, spent: ArrayBuffer[], send: (piece: BodyPiece) => void): void;
   close(): void;
+}
+
+/** What a refusal depends on beside its reason. */
+export interface RefusedRequest {
+  /** The request was HEAD: no body. */
+  isHead: boolean;
+  /** Value of its Origin field. */
+  origin?: string | undefined;
+  /** What it is called, if requests have names. */
+  id?: string | undefined;
+  /** Value of the Allow field. */
+  allow?: string;
+  /** The connection ends behind it. */
+  closes?: boolean;
+}
+
+/** What the access log knows of a request. Times are of `performance.now()`. */
+export interface LogEntry {
+  method: string | null;
+  target: string | null;
+  /** The client's address. */
+  ip: string | undefined;
+  since: number;
+  /** What the client calls its request, if requests are named by a field and that is a name. */
+  sentId: string | undefined;
+  /** What the handler has seen as `req.id`, or the client gets with a refusal. */
+  id: string | undefined;
+  /** Once the head is handed to the socket. */
+  status: number | null;
+  /** Of head and body, that were handed to the socket. */
+  bytes: number;
 }
 
 /** What is known of all requests of a route. */
@@ -93,9 +124,10 @@ export class Exchange {
   stream: StreamedAnswer | undefined;
   /** The request's body, if it is read as a stream. */
   upload: StreamedRequest | undefined;
-
-  /** Value of the request's Origin field, if refusals depend on it. */
-  origin: string | undefined;
+  /** What a refusal needs to know of the request, if refusals depend on it. */
+  refused: RefusedRequest | undefined;
+  /** What the access log knows of it, if there is one. */
+  entry: LogEntry | undefined;
   /** The shard that has given its slot back, which need not be the one in whose ring it was put; -1 before that. */
   ranOn = -1;
   /** Of its route; nothing for an answer that the HTTP thread gives itself. */

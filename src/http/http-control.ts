@@ -7,6 +7,7 @@ import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import { checkCertificate } from '../options/listening.js';
 import type { Logger } from '../options/logger.js';
+import { type TrustProxyRule, trustedProxies } from '../options/trust-proxy.js';
 import type { Reason } from './answers.js';
 import { AccessLog } from './completion/access-log.js';
 import type { HttpFunctions } from './http-module.js';
@@ -19,8 +20,8 @@ import type { Upgrades } from './socket/upgrade.js';
 /** Of plain data, so that it can be passed to another thread. */
 export interface HttpControlOptions extends Omit<HttpThreadOptions, 'priority'>, ShardsOptions {
   accessLog: boolean;
-  /** Name of the field that names requests, in lower case, if they are. */
-  requestId: string | undefined;
+  /** Which proxies are believed what they say of clients. */
+  trustProxy: TrustProxyRule;
 }
 
 /** What can fail on an HTTP thread without ending it. */
@@ -83,9 +84,11 @@ export class HttpControl {
    * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
    */
   begin(table: RouteTable, unsettled: readonly number[] = []): void {
-    const { accessLog, requestId, listening } = this.#options;
+    const { accessLog, requestId, trustProxy, listening } = this.#options;
     const { priority, upgrades, tls } = this.#functions;
-    const log = accessLog ? new AccessLog(this.#events.log, requestId, this.#shards.side) : undefined;
+    const log = accessLog
+      ? new AccessLog(this.#events.log, requestId, trustedProxies(trustProxy), this.#shards.side)
+      : undefined;
     const options: HttpThreadOptions = {
       ...this.#options,
       priority,

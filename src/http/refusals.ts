@@ -1,5 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import type { RefusalTemplate } from '../contract/messages.js';
+import { METHODS } from '../options/methods.js';
+import { isSaneId } from '../options/request-id.js';
 import { type Answer, compose, EMPTY, oncePerSecond, REASONS, type Reason } from './answers.js';
+import type { RefusedRequest } from './exchange.js';
+import type { RequestInHand } from './parser/request-in-hand.js';
+
+const HEAD = METHODS.indexOf('HEAD');
+const EMPTY_LINE_BYTES = 2;
 
 export interface RefusalOptions {
   /** Of OVERLOADED. */
@@ -9,38 +17,41 @@ export interface RefusalOptions {
   keepAliveLines: string;
   /** What the app says of them. */
   templates: readonly RefusalTemplate[];
-}
-
-/** What a refusal depends on beside its reason. */
-export interface RefusedRequest {
-  /** The request was HEAD: no body. */
-  isHead: boolean;
-  /** Value of its Origin field. */
-  origin?: string | undefined;
-  /** Value of the Allow field. */
-  allow?: string;
-  /** The connection ends behind it. */
-  closes?: boolean;
+  /** Name of the field that names requests, in lower case, if they are. */
+  requestId: string | undefined;
 }
 
 /** What the HTTP thread answers when it does not let a request happen: made once a second. HTTP thread. */
 export class Refusals {
   /** How many requests were refused for want of room or time, by reason. */
   readonly counts: Partial<Record<Reason, number>> = {};
-  /** Some depend on the request's origin. */
-  readonly dependOnOrigin: boolean;
+  /** Some depend on the request's origin, or requests have names: it is kept of each what a later refusal needs. */
+  readonly dependOnRequest: boolean;
+  readonly #dependOnOrigin: boolean;
   readonly #options: RefusalOptions;
   readonly #answers = new Map<string, () => Answer>();
 
   constructor(options: RefusalOptions) {
     this.#options = options;
-    this.dependOnOrigin = options.templates.some(({ origins }) => origins.length > 0);
+    this.#dependOnOrigin = options.templates.some(({ origins }) => origins.length > 0);
+    this.dependOnRequest = this.#dependOnOrigin || options.requestId !== undefined;
   }
 
   /** The same as `answer`, for want of room or time. */
   counted(reason: Reason, request: RefusedRequest): Answer {
     this.counts[reason] = (this.counts[reason] ?? 0) + 1;
     return this.answer(reason, request);
+  }
+
+  /** What refusals need to know of a request; nothing if its head has not come. */
+  about(request: RequestInHand | undefined): RefusedRequest {
+    const { requestId } = this.#options;
+    if (request === undefined) return { isHead: false };
+    return {
+      isHead: request.method === HEAD,
+      origin: this.#dependOnOrigin ? request.field('origin') : undefined,
+      id: requestId === undefined ? undefined : sentId(request, requestId),
+    };
   }
 
   /** An answer that may be sent several times; nobody writes to it. */
@@ -54,7 +65,8 @@ export class Refusals {
       answer = oncePerSecond(() => this.#make(reason, { isHead, closes, allow, origin }, template));
       this.#answers.set(key, answer);
     }
-    return answer();
+    const { requestId } = this.#options;
+    return requestId === undefined ? answer() : named(answer(), `${requestId}: ${request.id ?? randomUUID()}`);
   }
 
   #status(reason: Reason): number {
@@ -88,6 +100,22 @@ export class Refusals {
     if ((statusCode === 503 || statusCode === 429) && !saysWhen) lines.push(`retry-after: ${retryAfterSeconds}`);
     return compose(statusCode, [...lines, ...own], closes ? '' : keepAliveLines, isHead ? EMPTY : body);
   }
+}
+
+/** What the client calls its request, if that is a name. */
+export function sentId(request: RequestInHand, field: string): string | undefined {
+  const sent = request.list(field);
+  return isSaneId(sent) ? sent : undefined;
+}
+
+/** A copy with a field more. */
+function named({ bytes, headBytes }: Answer, field: string): Answer {
+  const end = headBytes - EMPTY_LINE_BYTES;
+  const line = Buffer.from(`${field}\r\n`, 'latin1');
+  return {
+    bytes: Buffer.concat([bytes.subarray(0, end), line, bytes.subarray(end)]),
+    headBytes: headBytes + line.length,
+  };
 }
 
 /** The standard body, or the app's with what it depends on put in. */

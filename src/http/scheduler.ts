@@ -33,6 +33,8 @@ export interface SchedulerOptions extends SchedulingDefaults {
   health: Required<HealthPaths> | undefined;
   /** Lines of each response head that say how long the connection may be idle. */
   keepAliveLines: string;
+  /** Name of the field that names requests, in lower case, if they are. */
+  requestId: string | undefined;
 }
 
 export interface SchedulerEvents {
@@ -79,6 +81,7 @@ export class Scheduler {
       retryAfterSeconds,
       keepAliveLines: options.keepAliveLines,
       templates: table.refusals,
+      requestId: options.requestId,
     });
     this.#completions = new Completions(shards, this.#exchanges, this.refusals, {
       onTurn: () => void this.#dispatcher.retryWaiting(),

@@ -233,6 +233,7 @@ export const OPTIONS = {
     defaultText: '`info` with `accessLog`, otherwise `warn`',
     text: 'least level that is logged',
     details: 'Of the log that LoopShard writes itself, without `logger`.',
+    flags: [{ flag: '--log-level <level>', text: 'least level that is logged: info, warn, error, silent' }],
   },
   logger: {
     kind: 'other',

@@ -73,7 +73,6 @@ function parse(pieces: Buffer[], way: Way = 'small'): string[] {
   const rules = { isStreamed, maxBytes: isStreamed ? Number.POSITIVE_INFINITY : 2 ** 20 };
   const parser = new RequestParser(parsers, sink, {
     isSecure: false,
-    refusals: { dependOnOrigin: false },
     bodyRules: () => rules,
     records: records(way),
   });

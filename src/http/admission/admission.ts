@@ -5,7 +5,7 @@ import { Exchange, type Receiver } from '../exchange.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
 import type { BodyRules } from '../parser/request-sink.js';
 import { readPath } from '../parser/target.js';
-import type { Refusals, RefusedRequest } from '../refusals.js';
+import type { Refusals } from '../refusals.js';
 import type { FixedRoutes } from '../routing/fixed-routes.js';
 import { RouteCache } from '../routing/route-cache.js';
 import { BAD_PATH, NO_ROUTE, type Router } from '../routing/router.js';
@@ -114,7 +114,8 @@ export class Admission {
     if (slot < 0) return this.#refuse(connection, request, 'NO_SLOT');
     const exchange = this.#exchanges[slot];
     exchange.reset(connection, rules);
-    if (this.#parts.refusals.dependOnOrigin) exchange.origin = request.field('origin');
+    const { refusals } = this.#parts;
+    if (refusals.dependOnRequest) exchange.refused = refusals.about(request);
     const passage = dispatcher.passages[slot];
     passage.reset(rules, rank, now);
     passage.hash = hash;
@@ -144,13 +145,7 @@ export class Admission {
   }
 
   #refuse(connection: Receiver, request: RequestInHand, reason: Reason): Exchange {
-    return Exchange.answered(connection, this.#parts.refusals.counted(reason, this.#refused(request)));
-  }
-
-  #refused(request: RequestInHand): RefusedRequest {
-    const { refusals } = this.#parts;
-    const origin = refusals.dependOnOrigin ? request.field('origin') : undefined;
-    return { isHead: request.method === HEAD, origin };
+    return Exchange.answered(connection, this.#parts.refusals.counted(reason, this.#parts.refusals.about(request)));
   }
 
   /** After an invalid target the message framing cannot be trusted: close. */
@@ -170,8 +165,8 @@ export class Admission {
     if (allowed.length > 0) {
       const allow = [...allowed, 'OPTIONS'].join(', ');
       if (request.method === OPTIONS) return allowAnswer(allow, keepAliveLines);
-      return refusals.answer('METHOD_NOT_ALLOWED', { ...this.#refused(request), allow });
+      return refusals.answer('METHOD_NOT_ALLOWED', { ...refusals.about(request), allow });
     }
-    return hasNotFound ? undefined : refusals.answer('NOT_FOUND', this.#refused(request));
+    return hasNotFound ? undefined : refusals.answer('NOT_FOUND', refusals.about(request));
   }
 }

@@ -1,84 +1,99 @@
 import { SLOT_NO_START } from '../../../assembly/layout.js';
+import { clientOf } from '../../contract/client.js';
 import type { HttpSide } from '../../contract/http-side.js';
+import type { Peer } from '../../contract/peer.js';
 import type { Logger } from '../../options/logger.js';
 import { METHODS } from '../../options/methods.js';
-import { isSaneId } from '../../options/request-id.js';
-import type { Exchange } from '../exchange.js';
+import type { TrustedProxies } from '../../options/trust-proxy.js';
+import type { Exchange, LogEntry } from '../exchange.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
-
-/** What is known of a request until it is answered. */
-interface Entry {
-  method: string | null;
-  target: string | null;
-  since: number;
-  /** What the client calls its request, if requests are named by a field and that is a name. */
-  sentId?: string | undefined;
-  /** Of the request in whose place another exchange answers. */
-  id?: string | undefined;
-}
+import { sentId } from '../refusals.js';
 
 const STATUS_OFFSET = 'HTTP/1.1 '.length;
 const DIGITS = 3;
+const US_PER_MS = 1_000;
 
 /**
- * A line for each answer, when it is handed to the socket: `method` and `target` (`null` for what could not be read as a
- * request), `status`, `bytes` of head and body, `durationMs` since the last byte of the request, or of its head if the body is
- * streamed, and `id`, the one that the handler has seen (`undefined` if no handler was started). A stream's line comes with its
- * first chunks, and counts those. HTTP thread only.
+ * A line for each request, when the kernel has the last byte of its answer, or when its connection is closed before that:
+ *
+ * - `method` and `target`; `null` for what could not be read so far
+ * - `status`; `null` if the client has left before there was one
+ * - `bytes` of head and body that were handed to the socket
+ * - `durationMs` since the last byte of the request, or of its head if the body is streamed
+ * - `ip`: the client's address, as far as proxies are trusted
+ * - `id`: the one that the handler has seen or that a refusal has; `undefined` without either
+ * - `aborted`: `true` if the answer did not leave whole, otherwise absent
+ *
+ * HTTP thread only.
  */
 export class AccessLog {
   readonly #logger: Pick<Logger, 'info'>;
   readonly #idField: string | undefined;
+  readonly #trusted: TrustedProxies | undefined;
   readonly #side: HttpSide;
-  /** Exchanges of slots live as long as the server; what their last request was is written over by the next. */
-  readonly #entries = new WeakMap<Exchange, Entry>();
 
   /** @param idField the field by which requests are named, in lower case, if they are */
-  constructor(logger: Pick<Logger, 'info'>, idField: string | undefined, side: HttpSide) {
+  constructor(
+    logger: Pick<Logger, 'info'>,
+    idField: string | undefined,
+    trusted: TrustedProxies | undefined,
+    side: HttpSide,
+  ) {
     this.#logger = logger;
     this.#idField = idField;
+    this.#trusted = trusted;
     this.#side = side;
   }
 
-  admitted(exchange: Exchange, request: RequestInHand): void {
-    const { method, target } = request;
-    const sentId = this.#idField === undefined ? undefined : request.list(this.#idField);
-    this.#entries.set(exchange, { method: METHODS[method], target, since: performance.now(), sentId });
-  }
-
-  refused(exchange: Exchange): void {
-    this.#entries.set(exchange, { method: null, target: null, since: performance.now() });
+  /** What is known of a request when it is let in or refused; `request` is nothing if its head has not come. */
+  entry(request: RequestInHand | undefined, peer: Peer): LogEntry {
+    const header = (name: string) => request?.list(name);
+    return {
+      method: METHODS[request?.method ?? -1] ?? null,
+      target: request?.target ?? null,
+      ip: clientOf(peer, this.#trusted, header).ips[0],
+      since: performance.now(),
+      sentId: request === undefined || this.#idField === undefined ? undefined : sentId(request, this.#idField),
+      id: undefined,
+      status: null,
+      bytes: 0,
+    };
   }
 
   /** Another exchange answers in its place. */
   replaced(exchange: Exchange, instead: Exchange): void {
-    const entry = this.#entries.get(exchange)!;
-    this.#entries.set(instead, { ...entry, id: this.#id(exchange, entry) });
+    const entry = exchange.entry!;
+    entry.id ??= this.#id(exchange, entry);
+    instead.entry = entry;
   }
 
-  answered(exchange: Exchange): void {
-    const { bytes } = exchange;
-    const entry = this.#entries.get(exchange)!;
-    const { method, target, since } = entry;
-    const details = {
-      id: entry.id ?? this.#id(exchange, entry),
-      method,
-      target,
-      status: Number(bytes!.latin1Slice(STATUS_OFFSET, STATUS_OFFSET + DIGITS)),
-      bytes: bytes!.length,
-      durationMs: Math.round((performance.now() - since) * 1_000) / 1_000,
-    };
-    this.#logger.info(details, 'request answered');
+  /**
+   * The head is handed to the socket, with all of the body or the beginning of it.
+   * @param sent bytes
+   */
+  answered(exchange: Exchange, sent: number): void {
+    const entry = exchange.entry!;
+    const bytes = exchange.bytes!;
+    entry.id ??= this.#id(exchange, entry);
+    entry.status = Number(bytes.latin1Slice(STATUS_OFFSET, STATUS_OFFSET + DIGITS));
+    entry.bytes = sent;
   }
 
-  /** What the handler has seen as `req.id`, if one was started. */
-  #id(exchange: Exchange, { sentId }: Entry): string | undefined {
+  /** @param aborted the answer has not left whole, and will not */
+  ended(exchange: Exchange, aborted: boolean): void {
+    const entry = exchange.entry!;
+    entry.id ??= this.#id(exchange, entry);
+    const { id, ip, method, target, status, bytes, since } = entry;
+    const durationMs = Math.round((performance.now() - since) * US_PER_MS) / US_PER_MS;
+    const details = { id, ip, method, target, status, bytes, durationMs, ...(aborted && { aborted }) };
+    this.#logger.info(details, aborted ? 'request aborted' : 'request answered');
+  }
+
+  /** What the handler has seen as `req.id`, if one was started; or what the answer says. */
+  #id(exchange: Exchange, { sentId: sent }: LogEntry): string | undefined {
+    if (this.#idField !== undefined) return sent ?? this.#named(exchange);
     const shard = this.#runner(exchange);
-    if (shard < 0) return undefined;
-    if (this.#idField === undefined) return `${shard.toString(36)}-${(exchange.sequence >>> 0).toString(36)}`;
-    if (isSaneId(sentId)) return sentId;
-    // The shard has made the id up, and only its response has it.
-    return exchange.ready || exchange.stream !== undefined ? this.#named(exchange) : undefined;
+    return shard < 0 ? undefined : `${shard.toString(36)}-${(exchange.sequence >>> 0).toString(36)}`;
   }
 
   /** The shard that has started the handler, or -1. Another one may have claimed the request than it was submitted to. */
@@ -86,12 +101,13 @@ export class AccessLog {
     if (slot < 0) return -1;
     if (this.#side.startedAt(slot) === SLOT_NO_START) return -1;
     if (ranOn >= 0) return ranOn;
-    // A stream is logged when it begins, or while its slot is on the way back.
+    // A stream begins while its slot is on the way back.
     return Math.max(this.#side.heldBy(slot), this.#side.completedBy(slot));
   }
 
-  /** What the handler's response says that its request is called. */
-  #named({ bytes, headBytes }: Exchange): string | undefined {
+  /** What the response says that its request is called. */
+  #named({ bytes, headBytes, ready, stream }: Exchange): string | undefined {
+    if (!ready && stream === undefined) return undefined;
     const head = bytes!.latin1Slice(0, headBytes);
     const at = head.indexOf(`\r\n${this.#idField}: `);
     if (at < 0 || this.#idField === undefined) return undefined;

@@ -11,9 +11,9 @@ import { Parking } from '../../core/parking.js';
 import { Turn } from '../../core/turn.js';
 import { WaitStrategy } from '../../core/wait-strategy.js';
 import { EMPTY, type Reason } from '../answers.js';
-import { Exchange, type Receiver } from '../exchange.js';
+import { Exchange, type Receiver, type RefusedRequest } from '../exchange.js';
 import { learnBytes } from '../expected-bytes.js';
-import type { Refusals, RefusedRequest } from '../refusals.js';
+import type { Refusals } from '../refusals.js';
 import type { Shards } from '../shards.js';
 
 /** Turns without a completion for which the HTTP thread waits awake at the most, while answers are owed. */
@@ -196,8 +196,8 @@ export class Completions {
     this.#settle(exchange);
   }
 
-  #refused({ slot, origin }: Exchange): RefusedRequest {
-    return { isHead: this.#shards.side.views[slot].has(SLOT_HEAD_REQUEST_FLAG), origin };
+  #refused({ slot, refused }: Exchange): RefusedRequest {
+    return refused ?? { isHead: this.#shards.side.views[slot].has(SLOT_HEAD_REQUEST_FLAG) };
   }
 
   #settle(exchange: Exchange): void {

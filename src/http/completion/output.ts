@@ -134,7 +134,8 @@ export class Output {
       if (exchange.next === undefined && this.#host.draining) exchange.close = true;
       this.#send(exchange);
     }
-    stream.writeTo(this.#socket);
+    const bytes = stream.writeTo(this.#socket);
+    if (exchange.entry !== undefined) exchange.entry.bytes += bytes;
     if (!exchange.ready || stream.last === 'broken') return;
     this.first = exchange.next;
     if (this.first === undefined) this.#last = undefined;
@@ -168,26 +169,33 @@ export class Output {
   #send(exchange: Exchange): void {
     const socket = this.#socket;
     if (this.first === undefined && this.#host.draining) exchange.close = true;
-    if (this.#host.accessLog !== undefined) this.#host.accessLog.answered(exchange);
-    if (exchange.close || exchange.sayKeepAlive) this.#sendWithField(exchange);
+    let sent = exchange.bytes!.length;
+    if (exchange.close || exchange.sayKeepAlive) sent = this.#sendWithField(exchange);
     else socket.write(exchange.bytes!);
+    if (this.#host.accessLog !== undefined) this.#host.accessLog.answered(exchange, sent);
   }
 
-  /** Rare, so the field is put in between, or in the place of what the head says of the connection, and not left room for. */
-  #sendWithField(exchange: Exchange): void {
+  /** Rare, so the field is put in between, or in the place of what the head says of the connection, and not left room for. Returns how many bytes were written. */
+  #sendWithField(exchange: Exchange): number {
     const bytes = exchange.bytes!;
     const socket = this.#socket;
     const said = bytes.subarray(0, exchange.headBytes).indexOf(KEEP_ALIVE_LINE);
-    if (said >= 0 && !exchange.close) return void socket.write(bytes);
+    if (said >= 0 && !exchange.close) {
+      socket.write(bytes);
+      return bytes.length;
+    }
     const start = said >= 0 ? said : exchange.headBytes - EMPTY_LINE_BYTES;
     // The field keep-alive follows.
     const end = said >= 0 ? bytes.indexOf(LINE_END, said + KEEP_ALIVE_LINE.length) + LINE_END.length : start;
     const parts = [bytes.subarray(0, start), exchange.close ? CLOSE_LINE : KEEP_ALIVE_LINE, bytes.subarray(end)];
     // A copy is cheaper than another call of the system, up to some size.
-    if (bytes.length <= COPIED_BYTES) return void socket.write(Buffer.concat(parts));
-    socket.cork();
-    for (const part of parts) socket.write(part);
-    socket.uncork();
+    if (bytes.length <= COPIED_BYTES) socket.write(Buffer.concat(parts));
+    else {
+      socket.cork();
+      for (const part of parts) socket.write(part);
+      socket.uncork();
+    }
+    return parts.reduce((sum, { length }) => sum + length, 0);
   }
 
   /** Frees the slots that the kernel has a copy of. */
@@ -213,11 +221,12 @@ export class Output {
     });
   }
 
-  #releaseUnflushed(count: number): void {
-    for (const exchange of this.#unflushed.splice(0, count)) this.#release(exchange);
+  #releaseUnflushed(count: number, aborted = false): void {
+    for (const exchange of this.#unflushed.splice(0, count)) this.#release(exchange, aborted);
   }
 
-  #release(exchange: Exchange): void {
+  #release(exchange: Exchange, aborted = false): void {
+    if (this.#host.accessLog !== undefined) this.#host.accessLog.ended(exchange, aborted);
     this.outstanding--;
     this.promisedBytes -= exchange.promisedBytes;
     this.#host.release(exchange);
@@ -240,8 +249,9 @@ export class Output {
 
   /** The socket is closed: nothing refers to the slots any more. */
   close(): void {
-    this.#releaseUnflushed(this.#unflushed.length);
+    this.#releaseUnflushed(this.#unflushed.length, true);
     for (let exchange = this.first; exchange !== undefined; exchange = exchange.next) {
+      if (this.#host.accessLog !== undefined) this.#host.accessLog.ended(exchange, true);
       exchange.connection = undefined;
       this.#host.abandon(exchange);
     }

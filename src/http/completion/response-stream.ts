@@ -48,20 +48,23 @@ export class ResponseStream implements StreamedAnswer {
     this.last = last;
   }
 
-  /** Hands what there is to the socket. The window bounds it, so the socket may as well hold all of it. */
-  writeTo(socket: Socket): void {
-    if (this.#pieces.length === 0) return;
+  /** The window bounds what there is, so the socket may as well hold all of it. */
+  writeTo(socket: Socket): number {
+    if (this.#pieces.length === 0) return 0;
+    let bytes = 0;
     if (this.#pieces.length > 1) socket.cork();
     // What has to wait for the client holds nothing but itself.
     const waits = socket.writableLength > 0;
     for (const one of this.#pieces) {
       const piece = waits ? ownBytes(one) : one;
+      bytes += piece.length;
       socket.write(piece, (error) => {
         if (!error) this.#onTaken(piece);
       });
     }
     if (this.#pieces.length > 1) socket.uncork();
     this.#pieces = [];
+    return bytes;
   }
 
   keep(): void {

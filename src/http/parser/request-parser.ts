@@ -30,7 +30,6 @@ import { RequestInHand } from './request-in-hand.js';
 import type { BodyRules, ParserHost, RequestSink } from './request-sink.js';
 import { parseAbsolute, replaceTarget } from './target.js';
 
-const HEAD = METHODS.indexOf('HEAD');
 const OPTIONS = METHODS.indexOf('OPTIONS');
 const LINE_FEED = 0x0a;
 const SLASH = 0x2f;
@@ -46,10 +45,6 @@ const NO_BODY: BodyRules = { isStreamed: false, maxBytes: 0 };
 export class RequestParser extends RequestInHand implements ParserEvents {
   /** Why the connection's input is refused. */
   failure: Reason | undefined;
-  /** What is refused is a HEAD request. */
-  failedHead = false;
-  /** Value of its Origin field, if refusals depend on it and the head is known. */
-  failedOrigin: string | undefined;
   /** What was not parsed because the sink wanted no more; `resume` goes on with it. */
   rest: Buffer | undefined;
   declare protected large: LargeRecord | undefined;
@@ -68,6 +63,8 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   #streamedBytes = 0;
   /** The client waits for leave to send a body that has no extent yet. */
   #owesContinue = false;
+  /** The head of what is refused is complete. */
+  #isFailedKnown = false;
   #stoppedAs = PARSED;
   /** Where the bytes that are being parsed stand. */
   #runStart = 0;
@@ -243,7 +240,10 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     if (this.#chunked.isOpen) {
       const reason = this.#chunked.scan(bytes, start, end);
       this.#isMessageEndExact = true;
-      if (reason !== undefined) this.#refuse(reason);
+      if (reason !== undefined) {
+        this.partial?.restoreIndex(this.index);
+        this.#refuse(reason);
+      }
     } else if (!this.midMessage) {
       this.#messageEnd = start;
       this.#isMessageEndExact = true;
@@ -521,9 +521,19 @@ export class RequestParser extends RequestInHand implements ParserEvents {
 
   #refuse(reason: Reason): number {
     this.failure = reason;
-    this.failedHead = this.method === HEAD;
-    const knowsOrigin = reason === 'BODY_TOO_LARGE' && this.#host.refusals.dependOnOrigin;
-    if (knowsOrigin) this.failedOrigin = this.field('origin');
+    this.#isFailedKnown = this.partial?.headComplete ?? this.index.state === HEAD_COMPLETE_STATE;
     return STOP;
+  }
+
+  /**
+   * The request in hand, if its head is complete; also when it is refused. Right behind a feed, or between two. A body that is streamed has
+   * been let in with its head.
+   */
+  get known(): RequestInHand | undefined {
+    if (this.isStreamed) return undefined;
+    if (this.failure !== undefined) return this.#isFailedKnown ? this : undefined;
+    if (this.partial?.headComplete !== true) return undefined;
+    this.partial.restoreIndex(this.index);
+    return this;
   }
 }

@@ -14,7 +14,6 @@ export interface ParserHost {
   readonly records: RecordRoom;
   /** TLS secures the connection. */
   readonly isSecure: boolean;
-  readonly refusals: { readonly dependOnOrigin: boolean };
   /** Asked for requests with a body, once the head is complete. */
   bodyRules(request: RequestInHand): BodyRules;
 }

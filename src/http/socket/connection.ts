@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { peerWords } from '../../contract/peer.js';
+import { type Peer, peerWords } from '../../contract/peer.js';
 import { METHODS } from '../../options/methods.js';
 import type { Reason } from '../answers.js';
 import { Output } from '../completion/output.js';
@@ -76,11 +76,13 @@ export class Connection implements RequestSink, Receiver {
 
   /** Asked of the system by the first request: many a connection never has one. */
   get peer(): Int32Array {
-    if (this.#peer === undefined) {
-      const { remoteAddress: address, remotePort: port = 0 } = this.#socket;
-      this.#peer = peerWords({ address, port, isSecure: this.#host.isSecure });
-    }
+    this.#peer ??= peerWords(this.#remote);
     return this.#peer;
+  }
+
+  get #remote(): Peer {
+    const { remoteAddress: address, remotePort: port = 0 } = this.#socket;
+    return { address, port, isSecure: this.#host.isSecure };
   }
 
   /** Nothing is in hand. */
@@ -187,7 +189,7 @@ export class Connection implements RequestSink, Receiver {
 
   #admit(request: RequestInHand): Exchange {
     const exchange = this.#host.admit(request, this);
-    if (this.#host.accessLog !== undefined) this.#host.accessLog.admitted(exchange, request);
+    if (this.#host.accessLog !== undefined) exchange.entry = this.#host.accessLog.entry(request, this.#remote);
     if (++this.#requests === this.#host.limits.maxRequestsPerConnection || this.#isLeaving) exchange.close = true;
     this.#output.append(exchange);
     return exchange;
@@ -248,10 +250,10 @@ export class Connection implements RequestSink, Receiver {
       return;
     }
     const { exchange, isHead } = upload;
-    const { origin } = exchange;
     if (exchange.stream?.begun === true) return this.#cut(exchange.stream.closes);
     exchange.connection = undefined;
-    const instead = Exchange.answered(this, this.#host.refusals.answer(reason, { isHead, origin, closes: true }));
+    const refused = { ...exchange.refused, isHead, closes: true };
+    const instead = Exchange.answered(this, this.#host.refusals.answer(reason, refused));
     this.replace(exchange, instead);
     instead.close = true;
     this.uploads.current = undefined;
@@ -262,11 +264,11 @@ export class Connection implements RequestSink, Receiver {
   #refuse(reason: Reason): void {
     this.#inputOver = true;
     if (this.uploads.current !== undefined) return this.#refuseUpload(this.uploads.current, reason);
-    const { failedHead: isHead, failedOrigin: origin } = this.#parser;
-    const refusal = this.#host.refusals.answer(reason, { isHead, origin, closes: true });
-    const exchange = Exchange.answered(this, refusal);
+    const { known } = this.#parser;
+    const { refusals, accessLog } = this.#host;
+    const exchange = Exchange.answered(this, refusals.answer(reason, { ...refusals.about(known), closes: true }));
     exchange.close = true;
-    this.#host.accessLog?.refused(exchange);
+    if (accessLog !== undefined) exchange.entry = accessLog.entry(known, this.#remote);
     this.#output.append(exchange);
   }
 
