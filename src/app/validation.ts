@@ -144,7 +144,8 @@ function standardCheck(schema: StandardSchema, part: Part): Check {
 }
 
 function pointer(path: readonly (PropertyKey | { key: PropertyKey })[]): string {
-  const keys = path.map((step) => String(typeof step === 'object' ? step.key : step));
+  // Not `path.map`: paths of arktype are of a subclass of Array, whose constructor takes something else.
+  const keys = Array.from(path, (step) => String(typeof step === 'object' ? step.key : step));
   return keys.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
