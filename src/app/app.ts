@@ -81,7 +81,11 @@ export interface App<Prefix extends string = ''> {
    * @param options of all routes inside that do not set them
    * @param define is called at once
    */
-  scope<const P extends string>(prefix: P, options: ScopeOptions, define: (app: App<`${Prefix}${NoInfer<P>}`>) => void): this;
+  scope<const P extends string>(
+    prefix: P,
+    options: ScopeOptions,
+    define: (app: App<`${Prefix}${NoInfer<P>}`>) => void,
+  ): this;
   scope<const P extends string>(prefix: P, define: (app: App<`${Prefix}${NoInfer<P>}`>) => void): this;
   scope(prefix: string, options: ScopeOptions, define: (app: App) => void): this;
   scope(prefix: string, define: (app: App) => void): this;
@@ -232,7 +236,7 @@ class AppScope implements App {
 
   files(prefix: string, directory: string | URL, options: FilesOptions = {}): this {
     const at = checkPrefix('app.files()', prefix);
-    const handler = fileHandler(directory, options, new Subject('OPTION_INVALID', ` of app.files('${prefix}')`));
+    const handler = fileHandler(directory, options, new Subject('OPTION_INVALID', ` of \`app.files('${prefix}')\``));
     const pattern = `${at}/*`;
     const rules = rulesOf(this.#scope.defaults, join(this.#scope.prefix, pattern), new Subject('ROUTE_INVALID'));
     return this.#push(`files ${pattern}`, pattern, { ...rules, methods: ['GET', 'HEAD'], handler });
