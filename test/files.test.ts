@@ -45,8 +45,7 @@ beforeAll(async () => {
   write('large.bin', Buffer.alloc(3_000_000, 'abcdefghij'));
   writeFileSync(join(parent, 'secret.txt'), 'top secret');
   symlinkSync(join(root, 'a.txt'), join(root, 'link.txt'));
-  process.env.FILES_DIRECTORY = root;
-  running = await startServer({ shards: 1 }, 'files.js');
+  running = await startServer({ shards: 1 }, `files.js?${encodeURIComponent(root)}`);
   port = running.port;
 });
 
@@ -66,7 +65,7 @@ describe('a file', () => {
     ['/a.txt', 'text/plain; charset=utf-8', 'hello'],
     ['/style.css', 'text/css; charset=utf-8', css],
     ['/gr%C3%BC%C3%9Fe%20%25.html', 'text/html; charset=utf-8', '<p>ü'],
-    ['/only.js', 'text/javascript; charset=utf-8', 'x'],
+    ['/only.js', 'application/javascript; charset=utf-8', 'x'],
     ['/dir/', 'text/html; charset=utf-8', '<p>index'],
     ['/dir/index.html', 'text/html; charset=utf-8', '<p>index'],
     ['/a.txt?v=1', 'text/plain; charset=utf-8', 'hello'],
@@ -288,7 +287,11 @@ describe('options', () => {
     ['no directory', ['/x', join(root, 'a.txt')], 'there is no such directory'],
     ['nothing', ['/x', join(root, 'nowhere')], 'there is no such directory'],
     ['undefined', ['/x', undefined], 'there is no such directory'],
-    ['an unknown option', ['/x', root, { maxAge: 1 }], '`maxAge`'],
+    [
+      'an unknown option',
+      ['/x', root, { maxAge: 1 }],
+      "Unknown option `maxAge` of `app.files('/x')`. All options: index,",
+    ],
     ['an age that is none', ['/x', root, { maxAgeSeconds: -1 }], '`maxAgeSeconds`'],
     ['dotfiles of another kind', ['/x', root, { dotfiles: 'hide' }], '`dotfiles`'],
     ['a prefix that is none', ['x', root], '`app.files()` expects a prefix'],
