@@ -1,5 +1,5 @@
 import { codeOf } from '../contract/describe.js';
-import { HttpError, isErrorStatus, type LoopShardErrorCode, statusName } from '../errors.js';
+import { isErrorStatus, isHttpError, type LoopShardErrorCode, statusName } from '../errors.js';
 import { NOT_IN_VALUE, TOKEN } from '../options/field-syntax.js';
 import { SERVER_FIELDS } from './header-checks.js';
 
@@ -52,7 +52,7 @@ function read(thrown: unknown): Failure {
   if (!isErrorStatus(statusCode)) return UNKNOWN;
   const isExposed = typeof expose === 'boolean' ? expose : statusCode < 500;
   const name = isExposed && typeof code === 'string' ? code : statusName(statusCode);
-  const details = isExposed && thrown instanceof HttpError ? thrown.details : {};
+  const details = isExposed && isHttpError(thrown) ? thrown.details : {};
   return {
     statusCode,
     headers: fieldsOf(headers),

@@ -4,7 +4,7 @@ import type { Ajv as AjvClass, ErrorObject, Options, ValidateFunction } from 'aj
 import { lazily } from '../core/lazily.js';
 import { HttpError, LoopShardError } from '../errors.js';
 import type { Handler, RequestSchemas } from './handler.js';
-import { type AppRequest, setValidated, type Validated } from './request.js';
+import { type AppRequest, VALIDATED, type Validated } from './request.js';
 
 type AjvModule = { default: new (options: Options) => AjvClass };
 const drafts = {
@@ -60,7 +60,7 @@ export function validated(handler: Handler, schemas: RequestSchemas, name: strin
       }
       adopt(values, part, outcome);
     }
-    setValidated(request, values);
+    request[VALIDATED](values);
     return handler(req, res);
   };
 }
@@ -74,7 +74,7 @@ async function checkLater(
   for (const [i, { part, check }] of checks.entries()) {
     adopt(values, part, await (i === 0 ? first : check(read(request, part))));
   }
-  setValidated(request, values);
+  request[VALIDATED](values);
 }
 
 /** @throws HttpError 400 */
