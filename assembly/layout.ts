@@ -158,8 +158,10 @@ export const HTTP_WAITS_OFFSET = HTTP_QUEUED_OFFSET + MAX_SHARDS * WORD_BYTES;
 export const HTTP_WAITING_OFFSET = HTTP_WAITS_OFFSET + MAX_SHARDS * WORD_BYTES;
 /** Routes that can have a limit of their own. */
 export const MAX_LIMITED_ROUTES = 256;
+/** For each limited route: streams that hold one of its permits and no slot. */
+export const HTTP_STREAMING_OFFSET = HTTP_WAITING_OFFSET + MAX_LIMITED_ROUTES * WORD_BYTES;
 /** Where polls of completion rings write the slots they found. Private to the HTTP thread. */
-export const HTTP_POLL_OFFSET = HTTP_WAITING_OFFSET + MAX_LIMITED_ROUTES * WORD_BYTES;
+export const HTTP_POLL_OFFSET = HTTP_STREAMING_OFFSET + MAX_LIMITED_ROUTES * WORD_BYTES;
 /** Private to the HTTP thread. */
 export const HTTP_HEAD_INDEX_OFFSET = HTTP_POLL_OFFSET + MAX_BATCH * WORD_BYTES;
 export const HTTP_THREAD_BYTES = HTTP_HEAD_INDEX_OFFSET + HEAD_INDEX_BYTES;

@@ -331,7 +331,7 @@ describe('what goes wrong at the start is one sentence with a code, exit code 1 
     const program = loopshard('serve', APP, '--port', String(port));
     expect(await program.exit()).toBe(1);
     expect(program.stderr).toBe(
-      `loopshard: Port ${port} of 127.0.0.1 is in use; stop what listens there, or choose another port. (PORT_IN_USE)\n`,
+      `loopshard: Port ${port} of 127.0.0.1 is in use. Stop what listens there, or choose another port. (PORT_IN_USE)\n`,
     );
     other.close();
   });

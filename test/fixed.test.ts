@@ -77,9 +77,13 @@ describe('app.fixed refuses', () => {
   test.each<[() => unknown, string, string]>([
     [() => createApp().fixed('/a/:b', 'x'), 'ROUTE_INVALID', 'has a parameter'],
     [() => createApp().fixed('/a/*', 'x'), 'ROUTE_INVALID', 'has a parameter'],
-    [() => createApp().fixed('/a', undefined), 'ROUTE_INVALID', 'is a undefined; pass bytes, a string or a JSON value'],
-    [() => createApp().fixed('/a', () => 'x'), 'ROUTE_INVALID', 'is a function'],
-    [() => createApp().fixed('/a', 'x', { type: 'a\r\nb: c' }), 'ROUTE_INVALID', 'is no content type'],
+    [
+      () => createApp().fixed('/a', undefined),
+      'ROUTE_INVALID',
+      "Invalid body of app.fixed('/a'): expected bytes, a string or a JSON value, got undefined.",
+    ],
+    [() => createApp().fixed('/a', () => 'x'), 'ROUTE_INVALID', 'got [Function'],
+    [() => createApp().fixed('/a', 'x', { type: 'a\r\nb: c' }), 'ROUTE_INVALID', 'Invalid `type` of '],
     [
       () =>
         createApp()

@@ -72,7 +72,7 @@ test('a path that is a route already is refused at the start', async () => {
   await start({});
   await expect(startServer({ health: { livez: '/thread' } }, 'scheduling-app.js')).rejects.toMatchObject({
     code: 'ROUTE_DUPLICATE',
-    message: 'The path /thread of the option health is a route of the app too; give one of them another path.',
+    message: 'The path /thread of the option `health` is also a route of the app. Give one of them another path.',
   });
 });
 

@@ -296,6 +296,24 @@ describe('an HTTP thread that ends', () => {
     expect(handlers.heard).not.toContain('started c');
   });
 
+  test('gives back the permits of routes that its streams had', async () => {
+    await start({ httpModule, shards: 1 });
+    const first = await send(0, '/limited-stream/a');
+    const kept = await send(1, '/limited-stream/b');
+    await until(() => first.pending.includes('begun') && kept.pending.includes('begun'), 'the streams');
+    await until(() => running.server.stats().slots.free === running.server.stats().slots.total, 'the slots');
+    const limited = () => running.server.stats().routes.find(({ route }) => route.includes('limited-stream'))!;
+    expect(limited().permits).toEqual({ available: 0, limit: 2 });
+    const waiting = await send(1, '/limited-stream/c');
+    await until(() => limited().waiting === 1, 'one to wait');
+    await end(0);
+    await until(() => waiting.pending.includes('begun'), 'the stream that waited');
+    await untilBack(0);
+    for (const client of [kept, waiting]) client.socket.resetAndDestroy();
+    await expectConserved(running);
+    expect(limited().permits).toEqual({ available: 2, limit: 2 });
+  });
+
   test('what its handlers held is free when they settle, though no other thread has begun', async () => {
     // A second end opens the circuit: no thread takes its place for ten seconds.
     await start({ httpModule, shards: 1, recovery: { maxRestarts: 1 } });

@@ -177,7 +177,7 @@ describe('places to listen', () => {
     expect(response.statusCode).toBe(200);
     await expect(startOn({ path })).rejects.toMatchObject({
       code: 'LISTEN_FAILED',
-      message: `${path} is in use; stop what listens there, or remove the file if nothing does.`,
+      message: `${path} is in use. Stop what listens there, or remove the file if nothing does.`,
     });
     await until(() => server.stats().connections === 0, 'the end of the connection');
     await server.close();
@@ -200,7 +200,7 @@ describe('places to listen', () => {
     const { port } = await start({});
     await expect(startServer({ port })).rejects.toMatchObject({
       code: 'PORT_IN_USE',
-      message: `Port ${port} of 127.0.0.1 is in use; stop what listens there, or choose another port.`,
+      message: `Port ${port} of 127.0.0.1 is in use. Stop what listens there, or choose another port.`,
     });
     await expect(startServer({ host: '203.0.113.1' })).rejects.toMatchObject({ code: 'LISTEN_FAILED' });
   });

@@ -324,8 +324,7 @@ test('a route of a group that the server does not have is refused at the start',
     serve(new URL('./fixtures/groups-app.js', import.meta.url), { port: 0, shards: 1 }),
   ).rejects.toMatchObject({
     code: 'ROUTE_INVALID',
-    message:
-      "The route GET /slow/:id is of the group slow, which there is not; the server's option groups has default.",
+    message: 'Route `GET /slow/:id` names the group `slow`, which does not exist. Groups of this server: default.',
   });
 });
 

@@ -219,7 +219,7 @@ class AppScope implements App {
   }
 
   fixed(path: string, body: unknown, options: FixedOptions = {}): this {
-    const name = `fixed ${path}`;
+    const name = `app.fixed('${path}')`;
     if (/[:*]/.test(path)) {
       throw new LoopShardError(
         'ROUTE_INVALID',

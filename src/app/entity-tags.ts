@@ -23,7 +23,7 @@ export function formatTag(value: string, isWeak: boolean): string {
   }
   throw new LoopShardError(
     'HEADER_INVALID',
-    `${JSON.stringify(value)} cannot be an entity tag; use visible characters without quotes.`,
+    `Invalid entity tag: expected visible characters without quotes, got ${JSON.stringify(value)}.`,
   );
 }
 

@@ -55,7 +55,7 @@ export function eventStream(
   if (!Number.isInteger(heartbeatMs) || heartbeatMs < 1 || heartbeatMs > MAX_TIMER_MS) {
     throw new LoopShardError(
       'OPTION_INVALID',
-      `The option heartbeatMs must be an integer from 1 to ${MAX_TIMER_MS}, not ${heartbeatMs}.`,
+      `Option \`heartbeatMs\` must be an integer from 1 to ${MAX_TIMER_MS}, got ${heartbeatMs}.`,
     );
   }
   res.type(EVENT_STREAM);
@@ -188,18 +188,18 @@ function frame({ data, event, id, retry }: ServerSentEvent): string {
 function toText(data: unknown): string {
   const text = typeof data === 'string' ? data : JSON.stringify(data);
   if (text !== undefined) return text;
-  throw invalid(`The data of an event is a ${typeof data}, which JSON cannot carry; pass text or a JSON value.`);
+  throw invalid(`The data of an event is a ${typeof data}, which JSON cannot represent. Pass text or a JSON value.`);
 }
 
 function oneLine(name: string, value: string): string {
   // A browser ignores an id with NUL.
   if (typeof value === 'string' && !/[\r\n\0]/.test(value)) return value;
-  throw invalid(`The ${name} of an event must be a string of one line, without NUL.`);
+  throw invalid(`The \`${name}\` of an event must be a string of one line, without NUL.`);
 }
 
 function milliseconds(retry: number): number {
   if (Number.isInteger(retry) && retry >= 0) return retry;
-  throw invalid(`The retry of an event must be a whole number of milliseconds, not ${retry}.`);
+  throw invalid(`The \`retry\` of an event must be a whole number of milliseconds, got ${retry}.`);
 }
 
 function invalid(message: string): LoopShardError {

@@ -1,4 +1,4 @@
-import { types } from 'node:util';
+import { inspect, types } from 'node:util';
 import type { FixedBody } from '../contract/messages.js';
 import { LoopShardError } from '../errors.js';
 import { NOT_IN_VALUE } from '../options/field-syntax.js';
@@ -16,7 +16,7 @@ export function fixedBody(name: string, body: unknown, { type }: FixedOptions): 
   if (type !== undefined && (typeof type !== 'string' || type === '' || NOT_IN_VALUE.test(type))) {
     throw new LoopShardError(
       'ROUTE_INVALID',
-      `The type of ${name} is no content type; pass a string such as text/html.`,
+      `Invalid \`type\` of ${name}: expected a content type such as \`text/html\`.`,
     );
   }
   if (types.isUint8Array(body)) return { type: type ?? 'application/octet-stream', bytes: Uint8Array.from(body) };
@@ -25,7 +25,7 @@ export function fixedBody(name: string, body: unknown, { type }: FixedOptions): 
   if (json !== undefined) return { type: type ?? 'application/json', bytes: encode(json) };
   throw new LoopShardError(
     'ROUTE_INVALID',
-    `The body of ${name} is a ${typeof body}; pass bytes, a string or a JSON value.`,
+    `Invalid body of ${name}: expected bytes, a string or a JSON value, got ${inspect(body)}.`,
   );
 }
 

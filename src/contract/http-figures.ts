@@ -9,12 +9,13 @@ interface Words {
   connections: number;
   detached: number;
   pressed: number;
-  /** The first of several: by class of extents, by shard (three of them), by limited route. */
+  /** The first of several: by class of extents, by shard (three of them), by limited route (two). */
   requestExtents: number;
   outstanding: number;
   queued: number;
   waits: number;
   waiting: number;
+  streaming: number;
 }
 
 /**
@@ -86,6 +87,15 @@ export class HttpFigures implements RequestShares {
     return this.#sumOfOthers((words) => words.waiting + index);
   }
 
+  /** Streams of this thread that hold a permit of the limited route at `index`, and no slot that says so. */
+  streaming(index: number): number {
+    return this.#i32[this.#own.streaming + index];
+  }
+
+  addStreaming(index: number, count: 1 | -1): void {
+    this.#i32[this.#own.streaming + index] += count;
+  }
+
   /** Open connections of this thread. */
   set connections(count: number) {
     Atomics.store(this.#i32, this.#own.connections, count);
@@ -150,14 +160,15 @@ export class HttpFigures implements RequestShares {
     this.connections = 0;
     this.detachedBytes = 0;
     this.pressed = 0;
-    const { requestExtents, waiting } = this.#own;
+    const { requestExtents, waiting, streaming } = this.#own;
     this.#i32.fill(0, requestExtents, requestExtents + EXTENT_CLASSES);
     this.#i32.fill(0, waiting, waiting + MAX_LIMITED_ROUTES);
+    this.#i32.fill(0, streaming, streaming + MAX_LIMITED_ROUTES);
   }
 }
 
 function wordsOf(map: MemoryMap, http: number): Words {
-  const { sequence, connections, detached, pressed, requestExtents, outstanding, queued, waits, waiting } =
+  const { sequence, connections, detached, pressed, requestExtents, outstanding, queued, waits, waiting, streaming } =
     httpAddresses(map, http);
   return {
     sequence: sequence >> 2,
@@ -169,6 +180,7 @@ function wordsOf(map: MemoryMap, http: number): Words {
     queued: queued >> 2,
     waits: waits >> 2,
     waiting: waiting >> 2,
+    streaming: streaming >> 2,
   };
 }
 

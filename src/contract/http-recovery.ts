@@ -30,6 +30,7 @@ export class HttpRecovery {
     this.#routes = table.routes;
     this.#limited = limitedRoutes(table);
     Doorbell.attach(core, httpAddresses(map, http).doorbell).unpark();
+    this.#endStreams();
     this.#side.figures.reset();
     const { first, end } = this.#side.range;
     for (let slot = first; slot < end; slot++) {
@@ -38,6 +39,14 @@ export class HttpRecovery {
     this.reap();
     const records = [...this.#unsettled].map((slot) => this.#side.extents.at(this.#side.views[slot].record));
     this.#side.extents.reclaimOthers(httpOwned(http), new Set(records));
+  }
+
+  /** Its streams have ended with its connections: permits of routes that they held without a slot are free. */
+  #endStreams(): void {
+    for (let index = 0; index < this.#limited.length; index++) {
+      const count = this.#side.figures.streaming(index);
+      if (count > 0) Semaphore.attach(this.#core, routePermitsAddress(this.#map, index)).release(count);
+    }
   }
 
   /** Slots that shards have started and not given back, for the next thread to wait for. */

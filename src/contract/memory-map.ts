@@ -18,6 +18,7 @@ import {
   HTTP_QUEUED_OFFSET,
   HTTP_REQUEST_EXTENTS_OFFSET,
   HTTP_SEQUENCE_OFFSET,
+  HTTP_STREAMING_OFFSET,
   HTTP_THREAD_BYTES,
   HTTP_THREAD_COUNT_OFFSET,
   HTTP_THREADS_ADDRESS_OFFSET,
@@ -177,6 +178,7 @@ export function httpAddresses(map: MemoryMap, http: number) {
     waits: start + HTTP_WAITS_OFFSET,
     /** A word for each limited route. */
     waiting: start + HTTP_WAITING_OFFSET,
+    streaming: start + HTTP_STREAMING_OFFSET,
     /** Where polls write the slots they found. */
     poll: start + HTTP_POLL_OFFSET,
     headIndex: start + HTTP_HEAD_INDEX_OFFSET,

@@ -66,7 +66,7 @@ export class CoreMemory {
     if (!(total <= MAX_MEMORY_BYTES)) {
       throw new LoopShardError(
         'MEMORY_EXHAUSTED',
-        `${bytes} bytes of shared memory were asked for, and at most ${MAX_MEMORY_BYTES - DYNAMIC_OFFSET} are possible; use fewer or smaller slots.`,
+        `Cannot create shared memory of ${bytes} bytes: at most ${MAX_MEMORY_BYTES - DYNAMIC_OFFSET} are possible. Use fewer or smaller slots.`,
       );
     }
     const pages = total / PAGE_BYTES;
@@ -88,7 +88,10 @@ export class CoreMemory {
   static attach(shared: SharedCore, arena?: Arena): CoreMemory {
     const { buffer } = shared.memory;
     if (!types.isSharedArrayBuffer(buffer)) {
-      throw new LoopShardError('LAYOUT_MISMATCH', 'The memory to attach to is not shared; pass what share() returned.');
+      throw new LoopShardError(
+        'LAYOUT_MISMATCH',
+        'Cannot attach to memory that is not shared. Pass what `share()` returned.',
+      );
     }
     const header = new Int32Array(buffer, 0, LINE_BYTES / 4);
     const magic = Atomics.load(header, MAGIC_OFFSET >> 2);
@@ -97,7 +100,7 @@ export class CoreMemory {
     if (magic !== MAGIC || version !== VERSION || bytes !== buffer.byteLength) {
       throw new LoopShardError(
         'LAYOUT_MISMATCH',
-        `The shared memory has magic ${magic}, version ${version} and ${bytes} bytes, and this copy of LoopShard wants ${MAGIC}, ${VERSION} and ${buffer.byteLength}; make all threads load the same copy.`,
+        `The shared memory has magic ${magic}, version ${version} and ${bytes} bytes, but this copy of LoopShard expects ${MAGIC}, ${VERSION} and ${buffer.byteLength}. Make all threads load the same copy.`,
       );
     }
     return new CoreMemory(shared, arena && { ...arena });
@@ -134,7 +137,7 @@ function allocateFrom(arena: Arena, bytes: number): number {
 function exhausted(wanted: number, left: number): LoopShardError {
   return new LoopShardError(
     'MEMORY_EXHAUSTED',
-    `${wanted} bytes do not fit the ${left} that are left of the shared memory; create it larger.`,
+    `Cannot allocate ${wanted} bytes: ${left} bytes of the shared memory are left. Create it larger.`,
   );
 }
 

@@ -60,7 +60,7 @@ export class Ring {
     if (!Number.isInteger(capacity) || capacity < 2 || capacity > MAX_RING_CAPACITY) {
       throw new LoopShardError(
         'OPTION_INVALID',
-        `A ring has 2 to ${MAX_RING_CAPACITY} entries, and ${capacity} were asked for.`,
+        `Invalid capacity of a ring: expected an integer from 2 to ${MAX_RING_CAPACITY}, got ${capacity}.`,
       );
     }
     const entries = ringCapacity(capacity);

@@ -20,6 +20,6 @@ export function requireCompiling(): void {
 function missing(what: string, flag: string): LoopShardError {
   return new LoopShardError(
     'RUNTIME_UNSUPPORTED',
-    `${what} is not available: Node.js runs with ${flag}. LoopShard needs it; start Node.js without this flag.`,
+    `${what} is not available: Node.js runs with ${flag}. LoopShard needs it: start Node.js without this flag.`,
   );
 }

@@ -96,7 +96,7 @@ function checkPermits(permits: number): void {
   if (!Number.isInteger(permits) || permits < 1 || permits > MAX_PERMITS) {
     throw new LoopShardError(
       'OPTION_INVALID',
-      `A number of permits is an integer from 1 to ${MAX_PERMITS}, not ${permits}.`,
+      `Invalid number of permits: expected an integer from 1 to ${MAX_PERMITS}, got ${permits}.`,
     );
   }
 }

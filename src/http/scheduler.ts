@@ -87,7 +87,7 @@ export class Scheduler {
       onTurn: () => void this.#dispatcher.retryWaiting(),
       onReturned: (exchange) => this.#onReturned(exchange),
       onUnwanted: (exchange) => this.release(exchange),
-      onDetached: (exchange) => this.#streams.detach(exchange),
+      onDetached: (exchange) => this.#streams.detach(exchange, this.#dispatcher.keepPermit(exchange.slot)),
     });
     shards.events = {
       onStreamPiece: (shard, piece) => this.#streams.receive(shard, piece),

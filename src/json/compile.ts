@@ -65,7 +65,7 @@ export class CompiledWriter<T = unknown> {
   constructor(schema: unknown, options: WriterOptions = {}) {
     const { coerce = false, maxDepth = DEFAULT_MAX_DEPTH, lane = 'auto', schemas } = options;
     if (!Number.isInteger(maxDepth) || maxDepth < 1) {
-      throw new LoopShardError('OPTION_INVALID', `maxDepth is an integer from 1, not ${maxDepth}.`);
+      throw new LoopShardError('OPTION_INVALID', `Invalid \`maxDepth\`: expected a positive integer, got ${maxDepth}.`);
     }
     const planner = new Planner(options);
     const { part, depth } = read(schema, schemas);
@@ -144,7 +144,10 @@ export class CompiledWriter<T = unknown> {
   writeInto(target: Uint8Array | CoreMemory, offset: number, value: T): number {
     const size = target instanceof CoreMemory ? target.buffer.byteLength : target.length;
     if (!Number.isInteger(offset) || offset < 0 || offset > size) {
-      throw new LoopShardError('OPTION_INVALID', `The offset is an integer from 0 to ${size}, not ${offset}.`);
+      throw new LoopShardError(
+        'OPTION_INVALID',
+        `Invalid offset: expected an integer from 0 to ${size}, got ${offset}.`,
+      );
     }
     if (target instanceof CoreMemory) return this.write(target, offset, size, value);
     const bytes = this.toBytes(value);

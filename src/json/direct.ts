@@ -50,7 +50,10 @@ export class JsonWriter {
       return;
     }
     if (position === undefined || limit === undefined || !(position <= limit && limit <= core.buffer.byteLength)) {
-      throw new LoopShardError('OPTION_INVALID', 'With a core, position and limit say which bytes are the writer’s.');
+      throw new LoopShardError(
+        'OPTION_INVALID',
+        'The option `core` needs `position` and `limit`: the bytes that the writer may use.',
+      );
     }
     this.#region = new Region(core, position, limit, grow);
   }

@@ -24,14 +24,14 @@ export function tooDeep(path: readonly string[], maxDepth: number): LoopShardErr
   const start = place(path.slice(0, 8));
   return new LoopShardError(
     'DEPTH_EXCEEDED',
-    `${start}/… is nested more than ${maxDepth} levels deep; look for a cycle, or raise maxDepth.`,
+    `${start}/… is nested more than ${maxDepth} levels deep. Remove the cycle, or raise \`maxDepth\`.`,
   );
 }
 
 /** The error for what JSON.stringify threw, or that itself. */
 export function explained(error: unknown, value: unknown, path: readonly string[]): unknown {
   if (error instanceof TypeError && error.message.startsWith('Converting circular')) {
-    return new LoopShardError('DEPTH_EXCEEDED', `${place(path)} contains itself; JSON has no cycles.`, {
+    return new LoopShardError('DEPTH_EXCEEDED', `${place(path)} contains itself. JSON cannot represent cycles.`, {
       cause: error,
     });
   }

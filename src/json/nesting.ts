@@ -71,7 +71,7 @@ export class Nesting {
     if (this.#open.length >= this.#maxDepth) {
       throw new LoopShardError(
         'DEPTH_EXCEEDED',
-        `The document is nested more than ${this.#maxDepth} levels deep; close something, or raise maxDepth.`,
+        `The document is nested more than ${this.#maxDepth} levels deep. Close an array or an object, or raise \`maxDepth\`.`,
       );
     }
     before();

@@ -217,7 +217,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
 
   setSecureContext(options: SecureContextOptions): void {
     if (this.#options.listening.tls === undefined) {
-      throw new LoopShardError('OPTION_INVALID', 'The server does not speak TLS; start it with the option tls.');
+      throw new LoopShardError('OPTION_INVALID', 'The server does not speak TLS. Start it with the option `tls`.');
     }
     checkSecureContext(options);
     this.#http.tell({ type: 'secureContext', options });
@@ -305,7 +305,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     if (shedding) this.#shedding.add(shard);
     else this.#shedding.delete(shard);
     this.#http.tell({ type: 'shedding', shard, shedding });
-    const what = shedding ? 'refuses requests, because others wait for too long' : 'refuses no more requests';
+    const what = shedding ? 'sheds requests, because queued ones have waited too long' : 'no longer sheds requests';
     this.#logger.warn({ shard, shedding }, `shard ${shard} ${what}`);
     this.#tell('shedding', { shard, group: this.#pool.groupOf(shard).name, shedding });
   }
@@ -397,7 +397,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       const { maxRestarts } = this.#options;
       this.#logger.error(
         { shard, nextMs },
-        `the circuit of shard ${shard} is open: it needed more than ${maxRestarts} restarts within ${CIRCUIT_TEXT}, and gets one thread every ${CIRCUIT_TEXT} now`,
+        `the circuit of shard ${shard} is open: it needed more than ${maxRestarts} restarts within ${CIRCUIT_TEXT}, so one thread is started every ${CIRCUIT_TEXT}`,
       );
     }
     return takenBack;

@@ -44,7 +44,7 @@ const HTTP_ENDS = setting('HTTP_ENDS', ENDS / 2);
 const HTTP_THREADS = process.env.CONSERVATION_HTTP_THREADS?.split(',').map(Number) ?? [1, 2];
 const CHOSEN_WAYS = process.env.CONSERVATION_WAYS?.split(',') ?? WAYS;
 
-/** With as many connections and the same sizes as what follows, and some ends: memory is then what it will be. */
+/** With as many connections and the same sizes as what follows, and some ends. */
 const WARM_REQUESTS = Math.max(5_000, REQUESTS / 10);
 const WARM_ENDS = Math.min(ENDS, WAYS.length);
 
@@ -153,6 +153,13 @@ async function load(
   return { ...ended, ...(http > 0 && { http }) };
 }
 
+/** Of counts by name. */
+function sumOf(all: readonly Record<string, number>[]): Record<string, number> {
+  const sum: Record<string, number> = {};
+  for (const [name, count] of all.flatMap((one) => Object.entries(one))) sum[name] = (sum[name] ?? 0) + count;
+  return sum;
+}
+
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 const mebibytes = (bytes: number) => Math.round(bytes / 2 ** 20);
 
@@ -175,7 +182,10 @@ describe.each(HTTP_THREADS)('conservation, HTTP threads: %i', (httpThreads) => {
       scene.run.recoveries.length = 0;
 
       const start = performance.now();
-      const ended = await load('main', REQUESTS, ENDS, httpEnds, random);
+      const halves = [await load('first', REQUESTS / 2, ENDS / 2, httpEnds / 2, random)];
+      // What grows in the second half as it did in the first would grow for ever.
+      const middle = await scene.run.figuresAtRest();
+      halves.push(await load('second', REQUESTS / 2, ENDS / 2, httpEnds / 2, random));
       const seconds = (performance.now() - start) / 1_000;
       const after = await scene.run.figuresAtRest();
 
@@ -184,10 +194,13 @@ describe.each(HTTP_THREADS)('conservation, HTTP threads: %i', (httpThreads) => {
       const faults = compareLogs(outcomes, scene.run.readHandlers());
       const restarted = after.stats.shards.reduce((sum, shard) => sum + shard.restarts, 0) - restarts();
       const recoveryMs = { median: median(scene.run.recoveries), most: Math.max(...scene.run.recoveries) };
-      const grown = after.rss - before.rss;
+      const grown = after.rss - middle.rss;
       const summary = {
-        ...{ seconds, outcomes: counts, ended, restarted, recoveryMs, notBack: notBack(after) },
-        ...{ rssMiB: [before.rss, after.rss].map(mebibytes), descriptors: [before.descriptors, after.descriptors] },
+        ...{ seconds, outcomes: counts, ended: sumOf(halves), restarted, recoveryMs, notBack: notBack(after) },
+        ...{
+          rssMiB: [before.rss, middle.rss, after.rss].map(mebibytes),
+          descriptors: [before.descriptors, after.descriptors],
+        },
       };
       process.stderr.write(`${JSON.stringify(summary)}\n`);
       if (faults.length > 0) process.stderr.write(`${faults.join('\n')}\n`);

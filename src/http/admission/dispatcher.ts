@@ -142,11 +142,35 @@ export class Dispatcher {
     return passage.permitted;
   }
 
-  #releasePermit(slot: number, passage: Passage): void {
+  /**
+   * The slot is about to be free, and its response goes on as a stream: the permit of its route stays taken.
+   * @returns what gives it back; nothing if there is none
+   */
+  keepPermit(slot: number): (() => void) | undefined {
+    const passage = this.passages[slot];
+    if (!passage.permitted) return undefined;
     const rules = passage.rules!;
-    const { side } = this.#shards;
+    const { figures } = this.#shards.side;
+    // So that whoever takes over after the end of this thread gives it back.
+    figures.addStreaming(rules.limitIndex, 1);
+    this.#forgetPermit(slot, passage);
+    return () => {
+      figures.addStreaming(rules.limitIndex, -1);
+      this.#release(rules);
+    };
+  }
+
+  #releasePermit(slot: number, passage: Passage): void {
+    this.#forgetPermit(slot, passage);
+    this.#release(passage.rules!);
+  }
+
+  #forgetPermit(slot: number, passage: Passage): void {
     passage.permitted = false;
-    side.views[slot].clear(SLOT_ROUTE_PERMIT_FLAG);
+    this.#shards.side.views[slot].clear(SLOT_ROUTE_PERMIT_FLAG);
+  }
+
+  #release(rules: RouteRules): void {
     rules.permits!.release();
     if (!this.#isLeftToOthers(rules)) this.#startWaiting(rules);
   }

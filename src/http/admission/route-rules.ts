@@ -117,6 +117,6 @@ function unknownGroup(name: string, group: string, groups: readonly { name: stri
   const known = groups.map((one) => one.name).join(', ');
   return new LoopShardError(
     'ROUTE_INVALID',
-    `The route ${name} is of the group ${group}, which there is not; the server's option groups has ${known}.`,
+    `Route \`${name}\` names the group \`${group}\`, which does not exist. Groups of this server: ${known}.`,
   );
 }

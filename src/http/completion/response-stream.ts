@@ -106,8 +106,9 @@ export class StreamReceiver {
   readonly #shards: Shards;
   readonly #exchanges: readonly Exchange[];
   readonly #events: StreamEvents;
-  /** Streams that go on without a slot, by `requestKey`. */
+  /** Streams that go on without a slot, by `requestKey`; and of those that hold something else, what gives that back. */
   readonly #detached = new Map<number, Exchange>();
+  readonly #held = new Map<number, () => void>();
 
   constructor(shards: Shards, exchanges: readonly Exchange[], events: StreamEvents) {
     this.#shards = shards;
@@ -145,19 +146,26 @@ export class StreamReceiver {
     return this.#detached.size > 0 && this.#detached.has(requestKey(name));
   }
 
-  /** The slot of an answer that is being streamed is free: another exchange goes on in its place. */
-  detach(exchange: Exchange): void {
+  /**
+   * The slot of an answer that is being streamed is free: another exchange goes on in its place.
+   * @param giveBack called when the stream is over
+   */
+  detach(exchange: Exchange, giveBack: (() => void) | undefined): void {
     const { connection, stream } = exchange;
     const instead = Exchange.continued(exchange);
     connection!.replace(exchange, instead);
     exchange.connection = undefined;
     this.#detached.set(stream!.key, instead);
+    if (giveBack !== undefined) this.#held.set(stream!.key, giveBack);
   }
 
   /** Nothing more comes of a stream without a slot. */
   #end(exchange: Exchange): void {
+    const { key } = exchange.stream!;
     exchange.ready = true;
-    this.#detached.delete(exchange.stream!.key);
+    this.#detached.delete(key);
+    this.#held.get(key)?.();
+    this.#held.delete(key);
   }
 
   /** The client of an answer without a slot has left. */

@@ -191,7 +191,7 @@ export class Parsers {
     } catch (cause) {
       throw new LoopShardError(
         'MEMORY_EXHAUSTED',
-        `Cannot allocate the memory of the HTTP parser: ${(cause as Error).message}. Each ${PARSERS} connections need an address space of several GiB; raise the limit (ulimit -v).`,
+        `Cannot allocate the memory of the HTTP parser: ${(cause as Error).message}. Each ${PARSERS} connections need an address space of several GiB. Raise the limit (\`ulimit -v\`).`,
         { cause },
       );
     }

@@ -57,7 +57,7 @@ export class FixedRoutes {
     } catch (cause) {
       throw new LoopShardError(
         'ROUTE_DUPLICATE',
-        `The path ${path} of the option health is a route of the app too; give one of them another path.`,
+        `The path ${path} of the option \`health\` is also a route of the app. Give one of them another path.`,
         { cause },
       );
     }

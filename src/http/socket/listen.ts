@@ -187,9 +187,9 @@ function listenError(cause: NodeJS.ErrnoException, { target, name }: Listening):
     return new LoopShardError('LISTEN_FAILED', `Cannot listen on ${name}: ${cause.message}.`, { cause });
   }
   if (target.path === undefined) {
-    const sentence = `P${name.slice(1)} is in use; stop what listens there, or choose another port.`;
+    const sentence = `P${name.slice(1)} is in use. Stop what listens there, or choose another port.`;
     return new LoopShardError('PORT_IN_USE', sentence, { cause });
   }
-  const sentence = `${name} is in use; stop what listens there, or remove the file if nothing does.`;
+  const sentence = `${name} is in use. Stop what listens there, or remove the file if nothing does.`;
   return new LoopShardError('LISTEN_FAILED', sentence, { cause });
 }

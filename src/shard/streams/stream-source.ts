@@ -68,6 +68,6 @@ export function toBytes(chunk: unknown): Uint8Array {
   if (types.isUint8Array(chunk)) return chunk;
   throw new LoopShardError(
     'RESPONSE_INVALID',
-    `A stream has yielded ${chunk === null ? 'null' : `a ${typeof chunk}`}, which cannot be sent; yield bytes or strings.`,
+    `A stream yielded ${chunk === null ? 'null' : `a ${typeof chunk}`}, which cannot be sent. Yield bytes or strings.`,
   );
 }
