@@ -1,5 +1,6 @@
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
 import { createApp, type RefusalOptions, type ServeOptions } from 'loopshard';
+import { Refusals } from '../build/src/http/refusals.js';
 import { Apps } from './support/apps.js';
 import { exchange, field, get, post, RawClient, type RawResponse } from './support/client.js';
 import { startServer, type TestServer, untilStarted } from './support/server.js';
@@ -119,6 +120,26 @@ describe('a refusal', () => {
       undefined,
     ]);
   });
+});
+
+test('with the status that shedding was given has the template of that status', () => {
+  const template = { origins: [], type: 'text/plain', lines: [] };
+  const made = new Refusals({
+    status: 429,
+    retryAfterSeconds: 3,
+    keepAliveLines: '',
+    requestId: undefined,
+    templates: [
+      { ...template, status: '503', body: 'busy' },
+      { ...template, status: '429', body: '{statusCode} {code}' },
+    ],
+  });
+  const answer = (reason: 'OVERLOADED' | 'QUEUE_FULL') => made.answer(reason, { isHead: false }).bytes.toString();
+  const shed = answer('OVERLOADED');
+  expect(shed).toMatch(/^HTTP\/1\.1 429 /);
+  expect(shed).toContain('\r\nretry-after: 3\r\n');
+  expect(shed).toMatch(/\r\n\r\n429 OVERLOADED$/);
+  expect(answer('QUEUE_FULL')).toMatch(/\r\n\r\nbusy$/);
 });
 
 describe('templates', () => {
