@@ -49,6 +49,8 @@ export class LoopShardError extends Error {
   }
 }
 
+const HTTP_ERROR = Symbol.for('loopshard.HttpError');
+
 /** What an HttpError may have beside its status and message. */
 export interface HttpErrorOptions extends ErrorOptions {
   /** For programs, in the body. Default: the name of the status, such as `NOT_FOUND`. */
@@ -66,6 +68,11 @@ export interface HttpErrorOptions extends ErrorOptions {
  * with `statusCode` or `status`, and `expose`, are answered alike, as those of http-errors.
  */
 export class HttpError extends Error {
+  /** By which shards know one, though their copy of this module may be another one than the user's. */
+  get [HTTP_ERROR](): true {
+    return true;
+  }
+
   override readonly name: string = 'HttpError';
   readonly statusCode: number;
   readonly code: string;
@@ -93,6 +100,10 @@ export class HttpError extends Error {
     this.details = details;
     this.expose = expose;
   }
+}
+
+export function isHttpError(error: Error): error is HttpError {
+  return HTTP_ERROR in error;
 }
 
 /** Whether a response with this status says that something went wrong. */

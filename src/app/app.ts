@@ -7,7 +7,15 @@ import { checkMaxBody } from '../options/request-body.js';
 import { ROUTE_SCHEDULING, type RouteScheduling } from '../options/scheduling.js';
 import { middlewareArguments, notAFunction, routeArguments } from './arguments.js';
 import { type CorsOptions, corsRules } from './cors.js';
-import { AppDefinition, DEFINITION, definitionOf, join, type RouteDefinition, type Scope } from './definition.js';
+import {
+  AppDefinition,
+  DEFINITION,
+  definitionOf,
+  join,
+  type RouteDefinition,
+  type RouteRules,
+  type Scope,
+} from './definition.js';
 import { type FilesOptions, fileHandler } from './files.js';
 import { type FixedOptions, fixedBody } from './fixed-body.js';
 import type {
@@ -26,16 +34,19 @@ import { type RefusalOptions, refusalTemplate } from './refusals.js';
 import { compileResponse } from './schemas.js';
 import { PARTS, validated } from './validation.js';
 
-/** Routes requests with a pattern of find-my-way, such as `/users/:id` or `/files/*`, to a handler. */
-export interface AddRoute {
+/**
+ * Routes requests with a pattern of find-my-way, such as `/users/:id` or `/files/*`, to a handler.
+ * `Prefix` is that of the scope, whose parameters the handler gets too.
+ */
+export interface AddRoute<Prefix extends string = ''> {
   /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE, SCHEMA_INVALID */
   <const P extends string, const O extends RouteOptions>(
     pattern: P,
     options: O,
-    handler: Handler<ShardRequest<RequestOf<P, O>>, ResponseOf<O>>,
-  ): App;
+    handler: Handler<ShardRequest<RequestOf<`${Prefix}${P}`, O>>, ResponseOf<O>>,
+  ): App<Prefix>;
   /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
-  <const P extends string>(pattern: P, handler: Handler<ShardRequest<RequestOf<P>>>): App;
+  <const P extends string>(pattern: P, handler: Handler<ShardRequest<RequestOf<`${Prefix}${P}`>>>): App<Prefix>;
 }
 
 /** What the routes of a scope have in common. */
@@ -45,21 +56,22 @@ export type ScopeOptions = RouteScheduling & Pick<RouteOptions, 'compress' | 'ma
  * Routes and their handlers. Every shard makes its own by importing the user's module; the HTTP thread learns the routes,
  * never the handlers. All of it is defined while the module is evaluated.
  */
-export interface App {
+export interface App<Prefix extends string = ''> {
   /** Routes GET and HEAD; the body is left out for HEAD. */
-  readonly get: AddRoute;
-  readonly post: AddRoute;
-  readonly put: AddRoute;
-  readonly patch: AddRoute;
-  readonly delete: AddRoute;
+  readonly get: AddRoute<Prefix>;
+  readonly post: AddRoute<Prefix>;
+  readonly put: AddRoute<Prefix>;
+  readonly patch: AddRoute<Prefix>;
+  readonly delete: AddRoute<Prefix>;
   /** Routes OPTIONS; without it, OPTIONS is answered with the methods that the path takes. */
-  readonly options: AddRoute;
+  readonly options: AddRoute<Prefix>;
   /** Routes every method. */
-  readonly all: AddRoute;
+  readonly all: AddRoute<Prefix>;
   /**
    * Runs middleware around the handlers of routes that are added later, and around `notFound`. Several run in the order in which they were
    * added.
-   * @param prefix only for paths at and below it; a pattern without regular expressions. Default: all
+   * @param prefix only for paths at and below it, such as `/admin` or `/:tenant`. Default: all
+   * @throws LoopShardError MIDDLEWARE_INVALID, ROUTE_INVALID
    */
   use(prefix: string, middleware: Middleware): this;
   use(middleware: Middleware): this;
@@ -70,13 +82,22 @@ export interface App {
    * @param options of all routes inside that do not set them
    * @param define is called at once
    */
+  scope<const P extends string>(
+    prefix: P,
+    options: ScopeOptions,
+    define: (app: App<`${Prefix}${NoInfer<P>}`>) => void,
+  ): this;
+  scope<const P extends string>(prefix: P, define: (app: App<`${Prefix}${NoInfer<P>}`>) => void): this;
   scope(prefix: string, options: ScopeOptions, define: (app: App) => void): this;
   scope(prefix: string, define: (app: App) => void): this;
-  /** Adds everything of another app below a prefix. That app cannot be changed any more. */
+  /**
+   * Adds everything of another app below a prefix: its routes with their middleware and error handlers, and its listeners, those once
+   * however often it is mounted. Options of the scope around it are the defaults of its routes. That app cannot be changed any more.
+   */
   mount(prefix: string, app: App): this;
   /**
    * Routes GET and HEAD to a body that is always the same: rendered once, and sent by the HTTP thread without a shard, even
-   * while all of them are busy. It has a strong entity tag, and who has it gets 304 (RFC 9110 section 13.1.2).
+   * while all of them are busy: no middleware runs. It has a strong entity tag, and who has it gets 304 (RFC 9110 section 13.1.2).
    * @param path without parameters
    * @param body bytes as they are, text as UTF-8, any other value as JSON
    * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
@@ -171,8 +192,8 @@ class AppScope implements App {
   use(...given: [prefix: string, middleware: Middleware] | [middleware: Middleware]): this {
     this.#definition.checkOpen();
     const [prefix, middleware] = middlewareArguments(given);
-    checkPrefix('app.use()', prefix);
-    this.#scope.middleware.push({ prefix: join(this.#scope.prefix, prefix), middleware });
+    const below = this.#scope.prefix + checkPrefix('app.use()', prefix);
+    this.#scope.middleware.push({ prefix: below, middleware });
     return this;
   }
 
@@ -195,8 +216,13 @@ class AppScope implements App {
         `\`app.mount()\` expects an app that \`createApp()\` returned, got ${inspect(app)}.`,
       );
     }
-    const inner = this.#inner('app.mount()', prefix, {});
-    this.#definition.take(other, inner.prefix, this.#scopes(), this.#middleware());
+    const { prefix: below, defaults } = this.#inner('app.mount()', prefix, {});
+    this.#definition.take(other, {
+      prefix: below,
+      scopes: this.#scopes(),
+      middleware: this.#middleware(),
+      rules: (name, pattern) => rulesOf(defaults, pattern, new Subject('ROUTE_INVALID', ` of route \`${name}\``)),
+    });
     return this;
   }
 
@@ -209,6 +235,7 @@ class AppScope implements App {
       );
     }
     return this.#push(name, path, {
+      ...NO_RULES,
       methods: ['GET', 'HEAD'],
       handler: notCalled,
       fixed: fixedBody(name, body, options),
@@ -217,8 +244,10 @@ class AppScope implements App {
 
   files(prefix: string, directory: string | URL, options: FilesOptions = {}): this {
     const at = checkPrefix('app.files()', prefix);
-    const handler = fileHandler(directory, options, new Subject('OPTION_INVALID', ` of app.files('${prefix}')`));
-    return this.#push(`files ${at}/*`, `${at}/*`, { methods: ['GET', 'HEAD'], handler });
+    const handler = fileHandler(directory, options, new Subject('OPTION_INVALID', ` of \`app.files('${prefix}')\``));
+    const pattern = `${at}/*`;
+    const rules = rulesOf(this.#scope.defaults, join(this.#scope.prefix, pattern), new Subject('ROUTE_INVALID'));
+    return this.#push(`files ${pattern}`, pattern, { ...rules, methods: ['GET', 'HEAD'], handler });
   }
 
   notFound(handler: Handler): this {
@@ -278,34 +307,29 @@ class AppScope implements App {
   }
 
   #add(methods: readonly Method[], pattern: string, rest: readonly unknown[]): this {
-    const name = `${methods[0]} ${join(this.#scope.prefix, pattern)}`;
-    const [given, handler] = routeArguments(name, rest);
-    const options = { ...this.#scope.defaults, ...checkRouteOptions(given, name) };
-    const subject = new Subject('ROUTE_INVALID', ` of route \`${name}\``);
-    const isStreamed = options.body === 'stream';
-    const { body, ...rules } = options;
-    const schemas = isStreamed ? rules : { ...rules, body };
-    return this.#push(name, pattern, {
+    const name = `${methods[0]} ${pattern}`;
+    const below = join(this.#scope.prefix, checkPattern(name, pattern));
+    const fullName = `${methods[0]} ${below}`;
+    const [given, handler] = routeArguments(fullName, rest);
+    const options = { ...this.#scope.defaults, ...checkRouteOptions(given, fullName) };
+    const { body, ...others } = options;
+    const schemas = body === 'stream' ? others : { ...others, body };
+    return this.#push(fullName, pattern, {
+      ...rulesOf(options, below, new Subject('ROUTE_INVALID', ` of route \`${fullName}\``)),
       methods,
-      handler: validated(handler, schemas, name),
-      schemas: options.response === undefined ? undefined : compileResponse(options.response, name),
-      scheduling: checkRouteScheduling(options, join(this.#scope.prefix, pattern), subject),
-      compress: options.compress === undefined ? undefined : { rules: checkCompress(options.compress, subject) },
-      body: { isStreamed, maxBytes: checkMaxBody(options, subject) },
+      handler: validated(handler, schemas, fullName),
+      schemas: options.response === undefined ? undefined : compileResponse(options.response, fullName),
     });
   }
 
   #push(
     name: string,
     pattern: string,
-    route: Pick<RouteDefinition, 'methods' | 'handler'> & Partial<RouteDefinition>,
+    route: Pick<RouteDefinition, 'methods' | 'handler'> & RouteRules & Partial<RouteDefinition>,
   ): this {
     this.#definition.add(name, {
       schemas: undefined,
-      scheduling: {},
-      compress: undefined,
       fixed: undefined,
-      body: { isStreamed: false, maxBytes: undefined },
       ...route,
       pattern: join(this.#scope.prefix, pattern),
       middleware: this.#middleware(),
@@ -351,6 +375,22 @@ class AppScope implements App {
 const SCOPE_OPTIONS: readonly string[] = [...ROUTE_SCHEDULING, 'compress', 'maxBodyBytes'];
 const ROUTE_OPTIONS: readonly string[] = [...SCOPE_OPTIONS, ...PARTS, 'response'];
 
+/** Of a route that no shard runs. */
+const NO_RULES: RouteRules = { scheduling: {}, compress: undefined, body: { isStreamed: false, maxBytes: undefined } };
+
+/**
+ * What the options of a route, or of the scope around it, say of how it is run.
+ * @throws LoopShardError ROUTE_INVALID
+ */
+function rulesOf(options: ScopeOptions & { body?: unknown }, pattern: string, subject: Subject): RouteRules {
+  const { body, compress } = options;
+  return {
+    scheduling: checkRouteScheduling(options, pattern, subject),
+    compress: compress === undefined ? undefined : { rules: checkCompress(compress, subject) },
+    body: { isStreamed: body === 'stream', maxBytes: checkMaxBody(options, subject) },
+  };
+}
+
 /** The handler of a route that the HTTP thread answers. */
 function notCalled(): never {
   throw new LoopShardError('ROUTE_INVALID', 'A request for a fixed response arrived at a shard.');
@@ -358,8 +398,23 @@ function notCalled(): never {
 
 /** A prefix as it is put in front of patterns: without `/` or `/*` at its end. */
 function checkPrefix(caller: string, prefix: unknown): string {
-  if (typeof prefix === 'string' && (prefix === '' || prefix.startsWith('/'))) return prefix.replace(/\/\*?$/, '');
-  throw new LoopShardError('ROUTE_INVALID', `\`${caller}\` expects a prefix such as \`/api\`, got ${inspect(prefix)}.`);
+  if (typeof prefix === 'string' && (prefix === '' || prefix.startsWith('/'))) {
+    const bare = prefix.replace(/\/\*?$/, '');
+    if (!/[*?(]/.test(bare)) return bare;
+  }
+  throw new LoopShardError(
+    'ROUTE_INVALID',
+    `\`${caller}\` expects a prefix such as \`/api\` or \`/:tenant\`, without wildcards, optional parameters and regular expressions, got ${inspect(prefix)}.`,
+  );
+}
+
+/** A pattern of a route within its scope: what is put behind a prefix begins with a slash. */
+function checkPattern(name: string, pattern: unknown): string {
+  if (pattern === '*' || (typeof pattern === 'string' && pattern.startsWith('/'))) return pattern;
+  throw new LoopShardError(
+    'ROUTE_INVALID',
+    `Invalid route \`${name}\`: expected a pattern that begins with \`/\`, got ${inspect(pattern)}.`,
+  );
 }
 
 /** @throws LoopShardError ROUTE_INVALID */

@@ -30,20 +30,24 @@ export interface Scope {
   errorRule: ErrorRule | undefined;
 }
 
+/** How a route is run. */
+export interface RouteRules {
+  scheduling: RouteScheduling;
+  /** In place of the server's. */
+  compress: { rules: CompressRules | undefined } | undefined;
+  /** How its request bodies are taken. */
+  body: { isStreamed: boolean; maxBytes: number | undefined };
+}
+
 /** What is known of a route when it is added. */
-export interface RouteDefinition {
+export interface RouteDefinition extends RouteRules {
   methods: readonly Method[];
   pattern: string;
   /** Of the user, behind the checks of its request. */
   handler: Handler;
   schemas: ResponseSchemas | undefined;
-  scheduling: RouteScheduling;
-  /** In place of the server's. */
-  compress: { rules: CompressRules | undefined } | undefined;
   /** What is sent without a handler. */
   fixed: FixedBody | undefined;
-  /** How its request bodies are taken. */
-  body: { isStreamed: boolean; maxBytes: number | undefined };
   middleware: readonly MiddlewareEntry[];
   /** Innermost first. */
   scopes: readonly Scope[];
@@ -64,6 +68,17 @@ interface Loaded {
   notFound: Route;
 }
 
+/** Where an app is mounted. */
+export interface MountPoint {
+  prefix: string;
+  /** That it lies in, innermost first. */
+  scopes: readonly Scope[];
+  /** Goes around its own. */
+  middleware: readonly MiddlewareEntry[];
+  /** What the scope around it says of its routes, unless they do. */
+  rules(name: string, pattern: string): RouteRules;
+}
+
 /** What is done where no route matches. */
 interface NotFound {
   prefix: string;
@@ -81,6 +96,7 @@ export class AppDefinition {
   readonly #notFounds: NotFound[] = [];
   readonly #refusals: RefusalTemplate[] = [];
   readonly #router: FindMyWay.Instance<FindMyWay.HTTPVersion.V1> = createRouter();
+  readonly #mounted = new Set<AppDefinition>();
   readonly onStart: LifecycleListener[] = [];
   readonly onClose: LifecycleListener[] = [];
   contextEntry: ContextEntry | undefined;
@@ -126,22 +142,20 @@ export class AppDefinition {
     );
   }
 
-  /**
-   * Takes over everything of another app.
-   * @param scopes that it lies in from now on, innermost first
-   * @param outer middleware that goes around its own
-   */
-  take(other: AppDefinition, prefix: string, scopes: readonly Scope[], outer: readonly MiddlewareEntry[]): void {
+  /** Takes over everything of another app. */
+  take(other: AppDefinition, { prefix, scopes, middleware, rules }: MountPoint): void {
     this.checkOpen();
     if (other === this) throw new LoopShardError('ROUTE_INVALID', 'Cannot mount an app into itself.');
     const inner = (entries: readonly MiddlewareEntry[]) => [
-      ...outer,
+      ...middleware,
       ...entries.map((entry) => ({ ...entry, prefix: join(prefix, entry.prefix) })),
     ];
     for (const route of other.#routes) {
       const pattern = join(prefix, route.pattern);
-      this.add(`${route.methods[0]} ${pattern}`, {
+      const name = `${route.methods[0]} ${pattern}`;
+      this.add(name, {
         ...route,
+        ...(route.fixed === undefined && within(rules(name, pattern), route)),
         pattern,
         middleware: inner(route.middleware),
         scopes: [...route.scopes, ...scopes],
@@ -155,12 +169,14 @@ export class AppDefinition {
         scopes: [...notFound.scopes, ...scopes],
       });
     }
+    other.sealedBy = 'mount';
+    if (this.#mounted.has(other)) return;
+    this.#mounted.add(other);
     for (const template of other.#refusals) this.#refusals.push(template);
     this.onStart.push(...other.onStart);
     this.onClose.push(...other.onClose);
     this.contextEntry ??= other.contextEntry;
     this.cors ??= other.cors;
-    other.sealedBy = 'mount';
   }
 
   // ── once it is loaded ───────────────────────────────────────────────────────────────────────────────────────────
@@ -254,7 +270,17 @@ function errorRules(scopes: readonly Scope[]): ErrorRule[] {
 /** A pattern below a prefix: `/` is the prefix itself. */
 export function join(prefix: string, pattern: string): string {
   if (prefix === '') return pattern;
+  if (pattern === '*') return `${prefix}/*`;
   return pattern === '/' || pattern === '' ? prefix : prefix + pattern;
+}
+
+/** The rules of a route in a scope that has rules too. */
+function within(outer: RouteRules, { scheduling, compress, body }: RouteRules): RouteRules {
+  return {
+    scheduling: { ...outer.scheduling, ...scheduling },
+    compress: compress ?? outer.compress,
+    body: { ...body, maxBytes: body.maxBytes ?? outer.body.maxBytes },
+  };
 }
 
 function routeError(name: string, cause: Error): LoopShardError {

@@ -1,6 +1,7 @@
 import { codeOf } from '../contract/describe.js';
-import { HttpError, isErrorStatus, type LoopShardErrorCode, statusName } from '../errors.js';
+import { isErrorStatus, isHttpError, type LoopShardErrorCode, statusName } from '../errors.js';
 import { NOT_IN_VALUE, TOKEN } from '../options/field-syntax.js';
+import { SERVER_FIELDS } from './header-checks.js';
 
 /** Our own errors that are no fault of the handler. */
 const ANSWERED: { [code in LoopShardErrorCode]?: { statusCode: number; headers: Failure['headers'] } } = {
@@ -51,7 +52,7 @@ function read(thrown: unknown): Failure {
   if (!isErrorStatus(statusCode)) return UNKNOWN;
   const isExposed = typeof expose === 'boolean' ? expose : statusCode < 500;
   const name = isExposed && typeof code === 'string' ? code : statusName(statusCode);
-  const details = isExposed && thrown instanceof HttpError ? thrown.details : {};
+  const details = isExposed && isHttpError(thrown) ? thrown.details : {};
   return {
     statusCode,
     headers: fieldsOf(headers),
@@ -76,17 +77,11 @@ function fieldsOf(headers: unknown): [string, string][] {
   if (typeof headers !== 'object' || headers === null) return [];
   return Object.entries(headers)
     .map(([name, value]): [string, string] => [name.toLowerCase(), String(value)])
-    .filter(([name, value]) => TOKEN.test(name) && !NOT_IN_VALUE.test(value) && !SERVERS.includes(name));
+    .filter(
+      ([name, value]) =>
+        TOKEN.test(name) && !NOT_IN_VALUE.test(value) && !SERVER_FIELDS.has(name) && !BODY_FIELDS.includes(name),
+    );
 }
 
 /** Of a JSON body, which the server describes. */
-const SERVERS = [
-  'content-type',
-  'content-length',
-  'content-encoding',
-  'transfer-encoding',
-  'connection',
-  'keep-alive',
-  'date',
-  'upgrade',
-];
+const BODY_FIELDS = ['content-type', 'content-length', 'content-encoding'];

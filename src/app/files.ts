@@ -43,9 +43,15 @@ export function fileHandler(directory: string | URL, options: FilesOptions, subj
   if (typeof root !== 'string' || statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true) {
     throw new LoopShardError('ROUTE_INVALID', `Cannot serve files from ${String(root)}: there is no such directory.`);
   }
-  const given = subject.object('files', options, KEYS);
-  const { index = ['index.html'], maxAgeSeconds = 0, immutable = false, precompressed = false } = given;
-  const { dotfiles = 'ignore', extensions = [] } = given;
+  const unknown = Object.keys(options).find((key) => !KEYS.includes(key));
+  if (unknown !== undefined) {
+    throw new LoopShardError(
+      'OPTION_UNKNOWN',
+      `Unknown option ${subject.named(unknown)}. All options: ${KEYS.join(', ')}.`,
+    );
+  }
+  const { index = ['index.html'], maxAgeSeconds = 0, immutable = false, precompressed = false } = options;
+  const { dotfiles = 'ignore', extensions = [] } = options;
   subject.integer('maxAgeSeconds', maxAgeSeconds, 0, Number.MAX_SAFE_INTEGER);
   subject.oneOf('immutable', immutable, [true, false]);
   subject.oneOf('precompressed', precompressed, [true, false]);
@@ -86,7 +92,8 @@ function respond(
   if (type === 'directory') {
     stream.destroy();
     const query = req.target.slice(req.path.length);
-    return void res.redirect(`${req.path}/${query}`, 301);
+    // With two slashes at its start it would name a host.
+    return void res.redirect(`${req.path.replace(/^\/+/, '/')}/${query}`, 301);
   }
   res.status(statusCode);
   for (const [name, value] of Object.entries(headers)) {

@@ -74,7 +74,10 @@ export interface ShardRequest<T extends RequestTypes = AnyRequest> {
   readonly protocol: 'http' | 'https';
   /** Host and port that the client asked for: the field Host, or X-Forwarded-Host of a trusted proxy. `undefined` in HTTP/1.0 without it. */
   readonly host: string | undefined;
-  /** Aborted when the client is gone, or the handler has taken longer than `timeouts.handlerTimeoutMs`. Making it costs 4 µs. */
+  /**
+   * Aborted when the client is gone, the handler has taken longer than `timeouts.handlerTimeoutMs`, or, while a stream is sent, the server
+   * begins to drain: then its reason is a `LoopShardError` SERVER_CLOSING. Making it costs 4 µs.
+   */
   readonly signal: AbortSignal;
   /**
    * Calls `listener` when `signal` would be aborted; at once if it would be already. Without the cost of a signal.

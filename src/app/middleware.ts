@@ -37,7 +37,9 @@ export function compose(entries: readonly MiddlewareEntry[], pattern: string | u
  */
 function coverage(prefix: string, pattern: string): boolean | PathTest {
   const wanted = segmentsOf(prefix);
-  const given = segmentsOf(pattern);
+  // A regular expression may have slashes of its own.
+  if (wanted.length > 0 && (pattern === '*' || pattern.includes('('))) return pathTest(prefix);
+  const given = pattern.split('/').slice(1);
   for (const [i, segment] of wanted.entries()) {
     const other = given[i];
     if (other === undefined) return false;

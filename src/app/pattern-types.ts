@@ -41,4 +41,7 @@ type Wildcard<S extends string> = S extends `${string}*` ? '*' : never;
 /** The parameters of requests that the pattern `P` matches: `{ id: string }` for `/users/:id`. Any, if it is no literal. */
 export type ParamsOf<P extends string> = string extends P
   ? Params
-  : { readonly [K in Required<P> | Wildcard<P>]: string } & { readonly [K in Optional<P>]?: string };
+  : Flat<{ readonly [K in Required<P> | Wildcard<P>]: string } & { readonly [K in Optional<P>]?: string }>;
+
+/** One object type, as editors are to show it. */
+type Flat<T> = { [K in keyof T]: T[K] };

@@ -1,6 +1,7 @@
 import type { RefusalTemplate } from '../contract/messages.js';
 import { LoopShardError } from '../errors.js';
-import { NOT_IN_VALUE, TOKEN } from '../options/field-syntax.js';
+import { NOT_IN_VALUE } from '../options/field-syntax.js';
+import { checkFieldName, checkFieldValue, SERVER_FIELDS } from './header-checks.js';
 
 /** What is sent when the HTTP thread answers in place of a handler: 404, 405, 413, 429, 503, 504 and the like. */
 export interface RefusalOptions {
@@ -20,8 +21,10 @@ export interface RefusalOptions {
 }
 
 const KEYS: readonly string[] = ['status', 'headers', 'origins', 'type', 'body'];
-/** Fields of a refusal that are the server's. */
-const SERVERS = ['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'date', 'upgrade', 'content-type'];
+/** Fields of a refusal that are the server's, beside those of all responses; `type` is the content type. */
+const OWN_FIELDS = ['content-length', 'content-type', 'allow'];
+/** What `origins` sets: a browser rejects a response that has it twice. */
+const ORIGIN_FIELD = 'access-control-allow-origin';
 
 /** @throws LoopShardError OPTION_UNKNOWN, OPTION_INVALID, HEADER_INVALID */
 export function refusalTemplate(options: RefusalOptions): RefusalTemplate {
@@ -42,23 +45,23 @@ export function refusalTemplate(options: RefusalOptions): RefusalTemplate {
   if (!Array.isArray(origins) || !origins.every((origin) => typeof origin === 'string' && !NOT_IN_VALUE.test(origin))) {
     throw invalid('`origins` that are an array of strings', origins);
   }
+  if (origins.length > 0 && Object.keys(headers).some((name) => name.toLowerCase() === ORIGIN_FIELD)) {
+    throw new LoopShardError(
+      'OPTION_INVALID',
+      `\`app.refusals()\` expects either \`origins\` or the header \`${ORIGIN_FIELD}\`, got both.`,
+    );
+  }
   const lines = Object.entries(headers).map(([name, value]) => checkLine(name.toLowerCase(), value));
-  checkLine('type', type);
+  checkFieldValue('content-type', type);
   return { status: status === undefined ? undefined : String(status), lines, origins: [...origins], type, body };
 }
 
 function checkLine(name: string, value: string): string {
-  if (!TOKEN.test(name)) throw new LoopShardError('HEADER_INVALID', `Invalid header name: ${JSON.stringify(name)}.`);
-  if (SERVERS.includes(name)) {
+  checkFieldName(name);
+  if (SERVER_FIELDS.has(name) || OWN_FIELDS.includes(name)) {
     throw new LoopShardError('HEADER_INVALID', `Cannot set the header \`${name}\` of refusals: the server sets it.`);
   }
-  if (typeof value !== 'string' || NOT_IN_VALUE.test(value)) {
-    throw new LoopShardError(
-      'HEADER_INVALID',
-      `Invalid value of the header \`${name}\` of refusals: ${JSON.stringify(value)}.`,
-    );
-  }
-  return `${name}: ${value}`;
+  return `${name}: ${checkFieldValue(name, value)}`;
 }
 
 function invalid(expected: string, value: unknown): LoopShardError {

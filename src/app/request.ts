@@ -38,8 +38,8 @@ export interface RequestSource extends RequestName {
 /** What validation has made of the parts of a request. */
 export type Validated = { [part in keyof RequestSchemas]?: { value: unknown } };
 
-/** Gives a request what validation has made of it. */
-export let setValidated: (request: AppRequest, validated: Validated) => void;
+/** Names the method by which validation, whose copy of this module may be another one, gives a request what it has made of it. */
+export const VALIDATED = Symbol.for('loopshard.validated');
 
 /** What handlers get. It shows the API and nothing else. Shard. */
 export class AppRequest implements ShardRequest {
@@ -50,12 +50,6 @@ export class AppRequest implements ShardRequest {
   #headers: Headers | undefined;
   #cookies: Readonly<Record<string, string | undefined>> | undefined;
   #client: Client | undefined;
-
-  static {
-    setValidated = (request, validated) => {
-      request.#validated = validated;
-    };
-  }
 
   constructor(source: RequestSource) {
     this.#source = source;
@@ -193,8 +187,16 @@ export class AppRequest implements ShardRequest {
   }
 
   [inspect.custom](): object {
-    const { id, method, target } = this;
-    return { id, method, target };
+    try {
+      const { id, method, target } = this;
+      return { id, method, target };
+    } catch {
+      return { isFinished: true };
+    }
+  }
+
+  [VALIDATED](validated: Validated): void {
+    this.#validated = validated;
   }
 
   get #seen(): Client {

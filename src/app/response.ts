@@ -3,17 +3,13 @@ import type Cookie from 'cookie';
 import { lazily } from '../core/lazily.js';
 import { LoopShardError } from '../errors.js';
 import type { JsonWriter } from '../json/direct.js';
-import { NOT_IN_VALUE, TOKEN } from '../options/field-syntax.js';
 import { formatTag } from './entity-tags.js';
 import type { CookieOptions, ShardResponse } from './handler.js';
+import { checkContentType, checkFieldName, checkFieldValue, SERVER_FIELDS } from './header-checks.js';
 import type { ResponseState } from './response-state.js';
 
 const cookies = lazily<typeof Cookie>('cookie');
 
-/** Fields that describe the message as it is sent, which only the server knows. */
-const SERVER_FIELDS = new Set(['transfer-encoding', 'connection', 'keep-alive', 'date', 'upgrade']);
-/** Templates of response heads must have room for it. */
-const MAX_TYPE_LENGTH = 1_024;
 const COOKIE_ATTRIBUTES: readonly string[] = [
   'domain',
   'expires',
@@ -71,7 +67,7 @@ export class AppResponse implements ShardResponse {
 
   header(name: string, value: string | number | readonly string[]): this {
     const key = this.#checkName(name);
-    if (key === 'content-type') return this.type(String(value));
+    if (key === 'content-type') return this.type(value as string);
     if (key === 'content-length') return this.#setLength(value);
     const values = valuesOf(key, value);
     if (key !== 'set-cookie') this.#state.remove(key);
@@ -106,14 +102,7 @@ export class AppResponse implements ShardResponse {
 
   type(mime: string): this {
     this.#state.checkOpen();
-    checkValue('content-type', mime);
-    if (mime.length > MAX_TYPE_LENGTH) {
-      throw new LoopShardError(
-        'HEADER_INVALID',
-        `Invalid content type: it has ${mime.length} characters, but at most ${MAX_TYPE_LENGTH} are possible.`,
-      );
-    }
-    this.#state.contentType = mime;
+    this.#state.contentType = checkContentType(mime);
     return this;
   }
 
@@ -172,10 +161,7 @@ export class AppResponse implements ShardResponse {
   /** The name in lower case, if it may be set now. */
   #checkName(name: string): string {
     this.#state.checkOpen();
-    if (typeof name !== 'string' || !TOKEN.test(name)) {
-      throw new LoopShardError('HEADER_INVALID', `Invalid header name: ${inspect(name)}.`);
-    }
-    const key = name.toLowerCase();
+    const key = checkFieldName(name).toLowerCase();
     if (SERVER_FIELDS.has(key)) {
       throw new LoopShardError('HEADER_INVALID', `Cannot set the header \`${key}\`: the server sets it.`);
     }
@@ -215,23 +201,8 @@ function checkCookie(name: string, value: unknown, options: object): void {
 
 function valuesOf(name: string, value: string | number | readonly string[]): readonly string[] {
   const values = Array.isArray(value) ? value : [typeof value === 'number' ? String(value) : value];
-  for (const one of values) checkValue(name, one);
+  for (const one of values) checkFieldValue(name, one);
   return values;
-}
-
-function checkValue(name: string, value: unknown): void {
-  if (typeof value !== 'string') {
-    throw new LoopShardError(
-      'HEADER_INVALID',
-      `Invalid value of the header \`${name}\`: expected a string, got ${inspect(value)}.`,
-    );
-  }
-  if (NOT_IN_VALUE.test(value)) {
-    throw new LoopShardError(
-      'HEADER_INVALID',
-      `Invalid value of the header \`${name}\`: it has a line break or another character that headers cannot carry.`,
-    );
-  }
 }
 
 function encode(text: string): string {

@@ -4,7 +4,7 @@ import type { Ajv as AjvClass, ErrorObject, Options, ValidateFunction } from 'aj
 import { lazily } from '../core/lazily.js';
 import { HttpError, LoopShardError } from '../errors.js';
 import type { Handler, RequestSchemas } from './handler.js';
-import { type AppRequest, setValidated, type Validated } from './request.js';
+import { type AppRequest, VALIDATED, type Validated } from './request.js';
 
 type AjvModule = { default: new (options: Options) => AjvClass };
 const drafts = {
@@ -60,7 +60,7 @@ export function validated(handler: Handler, schemas: RequestSchemas, name: strin
       }
       adopt(values, part, outcome);
     }
-    setValidated(request, values);
+    request[VALIDATED](values);
     return handler(req, res);
   };
 }
@@ -74,7 +74,7 @@ async function checkLater(
   for (const [i, { part, check }] of checks.entries()) {
     adopt(values, part, await (i === 0 ? first : check(read(request, part))));
   }
-  setValidated(request, values);
+  request[VALIDATED](values);
 }
 
 /** @throws HttpError 400 */
@@ -144,7 +144,8 @@ function standardCheck(schema: StandardSchema, part: Part): Check {
 }
 
 function pointer(path: readonly (PropertyKey | { key: PropertyKey })[]): string {
-  const keys = path.map((step) => String(typeof step === 'object' ? step.key : step));
+  // Not `path.map`: paths of arktype are of a subclass of Array, whose constructor takes something else.
+  const keys = Array.from(path, (step) => String(typeof step === 'object' ? step.key : step));
   return keys.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
@@ -155,16 +156,17 @@ function jsonSchemaCheck(schema: boolean | object, part: Part): Check {
   const validate = ajvFor(schema, part !== 'body').compile(schema as object) as ValidateFunction;
   return (value) => {
     // Conversion and defaults change the value in place: what it was read from stays as it was sent.
-    const holder = part === 'body' ? value : { ...(value as object) };
+    const holder = part === 'body' ? value : Object.assign(Object.create(null), value);
     if (validate(holder)) return { value: holder };
     return { issues: validate.errors!.map((error) => issueOf(error, part)) };
   };
 }
 
+/** A property that is missing or too much is what the path leads to, as Standard Schemas have it. */
 function issueOf({ instancePath, keyword, params, message }: ErrorObject, part: Part): ValidationIssue {
-  const isExtra = keyword === 'additionalProperties' || keyword === 'unevaluatedProperties';
-  const extra = (params as { additionalProperty?: string; unevaluatedProperty?: string }).additionalProperty;
-  const path = isExtra && extra !== undefined ? instancePath + pointer([extra]) : instancePath;
+  const { missingProperty, additionalProperty, unevaluatedProperty } = params as Record<string, string | undefined>;
+  const property = missingProperty ?? additionalProperty ?? unevaluatedProperty;
+  const path = property === undefined ? instancePath : instancePath + pointer([property]);
   return { in: part, path, message: message ?? keyword };
 }
 

@@ -30,25 +30,29 @@ export function clientOf(
   if (trusted === undefined || !trusted(address ?? '', 0)) {
     return { ips: address === undefined ? [] : [address], protocol, host };
   }
-  const forwarded = firstOf(header('x-forwarded-proto'));
+  const known = addresses(address, header('x-forwarded-for'), trusted);
+  const hops = known.filter((one, hop) => trusted(one, hop)).length;
+  const forwarded = forwardedTo(hops, header('x-forwarded-proto'))?.toLowerCase();
   return {
-    ips: addresses(address, header('x-forwarded-for'), trusted),
+    ips: known.filter((one) => one !== '').reverse(),
     protocol: forwarded === 'https' || forwarded === 'http' ? forwarded : protocol,
-    host: firstOf(header('x-forwarded-host')) ?? host,
+    host: forwardedTo(hops, header('x-forwarded-host')) ?? host,
   };
 }
 
-/** The client's address first. */
+/** That of the nearest proxy first, up to the first one that is not trusted. */
 function addresses(address: string | undefined, forwardedFor: string | undefined, trusted: TrustedProxies): string[] {
   const request = { headers: { 'x-forwarded-for': forwardedFor }, connection: { remoteAddress: address ?? '' } };
-  return proxyAddr()
-    .all(request as never, trusted)
-    .filter((one) => one !== '')
-    .reverse();
+  return proxyAddr().all(request as never, trusted);
 }
 
-/** Each proxy adds a value behind those before it. */
-function firstOf(list: string | undefined): string | undefined {
-  const first = list?.split(',', 1)[0].trim();
-  return first === '' ? undefined : first;
+/**
+ * What the first of the trusted proxies was asked for. Each one sets the field anew or adds its own value behind those that it was
+ * sent, so that the values in front of theirs are the client's word.
+ */
+function forwardedTo(hops: number, list: string | undefined): string | undefined {
+  if (list === undefined) return undefined;
+  const values = list.split(',');
+  const value = values[Math.max(0, values.length - hops)].trim();
+  return value === '' ? undefined : value;
 }

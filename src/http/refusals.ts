@@ -96,11 +96,12 @@ export class Refusals {
     const { type = 'application/json', lines: own = [], origins = [] } = template ?? {};
     const body = bodyOf(template?.body, type, { statusCode, code: reason, message: REASONS[reason][1] });
     const lines = [`content-type: ${type}`, `content-length: ${body.length}`];
-    if (statusCode === 503 || statusCode === 429) lines.push(`retry-after: ${retryAfterSeconds}`);
     if (allow !== '') lines.push(`allow: ${allow}`);
     if (cors !== undefined) lines.push(...corsLines(cors, origin));
     else if (origin !== '') lines.push(`access-control-allow-origin: ${origin}`);
     if (cors === undefined && origins.length > 0) lines.push('vary: origin');
+    const saysWhen = own.some((line) => line.startsWith('retry-after:'));
+    if ((statusCode === 503 || statusCode === 429) && !saysWhen) lines.push(`retry-after: ${retryAfterSeconds}`);
     return compose(statusCode, [...lines, ...own], closes ? '' : keepAliveLines, isHead ? EMPTY : body);
   }
 }

@@ -1,17 +1,18 @@
 /* What a handler may return beside text, bytes and JSON. */
 import { types } from 'node:util';
+import { checkContentType, checkFieldValue, SERVER_FIELDS } from '../../app/header-checks.js';
 import { AppRequest } from '../../app/request.js';
 import { AppResponse } from '../../app/response.js';
 import type { ResponseState } from '../../app/response-state.js';
 import { LoopShardError } from '../../errors.js';
 
-/** Fields of a `Response` that the server sets itself. */
-const SERVER_FIELDS = ['content-length', 'transfer-encoding', 'connection', 'keep-alive', 'date', 'upgrade'];
+const BYTES = 'application/octet-stream';
 
 /** As much as is needed of the classes that Node.js loads when they are named for the first time. */
 interface FetchResponse {
   readonly status: number;
   readonly type: string;
+  readonly url: string;
   readonly bodyUsed: boolean;
   readonly headers: Iterable<[string, string]> & { get(name: string): string | null };
   readonly body: AsyncIterable<unknown> | null;
@@ -52,6 +53,8 @@ function bodyOfInstance(value: object, response: ResponseState): unknown {
     response.contentType ??= 'application/x-www-form-urlencoded;charset=UTF-8';
     return String(value);
   }
+  const unfit = typeof (value as { toJSON?: unknown }).toJSON === 'function' ? undefined : opaque(value);
+  if (unfit !== undefined) throw notJson(unfit, '');
   return value;
 }
 
@@ -66,19 +69,23 @@ function bodyOfResponse(given: FetchResponse, response: ResponseState): unknown 
   }
   response.isPlain = true;
   response.statusCode = given.status;
+  const coding = given.headers.get('content-encoding');
+  // What `fetch` has received it has decoded: then its coding and length are no longer true.
+  const isDecoded = given.url !== '' && coding !== null;
   for (const [name, value] of given.headers) {
-    if (name === 'content-type') response.contentType = value;
-    else if (name === 'set-cookie') response.add(name, value);
-    else if (!SERVER_FIELDS.includes(name)) response.set(name, value);
+    if (name === 'content-type') response.contentType = checkContentType(value);
+    else if (name === 'set-cookie') response.add(name, checkFieldValue(name, value));
+    else if (name === 'content-length' || SERVER_FIELDS.has(name)) continue;
+    else if (name !== 'content-encoding' || !isDecoded) response.set(name, checkFieldValue(name, value));
   }
   const length = given.headers.get('content-length');
-  if (length !== null && /^\d+$/.test(length)) response.contentLength = Number(length);
+  if (length !== null && /^\d+$/.test(length) && !isDecoded) response.contentLength = Number(length);
   return given.body ?? undefined;
 }
 
 function bodyOfBlob(blob: FetchBlob, response: ResponseState): unknown {
   response.isPlain = true;
-  if (blob.type !== '') response.contentType ??= blob.type;
+  response.contentType ??= checkContentType(blob.type || BYTES);
   response.contentLength ??= blob.size;
   return blob.stream();
 }
@@ -92,8 +99,17 @@ function misuse(value: object): [name: string, advice: string] | undefined {
   if (value instanceof AppRequest) return ['`req`', 'Return the body.'];
   if (value instanceof AppResponse)
     return ['`res`', 'Set status and headers on `res`, and return the body, or nothing.'];
-  if (types.isWeakMap(value) || types.isWeakSet(value)) return ['a weak collection', 'Return a JSON value.'];
   return undefined;
+}
+
+/** Classes of the language and the web whose instances have their properties in JSON, or a `toJSON`. */
+const WITH_PROPERTIES = new Set(['Object', 'Array', 'Arguments', 'Boolean', 'Number', 'String', 'Date']);
+
+/** An instance of a built-in class of which JSON shows nothing, by name. */
+function opaque(value: object): [name: string, advice: string] | undefined {
+  const tag = Object.prototype.toString.call(value).slice('[object '.length, -1);
+  if (WITH_PROPERTIES.has(tag) || Object.keys(value).length > 0) return undefined;
+  return [`an instance of \`${tag}\``, 'Return a JSON value.'];
 }
 
 function notJson([name, advice]: [string, string], path: string): LoopShardError {
@@ -111,7 +127,7 @@ function notJson([name, advice]: [string, string], path: string): LoopShardError
 export function checkInside(value: unknown, path = ''): void {
   if (typeof value !== 'object' || value === null || typeof (value as { toJSON?: unknown }).toJSON === 'function')
     return;
-  const misused = misuse(value);
+  const misused = misuse(value) ?? opaque(value);
   if (misused !== undefined) throw notJson(misused, path);
   for (const [key, inner] of Object.entries(value)) {
     if (typeof inner === 'object') checkInside(inner, `${path}/${key}`);

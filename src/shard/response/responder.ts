@@ -154,8 +154,17 @@ export class Responder {
    * It never fails.
    */
   respondPlainly(reply: Reply, json: string): typeof WRITTEN | typeof NO_ROOM {
-    const { statusCode } = reply.response;
-    const outcome = this.#send(reply, statusCode, JSON_TYPE, json, undefined, Number.POSITIVE_INFINITY);
+    const { response } = reply;
+    const { statusCode } = response;
+    const send = () => this.#send(reply, statusCode, JSON_TYPE, json, undefined, Number.POSITIVE_INFINITY);
+    let outcome: Outcome;
+    try {
+      outcome = send();
+    } catch {
+      // The fields of the error, or those that were kept, are too large.
+      response.reset(statusCode);
+      outcome = send();
+    }
     return outcome as typeof WRITTEN | typeof NO_ROOM;
   }
 
@@ -191,6 +200,9 @@ export class Responder {
     if (!isWritten && isStream(value)) return this.#openBody(reply, value);
     const writer = isWritten || types.isUint8Array(value) ? undefined : this.#writer(reply, status);
     const body = isWritten ? finishWritten(response, value) : toBytes(value, writer);
+    if (!this.#isHead(reply)) checkLength(response, body);
+    // From here on it would be that of other bytes, if they are compressed.
+    response.contentLength = undefined;
     if (isText(value, writer)) nameCharset(response);
     response.contentType ??= types.isUint8Array(value) ? BYTES : isText(value, writer) ? TEXT : JSON_TYPE;
     const how = this.#representations.describe(request, response, body);
