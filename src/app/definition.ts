@@ -183,12 +183,6 @@ export class AppDefinition {
 
   /** What the HTTP thread needs to know. */
   table(): RouteTable {
-    if (this.cors !== undefined && this.#refusals.some(({ origins }) => origins.length > 0)) {
-      throw new LoopShardError(
-        'OPTION_INVALID',
-        '`app.refusals()` cannot have `origins` beside `app.cors()`, which lets its origins read refusals too. Leave them out.',
-      );
-    }
     const { routes, notFounds } = this.#load();
     return {
       routes: routes.map(({ methods, pattern, scheduling, fixed, body }) => ({

@@ -42,6 +42,11 @@ export function preflightLines(rules: CorsRules, { origin, methods, requestedHea
   return lines;
 }
 
-function isAllowed({ origins }: CorsRules, origin: string | undefined): boolean {
-  return origins === '*' || (origin !== undefined && origins.includes(origin));
+function isAllowed(rules: CorsRules, origin: string | undefined): boolean {
+  return rules.origins === '*' || namesOrigin(rules, origin);
+}
+
+/** Responses to this origin name it. */
+export function namesOrigin({ origins }: CorsRules, origin: string | undefined): origin is string {
+  return origins !== '*' && origin !== undefined && origins.includes(origin);
 }

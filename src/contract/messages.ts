@@ -43,8 +43,6 @@ export interface RefusalTemplate {
   status: string | undefined;
   /** Header fields, as lines without their ends. */
   lines: readonly string[];
-  /** Origins that may read the response. */
-  origins: readonly string[];
   type: string;
   /** With `{statusCode}`, `{code}` and `{message}`; nothing for the standard body. */
   body: string | undefined;

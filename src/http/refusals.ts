@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type CorsRules, corsLines } from '../contract/cors.js';
+import { type CorsRules, corsLines, namesOrigin } from '../contract/cors.js';
 import type { RefusalTemplate } from '../contract/messages.js';
 import { METHODS } from '../options/methods.js';
 import { isSaneId } from '../options/request-id.js';
@@ -29,14 +29,12 @@ export class Refusals {
   readonly counts: Partial<Record<Reason, number>> = {};
   /** Some depend on the request's origin, or requests have names: it is kept of each what a later refusal needs. */
   readonly dependOnRequest: boolean;
-  readonly #dependOnOrigin: boolean;
   readonly #options: RefusalOptions;
   readonly #answers = new Map<string, () => Answer>();
 
   constructor(options: RefusalOptions) {
     this.#options = options;
-    this.#dependOnOrigin = options.cors !== undefined || options.templates.some(({ origins }) => origins.length > 0);
-    this.dependOnRequest = this.#dependOnOrigin || options.requestId !== undefined;
+    this.dependOnRequest = options.cors !== undefined || options.requestId !== undefined;
   }
 
   /** The same as `answer`, for want of room or time. */
@@ -47,11 +45,11 @@ export class Refusals {
 
   /** What refusals need to know of a request; nothing if its head has not come. */
   about(request: RequestInHand | undefined): RefusedRequest {
-    const { requestId } = this.#options;
+    const { requestId, cors } = this.#options;
     if (request === undefined) return { isHead: false };
     return {
       isHead: request.method === HEAD,
-      origin: this.#dependOnOrigin ? request.field('origin') : undefined,
+      origin: cors === undefined ? undefined : request.field('origin'),
       id: requestId === undefined ? undefined : sentId(request, requestId),
     };
   }
@@ -60,8 +58,8 @@ export class Refusals {
   answer(reason: Reason, request: RefusedRequest): Answer {
     const template = this.#template(this.#status(reason));
     const { isHead, allow = '', closes = false } = request;
-    const origins = this.#options.cors?.origins ?? template?.origins ?? [];
-    const origin = origins !== '*' && origins.includes(request.origin ?? '') ? request.origin! : '';
+    const { cors } = this.#options;
+    const origin = cors !== undefined && namesOrigin(cors, request.origin) ? request.origin : '';
     const key = `${reason} ${isHead} ${closes} ${allow} ${origin}`;
     let answer = this.#answers.get(key);
     if (answer === undefined) {
@@ -93,13 +91,11 @@ export class Refusals {
   ): Answer {
     const statusCode = this.#status(reason);
     const { keepAliveLines, retryAfterSeconds, cors } = this.#options;
-    const { type = 'application/json', lines: own = [], origins = [] } = template ?? {};
+    const { type = 'application/json', lines: own = [] } = template ?? {};
     const body = bodyOf(template?.body, type, { statusCode, code: reason, message: REASONS[reason][1] });
     const lines = [`content-type: ${type}`, `content-length: ${body.length}`];
     if (allow !== '') lines.push(`allow: ${allow}`);
     if (cors !== undefined) lines.push(...corsLines(cors, origin));
-    else if (origin !== '') lines.push(`access-control-allow-origin: ${origin}`);
-    if (cors === undefined && origins.length > 0) lines.push('vary: origin');
     const saysWhen = own.some((line) => line.startsWith('retry-after:'));
     if ((statusCode === 503 || statusCode === 429) && !saysWhen) lines.push(`retry-after: ${retryAfterSeconds}`);
     return compose(statusCode, [...lines, ...own], closes ? '' : keepAliveLines, isHead ? EMPTY : body);
