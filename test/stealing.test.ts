@@ -30,7 +30,7 @@ async function finish(blocking: { response: Promise<{ status: number }> }): Prom
 }
 
 test('a shard without work takes what waits for one that is busy, and counts it', async () => {
-  const { blocking, thread } = await startBlocked();
+  const { blocking, thread } = await startBlocked(ONE_HTTP_THREAD);
   for (let i = 0; i < 20; i++) {
     const { response } = await scene.stage.send(scene.running, `/run/${i}`);
     expect(JSON.parse((await response).body.toString()).threadId).not.toBe(thread);
