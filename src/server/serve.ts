@@ -5,13 +5,13 @@ import { safeLogger } from './safe-logger.js';
 import type { Server } from './server.js';
 
 /**
- * Starts a server. Unless there are several HTTP threads, the calling thread becomes the only one: keep it free of slow work.
- * @param module the module whose default export is the app; a path is taken from the working directory
+ * Starts a server. With one HTTP thread, the calling thread is that thread: keep slow work off it.
+ * @param module the module whose default export is the app; a relative path is resolved against the working directory
  * @throws LoopShardError OPTION_INVALID, OPTION_UNKNOWN, MODULE_NOT_FOUND, MODULE_WITHOUT_APP, MODULE_FAILED,
  * ROUTE_INVALID, ROUTE_DUPLICATE, ROUTES_DIFFER, RUNTIME_UNSUPPORTED, MEMORY_EXHAUSTED, SHARD_FAILED, HTTP_THREAD_FAILED, PORT_IN_USE, LISTEN_FAILED, TLS_INVALID
  */
 export async function serve(module: URL | string, options: ServeOptions = {}): Promise<Server> {
-  // Shards import this module too, with the app, and should not load what only the HTTP thread needs.
+  // Shards import this module with the app, and must not load what only the HTTP thread needs.
   const [{ resolveOptions }, { RunningServer }, { standardLogger }] = await Promise.all([
     import('../options/resolve.js'),
     import('./server.js'),
