@@ -584,7 +584,7 @@ describe('a start', () => {
     const module = new URL('./fixtures/http-modules/tls.js', import.meta.url);
     await expect(startHttpThreads(2, { httpModule: module })).rejects.toMatchObject({
       code: 'OPTION_INVALID',
-      message: 'The `httpModule` exports `tls`, but the server was started without the option `tls`.',
+      message: 'The `httpModule` exports `tls`, but the option `tls` is not set. Set it, or remove the export.',
     });
     const secure = await startHttpThreads(2, { httpModule: module, tls: {} });
     const socket = connect({ port: secure.ports[1], host: '127.0.0.1', servername: 'x', rejectUnauthorized: false });

@@ -212,7 +212,7 @@ function checkCallbacks(options: TlsOptions | undefined, tls: HttpFunctions['tls
   if (tls !== undefined && options === undefined) {
     throw new LoopShardError(
       'OPTION_INVALID',
-      'The `httpModule` exports `tls`, but the server was started without the option `tls`.',
+      'The `httpModule` exports `tls`, but the option `tls` is not set. Set it, or remove the export.',
     );
   }
   if (options !== undefined) checkCertificate({ ...tls, ...options });

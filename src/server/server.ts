@@ -91,7 +91,7 @@ const HTTP_FAILURES: Record<HttpFailure, string> = {
   connection: 'a connection failed and was closed',
   upgrade: 'the listener of onUpgrade threw',
   accept: 'a connection could not be accepted',
-  priority: 'the option `priority` failed; its requests get priority normal',
+  priority: 'the option `priority` failed; such requests get priority `normal`',
 };
 
 export class RunningServer extends EventEmitter<ServerEvents> implements Server {
