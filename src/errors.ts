@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import { inspect } from 'node:util';
 
 /** What can be wrong, as a word that programs can compare. */
 export type LoopShardErrorCode =
@@ -11,6 +12,7 @@ export type LoopShardErrorCode =
   | 'ROUTE_DUPLICATE'
   | 'ROUTES_DIFFER'
   | 'MIDDLEWARE_INVALID'
+  | 'SERVE_ON_OWN_THREAD'
   | 'TLS_INVALID'
   | 'PORT_IN_USE'
   | 'LISTEN_FAILED'
@@ -89,7 +91,7 @@ export class HttpError extends Error {
     if (!isErrorStatus(statusCode)) {
       throw new LoopShardError(
         'STATUS_INVALID',
-        `Invalid status of an HttpError: expected an integer from 400 to 599, got ${String(statusCode)}.`,
+        `Invalid status of an HttpError: expected an integer from 400 to 599, got ${inspect(statusCode)}.`,
       );
     }
     this.statusCode = statusCode;

@@ -1,5 +1,6 @@
 /** LoopShard: many event loops behind one HTTP port. */
 export { type AddRoute, type App, createApp, type ScopeOptions } from './app/app.js';
+export type { CorsOptions } from './app/cors.js';
 export { type EventStreamOptions, eventStream, type ServerSentEvent } from './app/event-stream.js';
 export type { FilesOptions } from './app/files.js';
 export type { FixedOptions } from './app/fixed-body.js';

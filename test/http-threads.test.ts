@@ -629,7 +629,7 @@ describe('one port', () => {
     }
     expect(await refusal({ path: '/tmp/never' })).toContain('Set either `path` or `httpThreads`');
     expect(await refusal({ port: 0, scheduling: { priority: () => 'low' } })).toContain(
-      '`priority` is a function, which cannot be passed',
+      '`scheduling.priority` is a function, which cannot be passed',
     );
     expect(await refusal({ port: 0, memory: { slots: 3 } })).toContain(
       'Option `memory.slots` must be at least 4 for 2 HTTP threads, got 3.',

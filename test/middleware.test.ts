@@ -96,7 +96,7 @@ describe('what a handler returns', () => {
     ['at once', () => 'instead', 200, 'instead'],
     ['later', async () => 'instead', 200, 'instead'],
     ['with null', () => null, 200, 'null'],
-    ['with nothing', () => undefined, 204, ''],
+    ['with 204', (_req, res) => void res.status(204), 204, ''],
     ['with a status', (_req, res) => void res.status(401), 401, ''],
   ])('is not made where middleware answers %s', async (_name, middleware, status, body) => {
     const handler = jest.fn(() => 'x');
@@ -199,7 +199,8 @@ describe('errors', () => {
     const handler = jest.fn(() => 'x');
     let late: (() => Promise<unknown>) | undefined;
     const app = createApp()
-      .use((_req, _res, next) => {
+      .use((_req, res, next) => {
+        res.status(204);
         late = next;
       })
       .get('/', handler);

@@ -155,3 +155,58 @@ test('a TypeScript module on a Node.js that cannot load it', async () => {
     `loopshard: Cannot load ${app}: Node.js ${process.versions.node} cannot load TypeScript (${app}). Compile it to JavaScript, use the type stripping of Node.js 22.18 or later, or give the shards a loader: \`threads: { execArgv: ['--import=tsx'] }\`. (MODULE_FAILED)\n`,
   );
 });
+
+describe('a module without an app as its default export is told what to do', () => {
+  const APP = `import { createApp } from ${LOOPSHARD};`;
+  test.each([
+    ['nothing', 'createApp();', 'End it with `export default app`, where `app` is what `createApp()` returned.'],
+    ['the app by name', 'export const shop = createApp();', 'It exports one as `shop`: write `export default shop`.'],
+    [
+      'a function',
+      'export default () => createApp();',
+      'It exports a function: call it, and export the app that it returns.',
+    ],
+    [
+      'a promise',
+      'export default Promise.resolve(createApp());',
+      'It exports a promise: write `export default await …`.',
+    ],
+  ])('where it exports %s', async (_what, line, advice) => {
+    const path = write('no-app.mjs', APP, line);
+    expect(await failure(path)).toMatchObject({
+      code: 'MODULE_WITHOUT_APP',
+      message: `${path} has no app as its default export. ${advice}`,
+    });
+  });
+});
+
+describe('a module that serves itself', () => {
+  const SENTENCE =
+    'Cannot call `serve()` on a shard: it imports the module that you serve, and would serve it again. Call `serve()` in a module of its own, such as main.js, that does not export the app.';
+  const lines = (call: string) => [
+    `import { createApp, serve } from ${LOOPSHARD};`,
+    'export default createApp();',
+    `${call}serve(import.meta.url, { port: 0, shards: 1, httpThreads: 1 });`,
+  ];
+
+  test.each([
+    ['the command', 'await ', ['serve']],
+    ['node', 'await ', []],
+    ['node, without waiting', '', []],
+  ])('fails the start instead of starting threads without end, with %s', async (_with, call, command) => {
+    const path = write('serves-itself.mjs', ...lines(call));
+    const args = command.length > 0 ? ['build/dist/cli.js', 'serve', path, '--port', '0', '--shards', '1'] : [path];
+    const program = new Program(process.execPath, args);
+    expect(await program.exit()).toBe(1);
+    expect(program.stderr).toContain(SENTENCE);
+    expect(program.stderr).toContain(`${path}:3:`);
+  });
+
+  test('may do so on the main thread alone', async () => {
+    const [first, second, last] = lines('if (isMainThread) await (await ').map((line) => line);
+    const main = "import { isMainThread } from 'node:worker_threads';";
+    const path = write('serves-once.mjs', main, first, second, last.replace(/;$/, ').close();'));
+    const program = new Program(process.execPath, [path]);
+    expect([await program.exit(), program.stderr]).toEqual([0, '']);
+  });
+});

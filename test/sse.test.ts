@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createApp, eventStream } from 'loopshard';
+import { close, inject } from 'loopshard/testing';
 import { type Browser, chromium } from 'playwright-core';
 import { chromiumPath, hasChromium } from './support/chromium.js';
 import { decodeChunked } from './support/chunked.js';
@@ -92,6 +94,16 @@ test('a heartbeat that is none is refused', async () => {
   client.destroy();
   await until(() => running.logged.length > before, 'the log');
   expect(running.logged.at(-1)!.details.err).toMatchObject({ code: 'OPTION_INVALID' });
+});
+
+test('a route with schemas may have events', async () => {
+  async function* one() {
+    yield { data: 1 };
+  }
+  const params = { type: 'object', properties: { id: { type: 'integer' } }, required: ['id'] } as const;
+  const app = createApp().get('/events/:id', { params }, (req, res) => eventStream(req, res, one()));
+  expect((await inject(app, '/events/7')).body).toBe('data: 1\n\n');
+  await close(app);
 });
 
 (hasChromium() ? describe : describe.skip)('examples/sse in Chromium', () => {

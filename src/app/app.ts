@@ -6,6 +6,7 @@ import { METHODS, type Method } from '../options/methods.js';
 import { checkMaxBody } from '../options/request-body.js';
 import { ROUTE_SCHEDULING, type RouteScheduling } from '../options/scheduling.js';
 import { middlewareArguments, notAFunction, routeArguments } from './arguments.js';
+import { type CorsOptions, corsRules } from './cors.js';
 import {
   AppDefinition,
   DEFINITION,
@@ -119,6 +120,13 @@ export interface App<Prefix extends string = ''> {
   onError(handler: ErrorHandler, options?: { keepHeaders?: boolean }): this;
   /** Has the HTTP thread add header fields to what it answers itself, such as 404, 413 and 503, or send another body. For the whole server. */
   refusals(options: RefusalOptions): this;
+  /**
+   * Lets pages of other origins call the server with a browser, and read every response: those of handlers, with the errors that they throw, and
+   * those of the HTTP thread, such as 404 and 503. The HTTP thread answers preflights itself, for paths without an OPTIONS route. For the whole
+   * server, once.
+   * @throws LoopShardError OPTION_INVALID, OPTION_UNKNOWN
+   */
+  cors(options: CorsOptions): this;
   /** Calls `listener` on each shard before it takes requests, in order, and waits for what it promises. A failure fails the start. */
   onStart(listener: LifecycleListener): this;
   /** Calls `listener` on each shard when it has no more requests, the one added last first, and waits for what it promises, within `timeouts.closeTimeoutMs`. */
@@ -262,6 +270,18 @@ class AppScope implements App {
 
   refusals(options: RefusalOptions): this {
     this.#definition.addRefusals(refusalTemplate(options));
+    return this;
+  }
+
+  cors(options: CorsOptions): this {
+    this.#definition.checkOpen();
+    if (this.#definition.cors !== undefined) {
+      throw new LoopShardError(
+        'OPTION_INVALID',
+        '`app.cors()` was called before: it is for the whole server. Call it once, with all `origins`.',
+      );
+    }
+    this.#definition.cors = corsRules(options);
     return this;
   }
 

@@ -1,9 +1,11 @@
 import type FindMyWay from 'find-my-way';
+import type { CorsRules } from '../contract/cors.js';
 import type { FixedBody, RefusalTemplate, RouteTable } from '../contract/messages.js';
 import { HttpError, LoopShardError } from '../errors.js';
 import type { CompressRules } from '../options/compression.js';
 import { METHODS, type Method } from '../options/methods.js';
 import type { RouteScheduling } from '../options/scheduling.js';
+import { withCors } from './cors.js';
 import type { ContextEntry, ErrorHandler, Handler, LifecycleListener, Params, RouteOptions } from './handler.js';
 import { compose, type MiddlewareEntry, pathTest } from './middleware.js';
 import { createRouter } from './routing.js';
@@ -62,6 +64,8 @@ interface Loaded {
   routes: Route[];
   /** Innermost first. */
   notFounds: { isFor: (path: string) => boolean; route: Route }[];
+  /** Where no scope says anything. */
+  notFound: Route;
 }
 
 /** Where an app is mounted. */
@@ -96,6 +100,7 @@ export class AppDefinition {
   readonly onStart: LifecycleListener[] = [];
   readonly onClose: LifecycleListener[] = [];
   contextEntry: ContextEntry | undefined;
+  cors: CorsRules | undefined;
   /** It was mounted into another app, or loaded by a shard: what is added now would have no effect. */
   sealedBy: 'mount' | 'load' | undefined;
   #loaded: Loaded | undefined;
@@ -171,6 +176,7 @@ export class AppDefinition {
     this.onStart.push(...other.onStart);
     this.onClose.push(...other.onClose);
     this.contextEntry ??= other.contextEntry;
+    this.cors ??= other.cors;
   }
 
   // ── once it is loaded ───────────────────────────────────────────────────────────────────────────────────────────
@@ -189,6 +195,7 @@ export class AppDefinition {
       })),
       hasNotFound: notFounds.length > 0,
       refusals: this.#refusals,
+      ...(this.cors && { cors: this.cors }),
     };
   }
 
@@ -199,7 +206,8 @@ export class AppDefinition {
 
   /** What is done where no route matches: of the innermost scope that the path lies in, and that says so. */
   notFound(path: string): Route {
-    return this.#load().notFounds.find(({ isFor }) => isFor(path))?.route ?? NOT_FOUND;
+    const { notFounds, notFound } = this.#load();
+    return notFounds.find(({ isFor }) => isFor(path))?.route ?? notFound;
   }
 
   /** The parameters of a path that the HTTP thread has routed. */
@@ -214,13 +222,18 @@ export class AppDefinition {
       this.#loaded = {
         routes: this.#routes.map((route) => ({
           ...route,
-          handler: compose(route.middleware, route.pattern, route.handler),
+          handler: withCors(this.cors, compose(route.middleware, route.pattern, route.handler)),
           errorRules: errorRules(route.scopes),
         })),
         notFounds: innermostFirst.map(({ prefix, handler, middleware, scopes }) => ({
           isFor: pathTest(prefix),
-          route: { ...NOT_FOUND, handler: compose(middleware, undefined, handler), errorRules: errorRules(scopes) },
+          route: {
+            ...NOT_FOUND,
+            handler: withCors(this.cors, compose(middleware, undefined, handler)),
+            errorRules: errorRules(scopes),
+          },
         })),
+        notFound: { ...NOT_FOUND, handler: withCors(this.cors, NOT_FOUND.handler) },
       };
     }
     return this.#loaded;

@@ -1,5 +1,5 @@
 import { LoopShardError } from '../errors.js';
-import type { ShardRequest, ShardResponse } from './handler.js';
+import type { RequestTypes, ShardRequest, ShardResponse } from './handler.js';
 
 /** An event, as the browser's EventSource gets it (WHATWG HTML, section 9.2). */
 export interface ServerSentEvent {
@@ -47,7 +47,7 @@ export function isEventStream(contentType: string | undefined): boolean {
  * @throws LoopShardError OPTION_INVALID; on the way RESPONSE_INVALID for an event that cannot be written
  */
 export function eventStream(
-  req: ShardRequest,
+  req: ShardRequest<RequestTypes>,
   res: ShardResponse,
   events: AsyncIterable<ServerSentEvent>,
   { heartbeatMs = 15_000 }: EventStreamOptions = {},
@@ -68,7 +68,7 @@ const DONE: Frame = { done: true, value: undefined };
 
 /** The head first, so that the client knows it is connected; then each event as text, or a comment when there is none for too long. */
 class EventFrames implements AsyncIterableIterator<string, undefined> {
-  readonly #req: ShardRequest;
+  readonly #req: ShardRequest<RequestTypes>;
   readonly #events: AsyncIterator<ServerSentEvent>;
   readonly #heartbeatMs: number;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -81,7 +81,7 @@ class EventFrames implements AsyncIterableIterator<string, undefined> {
   #failure: { error: unknown } | undefined;
   #reader: { resolve(frame: Frame): void; reject(error: unknown): void } | undefined;
 
-  constructor(req: ShardRequest, events: AsyncIterable<ServerSentEvent>, heartbeatMs: number) {
+  constructor(req: ShardRequest<RequestTypes>, events: AsyncIterable<ServerSentEvent>, heartbeatMs: number) {
     this.#req = req;
     this.#events = events[Symbol.asyncIterator]();
     this.#heartbeatMs = heartbeatMs;

@@ -36,6 +36,9 @@ export interface AnyRequest extends RequestTypes {
  * A request, on a shard. Nothing of it is decoded before it is asked for, and nothing twice. Its bytes lie in memory that is
  * reused: once the handler has settled, everything that would read them throws a `LoopShardError` REQUEST_FINISHED.
  *
+ * A function that is given requests of any route takes `ShardRequest<RequestTypes>`: what schemas have made of `params`, `query`, `headers`
+ * and `body` differs by route.
+ *
  * Middleware may add properties of its own; declare them with `declare module 'loopshard' { interface ShardRequest { … } }`.
  */
 export interface ShardRequest<T extends RequestTypes = AnyRequest> {
@@ -145,7 +148,7 @@ export interface ShardResponse {
   /**
    * Adds a cookie (RFC 6265).
    * @param value percent-encoded
-   * @throws LoopShardError HEADER_INVALID
+   * @throws LoopShardError HEADER_INVALID, OPTION_UNKNOWN
    */
   cookie(name: string, value: string, options?: CookieOptions): this;
   /** Has the client forget a cookie. `options` as it was set: `path` and `domain` must be the same. */
@@ -208,7 +211,7 @@ type Result<T> = T | Body;
  * Runs around handlers: what comes before `next` before them, what comes behind it when they have settled.
  * @param next runs what is inside, once. It resolves with what the handler has returned, before that is serialized
  * @returns what is to be sent in place of what `next` resolved with; `undefined` for just that. Without a call of `next`, it is
- * the response
+ * the response, and if it is `undefined`, `res` must say what is: a status, or a body by `res.writer()`
  */
 export type Middleware = (req: ShardRequest, res: ShardResponse, next: () => Promise<unknown>) => unknown;
 

@@ -1,5 +1,6 @@
 import { LoopShardError } from '../errors.js';
 import type { Handler, Middleware, ShardRequest, ShardResponse } from './handler.js';
+import { type AppResponse, isUntouched } from './response.js';
 import { createRouter } from './routing.js';
 
 /** Middleware, and the paths that it is for: those at and below `prefix`, a find-my-way pattern. */
@@ -72,7 +73,8 @@ function wrap(middleware: Middleware, inner: Handler, covers: PathTest | undefin
     if (covers !== undefined && !covers(req.path)) return inner(req, res);
     let outcome: Promise<unknown> | undefined;
     let hasSettled = false;
-    const next = () => {
+    const next = (...given: unknown[]) => {
+      if (given.length > 0) throw misused('with an argument. Throw errors, and call `next()` without arguments');
       if (outcome !== undefined) throw misused('more than once for the same request');
       if (hasSettled)
         throw misused('after it had settled. Return a promise that settles later, or use `async` and `await`');
@@ -83,8 +85,10 @@ function wrap(middleware: Middleware, inner: Handler, covers: PathTest | undefin
     };
     const settle = (value: unknown) => {
       hasSettled = true;
+      if (value !== undefined) return value;
       // Unless it has something to say, it is what is inside that does.
-      return value === undefined ? outcome : value;
+      if (outcome === undefined && isUntouched(res as AppResponse)) throw neitherNextNorResponse();
+      return outcome;
     };
     const result = middleware(req, res, next);
     return isThenable(result) ? Promise.resolve(result).then(settle) : settle(result);
@@ -103,4 +107,11 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 /** @param when the rest of the sentence */
 function misused(when: string): LoopShardError {
   return new LoopShardError('MIDDLEWARE_INVALID', `Middleware called \`next()\` ${when}.`);
+}
+
+function neitherNextNorResponse(): LoopShardError {
+  return new LoopShardError(
+    'MIDDLEWARE_INVALID',
+    'Middleware neither called `next()` nor responded. `return next()` to go on, return a body, or set a status with `res.status()`.',
+  );
 }

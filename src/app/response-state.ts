@@ -44,10 +44,14 @@ export class ResponseState {
   tag: { value: string | undefined; isWeak: boolean } | undefined;
   /** The fields that the body decides on are set. */
   isDescribed = false;
+  /** Fields that no handler sees and no error takes back: whole lines, Latin-1. */
+  keptLines = '';
   readonly #source: RequestSource;
   readonly #host: ResponseHost;
   /** The request was answered. */
   #finished = false;
+  /** The handler has closed the connection. */
+  #isDestroyed = false;
   #fields: [name: string, value: string][] | undefined;
 
   constructor(source: RequestSource, compress: CompressRules | undefined, host: ResponseHost) {
@@ -64,7 +68,9 @@ export class ResponseState {
   }
 
   destroy(): void {
-    if (!this.#finished) this.#host.destroy(this.#source);
+    if (this.#finished) return;
+    this.#isDestroyed = true;
+    this.#host.destroy(this.#source);
   }
 
   /** Only what would be a 200 can be one (RFC 9110 section 13.2.1). */
@@ -74,6 +80,11 @@ export class ResponseState {
     const { method } = this.#source;
     const mayBe = tag !== undefined && (method === 'GET' || method === 'HEAD');
     return mayBe && matches(this.#source.header('if-none-match'), tag);
+  }
+
+  /** Nothing says what is to be sent: no status, no body, no end of the connection. */
+  get isUntouched(): boolean {
+    return this.statusCode === 0 && this.jsonWriter === undefined && !this.#isDestroyed;
   }
 
   /** What a field was set to; the last one of several. */
@@ -159,8 +170,8 @@ export class ResponseState {
 
   /** The fields but the content type, as they are sent: whole lines, Latin-1. */
   lines(): string {
-    if (this.#fields === undefined) return '';
-    let lines = '';
+    let lines = this.keptLines;
+    if (this.#fields === undefined) return lines;
     for (const [name, value] of this.#fields) lines += `${name}: ${value}\r\n`;
     return lines;
   }

@@ -10,12 +10,36 @@ import type { ResponseState } from './response-state.js';
 
 const cookies = lazily<typeof Cookie>('cookie');
 
+const COOKIE_ATTRIBUTES: readonly string[] = [
+  'domain',
+  'expires',
+  'httpOnly',
+  'maxAge',
+  'partitioned',
+  'path',
+  'priority',
+  'sameSite',
+  'secure',
+] satisfies (keyof CookieOptions)[];
 /** What stands in a URL as it is; `%` too, as what was encoded before stays so. */
 const NOT_IN_URL = /[^\x21\x23-\x3b\x3d\x3f-\x5f\x61-\x7a\x7c\x7e]+/g;
+
+/** Has a response carry these lines, with their ends, whatever becomes of it: an error does not take them back. */
+export let keepLines: (response: AppResponse, lines: string) => void;
+
+/** Whether neither status nor body nor the end of the connection were asked for. */
+export let isUntouched: (response: AppResponse) => boolean;
 
 /** What handlers get. It shows the API and nothing else. Shard. */
 export class AppResponse implements ShardResponse {
   readonly #state: ResponseState;
+
+  static {
+    isUntouched = (response) => response.#state.isUntouched;
+    keepLines = (response, lines) => {
+      response.#state.keptLines = lines;
+    };
+  }
 
   constructor(state: ResponseState) {
     this.#state = state;
@@ -96,6 +120,7 @@ export class AppResponse implements ShardResponse {
   }
 
   cookie(name: string, value: string, options: CookieOptions = {}): this {
+    checkCookie(name, value, options);
     let line: string;
     try {
       line = cookies().stringifySetCookie({ ...options, name, value: String(value) });
@@ -155,6 +180,23 @@ export class AppResponse implements ShardResponse {
     this.#state.contentLength = Number(length);
     return this;
   }
+}
+
+/** The library ignores attributes that it does not know, so that a cookie with `httponly` would be one for scripts. */
+function checkCookie(name: string, value: unknown, options: object): void {
+  if (typeof value !== 'string' && typeof value !== 'number') {
+    throw new LoopShardError(
+      'HEADER_INVALID',
+      `Invalid value of the cookie ${inspect(name)}: expected a string, got ${inspect(value)}.`,
+    );
+  }
+  const unknown = Object.keys(options).find((key) => !COOKIE_ATTRIBUTES.includes(key));
+  if (unknown === undefined) return;
+  const meant = COOKIE_ATTRIBUTES.find((known) => known.toLowerCase() === unknown.toLowerCase().replace('-', ''));
+  throw new LoopShardError(
+    'OPTION_UNKNOWN',
+    `Unknown attribute \`${unknown}\` of the cookie ${inspect(name)}.${meant === undefined ? '' : ` Did you mean \`${meant}\`?`} All attributes: ${COOKIE_ATTRIBUTES.join(', ')}.`,
+  );
 }
 
 function valuesOf(name: string, value: string | number | readonly string[]): readonly string[] {

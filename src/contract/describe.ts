@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
+import { withoutCallers } from './frames.js';
 
 /** An error as plain data: cloning an error loses its type, code and properties. */
 export interface ErrorText {
@@ -7,6 +8,7 @@ export interface ErrorText {
   type: string;
   name: string;
   message: string;
+  /** Without the frames of LoopShard behind those of the user. */
   stack: string;
   code?: string;
   cause?: ErrorText;
@@ -36,7 +38,7 @@ export function describe(error: unknown, depth = 0): ErrorText {
     type: typeOf(error) ?? name,
     name,
     message,
-    stack: property(error, 'stack') ?? `${name}: ${message}`,
+    stack: withoutCallers(property(error, 'stack') ?? `${name}: ${message}`),
     ...(code !== undefined && { code }),
   };
   if (depth < MAX_DEPTH) addInner(described, error, depth + 1);

@@ -10,6 +10,7 @@ import type { CompressRules } from '../options/compression.js';
 import type { Method } from '../options/methods.js';
 import type { RouteScheduling } from '../options/scheduling.js';
 import type { TrustProxyRule } from '../options/trust-proxy.js';
+import type { CorsRules } from './cors.js';
 import type { ErrorText } from './describe.js';
 import type { Refusal } from './refusal.js';
 
@@ -42,8 +43,6 @@ export interface RefusalTemplate {
   status: string | undefined;
   /** Header fields, as lines without their ends. */
   lines: readonly string[];
-  /** Origins that may read the response. */
-  origins: readonly string[];
   type: string;
   /** With `{statusCode}`, `{code}` and `{message}`; undefined for the standard body. */
   body: string | undefined;
@@ -54,6 +53,7 @@ export interface RouteTable {
   hasNotFound: boolean;
   /** Of equally specific ones, the last applies. */
   refusals: readonly RefusalTemplate[];
+  cors?: CorsRules;
 }
 
 /** The part of the table that must be equal on every shard. Fixed bodies may differ: the first shard's are sent. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { LoopShardError } from '../errors.js';
 import { type ErrorText, describe as textOf } from './describe.js';
+import { framePosition, isForeignFrame, isFrame } from './frames.js';
 import { findSyntaxError, type Position } from './syntax-errors.js';
 
 /** A place in the source. */
@@ -15,12 +16,8 @@ interface Place {
 
 /** Longer lines, as in minified files, are not shown. */
 const MAX_LINE = 200;
-/** Files of this package, bundled or not. */
-const OWN = new URL('../', import.meta.url).href;
-const NODE_INTERNAL = 'node:internal/';
 /** What Node.js prepends to the stack of a syntax error: place, source line and marker. */
 const MARKED = /^(\S.*:\d+)\n(.*\n *\^+)\n/;
-const FRAME_POSITION = /((?:file:\/\/|\/|[a-z]:\\)[^()]*):(\d+):(\d+)\)?$/i;
 
 /**
  * Imports a module of the user.
@@ -61,17 +58,13 @@ function reasonOf({ code, name, message }: ErrorText): string {
 
 /** Frames of the stack outside LoopShard and Node.js's loader. Empty if none is in a file of the user. */
 function userFrames(stack: string): string[] {
-  const frames = stack.split('\n').filter((line) => /^ {4}at /.test(line));
-  const rest = frames.filter((frame) => !frame.includes(OWN) && !frame.includes(NODE_INTERNAL));
-  return rest.some((frame) => FRAME_POSITION.test(frame)) ? rest : [];
+  const frames = stack.split('\n').filter((line) => isFrame(line) && isForeignFrame(line));
+  return frames.some((frame) => framePosition(frame) !== undefined) ? frames : [];
 }
 
 /** The first position outside packages, otherwise one inside. */
 function userPosition(frames: readonly string[]): Position | undefined {
-  const positions = frames.flatMap((frame) => {
-    const match = FRAME_POSITION.exec(frame);
-    return match === null ? [] : [{ file: match[1], line: Number(match[2]), column: Number(match[3]) }];
-  });
+  const positions = frames.map(framePosition).filter((position) => position !== undefined);
   return positions.find(({ file }) => !/[\\/]node_modules[\\/]/.test(file)) ?? positions[0];
 }
 

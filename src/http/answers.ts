@@ -26,6 +26,9 @@ export const REASONS = {
   VERSION_NOT_SUPPORTED: [505, 'Unsupported HTTP version: expected 1.1 or 1.0.'],
 } as const satisfies Record<string, readonly [number, string]>;
 
+/** Of the empty line at the end of a head. */
+const EMPTY_LINE_BYTES = 2;
+
 export type Reason = keyof typeof REASONS;
 
 /** A complete response, and the size of its head. */
@@ -68,6 +71,19 @@ export function compose(
   const lines = [`HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode]}`, `date: ${new Date().toUTCString()}`, ...fields];
   const head = Buffer.from(`${lines.join('\r\n')}\r\n${keepAliveLines}\r\n`, 'latin1');
   return { bytes: body.length === 0 ? head : Buffer.concat([head, body]), headBytes: head.length };
+}
+
+/**
+ * A copy with more header fields.
+ * @param lines without their line ends
+ */
+export function withLines({ bytes, headBytes }: Answer, lines: readonly string[]): Answer {
+  const end = headBytes - EMPTY_LINE_BYTES;
+  const added = Buffer.from(lines.map((line) => `${line}\r\n`).join(''), 'latin1');
+  return {
+    bytes: Buffer.concat([bytes.subarray(0, end), added, bytes.subarray(end)]),
+    headBytes: headBytes + added.length,
+  };
 }
 
 /** The response for a client that already has the body with that entity tag (RFC 9110 section 15.4.5). */

@@ -2,6 +2,7 @@
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { describe } from '../contract/describe.js';
 import { readMemoryMap } from '../contract/memory-map.js';
+import { markOwnThread } from '../contract/own-thread.js';
 import { refuse } from '../contract/refusal.js';
 import { CoreMemory } from '../core/memory.js';
 import { HttpControl } from './http-control.js';
@@ -9,6 +10,7 @@ import { loadHttpModule } from './http-module.js';
 import type { HttpCommand, HttpReport, HttpStart } from './messages.js';
 import { SentLog } from './sent-log.js';
 
+markOwnThread('HTTP thread');
 await runHttpThread(workerData);
 
 /** Reports that the thread is ready to receive routes, and then executes the control thread's commands. */

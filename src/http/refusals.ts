@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import { type CorsRules, corsLines, namesOrigin } from '../contract/cors.js';
 import type { RefusalTemplate } from '../contract/messages.js';
 import { METHODS } from '../options/methods.js';
 import { isSaneId } from '../options/request-id.js';
-import { type Answer, compose, EMPTY, oncePerSecond, REASONS, type Reason } from './answers.js';
+import { type Answer, compose, EMPTY, oncePerSecond, REASONS, type Reason, withLines } from './answers.js';
 import type { RefusedRequest } from './exchange.js';
 import type { RequestInHand } from './parser/request-in-hand.js';
 
 const HEAD = METHODS.indexOf('HEAD');
-const EMPTY_LINE_BYTES = 2;
 
 export interface RefusalOptions {
   /** Status for OVERLOADED. */
@@ -17,6 +17,8 @@ export interface RefusalOptions {
   keepAliveLines: string;
   /** The app's templates for rejections. */
   templates: readonly RefusalTemplate[];
+  /** The CORS rules of the app. */
+  cors: CorsRules | undefined;
   /** Name of the header field with request ids, in lower case, if enabled. */
   requestId: string | undefined;
 }
@@ -27,14 +29,12 @@ export class Refusals {
   readonly counts: Partial<Record<Reason, number>> = {};
   /** Whether rejections depend on the request's origin or id: then this is recorded for each request in case it is rejected later. */
   readonly dependOnRequest: boolean;
-  readonly #dependOnOrigin: boolean;
   readonly #options: RefusalOptions;
   readonly #answers = new Map<string, () => Answer>();
 
   constructor(options: RefusalOptions) {
     this.#options = options;
-    this.#dependOnOrigin = options.templates.some(({ origins }) => origins.length > 0);
-    this.dependOnRequest = this.#dependOnOrigin || options.requestId !== undefined;
+    this.dependOnRequest = options.cors !== undefined || options.requestId !== undefined;
   }
 
   /** The same as `answer`, for a lack of room or time. */
@@ -45,11 +45,11 @@ export class Refusals {
 
   /** What rejections need to know about a request; `request` is undefined if its head has not arrived. */
   about(request: RequestInHand | undefined): RefusedRequest {
-    const { requestId } = this.#options;
+    const { requestId, cors } = this.#options;
     if (request === undefined) return { isHead: false };
     return {
       isHead: request.method === HEAD,
-      origin: this.#dependOnOrigin ? request.field('origin') : undefined,
+      origin: cors === undefined ? undefined : request.field('origin'),
       id: requestId === undefined ? undefined : sentId(request, requestId),
     };
   }
@@ -58,7 +58,8 @@ export class Refusals {
   answer(reason: Reason, request: RefusedRequest): Answer {
     const template = this.#template(this.#status(reason));
     const { isHead, allow = '', closes = false } = request;
-    const origin = template?.origins.includes(request.origin ?? '') === true ? request.origin! : '';
+    const { cors } = this.#options;
+    const origin = cors !== undefined && namesOrigin(cors, request.origin) ? request.origin : '';
     const key = `${reason} ${isHead} ${closes} ${allow} ${origin}`;
     let answer = this.#answers.get(key);
     if (answer === undefined) {
@@ -66,7 +67,7 @@ export class Refusals {
       this.#answers.set(key, answer);
     }
     const { requestId } = this.#options;
-    return requestId === undefined ? answer() : named(answer(), `${requestId}: ${request.id ?? randomUUID()}`);
+    return requestId === undefined ? answer() : withLines(answer(), [`${requestId}: ${request.id ?? randomUUID()}`]);
   }
 
   #status(reason: Reason): number {
@@ -89,13 +90,12 @@ export class Refusals {
     template: RefusalTemplate | undefined,
   ): Answer {
     const statusCode = this.#status(reason);
-    const { keepAliveLines, retryAfterSeconds } = this.#options;
-    const { type = 'application/json', lines: own = [], origins = [] } = template ?? {};
+    const { keepAliveLines, retryAfterSeconds, cors } = this.#options;
+    const { type = 'application/json', lines: own = [] } = template ?? {};
     const body = bodyOf(template?.body, type, { statusCode, code: reason, message: REASONS[reason][1] });
     const lines = [`content-type: ${type}`, `content-length: ${body.length}`];
     if (allow !== '') lines.push(`allow: ${allow}`);
-    if (origin !== '') lines.push(`access-control-allow-origin: ${origin}`);
-    if (origins.length > 0) lines.push('vary: origin');
+    if (cors !== undefined) lines.push(...corsLines(cors, origin));
     const saysWhen = own.some((line) => line.startsWith('retry-after:'));
     if ((statusCode === 503 || statusCode === 429) && !saysWhen) lines.push(`retry-after: ${retryAfterSeconds}`);
     return compose(statusCode, [...lines, ...own], closes ? '' : keepAliveLines, isHead ? EMPTY : body);
@@ -106,16 +106,6 @@ export class Refusals {
 export function sentId(request: RequestInHand, field: string): string | undefined {
   const sent = request.list(field);
   return isSaneId(sent) ? sent : undefined;
-}
-
-/** A copy with one more field. */
-function named({ bytes, headBytes }: Answer, field: string): Answer {
-  const end = headBytes - EMPTY_LINE_BYTES;
-  const line = Buffer.from(`${field}\r\n`, 'latin1');
-  return {
-    bytes: Buffer.concat([bytes.subarray(0, end), line, bytes.subarray(end)]),
-    headBytes: headBytes + line.length,
-  };
 }
 
 /** The standard body, or the app's template with its placeholders replaced. */

@@ -81,6 +81,7 @@ export class Scheduler {
       retryAfterSeconds,
       keepAliveLines: options.keepAliveLines,
       templates: table.refusals,
+      cors: table.cors,
       requestId: options.requestId,
     });
     this.#completions = new Completions(shards, this.#exchanges, this.refusals, {
@@ -137,6 +138,7 @@ export class Scheduler {
       records: this.records,
       router,
       hasNotFound: table.hasNotFound,
+      cors: table.cors,
       keepAliveLines: options.keepAliveLines,
       bodies: new RouteBodies(table, options.maxBodyBytes),
       fixed,

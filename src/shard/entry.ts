@@ -2,12 +2,14 @@
 import { constants, setPriority } from 'node:os';
 import { workerData } from 'node:worker_threads';
 import type { ShardReport, ShardStart } from '../contract/messages.js';
+import { markOwnThread } from '../contract/own-thread.js';
 import { refuse } from '../contract/refusal.js';
 import { endInOrder } from './ending.js';
 import { loadApp } from './load-app.js';
 import { Shard } from './shard.js';
 import { handleUncaught } from './uncaught.js';
 
+markOwnThread('shard');
 await runShard(workerData);
 
 /** Loads the module, says so, and does what the control thread and the HTTP threads say from then on. */

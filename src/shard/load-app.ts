@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { type AppDefinition, definitionOf } from '../app/definition.js';
 import { importModule, pathOf } from '../contract/module-failure.js';
 import { LoopShardError } from '../errors.js';
@@ -11,6 +12,16 @@ export async function loadApp(url: string): Promise<AppDefinition> {
   if (app !== undefined) return app;
   throw new LoopShardError(
     'MODULE_WITHOUT_APP',
-    `${pathOf(url)} has no app as its default export. End it with \`export default app\`, where \`app\` is what \`createApp()\` returned.`,
+    `${pathOf(url)} has no app as its default export. ${adviceFor(module)}`,
   );
+}
+
+/** What to do about a module without an app. */
+function adviceFor(module: object): string {
+  const named = Object.entries(module).find(([, value]) => definitionOf(value) !== undefined)?.[0];
+  if (named !== undefined) return `It exports one as \`${named}\`: write \`export default ${named}\`.`;
+  const given = (module as { default?: unknown }).default;
+  if (typeof given === 'function') return 'It exports a function: call it, and export the app that it returns.';
+  if (types.isPromise(given)) return 'It exports a promise: write `export default await …`.';
+  return 'End it with `export default app`, where `app` is what `createApp()` returned.';
 }

@@ -109,9 +109,11 @@ export async function close(app: App): Promise<void> {
 function checkApp(app: unknown, caller: string): AppDefinition {
   const definition = definitionOf(app);
   if (definition !== undefined) return definition;
+  const hasDefault = definitionOf((app as { default?: unknown } | undefined)?.default) !== undefined;
+  const hint = hasDefault ? ' Pass its `default`.' : '';
   throw new LoopShardError(
     'OPTION_INVALID',
-    `\`${caller}\` expects an app that \`createApp()\` returned, got ${inspect(app, { depth: 0 })}.`,
+    `\`${caller}\` expects an app that \`createApp()\` returned, got ${inspect(app, { depth: 0 })}.${hint}`,
   );
 }
 

@@ -1,6 +1,8 @@
+import type { CorsRules } from '../../contract/cors.js';
 import { NOT_FOUND_ROUTE, type RequestName } from '../../contract/messages.js';
 import { METHODS } from '../../options/methods.js';
 import { type Answer, allowAnswer, type Reason } from '../answers.js';
+import { preflightAnswer, readable } from '../cors.js';
 import { Exchange, type Receiver } from '../exchange.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
 import type { BodyRules } from '../parser/request-sink.js';
@@ -27,6 +29,7 @@ const OPTIONS = METHODS.indexOf('OPTIONS');
 export interface AdmissionParts {
   router: Router;
   hasNotFound: boolean;
+  cors: CorsRules | undefined;
   /** Lines of each response head that say how long the connection may be idle. */
   keepAliveLines: string;
   bodies: RouteBodies;
@@ -89,7 +92,7 @@ export class Admission {
       route = NOT_FOUND_ROUTE;
     }
     const fixed = this.#parts.fixed.answer(route, request.method === HEAD, request);
-    if (fixed !== undefined) return Exchange.answered(connection, fixed);
+    if (fixed !== undefined) return Exchange.answered(connection, readable(fixed, this.#parts.cors, request));
     return this.#submit(request, connection, route);
   }
 
@@ -157,14 +160,16 @@ export class Admission {
 
   /** The response to a request without a route; undefined if the not-found handler is to respond. */
   #answerUnrouted(request: RequestInHand): Answer | undefined {
-    const { router, hasNotFound, keepAliveLines, refusals } = this.#parts;
+    const { router, hasNotFound, cors, keepAliveLines, refusals } = this.#parts;
     const { path } = request;
     if (path === '*' && request.method === OPTIONS) return allowAnswer(METHODS.join(', '), keepAliveLines);
     // A handler of OPTIONS, such as one of CORS for all paths, does not mean that the path exists.
     const allowed = router.allowed(path).filter((method) => method !== 'OPTIONS');
+    const preflight = request.method === OPTIONS ? preflightAnswer(cors, request, allowed, keepAliveLines) : undefined;
+    if (preflight !== undefined) return preflight;
     if (allowed.length > 0) {
       const allow = [...allowed, 'OPTIONS'].join(', ');
-      if (request.method === OPTIONS) return allowAnswer(allow, keepAliveLines);
+      if (request.method === OPTIONS) return readable(allowAnswer(allow, keepAliveLines), cors, request);
       return refusals.answer('METHOD_NOT_ALLOWED', { ...refusals.about(request), allow });
     }
     return hasNotFound ? undefined : refusals.answer('NOT_FOUND', refusals.about(request));

@@ -6,6 +6,7 @@ import { LoopShardError } from '../../errors.js';
 import type { CompiledWriter } from '../../json/compile.js';
 import { checkInside } from './bodies.js';
 import type { Place } from './placement.js';
+import { explainUnserializable } from './unserializable.js';
 
 /** UTF-8 needs at most this many bytes for a UTF-16 unit. */
 const MAX_BYTES_PER_UNIT = 3;
@@ -48,7 +49,12 @@ export function copyBody({ bytes, u8 }: CoreMemory, body: string | Uint8Array, {
 
 /** @throws LoopShardError RESPONSE_INVALID; whatever `toJSON` throws */
 export function stringify(value: unknown): string {
-  const json = JSON.stringify(value);
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(value);
+  } catch (error) {
+    throw explainUnserializable(error, value);
+  }
   if (json !== undefined) {
     if (json.includes('{}')) checkInside(value);
     return json;

@@ -1,0 +1,34 @@
+/* Whose code a line of a stack is of. */
+import { fileURLToPath } from 'node:url';
+import type { Position } from './syntax-errors.js';
+
+/** Files of this package, bundled or not. Jest names modules by their paths. */
+const FOLDER = new URL('../', import.meta.url);
+const OWN = [FOLDER.href, fileURLToPath(FOLDER)];
+/** Of a file, whoever's it is. */
+const FRAME_POSITION = /((?:file:\/\/|\/|[a-z]:\\)[^()]*):(\d+):(\d+)\)?$/i;
+
+/** The position of a frame of a file. */
+export function framePosition(frame: string): Position | undefined {
+  const match = FRAME_POSITION.exec(frame);
+  return match === null ? undefined : { file: match[1], line: Number(match[2]), column: Number(match[3]) };
+}
+
+export function isFrame(line: string): boolean {
+  return /^ {4}at /.test(line);
+}
+
+/** Whether a frame is neither of LoopShard nor of the inside of Node.js. */
+export function isForeignFrame(frame: string): boolean {
+  return !OWN.some((folder) => frame.includes(folder)) && !/\bnode:(internal\/|async_hooks)/.test(frame);
+}
+
+/** A stack without the frames of LoopShard that have called the user's code. As it is, if none of its frames is of the user. */
+export function withoutCallers(stack: string): string {
+  const lines = stack.split('\n');
+  const last = lines.findLastIndex(
+    (line) => isFrame(line) && isForeignFrame(line) && framePosition(line) !== undefined,
+  );
+  if (last < 0) return stack;
+  return lines.filter((line, i) => i <= last || !isFrame(line)).join('\n');
+}

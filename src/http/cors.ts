@@ -1,0 +1,33 @@
+import { type CorsRules, corsLines, preflightLines } from '../contract/cors.js';
+import { METHODS, type Method } from '../options/methods.js';
+import { type Answer, compose, EMPTY, withLines } from './answers.js';
+
+/** The fields of a request that CORS depends on. */
+interface CorsRequest {
+  field(name: string): string | undefined;
+}
+
+/** An answer of the HTTP thread that pages of other origins may read, as far as the app lets them. HTTP thread. */
+export function readable(answer: Answer, rules: CorsRules | undefined, request: CorsRequest): Answer {
+  return rules === undefined ? answer : withLines(answer, corsLines(rules, request.field('origin')));
+}
+
+/**
+ * The answer to a preflight, or nothing for another request. For a path without routes it lets every method pass, so that the page can
+ * read the 404. HTTP thread.
+ * @param allowed methods that the path has
+ */
+export function preflightAnswer(
+  rules: CorsRules | undefined,
+  request: CorsRequest,
+  allowed: readonly Method[],
+  keepAliveLines: string,
+): Answer | undefined {
+  if (rules === undefined || request.field('access-control-request-method') === undefined) return undefined;
+  const lines = preflightLines(rules, {
+    origin: request.field('origin'),
+    methods: (allowed.length > 0 ? allowed : METHODS).join(', '),
+    requestedHeaders: request.field('access-control-request-headers'),
+  });
+  return compose(204, lines, keepAliveLines, EMPTY);
+}
