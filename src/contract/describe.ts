@@ -8,7 +8,7 @@ export interface ErrorText {
   type: string;
   name: string;
   message: string;
-  /** Without the frames of LoopShard behind those of the user. */
+  /** Without the frames of LoopShard that have called the user's code. */
   stack: string;
   code?: string;
   cause?: ErrorText;

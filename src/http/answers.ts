@@ -26,7 +26,7 @@ export const REASONS = {
   VERSION_NOT_SUPPORTED: [505, 'Unsupported HTTP version: expected 1.1 or 1.0.'],
 } as const satisfies Record<string, readonly [number, string]>;
 
-/** Of the empty line at the end of a head. */
+/** Size of the empty line at the end of a head. */
 const EMPTY_LINE_BYTES = 2;
 
 export type Reason = keyof typeof REASONS;
