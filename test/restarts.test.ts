@@ -75,7 +75,7 @@ test('with all circuits open, requests get 503 with Retry-After', async () => {
 });
 
 describe('a module that listens on a port fails on every shard but the first, and the start says so', () => {
-  const sentence = /EADDRINUSE.* Listen in the main module, beside `serve\(\)`, or on port 0\.$/m;
+  const sentence = /EADDRINUSE.* Listen in the main module, next to `serve\(\)`, or on port 0\.$/m;
   let port: number;
 
   beforeEach(async () => {
