@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
 import { exchange, get, post, type RawResponse } from './support/client.js';
 import { Life } from './support/life.js';
-import { startServer, until } from './support/server.js';
+import { ONE_HTTP_THREAD, startServer, until } from './support/server.js';
 import { type Pending, useStage } from './support/stage.js';
 
 /* Handlers whose requests got 504, and that run on. */
@@ -28,7 +28,12 @@ async function abandon(...ids: string[]): Promise<void> {
 
 describe('a shard with more of them than maxAbandoned', () => {
   test('is replaced without losing a request, and another one of its group only afterwards', async () => {
-    await start({ shards: 2, scheduling: { dispatch: 'round-robin', steal: false }, recovery: { maxAbandoned: 1 } });
+    await start({
+      shards: 2,
+      scheduling: { dispatch: 'round-robin', steal: false },
+      recovery: { maxAbandoned: 1 },
+      ...ONE_HTTP_THREAD,
+    });
     const { server, port } = scene.running;
     const states: string[] = [];
     let fewestReady = 2;

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
 import { exchange, get, post, RawClient } from './support/client.js';
-import { expectConserved, startServer, type TestServer, until, untilStarted } from './support/server.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 
 const MIB = 2 ** 20;
 let running: TestServer;
@@ -178,8 +178,10 @@ describe('responses that nobody takes any more leave nothing behind', () => {
     const port = await start({ limits: { maxResponseBytes: 16 * MIB } });
     const round = async () => {
       const clients = await Promise.all(Array.from({ length: 6 }, () => RawClient.open(port)));
+      const started = () => running.server.stats().shards.reduce((sum, { requests }) => sum + requests, 0);
+      const before = started();
       for (const client of clients) client.write(get(path));
-      if (leaves) await untilStarted(running, 6);
+      if (leaves) await until(() => started() === before + 6, 'the start of the handlers');
       else for (const client of clients) expect((await client.response()).status).toBe(504);
       for (const client of clients) client.socket.resetAndDestroy();
       await until(() => running.server.stats().outstanding === 0, 'the end of the requests');

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
 import { get, post, RawClient } from './support/client.js';
-import { startServer, until } from './support/server.js';
+import { ONE_HTTP_THREAD, startServer, until } from './support/server.js';
 import { useStage } from './support/stage.js';
 
 const scene = useStage();
@@ -112,7 +112,10 @@ test('blocking shards steal as well', async () => {
 });
 
 test('who is refused by the shard whose turn it is goes to one that has room', async () => {
-  const { blocking } = await startBlocked({ scheduling: { steal: false, permits: 1, batch: 1, maxQueue: 1 } });
+  const { blocking } = await startBlocked({
+    scheduling: { steal: false, permits: 1, batch: 1, maxQueue: 1 },
+    ...ONE_HTTP_THREAD,
+  });
   const status = async (id: number) => (await (await scene.stage.send(scene.running, `/run/${id}`)).response).status;
   const waiting: Promise<number>[] = [];
   // Its turn comes with every other request; the first of them waits.

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeChunked } from './support/chunked.js';
 import { exchange, field, get, post, RawClient } from './support/client.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, ONE_HTTP_THREAD, startServer, type TestServer, until } from './support/server.js';
 
 let running: TestServer;
 let port: number;
@@ -404,7 +404,7 @@ describe('limits', () => {
 
   test('streams take neither permits nor slots', async () => {
     const narrow = await startServer(
-      { shards: 1, scheduling: { permits: 1, batch: 1 }, memory: { slots: 2 } },
+      { shards: 1, scheduling: { permits: 1, batch: 1 }, memory: { slots: 2 }, ...ONE_HTTP_THREAD },
       'streams.js',
     );
     const clients: RawClient[] = [];
@@ -426,7 +426,7 @@ describe('limits', () => {
   });
 
   test('a stream that goes on without its slot still has its request', async () => {
-    const narrow = await startServer({ shards: 1, memory: { slots: 2 } }, 'streams.js');
+    const narrow = await startServer({ shards: 1, memory: { slots: 2 }, ...ONE_HTTP_THREAD }, 'streams.js');
     const client = await RawClient.open(narrow.port);
     const body = JSON.stringify({ text: 'grüße' });
     const before = await exchange(narrow.port, post('/remembers/7?q=a&name=other', body, 'X-Name: early'));
@@ -455,7 +455,7 @@ describe('limits', () => {
 
   test('while a body is being read, the stream that answers it keeps its slot and no permit', async () => {
     const narrow = await startServer(
-      { shards: 1, scheduling: { permits: 1, batch: 1 }, memory: { slots: 4 } },
+      { shards: 1, scheduling: { permits: 1, batch: 1 }, memory: { slots: 4 }, ...ONE_HTTP_THREAD },
       'uploads.js',
     );
     const client = await RawClient.open(narrow.port);
