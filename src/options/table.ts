@@ -233,7 +233,7 @@ export const OPTIONS = {
     defaultText: '`info` with `accessLog`, otherwise `warn`',
     text: 'lowest level that is logged',
     details: 'Applies without the option `logger`.',
-    flags: [{ flag: '--log-level <level>', text: 'lowest level that is logged: info, warn, error, silent' }],
+    flags: [{ flag: '--log-level <level>', text: 'lowest level logged: info, warn, error, silent' }],
   },
   logger: {
     kind: 'other',
