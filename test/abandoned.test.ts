@@ -53,9 +53,9 @@ describe('a shard with more of them than maxAbandoned', () => {
     for (const { response } of started) expect((await response).status).toBe(200);
     await until(() => restarts().join() === '1,1' && allReady(), 'both replacements');
     expect([fewestReady, abandoned()]).toEqual([1, [0, 0]]);
-    const lines = messages().filter((message) => /replaced|lost/.test(message));
+    const lines = messages().filter((message) => /replaced|ended unexpectedly/.test(message));
     const line = (shard: number) =>
-      `shard ${shard} is replaced: 2 handlers have not settled though their requests are over (\`recovery.maxAbandoned\`)`;
+      `shard ${shard} is being replaced: 2 abandoned handlers have not settled (\`recovery.maxAbandoned\`)`;
     expect(lines.sort()).toEqual([line(0), line(1)]);
   });
 
@@ -96,7 +96,7 @@ describe('a shard with more of them than maxAbandoned', () => {
     );
     for (let i = 0; i < 2; i++) expect((await exchange(scene.running.port, get('/hang'))).status).toBe(504);
     await until(() => restarts()[0] === 1 && allReady(), 'the replacement');
-    expect(messages()).toContain('shard 0 was lost: Shard 0 did not end within 500 ms and was terminated.');
+    expect(messages()).toContain('shard 0 ended unexpectedly: Shard 0 did not end within 500 ms and was terminated.');
     life.mark('release');
     await scene.running.server.close();
     life.end();

@@ -54,7 +54,7 @@ test('a shard that dies soon after it was ready, again and again, opens its circ
   expect(open).toMatchObject({ state: 'ended', restarts: 5 });
   expect(
     logged.some(({ message }) =>
-      /the circuit of shard \d is open: it needed more than 5 restarts within 10 s/.test(message),
+      /the circuit of shard \d is open after more than 5 restarts within 10 s/.test(message),
     ),
   ).toBe(true);
   for (let i = 0; i < 4; i++) expect((await exchange(port, get('/ok'))).status).toBe(200);
@@ -75,7 +75,7 @@ test('with all circuits open, requests get 503 with Retry-After', async () => {
 });
 
 describe('a module that listens on a port fails on every shard but the first, and the start says so', () => {
-  const sentence = /EADDRINUSE.* Listen in the main module, beside `serve\(\)`, or on port 0\.$/m;
+  const sentence = /EADDRINUSE.* Listen in the main module, next to `serve\(\)`, or on port 0\.$/m;
   let port: number;
 
   beforeEach(async () => {

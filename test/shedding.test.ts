@@ -227,7 +227,7 @@ describe('on a server', () => {
     scene.stage.release('block');
     for (const { response } of [blocking, waiting, vip]) expect((await response).status).toBe(200);
     expect(seen).toEqual(['GET /hold/block', 'GET /run/vip', 'GET /run/x', 'GET /run/fails', 'GET /run/fails']);
-    const failures = scene.running.logged.filter(({ message }) => /the option priority failed/.test(message));
+    const failures = scene.running.logged.filter(({ message }) => /the option `priority` failed/.test(message));
     expect(failures).toHaveLength(1);
   });
 

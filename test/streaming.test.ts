@@ -488,7 +488,7 @@ describe('limits', () => {
     }
     expect((await exchange(few.port, get('/plain'))).status).toBe(200);
     const said = few.logged.map(({ level, message }) => `${level}: ${message}`);
-    expect(said).toEqual(['warn: shard 0 streams 2 responses: further ones get 503 (`limits.maxStreams`)']);
+    expect(said).toEqual(['warn: shard 0 is streaming 2 responses; further ones get 503 (`limits.maxStreams`)']);
     clients[0].destroy();
     await until(() => few.server.stats().shards[0].streams === 1, 'the end of one');
     clients.push(await open());

@@ -73,18 +73,18 @@ export interface ServeOptions {
    */
   trustProxy?: TrustProxy;
   /**
-   * Log a line for each response. When it has left, or its client has: method, target, status, bytes, duration, id and
-   * address, at level `info`. Default: `false`.
+   * Log a line for each response. When it was sent, or its client has disconnected: method, target, status, bytes,
+   * duration, id and address, at level `info`. Default: `false`.
    */
   accessLog?: boolean;
   /**
-   * Least level that is logged. Of the log that LoopShard writes itself, without `logger`. Default: `info` with
-   * `accessLog`, otherwise `warn`.
+   * Lowest level that is logged. Applies without the option `logger`. Default: `info` with `accessLog`, otherwise
+   * `warn`.
    */
   logLevel?: 'info' | 'warn' | 'error' | 'silent';
   /**
-   * An object with the methods `error`, `warn` and `info`. By default pino, to standard error: lines for people where
-   * that is a terminal, otherwise JSON. Default: pino to stderr.
+   * An object with the methods `error`, `warn` and `info`. By default pino, to standard error: readable lines in a
+   * terminal, otherwise JSON. Default: pino to stderr.
    */
   logger?: Logger;
   /**
@@ -128,8 +128,7 @@ export interface LimitOptions {
   maxConnections?: number;
   /**
    * Responses that each shard streams at once; further ones get 503. Such as Server-Sent Events. A stream takes a
-   * socket, but neither a permit nor a slot. The log has a line when the limit is reached. Range: 1 to 1,048,576.
-   * Default: 16,384.
+   * socket, but neither a permit nor a slot. Reaching the limit is logged. Range: 1 to 1,048,576. Default: 16,384.
    */
   maxStreams?: number;
   /** Requests before a connection is closed; 0 disables the limit. Range: 0 to 2,147,483,647. Default: 0. */
@@ -179,7 +178,7 @@ export interface TimeoutOptions {
    */
   handlerTimeoutMs?: number;
   /**
-   * How long a shard may take to start and load the module; 0 disables the timeout. Then its thread is ended and
+   * How long a shard may take to start and load the module; 0 disables the timeout. Then its thread is terminated and
    * another one is started. Range: 0 to 2,147,483,647. Default: 60,000.
    */
   startTimeoutMs?: number;
@@ -277,16 +276,16 @@ export interface RecoveryOptions {
   stuckAfterMs?: number;
   /**
    * How long a group may have no free permit and no progress before `/readyz` returns 503; 0 disables the check. No
-   * progress means that no handler starts or settles. The log and the event `stalled` say why, until a permit is free.
-   * Range: 0 to 2,147,483,647. Default: 30,000.
+   * progress means that no handler starts or settles. The log and the event `stalled` report it, until a permit is
+   * free. Range: 0 to 2,147,483,647. Default: 30,000.
    */
   stalledAfterMs?: number;
   /**
    * What an uncaught exception does to its shard: `replace`, `exit` or `continue`. `replace`: the request that caused
    * it gets 500; the shard claims nothing more, lets its other requests settle within half of
    * `timeouts.closeTimeoutMs`, and is replaced. `exit`: the shard ends immediately, and all requests that it has
-   * started get 502. `continue`: the request gets 500, and the shard goes on in the state that the exception left. If
-   * the app listens for `uncaughtException`, the shard goes on too. Default: `replace`.
+   * started get 502. `continue`: the request gets 500, and the shard continues in the state that the exception left. If
+   * the app listens for `uncaughtException`, the shard continues too. Default: `replace`.
    */
   onUncaught?: 'replace' | 'exit' | 'continue';
 }

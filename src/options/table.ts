@@ -225,21 +225,21 @@ export const OPTIONS = {
     default: false,
     text: 'log a line for each response',
     details:
-      'When it has left, or its client has: method, target, status, bytes, duration, id and address, at level `info`.',
+      'When it was sent, or its client has disconnected: method, target, status, bytes, duration, id and address, at level `info`.',
   },
   logLevel: {
     kind: 'choice',
     values: ['info', 'warn', 'error', 'silent'],
     defaultText: '`info` with `accessLog`, otherwise `warn`',
-    text: 'least level that is logged',
-    details: 'Of the log that LoopShard writes itself, without `logger`.',
-    flags: [{ flag: '--log-level <level>', text: 'least level that is logged: info, warn, error, silent' }],
+    text: 'lowest level that is logged',
+    details: 'Applies without the option `logger`.',
+    flags: [{ flag: '--log-level <level>', text: 'lowest level logged: info, warn, error, silent' }],
   },
   logger: {
     kind: 'other',
     type: 'Logger',
     text: 'an object with the methods `error`, `warn` and `info`',
-    details: 'By default pino, to standard error: lines for people where that is a terminal, otherwise JSON.',
+    details: 'By default pino, to standard error: readable lines in a terminal, otherwise JSON.',
     defaultText: 'pino to stderr',
     flags: [],
   },
@@ -311,7 +311,7 @@ export const OPTIONS = {
     default: 16_384,
     text: 'responses that each shard streams at once; further ones get 503',
     details:
-      'Such as Server-Sent Events. A stream takes a socket, but neither a permit nor a slot. The log has a line when the limit is reached.',
+      'Such as Server-Sent Events. A stream takes a socket, but neither a permit nor a slot. Reaching the limit is logged.',
   },
   maxRequestsPerConnection: {
     section: 'limits',
@@ -403,7 +403,7 @@ export const OPTIONS = {
     highest: MAX_MS,
     default: 60_000,
     text: 'how long a shard may take to start and load the module; 0 disables the timeout',
-    details: 'Then its thread is ended and another one is started.',
+    details: 'Then its thread is terminated and another one is started.',
   },
   closeTimeoutMs: {
     section: 'timeouts',
@@ -577,7 +577,7 @@ export const OPTIONS = {
     default: 30_000,
     text: 'how long a group may have no free permit and no progress before `/readyz` returns 503; 0 disables the check',
     details:
-      'No progress means that no handler starts or settles. The log and the event `stalled` say why, until a permit is free.',
+      'No progress means that no handler starts or settles. The log and the event `stalled` report it, until a permit is free.',
   },
   onUncaught: {
     section: 'recovery',
@@ -586,7 +586,7 @@ export const OPTIONS = {
     default: 'replace',
     text: 'what an uncaught exception does to its shard: `replace`, `exit` or `continue`',
     details:
-      '`replace`: the request that caused it gets 500; the shard claims nothing more, lets its other requests settle within half of `timeouts.closeTimeoutMs`, and is replaced. `exit`: the shard ends immediately, and all requests that it has started get 502. `continue`: the request gets 500, and the shard goes on in the state that the exception left. If the app listens for `uncaughtException`, the shard goes on too.',
+      '`replace`: the request that caused it gets 500; the shard claims nothing more, lets its other requests settle within half of `timeouts.closeTimeoutMs`, and is replaced. `exit`: the shard ends immediately, and all requests that it has started get 502. `continue`: the request gets 500, and the shard continues in the state that the exception left. If the app listens for `uncaughtException`, the shard continues too.',
   },
 
   // ── threads ─────────────────────────────────────────────────────────────────────────────────────────────────────
