@@ -307,6 +307,8 @@ describe('app.cors()', () => {
     const both = createApp()
       .cors({ origins: '*' })
       .refusals({ origins: [ORIGIN] });
-    await expect(inject(both, '/')).rejects.toThrow('`app.refusals()` cannot have `origins` beside `app.cors()`');
+    await expect(inject(both, '/')).rejects.toThrow(
+      '`app.refusals()` cannot have `origins` together with `app.cors()`',
+    );
   });
 });

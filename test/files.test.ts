@@ -284,9 +284,9 @@ describe('options', () => {
   });
 
   test.each<[string, unknown[], string]>([
-    ['no directory', ['/x', join(root, 'a.txt')], 'there is no such directory'],
-    ['nothing', ['/x', join(root, 'nowhere')], 'there is no such directory'],
-    ['undefined', ['/x', undefined], 'there is no such directory'],
+    ['no directory', ['/x', join(root, 'a.txt')], 'no such directory'],
+    ['nothing', ['/x', join(root, 'nowhere')], 'no such directory'],
+    ['undefined', ['/x', undefined], 'no such directory'],
     [
       'an unknown option',
       ['/x', root, { maxAge: 1 }],

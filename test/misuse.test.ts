@@ -12,15 +12,15 @@ describe('app.use()', () => {
     [
       'an Express app or router',
       ['/admin', expressApp],
-      "`app.use()` got an app or router of Express, which needs the `req` and `res` of Node.js. Write its routes with `app.scope('/prefix', (app) => …)`.",
+      "`app.use()` got an Express app or router, which needs the `req` and `res` of Node.js. Write its routes with `app.scope('/prefix', …)`.",
     ],
     [
       'an array',
       [[handler, handler]],
-      '`app.use()` takes one middleware function, got several. Call it once for each.',
+      '`app.use()` expects one middleware function, got several. Call it once for each.',
     ],
-    ['several functions', [handler, handler], '`app.use()` takes one middleware function, got several.'],
-    ['several functions and a prefix', ['/a', handler, handler], '`app.use()` takes one middleware function'],
+    ['several functions', [handler, handler], '`app.use()` expects one middleware function, got several.'],
+    ['several functions and a prefix', ['/a', handler, handler], '`app.use()` expects one middleware function'],
     [
       'an error handler',
       [(_error: unknown, _req: unknown, _res: unknown, _next: unknown) => {}],
@@ -53,7 +53,7 @@ describe('a route', () => {
     expect(() => get.call(app, '/a', ...given)).toThrow(
       expect.objectContaining({
         code: 'ROUTE_INVALID',
-        message: 'Route `GET /a` takes one handler, got several. Run the others before it with `app.use()`.',
+        message: 'Route `GET /a` expects one handler, got several. Add the others with `app.use()`.',
       }),
     );
   });

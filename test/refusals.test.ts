@@ -190,18 +190,18 @@ describe('templates', () => {
 
   test.each<[string, unknown, string]>([
     ['nothing', undefined, '`app.refusals()` expects an object'],
-    ['an unknown option', { statuses: 404 }, 'Unknown option `statuses` of refusals.'],
-    ['a success', { status: 200 }, 'expects a `status` from 400 to 599'],
-    ['a class of successes', { status: '2xx' }, 'expects a `status` from 400 to 599'],
-    ['a body that is none', { body: {} }, 'expects a `body` that is a string'],
+    ['an unknown option', { statuses: 404 }, 'Unknown option `statuses` of `app.refusals()`.'],
+    ['a success', { status: 200 }, 'expects `status` to be an integer from 400 to 599'],
+    ['a class of successes', { status: '2xx' }, 'expects `status` to be an integer from 400 to 599'],
+    ['a body that is none', { body: {} }, 'expects `body` to be a string'],
     ['a line break', { headers: { 'x-a': 'a\r\nb' } }, 'Invalid value of the header `x-a`'],
     ['a value that is no text', { headers: { 'x-a': 7 } }, 'Invalid value of the header `x-a`'],
     ['a name that is none', { headers: { 'x a': 'a' } }, 'Invalid header name'],
     ['a field of the server', { headers: { Connection: 'close' } }, 'Cannot set the header `connection` of refusals'],
     ['a second allow', { headers: { Allow: 'GET' } }, 'Cannot set the header `allow` of refusals'],
     ['a type that is none', { type: 'a\nb' }, 'content-type'],
-    ['origins that are none', { origins: MINE }, 'expects `origins` that are an array of strings'],
-    ['an origin with a line break', { origins: ['a\r\nb'] }, 'expects `origins` that are an array of strings'],
+    ['origins that are none', { origins: MINE }, 'expects `origins` to be an array of strings'],
+    ['an origin with a line break', { origins: ['a\r\nb'] }, 'expects `origins` to be an array of strings'],
     ['the origin twice', { origins: [MINE], headers: { 'Access-Control-Allow-Origin': '*' } }, 'got both'],
   ])('with %s are refused at the start', (_name, options, message) => {
     expect(() => createApp().refusals(options as RefusalOptions)).toThrow(message);

@@ -133,7 +133,7 @@ describe('a schema of responses', () => {
       'names of properties',
       { name: { type: 'string' } },
       'ROUTE_INVALID',
-      'is neither a schema nor schemas by status: it has name.',
+      'expected a schema or schemas by status, got an object with name.',
     ],
     [
       'statuses and keywords',
@@ -147,10 +147,10 @@ describe('a schema of responses', () => {
       'ROUTE_INVALID',
       'mixes statuses (200, 404) with other keys (no)',
     ],
-    ['a status that is none', { 600: object('a') }, 'ROUTE_INVALID', 'is neither a schema nor schemas by status'],
-    ['a class that is none', { '6xx': object('a') }, 'ROUTE_INVALID', 'is neither a schema nor schemas by status'],
+    ['a status that is none', { 600: object('a') }, 'ROUTE_INVALID', 'expected a schema or schemas by status'],
+    ['a class that is none', { '6xx': object('a') }, 'ROUTE_INVALID', 'expected a schema or schemas by status'],
     ['a number', 7, 'SCHEMA_INVALID', 'Response schema of GET /:status'],
-    ['an array', [object('a')], 'ROUTE_INVALID', 'is neither a schema nor schemas by status'],
+    ['an array', [object('a')], 'ROUTE_INVALID', 'expected a schema or schemas by status'],
     ['a wrong schema', { 200: { type: 'strin' } }, 'SCHEMA_INVALID', 'for status 200'],
     ['a wrong schema for all others', { default: 7, 200: {} }, 'SCHEMA_INVALID', 'for all other statuses'],
   ])('that is %s is refused at the start', (_name, response, code, message) => {
