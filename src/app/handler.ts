@@ -106,7 +106,7 @@ export interface ShardRequest<T extends RequestTypes = AnyRequest> {
    * Chunks that are unread when the handler settles are lost. Can be called once per request.
    *
    * Reading fails with a `LoopShardError` BODY_INCOMPLETE if the client disconnects, stalls or sends more than the route allows, and
-   * with REQUEST_FINISHED once the response is complete.
+   * with REQUEST_FINISHED once the request is finished.
    * @throws LoopShardError BODY_STREAMED on a second call
    */
   stream(): AsyncIterableIterator<Uint8Array>;

@@ -15,7 +15,7 @@ const querystring = lazily<typeof FastQuerystring>('fast-querystring');
 const secureJson = lazily<typeof SecureJsonParse>('secure-json-parse');
 const cookie = lazily<typeof Cookie>('cookie');
 
-/** Access to the data of a request and to its sender. All reads throw REQUEST_FINISHED once the response is complete. */
+/** Access to the data of a request and to its sender. All reads throw REQUEST_FINISHED once the request is finished. */
 export interface RequestSource extends RequestName {
   readonly id: string;
   readonly method: Method;

@@ -48,7 +48,7 @@ export class ResponseState {
   keptLines = '';
   readonly #source: RequestSource;
   readonly #host: ResponseHost;
-  /** The response is complete. */
+  /** The request is finished: its response was sent, or nobody waits for it. */
   #finished = false;
   /** The handler has closed the connection. */
   #isDestroyed = false;
@@ -121,7 +121,7 @@ export class ResponseState {
     }
   }
 
-  /** Marks the response as complete: later calls of its handler have no effect. */
+  /** Marks the request as finished: later calls of its handler have no effect. */
   finish(): void {
     this.#finished = true;
     this.jsonWriter?.abandon();
@@ -129,7 +129,7 @@ export class ResponseState {
 
   #checkUnfinished(): void {
     if (!this.#finished) return;
-    throw new LoopShardError('REQUEST_FINISHED', 'Cannot change the response: it is already complete.');
+    throw new LoopShardError('REQUEST_FINISHED', 'Cannot change the response: the request is already finished.');
   }
 
   /**
