@@ -298,7 +298,7 @@ describe('content-length', () => {
       }),
     );
     expect((await ask('/')).statusCode).toBe(500);
-    expect(logged[0].details.err!.message).toMatch(`but its \`content-length\` says ${length}.`);
+    expect(logged[0].details.err!.message).toMatch(`but its \`content-length\` is ${length}.`);
   });
 
   test('of a body that is compressed is compared with what it was before', async () => {
