@@ -246,7 +246,7 @@ describe('serve() with shards: 0', () => {
 
   test('has one HTTP thread', async () => {
     await expect(serve(new URL('./fixtures/app.js', import.meta.url), { shards: 0, httpThreads: 2 })).rejects.toThrow(
-      'With `shards: 0`, everything runs in the calling thread: leave out `httpThreads`.',
+      'Cannot use `httpThreads` with `shards: 0`, where everything runs in the calling thread. Leave `httpThreads` out.',
     );
   });
 });
