@@ -112,7 +112,7 @@ export interface ShardRequest<T extends RequestTypes = AnyRequest> {
   stream(): AsyncIterableIterator<Uint8Array>;
 }
 
-/** Attributes of a cookie: `domain`, `expires`, `httpOnly`, `maxAge` (in seconds), `partitioned`, `path`, `priority`, `sameSite`, `secure`. */
+/** Attributes of a cookie: `domain`, `expires`, `httpOnly`, `maxAge` (seconds), `partitioned`, `path`, `priority`, `sameSite`, `secure`. */
 export type CookieOptions = Omit<SetCookie, 'name' | 'value'>;
 
 /** Status and headers of the response, set before the handler settles. The handler returns the body. */

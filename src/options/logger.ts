@@ -5,7 +5,7 @@ export interface Logger {
   info(details: object, message: string): void;
 }
 
-/** The lowest level that is logged. */
+/** The lowest level to log. */
 export type LogLevel = 'info' | 'warn' | 'error' | 'silent';
 
 export function logLevelOf({ logLevel, accessLog = false }: { logLevel?: LogLevel; accessLog?: boolean }): LogLevel {

@@ -78,8 +78,8 @@ export interface ServeOptions {
    */
   accessLog?: boolean;
   /**
-   * Lowest level that is logged. Applies to the default log, not to `logger`. Default: `info` with `accessLog`,
-   * otherwise `warn`.
+   * Lowest level to log. Applies to the default log, not to `logger`. Default: `info` with `accessLog`, otherwise
+   * `warn`.
    */
   logLevel?: 'info' | 'warn' | 'error' | 'silent';
   /**
