@@ -160,7 +160,7 @@ describe('inject', () => {
     [
       'an option that is no test’s',
       () => createTestServer(app, { port: 1 } as never),
-      'A test server has no option `port`',
+      'Option `port` is not available for a test server',
     ],
   ])('%s is refused', async (_, act, message) => {
     await expect(act()).rejects.toThrow(message);
