@@ -83,7 +83,7 @@ describe('products', () => {
   test('one that is not there is a problem', async () => {
     const response = await send('GET', '/products/999');
     expect(response.statusCode).toBe(404);
-    expect(response.json()).toEqual({ statusCode: 404, code: 'NOT_FOUND', message: 'There is no product 999.' });
+    expect(response.json()).toEqual({ statusCode: 404, code: 'NOT_FOUND', message: 'Product 999 does not exist.' });
   });
 });
 
@@ -171,7 +171,7 @@ describe('orders', () => {
 describe('administration', () => {
   test('is not for customers', async () => {
     const response = await send('GET', '/admin/report', { cookies: customer });
-    expect([response.statusCode, response.json<Error>().message]).toEqual([403, 'This is for administrators.']);
+    expect([response.statusCode, response.json<Error>().message]).toEqual([403, 'Administrators only.']);
   });
 
   test('adds and changes products', async () => {
@@ -182,7 +182,7 @@ describe('administration', () => {
     const changed = await send('PATCH', '/admin/products/4', { cookies: admin, payload: { stock: 7 } });
     expect(changed.json()).toEqual({ ...added.json<object>(), stock: 7 });
     const taken = await send('PATCH', '/admin/products/4', { cookies: admin, payload: { name: 'Pen' } });
-    expect(taken.json()).toEqual({ statusCode: 409, code: 'CONFLICT', message: 'There is a product Pen already.' });
+    expect(taken.json()).toEqual({ statusCode: 409, code: 'CONFLICT', message: 'Product Pen already exists.' });
   });
 
   test('reports what was sold', async () => {

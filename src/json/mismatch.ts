@@ -9,7 +9,7 @@ const MAX_LISTED = 8;
 
 export function mismatch(path: readonly string[], value: unknown, wanted: string, cause?: unknown): LoopShardError {
   const got = described(value);
-  const expected = wanted.split(' or ').includes(got) ? `${wanted} that matches the schema` : wanted;
+  const expected = wanted.split(' or ').includes(got) ? 'a value that matches the schema' : wanted;
   const message = `Invalid value${place(path)}: expected ${expected}, got ${got}.`;
   return new LoopShardError('VALUE_MISMATCH', message, cause === undefined ? undefined : { cause });
 }

@@ -167,7 +167,7 @@ describe('the properties that branches require', () => {
     for (const schema of schemas) {
       expect(write(schema, { side: 1, secret: 'x' })).toBe('{"side":1}');
       expect(code(schema, { side: 'x' })[1]).toContain('at /side: expected a number, got a string');
-      expect(code(schema, { other: 1 })[1]).toContain('expected an object that matches the schema, got an object');
+      expect(code(schema, { other: 1 })[1]).toContain('expected a value that matches the schema, got an object');
     }
   });
 
