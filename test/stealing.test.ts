@@ -115,7 +115,7 @@ test('a request goes to a shard with room if the one whose turn it is is full', 
   const { blocking } = await startBlocked({ scheduling: { steal: false, permits: 1, batch: 1, maxQueue: 1 } });
   const status = async (id: number) => (await (await scene.stage.send(scene.running, `/run/${id}`)).response).status;
   const waiting: Promise<number>[] = [];
-  // Every other request is its turn; the first of them waits.
+  // The blocked shard gets every other request; the first of them waits.
   for (let i = 0; queued() === 0; i++) {
     waiting.push(status(i));
     await until(() => queued() === 1 || scene.stage.started.length === i + 2, 'the request to wait or to be started');

@@ -135,6 +135,7 @@ test('a client that does not read its response is dropped after sendTimeoutMs', 
 });
 
 test('a client that reads its response slowly gets all of it', async () => {
+  // Longer than the client needs until the kernel announces a new window, and shorter than the complete download.
   const client = await start({ timeouts: { sendTimeoutMs: 1_000 } });
   const bytes = 20_000_000;
   client.write(get(`/large/${bytes}`));
