@@ -1,15 +1,15 @@
 /*
- * Doorbells: how a thread that has nothing to do is woken without a wake-up ever being lost.
+ * Doorbells: how an idle thread is woken without ever losing a wake-up.
  *
  *   waiter                          publisher
  *   ──────                          ─────────
  *   bell   = load(BELL)             publish (ring tail)          P1
  *   store(PARKED, 1)        W1      load(PARKED)                 P2
- *   look at the ring again  W2      if 1: PARKED → 0, BELL + 1, notify
+ *   check the ring again    W2      if 1: PARKED → 0, BELL + 1, notify
  *   wait on BELL == bell    W3
  *
- * All four accesses are sequentially consistent, so either W2 sees P1 or P2 sees W1; and as `bell` was read before W1, a
- * ring between W2 and W3 makes W3 return at once.
+ * All four accesses are sequentially consistent, so either W2 sees P1 or P2 sees W1; and because `bell` was read before W1, a
+ * ring between W2 and W3 makes W3 return immediately.
  */
 import { DOORBELL_BELL_OFFSET, DOORBELL_PARKED_OFFSET } from './layout';
 
@@ -20,7 +20,7 @@ export function doorbellPark(doorbell: usize): i32 {
   return bell;
 }
 
-/** The owner is awake again. Called by the owner only. */
+/** Marks the owner as awake. Called by the owner only. */
 export function doorbellUnpark(doorbell: usize): void {
   atomic.store<i32>(doorbell + DOORBELL_PARKED_OFFSET, 0);
 }

@@ -1,15 +1,15 @@
 /*
- * Extents: pieces of memory for what does not fit its slot. Each has an owner word; each class has a bitmap of hints.
+ * Extents: pieces of memory for messages that do not fit their slot. Each has an owner word; each class has a bitmap of hints.
  *
  *   FREE ──extentTake──▶ SHARD n or HTTP n ──extentPass──▶ HTTP n ──extentGive──▶ FREE
  *
- * The owner word alone says whose an extent is: it is taken by one compare-and-swap, so a thread that is terminated at any
- * instruction leaves every extent either free or its own. A set bit only says where a free one probably is. A bit is set
- * after its extent was freed and cleared after it was taken; a thread that ends in between leaves a wrong hint, which
- * extentReclaim puts right. A list would have an instant between "popped" and "owned" at which an extent can be lost
- * (test/model has it as a mistake that the model finds).
+ * Only the owner word determines the owner of an extent. It is taken by one compare-and-swap, so a thread that is terminated at any
+ * instruction leaves every extent either free or its own. A set bit only hints where a free one may be. A bit is set after its
+ * extent was freed and cleared after it was taken; a thread that ends in between leaves a wrong hint, which extentReclaim
+ * repairs. A list would have an instant between "popped" and "owned" at which an extent can be lost (test/model has this as a
+ * mistake that the model finds).
  *
- * Takers begin at the lowest index, so few extents are ever touched, and those are warm.
+ * Threads take the lowest free index, so few extents are ever touched, and those are warm.
  */
 import { EXTENT_FREE_STATE, EXTENT_OWNER_SHIFT } from './layout';
 
@@ -17,12 +17,12 @@ function ownerAddress(owners: usize, index: i32): usize {
   return owners + ((<usize>index) << EXTENT_OWNER_SHIFT);
 }
 
-/** The hint word that has the bit of `index`. */
+/** The hint word with the bit of `index`. */
 function hintAddress(hints: usize, index: i32): usize {
   return hints + ((<usize>(index >> 5)) << 2);
 }
 
-/** Before the class is shared: every extent is free. */
+/** Marks every extent as free. Before the class is shared. */
 export function extentInitialize(hints: usize, owners: usize, count: i32): void {
   for (let index = 0; index < count; index++) {
     atomic.store<i32>(ownerAddress(owners, index), EXTENT_FREE_STATE);
@@ -43,7 +43,7 @@ export function extentTake(hints: usize, owners: usize, count: i32, owner: i32):
       const bit = ctz(candidates);
       candidates &= candidates - 1;
       const index = first + bit;
-      // The step. Pairs with the store in extentGive: what the previous owner did with the bytes happened before.
+      // The step. Pairs with the store in extentGive: the previous owner's accesses to the bytes happened before.
       if (atomic.cmpxchg<i32>(ownerAddress(owners, index), EXTENT_FREE_STATE, owner) != EXTENT_FREE_STATE) continue;
       atomic.and<i32>(address, ~(1 << bit));
       return index;
@@ -53,8 +53,8 @@ export function extentTake(hints: usize, owners: usize, count: i32, owner: i32):
 }
 
 /**
- * Passes an extent on with the slot that names it: the new owner takes it over. The new owner; never blocks.
- * @returns 1 if it was `from`'s
+ * Passes an extent on with the slot that names it. Called by the new owner; never blocks.
+ * @returns 1 if `from` owned it
  */
 export function extentPass(owners: usize, index: i32, from: i32, to: i32): i32 {
   return atomic.cmpxchg<i32>(ownerAddress(owners, index), from, to) == from ? 1 : 0;
@@ -67,22 +67,22 @@ export function extentGive(hints: usize, owners: usize, index: i32): void {
 }
 
 /**
- * Frees what a thread has left behind. Only once it has exited, and what it had completed was taken over.
+ * Frees the extents of a thread. Only after it has exited, and its completions were taken over.
  * @param owner the owner word of its extents
- * @returns how many they were
+ * @returns how many were freed
  */
 export function extentReclaim(hints: usize, owners: usize, count: i32, owner: i32): i32 {
   let reclaimed = 0;
   for (let index = 0; index < count; index++) {
     const address = ownerAddress(owners, index);
     if (atomic.cmpxchg<i32>(address, owner, EXTENT_FREE_STATE) == owner) reclaimed++;
-    // A thread that ended between its steps may have left a free extent without its bit; a bit too many is only a hint.
+    // A thread that ended between its steps may have left a free extent without its bit; a superfluous bit is only a hint.
     if (atomic.load<i32>(address) == EXTENT_FREE_STATE) atomic.or<i32>(hintAddress(hints, index), 1 << (index & 31));
   }
   return reclaimed;
 }
 
-/** Extents of a class that are free. Any thread; a moment's estimate while others run. */
+/** Number of free extents of a class. Any thread; an estimate while others run. */
 export function extentsFree(owners: usize, count: i32): i32 {
   let free = 0;
   for (let index = 0; index < count; index++) {

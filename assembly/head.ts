@@ -1,10 +1,10 @@
 /*
- * The head index: llhttp's callbacks for the parts of a request head, called from its WASM module straight into this
- * one, so that a request of eight header fields crosses into JavaScript once and not nineteen times.
+ * The head index: llhttp's callbacks for the parts of a request head, called from its WASM module directly into this one, so that a
+ * request of eight header fields crosses into JavaScript once instead of nineteen times.
  *
- * Addresses that llhttp passes lie in its own memory; only their distances from the first byte of the target are kept.
+ * Addresses that llhttp passes are in its own memory; only their offsets from the first byte of the target are kept.
  * A head that arrives in several chunks is presented at addresses that continue: the HTTP thread moves HEAD_BASE before
- * it parses the next chunk. HTTP thread only, every access plain.
+ * it parses the next chunk. HTTP thread only; all accesses are plain.
  */
 import {
   FIELD_BYTES,
@@ -38,10 +38,10 @@ import {
   HEAD_VALUE_STATE,
 } from './layout';
 
-/** The head index of the HTTP thread that has this instance. */
+/** The head index of the HTTP thread that uses this instance. */
 let headIndex: usize = 0;
 
-/** Once, before anything is parsed. */
+/** Sets the head index. Once, before anything is parsed. */
 export function headUse(address: usize): void {
   headIndex = address;
 }
@@ -50,7 +50,7 @@ const HOST_BYTES = 4;
 const CONTENT_LENGTH_BYTES = 14;
 const TRANSFER_ENCODING_BYTES = 17;
 
-/** What a callback returns to stop the parser (llhttp: HPE_USER). */
+/** Return value of a callback that stops the parser (llhttp: HPE_USER). */
 const STOP = -1;
 
 function get(offset: usize): i32 {
@@ -70,7 +70,7 @@ function stop(state: i32): i32 {
   return STOP;
 }
 
-/** Fields behind the body are dropped (RFC 9112 section 7.1.2). */
+/** Whether fields follow the body: they are dropped (RFC 9112 section 7.1.2). */
 function inTrailer(): bool {
   return get(HEAD_STATE_OFFSET) == HEAD_COMPLETE_STATE;
 }
@@ -106,7 +106,7 @@ export function headName(_parser: i32, at: i32, bytes: i32): i32 {
     const field = fieldAddress(count);
     store<u16>(field + FIELD_NAME_OFFSET, <u16>offset);
     store<u16>(field + FIELD_NAME_BYTES_OFFSET, <u16>bytes);
-    // A field may have no value, and then llhttp reports none.
+    // llhttp reports no value for a field with an empty one.
     store<u32>(field + FIELD_VALUE_OFFSET, 0);
     set(HEAD_FIELD_COUNT_OFFSET, ++count);
     set(HEAD_STATE_OFFSET, HEAD_NAME_STATE);
@@ -137,7 +137,7 @@ export function headValue(_parser: i32, at: i32, bytes: i32): i32 {
   return 0;
 }
 
-/** @returns HEAD_HOST_MASK and HEAD_*_FLAG: which fields are worth a look */
+/** @returns HEAD_HOST_MASK and HEAD_*_FLAG: which fields need a check */
 export function headComplete(_parser: i32, _status: i32, upgrade: i32, keepAlive: i32): i32 {
   set(HEAD_STATE_OFFSET, HEAD_COMPLETE_STATE);
   set(HEAD_KEEP_ALIVE_OFFSET, keepAlive);
@@ -153,8 +153,8 @@ export function headComplete(_parser: i32, _status: i32, upgrade: i32, keepAlive
 }
 
 /**
- * Notes a piece of the body while all pieces of this chunk are contiguous.
- * @returns 1 if it was noted, 0 if the caller has to keep what was noted before
+ * Records a piece of the body while all pieces of this chunk are contiguous.
+ * @returns 1 if it was recorded, 0 if the caller has to save what was recorded before
  */
 export function headBody(at: i32, bytes: i32): i32 {
   const seen = get(HEAD_BODY_BYTES_OFFSET);
@@ -164,7 +164,7 @@ export function headBody(at: i32, bytes: i32): i32 {
   return 1;
 }
 
-/** Copies the field index of the head in hand to `destination` (the slot's data). */
+/** Copies the field index of the current head to `destination` (the slot's data). */
 export function headCopyFields(destination: usize): void {
   memory.copy(destination, headIndex + HEAD_FIELDS_OFFSET, <usize>get(HEAD_FIELD_COUNT_OFFSET) * FIELD_BYTES);
 }

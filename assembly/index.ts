@@ -1,4 +1,4 @@
-/* What the WASM module exports. Every thread has an instance of its own over the one shared memory. */
+/* The exports of the WASM module. Every thread has its own instance over the one shared memory. */
 
 export { doorbellPark, doorbellRing, doorbellUnpark } from './doorbell';
 export { extentGive, extentInitialize, extentPass, extentReclaim, extentsFree, extentTake } from './extent';

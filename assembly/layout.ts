@@ -1,9 +1,9 @@
 /*
- * The layout of the shared memory: the one place where its numbers are written.
+ * The layout of the shared memory: the only place where its numbers are written.
  *
- * This file is compiled twice, by asc for the code in WASM and by tsc for the code in JavaScript, so it is plain
- * constant arithmetic: no imports, no types, nothing that only one of the two compilers understands. Inside a block each
- * offset is derived from the one before it.
+ * This file is compiled twice, by asc for the code in WASM and by tsc for the code in JavaScript, so it is plain constant
+ * arithmetic: no imports, no types, nothing that only one of the two compilers understands. Inside a block each offset is
+ * derived from the one before it.
  *
  *   0 ┌──────────────────────────────┐
  *     │ header                       │  written before the first shard starts
@@ -35,7 +35,7 @@
 
 /** First word of every block: "LSHD" in little-endian ASCII. */
 export const MAGIC = 0x4448534c;
-/** Second word of every block. Raised with every change of this file that moves something. */
+/** Second word of every block. Increased with every change of this file that moves something. */
 export const VERSION = 8;
 
 /** Two cache lines: the prefetcher of current x86 CPUs fetches lines in pairs. */
@@ -65,15 +65,15 @@ export const ALLOCATED_OFFSET = EXTENT_CLASS_BYTES_OFFSET + WORD_BYTES;
 export const HEADER_BYTES = LINE_BYTES;
 
 // ── doorbell: the words a thread parks on ───────────────────────────────────────────────────────────────────────────
-/** Raised by each ring of the bell; the parked thread waits for it to change. Written by publishers. */
+/** Increased by each ring; the parked thread waits for it to change. Written by publishers. */
 export const DOORBELL_BELL_OFFSET = 0;
-/** 1 while the owner is parked or about to park. Set by the owner, cleared by whoever rings. */
+/** 1 while the owner is parked or about to park. Set by the owner, cleared by the thread that rings. */
 export const DOORBELL_PARKED_OFFSET = DOORBELL_BELL_OFFSET + WORD_BYTES;
 export const DOORBELL_BYTES = LINE_BYTES;
 
 export const MAX_BATCH = 1024;
 
-// ── head index: where llhttp saw the parts of the request head that is being parsed ─────────────────────────────────
+// ── head index: positions of the parts of the current request head ──────────────────────────────────────────────────
 // Offsets of names and values are relative to the first byte of the request target.
 /** Address, in the parser's memory, of the first byte of the target. */
 export const HEAD_BASE_OFFSET = 0;
@@ -112,55 +112,55 @@ export const FIELD_NAME_BYTES_OFFSET = FIELD_NAME_OFFSET + 2;
 export const FIELD_VALUE_OFFSET = FIELD_NAME_BYTES_OFFSET + 2;
 export const FIELD_VALUE_BYTES_OFFSET = FIELD_VALUE_OFFSET + 2;
 export const FIELD_BYTES = FIELD_VALUE_BYTES_OFFSET + 2;
-/** The index has this many entries; the limit in force may be lower. */
+/** Capacity of the index; the configured limit may be lower. */
 export const MAX_FIELDS = 256;
 /** Head offsets are 16-bit numbers. */
 export const MAX_HEAD_BYTES = 65535;
 
-// What headComplete says of the names of the fields, by their lengths; nothing else of them can be read from here.
+// What headComplete reports about the fields, judged only by the lengths of their names.
 /** One more than the number of the first field that may be Host; 0 if there is none. */
 export const HEAD_HOST_MASK = 0x1ff;
-/** More than one field may be Host. */
+/** Set if more than one field may be Host. */
 export const HEAD_HOSTS_FLAG = 0x200;
-/** A field may be Content-Length or Transfer-Encoding. */
+/** Set if a field may be Content-Length or Transfer-Encoding. */
 export const HEAD_BODY_FLAG = 0x400;
 
 export const HEAD_INDEX_BYTES = HEAD_FIELDS_OFFSET + MAX_FIELDS * FIELD_BYTES;
 
 // ── WASM's own constant data ────────────────────────────────────────────────────────────────────────────────────────
-/** asc is told the same number (asconfig.json, memoryBase); a test compares them. */
+/** Also passed to asc (asconfig.json, memoryBase); a test compares them. */
 export const STATIC_DATA_OFFSET = 4096;
 export const DYNAMIC_OFFSET = 65536;
 
 // ── HTTP thread ─────────────────────────────────────────────────────────────────────────────────────────────────────
 export const HTTP_DOORBELL_OFFSET = 0;
-/** What the HTTP thread writes of itself and the other HTTP threads read. */
+/** Numbers that the HTTP thread publishes for the other HTTP threads. */
 export const HTTP_FIGURES_OFFSET = HTTP_DOORBELL_OFFSET + DOORBELL_BYTES;
 /** The number of the last request. Each thread numbers in steps of the number of threads, so numbers never collide. */
 export const HTTP_SEQUENCE_OFFSET = 0;
 /** Open connections. */
 export const HTTP_CONNECTIONS_OFFSET = HTTP_SEQUENCE_OFFSET + WORD_BYTES;
-/** How many threads have had this number; raised by the control thread before the next one starts. */
+/** How many threads have had this number; increased by the control thread before the next one starts. */
 export const HTTP_GENERATION_OFFSET = HTTP_CONNECTIONS_OFFSET + WORD_BYTES;
-/** Bytes of responses that were copied out of their extents and are not sent. */
+/** Bytes of unsent responses that were copied out of their extents. */
 export const HTTP_DETACHED_OFFSET = HTTP_GENERATION_OFFSET + WORD_BYTES;
 /** Connections with a request that waits for an extent. */
 export const HTTP_PRESSED_OFFSET = HTTP_DETACHED_OFFSET + WORD_BYTES;
-/** For each class of extents: those that requests of this thread have. */
+/** By class of extents: those that requests of this thread hold. */
 export const HTTP_REQUEST_EXTENTS_OFFSET = HTTP_PRESSED_OFFSET + WORD_BYTES;
-/** For each shard: requests that this thread has submitted to it and not got back. */
+/** By shard: requests that this thread has submitted to it and that were not given back. */
 export const HTTP_OUTSTANDING_OFFSET = HTTP_FIGURES_OFFSET + LINE_BYTES;
 export const MAX_SHARDS = 64;
-/** For each shard: requests of this thread that wait in its rings, and how long the oldest has waited, in microseconds. */
+/** By shard: queued requests of this thread, and how long the oldest has waited, in microseconds. */
 export const HTTP_QUEUED_OFFSET = HTTP_OUTSTANDING_OFFSET + MAX_SHARDS * WORD_BYTES;
 export const HTTP_WAITS_OFFSET = HTTP_QUEUED_OFFSET + MAX_SHARDS * WORD_BYTES;
-/** For each limited route: requests of this thread that wait for one of its permits. */
+/** By limited route: requests of this thread that wait for one of its permits. */
 export const HTTP_WAITING_OFFSET = HTTP_WAITS_OFFSET + MAX_SHARDS * WORD_BYTES;
-/** Routes that can have a limit of their own. */
+/** Maximum number of limited routes. */
 export const MAX_LIMITED_ROUTES = 256;
-/** For each limited route: streams that hold one of its permits and no slot. */
+/** By limited route: streams that hold one of its permits without a slot. */
 export const HTTP_STREAMING_OFFSET = HTTP_WAITING_OFFSET + MAX_LIMITED_ROUTES * WORD_BYTES;
-/** Where polls of completion rings write the slots they found. Private to the HTTP thread. */
+/** Where polls of completion rings write the slots that they return. Private to the HTTP thread. */
 export const HTTP_POLL_OFFSET = HTTP_STREAMING_OFFSET + MAX_LIMITED_ROUTES * WORD_BYTES;
 /** Private to the HTTP thread. */
 export const HTTP_HEAD_INDEX_OFFSET = HTTP_POLL_OFFSET + MAX_BATCH * WORD_BYTES;
@@ -179,53 +179,53 @@ export const RING_ENTRY_BYTES = 1 << RING_ENTRY_SHIFT;
 export const MAX_RING_CAPACITY = 1 << 20;
 
 // ── semaphore ───────────────────────────────────────────────────────────────────────────────────────────────────────
-/** Permits that can be taken now; below zero after the limit was lowered under what is out. */
+/** Free permits; below zero after the limit was lowered below the number of taken ones. */
 export const SEMAPHORE_AVAILABLE_OFFSET = 0;
-/** Permits there are. */
+/** Total number of permits. */
 export const SEMAPHORE_LIMIT_OFFSET = SEMAPHORE_AVAILABLE_OFFSET + WORD_BYTES;
-/** Threads that wait for a permit. */
+/** Number of threads that wait for a permit. */
 export const SEMAPHORE_WAITERS_OFFSET = SEMAPHORE_LIMIT_OFFSET + WORD_BYTES;
 export const SEMAPHORE_BYTES = LINE_BYTES;
 
 // ── shard ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 export const SHARD_DOORBELL_OFFSET = 0;
 export const SHARD_PERMITS_OFFSET = SHARD_DOORBELL_OFFSET + DOORBELL_BYTES;
-/** Counters that the shard writes and anybody reads. */
+/** Counters that the shard writes and any thread reads. */
 export const SHARD_COUNTERS_OFFSET = SHARD_PERMITS_OFFSET + SEMAPHORE_BYTES;
-/** Handlers that were started. */
+/** Handlers started. */
 export const COUNTER_STARTED_OFFSET = 0;
-/** Batches that were claimed. */
+/** Batches claimed. */
 export const COUNTER_BATCHES_OFFSET = COUNTER_STARTED_OFFSET + WORD_BYTES;
-/** Times the shard parked. */
+/** How often the shard parked. */
 export const COUNTER_PARKS_OFFSET = COUNTER_BATCHES_OFFSET + WORD_BYTES;
-/** Requests that only the park timeout found: a lost wake-up each. Zero, or there is a bug. */
+/** Requests found only by the park timeout: each is a lost wake-up. Zero unless LoopShard has a bug. */
 export const COUNTER_LOST_WAKE_UPS_OFFSET = COUNTER_PARKS_OFFSET + WORD_BYTES;
-/** Requests that were claimed from the rings of other shards. */
+/** Requests claimed from the rings of other shards. */
 export const COUNTER_STEALS_OFFSET = COUNTER_LOST_WAKE_UPS_OFFSET + WORD_BYTES;
-/** Of the adaptive limiter: mean handler time in microseconds, short and long term; 0 until it has one. */
+/** Of the adaptive limiter: short-term and long-term mean handler time in microseconds; 0 until known. */
 export const COUNTER_SHORT_MEAN_OFFSET = COUNTER_STEALS_OFFSET + WORD_BYTES;
 export const COUNTER_LONG_MEAN_OFFSET = COUNTER_SHORT_MEAN_OFFSET + WORD_BYTES;
-/** Responses that have waited for an extent, and those that wait now. */
+/** Responses that had to wait for an extent, and those that are waiting now. */
 export const COUNTER_EXTENT_WAITS_OFFSET = COUNTER_LONG_MEAN_OFFSET + WORD_BYTES;
 export const COUNTER_EXTENT_WAITING_OFFSET = COUNTER_EXTENT_WAITS_OFFSET + WORD_BYTES;
-/** Handlers that were answered for and have not settled. */
+/** Abandoned handlers that have not settled. */
 export const COUNTER_ABANDONED_OFFSET = COUNTER_EXTENT_WAITING_OFFSET + WORD_BYTES;
-/** Nanoseconds of the shard's thread that a request took lately; 0 until that is known. */
+/** Thread time in nanoseconds that a request recently took; 0 until known. */
 export const COUNTER_THREAD_TIME_OFFSET = COUNTER_ABANDONED_OFFSET + WORD_BYTES;
-/** When the handler was called that keeps the shard's thread, by the server's clock; 0 if none does. */
+/** When the running handler was called, by the server's clock; 0 if none is running. */
 export const COUNTER_CALLED_AT_OFFSET = COUNTER_THREAD_TIME_OFFSET + WORD_BYTES;
-/** Responses that are being streamed: their heads are sent, and they are not over. */
+/** Responses being streamed: their heads are sent, and they have not ended. */
 export const COUNTER_STREAMS_OFFSET = COUNTER_CALLED_AT_OFFSET + WORD_BYTES;
-/** Where claims write the slots they took. Private to the shard. */
+/** Where claims write the slots that they take. Private to the shard. */
 export const SHARD_BATCH_OFFSET = SHARD_COUNTERS_OFFSET + LINE_BYTES;
-/** Bytes that the shard keeps in shared memory to copy from: response head templates. Private to the shard. */
+/** Bytes in shared memory that the shard copies from: response head templates. Private to the shard. */
 export const SHARD_TEMPLATES_OFFSET = SHARD_BATCH_OFFSET + MAX_BATCH * WORD_BYTES;
 export const SHARD_TEMPLATES_BYTES = 16384;
 /** For each HTTP thread: a submission ring, a ring of bound submissions, a completion ring. */
 export const SHARD_RINGS_OFFSET = SHARD_TEMPLATES_OFFSET + SHARD_TEMPLATES_BYTES;
 
 // ── slot ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-/** The owner word. Everything else in the slot, and the extents it names, belong to the owner it names. */
+/** The owner word. Everything else in the slot, and the extents it names, belong to that owner. */
 export const SLOT_OWNER_OFFSET = 0;
 /** When its handler was called, in microseconds of the server's clock, made odd; or SLOT_NO_START. The HTTP thread may read it. */
 export const SLOT_STARTED_AT_OFFSET = SLOT_OWNER_OFFSET + WORD_BYTES;
@@ -235,9 +235,9 @@ export const SLOT_ROUTE_OFFSET = SLOT_STARTED_AT_OFFSET + WORD_BYTES;
 export const SLOT_METHOD_OFFSET = SLOT_ROUTE_OFFSET + WORD_BYTES;
 /** SLOT_*_FLAG bits. */
 export const SLOT_FLAGS_OFFSET = SLOT_METHOD_OFFSET + WORD_BYTES;
-/** Counts the requests of the server, to name one (wraps at 2³²). */
+/** Number of the request, by which it is identified (wraps at 2³²). */
 export const SLOT_SEQUENCE_OFFSET = SLOT_FLAGS_OFFSET + WORD_BYTES;
-/** When it was submitted, and when it is too late to start it (0: never); microseconds of the server's clock. */
+/** When it was submitted, and when it is too late to start it (0: no deadline), in microseconds of the server's clock. */
 export const SLOT_SUBMITTED_AT_OFFSET = SLOT_SEQUENCE_OFFSET + WORD_BYTES;
 export const SLOT_QUEUE_DEADLINE_OFFSET = SLOT_SUBMITTED_AT_OFFSET + WORD_BYTES;
 /** Address of the request record: field index, head bytes, body bytes. In the slot, or in an extent. */
@@ -255,33 +255,33 @@ export const SLOT_RESPONSE_EXTENT_OFFSET = SLOT_RESPONSE_BODY_BYTES_OFFSET + WOR
 /** The client's end of the connection (src/contract/peer.ts): port, length of the address and flags, then the address as text. */
 export const SLOT_PEER_OFFSET = SLOT_RESPONSE_EXTENT_OFFSET + WORD_BYTES;
 export const SLOT_PEER_ADDRESS_OFFSET = SLOT_PEER_OFFSET + WORD_BYTES;
-/** Enough for IPv6 in its longest form. */
+/** Enough for the longest form of IPv6. */
 export const PEER_ADDRESS_BYTES = 48;
-/** What fits of the request record and, behind it, of the response. */
+/** Room for the request record and, after it, the response. */
 export const SLOT_DATA_OFFSET = LINE_BYTES;
 
-/** The request was HEAD: a body is counted but not sent. */
+/** The request was HEAD: the body is counted but not sent. */
 export const SLOT_HEAD_REQUEST_FLAG = 1 << 0;
-/** The shard got to the request too late and did not start it: there is no response. */
+/** The shard reached the request too late and did not start it: no response. */
 export const SLOT_EXPIRED_FLAG = 1 << 1;
-/** The response went as a stream, over the shard's channel; nothing of it is in the slot. */
+/** The response was streamed over the shard's channel; none of it is in the slot. */
 export const SLOT_STREAM_FLAG = 1 << 2;
-/** The request body is on its way as a stream, over the shard's channel; only the head is in the record. */
+/** The request body is streamed over the shard's channel; only the head is in the record. */
 export const SLOT_BODY_STREAM_FLAG = 1 << 3;
-/** Nobody waits for the response any more, so the shard has given the slot back without one. */
+/** The response is no longer needed, so the shard has given the slot back without one. */
 export const SLOT_ABANDONED_FLAG = 1 << 4;
-/** The request holds one of its route's permits. Set and cleared by the HTTP thread while the slot is its own. */
+/** The request holds one of its route's permits. Set and cleared by the HTTP thread while it owns the slot. */
 export const SLOT_ROUTE_PERMIT_FLAG = 1 << 5;
 
-/** No handler was called yet. */
+/** No handler was called. */
 export const SLOT_NO_START = 0;
 
 export const SLOT_FREE_STATE = 0;
-/** The HTTP thread in whose range the slot lies fills it, or sends from it. */
+/** Owned by the HTTP thread in whose range the slot lies, which fills it or sends from it. */
 export const SLOT_HTTP_STATE = 1;
-/** | shard << OWNER_SHIFT: published on that shard's ring; whichever shard changes the word to its claim owns it. */
+/** | shard << OWNER_SHIFT: published on that shard's ring; the shard that changes the word to its claim gets it. */
 export const SLOT_SUBMITTED_STATE = 2;
-/** | shard << OWNER_SHIFT: that shard means to start it; until then the HTTP thread may take it back. Nobody changes the rest. */
+/** | shard << OWNER_SHIFT: that shard will start it; until then the HTTP thread may revoke the claim. No thread changes the rest. */
 export const SLOT_CLAIMED_STATE = 3;
 /** | shard << OWNER_SHIFT: that shard has given it back; the HTTP thread owns it. */
 export const SLOT_COMPLETED_STATE = 4;
@@ -289,7 +289,7 @@ export const SLOT_COMPLETED_STATE = 4;
 export const SLOT_BOUND_STATE = 5;
 /** | shard << OWNER_SHIFT: that shard owns it, and is the only one that changes the word. */
 export const SLOT_STARTED_STATE = 6;
-/** Where the number of a thread stands in an owner word, of a slot or of an extent. */
+/** Position of a thread's number in an owner word, of a slot or of an extent. */
 export const OWNER_SHIFT = 8;
 export const OWNER_STATE_MASK = (1 << OWNER_SHIFT) - 1;
 
@@ -297,21 +297,21 @@ export const MIN_SLOT_BYTES = 2048;
 export const MAX_SLOT_BYTES = 1 << 20;
 export const MAX_SLOTS = 1 << 16;
 
-// ── extent: a piece of memory for what does not fit its slot ────────────────────────────────────────────────────────
-/** Class c has extents for bodies of EXTENT_LEAST_BYTES << c bytes, with room for a head in front. */
+// ── extent: a piece of memory for messages that do not fit their slot ───────────────────────────────────────────────
+/** Class c has extents for bodies of EXTENT_LEAST_BYTES << c bytes, with room for a head before the body. */
 export const EXTENT_CLASSES = 6;
 export const EXTENT_LEAST_SHIFT = 15;
 export const EXTENT_HEAD_BYTES = 4096;
 /** Bytes of an extent of the largest class. */
 export const EXTENT_MOST_BYTES = (1 << (EXTENT_LEAST_SHIFT + EXTENT_CLASSES - 1)) + EXTENT_HEAD_BYTES;
-/** Owner words lie this far apart: those of neighbours are changed by different threads. */
+/** Distance of owner words: those of neighbouring extents are changed by different threads. */
 export const EXTENT_OWNER_SHIFT = 7;
-/** An extent is named by its class << EXTENT_CLASS_SHIFT and its index in the class. */
+/** The number of an extent: its class << EXTENT_CLASS_SHIFT, and its index in the class. */
 export const EXTENT_CLASS_SHIFT = 16;
 export const NO_EXTENT = -1;
 
 export const EXTENT_FREE_STATE = 0;
-/** | HTTP thread << OWNER_SHIFT: it owns the extent, or the slot does whose request record lies in it. */
+/** | HTTP thread << OWNER_SHIFT: owned by that thread, or by the slot whose request record lies in it. */
 export const EXTENT_HTTP_STATE = 1;
 /** | shard << OWNER_SHIFT: that shard owns it. */
 export const EXTENT_SHARD_STATE = 2;

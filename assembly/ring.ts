@@ -1,8 +1,8 @@
 /*
  * The ring: a bounded queue of 32-bit values. One producer; one consumer with `ringPoll`, any number with `ringClaim`.
  *
- * Positions run freely and wrap at 2³²; only their differences are ever compared, so the capacity, a power of two, is
- * usable to the last entry.
+ * Positions run freely and wrap at 2³²; only their differences are compared, so the capacity, a power of two, is usable to the
+ * last entry.
  */
 import { RING_ENTRIES_OFFSET, RING_ENTRY_SHIFT, RING_HEAD_OFFSET, RING_MASK_OFFSET, RING_TAIL_OFFSET } from './layout';
 
@@ -12,21 +12,21 @@ export function entryAddress(ring: usize, position: i32): usize {
   return ring + RING_ENTRIES_OFFSET + ((<usize>(<u32>(position & mask))) << RING_ENTRY_SHIFT);
 }
 
-/** Before the ring is shared. `capacity` is a power of two. */
+/** Initializes a ring before it is shared. `capacity` is a power of two. */
 export function ringInitialize(ring: usize, capacity: i32): void {
   store<i32>(ring + RING_MASK_OFFSET, capacity - 1);
   atomic.store<i32>(ring + RING_HEAD_OFFSET, 0);
   atomic.store<i32>(ring + RING_TAIL_OFFSET, 0);
 }
 
-/** Values that are published and not yet taken. Any thread; a moment's estimate while others run. */
+/** Number of published values that were not taken yet. Any thread; an estimate while others run. */
 export function ringLength(ring: usize): i32 {
   // Head first: it never overtakes the tail, so the difference is never negative.
   const head = atomic.load<i32>(ring + RING_HEAD_OFFSET);
   return atomic.load<i32>(ring + RING_TAIL_OFFSET) - head;
 }
 
-/** Entries that can be published now. The producer only, for whom it never shrinks by what others do. */
+/** Number of entries that can be published now. Producer only, for whom other threads never reduce it. */
 export function ringRoom(ring: usize): i32 {
   // Only this thread writes the tail: a plain load sees its own last store.
   const tail = load<i32>(ring + RING_TAIL_OFFSET);
@@ -34,8 +34,8 @@ export function ringRoom(ring: usize): i32 {
 }
 
 /**
- * The producer only; never blocks.
- * @returns 1, or 0 when the ring is full
+ * Publishes a value. Producer only; never blocks.
+ * @returns 1, or 0 if the ring is full
  */
 export function ringPublish(ring: usize, value: i32): i32 {
   if (ringRoom(ring) <= 0) return 0;
@@ -47,8 +47,8 @@ export function ringPublish(ring: usize, value: i32): i32 {
 }
 
 /**
- * Publishes up to `count` values from `source` with one store of the tail. The producer only; never blocks.
- * @returns how many there was room for
+ * Publishes up to `count` values from `source` with one store of the tail. Producer only; never blocks.
+ * @returns how many fitted
  */
 export function ringPublishBatch(ring: usize, source: usize, count: i32): i32 {
   const tail = load<i32>(ring + RING_TAIL_OFFSET);
@@ -72,15 +72,15 @@ export function ringPoll(ring: usize, destination: usize, max: i32): i32 {
   for (let i = 0; i < count; i++) {
     store<i32>(destination + ((<usize>i) << RING_ENTRY_SHIFT), load<i32>(entryAddress(ring, head + i)));
   }
-  // The producer loads it before it writes over an entry.
+  // The producer loads the head before it overwrites an entry.
   atomic.store<i32>(ring + RING_HEAD_OFFSET, head + count);
   return count;
 }
 
 /**
- * Takes up to `max` values, oldest first; several consumers may do so at once, and each value goes to one of them. Any
- * thread; never blocks. A consumer that is terminated between the exchange and its return takes its batch with it: where
- * that matters, claim slots (slot.ts) instead.
+ * Takes up to `max` values, oldest first; several consumers may do so concurrently, and each value goes to one of them. Any
+ * thread; never blocks. A consumer that is terminated between the exchange and its return loses its batch: where that matters,
+ * claim slots (slot.ts) instead.
  * @returns how many were written to `destination`
  */
 export function ringClaim(ring: usize, destination: usize, max: i32): i32 {
@@ -89,7 +89,7 @@ export function ringClaim(ring: usize, destination: usize, max: i32): i32 {
     const count = min(atomic.load<i32>(ring + RING_TAIL_OFFSET) - head, max);
     if (count <= 0) return 0;
     for (let i = 0; i < count; i++) {
-      // May read an entry that is being written over, if another consumer was faster: then the exchange fails.
+      // May read an entry that is being overwritten, if another consumer was faster: then the exchange fails.
       store<i32>(destination + ((<usize>i) << RING_ENTRY_SHIFT), load<i32>(entryAddress(ring, head + i)));
     }
     if (atomic.cmpxchg<i32>(ring + RING_HEAD_OFFSET, head, head + count) == head) return count;

@@ -1,25 +1,25 @@
-/* Permits: a counting semaphore whose limit may change while permits are out. */
+/* Permits: a counting semaphore whose limit may change while permits are taken. */
 import { SEMAPHORE_AVAILABLE_OFFSET, SEMAPHORE_LIMIT_OFFSET, SEMAPHORE_WAITERS_OFFSET } from './layout';
 
-/** Before the semaphore is shared. */
+/** Initializes a semaphore before it is shared. */
 export function semaphoreInitialize(semaphore: usize, permits: i32): void {
   atomic.store<i32>(semaphore + SEMAPHORE_AVAILABLE_OFFSET, permits);
   atomic.store<i32>(semaphore + SEMAPHORE_LIMIT_OFFSET, permits);
   atomic.store<i32>(semaphore + SEMAPHORE_WAITERS_OFFSET, 0);
 }
 
-/** Permits that can be taken now; never negative. Any thread. */
+/** Number of free permits; never negative. Any thread. */
 export function semaphoreAvailable(semaphore: usize): i32 {
   return max(atomic.load<i32>(semaphore + SEMAPHORE_AVAILABLE_OFFSET), 0);
 }
 
-/** Any thread. */
+/** Total number of permits. Any thread. */
 export function semaphoreLimit(semaphore: usize): i32 {
   return atomic.load<i32>(semaphore + SEMAPHORE_LIMIT_OFFSET);
 }
 
 /**
- * Takes all of `count` permits or none. Any thread; never blocks.
+ * Takes all `count` permits or none. Any thread; never blocks.
  * @returns 1 if they were taken
  */
 export function semaphoreTryAcquire(semaphore: usize, count: i32): i32 {
@@ -33,7 +33,7 @@ export function semaphoreTryAcquire(semaphore: usize, count: i32): i32 {
 }
 
 /**
- * Takes as many as there are, up to `most`. Any thread; never blocks.
+ * Takes up to `most` permits, as many as are free. Any thread; never blocks.
  * @returns how many were taken
  */
 export function semaphoreTryAcquireUpTo(semaphore: usize, most: i32): i32 {
@@ -47,16 +47,16 @@ export function semaphoreTryAcquireUpTo(semaphore: usize, most: i32): i32 {
   return 0;
 }
 
-/** Gives permits back, then wakes who waits for one. Any thread; never blocks. */
+/** Releases permits, then wakes the threads that wait for one. Any thread; never blocks. */
 export function semaphoreRelease(semaphore: usize, count: i32): void {
   atomic.add<i32>(semaphore + SEMAPHORE_AVAILABLE_OFFSET, count);
-  // Pairs with semaphoreAwait: it announces itself before it looks at AVAILABLE for the last time.
+  // Pairs with semaphoreAwait, which announces the waiter before its last check of AVAILABLE.
   if (atomic.load<i32>(semaphore + SEMAPHORE_WAITERS_OFFSET) != 0) {
     atomic.notify(semaphore + SEMAPHORE_AVAILABLE_OFFSET, -1);
   }
 }
 
-/** Changes the limit; what is out stays out. Any thread, one at a time; never blocks. */
+/** Changes the limit; taken permits stay taken. Any thread, one at a time; never blocks. */
 export function semaphoreSetLimit(semaphore: usize, permits: i32): void {
   const before = atomic.xchg<i32>(semaphore + SEMAPHORE_LIMIT_OFFSET, permits);
   semaphoreRelease(semaphore, permits - before);

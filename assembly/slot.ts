@@ -1,5 +1,5 @@
 /*
- * Slots: the steps by which ownership passes through a ring. Those that change the owner word alone stand in
+ * Slots: the steps by which ownership passes through a ring. Steps that only change the owner word are in
  * src/contract/http-side.ts and shard-side.ts.
  *
  *   HTTP ──slotSubmit──▶ SUBMITTED ──slotClaim──▶ CLAIMED ──tryStart──▶ STARTED ──slotComplete──▶ COMPLETED ──▶ HTTP
@@ -9,7 +9,7 @@
  *
  * Each step is one compare-and-swap on the owner word: a shard that is terminated at any instruction leaves every slot
  * either SUBMITTED (another shard takes it), CLAIMED or STARTED under its own number (the HTTP thread takes it back once the
- * worker has exited), or COMPLETED (its bytes are whole). BOUND is SUBMITTED for the eyes of one shard only.
+ * worker has exited), or COMPLETED (its response is complete). BOUND is SUBMITTED for one shard only.
  */
 import {
   OWNER_SHIFT,
@@ -29,18 +29,18 @@ function ownerAddress(slots: usize, stride: i32, slot: i32): usize {
 }
 
 /**
- * Passes a slot that the HTTP thread has filled to whichever shard claims it from `ring`. HTTP thread; never blocks.
- * @param submitted the owner word from now on: SUBMITTED or BOUND, and whose ring it is
- * @returns how many slots the ring holds now, or 0 when it is full: nothing has changed
+ * Passes a slot that the HTTP thread has filled to the shard that claims it from `ring`. HTTP thread; never blocks.
+ * @param submitted the new owner word: SUBMITTED or BOUND, with the shard of the ring
+ * @returns how many slots the ring holds now, or 0 if it is full: then nothing has changed
  */
 export function slotSubmit(ring: usize, submitted: i32, slots: usize, stride: i32, slot: i32): i32 {
-  // First, because nothing may be taken back: from the store on, a claimer that meets a stale entry of this slot owns it.
-  // This thread alone fills the ring, so the room that is here now is still here for the publication.
+  // First, because nothing can be undone: after the store, a shard that reads a stale entry of this slot may claim it.
+  // Only this thread fills the ring, so the room remains until the publication.
   if (ringRoom(ring) <= 0) return 0;
-  // Before the entry is published, so that no claimer can meet the entry with an older owner; pairs with slotClaim.
+  // Before the entry is published, so that no shard can read the entry with an older owner; pairs with slotClaim.
   atomic.store<i32>(ownerAddress(slots, stride, slot), submitted);
   ringPublish(ring, slot);
-  // At least this one, even if somebody has claimed it already.
+  // At least 1, even if the slot was claimed already.
   return max(ringLength(ring), 1);
 }
 
@@ -49,8 +49,8 @@ export function slotSubmit(ring: usize, submitted: i32, slots: usize, stride: i3
  * submission ring; never blocks.
  *
  * An entry whose slot is not `submitted` is skipped: another shard has claimed it, or the HTTP thread took it back and may
- * have submitted it elsewhere since. A claimer that was held up may meet an entry that was written over in the meantime; if
- * its slot is submitted to this ring, the claim is as good as by its own entry, which is then skipped in its turn.
+ * have submitted it elsewhere since. A delayed claimer may read an entry that was overwritten in the meantime; if its slot is
+ * submitted to this ring, the claim is as valid as one by the slot's own entry, which is skipped later.
  * @param submitted the owner word of slots that were submitted to this ring
  * @returns how many were written to `destination`
  */
@@ -81,8 +81,8 @@ export function slotClaim(
 }
 
 /**
- * Like slotClaim, but takes a permit of `semaphore` for each slot first: what cannot be started stays in the ring, where
- * others see it. Takes no more than its share of what the ring holds, one part of `sharers`, rounded up; but `least` in any case.
+ * Like slotClaim, but first takes a permit of `semaphore` for each slot: slots that cannot be started stay in the ring, where
+ * others see them. Claims at most its share of the ring, one part of `sharers`, rounded up; but at least `least`.
  */
 export function slotClaimPermitted(
   semaphore: usize,
@@ -96,7 +96,7 @@ export function slotClaimPermitted(
   sharers: i32,
   least: i32,
 ): i32 {
-  // A look before the permits: an idle shard must not seem busy to those who balance by them.
+  // Checked before permits are taken: an idle shard must not seem busy to threads that balance by permits.
   const length = ringLength(ring);
   if (length == 0) return 0;
   const permits = semaphoreTryAcquireUpTo(semaphore, min(most, max(least, (length + sharers - 1) / sharers)));
@@ -107,7 +107,7 @@ export function slotClaimPermitted(
 }
 
 /**
- * The slot that has waited longest in `ring`, past entries of slots that are not `submitted` there any more. HTTP thread, which
+ * The slot that has been queued longest in `ring`, skipping entries of slots that are no longer `submitted` there. HTTP thread, which
  * alone submits: a slot that it finds submitted stays the oldest one until it is claimed.
  * @returns the slot, or -1
  */
@@ -127,7 +127,7 @@ export function slotOldest(ring: usize, submitted: i32, slots: usize, stride: i3
   return slot;
 }
 
-/** Moves the head to `position` unless somebody has moved it further. */
+/** Moves the head to `position` unless another thread has moved it further. */
 function advanceHead(ring: usize, position: i32): void {
   let head = atomic.load<i32>(ring + RING_HEAD_OFFSET);
   while (position - head > 0) {
@@ -138,17 +138,17 @@ function advanceHead(ring: usize, position: i32): void {
 }
 
 /**
- * Gives a started slot, its response written, back to the HTTP thread. The shard that started it; never blocks.
+ * Gives a started slot, whose response is written, back to the HTTP thread. The shard that started it; never blocks.
  *
- * The completion ring has an entry for every slot there is, so it cannot be full.
- * @param permits semaphore that gets the permit back, before anybody hears of the response; 0 if that was given back before
- * @returns 1, or 0 if the shard had not started it: nothing has changed
+ * The completion ring has an entry for every slot, so it cannot be full.
+ * @param permits semaphore to which the permit is released, before the response is announced; 0 if it was released before
+ * @returns 1, or 0 if the shard had not started it: then nothing has changed
  */
 export function slotComplete(ring: usize, slots: usize, stride: i32, shard: i32, slot: i32, permits: usize): i32 {
   const started = SLOT_STARTED_STATE | (shard << OWNER_SHIFT);
   const completed = SLOT_COMPLETED_STATE | (shard << OWNER_SHIFT);
-  // First the owner word: if the shard ends before the publication, the HTTP thread finds a whole response by it. An
-  // exchange, though nobody else changes the word: a second completion would be of somebody else's request.
+  // First the owner word: if the shard ends before the publication, it shows the HTTP thread that the response is complete. An
+  // exchange, though no other thread changes the word: a second completion would be for another request.
   if (atomic.cmpxchg<i32>(ownerAddress(slots, stride, slot), started, completed) != started) return 0;
   if (permits != 0) semaphoreRelease(permits, 1);
   ringPublish(ring, slot);

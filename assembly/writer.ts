@@ -1,13 +1,13 @@
 /*
  * The bounded writer. It has no state: every function takes the position to write at and the limit it must not pass, and
- * returns the position behind what it wrote, or 0 (never a position: the magic number lies there) if it did not fit. What
- * did not fit leaves the bytes up to the limit undefined and those behind it untouched.
+ * returns the position after the written bytes, or 0 (never a position: the magic number lies there) if they did not fit. Then
+ * the bytes up to the limit are undefined and those after it untouched.
  *
- * The thread that owns the bytes; never blocks.
+ * For the thread that owns the bytes; never blocks.
  */
 import { decimalDigits, writeDecimal } from './json/digits';
 
-/** Bytes as they are. */
+/** Copies bytes. */
 export function writeBytes(position: usize, limit: usize, source: usize, bytes: i32): usize {
   if (<usize>bytes > limit - position) return 0;
   memory.copy(position, source, bytes);
@@ -21,8 +21,8 @@ const LINE_END: u16 = 0x0a0d;
 
 /**
  * Writes a response head so that it ends at `end`, where the body begins: the template (whole lines: the status line and
- * the fields that repeat), content-length, and the empty line. Further fields, whole lines too, stand already in front of
- * the empty line. The caller has made sure of the room: templateBytes + fieldsBytes + 30.
+ * the fields that repeat), content-length, and the empty line. Further fields, also whole lines, already precede the empty
+ * line. The caller guarantees the room: templateBytes + fieldsBytes + 30.
  * @param contentLength bytes, or -1 for a response without a length
  * @returns the address of the head's first byte
  */

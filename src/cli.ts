@@ -24,14 +24,14 @@ import type { ShardStats } from './server/stats.js';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 
-/** What commander makes of the command line: options without their sections, and what several flags share. */
+/** The options that commander parses from the command line: flat, plus flags that share an option. */
 interface CliOptions extends FlatOptions, CertificateFiles {
   dispatchKey?: KeySource;
 }
 
 type CertificateFiles = { [name in 'tlsKey' | 'tlsCert']?: string | undefined };
 
-/** Parsers of values that are neither integers nor text, by flag. */
+/** Parsers by flag, for values that are neither integers nor text. */
 const PARSERS: Record<string, (text: string, previous: never) => unknown> = {
   '--fd': parseInteger,
   '--permits': (text) => (text === 'adaptive' ? text : parseInteger(text)),
@@ -44,14 +44,14 @@ const PARSERS: Record<string, (text: string, previous: never) => unknown> = {
   '--exec-argv': (flag, flags: readonly string[] = []) => [...flags, flag],
 };
 
-/** Only `--help-all` shows them. They are hidden just before a help, since commander suggests no hidden ones for a typo. */
+/** Options that only `--help-all` shows. Hidden just before the help is printed, because commander suggests no hidden option for a typo. */
 const rareOptions: Option[] = [];
 let isHelpAll = false;
 
 const program = new Command('loopshard')
   .description('Serve HTTP from many event loops behind one port.')
   .version(version)
-  .showHelpAfterError("Run 'loopshard serve --help' to see how it is used.")
+  .showHelpAfterError("Run 'loopshard serve --help' to see the usage.")
   .argument('[module]')
   .allowUnknownOption()
   .allowExcessArguments()
@@ -88,13 +88,13 @@ function cliOption(name: OptionName, { flag, text }: Flag): Option {
   return parser === undefined ? option : option.argParser(parser as (text: string, previous: unknown) => unknown);
 }
 
-/** The default in words. It is not commander's, so that serve() knows what was given. */
+/** The default as text. Commander is not told about it, so that `serve()` sees only options that were given. */
 function defaultText(entry: OptionEntry): string {
   const text = entry.defaultText ?? entry.default;
   return text === undefined || typeof text === 'boolean' ? '' : ` (default: ${plain(String(text))})`;
 }
 
-/** Without Markdown. */
+/** Removes Markdown. */
 function plain(text: string): string {
   return text.replaceAll(/`|\[(.*?)\]\(.*?\)/g, '$1');
 }
@@ -108,7 +108,7 @@ function hideRareOptions(): void {
   for (const option of rareOptions) option.hideHelp(!isHelpAll);
 }
 
-/** For `loopshard app.js`, with or without options. */
+/** Reports an unknown command, as in `loopshard app.js`. */
 function refuseModule(module: string | undefined): void {
   if (module === undefined) return program.help({ error: true });
   if (module.startsWith('-')) program.error(`error: unknown option '${module}'`);
@@ -120,7 +120,7 @@ function parseInteger(text: string): number {
   throw new InvalidArgumentError('It must be an integer.');
 }
 
-/** As in default=2,cpu=2. */
+/** Parses a list such as `default=2,cpu=2`. */
 function parseCounts(text: string, example: string): Record<string, number> {
   return Object.fromEntries(
     text.split(',').map((part) => {
@@ -131,20 +131,20 @@ function parseCounts(text: string, example: string): Record<string, number> {
   );
 }
 
-/** Adds a variable to those of the process. */
+/** Adds a variable to those of this process. */
 function parseVariable(text: string, env: Record<string, string> = { ...process.env } as Record<string, string>) {
   const equals = text.indexOf('=');
   if (equals < 1) throw new InvalidArgumentError('It must be a name and a value such as LOG_LEVEL=debug.');
   return { ...env, [text.slice(0, equals)]: text.slice(equals + 1) };
 }
 
-/** As in true, 2 or loopback,10.0.0.0/8; serve() checks the addresses. */
+/** Parses `true`, `false`, a number, or a list such as `loopback,10.0.0.0/8`; `serve()` checks the addresses. */
 function parseProxies(text: string): TrustProxy {
   if (text === 'true' || text === 'false') return text === 'true';
   return /^-?\d+$/.test(text) ? Number(text) : text;
 }
 
-/** As in header:x-user; serve() checks the source. */
+/** Parses a source such as `header:x-user`; `serve()` checks it. */
 function parseKey(text: string): KeySource {
   const colon = text.indexOf(':');
   if (colon < 0) throw new InvalidArgumentError('It must be a source and a name such as header:x-user.');
@@ -152,7 +152,7 @@ function parseKey(text: string): KeySource {
 }
 
 async function run(module: string, options: CliOptions): Promise<void> {
-  // First: as process 1 of a container, a signal without a listener is ignored, and the start may take long.
+  // Before the start, which may take long: in process 1 of a container, a signal without a listener is ignored.
   const onRunning = handleSignals(options);
   try {
     const server = await serve(module, serveOptions(options));
@@ -165,7 +165,7 @@ async function run(module: string, options: CliOptions): Promise<void> {
   }
 }
 
-/** Prints the sentence with its code, and what there is to show below it. */
+/** Prints the first line of the message with its code, and its other lines below. */
 function reportError({ message, code }: LoopShardError): void {
   const [sentence, ...lines] = message.split('\n');
   console.error([`loopshard: ${sentence} (${code})`, ...lines].join('\n'));
@@ -199,7 +199,7 @@ function readCertificate({ tlsKey, tlsCert }: CertificateFiles): { key: Buffer; 
   }
 }
 
-/** Prints the line that says where the server listens, and with what. */
+/** Prints the line that tells where and how the server listens. */
 function announce(server: Server, { tlsKey, shards: wanted, ...options }: CliOptions): void {
   const { address, family, port } = server.address();
   const scheme = tlsKey === undefined ? 'http' : 'https';
@@ -214,7 +214,7 @@ function announce(server: Server, { tlsKey, shards: wanted, ...options }: CliOpt
   console.log(`loopshard ${version} listens on ${family === 'Unix' ? address : url}; ${facts.join('; ')}`);
 }
 
-/** As in "4", or "4 (default 2, cpu 2)". */
+/** Formats counts as "4", or "4 (default 2, cpu 2)". */
 function shardsByGroup(shards: readonly ShardStats[]): string {
   const groups = [...new Set(shards.map(({ group }) => group))];
   if (groups.length === 1) return String(shards.length);
@@ -223,8 +223,8 @@ function shardsByGroup(shards: readonly ShardStats[]): string {
 }
 
 /**
- * The first SIGINT or SIGTERM ends the start, or drains the server; the next one exits immediately.
- * @returns to be called with the server once it runs
+ * Handles signals: the first SIGINT or SIGTERM ends the start, or drains the server; the next one exits immediately.
+ * @returns the function to call with the server once it is running
  */
 function handleSignals(files: CertificateFiles): (server: Server) => void {
   let running: Server | undefined;
@@ -250,7 +250,7 @@ async function end(signal: 'SIGINT' | 'SIGTERM', server: Server | undefined): Pr
   if (server.state !== 'ready') process.exit(1);
   console.log(`loopshard: ${signal}: finishing open requests. ${again(signal)} to exit immediately.`);
   await server.close();
-  // Exiting waits for threads, and a thread in native code may never end.
+  // Exiting waits for all threads, but a thread in native code may never end.
   const left = server.stats().shards.filter(({ state }) => state !== 'ended');
   if (left.length > 0) {
     const numbers = left.map(({ shard }) => shard).join(', ');

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
 import { exchange, get, post, type RawResponse } from './support/client.js';
 import { Life } from './support/life.js';
-import { startServer, until } from './support/server.js';
+import { ONE_HTTP_THREAD, startServer, until } from './support/server.js';
 import { type Pending, useStage } from './support/stage.js';
 
 /* Abandoned handlers: those that still run after their requests got 504. */
@@ -28,7 +28,12 @@ async function abandon(...ids: string[]): Promise<void> {
 
 describe('a shard with more abandoned handlers than maxAbandoned', () => {
   test('is replaced without losing a request, and other shards of its group only afterwards', async () => {
-    await start({ shards: 2, scheduling: { dispatch: 'round-robin', steal: false }, recovery: { maxAbandoned: 1 } });
+    await start({
+      shards: 2,
+      scheduling: { dispatch: 'round-robin', steal: false },
+      recovery: { maxAbandoned: 1 },
+      ...ONE_HTTP_THREAD,
+    });
     const { server, port } = scene.running;
     const states: string[] = [];
     let fewestReady = 2;
@@ -48,9 +53,9 @@ describe('a shard with more abandoned handlers than maxAbandoned', () => {
     for (const { response } of started) expect((await response).status).toBe(200);
     await until(() => restarts().join() === '1,1' && allReady(), 'both replacements');
     expect([fewestReady, abandoned()]).toEqual([1, [0, 0]]);
-    const lines = messages().filter((message) => /replaced|lost/.test(message));
+    const lines = messages().filter((message) => /replaced|ended unexpectedly/.test(message));
     const line = (shard: number) =>
-      `shard ${shard} is replaced: 2 handlers have not settled though their requests are over (\`recovery.maxAbandoned\`)`;
+      `shard ${shard} is being replaced: 2 abandoned handlers have not settled (\`recovery.maxAbandoned\`)`;
     expect(lines.sort()).toEqual([line(0), line(1)]);
   });
 
@@ -91,7 +96,7 @@ describe('a shard with more abandoned handlers than maxAbandoned', () => {
     );
     for (let i = 0; i < 2; i++) expect((await exchange(scene.running.port, get('/hang'))).status).toBe(504);
     await until(() => restarts()[0] === 1 && allReady(), 'the replacement');
-    expect(messages()).toContain('shard 0 was lost: Shard 0 did not end within 500 ms and was terminated.');
+    expect(messages()).toContain('shard 0 ended unexpectedly: Shard 0 did not end within 500 ms and was terminated.');
     life.mark('release');
     await scene.running.server.close();
     life.end();

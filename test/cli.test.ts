@@ -361,7 +361,7 @@ describe('prints one sentence with a code and no stack, and exits with 1, for', 
     expect(await program.exit()).toBe(1);
     expect(program.stderr).toMatch(/^error: /);
     expect(program.stderr).toContain(sentence);
-    expect(program.stderr).toContain("Run 'loopshard serve --help' to see how it is used.");
+    expect(program.stderr).toContain("Run 'loopshard serve --help' to see the usage.");
     expect(program.stderr).not.toMatch(/\n +at /);
   });
 

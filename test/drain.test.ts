@@ -93,7 +93,7 @@ test('close() drops requests that are not finished after closeTimeoutMs', async 
   await server.close();
   await client.closed();
   expect(client.pending.length).toBe(0);
-  expect(logged.map(({ message }) => message)).toEqual(['not drained after 50 ms; the rest is cut off']);
+  expect(logged.map(({ message }) => message)).toEqual(['not drained within 50 ms; dropping the remaining requests']);
 });
 
 test('a request that is half sent when the server begins to drain still gets its response', async () => {

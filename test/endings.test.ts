@@ -69,7 +69,7 @@ test.each(['SIGTERM', 'SIGUSR2'])(
     life.mark(signal);
     const { server, logged } = await startServer({ shards: 2 }, life.fixture);
     await server.close();
-    const said = logged.filter(({ level, message }) => level === 'warn' && /signals never arrive/.test(message));
+    const said = logged.filter(({ level, message }) => level === 'warn' && /never receive signals/.test(message));
     expect(said.map(({ details }) => details.signal)).toEqual([signal]);
   },
 );

@@ -271,7 +271,7 @@ describe('an HTTP thread that ends', () => {
     await expectConserved(running);
     const messages = running.logged.map(({ message }) => message);
     expect(messages.filter((message) => message.startsWith('HTTP thread 0 ended'))).toHaveLength(1);
-    expect(messages).toContain('HTTP thread 0 listens again');
+    expect(messages).toContain('HTTP thread 0 is listening again');
   });
 
   test('releases the route permits of its requests, immediately or when their handlers settle', async () => {
@@ -536,7 +536,7 @@ describe('user code on HTTP threads', () => {
       expect.objectContaining({
         code: 'OPTION_INVALID',
         message:
-          'This server has 2 HTTP threads, and a function cannot be passed to them. Export `onUpgrade` from a module and name it as `httpModule`, or set `httpThreads: 1`.',
+          '`onUpgrade` cannot take a function with 2 HTTP threads. Export `onUpgrade` from a module and set `httpModule` to its path, or set `httpThreads: 1`.',
       }),
     );
   });
@@ -584,7 +584,7 @@ describe('a start', () => {
     const module = new URL('./fixtures/http-modules/tls.js', import.meta.url);
     await expect(startHttpThreads(2, { httpModule: module })).rejects.toMatchObject({
       code: 'OPTION_INVALID',
-      message: 'The `httpModule` exports `tls`, but the server does not speak TLS. Set the option `tls`.',
+      message: 'The `httpModule` exports `tls`, but the option `tls` is not set. Set it, or remove the export.',
     });
     const secure = await startHttpThreads(2, { httpModule: module, tls: {} });
     const socket = connect({ port: secure.ports[1], host: '127.0.0.1', servername: 'x', rejectUnauthorized: false });
@@ -629,7 +629,7 @@ describe('one port', () => {
     }
     expect(await refusal({ path: '/tmp/never' })).toContain('Set either `path` or `httpThreads`');
     expect(await refusal({ port: 0, scheduling: { priority: () => 'low' } })).toContain(
-      '`priority` is a function, which cannot be passed',
+      '`scheduling.priority` is a function, which cannot be passed',
     );
     expect(await refusal({ port: 0, memory: { slots: 3 } })).toContain(
       'Option `memory.slots` must be at least 4 for 2 HTTP threads, got 3.',

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { createApp, type ServeOptions } from 'loopshard';
 import { exchange, get, RawClient } from './support/client.js';
 import { loopshard } from './support/process.js';
-import { startServer, type TestServer, until } from './support/server.js';
+import { ONE_HTTP_THREAD, startServer, type TestServer, until } from './support/server.js';
 
 let directory: string;
 let running: TestServer | undefined;
@@ -58,7 +58,7 @@ describe('onStart', () => {
 
   test('fails the start if it does not settle in time', async () => {
     await expect(
-      start({ timeouts: { startTimeoutMs: 300 }, recovery: { maxRestarts: 0 } }, 'hang-start'),
+      start({ timeouts: { startTimeoutMs: 300 }, recovery: { maxRestarts: 0 }, ...ONE_HTTP_THREAD }, 'hang-start'),
     ).rejects.toThrow();
     expect(notes().slice(0, 3)).toEqual(BEGIN);
   });

@@ -136,7 +136,7 @@ describe('TLS', () => {
   });
 
   test('counts handshakes for maxConnections', async () => {
-    const { server, port } = await start({ port: 0, tls: first, limits: { maxConnections: 1 } });
+    const { server, port } = await start({ port: 0, tls: first, limits: { maxConnections: 1 }, httpThreads: 1 });
     const waiting = connectPlain(port, '127.0.0.1');
     await once(waiting, 'connect');
     const refused = connectPlain(port, '127.0.0.1').resume();

@@ -226,7 +226,7 @@ test('setPermits rejects invalid arguments', async () => {
     [() => scene.running.server.setPermits(0), 'Option `permits` must be an integer from 1 to 65536, got 0.'],
     [() => scene.running.server.setPermits(1, { shard: 2 }), 'Option `shard` must be an integer from 0 to 1, got 2.'],
     [() => scene.running.server.setPermits(1, { group: 'cpu' }), "Option `group` must be `default`, got 'cpu'."],
-    [() => scene.running.server.setPermits(1, { route: 'GET /run/:id' }), 'has no maxConcurrency'],
+    [() => scene.running.server.setPermits(1, { route: 'GET /run/:id' }), 'it was defined without `maxConcurrency`'],
   ];
   for (const [call, message] of refused) {
     expect(call).toThrow(

@@ -54,7 +54,7 @@ test('a shard that repeatedly dies soon after it was ready opens its circuit, an
   expect(open).toMatchObject({ state: 'ended', restarts: 5 });
   expect(
     logged.some(({ message }) =>
-      /the circuit of shard \d is open: it needed more than 5 restarts within 10 s/.test(message),
+      /the circuit of shard \d is open after more than 5 restarts within 10 s/.test(message),
     ),
   ).toBe(true);
   for (let i = 0; i < 4; i++) expect((await exchange(port, get('/ok'))).status).toBe(200);
@@ -75,7 +75,7 @@ test('with all circuits open, requests get 503 with Retry-After', async () => {
 });
 
 describe('the start fails with advice if a module listens on a port, which only the first shard can do', () => {
-  const sentence = /EADDRINUSE.* Listen in the main module, beside `serve\(\)`, or on port 0\.$/m;
+  const sentence = /EADDRINUSE.* Listen in the main module, next to `serve\(\)`, or on port 0\.$/m;
   let port: number;
 
   beforeEach(async () => {

@@ -24,9 +24,9 @@ test.each(['/exit', '/exit-later'])('a shard that ends by %s is replaced, and it
   await until(() => bothReady() && restarts() === 1, 'another thread');
   for (let i = 0; i < 10; i++)
     expect((await exchange(running.port, get(`/async/${i}`))).body.toString()).toBe(String(i));
-  expect(running.logged.some(({ level, message }) => level === 'error' && /shard \d was lost/.test(message))).toBe(
-    true,
-  );
+  expect(
+    running.logged.some(({ level, message }) => level === 'error' && /shard \d ended unexpectedly/.test(message)),
+  ).toBe(true);
 });
 
 test('other shards continue, and no client gets a response to another request', async () => {

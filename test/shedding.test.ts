@@ -139,7 +139,7 @@ describe('on a server', () => {
   }
 
   test('a full queue rejects requests: low priority from half of maxQueue on, high priority never', async () => {
-    const blocking = await startBlocked({ scheduling: { maxQueue: 4, batch: 4 } });
+    const blocking = await startBlocked({ scheduling: { maxQueue: 4, batch: 4 }, ...ONE_HTTP_THREAD });
     const pending = await queue('/low', 2);
     expect(await outcome((await scene.stage.send(scene.running, '/low/x')).response)).toEqual([503, 'QUEUE_FULL']);
     pending.push(...(await queue('/run', 2)));
@@ -155,7 +155,7 @@ describe('on a server', () => {
   });
 
   test('a queue of one takes one after the other', async () => {
-    const blocking = await startBlocked({ scheduling: { maxQueue: 1, batch: 1 } });
+    const blocking = await startBlocked({ scheduling: { maxQueue: 1, batch: 1 }, ...ONE_HTTP_THREAD });
     const [waiting] = await queue('/run', 1);
     expect(await outcome((await scene.stage.send(scene.running, '/run/x')).response)).toEqual([503, 'QUEUE_FULL']);
     scene.stage.release('block');
@@ -227,7 +227,7 @@ describe('on a server', () => {
     scene.stage.release('block');
     for (const { response } of [blocking, waiting, vip]) expect((await response).status).toBe(200);
     expect(seen).toEqual(['GET /hold/block', 'GET /run/vip', 'GET /run/x', 'GET /run/fails', 'GET /run/fails']);
-    const failures = scene.running.logged.filter(({ message }) => /the option priority failed/.test(message));
+    const failures = scene.running.logged.filter(({ message }) => /the option `priority` failed/.test(message));
     expect(failures).toHaveLength(1);
   });
 

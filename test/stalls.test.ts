@@ -61,8 +61,8 @@ test('a group without free permits in which no handler settles is not ready, and
     { group: 'default', stalled: false },
   ]);
   expect(scene.running.logged.map(({ message }) => message)).toEqual([
-    'group default is stalled: all its permits are taken, and no handler has settled for 300 ms; set `timeouts.handlerTimeoutMs` to answer for handlers that hang',
-    'group default is not stalled any more',
+    'group default is stalled: all its permits are taken, and no handler has settled for 300 ms; set `timeouts.handlerTimeoutMs` to time out handlers that hang',
+    'group default is no longer stalled',
   ]);
 });
 

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
 import { get, post, RawClient } from './support/client.js';
-import { startServer, until } from './support/server.js';
+import { ONE_HTTP_THREAD, startServer, until } from './support/server.js';
 import { useStage } from './support/stage.js';
 
 const scene = useStage();
@@ -30,7 +30,7 @@ async function finish(blocking: { response: Promise<{ status: number }> }): Prom
 }
 
 test('an idle shard steals requests queued for a busy one, and counts them', async () => {
-  const { blocking, thread } = await startBlocked();
+  const { blocking, thread } = await startBlocked(ONE_HTTP_THREAD);
   for (let i = 0; i < 20; i++) {
     const { response } = await scene.stage.send(scene.running, `/run/${i}`);
     expect(JSON.parse((await response).body.toString()).threadId).not.toBe(thread);
@@ -112,7 +112,10 @@ test('blocking shards steal too', async () => {
 });
 
 test('a request goes to a shard with room if the one whose turn it is is full', async () => {
-  const { blocking } = await startBlocked({ scheduling: { steal: false, permits: 1, batch: 1, maxQueue: 1 } });
+  const { blocking } = await startBlocked({
+    scheduling: { steal: false, permits: 1, batch: 1, maxQueue: 1 },
+    ...ONE_HTTP_THREAD,
+  });
   const status = async (id: number) => (await (await scene.stage.send(scene.running, `/run/${id}`)).response).status;
   const waiting: Promise<number>[] = [];
   // The blocked shard gets every other request; the first of them waits.

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeChunked } from './support/chunked.js';
 import { exchange, field, get, post, RawClient } from './support/client.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, ONE_HTTP_THREAD, startServer, type TestServer, until } from './support/server.js';
 
 let running: TestServer;
 let port: number;
@@ -407,7 +407,7 @@ describe('limits', () => {
 
   test('streams use neither permits nor slots', async () => {
     const narrow = await startServer(
-      { shards: 1, scheduling: { permits: 1, batch: 1 }, memory: { slots: 2 } },
+      { shards: 1, scheduling: { permits: 1, batch: 1 }, memory: { slots: 2 }, ...ONE_HTTP_THREAD },
       'streams.js',
     );
     const clients: RawClient[] = [];
@@ -429,7 +429,7 @@ describe('limits', () => {
   });
 
   test('a stream without its slot still has its request', async () => {
-    const narrow = await startServer({ shards: 1, memory: { slots: 2 } }, 'streams.js');
+    const narrow = await startServer({ shards: 1, memory: { slots: 2 }, ...ONE_HTTP_THREAD }, 'streams.js');
     const client = await RawClient.open(narrow.port);
     const body = JSON.stringify({ text: 'grüße' });
     const before = await exchange(narrow.port, post('/remembers/7?q=a&name=other', body, 'X-Name: early'));
@@ -458,7 +458,7 @@ describe('limits', () => {
 
   test('a stream whose request body is still being read keeps its slot but no permit', async () => {
     const narrow = await startServer(
-      { shards: 1, scheduling: { permits: 1, batch: 1 }, memory: { slots: 4 } },
+      { shards: 1, scheduling: { permits: 1, batch: 1 }, memory: { slots: 4 }, ...ONE_HTTP_THREAD },
       'uploads.js',
     );
     const client = await RawClient.open(narrow.port);
@@ -491,7 +491,7 @@ describe('limits', () => {
     }
     expect((await exchange(few.port, get('/plain'))).status).toBe(200);
     const said = few.logged.map(({ level, message }) => `${level}: ${message}`);
-    expect(said).toEqual(['warn: shard 0 streams 2 responses: further ones get 503 (`limits.maxStreams`)']);
+    expect(said).toEqual(['warn: shard 0 is streaming 2 responses; further ones get 503 (`limits.maxStreams`)']);
     clients[0].destroy();
     await until(() => few.server.stats().shards[0].streams === 1, 'the end of one');
     clients.push(await open());

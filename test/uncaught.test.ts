@@ -25,7 +25,7 @@ describe.each(['/throw', '/reject'])('an uncaught exception, by %s', (path) => {
     await until(() => server.stats().shards.every(({ state }) => state === 'ready'), 'the replacement');
     expect(states).toEqual(['draining', 'ended', 'spawning', 'loading', 'ready'].map((state) => `${shard} ${state}`));
     expect(messages()).toContainEqual(
-      expect.stringMatching(`GET ${path} threw and nobody caught it; shard ${shard} is replaced`),
+      expect.stringMatching(`GET ${path} threw an exception that was not caught; shard ${shard} is being replaced`),
     );
     await expectConserved(scene.running);
   });
@@ -80,7 +80,7 @@ test('a shard that keeps throwing while it ends does not flood the log', async (
   await until(() => server.stats().shards[0].restarts === 1, 'the replacement');
   const lines = messages().filter((message) => /caught/.test(message));
   expect(lines).toHaveLength(11);
-  expect(lines[0]).toMatch(/GET \/throw-often threw and nobody caught it; shard 0 is replaced/);
+  expect(lines[0]).toMatch(/GET \/throw-often threw an exception that was not caught; shard 0 is being replaced/);
 });
 
 test('a shard that does not end within closeTimeoutMs after an exception is terminated', async () => {

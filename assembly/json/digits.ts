@@ -32,7 +32,7 @@ export function decimalDigits(value: u64): i32 {
   return digits;
 }
 
-/** Writes exactly `digits` digits, and no byte besides. */
+/** Writes exactly `digits` digits, and no other byte. */
 export function writeDecimal(position: usize, value: u64, digits: i32): void {
   let at = position + digits;
   while (at > position) {
@@ -42,12 +42,12 @@ export function writeDecimal(position: usize, value: u64, digits: i32): void {
   }
 }
 
-/** `value` without leading zeros. May write up to 24 bytes, whatever it returns. */
+/** Writes `value` without leading zeros. May write up to 24 bytes, whatever it returns. */
 export function putUnsigned(position: usize, value: u64): usize {
   return value < 100000000 ? putSmall(position, <u32>value) : putLarge(position, value);
 }
 
-/** `value` < 10⁸. Writes eight bytes. */
+/** Writes `value` < 10⁸. Writes eight bytes. */
 export function putSmall(position: usize, value: u32): usize {
   const digits = eightDigits(value);
   // The lowest seven bytes can be leading zeros; the last digit always stays.

@@ -1,10 +1,10 @@
 /*
- * Doubles as ECMA-262 Number::toString prints them: the shortest digits that read back as the same double, and of those
- * the closest to it.
+ * Doubles as ECMA-262 Number::toString prints them: the shortest digits that read back as the same double, and of those the
+ * closest to it.
  *
  * General case: Schubfach (R. Giulietti, "The Schubfach way to render doubles", 2020). The paper multiplies the double
  * and both ends of its rounding interval by a 128-bit power of ten; here the ends are the one product plus or minus the
- * shifted power, which needs no multiplication, and most of the lower half of the power is left out where it cannot matter.
+ * shifted power, which needs no multiplication, and most of the lower half of the power is omitted where it cannot matter.
  */
 import { eightDigits, putUnsigned, toAscii } from './digits';
 import { POWERS, POWERS_FIRST } from './powers';
@@ -16,10 +16,10 @@ const NULL: u32 = 0x6c6c756e;
 const ZERO_POINT: u64 = 0x3030303030302e30;
 const TWO_52: f64 = 4503599627370496;
 const FRACTION: u64 = 0x000fffffffffffff;
-/** Bytes that putNumber may write, which is more than it returns as written. */
+/** Maximum number of bytes that putNumber writes, which may exceed what it returns. */
 export const NUMBER_ROOM: usize = 64;
 
-/** Bits 64 to 127 of a product, from four products of 32-bit halves: WASM has no wider multiplication everywhere. */
+/** Bits 64 to 127 of a product, from four products of 32-bit halves: WASM has no portable wider multiplication. */
 function highProduct(a: u64, b: u64): u64 {
   const aLow = a & 0xffffffff;
   const aHigh = a >> 32;
@@ -31,16 +31,16 @@ function highProduct(a: u64, b: u64): u64 {
 }
 
 /**
- * Any double at `position`, where NUMBER_ROOM bytes can be written. NaN and infinities become null, -0 becomes 0.
- * @returns the position behind it
+ * Writes any double at `position`, which needs room for NUMBER_ROOM bytes. NaN and infinities become null, -0 becomes 0.
+ * @returns the position after it
  */
 export function putNumber(position: usize, value: f64): usize {
   const size = abs(value);
-  // Signs of fresh numbers cannot be predicted, so there is no branch on them. Not of -0, which is not below 0.
+  // No branch, because signs of fresh numbers are unpredictable. Excludes -0, which is not below 0.
   store<u8>(position, MINUS);
   position += <usize>(value < 0);
   if (size < TWO_52) {
-    // From 2⁵² on doubles are whole: adding it rounds, and leaves the whole number in the low bits.
+    // From 2⁵² on doubles are integers: adding it rounds, and leaves the integer in the low bits.
     const whole = size + TWO_52;
     if (whole - TWO_52 == size) return putUnsigned(position, reinterpret<u64>(whole) & FRACTION);
     // A decimal of at most 15 digits that reads back as `value` is its shortest form. Two places are common: prices.
@@ -51,7 +51,7 @@ export function putNumber(position: usize, value: f64): usize {
   } else if (size < 2 * TWO_52) {
     return putUnsigned(position, <u64>size);
   } else if (!(size < Infinity)) {
-    // JSON.stringify, SerializeJSONProperty: a number that is not finite is null; no minus sign.
+    // JSON.stringify, SerializeJSONProperty: a number that is not finite is null, without a minus sign.
     if (value < 0) position--;
     store<u32>(position, NULL);
     return position + 4;
@@ -59,10 +59,10 @@ export function putNumber(position: usize, value: f64): usize {
   return putShortest(position, reinterpret<u64>(size));
 }
 
-/** `value` < 10⁸ hundredths, not a multiple of 100. */
+/** Writes `value` < 10⁸ hundredths, not a multiple of 100. */
 function putHundredths(position: usize, value: u32): usize {
   const digits = eightDigits(value);
-  // One digit before the point stays.
+  // At least one digit before the point is kept.
   const zeros = ctz(digits | 0x0000010000000000) >> 3;
   const text = toAscii(digits);
   store<u64>(position, text >> (zeros << 3));
@@ -71,14 +71,14 @@ function putHundredths(position: usize, value: u32): usize {
   return end + 2 + <usize>(digits >> 56 != 0);
 }
 
-/** A finite double that is not 0, by its bits without the sign. */
+/** Writes a finite double other than 0, given by its bits without the sign. */
 function putShortest(position: usize, bits: u64): usize {
   const fraction = bits & FRACTION;
   const biased = <i32>(bits >> 52);
   const subnormal = i32(biased == 0);
   const significand = fraction | ((<u64>(1 - subnormal)) << 52);
   const exponent = biased + subnormal - 1075;
-  // Below a power of two the neighbour is half as far.
+  // Below a power of two the neighbour is half as far away.
   const closer = fraction == 0 && biased > 1;
   const tenth = (exponent * 1262611 - (closer ? 524031 : 0)) >> 22;
   const shift = <u64>(exponent + ((-tenth * 1741647) >> 19) + 1);
@@ -87,7 +87,7 @@ function putShortest(position: usize, bits: u64): usize {
   const powerLow = load<u64>(power, 8);
   const factor = significand << (shift + 2);
   // Too small by less than 2³⁴ in its middle limb: one multiplication for the lower half of the power instead of five.
-  // Where no carry can come of that, the upper limbs are exact, and what lies below them is not nothing.
+  // If that cannot cause a carry, the upper limbs are exact, and the part below them is not zero.
   const carried = (powerLow >> 32) * (factor >> 32);
   const middle = powerHigh * factor + carried;
   const top = highProduct(powerHigh, factor) + u64(middle < carried);
@@ -104,29 +104,29 @@ function putShortest(position: usize, bits: u64): usize {
     upper = exactProduct(factor + half, powerHigh, powerLow);
     lower = exactProduct(factor - (half >> u64(closer)), powerHigh, powerLow);
   }
-  // Of an even significand the ends of the interval belong to it.
+  // The interval of an even significand includes its ends.
   const odd = significand & 1;
   return putChosen(position, lower + odd, value, upper - odd, tenth, closer);
 }
 
-/** Whether a limb can take 2³⁴ more, or less, without a carry. */
+/** Whether a limb can grow or shrink by 2³⁴ without a carry. */
 function isClear(limb: u64): bool {
   return limb + (1 << 34) >= 1 << 35;
 }
 
-/** The upper limb of three, with all that lies below its lowest bit gathered in that bit. */
+/** The upper limb of three, whose lowest bit also represents all bits below it. */
 function exactProduct(factor: u64, powerHigh: u64, powerLow: u64): u64 {
   const carried = highProduct(powerLow, factor);
   const middle = powerHigh * factor + carried;
   return (highProduct(powerHigh, factor) + u64(middle < carried)) | u64(middle > 1);
 }
 
-/** By the lowest three bits of a number of quarters: three quarters are rounded up, two if that makes it even. */
+/** Indexed by the lowest three bits of a number of quarters: three quarters are rounded up, two if that makes it even. */
 const ROUND_UP: u64 = 0b11001000;
 
 /**
- * Chooses among the candidates between `lower` and `upper`, all in quarters of 10^tenth: the one multiple of ten, or the
- * closer neighbour. Which it is, is a toss-up for fresh numbers: selects, no branches.
+ * Chooses among the candidates between `lower` and `upper`, all in quarters of 10^tenth: the only multiple of ten, or the
+ * closer neighbour. The choice is unpredictable for fresh numbers, so selects are used instead of branches.
  */
 function putChosen(position: usize, lower: u64, value: u64, upper: u64, tenth: i32, closer: bool): usize {
   const floor = value >> 2;
@@ -138,7 +138,7 @@ function putChosen(position: usize, lower: u64, value: u64, upper: u64, tenth: i
   const tenInside = i32(lower <= ten) | i32(tenAbove);
   let step = <i32>(ROUND_UP >> (value & 7)) & 1;
   if (closer) {
-    // Only where the interval is lopsided can the closer neighbour lie outside and the other inside.
+    // Only if the interval is asymmetric can the closer neighbour lie outside and the other inside.
     const one = floor << 2;
     const oneAbove = one + 4 <= upper;
     if (lower <= one != oneAbove) step = i32(oneAbove);
@@ -159,12 +159,12 @@ function putChosen(position: usize, lower: u64, value: u64, upper: u64, tenth: i
 }
 
 /**
- * Sixteen or seventeen digits, the last eight of them in `low`, times 10^exponent in the form that ECMA-262 prescribes
- * for the size. Trailing zeros are dropped.
+ * Writes sixteen or seventeen digits, the last eight of them in `low`, times 10^exponent in the form that ECMA-262 prescribes
+ * for the magnitude. Trailing zeros are dropped.
  */
 function putDecimal(position: usize, high: u32, low: u32, exponent: i32): usize {
   const first = high / 100000000;
-  // Sixteen or seventeen is a toss-up too: a first digit of 0 is overwritten by the next.
+  // Sixteen or seventeen is unpredictable too: a first digit of 0 is overwritten by the next.
   const short = i32(first == 0);
   const upperDigits = eightDigits(high - first * 100000000);
   const lowerDigits = eightDigits(low);
@@ -189,7 +189,7 @@ function putDecimal(position: usize, high: u32, low: u32, exponent: i32): usize 
   return putExponent(count > 1 ? putPoint(position, count, 1) : position + 1, point - 1);
 }
 
-/** Moves the digits behind the point by one byte; there are at most 16. */
+/** Moves the digits after the point by one byte; there are at most 16. */
 function putPoint(position: usize, count: i32, point: i32): usize {
   const at = position + point;
   v128.store(at + 1, v128.load(at));

@@ -1,6 +1,6 @@
 /*
  * The powers of ten from 10⁻²⁹² to 10³²⁴, each as the 128 bits ⌈10ᵏ · 2⁻ᵉ⌉ with e = ⌊log₂ 10ᵏ⌋ − 127, high half first.
- * Plain constant data; the tests of doubles would notice one wrong bit.
+ * Plain constant data; the tests of doubles would detect one wrong bit.
  */
 export const POWERS_FIRST = -292;
 

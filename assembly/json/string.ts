@@ -1,19 +1,19 @@
 /*
- * JSON strings: ECMA-262, QuoteJSONString. Quotation mark, reverse solidus and the control characters are escaped, five of
- * them by their short names. The text is UTF-8, so lone surrogates cannot be in it: JavaScript escapes those.
+ * JSON strings: ECMA-262, QuoteJSONString. Quotation mark, reverse solidus and the control characters are escaped, five of them by
+ * their short names. The text is UTF-8, so it cannot contain lone surrogates: JavaScript escapes those.
  */
 const QUOTE: u8 = 0x22;
 const BACKSLASH: u8 = 0x5c;
 
 /**
- * A JSON string from `bytes` bytes of UTF-8 at `source`, in quotes. Reads up to 31 bytes past the source, but never past
+ * Writes a JSON string from `bytes` bytes of UTF-8 at `source`, in quotes. Reads up to 31 bytes past the source, but never past
  * the memory.
- * @returns the position behind it, or 0 if it did not fit
+ * @returns the position after it, or 0 if it did not fit
  */
 export function writeString(position: usize, limit: usize, source: usize, bytes: i32): usize {
   if (<u32>bytes < 32 && limit - position >= 34) {
-    // Two blocks, needed or not: the lengths of fresh strings cannot be predicted.
-    // In place, what is written must not reach what is to be read again.
+    // Always two blocks: the lengths of fresh strings are unpredictable.
+    // In place, the written bytes must not reach those that are read again.
     if (source - position > 32 && ((<usize>memory.size()) << 16) - source >= 32) {
       const first = v128.load(source);
       const second = v128.load(source, 16);
@@ -34,28 +34,28 @@ export function writeString(position: usize, limit: usize, source: usize, bytes:
 }
 
 /**
- * The inside of a JSON string, 16 bytes at a time. Reads up to 15 bytes past the source, but never past the memory.
- * @returns the position behind it, or 0 if it did not fit
+ * Writes the content of a JSON string, 16 bytes at a time. Reads up to 15 bytes past the source, but never past the memory.
+ * @returns the position after it, or 0 if it did not fit
  */
 export function escapeText(position: usize, limit: usize, source: usize, bytes: i32): usize {
   const end = source + bytes;
   const memoryEnd = (<usize>memory.size()) << 16;
   while (source < end) {
-    // In place, the block that is written must not reach what is still to be read.
+    // In place, the written block must not reach bytes that are still to be read.
     if (limit - position < 16 || memoryEnd - source < 16 || source - position < 16)
       return escapeTextScalar(position, limit, source, <i32>(end - source));
     const block = v128.load(source);
     v128.store(position, block);
     let mask = escapeMask(block);
     if (end - source >= 16) {
-      // No dependency on the mask here: the next block is loaded while this one is looked at.
+      // No dependency on the mask here: the next block is loaded while this one is checked.
       if (!mask) {
         source += 16;
         position += 16;
         continue;
       }
     } else {
-      // Lanes behind the end count as found, so one comparison ends both kinds of run.
+      // Lanes after the end count as found, so one comparison ends both kinds of run.
       const left = <i32>(end - source);
       mask |= 1 << left;
       if (ctz(mask) == left) return position + left;
@@ -71,9 +71,9 @@ export function escapeText(position: usize, limit: usize, source: usize, bytes: 
 }
 
 /**
- * Makes a JSON string of `bytes` bytes of UTF-8 that lie at `position` + 1 already, which is where they belong if nothing
- * needs an escape. Else the rest goes to the far end, and is escaped from there.
- * @returns the position behind it, or 0 if it did not fit
+ * Makes a JSON string of `bytes` bytes of UTF-8 that already lie at `position` + 1, their final place if nothing needs an escape.
+ * Otherwise the rest is moved to the far end and escaped from there.
+ * @returns the position after it, or 0 if it did not fit
  */
 export function quoteInPlace(position: usize, limit: usize, bytes: i32): usize {
   if (limit - position < <usize>bytes + 2) return 0;
@@ -92,7 +92,7 @@ export function quoteInPlace(position: usize, limit: usize, bytes: i32): usize {
   return behind + 1;
 }
 
-/** Bytes from `start` before the first that needs an escape. */
+/** Number of bytes from `start` before the first that needs an escape. */
 function cleanBytes(start: usize, end: usize): usize {
   let at = start;
   for (; end - at >= 64; at += 64) {
@@ -109,12 +109,12 @@ function cleanBytes(start: usize, end: usize): usize {
 }
 
 /**
- * Whether U+FFFD is in `bytes` bytes of UTF-8: Node writes it for a lone surrogate, so where it is not, the text was well
- * formed. Finding that out here is several times faster than asking the string.
+ * Whether `bytes` bytes of UTF-8 contain U+FFFD, which Node.js writes for a lone surrogate: without it, the text was well formed.
+ * This is several times faster than asking the string.
  */
 export function hasReplacement(source: usize, bytes: i32): i32 {
   if (bytes < 3) return 0;
-  // The first two of its three bytes, which none but the last 64 code points of the plane have.
+  // Searches the first two of its three bytes, which occur only in the last 64 code points of the plane.
   const last = source + bytes - 1;
   let at = source;
   for (; at + 32 < last; at += 32) {
@@ -140,7 +140,7 @@ function escapeLanes(block: v128): v128 {
   return v128.or(special, i8x16.eq(i8x16.min_u(block, i8x16.splat(0x1f)), block));
 }
 
-/** The same one byte at a time: near a limit, and what tests compare escapeText with. */
+/** The same, one byte at a time: used near a limit, and by tests as the reference of escapeText. */
 export function escapeTextScalar(position: usize, limit: usize, source: usize, bytes: i32): usize {
   const end = source + bytes;
   for (; source < end; source++) {
@@ -153,13 +153,13 @@ export function escapeTextScalar(position: usize, limit: usize, source: usize, b
 }
 
 /**
- * Bytes of UTF-8 that make `units` UTF-16 units.
+ * Number of UTF-8 bytes that form `units` UTF-16 units.
  * @returns -1 if the units end inside a surrogate pair
  */
 export function unitsToBytes(source: usize, units: i32): i32 {
   let at = source;
   const memoryEnd = (<usize>memory.size()) << 16;
-  // 16 bytes are at most 16 units, so a character is always left behind the loop: where the bytes of the one before it end.
+  // 16 bytes are at most 16 units, so the loop always leaves a character: the one before it ends where its bytes begin.
   while (units > 16 && memoryEnd - at >= 16) {
     const block = v128.load(at);
     const leads = i8x16.bitmask(i8x16.gt_s(block, i8x16.splat(-65)));
@@ -217,7 +217,7 @@ const ESCAPES: usize = memory.data<u64>([
 /** One bit for each control character with an escape of two characters. */
 const SHORT_ESCAPES: u32 = (1 << 8) | (1 << 9) | (1 << 10) | (1 << 12) | (1 << 13);
 
-/** The escape of `byte`, which needs one. May write eight bytes, whatever it returns. */
+/** Writes the escape of `byte`, which needs one. May write eight bytes, whatever it returns. */
 function putEscape(position: usize, byte: u8): usize {
   if (byte >= 0x20) {
     store<u16>(position, <u16>BACKSLASH | ((<u16>byte) << 8));

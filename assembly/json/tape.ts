@@ -1,4 +1,4 @@
-/* Runs a tape (./layout.ts): many values written in one call. */
+/* Runs a tape (./layout.ts): writes many values in one call. */
 import {
   FRAGMENT_TEXT_OFFSET,
   TAPE_CHARS_OFFSET,
@@ -23,10 +23,10 @@ import { unitsToBytes, writeString } from './string';
 
 const NULL: u32 = 0x6c6c756e;
 const TRUE: u32 = 0x65757274;
-/** "fals": the e is a byte of its own. */
+/** "fals": the e is a separate byte. */
 const FALS: u32 = 0x736c6166;
 
-/** Short copies in registers: memory.copy is a call into the engine. The source may be read up to 15 bytes past its end. */
+/** Copies few bytes in registers: memory.copy is a call into the engine. May read the source up to 15 bytes past its end. */
 function copyShort(position: usize, limit: usize, source: usize, bytes: usize): usize {
   if (limit - position < bytes + 16) return copyExactly(position, limit, source, bytes);
   let done: usize = 0;
@@ -49,7 +49,7 @@ function writeWord(position: usize, limit: usize, word: u32): usize {
   return position + 4;
 }
 
-/** Fresh booleans cannot be predicted: no branch on which it is. */
+/** Writes a boolean. No branch, because fresh booleans are unpredictable. */
 function writeBoolean(position: usize, limit: usize, no: usize): usize {
   if (limit - position < 4 + no) return 0;
   store<u32>(position, select<u32>(FALS, TRUE, <i32>no));
@@ -58,9 +58,9 @@ function writeBoolean(position: usize, limit: usize, no: usize): usize {
 }
 
 /**
- * Writes what `words` words of the tape at `tape` say.
+ * Executes `words` words of the tape at `tape`.
  * @param ascii 1 if the text is all ASCII, so that its UTF-16 units are bytes
- * @returns the position behind it; 0 if it did not fit; TAPE_SPLIT_PAIR
+ * @returns the position after the written bytes; 0 if they did not fit; or TAPE_SPLIT_PAIR
  */
 export function jsonRun(position: usize, limit: usize, tape: usize, words: i32, ascii: i32): usize {
   let at = tape + TAPE_TOKENS_OFFSET;

@@ -183,12 +183,6 @@ export class AppDefinition {
 
   /** Builds the route table for the HTTP thread. */
   table(): RouteTable {
-    if (this.cors !== undefined && this.#refusals.some(({ origins }) => origins.length > 0)) {
-      throw new LoopShardError(
-        'OPTION_INVALID',
-        '`app.refusals()` cannot have `origins` together with `app.cors()`, which covers refusals too. Leave `origins` out.',
-      );
-    }
     const { routes, notFounds } = this.#load();
     return {
       routes: routes.map(({ methods, pattern, scheduling, fixed, body }) => ({

@@ -1,6 +1,5 @@
 import type { RefusalTemplate } from '../contract/messages.js';
 import { LoopShardError } from '../errors.js';
-import { NOT_IN_VALUE } from '../options/field-syntax.js';
 import { checkFieldName, checkFieldValue, SERVER_FIELDS } from './header-checks.js';
 
 /** Template of the responses that the HTTP thread sends in place of a handler: 404, 405, 413, 429, 503, 504 and similar. */
@@ -9,22 +8,15 @@ export interface RefusalOptions {
   status?: number | '4xx' | '5xx';
   /** Additional headers. */
   headers?: Readonly<Record<string, string>>;
-  /**
-   * Origins whose scripts may read the response: they get `access-control-allow-origin` with their own name, and `vary: origin`
-   * (https://fetch.spec.whatwg.org/#http-cors-protocol).
-   */
-  origins?: readonly string[];
   /** Content type of `body`. Default `application/json`. */
   type?: string;
   /** The body. `{statusCode}`, `{code}` and `{message}` are replaced; as JSON if `type` is JSON. Default: a JSON object with all three. */
   body?: string;
 }
 
-const KEYS: readonly string[] = ['status', 'headers', 'origins', 'type', 'body'];
+const KEYS: readonly string[] = ['status', 'headers', 'type', 'body'];
 /** Headers that the server sets on refusals, in addition to `SERVER_FIELDS`; `type` is the content type. */
 const OWN_FIELDS = ['content-length', 'content-type', 'allow'];
-/** Set by `origins`. Browsers reject a response that has it twice. */
-const ORIGIN_FIELD = 'access-control-allow-origin';
 
 /** @throws LoopShardError OPTION_UNKNOWN, OPTION_INVALID, HEADER_INVALID */
 export function refusalTemplate(options: RefusalOptions): RefusalTemplate {
@@ -36,24 +28,15 @@ export function refusalTemplate(options: RefusalOptions): RefusalTemplate {
       `Unknown option \`${unknown}\` of \`app.refusals()\`. All options: ${KEYS.join(', ')}.`,
     );
   }
-  const { status, headers = {}, origins = [], type = 'application/json', body } = options;
+  const { status, headers = {}, type = 'application/json', body } = options;
   const isStatus = Number.isInteger(status) && Number(status) >= 400 && Number(status) <= 599;
   if (status !== undefined && status !== '4xx' && status !== '5xx' && !isStatus) {
     throw invalid("`status` to be an integer from 400 to 599, '4xx' or '5xx'", status);
   }
   if (body !== undefined && typeof body !== 'string') throw invalid('`body` to be a string', body);
-  if (!Array.isArray(origins) || !origins.every((origin) => typeof origin === 'string' && !NOT_IN_VALUE.test(origin))) {
-    throw invalid('`origins` to be an array of strings', origins);
-  }
-  if (origins.length > 0 && Object.keys(headers).some((name) => name.toLowerCase() === ORIGIN_FIELD)) {
-    throw new LoopShardError(
-      'OPTION_INVALID',
-      `\`app.refusals()\` expects either \`origins\` or the header \`${ORIGIN_FIELD}\`, got both.`,
-    );
-  }
   const lines = Object.entries(headers).map(([name, value]) => checkLine(name.toLowerCase(), value));
   checkFieldValue('content-type', type);
-  return { status: status === undefined ? undefined : String(status), lines, origins: [...origins], type, body };
+  return { status: status === undefined ? undefined : String(status), lines, type, body };
 }
 
 function checkLine(name: string, value: string): string {

@@ -5,19 +5,19 @@ import type { Peer } from './peer.js';
 
 const proxyAddr = lazily<typeof ProxyAddr>('proxy-addr');
 
-/** The client of a request, as far as trusted proxies are to be believed. */
+/** The client of a request, according to trusted proxies. */
 export interface Client {
-  /** From the client's address to that of the nearest trusted proxy; empty for a Unix socket. */
+  /** Addresses from the client to the nearest trusted proxy; empty for a Unix socket. */
   readonly ips: readonly string[];
   readonly protocol: 'http' | 'https';
-  /** Host and port that it asked for. */
+  /** Host and port that the client requested. */
   readonly host: string | undefined;
 }
 
 /**
- * Who has sent a request. HTTP thread and shard.
- * @param trusted nothing if no proxy is
- * @param header gives the value of a header field
+ * Determines the client of a request. HTTP thread and shard.
+ * @param trusted undefined if no proxy is trusted
+ * @param header returns the value of a header field
  */
 export function clientOf(
   { address, isSecure }: Peer,
@@ -26,7 +26,7 @@ export function clientOf(
 ): Client {
   const protocol = isSecure ? 'https' : 'http';
   const host = header('host');
-  // A proxy that comes by a Unix socket has no address: it counts as the first hop all the same.
+  // A proxy on a Unix socket has no address, but counts as the first hop.
   if (trusted === undefined || !trusted(address ?? '', 0)) {
     return { ips: address === undefined ? [] : [address], protocol, host };
   }
@@ -40,15 +40,15 @@ export function clientOf(
   };
 }
 
-/** That of the nearest proxy first, up to the first one that is not trusted. */
+/** Addresses from the nearest proxy to the first one that is not trusted. */
 function addresses(address: string | undefined, forwardedFor: string | undefined, trusted: TrustedProxies): string[] {
   const request = { headers: { 'x-forwarded-for': forwardedFor }, connection: { remoteAddress: address ?? '' } };
   return proxyAddr().all(request as never, trusted);
 }
 
 /**
- * What the first of the trusted proxies was asked for. Each one sets the field anew or adds its own value behind those that it was
- * sent, so that the values in front of theirs are the client's word.
+ * The value that the outermost trusted proxy forwarded. Each proxy replaces the field or appends its own value to the received ones, so
+ * earlier values may be forged by the client.
  */
 function forwardedTo(hops: number, list: string | undefined): string | undefined {
   if (list === undefined) return undefined;

@@ -1,29 +1,29 @@
-/* What responses say to pages of other origins (https://fetch.spec.whatwg.org/#http-cors-protocol). Shards and HTTP threads say the same. */
+/* CORS header fields (https://fetch.spec.whatwg.org/#http-cors-protocol), the same on shards and HTTP threads. */
 
-/** What `app.cors()` was given. */
+/** The options of `app.cors()`. */
 export interface CorsRules {
-  /** Origins as browsers send them, or all of them. */
+  /** Origins as browsers send them, or `*` for all. */
   origins: readonly string[] | '*';
   credentials: boolean;
-  /** Header fields that requests may have; nothing for all that the browser asks for. */
+  /** Header fields that requests may have; undefined allows all that the browser asks for. */
   headers: readonly string[] | undefined;
   exposedHeaders: readonly string[];
   maxAgeSeconds: number;
 }
 
-/** The header fields of a response that a browser asks with before it sends a request. */
+/** What the response to a preflight depends on. */
 export interface Preflight {
   origin: string | undefined;
-  /** Of the request that it wants to send, in upper case. */
+  /** Allowed methods, in upper case. */
   methods: string;
   /** The field Access-Control-Request-Headers. */
   requestedHeaders: string | undefined;
 }
 
-/** Lines, without their ends, of every response to a request of this origin. */
+/** The CORS lines, without line ends, of every response to a request of this origin. */
 export function corsLines(rules: CorsRules, origin: string | undefined): string[] {
   const { origins, credentials, exposedHeaders } = rules;
-  // With `*` all get the same, and caches may keep it.
+  // With `*` the response does not depend on the origin.
   const lines = origins === '*' ? [] : ['vary: origin'];
   if (!isAllowed(rules, origin)) return lines;
   lines.push(`access-control-allow-origin: ${origins === '*' ? '*' : origin}`);
@@ -32,7 +32,7 @@ export function corsLines(rules: CorsRules, origin: string | undefined): string[
   return lines;
 }
 
-/** Lines, without their ends, of the response to a preflight. */
+/** The CORS lines, without line ends, of the response to a preflight. */
 export function preflightLines(rules: CorsRules, { origin, methods, requestedHeaders }: Preflight): string[] {
   const lines = corsLines(rules, origin);
   if (!isAllowed(rules, origin)) return lines;
@@ -42,6 +42,11 @@ export function preflightLines(rules: CorsRules, { origin, methods, requestedHea
   return lines;
 }
 
-function isAllowed({ origins }: CorsRules, origin: string | undefined): boolean {
-  return origins === '*' || (origin !== undefined && origins.includes(origin));
+function isAllowed(rules: CorsRules, origin: string | undefined): boolean {
+  return rules.origins === '*' || namesOrigin(rules, origin);
+}
+
+/** Whether responses to this origin name it. */
+export function namesOrigin({ origins }: CorsRules, origin: string | undefined): origin is string {
+  return origins !== '*' && origin !== undefined && origins.includes(origin);
 }

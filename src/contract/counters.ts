@@ -15,26 +15,26 @@ import {
 } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
 
-/** What a shard counts of itself. The words wrap at 2³². */
+/** Counters that a shard keeps about itself. The words wrap at 2³². */
 export interface ShardCounters {
-  /** Handlers that were started, of stolen requests too. */
+  /** Handlers started, including those of stolen requests. */
   requests: number;
-  /** Batches that were claimed. */
+  /** Batches claimed. */
   batches: number;
-  /** Requests that were claimed from the rings of other shards of the group. */
+  /** Requests claimed from the rings of other shards of the group. */
   steals: number;
-  /** Times the shard parked. */
+  /** How often the shard parked. */
   parks: number;
-  /** Requests that no doorbell announced. Zero, or there is a bug. */
+  /** Requests that no doorbell announced. Zero unless LoopShard has a bug. */
   lostWakeUps: number;
-  /** Responses that have waited for an extent, because none was free; and those that wait now. */
+  /** Responses that had to wait for an extent, and those that are waiting now. */
   extentWaits: number;
   extentWaiting: number;
-  /** Handlers that have not settled though their requests are over: answered for them, with 504, or left by their clients. */
+  /** Handlers that have not settled although their requests are over: they got 504, or their clients have disconnected. */
   abandoned: number;
-  /** Responses that are being streamed. */
+  /** Responses being streamed. */
   streams: number;
-  /** What adaptive permits go by: mean handler times in microseconds. 0 with a fixed number of permits. */
+  /** Mean handler times that the limiter of adaptive permits uses, in microseconds. 0 with a fixed number of permits. */
   shortMeanUs: number;
   longMeanUs: number;
 }
@@ -65,7 +65,7 @@ export function readCounters(core: CoreMemory, address: number): ShardCounters {
   };
 }
 
-/** Sets what a thread that has ended counted of its present to 0; what a shard has done in its life stays counted. */
+/** Resets what a thread that has ended counted about its current state; totals are kept. */
 export function resetCounters(core: CoreMemory, address: number): void {
   const writer = new CounterWriter(core, address);
   for (const offset of PRESENT) writer.set(offset, 0);
@@ -79,7 +79,7 @@ const PRESENT = [
   COUNTER_STREAMS_OFFSET,
 ];
 
-/** Writes the counters of a shard. For the shard's thread, and once that has exited for the HTTP thread. */
+/** Writes the counters of a shard. For the shard's thread; after its exit, for the control thread. */
 export class CounterWriter {
   readonly #i32: Int32Array;
   readonly #word: number;
@@ -93,12 +93,12 @@ export class CounterWriter {
   /** @param offset one of COUNTER_*_OFFSET */
   add(offset: number, by: number): void {
     const index = this.#word + (offset >> 2);
-    // Only this thread writes them, so it needs no atomic addition.
+    // Only this thread writes the word, so the addition need not be atomic.
     this.#i32[index] = (this.#i32[index] + by) | 0;
   }
 
   /**
-   * For what another thread may see late.
+   * Stores a value that other threads may see late.
    * @param offset one of COUNTER_*_OFFSET
    */
   put(offset: number, value: number): void {

@@ -2,30 +2,30 @@ import { inspect } from 'node:util';
 import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
 import { withoutCallers } from './frames.js';
 
-/** An error as plain data: errors lose their types, codes and properties when they are cloned. */
+/** An error as plain data: cloning an error loses its type, code and properties. */
 export interface ErrorText {
   /** Name of its class. */
   type: string;
   name: string;
   message: string;
-  /** Without the frames of LoopShard behind those of the user. */
+  /** Without the frames of LoopShard that have called the user's code. */
   stack: string;
   code?: string;
   cause?: ErrorText;
   /** Of an AggregateError. */
   errors?: ErrorText[];
-  /** Its own properties beside these, as far as they can be cloned; the others as text. */
+  /** Other own properties, cloned if possible, otherwise as text. */
   properties?: Record<string, unknown>;
 }
 
-/** Causes of causes, and errors of errors, that are kept. */
+/** How many levels of causes and nested errors, and how many errors, are kept. */
 const MAX_DEPTH = 8;
 const MAX_ERRORS = 20;
 const MAX_PROPERTIES = 50;
 const MAX_TEXT = 1_000;
 const KNOWN = new Set(['name', 'message', 'stack', 'code', 'cause', 'errors']);
 
-/** @param error anything at all can be thrown */
+/** @param error any value, since anything can be thrown */
 export function describe(error: unknown, depth = 0): ErrorText {
   if (!isError(error)) {
     const text = show(error);
@@ -60,12 +60,12 @@ function ownProperties(error: Error): Record<string, unknown> {
     const keys = Object.keys(error).filter((key) => !KNOWN.has(key));
     for (const key of keys.slice(0, MAX_PROPERTIES)) properties[key] = cloneable(read(error, key));
   } catch {
-    // A proxy that does not tell its keys.
+    // A proxy may refuse to list its keys.
   }
   return properties;
 }
 
-/** What can be sent to another thread as it is; otherwise what it looks like. */
+/** The value itself if it can be cloned, otherwise its text. */
 function cloneable(value: unknown): unknown {
   if (typeof value !== 'object' || value === null)
     return typeof value === 'function' || typeof value === 'symbol' ? show(value) : value;
@@ -76,10 +76,10 @@ function cloneable(value: unknown): unknown {
   }
 }
 
-/** An error of the same kind, for a logger. */
+/** Rebuilds an error of the same kind for a logger. */
 export function toError({ type, name, message, stack, code, cause, errors, properties }: ErrorText): Error {
   const error = new Error(message, cause === undefined ? undefined : { cause: toError(cause) });
-  // Loggers call it by the name of its class.
+  // Loggers read the name of its class.
   const named = Object.defineProperty(() => {}, 'name', { value: type });
   Object.defineProperty(error, 'constructor', { value: named });
   Object.defineProperty(error, 'name', { value: name });
@@ -88,7 +88,7 @@ export function toError({ type, name, message, stack, code, cause, errors, prope
   return error;
 }
 
-/** Whether something that was thrown is an error; a proxy may throw when it is asked. */
+/** Whether a thrown value is an error; a proxy may throw when it is asked. */
 function isError(thrown: unknown): thrown is Error {
   try {
     return thrown instanceof Error;
@@ -97,12 +97,12 @@ function isError(thrown: unknown): thrown is Error {
   }
 }
 
-/** The code of one of our own errors. */
+/** The code of an error of LoopShard. */
 export function codeOf(thrown: unknown): LoopShardErrorCode | undefined {
   return isError(thrown) && thrown instanceof LoopShardError ? thrown.code : undefined;
 }
 
-/** A property that is text, whatever it takes to read it. */
+/** A property as text; undefined if reading it throws. */
 function property(error: Error, key: string): string | undefined {
   try {
     const value = (error as unknown as Record<string, unknown>)[key];
@@ -121,7 +121,7 @@ function read(error: Error, key: string): unknown {
   }
 }
 
-/** The name of its class. */
+/** The name of the error's class. */
 function typeOf(error: Error): string | undefined {
   const type = read(error, 'constructor');
   return typeof type === 'function' && type.name !== '' ? type.name : undefined;

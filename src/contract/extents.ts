@@ -12,11 +12,11 @@ import {
 import type { CoreMemory } from '../core/memory.js';
 import { type ExtentClass, extentClasses, type MemoryMap } from './memory-map.js';
 
-/** The owner word of no extent. */
+/** An owner word that no extent has. */
 const NOBODY = -1;
 const INDEX_MASK = (1 << EXTENT_CLASS_SHIFT) - 1;
 
-/** The owner word of an extent of an HTTP thread, and of a shard. */
+/** The owner word of an extent that belongs to an HTTP thread, or to a shard. */
 export function httpOwned(http: number): number {
   return EXTENT_HTTP_STATE | (http << OWNER_SHIFT);
 }
@@ -25,15 +25,15 @@ export function shardOwned(shard: number): number {
   return EXTENT_SHARD_STATE | (shard << OWNER_SHIFT);
 }
 
-/** How many extents of each class requests have, those of all HTTP threads together. */
+/** How many extents of each class requests hold, over all HTTP threads. */
 export interface RequestShares {
-  /** One more, unless there would be more than `most` of them. */
+  /** Adds one, unless that would exceed `most`. */
   take(index: number, most: number): boolean;
-  /** So many more, or fewer. */
+  /** Adds `count`, which may be negative. */
   add(index: number, count: number): void;
 }
 
-/** What there is of extents of a size. */
+/** Figures of the extents of one size. */
 export interface ExtentStats {
   bytes: number;
   free: number;
@@ -41,8 +41,8 @@ export interface ExtentStats {
 }
 
 /**
- * The extents, as one thread takes them and gives them back (assembly/extent.ts has the steps). An extent is named by a
- * number that holds its class and its index.
+ * The extents, as one thread takes them and gives them back (assembly/extent.ts has the steps). The number of an extent contains its class
+ * and its index.
  */
 export class Extents {
   readonly #core: CoreMemory;
@@ -51,8 +51,8 @@ export class Extents {
   readonly #shares: RequestShares | undefined;
 
   /**
-   * @param owner the owner word of what this thread takes
-   * @param shares what requests have; of an HTTP thread
+   * @param owner the owner word of extents that this thread takes
+   * @param shares what requests hold; for an HTTP thread
    */
   constructor(core: CoreMemory, map: MemoryMap, owner: number, shares?: RequestShares) {
     this.#shares = shares;
@@ -61,7 +61,7 @@ export class Extents {
     this.#classes = extentClasses(map);
   }
 
-  /** The largest number of bytes that one extent has room for. */
+  /** The largest message in bytes that fits one extent. */
   get mostBytes(): number {
     return this.#classes.findLast(({ count }) => count > 0)?.bytes ?? 0;
   }
@@ -81,17 +81,17 @@ export class Extents {
     return found < 0 ? NO_EXTENT : (index << EXTENT_CLASS_SHIFT) | found;
   }
 
-  // ── of requests: HTTP thread only ───────────────────────────────────────────────────────────────────────────────
+  // ── extents of requests: HTTP thread only ───────────────────────────────────────────────────────────────────────
 
-  /** The largest number of bytes that an extent of a request has room for. */
+  /** The largest request record in bytes that fits one extent. */
   get mostRequestBytes(): number {
     return this.#classes.findLast((one) => requestShare(one) > 0)?.bytes ?? 0;
   }
 
   /**
    * Takes an extent for a request's record. Requests get at most half of each class: a request keeps its extent until its
-   * response is finished, so if all were taken by requests, their responses would wait for each other for ever (docs/model.md).
-   * @returns NO_EXTENT if none can be had now
+   * response is finished, so if requests held all extents, their responses would wait for each other forever (docs/model.md).
+   * @returns NO_EXTENT if none is available now
    */
   takeForRequest(bytes: number): number {
     for (let index = classFor(bytes); index < EXTENT_CLASSES; index++) {
@@ -114,25 +114,25 @@ export class Extents {
     return start + (extent & INDEX_MASK) * bytes;
   }
 
-  /** Bytes that the extent has room for. */
+  /** The size of the extent in bytes. */
   bytes(extent: number): number {
     return this.#classes[extent >> EXTENT_CLASS_SHIFT].bytes;
   }
 
-  /** Takes over an extent with the slot that names it. `false` if it was not `from`'s. */
+  /** Takes over an extent with the slot that names it. `false` if `from` does not own it. */
   takeOver(extent: number, from: number): boolean {
     const one = this.#classes[extent >> EXTENT_CLASS_SHIFT];
     if (one === undefined || (extent & INDEX_MASK) >= one.count) return false;
     return this.#core.wasm.extentPass(one.owners, extent & INDEX_MASK, from, this.#owner) === 1;
   }
 
-  /** Gives back an extent that is this thread's. Never blocks. */
+  /** Gives back an extent that this thread owns. Never blocks. */
   give(extent: number): void {
     const { hints, owners } = this.#classes[extent >> EXTENT_CLASS_SHIFT];
     this.#core.wasm.extentGive(hints, owners, extent & INDEX_MASK);
   }
 
-  /** The extent of a request that another thread of the same number has taken: it counts among this thread's. */
+  /** Counts the request's extent, which the previous thread with this number has taken, among this thread's. */
   adoptOfRequest(address: number): number {
     const extent = this.at(address);
     if (extent !== NO_EXTENT) this.#shares!.add(extent >> EXTENT_CLASS_SHIFT, 1);
@@ -147,7 +147,7 @@ export class Extents {
     return (index << EXTENT_CLASS_SHIFT) | Math.floor((address - start) / bytes);
   }
 
-  /** Frees what an HTTP thread that has exited has left behind, but for the extents that are `kept`. */
+  /** Frees the extents of an HTTP thread that has exited, except those in `kept`. */
   reclaimOthers(owner: number, kept: ReadonlySet<number>): void {
     for (const [index, { owners, count }] of this.#classes.entries()) {
       for (let position = 0; position < count; position++) {
@@ -157,11 +157,11 @@ export class Extents {
         this.give(extent);
       }
     }
-    // Puts right what is said of free extents, should the thread have ended between two steps.
+    // Repairs the hints, in case the thread ended between two steps.
     this.reclaim(NOBODY);
   }
 
-  /** Frees what a thread that has exited has left behind, once what it had completed was taken over. Returns how many. */
+  /** Frees the extents of a thread that has exited, once its completions were taken over. Returns how many. */
   reclaim(owner: number): number {
     const { wasm } = this.#core;
     return this.#classes.reduce(
@@ -184,7 +184,7 @@ function requestShare({ count }: ExtentClass): number {
   return count >> 1;
 }
 
-/** The smallest class with room for so many bytes; EXTENT_CLASSES if there is none. */
+/** The smallest class with room for `bytes`; EXTENT_CLASSES if none has. */
 function classFor(bytes: number): number {
   const body = bytes - EXTENT_HEAD_BYTES;
   if (body <= 1 << EXTENT_LEAST_SHIFT) return 0;

@@ -3,18 +3,17 @@ import type { CoreMemory } from '../core/memory.js';
 import { type MemoryMap, slotAddress } from './memory-map.js';
 
 /**
- * The slots of a group that nobody uses; a group cannot take the slots of another one. HTTP thread only: it alone takes
- * slots and gives them back.
+ * The free slots of a group, which no other group can take. HTTP thread only: no other thread takes slots or gives them back.
  */
 export class FreeSlots {
   readonly total: number;
   readonly #core: CoreMemory;
   readonly #map: MemoryMap;
-  // A stack, so that the slots in use are the ones that are warm in the cache.
+  // A stack, so that the most recently used slots, which are warm in the cache, are reused first.
   readonly #free: Int32Array;
   #count: number;
 
-  /** The `total` slots from `first` on; all there are by default. */
+  /** Manages `total` slots from `first` on; default: all slots. */
   constructor(core: CoreMemory, map: MemoryMap, first = 0, total = map.slots) {
     this.total = total;
     this.#core = core;
@@ -24,7 +23,7 @@ export class FreeSlots {
     this.#count = total;
   }
 
-  /** Slots that are still in use for a predecessor of this thread: each is free once it is released. */
+  /** Removes slots that the previous thread still uses; each becomes free when it is released. */
   leaveOut(slots: readonly number[]): void {
     const taken = new Set(slots);
     const free = this.#free.filter((slot) => !taken.has(slot));
@@ -37,13 +36,13 @@ export class FreeSlots {
   }
 
   /**
-   * A slot that is now the HTTP thread's, or -1 if none is left.
-   * @param reserved slots that have to be left
+   * Takes a slot for the HTTP thread; -1 if none is left.
+   * @param reserved number of slots that must remain free
    */
   take(reserved = 0): number {
     if (this.#count <= reserved) return -1;
     const slot = this.#free[--this.#count];
-    // Plain: no other thread looks at a slot that is not in a ring.
+    // Plain: no other thread reads the owner word of a slot that is not in a ring.
     this.#core.i32[this.#ownerIndex(slot)] = SLOT_HTTP_STATE;
     return slot;
   }

@@ -3,13 +3,13 @@ import type { CoreMemory } from '../core/memory.js';
 import type { RequestShares } from './extents.js';
 import { httpAddresses, type MemoryMap } from './memory-map.js';
 
-/** Indices of the words of one HTTP thread. */
+/** Word indices of one HTTP thread. */
 interface Words {
   sequence: number;
   connections: number;
   detached: number;
   pressed: number;
-  /** The first of several: by class of extents, by shard (three of them), by limited route (two). */
+  /** The first index of several words: by class of extents, by shard (three of them), by limited route (two). */
   requestExtents: number;
   outstanding: number;
   queued: number;
@@ -19,14 +19,14 @@ interface Words {
 }
 
 /**
- * What an HTTP thread writes of itself for the other HTTP threads to read: the number of its last request, open connections, and what it has
- * of things that are limited for all of them together. Each thread writes to cache lines of its own. What is read of the others is a
- * moment's estimate. HTTP thread.
+ * The numbers that an HTTP thread publishes for the other HTTP threads: the number of its last request, its open connections, and its
+ * share of resources that are limited over all threads. Each thread writes to its own cache lines. Sums over other threads are
+ * estimates. HTTP thread.
  */
 export class HttpFigures implements RequestShares {
-  /** By shard: requests of this thread that were submitted and not yet given back. */
+  /** By shard: requests of this thread that were submitted and not given back. */
   readonly outstanding: Int32Array;
-  /** By shard: requests of this thread that wait in its rings, at least. */
+  /** By shard: requests of this thread that are queued in its rings; never too low. */
   readonly queued: Int32Array;
   readonly #i32: Int32Array;
   readonly #step: number;
@@ -45,7 +45,7 @@ export class HttpFigures implements RequestShares {
     if (i32[sequence] === 0) i32[sequence] = http;
   }
 
-  /** A number for the next request, which no other request has until the numbers have wrapped, at 2³². */
+  /** A number for the next request, which is unique until the numbers wrap at 2³². */
   nextSequence(): number {
     const { sequence } = this.#own;
     this.#i32[sequence] += this.#step;
@@ -55,29 +55,29 @@ export class HttpFigures implements RequestShares {
   /** Requests of the other HTTP threads that `shard` has not given back. */
   outstandingOfOthers(shard: number): number {
     let sum = 0;
-    // Plain: dispatch looks often, and may see them late.
+    // Plain: dispatch reads these often, and may see them late.
     for (const { outstanding } of this.#others) sum += this.#i32[outstanding + shard];
     return sum;
   }
 
-  /** Requests of the other HTTP threads that wait in the rings of `shard`. */
+  /** Requests of the other HTTP threads that are queued in the rings of `shard`. */
   queuedOfOthers(shard: number): number {
     return this.#sumOfOthers(({ queued }) => queued + shard);
   }
 
-  /** The oldest request of this thread in the rings of `shard` has waited for so many microseconds. */
+  /** Publishes how long the oldest request of this thread has waited in the rings of `shard`, in microseconds. */
   setWait(shard: number, us: number): void {
     Atomics.store(this.#i32, this.#own.waits + shard, us);
   }
 
-  /** How long the oldest request of the other HTTP threads has waited in the rings of `shard`, in microseconds, as they last saw it. */
+  /** The longest wait in the rings of `shard` that the other HTTP threads have published, in microseconds. */
   longestWaitOfOthers(shard: number): number {
     let longest = 0;
     for (const { waits } of this.#others) longest = Math.max(longest, Atomics.load(this.#i32, waits + shard));
     return longest;
   }
 
-  /** `count` requests of this thread wait for a permit of the limited route at `index`. */
+  /** Publishes that `count` requests of this thread wait for a permit of the limited route at `index`. */
   setWaiting(index: number, count: number): void {
     Atomics.store(this.#i32, this.#own.waiting + index, count);
   }
@@ -87,7 +87,7 @@ export class HttpFigures implements RequestShares {
     return this.#sumOfOthers((words) => words.waiting + index);
   }
 
-  /** Streams of this thread that hold a permit of the limited route at `index`, and no slot that says so. */
+  /** Streams of this thread that hold a permit of the limited route at `index` without a slot. */
   streaming(index: number): number {
     return this.#i32[this.#own.streaming + index];
   }
@@ -106,7 +106,7 @@ export class HttpFigures implements RequestShares {
     return this.#sumOfOthers(({ connections }) => connections);
   }
 
-  /** Bytes of responses of this thread that were copied out of their extents and are not sent. */
+  /** Bytes of unsent responses of this thread that were copied out of their extents. */
   get detachedBytes(): number {
     return this.#i32[this.#own.detached];
   }
@@ -115,22 +115,22 @@ export class HttpFigures implements RequestShares {
     Atomics.store(this.#i32, this.#own.detached, bytes);
   }
 
-  /** The same of all HTTP threads. */
+  /** The same over all HTTP threads. */
   get detachedBytesOfAll(): number {
     return this.detachedBytes + this.#sumOfOthers(({ detached }) => detached);
   }
 
-  /** Connections of this thread with a request that waits for an extent. */
+  /** Sets the number of connections of this thread with a request that waits for an extent. */
   set pressed(count: number) {
     Atomics.store(this.#i32, this.#own.pressed, count);
   }
 
-  /** Requests of other HTTP threads wait for extents, which clients of this one may have. */
+  /** Whether requests of other HTTP threads wait for extents, which clients of this thread may hold. */
   get areOthersPressed(): boolean {
     return this.#sumOfOthers(({ pressed }) => pressed) > 0;
   }
 
-  /** Announces, then looks: of two threads that take the last one at the same time, none gets it, and never both. */
+  /** Adds first, then checks: if two threads compete for the last one, neither may get it, but never both. */
   take(index: number, most: number): boolean {
     this.add(index, 1);
     if (
@@ -152,7 +152,7 @@ export class HttpFigures implements RequestShares {
     return sum;
   }
 
-  /** The thread has exited: it has no connections and no requests. Control thread. */
+  /** Resets the words of a thread that has exited, and so has no connections or requests. Control thread. */
   reset(): void {
     this.outstanding.fill(0);
     this.queued.fill(0);
@@ -184,7 +184,7 @@ function wordsOf(map: MemoryMap, http: number): Words {
   };
 }
 
-/** What all HTTP threads have in hand: a moment's estimate, without asking them. Control thread. */
+/** Sums over all HTTP threads: an estimate, made without asking them. Control thread. */
 export function sumHttpFigures({ i32 }: CoreMemory, map: MemoryMap): { connections: number; outstanding: number } {
   const sum = { connections: 0, outstanding: 0 };
   for (let http = 0; http < map.httpThreads; http++) {

@@ -2,9 +2,9 @@ import type { CoreMemory } from '../core/memory.js';
 import { httpAddresses, type MemoryMap } from './memory-map.js';
 
 /**
- * Which thread has the number of each HTTP thread: counted from 0 on. The control thread counts one on before the next thread with the
- * number starts, and before that it has told every shard of the channel to it. So a shard that meets a request of a generation that it
- * does not know has the message, and only has to read it. Any thread.
+ * Counts the threads that have had the number of each HTTP thread, from 0. Before the next thread with a number starts, the control thread
+ * first tells every shard about the channel to it, and then increases the generation. So a shard that finds a request of an unknown
+ * generation already has the message, and only has to read it. Any thread.
  */
 export class HttpGenerations {
   readonly #i32: Int32Array;

@@ -9,9 +9,8 @@ import type { RequestName, RouteTable } from './messages.js';
 import { limitedRoutes } from './route-permits.js';
 
 /**
- * Takes back what an HTTP thread has left behind that has exited, in its place: it acts as that thread until another one begins.
- * Requests that no shard has started end with their connections. What a shard has started stays the shard's until it is given back.
- * Control thread.
+ * Takes back what an exited HTTP thread owned: acts as that thread until the next one begins. Requests that no shard has started end
+ * with their connections. Slots that shards have started stay theirs until they are given back. Control thread.
  */
 export class HttpRecovery {
   readonly #core: CoreMemory;
@@ -41,7 +40,7 @@ export class HttpRecovery {
     this.#side.extents.reclaimOthers(httpOwned(http), new Set(records));
   }
 
-  /** Its streams have ended with its connections: permits of routes that they held without a slot are free. */
+  /** Its streams have ended with its connections: releases the permits of routes that they held without a slot. */
   #endStreams(): void {
     for (let index = 0; index < this.#limited.length; index++) {
       const count = this.#side.figures.streaming(index);
@@ -54,18 +53,18 @@ export class HttpRecovery {
     return [...this.#unsettled];
   }
 
-  /** The requests in them. */
+  /** The requests in those slots. */
   get requests(): RequestName[] {
     return this.unsettled.map((slot) => ({ slot, sequence: this.#side.views[slot].sequence }));
   }
 
-  /** Takes back what shards have completed since. Returns whether they have more. */
+  /** Takes back what shards have completed since. Returns whether more is outstanding. */
   reap(): boolean {
     for (let shard = 0; shard < this.#map.shards; shard++) this.#drain(shard);
     return this.#unsettled.size > 0;
   }
 
-  /** The thread of `shard` has exited too, before another HTTP thread has begun. */
+  /** Takes back the slots of `shard`, whose thread has exited before the next HTTP thread has begun. */
   reclaim(shard: number): void {
     for (const slot of this.#unsettled) {
       if (!this.#settle(slot, shard) && this.#side.reclaim(slot, shard)) this.#giveBack(slot, NO_EXTENT);
@@ -73,7 +72,7 @@ export class HttpRecovery {
   }
 
   /**
-   * Empties the completion ring of `shard`. Of slots that were taken back, only entries are left. One that was started then may have
+   * Empties the completion ring of `shard`. Of slots that were taken back, only entries are left. A slot that was started then may have
    * been completed since.
    */
   #drain(shard: number): void {
@@ -101,7 +100,7 @@ export class HttpRecovery {
     this.#unsettled.delete(slot);
   }
 
-  /** `false` if a shard has started it. Shards go on: one of them may take the next step between two of these. */
+  /** Takes a slot back; `false` if a shard has started it. Shards keep running, so the owner may change between these attempts. */
   #takeBack(slot: number): boolean {
     for (;;) {
       if (this.#side.startedBy(slot) >= 0) return false;
@@ -114,7 +113,7 @@ export class HttpRecovery {
     }
   }
 
-  /** The slot is this thread's, or free already. */
+  /** Frees a slot that this thread owns; it may be free already. */
   #free(slot: number): void {
     const index = (slotAddress(this.#map, slot) + SLOT_OWNER_OFFSET) >> 2;
     const { i32 } = this.#core;

@@ -32,9 +32,9 @@ import { ShardWords } from './shard-words.js';
 import { SlotView } from './slot-view.js';
 
 /**
- * An HTTP thread's side of the contract: its rings with all shards, their doorbells, and how slots and extents become its
- * own. Everything that changes an owner word on an HTTP thread is in here, in FreeSlots, or in the WASM functions that they
- * call. For the HTTP thread.
+ * An HTTP thread's side of the contract: its rings with all shards, their doorbells, and how it takes ownership of slots and extents.
+ * On an HTTP thread, owner words are changed only here, in FreeSlots, and in the WASM functions that these call. For the HTTP
+ * thread.
  */
 export class HttpSide {
   /** The number of this HTTP thread. */
@@ -44,16 +44,16 @@ export class HttpSide {
   readonly figures: HttpFigures;
   /** The slots of this thread. */
   readonly range: SlotRange;
-  /** By slot: the words of each slot of this thread. */
+  /** By slot: views of this thread's slots. */
   readonly views: readonly SlotView[];
   readonly #core: CoreMemory;
   readonly #map: MemoryMap;
   readonly #polled = new Int32Array(MAX_BATCH);
-  /** With each shard. */
+  /** By shard. */
   readonly #rings: readonly PairRings[];
   /** The doorbells of the other HTTP threads. */
   readonly #otherDoorbells: readonly number[];
-  /** Shards that were given something since their doorbells were rung. */
+  /** By shard: 1 if it was given a slot since its doorbell was rung. */
   readonly #given: Uint8Array;
 
   constructor(core: CoreMemory, map: MemoryMap, http = 0) {
@@ -76,7 +76,7 @@ export class HttpSide {
 
   /**
    * Passes a slot that the HTTP thread has filled to `shard`.
-   * @param bound no other shard may claim it
+   * @param bound only this shard may claim it
    */
   submit(slot: number, shard: number, bound: boolean): void {
     const { slotsAddress, slotStride } = this.#map;
@@ -84,15 +84,15 @@ export class HttpSide {
     const owner = bound ? boundTo(shard) : submittedTo(shard);
     const { wasm } = this.#core;
     while (wasm.slotSubmit(ring.address, owner, slotsAddress, slotStride, slot) === 0) {
-      // The ring has room for all slots: it is full of entries of those that were taken back.
+      // The ring has room for all slots, so it is full of stale entries.
       this.#sweep(ring, owner);
     }
     this.#given[shard] = 1;
   }
 
   /**
-   * Drops the entries of slots that do not wait in `ring` any more. Takes all entries out and puts back those whose slots wait, in
-   * their order: owner words do not change, and whom a shard meets meanwhile it may claim as ever.
+   * Drops the stale entries of `ring`. Takes all entries out and puts back those whose slots are still queued, in their order: owner words
+   * do not change, and shards may claim as usual meanwhile.
    */
   #sweep(ring: Ring, owner: number): void {
     const kept = new Set<number>();
@@ -114,13 +114,13 @@ export class HttpSide {
     return bound ? boundRing : submissions;
   }
 
-  /** Slots of this thread that wait for `shard`. */
+  /** Entries of this thread in the rings of `shard`, stale ones included. */
   queued(shard: number): number {
     const { submissions, bound } = this.#rings[shard];
     return submissions.length + bound.length;
   }
 
-  /** The slot that has waited longest in one of the rings of `shard`, or -1. */
+  /** The slot that has been queued longest in one of the rings of `shard`, or -1. */
   oldest(shard: number, bound: boolean): number {
     const { slotsAddress, slotStride } = this.#map;
     const owner = bound ? boundTo(shard) : submittedTo(shard);
@@ -136,19 +136,19 @@ export class HttpSide {
     return this.#rings.some(({ completions }) => completions.length > 0);
   }
 
-  /** Takes up to MAX_BATCH slots from the completion ring of `shard`. Returns how many; `polled` tells which. */
+  /** Takes up to MAX_BATCH slots from the completion ring of `shard`. Returns how many; `polled` returns which. */
   poll(shard: number): number {
     return this.#rings[shard].completions.poll(this.#polled);
   }
 
-  /** The slot at `position` of those that were polled last. */
+  /** The slot at `position` of the latest poll. */
   polled(position: number): number {
     return this.#polled[position];
   }
 
   // ── doorbells ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Does a shard sleep over what was submitted? One that is awake looks for itself before it parks. */
+  /** Whether a shard sleeps although slots were submitted to it. An awake shard checks its rings itself before it parks. */
   get someSleep(): boolean {
     let sleeping = false;
     for (let shard = 0; shard < this.#given.length; shard++) {
@@ -159,7 +159,7 @@ export class HttpSide {
     return sleeping;
   }
 
-  /** Wakes the shards that sleep over what was submitted. */
+  /** Wakes sleeping shards to which slots were submitted. */
   ringDoorbells(): void {
     for (let shard = 0; shard < this.#given.length; shard++) {
       if (this.#given[shard] === 0) continue;
@@ -168,20 +168,20 @@ export class HttpSide {
     }
   }
 
-  /** `shard` was given something, and its doorbell was not rung since: it will not sleep for long. */
+  /** Whether `shard` was given a slot since its doorbell was rung: it will not sleep for long. */
   isGiven(shard: number): boolean {
     return this.#given[shard] === 1;
   }
 
   // ── who owns a slot ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The shard whose ring the slot waits in, or -1. */
+  /** The shard in whose ring the slot is queued, or -1. */
   waitsFor(slot: number): number {
     const owner = this.#owner(slot);
     return isWaiting(owner) ? owner >> OWNER_SHIFT : -1;
   }
 
-  /** The shard that has claimed the slot, and perhaps started it; or -1. */
+  /** The shard that has claimed or started the slot, or -1. */
   heldBy(slot: number): number {
     const owner = this.#owner(slot);
     const state = owner & OWNER_STATE_MASK;
@@ -200,25 +200,25 @@ export class HttpSide {
     return (owner & OWNER_STATE_MASK) === SLOT_COMPLETED_STATE ? owner >> OWNER_SHIFT : -1;
   }
 
-  /** It is this thread's, or free. */
+  /** Whether the slot belongs to this thread or is free. */
   isOwn(slot: number): boolean {
     const state = this.#owner(slot) & OWNER_STATE_MASK;
     return state === SLOT_HTTP_STATE || state === SLOT_FREE_STATE;
   }
 
-  /** SUBMITTED or BOUND → HTTP, unless the slot was claimed. Its entry stays in the ring, and is skipped. */
+  /** SUBMITTED or BOUND → HTTP, unless the slot was claimed. Its entry stays in the ring and is skipped. */
   recall(slot: number): boolean {
     const owner = this.#owner(slot);
     return isWaiting(owner) && this.#become(slot, owner);
   }
 
   /**
-   * COMPLETED by `shard` → HTTP, and with the slot the extent that its response lies in. `false` if it was not completed by
-   * that shard, or was taken over before.
+   * COMPLETED by `shard` → HTTP, together with the extent of its response. `false` if that shard has not completed it, or it was taken
+   * over before.
    */
   takeOver(slot: number, shard: number): boolean {
     const index = this.#ownerIndex(slot);
-    // Plain: once a shard has completed the slot the word is ours, which the poll of its ring, or its exit, has made visible.
+    // Plain: once a shard has completed the slot the word is ours, and polling its ring, or its exit, has made it visible.
     if (this.#core.i32[index] !== (SLOT_COMPLETED_STATE | (shard << OWNER_SHIFT))) return false;
     this.#core.i32[index] = SLOT_HTTP_STATE;
     const extent = this.views[slot].responseExtent;
@@ -226,16 +226,16 @@ export class HttpSide {
     return true;
   }
 
-  /** CLAIMED → HTTP. `false` if the slot is started, or was not claimed: the shard that has started it keeps it. */
+  /** CLAIMED → HTTP. `false` if the slot is started, and stays with its shard, or was not claimed. */
   revoke(slot: number): boolean {
     const owner = this.#owner(slot);
     // Pairs with ShardSide.tryStart: one of the two wins.
     return (owner & OWNER_STATE_MASK) === SLOT_CLAIMED_STATE && this.#become(slot, owner);
   }
 
-  /** CLAIMED or STARTED by `shard` → HTTP. Only once its thread has exited and what it had completed was taken over. */
+  /** CLAIMED or STARTED by `shard` → HTTP. Only after its thread has exited and its completions were taken over. */
   reclaim(slot: number, shard: number): boolean {
-    // The extent of a response that it had begun is still the shard's: the control thread finds it.
+    // The extent of a response that it had begun still belongs to the shard; the control thread finds it.
     return this.heldBy(slot) === shard && this.#become(slot, this.#owner(slot));
   }
 
@@ -243,14 +243,14 @@ export class HttpSide {
     return Atomics.compareExchange(this.#core.i32, this.#ownerIndex(slot), from, SLOT_HTTP_STATE) === from;
   }
 
-  // ── when its handler was called ─────────────────────────────────────────────────────────────────────────────────
+  // ── when the handler was called ─────────────────────────────────────────────────────────────────────────────────
 
   /** When the handler of the slot was called, by the server's clock; or SLOT_NO_START. */
   startedAt(slot: number): number {
     return Atomics.load(this.#core.i32, this.#startedIndex(slot));
   }
 
-  /** A request is written into a slot of this thread: no handler was called. */
+  /** Marks a slot of this thread as not started, for its next request. */
   clearStart(slot: number): void {
     // Plain: the submission publishes it.
     this.#core.i32[this.#startedIndex(slot)] = SLOT_NO_START;
@@ -274,7 +274,7 @@ function isWaiting(owner: number): boolean {
   return state === SLOT_SUBMITTED_STATE || state === SLOT_BOUND_STATE;
 }
 
-/** An element for each slot of a range, at the slot's own index. */
+/** An array with an element for each slot of a range, at the slot's own index. */
 export function bySlot<Of>({ first, end }: SlotRange, make: (slot: number) => Of): Of[] {
   return Array.from({ length: end }, (_, slot) => (slot < first ? undefined : make(slot)) as Of);
 }

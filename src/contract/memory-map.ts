@@ -49,8 +49,8 @@ import { Ring, ringBytes, ringCapacity } from '../core/ring.js';
 import { Semaphore } from '../core/semaphore.js';
 
 /**
- * Where a server's parts lie in the shared memory. Written into the header once; every thread reads the same. All
- * addresses that anybody uses are computed in this file.
+ * Where a server's parts lie in the shared memory. Written into the header once; every thread reads the same. All addresses are computed
+ * in this file.
  */
 export interface MemoryMap {
   httpThreads: number;
@@ -64,34 +64,34 @@ export interface MemoryMap {
   slots: number;
   slotsAddress: number;
   slotStride: number;
-  /** Semaphores of routes with a limit of their own. */
+  /** Semaphores of routes with `maxConcurrency`. */
   routePermitsAddress: number;
   extentsAddress: number;
   /** Bytes of the extents of each class. */
   extentClassBytes: number;
 }
 
-/** What a server's memory is made for. */
+/** What the size of a server's memory depends on. */
 export interface MemoryNeeds {
   /** Default 1. */
   httpThreads?: number;
   shards: number;
-  /** Of each shard. */
+  /** Per shard. */
   permits: number;
   /** Rounded up to a multiple of `httpThreads`. */
   slots: number;
   slotBytes: number;
-  /** Of all extents together; they are not touched before they are used. */
+  /** Of all extents together; untouched until they are used. */
   extentBytes: number;
 }
 
-/** Room for what a shard allocates while it runs: scratch and constants of compiled writers. Untouched pages cost nothing. */
+/** Room for memory that a shard allocates while it runs: scratch and constants of compiled writers. Untouched pages cost nothing. */
 const ARENA_BYTES = 1 << 20;
 /** Submissions, bound submissions, completions. */
 const RINGS_OF_PAIR = 3;
 
 /**
- * Makes and maps a server's shared memory. Control thread.
+ * Creates and maps a server's shared memory. Control thread.
  * @throws LoopShardError MEMORY_EXHAUSTED
  */
 export function createServerMemory(needs: MemoryNeeds): { core: CoreMemory; map: MemoryMap } {
@@ -99,7 +99,7 @@ export function createServerMemory(needs: MemoryNeeds): { core: CoreMemory; map:
   const slotsOfEach = Math.ceil(needs.slots / httpThreads);
   const slots = slotsOfEach * httpThreads;
   const capacity = ringCapacity(slotsOfEach);
-  // Whole lines and never a power of two, so that neighbouring slots do not fall into the same cache sets.
+  // A multiple of a cache line but never a power of two, so that neighbouring slots fall into different cache sets.
   const slotStride = SLOT_DATA_OFFSET + Math.ceil(slotBytes / LINE_BYTES) * LINE_BYTES;
   const shardStride = SHARD_RINGS_OFFSET + httpThreads * RINGS_OF_PAIR * alignedRingBytes(capacity) + ARENA_BYTES;
   const extentClassBytes = Math.floor(extentBytes / EXTENT_CLASSES);
@@ -154,7 +154,7 @@ export function readMemoryMap(buffer: SharedArrayBuffer): MemoryMap {
   };
 }
 
-/** Rings start on cache lines of their own. */
+/** Each ring starts on its own cache line. */
 function alignedRingBytes(capacity: number): number {
   return Math.ceil(ringBytes(capacity) / LINE_BYTES) * LINE_BYTES;
 }
@@ -179,7 +179,7 @@ export function httpAddresses(map: MemoryMap, http: number) {
     /** A word for each limited route. */
     waiting: start + HTTP_WAITING_OFFSET,
     streaming: start + HTTP_STREAMING_OFFSET,
-    /** Where polls write the slots they found. */
+    /** Where polls write the slots that they return. */
     poll: start + HTTP_POLL_OFFSET,
     headIndex: start + HTTP_HEAD_INDEX_OFFSET,
   };
@@ -190,7 +190,7 @@ export function routePermitsAddress(map: MemoryMap, index: number): number {
   return map.routePermitsAddress + index * SEMAPHORE_BYTES;
 }
 
-/** Where the parts of a shard lie. The arena is the shard's own; a thread that replaces another one starts it anew. */
+/** Where the parts of a shard lie. The arena belongs to the shard; a replacement thread starts it anew. */
 export function shardAddresses(map: MemoryMap, shard: number) {
   const start = map.shardsAddress + shard * map.shardStride;
   const end = start + map.shardStride;
@@ -199,7 +199,7 @@ export function shardAddresses(map: MemoryMap, shard: number) {
     doorbell: start + SHARD_DOORBELL_OFFSET,
     permits: start + SHARD_PERMITS_OFFSET,
     counters: start + SHARD_COUNTERS_OFFSET,
-    /** Where claims write the slots they took. */
+    /** Where claims write the slots that they take. */
     batch: start + SHARD_BATCH_OFFSET,
     templates: { start: templates, end: templates + SHARD_TEMPLATES_BYTES },
     arena: { start: end - ARENA_BYTES, end },
@@ -208,9 +208,9 @@ export function shardAddresses(map: MemoryMap, shard: number) {
 
 /** The rings between an HTTP thread and a shard. */
 export interface PairRings<Of = Ring> {
-  /** HTTP thread to shard, and any other shard of the group claims from it too. */
+  /** HTTP thread to shard; other shards of the group claim from it too. */
   submissions: Of;
-  /** HTTP thread to this shard alone. */
+  /** HTTP thread to this shard only. */
   bound: Of;
   /** Shard to HTTP thread. */
   completions: Of;
@@ -222,7 +222,7 @@ function ringAddresses(map: MemoryMap, http: number, shard: number): PairRings<n
   return { submissions, bound: submissions + bytes, completions: submissions + 2 * bytes };
 }
 
-/** @param batch address of BATCH_BYTES that are the calling thread's */
+/** @param batch address of BATCH_BYTES that belong to the calling thread */
 export function attachRings(core: CoreMemory, map: MemoryMap, http: number, shard: number, batch: number): PairRings {
   const { submissions, bound, completions } = ringAddresses(map, http, shard);
   return {
@@ -232,7 +232,7 @@ export function attachRings(core: CoreMemory, map: MemoryMap, http: number, shar
   };
 }
 
-/** Address of the first byte of a slot: of its owner word. */
+/** Address of the first byte of a slot, which is its owner word. */
 export function slotAddress(map: MemoryMap, slot: number): number {
   return map.slotsAddress + slot * map.slotStride;
 }
@@ -243,7 +243,7 @@ export interface SlotRange {
   end: number;
 }
 
-/** The HTTP thread that a slot belongs to. */
+/** The HTTP thread that owns a slot's range. */
 export function httpOf(map: MemoryMap, slot: number): number {
   return Math.floor((slot * map.httpThreads) / map.slots);
 }
@@ -256,7 +256,7 @@ export function slotRange(map: MemoryMap, http: number): SlotRange {
 
 /** Extents of one size. */
 export interface ExtentClass {
-  /** Of each extent. */
+  /** Size of each extent. */
   bytes: number;
   count: number;
   /** Address of the first one. */
@@ -264,11 +264,11 @@ export interface ExtentClass {
   /** Addresses of the hint words and of the owner words. */
   hints: number;
   owners: number;
-  /** Behind the last extent. */
+  /** Address after the last extent. */
   end: number;
 }
 
-/** The classes of extents, smallest first. The words of all stand in front of the extents. */
+/** The classes of extents, smallest first. All their words lie before the extents. */
 export function extentClasses(map: Pick<MemoryMap, 'extentsAddress' | 'extentClassBytes'>): ExtentClass[] {
   let at = map.extentsAddress;
   const place = (bytes: number) => {

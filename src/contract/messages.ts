@@ -1,7 +1,7 @@
 /*
- * What the threads say to each other beside the shared memory: the route table, and the messages of the channels. Each thread
- * of a shard has one channel to the control thread, which owns its life, and one to each HTTP thread, for what belongs to
- * single requests. Messages of one channel keep their order.
+ * What the threads send each other outside the shared memory: the route table, and the messages of the channels. Each thread of a shard has
+ * one channel to the control thread, which owns its life, and one to each HTTP thread, for messages about single requests. Messages of one
+ * channel keep their order.
  */
 import type { Histogram } from 'node:perf_hooks';
 import type { MessagePort } from 'node:worker_threads';
@@ -14,10 +14,10 @@ import type { CorsRules } from './cors.js';
 import type { ErrorText } from './describe.js';
 import type { Refusal } from './refusal.js';
 
-/** A slot that carries a request for the not-found handler has this for a route. */
+/** The route of a slot whose request is for the not-found handler. */
 export const NOT_FOUND_ROUTE = -1;
 
-/** What the HTTP thread knows of a route. Its position in the table is its number. */
+/** What the HTTP thread knows about a route. Its position in the table is its number. */
 export interface RouteEntry {
   methods: readonly Method[];
   /** A find-my-way pattern. */
@@ -25,65 +25,63 @@ export interface RouteEntry {
   scheduling: RouteScheduling;
   /** Request bodies are read as streams. */
   isStreamed?: true;
-  /** Largest request body, in place of the server's limit; `Infinity` for any size. */
+  /** Largest request body, instead of the server's limit; `Infinity` disables the limit. */
   maxBodyBytes?: number;
-  /** What the HTTP thread answers by itself; then no shard has a handler for it. */
+  /** A response that the HTTP thread sends itself; no shard has a handler then. */
   fixed?: FixedBody;
 }
 
-/** A body that is always the same. */
+/** A body that never changes. */
 export interface FixedBody {
   type: string;
   bytes: Uint8Array;
 }
 
-/** What the HTTP thread sends when it answers in place of a handler (src/app/refusals.ts). */
+/** What the HTTP thread sends when it rejects a request (src/app/refusals.ts). */
 export interface RefusalTemplate {
   /** A status, `4xx`, `5xx`, or nothing for all. */
   status: string | undefined;
   /** Header fields, as lines without their ends. */
   lines: readonly string[];
-  /** Origins that may read the response. */
-  origins: readonly string[];
   type: string;
-  /** With `{statusCode}`, `{code}` and `{message}`; nothing for the standard body. */
+  /** With `{statusCode}`, `{code}` and `{message}`; undefined for the standard body. */
   body: string | undefined;
 }
 
 export interface RouteTable {
   routes: RouteEntry[];
   hasNotFound: boolean;
-  /** The later ones count more, of those that are as specific. */
+  /** Of equally specific ones, the last applies. */
   refusals: readonly RefusalTemplate[];
   cors?: CorsRules;
 }
 
-/** What has to be the same on every shard. Fixed bodies need not: the first shard's are sent. */
+/** The part of the table that must be equal on every shard. Fixed bodies may differ: the first shard's are sent. */
 export function comparable(table: RouteTable): object {
   return { ...table, routes: table.routes.map(({ fixed, ...route }) => ({ ...route, isFixed: fixed !== undefined })) };
 }
 
-/** A shard's end of the channel to an HTTP thread, and which of the threads with that number it leads to. */
+/** A shard's end of the channel to an HTTP thread, and the generation of that thread. */
 export interface HttpEnd {
   port: MessagePort;
   generation: number;
 }
 
-/** Names a request. */
+/** Identifies a request. */
 export interface RequestName {
   slot: number;
   sequence: number;
 }
 
-/** The name as one number, for maps. */
+/** The name as one number, for use as a key. */
 export function requestKey({ slot, sequence }: RequestName): number {
   return slot * 2 ** 32 + (sequence >>> 0);
 }
 
-/** What a shard is started with. */
+/** Start options of a shard. */
 export interface ShardStart {
   shard: number;
-  /** The shards of its group, its own number included. */
+  /** The shards of its group, including itself. */
   group: { name: string; first: number; count: number };
   core: SharedCore;
   /** Of the server's clock. */
@@ -94,69 +92,69 @@ export interface ShardStart {
   channel: MessagePort;
   /** The shard's end of the channel to each HTTP thread. */
   requests: readonly HttpEnd[];
-  /** What the module must define; nothing for the first shard of a server, whose table the others must match. */
+  /** What the module must define; undefined for the first shard of a server, whose table the others must match. */
   table: RouteTable | undefined;
   batch: number;
   park: 'async' | 'sync';
-  /** It may claim from the rings of others of its group. */
+  /** Whether it may claim from the rings of other shards of its group. */
   steal: boolean;
-  /** Priority of the thread for the system, 0 to 19; higher numbers give way. */
+  /** Niceness of the thread, 0 to 19. */
   nice: number;
-  /** Bounds between which the shard moves its permits, or nothing for a fixed number. */
+  /** Bounds of adaptive permits; undefined for a fixed number. */
   adaptive: { min: number; max: number } | undefined;
-  /** What an exception that nobody caught does. */
+  /** What an uncaught exception does. */
   onUncaught: 'replace' | 'exit' | 'continue';
-  /** What a shard gets to end in order and be replaced. */
+  /** How long the shard may take to end in order and be replaced. */
   graceMs: number;
-  /** Handlers that may run on after their requests were answered with 504 before the shard says so; 0 for any number. */
+  /** Abandoned handlers before the shard reports it; 0 disables the limit. */
   maxAbandoned: number;
-  /** Responses that the shard may stream at a time. */
+  /** How many responses the shard may stream at once. */
   maxStreams: number;
   maxResponseBytes: number;
   compress: CompressRules | undefined;
-  /** Name of the field that names requests, in lower case. */
+  /** Name of the header field with request ids, in lower case. */
   requestId: string | undefined;
-  /** Which proxies are believed what they say of clients. */
+  /** Which proxies are trusted. */
   trustProxy: TrustProxyRule;
   /** Lines of each response head that say how long the connection may be idle. */
   keepAliveLines: string;
 }
 
-/** In microseconds. A clone on another thread sees what the shard records. */
+/** In microseconds. Clones on other threads see what the shard records. */
 export interface ShardHistograms {
   /** From submission to the start of the handler. */
   queueTime: Histogram;
   /** From the start of the handler until it settles. */
   handlerTime: Histogram;
-  /** Not a time: slots of a claim. */
+  /** Slots per claim, not a time. */
   batchSize: Histogram;
 }
 
 /** Control thread → shard. */
 export type ShardCommand =
-  /** The control thread has seen the shard ready: it may claim. Sent once to each thread. */
+  /** The control thread has received the shard's `ready`: it may claim. Sent once to each thread. */
   | { type: 'go' }
-  /** There may be more permits than there were. */
+  /** The limit of permits may have grown. */
   | { type: 'permits' }
-  /** To be answered as soon as the shard's event loop turns. */
+  /** The shard replies as soon as its event loop turns. */
   | { type: 'ping' }
-  /** An HTTP thread has ended: nobody waits for these requests any more, which some shard has started, nor for streams of that thread. */
+  /** An HTTP thread has ended, with the clients of its streams and of these requests, which some shard has started. */
   | { type: 'gone'; http: number; requests: readonly RequestName[] }
-  /** Another thread takes its place. */
+  /** Another thread replaces an ended HTTP thread. */
   | { type: 'http'; http: number; end: HttpEnd }
-  /** The server is closing, or this thread is to end: responses that are streams are told. */
+  /** The server is closing, or this thread is to end: streaming responses are told. */
   | { type: 'drain' }
-  /** Claim no more, let what was started settle within `handlersMs`, and end, within `graceMs`. */
+  /** Stop claiming, let started handlers settle within `handlersMs`, and end within `graceMs`. */
   | { type: 'close'; handlersMs: number; graceMs: number };
 
 /** HTTP thread → shard. */
 export type RequestCommand =
   /**
-   * Nobody waits for the request any more, as far as the HTTP thread can tell.
-   * @param isGone the response cannot be sent: a stream is let go of
+   * The client probably no longer waits for the response.
+   * @param isGone the response cannot be sent: a stream is cancelled
    */
   | { type: 'abort'; slot: number; sequence: number; isGone: boolean }
-  /** It was answered for its handler, which has taken too long: the slot comes back without a response. */
+  /** The request got 504 because its handler took too long: give the slot back without a response. */
   | { type: 'abandon'; slot: number; sequence: number }
   | { type: 'stream'; answer: StreamAnswer }
   | { type: 'body'; piece: BodyPiece };
@@ -164,13 +162,13 @@ export type RequestCommand =
 /** Shard → HTTP thread. */
 export type RequestReport =
   | { type: 'stream'; piece: StreamPiece }
-  /** Small pieces together (src/contract/stream-batch.ts). */
+  /** Several small pieces (src/contract/stream-batch.ts). */
   | { type: 'streams'; batch: ArrayBuffer }
   | { type: 'body'; credit: BodyCredit }
-  /** The connection is to be closed without a response. */
+  /** Close the connection without a response. */
   | { type: 'destroy'; slot: number; sequence: number };
 
-/** An error on its way to the logger of the control thread. */
+/** An error for the logger of the control thread. */
 export interface FailureReport {
   type: 'failure';
   message: string;
@@ -182,63 +180,63 @@ export interface FailureReport {
 export type ShardReport =
   /** The thread runs, and is about to load the module. */
   | { type: 'loading' }
-  /** It cannot begin: an error in plain strings, as clones of errors lose their codes. The thread ends. */
+  /** The thread cannot begin: its error in plain strings, because clones of errors lose their codes. The thread ends. */
   | Refusal
-  /** The module is loaded. The shard waits for `go`. */
+  /** The module is loaded, and the shard waits for `go`. */
   | { type: 'ready'; table: RouteTable; histograms: ShardHistograms }
   | { type: 'pong' }
-  /** The app listens for a signal, which does not arrive on a shard. Sent once. */
+  /** The app listens for a signal, which shards never receive. Sent once. */
   | { type: 'signalListener'; signal: string }
-  /** Nobody caught an exception. The shard claims nothing more and ends, if `ends`. */
+  /** An exception was not caught. If `ends`, the shard claims nothing more and ends. */
   | { type: 'uncaught'; error: ErrorText; request?: FailureReport['request']; ends: boolean }
-  /** More than `maxAbandoned` handlers run on whose requests were answered for them. */
+  /** More than `maxAbandoned` abandoned handlers are running. */
   | { type: 'crowded' }
-  /** As many responses are being streamed as may be: further ones are refused. */
+  /** The shard streams as many responses as it may: further ones are rejected. */
   | { type: 'streamsFull' }
   | FailureReport;
 
-/** Shard → HTTP thread: a piece of a response body as it goes over the wire, or its end. */
+/** Shard → HTTP thread: a piece of a response body as it is sent, or its end. */
 export interface StreamPiece {
   slot: number;
   /** Of the request. */
   sequence: number;
-  /** What lies in `bytes` from `start` to `end`. */
+  /** The piece lies in `bytes`, from `start` to `end`. */
   bytes?: ArrayBuffer;
   start: number;
   end: number;
-  /** The first piece of a response begins with its head, of so many bytes. */
+  /** With the first piece: bytes of the head, with which it begins. */
   headBytes?: number;
-  /** With the first piece: the end of the body is the end of the connection. */
+  /** With the first piece: the body ends when the connection is closed. */
   closes?: boolean;
-  /** With the first piece: bytes of the body, if that is known. */
+  /** With the first piece: length of the body in bytes, if known. */
   bodyBytes?: number;
-  /** Nothing follows: the body is whole, or will never be. */
+  /** Set on the last piece: the body is complete, or never will be. */
   last?: 'whole' | 'broken';
 }
 
-/** HTTP thread → shard: what became of a stream's bytes. */
+/** HTTP thread → shard: what happened to a stream's bytes. */
 export interface StreamAnswer {
   slot: number;
   sequence: number;
-  /** Bytes of the body that the kernel has taken, or -1: nobody waits for the rest. */
+  /** Bytes of the body that the kernel has taken, or -1 if the client has disconnected. */
   taken: number;
-  /** Buffers of whole pieces, to be used again: garbage of this kind grows faster than it is collected. */
+  /** Buffers of whole pieces, for reuse: their garbage grows faster than it is collected. */
   spent?: ArrayBuffer[];
 }
 
-/** Bytes of a stream's body that the shard may have sent while the kernel has not taken them. */
+/** Bytes of a stream's body that the shard may send before the kernel has taken them. */
 export const STREAM_WINDOW_BYTES = 256 * 1024;
-/** Bytes of a piece, at the most. */
+/** Maximum size of a piece in bytes. */
 export const STREAM_PIECE_BYTES = 64 * 1024;
 export const STREAM_CANCELLED = -1;
 
-/** Shard → HTTP thread: the handler reads. The first such message has the pieces sent. */
+/** Shard → HTTP thread: the handler reads. The first such message starts the transfer of pieces. */
 export interface BodyCredit {
   slot: number;
   sequence: number;
   /** Bytes that the handler has taken since the last message. */
   taken: number;
-  /** Buffers of pieces, to be used again. */
+  /** Buffers of pieces, for reuse. */
   spent: ArrayBuffer[];
 }
 
@@ -246,12 +244,12 @@ export interface BodyCredit {
 export interface BodyPiece {
   slot: number;
   sequence: number;
-  /** The first `length` bytes of it. */
+  /** The piece is the first `length` bytes. */
   bytes?: ArrayBuffer;
   length: number;
-  /** Nothing follows: the body is whole, or will never be. */
+  /** Set on the last piece: the body is complete, or never will be. */
   last?: 'whole' | 'broken';
 }
 
-/** Bytes of request bodies that one connection may have sent while no handler has taken them. */
+/** Bytes of request bodies that one connection may have buffered before handlers read them. */
 export const BODY_WINDOW_BYTES = 256 * 1024;

@@ -1,4 +1,4 @@
-/* Why a user's module could not be loaded, as people want to read it: one sentence, then the source line and the stack. */
+/* Formats why a user's module could not be loaded: one sentence, then the source line and the stack. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { LoopShardError } from '../errors.js';
@@ -6,22 +6,22 @@ import { type ErrorText, describe as textOf } from './describe.js';
 import { framePosition, isForeignFrame, isFrame } from './frames.js';
 import { findSyntaxError, type Position } from './syntax-errors.js';
 
-/** Where in the source something went wrong. */
+/** A place in the source. */
 interface Place {
-  /** As in `/app/app.js:3:7`, or without the column. */
+  /** Such as `/app/app.js:3:7`, or without the column. */
   name: string;
   /** The line, and a second one that marks the column. Absent if the source cannot be read. */
   excerpt?: string | undefined;
 }
 
-/** Of a minified file, a line says nothing. */
+/** Longer lines, as in minified files, are not shown. */
 const MAX_LINE = 200;
-/** What Node.js puts in front of the stack of a syntax error: place, source line and marker. */
+/** What Node.js prepends to the stack of a syntax error: place, source line and marker. */
 const MARKED = /^(\S.*:\d+)\n(.*\n *\^+)\n/;
 
 /**
  * Imports a module of the user.
- * @throws LoopShardError MODULE_FAILED, or the code of the error of LoopShard that the module threw
+ * @throws LoopShardError MODULE_FAILED, or the code of a LoopShardError that the module threw
  */
 export async function importModule(url: string): Promise<{ default?: unknown }> {
   try {
@@ -32,9 +32,9 @@ export async function importModule(url: string): Promise<{ default?: unknown }> 
 }
 
 /**
- * The error to report for one that a user's module threw.
- * @param what failed: the begin of the sentence, unless the error is one of LoopShard, which has a sentence of its own
- * @param url of the module that was imported, if the error may be one of its syntax
+ * Creates the error to report for one that a user's module threw.
+ * @param what failed: the beginning of the sentence, unless the error is one of LoopShard, which has its own sentence
+ * @param url of the imported module, if the error may be a syntax error in it
  */
 export async function moduleFailure(what: string, error: unknown, url?: string): Promise<LoopShardError> {
   const described = textOf(error);
@@ -45,7 +45,7 @@ export async function moduleFailure(what: string, error: unknown, url?: string):
   const lines = [sentence, ...more, place?.name, place?.excerpt, ...frames, ...(isOurs ? [] : causes(described))];
   const message = lines.filter((line) => line !== undefined).join('\n');
   const failure = new LoopShardError(isOurs ? error.code : 'MODULE_FAILED', message, { cause: error });
-  // Its own stack is that of the import.
+  // The error's own stack is that of the import.
   failure.stack = `${failure.name}: ${message}`;
   return failure;
 }
@@ -56,19 +56,19 @@ function reasonOf({ code, name, message }: ErrorText): string {
   return `Node.js ${process.versions.node} cannot load TypeScript (${file}). Compile it to JavaScript, use the type stripping of Node.js 22.18 or later, or give the shards a loader: \`threads: { execArgv: ['--import=tsx'] }\`.`;
 }
 
-/** Frames of the stack that are neither of LoopShard nor of the loader of Node.js. Empty if none is of a file of the user. */
+/** Frames of the stack outside LoopShard and Node.js's loader. Empty if none is in a file of the user. */
 function userFrames(stack: string): string[] {
   const frames = stack.split('\n').filter((line) => isFrame(line) && isForeignFrame(line));
   return frames.some((frame) => framePosition(frame) !== undefined) ? frames : [];
 }
 
-/** The first position outside packages, or in one. */
+/** The first position outside packages, otherwise one inside. */
 function userPosition(frames: readonly string[]): Position | undefined {
   const positions = frames.map(framePosition).filter((position) => position !== undefined);
   return positions.find(({ file }) => !/[\\/]node_modules[\\/]/.test(file)) ?? positions[0];
 }
 
-/** Node.js says itself where most syntax errors are. */
+/** The place of a syntax error, if Node.js reports it. */
 function markedPlace(stack: string): Place | undefined {
   const match = MARKED.exec(stack);
   return match === null ? undefined : { name: pathOf(match[1]), excerpt: match[2] };
@@ -93,7 +93,7 @@ function excerpt(path: string, line: number, column: number): string | undefined
     return undefined;
   }
   if (source === undefined || source.length > MAX_LINE) return undefined;
-  // Tabs stay, so that the marker stands below its column.
+  // Tabs are kept, so that the marker stands below its column.
   return `${source}\n${source.slice(0, column - 1).replaceAll(/[^\t]/g, ' ')}^`;
 }
 
@@ -101,7 +101,7 @@ function causes({ cause }: ErrorText): string[] {
   return cause === undefined ? [] : [`Caused by ${cause.name}: ${cause.message}`, ...causes(cause)];
 }
 
-/** A `file:` URL as a path, and everything else as it is. */
+/** Returns a `file:` URL as a path, and any other URL unchanged. */
 export function pathOf(url: string): string {
   return url.startsWith('file:') ? fileURLToPath(url) : url;
 }

@@ -1,24 +1,24 @@
 import { PEER_ADDRESS_BYTES } from '../../assembly/layout.js';
 
-/** The client's end of a connection, as the HTTP thread sees it: that of the nearest proxy, if there is one. */
+/** The other end of a connection, as the HTTP thread sees it: the client, or the nearest proxy. */
 export interface Peer {
-  /** IPv4 or IPv6, as Node.js writes it; nothing for a Unix socket, or once the client has left. */
+  /** IPv4 or IPv6, as Node.js formats it; undefined for a Unix socket, or once the client has disconnected. */
   readonly address: string | undefined;
   /** 0 where there is no address. */
   readonly port: number;
-  /** The connection is secured by TLS. */
+  /** Whether TLS secures the connection. */
   readonly isSecure: boolean;
 }
 
-/** In the first word: bits 0 to 15 are the port, 16 to 23 the bytes of the address, 24 says TLS. The address follows, in ASCII. */
+/** Layout of the first word: bits 0 to 15 are the port, 16 to 23 the bytes of the address, 24 is TLS. The address follows in ASCII. */
 const LENGTH_SHIFT = 16;
 const PORT_MASK = 0xffff;
 const LENGTH_MASK = 0xff;
 const SECURE_FLAG = 1 << 24;
 
-/** The words that say so in a slot. HTTP thread, once for each connection. */
+/** Encodes a peer for slots. HTTP thread, once per connection. */
 export function peerWords({ address = '', port, isSecure }: Peer): Int32Array {
-  // The zone of a link-local address may be of any length.
+  // The zone of a link-local address has no maximum length.
   const text = address.length > PEER_ADDRESS_BYTES ? address.split('%', 1)[0] : address;
   const words = new Int32Array(1 + Math.ceil(text.length / Int32Array.BYTES_PER_ELEMENT));
   words[0] = port | (text.length << LENGTH_SHIFT) | (isSecure ? SECURE_FLAG : 0);
@@ -26,7 +26,7 @@ export function peerWords({ address = '', port, isSecure }: Peer): Int32Array {
   return words;
 }
 
-/** Shard, while it owns the slot. */
+/** Decodes a peer. Shard, while it owns the slot. */
 export function readPeer(i32: Int32Array, word: number): Peer {
   const first = i32[word];
   const length = (first >> LENGTH_SHIFT) & LENGTH_MASK;

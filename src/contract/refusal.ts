@@ -1,17 +1,17 @@
 import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
 import { describe } from './describe.js';
 
-/** Why a thread cannot begin, in plain strings: errors lose their codes when they are cloned. */
+/** Why a thread cannot begin, as plain strings: errors lose their codes when they are cloned. */
 export interface Refusal {
   type: 'refused';
   code: LoopShardErrorCode;
   message: string;
   stack: string;
-  /** The code of the system error behind it, such as EADDRINUSE. */
+  /** The code of the underlying system error, such as EADDRINUSE. */
   cause?: string;
 }
 
-/** @param otherwise the code of an error that is not ours */
+/** @param otherwise the code for an error that is not a LoopShardError */
 export function refuse(error: unknown, otherwise: LoopShardErrorCode): Refusal {
   const { message, stack } = describe(error);
   const code = error instanceof LoopShardError ? error.code : otherwise;
@@ -20,8 +20,8 @@ export function refuse(error: unknown, otherwise: LoopShardErrorCode): Refusal {
 }
 
 /**
- * The error that was refused with.
- * @param advice is added to its sentence, which is the first line
+ * Rebuilds the error from a refusal.
+ * @param advice added to its first line
  */
 export function refusedError({ code, message, stack, cause }: Refusal, advice = ''): LoopShardError {
   const options = cause === undefined ? undefined : { cause: { code: cause } };

@@ -10,14 +10,14 @@ export function routeName({ methods, pattern }: RouteEntry): string {
   return `${methods[0]} ${pattern}`;
 }
 
-/** The routes with `maxConcurrency`: the position of each is the index of its semaphore. */
+/** The routes with `maxConcurrency`: the index of each is that of its semaphore. */
 export function limitedRoutes({ routes }: RouteTable): RouteEntry[] {
   return routes.filter(({ scheduling }) => scheduling.maxConcurrency !== undefined);
 }
 
 /**
  * Creates the semaphores of the limited routes. Control thread, before an HTTP thread sees the table.
- * @throws LoopShardError ROUTE_INVALID for more of them than there is room for
+ * @throws LoopShardError ROUTE_INVALID if there are too many of them
  */
 export function createRoutePermits(core: CoreMemory, map: MemoryMap, table: RouteTable): void {
   for (const [index, route] of limitedRoutes(table).entries()) {

@@ -22,26 +22,26 @@ import {
 } from './memory-map.js';
 import { SlotView } from './slot-view.js';
 
-/** The owner word of a slot in the submission ring of `shard`. */
+/** The owner word of a slot that is queued in the submission ring of `shard`. */
 export function submittedTo(shard: number): number {
   return SLOT_SUBMITTED_STATE | (shard << OWNER_SHIFT);
 }
 
-/** The owner word of a slot in the ring of `shard` that no other shard claims from. */
+/** The owner word of a slot that is queued in the bound ring of `shard`, from which no other shard claims. */
 export function boundTo(shard: number): number {
   return SLOT_BOUND_STATE | (shard << OWNER_SHIFT);
 }
 
-/** A shard whose submissions may be claimed, and its rings. */
+/** A shard whose submissions may be claimed, with its rings. */
 interface Source {
   shard: number;
-  /** For each HTTP thread. */
+  /** By HTTP thread. */
   rings: readonly PairRings[];
 }
 
 /**
- * A shard's side of the contract: how slots become its own, and how it gives them back. Everything that changes an owner
- * word or a started word on a shard is in here or in the WASM functions that it calls. For the shard's thread.
+ * A shard's side of the contract: how it takes ownership of slots and gives them back. On a shard, owner words and started words are
+ * changed only here and in the WASM functions that this class calls. For the shard's thread.
  */
 export class ShardSide {
   readonly shard: number;
@@ -52,14 +52,14 @@ export class ShardSide {
   readonly #others: readonly Source[];
   /** The permits of this shard. */
   readonly permits: Semaphore;
-  /** Where claims write the slots they took. */
+  /** Where claims write the slots that they take. */
   readonly #batch: number;
   readonly #doorbells: readonly number[];
-  /** Of the shards of the group before this one. */
+  /** Doorbells of the earlier shards of the group. */
   readonly #before: readonly Doorbell[];
   readonly #views: (SlotView | undefined)[];
   readonly #slotsOfHttp: number;
-  /** Which HTTP thread's rings are looked at first. */
+  /** The HTTP thread whose rings are checked first. */
   #turn = 0;
   #boundFirst = false;
 
@@ -89,19 +89,19 @@ export class ShardSide {
     this.#slotsOfHttp = map.slots / map.httpThreads;
   }
 
-  /** No shard is awake that requests go to before this one. */
+  /** Whether no earlier shard of the group, to which requests go first, is awake. */
   get isFirstAwake(): boolean {
     return this.#before.every(({ parked }) => parked);
   }
 
-  /** The words of a slot that is this shard's. */
+  /** The words of a slot that this shard owns. */
   view(slot: number): SlotView {
     return (this.#views[slot] ??= new SlotView(this.#core, this.#map, slot));
   }
 
   // ── claim: SUBMITTED or BOUND → CLAIMED ─────────────────────────────────────────────────────────────────────────
 
-  /** Something waits in the shard's own rings. */
+  /** Whether a slot is queued in the shard's own rings. */
   hasWork(): boolean {
     for (const { submissions, bound } of this.#own.rings) {
       if (submissions.length > 0 || bound.length > 0) return true;
@@ -110,8 +110,8 @@ export class ShardSide {
   }
 
   /**
-   * Claims up to `most` slots of the shard's own rings, with a permit for each: one in so many as may claim from them, and `least`
-   * in any case. HTTP threads take turns, and so do bound and other submissions. Returns how many; `claimed` tells which.
+   * Claims up to `most` slots from the shard's own rings, with a permit for each: its share among the shards that may claim from them,
+   * but at least `least`. HTTP threads take turns, and so do bound and other submissions. Returns how many; `claimed` returns which.
    */
   claim(most: number, least: number): number {
     const { rings } = this.#own;
@@ -128,7 +128,7 @@ export class ShardSide {
     return 0;
   }
 
-  /** Claims half of what waits in the fullest ring of the other shards. Returns how many; `claimed` tells which. */
+  /** Claims half of the slots in the fullest ring of the other shards. Returns how many; `claimed` returns which. */
   steal(most: number): number {
     let victim = -1;
     let ring: Ring | undefined;
@@ -161,7 +161,7 @@ export class ShardSide {
     );
   }
 
-  /** The slot at `position` of those that were claimed last. */
+  /** The slot at `position` of the latest claim. */
   claimed(position: number): number {
     return this.#core.i32[(this.#batch >> 2) + position];
   }
@@ -169,8 +169,8 @@ export class ShardSide {
   // ── start: CLAIMED → STARTED ────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Makes a claimed slot this shard's alone; before that, the shard does not touch it.
-   * @returns `false` if the HTTP thread has taken it back: what is left of the claim is its permit
+   * Takes ownership of a claimed slot; the shard must not touch it before.
+   * @returns `false` if the HTTP thread has revoked the claim: only its permit is left
    */
   tryStart(slot: number): boolean {
     const claimed = SLOT_CLAIMED_STATE | (this.shard << OWNER_SHIFT);
@@ -180,22 +180,22 @@ export class ShardSide {
   }
 
   /**
-   * Says that the handler of a started slot is called now. Before the call: whoever takes the slot back from a thread that has
-   * exited goes by it.
+   * Records that the handler of a started slot is about to be called. Call it first: after an exit, it decides whether the handler was
+   * called.
    * @param now microseconds of the server's clock
    */
   calling(slot: number, now: number): void {
-    // Odd, so that no time is SLOT_NO_START. Plain: the thread's exit makes it visible, and deadlines may see it late.
+    // Odd, so that no time equals SLOT_NO_START. Plain: the thread's exit makes it visible, and deadlines may see it late.
     this.#core.i32[(slotAddress(this.#map, slot) + SLOT_STARTED_AT_OFFSET) >> 2] = now | 1;
   }
 
   // ── complete: STARTED → COMPLETED ───────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Gives a started slot back to its HTTP thread, and rings. What the slot says of the response, and the extent that it names,
-   * are the HTTP thread's from now on.
-   * @param hasPermit the permit that it came with was not given back yet
-   * @returns `false` if the slot is not this shard's: nothing has changed
+   * Gives a started slot back to its HTTP thread, and rings. From then on the HTTP thread owns the slot's response words and the
+   * extent that they name.
+   * @param hasPermit whether its permit was not released yet
+   * @returns `false` if this shard does not own the slot; then nothing changes
    */
   complete(slot: number, hasPermit: boolean): boolean {
     const { wasm } = this.#core;
@@ -204,7 +204,7 @@ export class ShardSide {
     const { completions } = this.#own.rings[http];
     const permits = hasPermit ? this.permits.address : 0;
     if (wasm.slotComplete(completions.address, slotsAddress, slotStride, this.shard, slot, permits) === 0) return false;
-    // At once and not behind the batch: the next handler may be a slow one. Only a parked HTTP thread costs a call.
+    // Immediately and not after the batch: the next handler may be slow. The call is expensive only if the HTTP thread is parked.
     wasm.doorbellRing(this.#doorbells[http]);
     return true;
   }

@@ -10,7 +10,7 @@ import { Semaphore } from '../core/semaphore.js';
 import { readCounter, readCounters, resetCounters, type ShardCounters } from './counters.js';
 import { type MemoryMap, shardAddresses } from './memory-map.js';
 
-/** The words of every shard that other threads read: doorbell, permits and counters. Any thread. */
+/** The words of all shards that other threads read: doorbell, permits and counters. Any thread. */
 export class ShardWords {
   readonly #core: CoreMemory;
   readonly #doorbells: readonly number[];
@@ -35,8 +35,7 @@ export class ShardWords {
   }
 
   /**
-   * Resets the words of a shard whose thread has exited: nobody is parked, all permits are back, and nothing waits or runs.
-   * Control thread.
+   * Resets the words of a shard whose thread has exited: not parked, all permits free, nothing waiting or running. Control thread.
    */
   reset(shard: number, permits: number): void {
     Atomics.store(this.#core.i32, this.#parkedIndex(shard), 0);
@@ -48,7 +47,7 @@ export class ShardWords {
     return (this.#doorbells[shard] + DOORBELL_PARKED_OFFSET) >> 2;
   }
 
-  /** Changes how many handlers may be in flight on `shard`; those that are stay. */
+  /** Changes how many handlers may be in flight on `shard`; running handlers are not affected. */
   setPermits(shard: number, permits: number): void {
     this.#permits[shard].setLimit(permits);
   }
@@ -63,17 +62,17 @@ export class ShardWords {
     return this.#permits[shard].limit;
   }
 
-  /** Nanoseconds of its thread that a request took on `shard` lately; 0 if that is not known. */
+  /** Thread time in nanoseconds that a request recently took on `shard`; 0 if unknown. */
   threadTime(shard: number): number {
     return this.#counter(shard, COUNTER_THREAD_TIME_OFFSET);
   }
 
-  /** When the handler was called that keeps the thread of `shard` now, by the server's clock; 0 if none does. */
+  /** When the handler that is running on the thread of `shard` was called, by the server's clock; 0 if none is. */
   calledAt(shard: number): number {
     return this.#counter(shard, COUNTER_CALLED_AT_OFFSET);
   }
 
-  /** A number that changes whenever `shard` has claimed something, or has found nothing to claim and parked. */
+  /** A number that changes whenever `shard` claims, or parks because it has found nothing to claim. */
   progress(shard: number): number {
     return (this.#counter(shard, COUNTER_BATCHES_OFFSET) + this.#counter(shard, COUNTER_PARKS_OFFSET)) | 0;
   }

@@ -39,7 +39,7 @@ const RESPONSE_BODY_BYTES = SLOT_RESPONSE_BODY_BYTES_OFFSET >> 2;
 const RESPONSE_EXTENT = SLOT_RESPONSE_EXTENT_OFFSET >> 2;
 const PEER = SLOT_PEER_OFFSET >> 2;
 
-/** The words of a request as it is submitted. */
+/** The words of a request at its submission. */
 export interface RequestWords {
   route: number;
   /** Index in METHODS. */
@@ -49,7 +49,7 @@ export interface RequestWords {
   sequence: number;
   /** Microseconds of the server's clock. */
   submittedAt: number;
-  /** Likewise; 0 for none. */
+  /** When the handler must have been called, by the same clock; 0 disables the deadline. */
   queueDeadline: number;
   /** Address of the record. */
   record: number;
@@ -57,16 +57,16 @@ export interface RequestWords {
   targetBytes: number;
   headBytes: number;
   bodyBytes: number;
-  /** What `peerWords` has made of the client's end of the connection. */
+  /** The client's end of the connection, as `peerWords` returns it. */
   peer: Int32Array;
 }
 
 /**
- * The words of one slot but for those that say whose it is. Accesses are plain: the slot's bytes are the owner's alone, and
- * the step by which it became the owner has made them visible. For the thread that owns the slot.
+ * The words of one slot, except those that determine its owner. Accesses are plain: only the owner accesses the slot, and the step by which
+ * it became the owner has made the words visible. For the thread that owns the slot.
  */
 export class SlotView {
-  /** Where what fits of request and response lies: from `data` on, up to `end`. */
+  /** The slot's memory for request and response: from `data` up to `end`. */
   readonly data: number;
   readonly end: number;
   readonly #i32: Int32Array;
@@ -80,7 +80,7 @@ export class SlotView {
     this.#word = address >> 2;
   }
 
-  /** HTTP thread, before it submits the slot. */
+  /** Writes a request. HTTP thread, before it submits the slot. */
   writeRequest(words: RequestWords): void {
     const i32 = this.#i32;
     const word = this.#word;
@@ -97,7 +97,7 @@ export class SlotView {
     i32[word + BODY_BYTES] = words.bodyBytes;
     i32[word + RESPONSE_EXTENT] = NO_EXTENT;
     const { peer } = words;
-    // A loop: `set` takes several times as long for so few words of shared memory.
+    // A loop, because `set` takes several times as long for so few words of shared memory.
     for (let i = 0; i < peer.length; i++) i32[word + PEER + i] = peer[i];
   }
 
@@ -122,7 +122,7 @@ export class SlotView {
     return this.#i32[this.#word + QUEUE_DEADLINE];
   }
 
-  /** @param flag one of SLOT_*_FLAG, or several: one of them is enough */
+  /** @param flag one or more of SLOT_*_FLAG; returns whether any of them is set */
   has(flag: number): boolean {
     return (this.#i32[this.#word + FLAGS] & flag) !== 0;
   }
@@ -168,7 +168,7 @@ export class SlotView {
   // ── the response ────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * The shard, before it completes the slot.
+   * Describes the response. Shard, before it completes the slot.
    * @param start address of the first byte of the head, which the body follows
    * @param extent that both lie in, or NO_EXTENT
    */

@@ -1,6 +1,6 @@
 /*
- * Small pieces of streamed responses on their way from a shard to an HTTP thread: many streams yield a few bytes in one turn of the event
- * loop, and a message for each of them would cost more than its bytes. Each piece has a header of words in front of its bytes.
+ * Batches small pieces of streamed responses from a shard to an HTTP thread: many streams yield a few bytes in one turn of the event loop,
+ * and a separate message for each would cost more than its bytes. Each piece has a header of words before its bytes.
  */
 import type { StreamPiece } from './messages.js';
 
@@ -17,14 +17,14 @@ const HEADER_BYTES = HEADER_WORDS * Int32Array.BYTES_PER_ELEMENT;
 const CLOSES = 1;
 const WHOLE = 2;
 const BROKEN = 4;
-/** In the place of the bytes of a head that the piece does not have. */
+/** Replaces the number of head bytes in a piece without a head. */
 const NO_HEAD = -1;
 
 const BATCH_BYTES = 16 * 1024;
-/** A piece with more bytes goes alone, in a buffer that is transferred. */
+/** Larger pieces are sent alone, in a transferred buffer. */
 export const SMALL_PIECE_BYTES = BATCH_BYTES / 8;
 
-/** Gathers pieces. Shard. */
+/** Gathers pieces into a batch. Shard. */
 export class StreamBatch {
   readonly #buffer = new ArrayBuffer(BATCH_BYTES);
   readonly #words = new Int32Array(this.#buffer);
@@ -36,7 +36,7 @@ export class StreamBatch {
     return this.#length === 0;
   }
 
-  /** @returns `false` if there is no room for it */
+  /** @returns `false` if the piece does not fit */
   add({ slot, sequence, bytes, start, end, headBytes = NO_HEAD, closes, bodyBytes, last }: StreamPiece): boolean {
     const length = end - start;
     const next = align(this.#length + HEADER_BYTES + length);
@@ -55,7 +55,7 @@ export class StreamBatch {
     return true;
   }
 
-  /** What was gathered, in a buffer of its own; gathering starts anew. */
+  /** Returns the batch in its own buffer and starts a new one. */
   take(): ArrayBuffer {
     const batch = this.#buffer.slice(0, this.#length);
     this.#length = 0;
@@ -63,7 +63,7 @@ export class StreamBatch {
   }
 }
 
-/** The pieces of a batch, in order. They are views of it. HTTP thread. */
+/** The pieces of a batch, in order, as views of it. HTTP thread. */
 export function* piecesOf(batch: ArrayBuffer): Generator<StreamPiece> {
   const words = new Int32Array(batch);
   const floats = new Float64Array(batch);
@@ -91,7 +91,7 @@ export function* piecesOf(batch: ArrayBuffer): Generator<StreamPiece> {
   }
 }
 
-/** Floats have to be. */
+/** Aligns to 8 bytes, for the float in the header. */
 function align(bytes: number): number {
   return Math.ceil(bytes / Float64Array.BYTES_PER_ELEMENT) * Float64Array.BYTES_PER_ELEMENT;
 }

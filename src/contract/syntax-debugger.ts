@@ -1,10 +1,10 @@
-/* The main module of the thread that finds a syntax error: imports a module while a debugger is attached. */
+/* Main module of the thread that locates a syntax error: imports a module with a debugger attached. */
 import { type Runtime, Session } from 'node:inspector';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Position } from './syntax-errors.js';
 
 const session = new Session();
-/** URLs of scripts with a syntax error, by their id. */
+/** URLs of scripts with a syntax error, by script id. */
 const broken = new Map<string, string>();
 session.connect();
 session.on('Debugger.scriptFailedToParse', ({ params }) => broken.set(params.scriptId, params.url));
@@ -25,7 +25,7 @@ function positionOf(error: unknown): Position | undefined {
   return { file, line: exceptionDetails.lineNumber + 1, column: exceptionDetails.columnNumber + 1 };
 }
 
-/** The debugger's name for an object, which it finds by way of the global object. */
+/** The debugger's id of an object, which it finds through the global object. */
 function remoteId(object: unknown): string | undefined {
   const key = 'loopshard.error';
   Object.assign(globalThis, { [key]: object });
@@ -33,7 +33,7 @@ function remoteId(object: unknown): string | undefined {
   return result.objectId;
 }
 
-/** Sends a command, which a debugger of the same thread answers before `post` returns. */
+/** Sends a command; a debugger of the same thread replies before `post` returns. */
 function post<Result>(method: string, params: object): Result {
   let result: Result | undefined;
   session.post(method, params, (error, answer) => {

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 
-/** A place in a file, with its line and column from 1. */
+/** A place in a file, with line and column counted from 1. */
 export interface Position {
   /** Path or `file:` URL. */
   file: string;
@@ -8,18 +8,18 @@ export interface Position {
   column: number;
 }
 
-/** How long the module may take to fail again. */
+/** How long the second import may take to fail. */
 const PATIENCE_MS = 5_000;
 
 /**
- * Finds the syntax error that makes the import of a module fail. Node.js does not say in which file of an ECMAScript module it is, and
- * only a debugger that was attached before knows: the module is imported again on a thread that has one.
- * @returns nothing if the import does not fail there
+ * Locates the syntax error that makes the import of a module fail. Node.js does not report the file of a syntax error in an ECMAScript
+ * module; only a debugger that was attached before knows it. So the module is imported again on a thread with a debugger.
+ * @returns undefined if the import does not fail there
  */
 export function findSyntaxError(url: string): Promise<Position | undefined> {
   return new Promise((resolve) => {
     const entry = new URL('../contract/syntax-debugger.js', import.meta.url);
-    // Output of the module was seen when it was imported before.
+    // The module's output was already printed by the first import.
     const worker = new Worker(entry, { workerData: url, stdout: true, stderr: true });
     const timer = setTimeout(() => worker.terminate(), PATIENCE_MS);
     worker.once('message', resolve);

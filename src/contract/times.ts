@@ -4,25 +4,25 @@ import { MAX_BATCH } from '../../assembly/layout.js';
 const HIGHEST_US = 3_600_000_000;
 
 /**
- * What a shard tells of its times, in microseconds, and of its claims: HDR histograms as Node.js has them (Gil Tene's HdrHistogram). To record
- * takes 35 ns, and clones on other threads see the same counts.
+ * Times of a shard in microseconds, and its claim sizes, as Node.js's HDR histograms (Gil Tene's HdrHistogram). Recording takes 35 ns, and
+ * clones on other threads see the same counts.
  */
 export class Times {
   readonly queueTime = createTimes();
   readonly handlerTime = createTimes();
   readonly batchSize = createHistogram({ lowest: 1, highest: MAX_BATCH, figures: 2 });
 
-  /** A handler starts that was submitted `us` ago. */
+  /** Records that a handler has started `us` after its submission. */
   recordQueue(us: number): void {
     this.queueTime.record(clamp(us));
   }
 
-  /** A handler has settled that was started `us` ago. */
+  /** Records that a handler has settled `us` after its start. */
   recordHandler(us: number): void {
     this.handlerTime.record(clamp(us));
   }
 
-  /** A claim has taken `slots` slots. */
+  /** Records a claim of `slots` slots. */
   recordBatch(slots: number): void {
     this.batchSize.record(slots);
   }
@@ -32,12 +32,12 @@ function createTimes() {
   return createHistogram({ lowest: 1, highest: HIGHEST_US, figures: 2 });
 }
 
-/** The histogram takes no zero; and clocks of two threads may differ by a tick. */
+/** The histogram rejects zero, and the clocks of two threads may differ by a tick. */
 function clamp(us: number): number {
   return Math.max(us, 1);
 }
 
-/** What an HDR histogram says. Its figures are off by 1 % at the most. */
+/** Summary of an HDR histogram. Its figures are off by at most 1 %. */
 export interface Summary {
   count: number;
   mean: number;
@@ -49,7 +49,7 @@ export interface Summary {
   max: number;
 }
 
-/** A moment's figures; zeros before anything was recorded. */
+/** Current figures; zeros before anything was recorded. */
 export function summarize(histogram: Histogram | undefined): Summary {
   if (histogram === undefined || histogram.count === 0) {
     return { count: 0, mean: 0, min: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0 };

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { FixedBody } from '../contract/messages.js';
 
-/** Why the HTTP thread answers by itself. The code is in the JSON body, for programs. */
+/** Why the HTTP thread responds itself. The code is in the JSON body, for programs. */
 export const REASONS = {
   BAD_REQUEST: [400, 'The request is not valid HTTP.'],
   BAD_HOST: [400, 'The request needs exactly one valid `Host` header.'],
@@ -26,23 +26,23 @@ export const REASONS = {
   VERSION_NOT_SUPPORTED: [505, 'Unsupported HTTP version: expected 1.1 or 1.0.'],
 } as const satisfies Record<string, readonly [number, string]>;
 
-/** Of the empty line at the end of a head. */
+/** Size of the empty line at the end of a head. */
 const EMPTY_LINE_BYTES = 2;
 
 export type Reason = keyof typeof REASONS;
 
-/** A whole response, and how many bytes of it are the head. */
+/** A complete response, and the size of its head. */
 export interface Answer {
   bytes: Buffer;
   headBytes: number;
 }
 
-/** The answer to OPTIONS for a path without an OPTIONS handler. */
+/** The response to OPTIONS for a path without an OPTIONS handler. */
 export function allowAnswer(allow: string, keepAliveLines: string): Answer {
   return compose(204, [`allow: ${allow}`], keepAliveLines, EMPTY);
 }
 
-/** A body that is always the same, behind a head with the date of now. */
+/** The response for a body that never changes, with the current date in its head. */
 export function fixedAnswer(
   statusCode: number,
   { type, bytes }: FixedBody,
@@ -58,9 +58,9 @@ export function fixedAnswer(
 }
 
 /**
- * Head and body.
- * @param fields lines without their ends
- * @param keepAliveLines say how long the connection may be idle; empty for one that closes
+ * Composes a response.
+ * @param fields lines without their line ends
+ * @param keepAliveLines say how long the connection may be idle; empty if the connection is closed
  */
 export function compose(
   statusCode: number,
@@ -75,7 +75,7 @@ export function compose(
 
 /**
  * A copy with more header fields.
- * @param lines without their ends
+ * @param lines without their line ends
  */
 export function withLines({ bytes, headBytes }: Answer, lines: readonly string[]): Answer {
   const end = headBytes - EMPTY_LINE_BYTES;
@@ -86,7 +86,7 @@ export function withLines({ bytes, headBytes }: Answer, lines: readonly string[]
   };
 }
 
-/** The client has the body of that entity tag already (RFC 9110 section 15.4.5). */
+/** The response for a client that already has the body with that entity tag (RFC 9110 section 15.4.5). */
 export function notModifiedAnswer(etag: string, keepAliveLines: string): Answer {
   return compose(304, [`etag: ${etag}`], keepAliveLines, EMPTY);
 }
@@ -95,7 +95,7 @@ export const EMPTY = Buffer.alloc(0);
 
 const MS_PER_S = 1_000;
 
-/** The date in an answer is right to the second; within one, the same bytes serve. */
+/** Reuses a response within the same second, because its date changes only every second. */
 export function oncePerSecond(make: () => Answer): () => Answer {
   let second = 0;
   let answer: Answer | undefined;

@@ -7,15 +7,15 @@ interface CorsRequest {
   field(name: string): string | undefined;
 }
 
-/** An answer of the HTTP thread that pages of other origins may read, as far as the app lets them. HTTP thread. */
+/** Adds the CORS fields to a response of the HTTP thread. HTTP thread. */
 export function readable(answer: Answer, rules: CorsRules | undefined, request: CorsRequest): Answer {
   return rules === undefined ? answer : withLines(answer, corsLines(rules, request.field('origin')));
 }
 
 /**
- * The answer to a preflight, or nothing for another request. For a path without routes it lets every method pass, so that the page can
- * read the 404. HTTP thread.
- * @param allowed methods that the path has
+ * The response to a preflight; undefined for other requests. For a path without routes it allows every method, so that the page can read
+ * the 404. HTTP thread.
+ * @param allowed methods of the path
  */
 export function preflightAnswer(
   rules: CorsRules | undefined,

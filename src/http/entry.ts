@@ -1,4 +1,4 @@
-/* Where an HTTP thread begins that is a worker: the main module of its thread. */
+/* The main module of an HTTP thread that is a worker. */
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { describe } from '../contract/describe.js';
 import { readMemoryMap } from '../contract/memory-map.js';
@@ -13,7 +13,7 @@ import { SentLog } from './sent-log.js';
 markOwnThread('HTTP thread');
 await runHttpThread(workerData);
 
-/** Says that it can be given routes, and does what the control thread says from then on. */
+/** Reports that the thread is ready to receive routes, and then executes the control thread's commands. */
 async function runHttpThread(start: HttpStart): Promise<void> {
   const { channel, answered } = start;
   const report = (message: HttpReport) => channel.postMessage(message);
@@ -39,7 +39,7 @@ async function runHttpThread(start: HttpStart): Promise<void> {
   report({ type: 'loaded' });
 }
 
-/** @param catchUp does what the control thread has said so far */
+/** @param catchUp handles the messages that the control thread has sent so far */
 async function createControl(
   { core, options, httpModule }: HttpStart,
   report: (message: HttpReport) => void,

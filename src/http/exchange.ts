@@ -3,137 +3,137 @@ import { NO_EXTENT } from '../../assembly/layout.js';
 import type { BodyPiece, StreamPiece } from '../contract/messages.js';
 import type { Answer } from './answers.js';
 
-/** Who waits for answers: a connection. */
+/** What receives responses: a connection. */
 export interface Receiver {
-  /** The client's end of the connection, as slots have it (src/contract/peer.ts). */
+  /** The client's end of the connection, encoded as in slots (src/contract/peer.ts). */
   readonly peer: Int32Array;
-  /** The answer is ready. */
+  /** Called when the response is ready. */
   onResponse(exchange: Exchange): void;
-  /** Another exchange answers in the place of one that is not ready. */
+  /** Replaces an exchange that is not ready by another one. */
   replace(exchange: Exchange, instead: Exchange): void;
-  /** Hands to the socket every answer whose turn has come. */
+  /** Passes every response whose turn has come to the socket. */
   flush(): void;
-  /** The handler reads the body of its request. */
+  /** Called when the handler reads the body of its request. */
   onBodyTaken(): void;
 }
 
-/** An answer that comes in pieces. */
+/** A response that arrives in pieces. */
 export interface StreamedAnswer {
-  /** That sends it. */
+  /** The shard that sends it. */
   readonly shard: number;
   /** The name of its request, as one number. */
   readonly key: number;
-  /** Its head was handed to the socket. */
+  /** Whether its head was passed to the socket. */
   begun: boolean;
-  /** No piece follows: the body is whole, or will never be. */
+  /** Set when no piece follows: the body is complete, or never will be. */
   last: 'whole' | 'broken' | undefined;
-  /** The end of the body is the end of the connection. */
+  /** Whether the body ends when the connection is closed. */
   readonly closes: boolean;
   add(piece: StreamPiece): void;
-  /** If the latest piece has to wait, it shares no memory with those of other streams from now on. */
+  /** Stops the latest piece from sharing memory with other streams, if it has to wait. */
   keep(): void;
-  /** Hands what there is to the socket. Returns how many bytes that is. */
+  /** Passes all pieces to the socket. Returns how many bytes that is. */
   writeTo(socket: Socket): number;
-  /** Nobody waits for the rest. */
+  /** Called when the client no longer needs the rest. */
   cancel(): void;
-  /** The client has sent its last byte, and may be gone. */
+  /** Called when the client has sent its last byte, and may have disconnected. */
   announceAbort(): void;
 }
 
 /** A request body that is read as a stream. */
 export interface StreamedRequest {
-  /** The handler has begun to read. */
+  /** Whether the handler has begun to read. */
   readonly isRead: boolean;
-  /** Nobody reads it any more. */
+  /** Whether the body is no longer read. */
   readonly isOver: boolean;
   onTaken(bytes: number, spent: ArrayBuffer[], send: (piece: BodyPiece) => void): void;
   close(): void;
 }
 
-/** What a refusal depends on beside its reason. */
+/** What a rejection depends on besides its reason. */
 export interface RefusedRequest {
-  /** The request was HEAD: no body. */
+  /** Whether the request was HEAD: no body is sent. */
   isHead: boolean;
-  /** Value of its Origin field. */
+  /** Value of the request's Origin field. */
   origin?: string | undefined;
-  /** What it is called, if requests have names. */
+  /** The request id, if requests have ids. */
   id?: string | undefined;
   /** Value of the Allow field. */
   allow?: string;
-  /** The connection ends behind it. */
+  /** Whether the connection is closed after the response. */
   closes?: boolean;
 }
 
-/** What the access log knows of a request. Times are of `performance.now()`. */
+/** What the access log knows about a request. Times are of `performance.now()`. */
 export interface LogEntry {
   method: string | null;
   target: string | null;
   /** The client's address. */
   ip: string | undefined;
   since: number;
-  /** What the client calls its request, if requests are named by a field and that is a name. */
+  /** The valid request id that the client sent, if request ids are enabled. */
   sentId: string | undefined;
-  /** What the handler has seen as `req.id`, or the client gets with a refusal. */
+  /** The handler's `req.id`, or the id that the client gets with a rejection. */
   id: string | undefined;
-  /** Once the head is handed to the socket. */
+  /** Set once the head was passed to the socket. */
   status: number | null;
-  /** Of head and body, that were handed to the socket. */
+  /** Bytes of head and body that were passed to the socket. */
   bytes: number;
 }
 
-/** What is known of all requests of a route. */
+/** What is known about all requests of a route. */
 export interface RouteTraits {
   /** Request bodies are read as streams. */
   readonly isStreamed: boolean;
-  /** Bytes of its largest response lately. */
+  /** Recent estimate of the size of its largest response, in bytes. */
   responseBytes: number;
 }
 
-/** A request and its answer, from the last byte of the one to the last byte of the other. HTTP thread only. */
+/** A request and its response, from the last byte of the request to the last byte of the response. HTTP thread only. */
 export class Exchange {
-  /** The slot that carries it, or -1 for an answer that the HTTP thread gives itself. */
+  /** The slot that carries it, or -1 if the HTTP thread responds itself. */
   readonly slot: number;
-  /** Names the request in the slot. */
+  /** Identifies the request in the slot. */
   sequence = 0;
-  /** Who waits for the answer; nobody any more once the connection is gone. */
+  /** The connection that waits for the response; undefined once it is closed. */
   connection: Receiver | undefined;
   /** The next request of the same connection. */
   next: Exchange | undefined;
-  /** The connection ends behind this answer. */
+  /** Whether the connection is closed after this response. */
   close = false;
-  /** HTTP/1.0: the client wants to hear that the connection stays. */
+  /** HTTP/1.0: whether the response must say that the connection is kept alive. */
   sayKeepAlive = false;
-  /** The connection ends in the place of this answer. */
+  /** Whether the connection is closed instead of sending this response. */
   isCut = false;
-  /** The answer is complete. */
+  /** Whether the response is complete. */
   ready = false;
-  /** Response head and body: a view of the slot or of an extent, or bytes of our own. */
+  /** Response head and body: a view of the slot or of an extent, or private bytes. */
   bytes: Buffer | undefined;
-  /** Those are no view of shared memory. */
+  /** Whether `bytes` is private rather than a view of shared memory. */
   isPrivate = false;
   headBytes = 0;
-  /** What the response was thought to take when the request was let in, in bytes. */
+  /** Expected size of the response in bytes when the request was admitted. */
   promisedBytes = 0;
   /** The extent that the response lies in, or NO_EXTENT. */
   extent = NO_EXTENT;
-  /** Bytes of the response that were copied out of its extent, 0 if it lies where it was written. */
+  /** Bytes of the response that were copied out of its extent; 0 if it lies where it was written. */
   detachedBytes = 0;
   /** The extent that the request record lies in, or NO_EXTENT. */
   requestExtent = NO_EXTENT;
-  /** An answer that comes in pieces: `bytes` is the first one. It is sent as it comes, and `ready` when all of it is here. */
+  /** Set if the response arrives in pieces: `bytes` is the first one. It is sent as it arrives, and `ready` is set at its end. */
   stream: StreamedAnswer | undefined;
   /** The request's body, if it is read as a stream. */
   upload: StreamedRequest | undefined;
-  /** What a refusal needs to know of the request, if refusals depend on it. */
+  /** What a rejection needs to know about the request, if rejections depend on it. */
   refused: RefusedRequest | undefined;
-  /** What the access log knows of it, if there is one. */
+  /** Its entry in the access log, if enabled. */
   entry: LogEntry | undefined;
-  /** The shard that has given its slot back, which need not be the one in whose ring it was put; -1 before that. */
+  /** The shard that has given its slot back, which may differ from the one to whose ring it was submitted; -1 before that. */
   ranOn = -1;
-  /** Of its route; nothing for an answer that the HTTP thread gives itself. */
+  /** Of its route; undefined if the HTTP thread responds itself. */
   route: RouteTraits | undefined;
 
-  /** One that the HTTP thread answers itself. */
+  /** Creates one for a response of the HTTP thread itself. */
   static answered(connection: Receiver, { bytes, headBytes }: Answer): Exchange {
     const exchange = new Exchange(-1);
     exchange.connection = connection;
@@ -143,7 +143,7 @@ export class Exchange {
     return exchange;
   }
 
-  /** One that goes on with a streamed answer whose slot is free. */
+  /** Creates one that continues a streamed response whose slot is free. */
   static continued({ connection, stream, bytes, headBytes }: Exchange): Exchange {
     const exchange = new Exchange(-1);
     exchange.connection = connection;
@@ -157,14 +157,14 @@ export class Exchange {
     this.slot = slot;
   }
 
-  /** For a request that was let in by a thread that has ended: nobody waits for its answer. */
+  /** For a request that was admitted by a thread that has ended: its client has disconnected. */
   adopt(route: RouteTraits, sequence: number, requestExtent: number): void {
     this.route = route;
     this.sequence = sequence;
     this.requestExtent = requestExtent;
   }
 
-  /** For the next request in the same slot. `bytes` stays: the next answer may well be of the same length. */
+  /** Prepares for the next request in the same slot. `bytes` is kept, because the next response may have the same size. */
   reset(connection: Receiver, route: RouteTraits): void {
     this.connection = connection;
     this.next = undefined;

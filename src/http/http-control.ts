@@ -17,10 +17,10 @@ import { Readiness } from './readiness.js';
 import { Shards, type ShardsOptions } from './shards.js';
 import type { Upgrades } from './socket/upgrade.js';
 
-/** Of plain data, so that it can be passed to another thread. */
+/** Plain data, so that it can be passed to another thread. */
 export interface HttpControlOptions extends Omit<HttpThreadOptions, 'priority'>, ShardsOptions {
   accessLog: boolean;
-  /** Which proxies are believed what they say of clients. */
+  /** Which proxies are trusted. */
   trustProxy: TrustProxyRule;
 }
 
@@ -28,32 +28,32 @@ export interface HttpControlOptions extends Omit<HttpThreadOptions, 'priority'>,
 export type HttpFailure = 'connection' | 'accept' | 'upgrade' | 'priority';
 
 export interface HttpEvents {
-  /** A shard begins to refuse requests because others wait for too long, or ends to. */
+  /** A shard has started or stopped rejecting requests because queued ones have waited too long. */
   onShedding(shard: number, shedding: boolean): void;
   onFailure(what: HttpFailure, error: unknown): void;
-  /** What the control thread has said so far is to be read. */
+  /** The messages that the control thread has sent so far must be read now. */
   onUnknown(): void;
-  /** Takes the lines of the access log. */
+  /** Receives the lines of the access log. */
   log: Pick<Logger, 'info'>;
 }
 
-/** A moment's figures of one HTTP thread. Arrays are by shard, `waiting` by limited route. */
+/** Current figures of one HTTP thread. Arrays are by shard, `waiting` by limited route. */
 export interface HttpStats {
   connections: number;
   connectionsRefused: number;
-  /** Answers that shards owe. */
+  /** Requests submitted to shards and not given back. */
   owed: number;
   freeSlots: number;
   lostWakeUps: number;
   refused: Partial<Record<Reason, number>>;
   outstanding: number[];
   queued: number[];
-  /** How long the oldest request has waited, in microseconds. */
+  /** How long the oldest request has waited in each shard's rings, in microseconds. */
   waitsUs: number[];
   waiting: number[];
 }
 
-/** An HTTP thread as the control thread speaks to it: in the same thread if there is one, else by messages. HTTP thread. */
+/** An HTTP thread as the control thread drives it: called directly if there is only one, otherwise by messages. HTTP thread. */
 export class HttpControl {
   readonly #shards: Shards;
   readonly #options: HttpControlOptions;
@@ -78,9 +78,9 @@ export class HttpControl {
   }
 
   /**
-   * Makes ready to listen.
-   * @param table what the shards agree on
-   * @param unsettled slots whose requests a shard has started for a thread that has ended, and whose place this one takes
+   * Prepares for listening.
+   * @param table on which the shards agree
+   * @param unsettled slots whose requests a shard has started for the previous thread with this number
    * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
    */
   begin(table: RouteTable, unsettled: readonly number[] = []): void {
@@ -110,9 +110,9 @@ export class HttpControl {
   }
 
   /**
-   * Accepts connections.
-   * @param port in place of the port of the options
-   * @returns where it listens
+   * Starts accepting connections.
+   * @param port instead of the port in the options
+   * @returns the listening address
    * @throws LoopShardError PORT_IN_USE, LISTEN_FAILED
    */
   async listen(port?: number): Promise<AddressInfo> {
@@ -132,7 +132,7 @@ export class HttpControl {
     this.#shards.attach(shard, port);
   }
 
-  /** The thread of `shard` has exited: takes back what it had of this thread's. */
+  /** The thread of `shard` has exited: takes back the slots of this thread that it owned. */
   takeBack(shard: number): void {
     this.#shards.detach(shard);
     this.#thread?.scheduler.onShardLost(shard);
@@ -179,7 +179,7 @@ export class HttpControl {
     }
   }
 
-  /** Accepts no more, and resolves when every request is answered and every connection closed. */
+  /** Stops accepting connections. Resolves when every response is sent and every connection is closed. */
   drain(): Promise<void> {
     this.#readiness.isLeaving = true;
     this.#isDraining = true;
@@ -212,7 +212,7 @@ function checkCallbacks(options: TlsOptions | undefined, tls: HttpFunctions['tls
   if (tls !== undefined && options === undefined) {
     throw new LoopShardError(
       'OPTION_INVALID',
-      'The `httpModule` exports `tls`, but the server does not speak TLS. Set the option `tls`.',
+      'The `httpModule` exports `tls`, but the option `tls` is not set. Set it, or remove the export.',
     );
   }
   if (options !== undefined) checkCertificate({ ...tls, ...options });

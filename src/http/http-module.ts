@@ -5,21 +5,21 @@ import type { PriorityFunction } from '../options/scheduling.js';
 import { type UpgradeListener, type UpgradeOptions, Upgrades } from './socket/upgrade.js';
 
 /**
- * The functions of users that run on HTTP threads, as the exports of a module that each HTTP thread loads: functions cannot be passed
- * from one thread to another.
+ * User functions that run on HTTP threads, as exports of a module that each HTTP thread loads, because functions cannot be passed from one
+ * thread to another.
  */
 export interface HttpModule {
-  /** As the option of the same name. */
+  /** Same as the option of this name. */
   priority?: PriorityFunction;
-  /** As the listener of `server.onUpgrade`. */
+  /** Same as the listener of `server.onUpgrade`. */
   onUpgrade?: UpgradeListener;
-  /** As the options of `server.onUpgrade`. */
+  /** Same as the options of `server.onUpgrade`. */
   upgradeOptions?: UpgradeOptions;
   /** Callbacks of `tls.createServer`. */
   tls?: Pick<TlsOptions, 'SNICallback' | 'pskCallback'>;
 }
 
-/** What was loaded, checked. */
+/** The loaded and checked functions. */
 export interface HttpFunctions {
   priority?: PriorityFunction | undefined;
   upgrades?: Upgrades | undefined;
@@ -28,13 +28,13 @@ export interface HttpFunctions {
 
 /**
  * Loads and checks an `httpModule`. HTTP thread.
- * @param url of the module; nothing if there is none
+ * @param url of the module; undefined if there is none
  * @throws LoopShardError MODULE_FAILED, OPTION_INVALID
  */
 export async function loadHttpModule(url: string | undefined): Promise<HttpFunctions> {
   if (url === undefined) return {};
   const { default: commonJs, ...exports } = await importModule(url);
-  // A CommonJS module's exports come as the default.
+  // The exports of a CommonJS module are its default export.
   const module: HttpModule = { ...(commonJs as HttpModule | undefined), ...exports };
   const { priority, onUpgrade, upgradeOptions, tls } = module;
   checkFunction(url, 'priority', priority);

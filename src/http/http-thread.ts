@@ -22,7 +22,7 @@ import { Schedule, type Timeouts } from './socket/patience.js';
 import { type Accepted, dismiss } from './socket/socket.js';
 import type { Upgrades } from './socket/upgrade.js';
 
-/** How often requests that wait for an extent look for one. */
+/** How often requests that wait for an extent try again. */
 const RETRY_MS = 2;
 
 export interface HttpThreadOptions extends SchedulerOptions, ConnectionLimits, Timeouts, HeadLimits {
@@ -32,20 +32,20 @@ export interface HttpThreadOptions extends SchedulerOptions, ConnectionLimits, T
 
 export interface HttpThreadEvents extends Omit<SchedulerEvents, 'onReleased' | 'readiness'> {
   onAcceptError(error: Error): void;
-  /** Something failed for one client, whose connection was closed. */
+  /** Something failed for one client, and its connection was closed. */
   onConnectionFailure(error: unknown): void;
-  /** The upgrade listener has thrown. */
+  /** The upgrade listener threw. */
   onUpgradeError(error: unknown): void;
 }
 
-/** Of the time until the drain, the part in which connections are told; the rest is for the answers of the last ones. */
+/** Fraction of the time until the drain in which connections are told; the rest is for the last responses. */
 const LEAVING_SHARE = 3 / 4;
 const LEAVING_STEPS = 100;
 const LEAVING_STEP_MS = 10;
-/** How often failures of connections are told, at most. */
+/** Minimum interval between reports of failed connections. */
 const FAILURE_INTERVAL_MS = 1_000;
 
-/** Everything between the sockets and the rings. Runs no user code but `priority`, the listener of upgrades, and callbacks of TLS. */
+/** Everything between the sockets and the rings. Runs no user code except `priority`, the listener of upgrades, and TLS callbacks. */
 export class HttpThread implements ConnectionHost<Connection> {
   readonly core: CoreMemory;
   readonly parsers: Parsers;
@@ -64,7 +64,7 @@ export class HttpThread implements ConnectionHost<Connection> {
   /** Connections with a request that waits for an extent. */
   readonly #waiting = new Set<Connection>();
   #retries: NodeJS.Timeout | undefined;
-  /** While connections are told one after the other that the server leaves. */
+  /** Set while connections are being told, one after the other, that the server is closing. */
   #leaving: NodeJS.Timeout | undefined;
   #connectionsRefused = 0;
   #failureToldAt = Number.NEGATIVE_INFINITY;
@@ -104,7 +104,8 @@ export class HttpThread implements ConnectionHost<Connection> {
   }
 
   /**
-   * @param port in place of the port of the options
+   * Starts listening.
+   * @param port instead of the port in the options
    * @throws LoopShardError PORT_IN_USE, LISTEN_FAILED
    */
   async listen(port?: number): Promise<void> {
@@ -119,12 +120,12 @@ export class HttpThread implements ConnectionHost<Connection> {
     return { address: address ?? '', family: 'Unix', port: 0 };
   }
 
-  /** @param options checked; the server speaks TLS */
+  /** @param options checked; the server uses TLS */
   setSecureContext(options: SecureContextOptions): void {
     this.#listener.setSecureContext(options);
   }
 
-  /** One interval looks after all timeouts. */
+  /** Starts the one interval that checks all timeouts. */
   #watchConnections(): void {
     const { intervalMs, looks, looksUnderPressure } = new Schedule(this.#options);
     const watch = () => {
@@ -148,7 +149,7 @@ export class HttpThread implements ConnectionHost<Connection> {
       figures.connections = this.#connections.size;
       if (this.#leaving !== undefined) connection.leave();
     } catch (error) {
-      // No memory for another thousand parsers, for instance.
+      // For instance, no memory for another thousand parsers.
       this.#connectionsRefused++;
       dismiss(accepted);
       this.onConnectionFailure(error);
@@ -195,7 +196,7 @@ export class HttpThread implements ConnectionHost<Connection> {
 
   onConnectionFailure(error: unknown): void {
     const now = performance.now();
-    // Whatever fails for one client may fail for thousands.
+    // A failure that affects one client may affect thousands.
     if (now - this.#failureToldAt < FAILURE_INTERVAL_MS) return;
     this.#failureToldAt = now;
     this.#events.onConnectionFailure(error);
@@ -215,7 +216,7 @@ export class HttpThread implements ConnectionHost<Connection> {
     this.#shards.side.figures.pressed = this.#waiting.size;
   }
 
-  /** Shards give extents back too, and tell nobody: so this looks. */
+  /** Polls for free extents, because shards give extents back without a notification. */
   #retry(): void {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
@@ -236,8 +237,8 @@ export class HttpThread implements ConnectionHost<Connection> {
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Has each connection end behind its next answer, which says so. Over three quarters of `ms`, one connection after the other
-   * gets there, so that clients do not all connect to the servers that stay at once; new ones are there from the beginning.
+   * Makes each connection close after its next response, which says so. Connections are told one after the other over three quarters of
+   * `ms`, so that their clients do not all reconnect to the remaining servers at once. New connections are told from the start.
    */
   leave(ms: number): void {
     const connections = [...this.#connections];
@@ -250,7 +251,7 @@ export class HttpThread implements ConnectionHost<Connection> {
     this.#leaving = setInterval(tell, Math.max(LEAVING_STEP_MS, ms / LEAVING_STEPS)).unref();
   }
 
-  /** Accepts no more, and resolves when every request in hand is answered and every connection closed. */
+  /** Stops accepting connections. Resolves when every response is sent and every connection is closed. */
   drain(): Promise<void> {
     this.draining = true;
     clearInterval(this.#leaving);
@@ -279,12 +280,12 @@ export class HttpThread implements ConnectionHost<Connection> {
     this.#onDrained?.();
   }
 
-  /** Open ones. */
+  /** Number of open connections. */
   get connections(): number {
     return this.#connections.size;
   }
 
-  /** Those that were closed at once because there were too many. */
+  /** Number of connections closed immediately because the limit was reached. */
   get connectionsRefused(): number {
     return this.#connectionsRefused + this.#listener.refused;
   }

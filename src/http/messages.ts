@@ -1,4 +1,4 @@
-/* What the control thread and an HTTP thread that is a worker say to each other. Each thread has one channel. */
+/* Messages between the control thread and an HTTP thread that is a worker. Each thread has one channel. */
 import type { AddressInfo } from 'node:net';
 import type { MessagePort } from 'node:worker_threads';
 import type { ErrorText } from '../contract/describe.js';
@@ -8,15 +8,15 @@ import type { SharedCore } from '../core/memory.js';
 import type { HttpControlOptions, HttpFailure, HttpStats } from './http-control.js';
 import type { HttpNews } from './news.js';
 
-/** What an HTTP thread is started with. */
+/** Start options of an HTTP thread. */
 export interface HttpStart {
   core: SharedCore;
   options: HttpControlOptions;
-  /** URL of the module with the functions that run on HTTP threads, if there is one. */
+  /** URL of the module with the functions that run on HTTP threads, if any. */
   httpModule: string | undefined;
   /** The thread's end of the channel. */
   channel: MessagePort;
-  /** A word that the thread raises, and wakes, when it has answered `stats`. */
+  /** A word that the thread increments, and notifies, when it has replied to `stats`. */
   answered: Int32Array<SharedArrayBuffer>;
 }
 
@@ -24,28 +24,28 @@ export interface HttpStart {
 export type HttpCommand =
   | HttpNews
   | { type: 'attach'; shard: number; port: MessagePort }
-  /** The thread of `shard` has exited. To be answered with `takenBack`. */
+  /** The thread of `shard` has exited. Reply: `takenBack`. */
   | { type: 'ended'; shard: number }
   /**
-   * To be answered with `begun`, or a refusal. From then on the thread's slots are its own.
-   * @param unsettled those that a shard has started for the thread whose place this one takes
+   * Reply: `begun`, or a refusal. From then on the thread owns its slots.
+   * @param unsettled slots that a shard has started for the previous thread with this number
    */
   | { type: 'begin'; table: RouteTable; unsettled: readonly number[] }
-  /** To be answered with `listening`, or a refusal. `port`: in place of the one of the options. */
+  /** Reply: `listening`, or a refusal. `port` replaces the one in the options. */
   | { type: 'listen'; port: number | undefined }
-  /** To be answered as soon as the event loop turns. */
+  /** Reply as soon as the event loop turns. */
   | { type: 'ping' }
-  /** To be answered with `drained`. */
+  /** Reply: `drained`. */
   | { type: 'drain' }
-  /** To be answered with `stats`; then `answered` is raised. */
+  /** Reply: `stats`; then `answered` is incremented. */
   | { type: 'stats' }
-  /** To be answered with `stats`; then the thread ends. */
+  /** Reply: `stats`; then the thread ends. */
   | { type: 'end' };
 
 /** HTTP thread → control thread. */
 export type HttpReport =
   | Refusal
-  /** It can be given routes. */
+  /** The thread is ready to receive routes. */
   | { type: 'loaded' }
   | { type: 'begun' }
   | { type: 'listening'; address: AddressInfo }

@@ -1,25 +1,25 @@
 import type { SecureContextOptions } from 'node:tls';
 
-/** What all HTTP threads are told as it happens. */
+/** News for all HTTP threads. */
 export type HttpNews =
   /**
-   * A shard is in another state of its life.
+   * The state of a shard has changed.
    * @param isReplaced requests may wait for another thread of the shard
    */
   | { type: 'state'; shard: number; state: string; isReplaced: boolean }
-  /** No other thread could take the place of the shard's last one yet: requests that wait for it are passed on or refused. */
+  /** No thread has replaced the shard's last one yet: requests that wait for it are passed on or rejected. */
   | { type: 'missing'; shard: number }
-  /** Some HTTP thread sheds requests for the shard, or none does any more. */
+  /** Some HTTP thread is shedding requests for the shard, or none is any more. */
   | { type: 'shedding'; shard: number; shedding: boolean }
-  /** All permits of the group are taken and nothing settles, or that is over. */
+  /** The group has no free permit and no handler settles, or this has ended. */
   | { type: 'stalled'; group: string; stalled: boolean }
   /** The limit of a route was changed. */
   | { type: 'permits' }
-  /** New connections use other keys and certificates. */
+  /** New connections use these keys and certificates. */
   | { type: 'secureContext'; options: SecureContextOptions }
-  /** Each connection ends behind its next answer, over a part of `ms`. */
+  /** Each connection closes after its next response, spread over a part of `ms`. */
   | { type: 'leave'; ms: number }
-  /** Behind a drain: nothing happens any more. */
+  /** After a drain: stop all activity. */
   | { type: 'stop' }
-  /** Every connection is cut off. */
+  /** Close every connection immediately. */
   | { type: 'destroy' };

@@ -1,13 +1,13 @@
 import type { Group } from '../options/scheduling.js';
 import { Shedders } from './admission/shedders.js';
 
-/** Why a server does not take requests. */
+/** Why a server does not accept requests. */
 export type NotReady = 'draining' | 'no shards' | 'stalled' | 'overloaded';
 
-/** Whether an HTTP thread can serve requests, as `readyz` tells it. HTTP thread. */
+/** Whether an HTTP thread can serve requests, as `/readyz` reports it. HTTP thread. */
 export class Readiness {
   readonly shedders: Shedders;
-  /** The server is about to end, or ends. */
+  /** Whether the server is closing, or about to. */
   isLeaving = false;
   readonly #groups: readonly Group[];
   readonly #ready: Uint8Array;
@@ -15,7 +15,7 @@ export class Readiness {
   readonly #stalled = new Set<string>();
 
   /**
-   * @param ready 1 for each shard that takes requests
+   * @param ready 1 for each shard that accepts requests
    * @param shedGraceMs how long all shards of a group may shed
    */
   constructor(groups: readonly Group[], ready: Uint8Array, shedGraceMs: number) {
@@ -25,13 +25,13 @@ export class Readiness {
     this.#shedGraceMs = shedGraceMs;
   }
 
-  /** All permits of the group are taken and nothing settles, or that is over. */
+  /** The group has no free permit and no handler settles, or this has ended. */
   setStalled(group: string, stalled: boolean): void {
     if (stalled) this.#stalled.add(group);
     else this.#stalled.delete(group);
   }
 
-  /** Why the server is not ready; nothing if it is. */
+  /** Why the server is not ready; undefined if it is. */
   whyNot(): NotReady | undefined {
     if (this.isLeaving) return 'draining';
     const isMissing = this.#groups.some(({ first, count }) => !this.#ready.subarray(first, first + count).includes(1));

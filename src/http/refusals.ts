@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type CorsRules, corsLines } from '../contract/cors.js';
+import { type CorsRules, corsLines, namesOrigin } from '../contract/cors.js';
 import type { RefusalTemplate } from '../contract/messages.js';
 import { METHODS } from '../options/methods.js';
 import { isSaneId } from '../options/request-id.js';
@@ -10,58 +10,56 @@ import type { RequestInHand } from './parser/request-in-hand.js';
 const HEAD = METHODS.indexOf('HEAD');
 
 export interface RefusalOptions {
-  /** Of OVERLOADED. */
+  /** Status for OVERLOADED. */
   status: number;
   retryAfterSeconds: number;
   /** Lines of each response head that say how long the connection may be idle. */
   keepAliveLines: string;
-  /** What the app says of them. */
+  /** The app's templates for rejections. */
   templates: readonly RefusalTemplate[];
-  /** What the app says to pages of other origins. */
+  /** The CORS rules of the app. */
   cors: CorsRules | undefined;
-  /** Name of the field that names requests, in lower case, if they are. */
+  /** Name of the header field with request ids, in lower case, if enabled. */
   requestId: string | undefined;
 }
 
-/** What the HTTP thread answers when it does not let a request happen: made once a second. HTTP thread. */
+/** The responses of the HTTP thread to requests that it rejects, composed once per second. HTTP thread. */
 export class Refusals {
-  /** How many requests were refused for want of room or time, by reason. */
+  /** Number of requests rejected for lack of room or time, by reason. */
   readonly counts: Partial<Record<Reason, number>> = {};
-  /** Some depend on the request's origin, or requests have names: it is kept of each what a later refusal needs. */
+  /** Whether rejections depend on the request's origin or id: then this is recorded for each request in case it is rejected later. */
   readonly dependOnRequest: boolean;
-  readonly #dependOnOrigin: boolean;
   readonly #options: RefusalOptions;
   readonly #answers = new Map<string, () => Answer>();
 
   constructor(options: RefusalOptions) {
     this.#options = options;
-    this.#dependOnOrigin = options.cors !== undefined || options.templates.some(({ origins }) => origins.length > 0);
-    this.dependOnRequest = this.#dependOnOrigin || options.requestId !== undefined;
+    this.dependOnRequest = options.cors !== undefined || options.requestId !== undefined;
   }
 
-  /** The same as `answer`, for want of room or time. */
+  /** The same as `answer`, for a lack of room or time. */
   counted(reason: Reason, request: RefusedRequest): Answer {
     this.counts[reason] = (this.counts[reason] ?? 0) + 1;
     return this.answer(reason, request);
   }
 
-  /** What refusals need to know of a request; nothing if its head has not come. */
+  /** What rejections need to know about a request; `request` is undefined if its head has not arrived. */
   about(request: RequestInHand | undefined): RefusedRequest {
-    const { requestId } = this.#options;
+    const { requestId, cors } = this.#options;
     if (request === undefined) return { isHead: false };
     return {
       isHead: request.method === HEAD,
-      origin: this.#dependOnOrigin ? request.field('origin') : undefined,
+      origin: cors === undefined ? undefined : request.field('origin'),
       id: requestId === undefined ? undefined : sentId(request, requestId),
     };
   }
 
-  /** An answer that may be sent several times; nobody writes to it. */
+  /** A response that may be sent several times and must not be modified. */
   answer(reason: Reason, request: RefusedRequest): Answer {
     const template = this.#template(this.#status(reason));
     const { isHead, allow = '', closes = false } = request;
-    const origins = this.#options.cors?.origins ?? template?.origins ?? [];
-    const origin = origins !== '*' && origins.includes(request.origin ?? '') ? request.origin! : '';
+    const { cors } = this.#options;
+    const origin = cors !== undefined && namesOrigin(cors, request.origin) ? request.origin : '';
     const key = `${reason} ${isHead} ${closes} ${allow} ${origin}`;
     let answer = this.#answers.get(key);
     if (answer === undefined) {
@@ -76,7 +74,7 @@ export class Refusals {
     return reason === 'OVERLOADED' ? this.#options.status : REASONS[reason][0];
   }
 
-  /** The most specific one, of several the last. */
+  /** The most specific template; of equally specific ones, the last. */
   #template(status: number): RefusalTemplate | undefined {
     const { templates } = this.#options;
     for (const wanted of [`${status}`, `${Math.floor(status / 100)}xx`, undefined]) {
@@ -93,33 +91,31 @@ export class Refusals {
   ): Answer {
     const statusCode = this.#status(reason);
     const { keepAliveLines, retryAfterSeconds, cors } = this.#options;
-    const { type = 'application/json', lines: own = [], origins = [] } = template ?? {};
+    const { type = 'application/json', lines: own = [] } = template ?? {};
     const body = bodyOf(template?.body, type, { statusCode, code: reason, message: REASONS[reason][1] });
     const lines = [`content-type: ${type}`, `content-length: ${body.length}`];
     if (allow !== '') lines.push(`allow: ${allow}`);
     if (cors !== undefined) lines.push(...corsLines(cors, origin));
-    else if (origin !== '') lines.push(`access-control-allow-origin: ${origin}`);
-    if (cors === undefined && origins.length > 0) lines.push('vary: origin');
     const saysWhen = own.some((line) => line.startsWith('retry-after:'));
     if ((statusCode === 503 || statusCode === 429) && !saysWhen) lines.push(`retry-after: ${retryAfterSeconds}`);
     return compose(statusCode, [...lines, ...own], closes ? '' : keepAliveLines, isHead ? EMPTY : body);
   }
 }
 
-/** What the client calls its request, if that is a name. */
+/** The valid request id that the client sent. */
 export function sentId(request: RequestInHand, field: string): string | undefined {
   const sent = request.list(field);
   return isSaneId(sent) ? sent : undefined;
 }
 
-/** The standard body, or the app's with what it depends on put in. */
+/** The standard body, or the app's template with its placeholders replaced. */
 function bodyOf(template: string | undefined, type: string, values: Record<string, string | number>): Buffer {
   if (template === undefined) return Buffer.from(JSON.stringify(values));
   const isJson = /[/+]json\b/.test(type);
   return Buffer.from(
     template.replace(/\{(statusCode|code|message)\}/g, (_, name) => {
       const text = String(values[name]);
-      // Within the quotes of a JSON string.
+      // The placeholder lies within the quotes of a JSON string.
       return isJson ? JSON.stringify(text).slice(1, -1) : text;
     }),
   );

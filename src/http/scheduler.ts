@@ -33,27 +33,27 @@ export interface SchedulerOptions extends SchedulingDefaults {
   health: Required<HealthPaths> | undefined;
   /** Lines of each response head that say how long the connection may be idle. */
   keepAliveLines: string;
-  /** Name of the field that names requests, in lower case, if they are. */
+  /** Name of the header field with request ids, in lower case, if enabled. */
   requestId: string | undefined;
 }
 
 export interface SchedulerEvents {
-  /** A slot is free again. */
+  /** A slot is free. */
   onReleased(): void;
   onShedding(shard: number, shedding: boolean): void;
-  /** What the control thread has said so far is to be read. */
+  /** The messages that the control thread has sent so far must be read now. */
   onUnknown(): void;
   /** The user's `priority` failed. */
   onPriorityFailure(error: unknown): void;
   readiness(): NotReady | undefined;
 }
 
-/** Every request from its admission to its answer: which shard, whether at all, for how long. HTTP thread. */
+/** Handles every request from its admission to its response: whether it runs, on which shard, and how long it may take. HTTP thread. */
 export class Scheduler {
   readonly refusals: Refusals;
   readonly #shards: Shards;
   readonly #events: SchedulerEvents;
-  /** The exchange of each slot, made once. */
+  /** The exchange of each slot, created once. */
   readonly #exchanges: readonly Exchange[];
   readonly #rules: Rules;
   readonly #queues: Queues;
@@ -63,14 +63,14 @@ export class Scheduler {
   readonly #watch: Watch;
   readonly #admission: Admission;
   readonly #streams: StreamReceiver;
-  /** Where records go. */
+  /** Writes request records. */
   readonly records: RecordWriter;
 
   /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
   constructor(shards: Shards, table: RouteTable, options: SchedulerOptions, events: SchedulerEvents) {
     this.#shards = shards;
     this.#events = events;
-    // What may fail comes first: what follows has timers, which would keep the memory of a server that never starts.
+    // What may fail comes first: the rest starts timers, which would keep the memory of a server that never starts.
     const router = new Router(table);
     const fixed = new FixedRoutes(table, router, options, () => events.readiness());
     this.#rules = new Rules(table, shards, options);
@@ -98,7 +98,7 @@ export class Scheduler {
     };
     this.#streams = new StreamReceiver(shards, this.#exchanges, {
       onBegun: (exchange) => {
-        // The handler is not late: its answer has begun.
+        // The handler has met its deadline: its response has begun.
         this.#deadlines.clear(exchange.slot);
         this.#completions.streamBegun();
       },
@@ -112,7 +112,7 @@ export class Scheduler {
       onWaiting: () => this.#watch.waiting(),
       onFailed: (slot) => this.#giveUp(this.#exchanges[slot], 'NO_SHARD'),
       onResubmitted: (slot) => {
-        // Another thread, which may not know.
+        // Another thread may be running the request now, and may not know.
         if (this.#dispatcher.passages[slot].isAborted) this.#abort(this.#exchanges[slot], false);
       },
     });
@@ -152,22 +152,22 @@ export class Scheduler {
     });
   }
 
-  /** How the body of the request is taken. */
+  /** How the body of the request is read. */
   bodyRules(request: RequestInHand): BodyRules {
     return this.#admission.bodyRules(request);
   }
 
-  /** Routes a request and submits it, or answers it at once. */
+  /** Routes a request and submits it, or responds immediately. */
   admit(request: RequestInHand, connection: Receiver): Exchange {
     const exchange = this.#admission.admit(request, connection);
     if (exchange.slot >= 0) this.#completions.owe();
     return exchange;
   }
 
-  /** The answer has left, or nobody wants it: its slot is free again. */
+  /** The response was sent or is not needed: frees its slot. */
   release(exchange: Exchange): void {
     if (exchange.slot < 0) return;
-    // Nothing large outlives its answer.
+    // The exchange outlives the response, so it must not hold anything large.
     exchange.connection = undefined;
     this.#giveExtent(exchange);
     if (exchange.detachedBytes > 0) {
@@ -188,8 +188,8 @@ export class Scheduler {
   }
 
   /**
-   * Copies the response into private memory and gives its extent back; `false` if such copies of all HTTP threads may take as much as all
-   * extents.
+   * Copies the response into private memory and gives its extent back; `false` if the copies of all HTTP threads would take more memory
+   * than all extents.
    */
   detach(exchange: Exchange): boolean {
     const { length } = exchange.bytes!;
@@ -212,7 +212,7 @@ export class Scheduler {
     exchange.extent = NO_EXTENT;
   }
 
-  /** The client has sent its last byte, which most clients do when they are gone: the handler may want to know. */
+  /** The client has sent its last byte, usually because it has disconnected: tells the handler. */
   announceAbort(exchange: Exchange): void {
     if (exchange.ready) return;
     if (exchange.slot < 0) return exchange.stream?.announceAbort();
@@ -220,7 +220,7 @@ export class Scheduler {
     this.#abort(exchange, false);
   }
 
-  /** Of the request that is in the slot, or was last. */
+  /** The group of the latest request in the slot. */
   #groupOf({ slot }: Exchange): number {
     return this.#dispatcher.passages[slot].rules!.group;
   }
@@ -229,12 +229,12 @@ export class Scheduler {
     const { slot, sequence } = exchange;
     const shard = this.#shards.side.startedBy(slot);
     if (shard >= 0) return this.#shards.abort(shard, slot, sequence, isGone);
-    // Whichever of them will start it.
+    // Any of them may start it.
     const { first, count } = this.#shards.groups[this.#groupOf(exchange)];
     for (let any = first; any < first + count; any++) this.#shards.abort(any, slot, sequence, isGone);
   }
 
-  /** The connection is closed: what was not started is not started any more. */
+  /** The connection is closed: requests that have not started will not start. */
   abandon(exchange: Exchange): void {
     if (exchange.slot < 0) return this.#streams.abandon(exchange);
     if (exchange.ready) return this.release(exchange);
@@ -247,7 +247,7 @@ export class Scheduler {
   #onBodyCredit(shard: number, { slot, sequence, taken, spent }: BodyCredit): void {
     const { upload, connection, sequence: current } = this.#exchanges[slot];
     if (current !== sequence || connection === undefined || upload === undefined || upload.isOver) {
-      // The client has left, or was answered, before the shard could know.
+      // The client has disconnected, or got its response, before the shard could know.
       this.#shards.sendBody(shard, { slot, sequence, length: 0, last: 'broken' });
       return;
     }
@@ -259,7 +259,7 @@ export class Scheduler {
   #onDestroy({ slot, sequence }: RequestName): void {
     const exchange = this.#exchanges[slot];
     const { connection } = exchange;
-    // The client has left, or was answered, before the shard could know.
+    // The client has disconnected, or got its response, before the shard could know.
     if (exchange.sequence !== sequence || connection === undefined || exchange.ready) return;
     exchange.isCut = true;
     connection.flush();
@@ -273,7 +273,7 @@ export class Scheduler {
     this.#dispatcher.returned(exchange.slot);
   }
 
-  // ── requests whose time is up ───────────────────────────────────────────────────────────────────────────────────
+  // ── timeouts ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #giveUp(exchange: Exchange, reason: Reason): void {
     this.#completions.refuse(exchange, reason);
@@ -293,18 +293,18 @@ export class Scheduler {
 
   // ── shards that end ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The shard's thread has exited: its requests are answered or passed on. */
+  /** The shard's thread has exited: its requests get responses or are passed on. */
   onShardLost(shard: number): void {
     reclaim(shard, this.#reclaimers);
     this.#streams.breakOff(shard);
   }
 
-  /** The shard takes no requests now: what waits for it goes to others. */
+  /** The shard accepts no requests now: those that are queued for it go to others. */
   onShardUnavailable(shard: number, state: 'stuck' | 'draining'): void {
     relieve(shard, state === 'stuck', this.#reclaimers);
   }
 
-  /** The shard takes requests: those too that wait for others of its group. */
+  /** The shard accepts requests, including those that are queued for others of its group. */
   onShardReady(shard: number): void {
     const { ready } = this.#shards.load;
     const { first, count } = this.#shards.groupOf(shard);
@@ -313,7 +313,7 @@ export class Scheduler {
     }
   }
 
-  /** No thread has taken the shard's place: what waits for one goes to others, or is refused. */
+  /** No thread has replaced the shard's last one: requests that wait for it go to others, or are rejected. */
   onShardMissing(shard: number): void {
     relieve(shard, true, this.#reclaimers);
   }
@@ -327,9 +327,9 @@ export class Scheduler {
     };
   }
 
-  // ── an HTTP thread that takes the place of another one ──────────────────────────────────────────────────────────
+  // ── requests of a previous HTTP thread ──────────────────────────────────────────────────────────────────────────
 
-  /** Takes on the request of a slot that a shard has started for a thread that has ended. Nobody waits for its answer. */
+  /** Adopts the request of a slot that a shard has started for the previous thread. Its client has disconnected. */
   adopt(slot: number): void {
     const { side, load } = this.#shards;
     const view = side.views[slot];
@@ -348,22 +348,22 @@ export class Scheduler {
 
   // ── limits and figures ──────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Requests that wait for permits, of each limited route. */
+  /** Number of requests that wait for a permit, by limited route. */
   waiting(): number[] {
     return [...this.#rules.limited.values()].map(({ waiting }) => waiting.size);
   }
 
-  /** Permits of routes may be free that were not. */
+  /** Permits of routes may have become free. */
   permitsChanged(): void {
     this.#dispatcher.retryWaiting();
   }
 
-  /** Answers that shards owe. */
+  /** Number of requests submitted to shards and not given back. */
   get outstanding(): number {
     return this.#completions.outstanding;
   }
 
-  /** Requests of this HTTP thread that wait in the rings of `shard`. */
+  /** Number of requests of this HTTP thread in the rings of `shard`. */
   queued(shard: number): number {
     return this.#queues.lookAtOwn(shard);
   }
@@ -377,7 +377,7 @@ export class Scheduler {
     return this.#completions.lostWakeUps;
   }
 
-  /** Responses wait for extents. */
+  /** Whether responses wait for extents. */
   get waitsForExtents(): boolean {
     const { side, map } = this.#shards;
     for (let shard = 0; shard < map.shards; shard++) if (side.words.counters(shard).extentWaiting > 0) return true;

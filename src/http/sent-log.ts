@@ -4,7 +4,7 @@ import type { HttpReport, LogLine } from './messages.js';
 /** How long lines of the access log are gathered before they are sent. */
 const LOG_MS = 10;
 
-/** The access log of an HTTP thread that has no logger: sends its lines to the control thread, several at once. HTTP thread. */
+/** The access log of an HTTP thread without a logger: sends its lines in batches to the control thread. HTTP thread. */
 export class SentLog {
   readonly #channel: MessagePort;
   #lines: LogLine[] = [];

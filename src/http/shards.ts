@@ -18,29 +18,29 @@ import type { Group } from '../options/scheduling.js';
 import { Load } from './admission/load.js';
 
 export interface ShardsOptions {
-  /** The number of the HTTP thread that this is for. */
+  /** The number of this HTTP thread. */
   http: number;
-  /** Of the server's clock. */
+  /** Epoch of the server's clock. */
   epochMs: number;
   groups: readonly Group[];
-  /** Requests that may wait for each shard. */
+  /** Maximum number of requests queued for each shard. */
   maxQueue: number;
-  /** Shards block while they sleep, and hear nothing but their doorbells. */
+  /** With `sync`, shards block while they sleep, and only their doorbells wake them. */
   park: 'async' | 'sync';
 }
 
 export interface ShardsEvents {
-  /** A part of a response that is streamed. */
+  /** A piece of a streamed response has arrived. */
   onStreamPiece(shard: number, piece: StreamPiece): void;
   /** A handler reads the body of its request. */
   onBodyCredit(shard: number, credit: BodyCredit): void;
   /** A handler wants its connection closed without a response. */
   onDestroy(request: RequestName): void;
-  /** A shard has given something back whose channel is not known: what the control thread has said so far tells of it. */
+  /** A completion has come from a shard whose channel is unknown: the control thread has sent it, so its messages must be read now. */
   onUnknown(): void;
 }
 
-/** All shards as an HTTP thread sees them: what it submits, what it says about single requests, and how much each has to do. */
+/** All shards for one HTTP thread: submits slots, sends messages about single requests, and tracks the load. */
 export class Shards {
   readonly core: CoreMemory;
   readonly map: MemoryMap;
@@ -48,10 +48,10 @@ export class Shards {
   readonly groups: readonly Group[];
   readonly side: HttpSide;
   readonly load: Load;
-  /** Of each group, in the order of `groups`. */
+  /** By group, in the order of `groups`. */
   readonly slots: readonly FreeSlots[];
   readonly #groupOf: readonly Group[];
-  /** To each shard, while it has a thread. */
+  /** The channel to each shard, while it has a thread. */
   readonly #ports: (MessagePort | undefined)[];
   readonly #isSyncParked: boolean;
   #events: ShardsEvents | undefined;
@@ -62,7 +62,7 @@ export class Shards {
     this.clock = new Clock(epochMs);
     this.groups = groups;
     this.side = new HttpSide(core, map, http);
-    // Half of a queue is for those who are not low.
+    // Requests of low priority may use half of a queue.
     this.load = new Load(this.side, Math.ceil(maxQueue / 2), map.httpThreads);
     this.slots = groups.map((group) => slotsOf(group, core, map, this.side));
     this.#groupOf = groups.flatMap((group) => Array.from({ length: group.count }, () => group));
@@ -70,12 +70,12 @@ export class Shards {
     this.#isSyncParked = park === 'sync';
   }
 
-  /** Who is told what shards say from now on. */
+  /** Sets the receiver of the shards' messages. */
   set events(events: ShardsEvents) {
     this.#events = events;
   }
 
-  /** Slots whose requests a shard has started for a thread that has ended are free once the shard has given them back. */
+  /** Leaves out slots that a shard has started for the previous thread: each is free once the shard has given it back. */
   leaveOut(slots: readonly number[]): void {
     for (const free of this.slots) free.leaveOut(slots);
   }
@@ -86,14 +86,14 @@ export class Shards {
 
   /**
    * Passes a slot that this thread has filled to `shard`.
-   * @param bound no other shard may claim it
+   * @param bound only this shard may claim it
    */
   submit(slot: number, shard: number, bound: boolean): void {
     this.side.submit(slot, shard, bound);
     this.load.submitted(shard);
   }
 
-  /** A request that was submitted to `shard` is not its any more. */
+  /** Records that `shard` no longer holds a request that was submitted to it. */
   completed(shard: number): void {
     this.load.completed(shard);
   }
@@ -108,16 +108,16 @@ export class Shards {
     port.unref();
   }
 
-  /** The thread of `shard` has ended: takes what it has sent, and closes the channel. */
+  /** The thread of `shard` has ended: handles its messages and closes the channel. */
   detach(shard: number): void {
     this.#empty(shard);
     this.#ports[shard]?.close();
     this.#ports[shard] = undefined;
   }
 
-  /** Takes what `shard` has sent so far, in the order in which it was sent. */
+  /** Handles the messages that `shard` has sent so far, in order. */
   receive(shard: number): void {
-    // The shard runs already, and what is said of it has not been read yet.
+    // The shard is already running, but the message about its channel has not been read yet.
     if (this.#ports[shard] === undefined) this.#events?.onUnknown();
     this.#empty(shard);
   }
@@ -138,7 +138,7 @@ export class Shards {
     else this.#events?.onDestroy(report);
   }
 
-  /** Tells `shard` what became of a stream's bytes. */
+  /** Tells `shard` what happened to a stream's bytes. */
   answerStream(shard: number, answer: StreamAnswer): void {
     this.#send(shard, { type: 'stream', answer }, answer.spent);
   }
@@ -149,26 +149,26 @@ export class Shards {
   }
 
   /**
-   * Tells `shard` that nobody waits for the request `sequence` in `slot` any more.
-   * @param isGone its response cannot be sent
+   * Tells `shard` that the client of request `sequence` in `slot` no longer waits for the response.
+   * @param isGone the response cannot be sent
    */
   abort(shard: number, slot: number, sequence: number, isGone: boolean): void {
     this.#send(shard, { type: 'abort', slot, sequence, isGone });
   }
 
-  /** Tells `shard` that the request `sequence` in `slot` was answered for its handler: the slot comes back without a response. */
+  /** Tells `shard` that request `sequence` in `slot` got 504: the slot is to be given back without a response. */
   abandon(shard: number, slot: number, sequence: number): void {
     this.#send(shard, { type: 'abandon', slot, sequence });
   }
 
-  /** @param transfer buffers that are lost to the caller */
+  /** @param transfer buffers that the caller loses */
   #send(shard: number, command: RequestCommand, transfer: ArrayBuffer[] = []): void {
     this.#ports[shard]?.postMessage(command, transfer);
     if (this.#isSyncParked) this.side.words.wake(shard);
   }
 }
 
-/** Slots in proportion to shards. */
+/** Divides the slots in proportion to shards. */
 function slotsOf({ first, count }: Group, core: CoreMemory, map: MemoryMap, { range }: HttpSide): FreeSlots {
   const boundary = (shard: number) => range.first + Math.floor(((range.end - range.first) * shard) / map.shards);
   return new FreeSlots(core, map, boundary(first), boundary(first + count) - boundary(first));

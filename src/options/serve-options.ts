@@ -78,7 +78,7 @@ export interface ServeOptions {
    */
   accessLog?: boolean;
   /**
-   * Lowest level to log. Applies to the default log, not to `logger`. Default: `info` with `accessLog`, otherwise
+   * Lowest level that is logged. Applies without the option `logger`. Default: `info` with `accessLog`, otherwise
    * `warn`.
    */
   logLevel?: 'info' | 'warn' | 'error' | 'silent';

@@ -231,9 +231,9 @@ export const OPTIONS = {
     kind: 'choice',
     values: ['info', 'warn', 'error', 'silent'],
     defaultText: '`info` with `accessLog`, otherwise `warn`',
-    text: 'lowest level to log',
-    details: 'Applies to the default log, not to `logger`.',
-    flags: [{ flag: '--log-level <level>', text: 'lowest level to log: info, warn, error, silent' }],
+    text: 'lowest level that is logged',
+    details: 'Applies without the option `logger`.',
+    flags: [{ flag: '--log-level <level>', text: 'lowest level logged: info, warn, error, silent' }],
   },
   logger: {
     kind: 'other',

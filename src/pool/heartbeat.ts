@@ -2,25 +2,24 @@ import { url as inspectorUrl } from 'node:inspector';
 import type { ShardCounters } from '../contract/counters.js';
 import type { ShardLife } from './shard-life.js';
 
-/** Looks within `stuckAfterMs`. Time is counted in looks, so that a process that was stopped for a while calls nobody stuck. */
+/** Checks within `stuckAfterMs`. Time is counted in checks, so that no shard seems stuck after the process was suspended. */
 const LOOKS = 4;
 
-/** What was seen of a shard at the latest look. */
+/** What the latest check found about a shard. */
 interface Seen {
-  /** Names the thread. */
+  /** Identifies the thread. */
   restarts: number;
   work: number;
   pongs: number;
-  /** It was sent a `ping` that it has not answered. */
+  /** Whether a `ping` is unanswered. */
   isAsked: boolean;
-  /** Looks since then. */
+  /** Checks since then. */
   misses: number;
 }
 
 /**
- * Tells which shards are stuck: in an endless loop, or in a computation without end. A shard that has claimed something or
- * parked since the last look is not asked; others answer a message as soon as their event loops turn, also when they are idle.
- * Control thread.
+ * Detects stuck shards: those in an endless loop or a very long computation. A shard that has claimed requests or parked since the last
+ * check is not asked; any other replies to a message as soon as its event loop turns, even if it is idle. Control thread.
  */
 export class Heartbeat {
   readonly #lives: readonly ShardLife[];
@@ -28,7 +27,7 @@ export class Heartbeat {
   readonly #seen: Seen[];
   readonly #timer: NodeJS.Timeout | undefined;
 
-  /** @param stuckAfterMs 0 for no looks at all */
+  /** @param stuckAfterMs 0 disables the checks */
   constructor(lives: readonly ShardLife[], stuckAfterMs: number, counters: (shard: number) => ShardCounters) {
     this.#lives = lives;
     this.#counters = counters;
@@ -41,13 +40,13 @@ export class Heartbeat {
   }
 
   #look(): void {
-    // Whoever stands at a breakpoint is not stuck.
+    // A thread at a breakpoint is not stuck.
     if (inspectorUrl() !== undefined) return;
     for (const life of this.#lives) this.#lookAt(life, this.#seen[life.number]);
   }
 
   #lookAt(life: ShardLife, seen: Seen): void {
-    // What has arrived while this thread was busy counts.
+    // Messages that arrived while this thread was busy count.
     life.receive();
     const { requests, batches, parks } = this.#counters(life.number);
     const { restarts, pongs } = life;

@@ -1,35 +1,35 @@
-/** A thread that has lived for so long was no failure of the start: the next one is started at once. */
+/** After a thread that was ready for at least this long, the next one is started immediately. */
 const LIVED_MS = 1_000;
 const FIRST_DELAY_MS = 10;
 const LAST_DELAY_MS = 5_000;
-/** The circuit counts the restarts of this time, and stays open for as long. */
+/** The circuit counts restarts within this time, and stays open for the same time. */
 export const CIRCUIT_MS = 10_000;
 
 /**
- * When the next thread of a shard is started: the sooner, the longer the last one lived. A shard that needs more than
- * `maxRestarts` of them within 10 s opens its circuit: it gets one thread every 10 s, until one has lived that long.
+ * Decides when the next thread of a shard is started: the longer the last one lived, the sooner. A shard that needs more than
+ * `maxRestarts` threads within 10 s opens its circuit: it gets one thread every 10 s, until one has lived that long.
  */
 export class Restarts {
   readonly #max: number;
   /** Times of the latest restarts, in milliseconds. */
   #recent: number[] = [];
-  /** What the next thread waits if the last one did not live for long. */
+  /** Delay before the next thread if the last one did not live long. */
   #delayMs = FIRST_DELAY_MS;
   #isOpen = false;
 
-  /** @param max restarts within 10 s; 0 for any number, and for no delay between threads that were ready */
+  /** @param max restarts within 10 s; 0 disables the limit, and the delay between threads that were ready */
   constructor(max: number) {
     this.#max = max;
   }
 
-  /** Only one thread every 10 s is tried. */
+  /** Whether only one thread every 10 s is started. */
   get isOpen(): boolean {
     return this.#isOpen;
   }
 
   /**
-   * A thread has ended.
-   * @param livedMs for how long it had been ready; 0 if it never was
+   * Records that a thread has ended.
+   * @param livedMs how long it had been ready; 0 if it never was
    * @param nowMs of a monotonic clock
    * @returns milliseconds until the next one is to be started
    */

@@ -8,53 +8,53 @@ import { CIRCUIT_MS, Restarts } from './restarts.js';
 import type { StartThread, ThreadEvents, ThreadOfShard, ThreadStart } from './shard-thread.js';
 
 /**
- * Where a shard is in its life:
+ * The state of a shard:
  *
  *   spawning ──▶ loading ──▶ ready ⇄ stuck ──▶ draining ──▶ ended ──▶ spawning …
  *       └───────────┴──────────┴───────┴───────────────────────▲
  *
  * - `spawning`: its thread starts.
  * - `loading`: the thread loads the user's module.
- * - `ready`: it takes requests. The only state in which it does.
- * - `stuck`: its event loop has not turned for `stuckAfterMs`.
+ * - `ready`: it accepts requests. It does so in no other state.
+ * - `stuck`: its event loop has been blocked for `stuckAfterMs`.
  * - `draining`: it finishes what it has started, and ends.
- * - `ended`: it has no thread, and nothing belongs to it.
+ * - `ended`: it has no thread and owns nothing.
  */
 export type ShardState = 'spawning' | 'loading' | 'ready' | 'stuck' | 'draining' | 'ended';
 
-/** What every thread of a shard is started with. */
+/** Start options that all threads of a shard share. */
 export type LifeSettings = Omit<ThreadStart, 'table' | 'generations'>;
 
 export interface LifeOptions {
   startThread: StartThread;
-  /** How long a thread may take until it is ready; 0 for any time. */
+  /** How long a thread may take until it is ready; 0 disables the timeout. */
   startTimeoutMs: number;
-  /** Restarts within 10 s before the circuit opens; 0 for any number. */
+  /** Restarts within 10 s before the circuit opens; 0 disables the limit. */
   maxRestarts: number;
-  /** The shard blocks while it sleeps, and hears nothing but its doorbell. */
+  /** The shard blocks while it sleeps, and only its doorbell wakes it. */
   isSyncParked: boolean;
 }
 
 export interface LifeEvents {
-  /** Called with each change, before anything else is done about it. */
+  /** Called with each change of state, before any other effect of it. */
   onState(life: ShardLife, state: ShardState): void;
-  /** A thread starts: `requests` are the other ends of its channels to the HTTP threads, one for each. */
+  /** A thread starts: `requests` are the HTTP threads' ends of its channels, one per HTTP thread. */
   onSpawn(life: ShardLife, requests: readonly MessagePort[]): void;
   /**
-   * The shard's thread has ended, and all its messages were heard: what it owned is to be taken back.
-   * @param nextMs when another thread is started, counted from when that is done; nothing if none is
-   * @returns when that is done; nothing if it is done already
+   * The shard's thread has ended, and all its messages were received: what it owned is to be taken back.
+   * @param nextMs delay before the next thread is started, from the end of that; undefined if none is
+   * @returns resolves when that is done; undefined if it is done already
    */
   onEnded(life: ShardLife, end: ThreadEnd, nextMs: number | undefined): Promise<void> | undefined;
-  /** No other thread has taken the place of the one that ended, for longer than requests should wait for it. */
+  /** No thread has replaced the one that ended, for longer than requests should wait. */
   onMissing(life: ShardLife): void;
   onFailure(life: ShardLife, report: FailureReport): void;
   onSignalListener(life: ShardLife, signal: string): void;
-  /** More than `maxAbandoned` handlers of the shard run on after their requests got 504. */
+  /** More than `maxAbandoned` handlers of the shard are still running after their requests got 504. */
   onCrowded(life: ShardLife): void;
-  /** As many responses are being streamed by the shard as may be. */
+  /** The shard streams as many responses as it may. */
   onStreamsFull(life: ShardLife): void;
-  /** Which generation of each HTTP thread there is now. */
+  /** The current generation of each HTTP thread. */
   generations(): readonly number[];
   /** Wakes the shard if it is parked. */
   wake(life: ShardLife): void;
@@ -63,29 +63,29 @@ export interface LifeEvents {
 /** How a thread ended. */
 export interface ThreadEnd {
   error: LoopShardError;
-  /** It had been ready. */
+  /** Whether it had been ready. */
   wasReady: boolean;
-  /** The end was asked for, and in order unless the server is closed. */
+  /** Whether the end was requested; it was in order unless the server is being closed. */
   wasAsked: boolean;
 }
 
-/** Requests that wait for a shard which has no thread are refused after this time. */
+/** Requests that wait for a shard without a thread are rejected after this time. */
 const MISSING_AFTER_MS = 5_000;
-/** What a thread that is terminated gets to end. One in native code does not. */
+/** How long a terminated thread may take to end. A thread in native code takes longer. */
 const TERMINATION_MS = 1_000;
 
 /**
- * The life of one shard: it starts its thread, sees it end, and starts another. It alone decides which state the shard is in.
+ * The life of one shard: starts its thread, observes its end, and starts the next one. Only this class changes the state of the shard.
  * Control thread.
  */
 export class ShardLife {
   readonly number: number;
   readonly group: Group;
-  /** Times another thread took over. */
+  /** How often the shard's thread was replaced. */
   restarts = 0;
-  /** The shard's own, seen live from here; of the latest thread that ran it. */
+  /** The shard's own histograms, read live from here; of the latest thread. */
   histograms: ShardHistograms | undefined;
-  /** When the shard has last shown that its event loop turns: counts its answers to `ping`. */
+  /** Counts the shard's replies to `ping`, which show that its event loop turns. */
   pongs = 0;
   #state: ShardState = 'ended';
   readonly #settings: LifeSettings;
@@ -94,11 +94,11 @@ export class ShardLife {
   readonly #restarts: Restarts;
   #thread: ThreadOfShard | undefined;
   #table: RouteTable | undefined;
-  /** Why the thread will end, if that is known before it does. */
+  /** Why the thread will end, if known in advance. */
   #cause: LoopShardError | undefined;
-  /** The thread ends in order, or has ended, and another one is about to take its place. */
+  /** The thread is ending in order, or has ended, and another one is about to replace it. */
   #isReplaced = false;
-  /** `replace` has asked the thread to end. */
+  /** `replace` has told the thread to end. */
   #isAsked = false;
   #readySince = 0;
   /** No further thread is started. */
@@ -123,22 +123,22 @@ export class ShardLife {
     return this.#state;
   }
 
-  /** Its thread ends in order, or has ended, and another one is about to take its place: requests may wait for that one. */
+  /** Whether its thread is ending in order, or has ended, and another one is about to replace it: requests may wait for that one. */
   get isReplaced(): boolean {
     return this.#isReplaced;
   }
 
-  /** Why the thread will end, if that is known before it does. */
+  /** Why the thread will end, if known in advance. */
   get cause(): LoopShardError | undefined {
     return this.#cause;
   }
 
-  /** Handlers that may run on after their requests got 504; 0 for any number. */
+  /** Abandoned handlers of the shard before it is replaced; 0 disables the limit. */
   get maxAbandoned(): number {
     return this.#settings.maxAbandoned;
   }
 
-  /** Its threads have ended so often that only one every 10 s is started. */
+  /** Whether its threads have ended so often that only one every 10 s is started. */
   get isCircuitOpen(): boolean {
     return this.#restarts.isOpen;
   }
@@ -152,8 +152,8 @@ export class ShardLife {
   // ── start ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Starts the first thread. Resolves once the shard is ready; a thread that ends before is told to `onEnded` only.
-   * @param table what the module must define; nothing for the first shard
+   * Starts the first thread. Resolves once the shard is ready; if the thread ends before that, only `onEnded` is called.
+   * @param table what the module must define; undefined for the first shard
    */
   start(table: RouteTable | undefined): Promise<RouteTable> {
     this.#table = table;
@@ -186,7 +186,7 @@ export class ShardLife {
     const { startTimeoutMs } = this.#options;
     this.#cause = new LoopShardError(
       'SHARD_FAILED',
-      `Shard ${this.number} was not ready within ${startTimeoutMs} ms. Check what the module waits for while it is loaded, or raise \`timeouts.startTimeoutMs\`.`,
+      `Shard ${this.number} was not ready within ${startTimeoutMs} ms. Check what the module awaits while it is loading, or raise \`timeouts.startTimeoutMs\`.`,
     );
     this.#thread?.terminate();
   }
@@ -217,7 +217,7 @@ export class ShardLife {
     }
   }
 
-  /** From here on the shard may claim, and not before: what it claims can be told from what was claimed before it. */
+  /** Lets the shard claim, and not before: so its claims can be told from those of the previous thread. */
   #onReady(table: RouteTable, histograms: ShardHistograms): void {
     if (this.#state !== 'loading' || this.#cause !== undefined) return;
     clearTimeout(this.#startTimer);
@@ -233,20 +233,20 @@ export class ShardLife {
     this.#onLoaded = undefined;
   }
 
-  /** The shard ends by itself, and in order. */
+  /** Logs an uncaught exception; unless it is ignored, the shard ends by itself, in order. */
   #onUncaught({ error, request, ends }: Extract<ShardReport, { type: 'uncaught' }>): void {
     const whose =
       request === undefined
         ? 'an exception was not caught'
-        : `${request.method} ${request.target} threw and nobody caught it`;
-    const message = ends ? `${whose}; shard ${this.number} is replaced` : whose;
+        : `${request.method} ${request.target} threw an exception that was not caught`;
+    const message = ends ? `${whose}; shard ${this.number} is being replaced` : whose;
     this.#events.onFailure(this, { type: 'failure', message, error, ...(request && { request }) });
     if (!ends || (this.#state !== 'ready' && this.#state !== 'stuck')) return;
     this.#cause = endOf(this.number, { code: 1, error, wasReady: true });
     this.#drain();
   }
 
-  /** Has the shard finish what it has started and end; another thread takes its place. Without effect unless it is ready. */
+  /** Tells the shard to finish what it has started and end; another thread replaces it. No effect unless the shard is ready. */
   replace(): void {
     if (this.#state !== 'ready' || this.#isClosing) return;
     const { graceMs } = this.#settings;
@@ -255,7 +255,7 @@ export class ShardLife {
     this.send({ type: 'close', handlersMs: graceMs / 2, graceMs });
   }
 
-  /** The thread ends by itself, or at the end of its grace. */
+  /** Waits for the thread to end by itself, and terminates it at the end of its grace period. */
   #drain(): void {
     const { graceMs } = this.#settings;
     this.#isReplaced = true;
@@ -271,19 +271,19 @@ export class ShardLife {
 
   // ── stuck ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Its event loop does not turn. */
+  /** Marks a shard whose event loop is blocked. */
   stick(): void {
     if (this.#state === 'ready') this.#become('stuck');
   }
 
-  /** Its event loop turns again. */
+  /** Marks a shard whose event loop turns again. */
   unstick(): void {
     if (this.#state === 'stuck') this.#become('ready');
   }
 
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The one place where a thread's life is over, however it ended. Its channel is empty. */
+  /** Handles the end of a thread, however it ended. Its channel is empty. */
   #onExit(code: number, error: unknown): void {
     clearTimeout(this.#startTimer);
     clearTimeout(this.#endTimer);
@@ -293,7 +293,7 @@ export class ShardLife {
     this.#readySince = 0;
     const cause = this.#cause ?? endOf(this.number, { code, error, wasReady });
     const nextMs = this.#isClosing ? undefined : this.#restarts.next(livedMs, performance.now());
-    // Who waits for a thread that is sure not to come soon waits in vain.
+    // Requests must not wait for a thread that is known to start late.
     this.#isReplaced = wasReady && nextMs !== undefined && nextMs < MISSING_AFTER_MS;
     this.#become('ended');
     const wasAsked = this.#isClosing || (this.#isAsked && code === 0);
@@ -304,7 +304,7 @@ export class ShardLife {
     for (const resolve of this.#onEnded.splice(0)) resolve();
   }
 
-  /** Nobody waits for the next thread for longer than that, whatever holds it up. */
+  /** Limits how long requests wait for the next thread, whatever delays it. */
   #boundWait(): void {
     if (!this.#isReplaced) this.#miss();
     else this.#missingTimer ??= setTimeout(() => this.#miss(), MISSING_AFTER_MS);
@@ -324,7 +324,7 @@ export class ShardLife {
   }
 
   /**
-   * Has the shard finish what it has started and end; whatever has not ended at the deadline is terminated.
+   * Tells the shard to finish what it has started and end; if it has not ended at the deadline, it is terminated.
    * @param deadline by `performance.now()`
    * @returns whether it has ended: a thread in native code may not
    */
@@ -333,14 +333,14 @@ export class ShardLife {
     if (this.#state === 'ready' || this.#state === 'stuck' || this.#state === 'draining') {
       const graceMs = Math.max(0, deadline - performance.now());
       this.#become('draining');
-      // What is still in flight was cut off, or there is nothing: handlers need no more than to clean up.
+      // Requests in flight have been dropped, or none were left: handlers only need to clean up.
       this.send({ type: 'close', handlersMs: graceMs / 4, graceMs });
       await this.#untilEnded(graceMs);
     }
     return this.terminate();
   }
 
-  /** Ends the thread at once. Returns whether it has ended: one in native code may not. */
+  /** Terminates the thread. Returns whether it has ended: a thread in native code may not. */
   async terminate(): Promise<boolean> {
     this.#stopStarting();
     if (this.#state === 'ended') return true;
@@ -367,8 +367,8 @@ export class ShardLife {
   }
 
   /**
-   * Another thread takes the place of an HTTP thread that has ended: opens a channel to it.
-   * @returns its end of the channel; nothing while the shard has no thread
+   * Opens a channel to the thread that replaces an ended HTTP thread.
+   * @returns that thread's end of the channel; undefined while the shard has no thread
    */
   connectHttp(http: number, generation: number): MessagePort | undefined {
     const port = this.#state === 'ended' ? undefined : this.#thread?.connectHttp(http, generation);
@@ -376,24 +376,24 @@ export class ShardLife {
     return port;
   }
 
-  // ── what is said to it ──────────────────────────────────────────────────────────────────────────────────────────
+  // ── messages to it ──────────────────────────────────────────────────────────────────────────────────────────────
 
   send(command: ShardCommand): void {
     this.#thread?.send(command);
     if (this.#options.isSyncParked) this.#events.wake(this);
   }
 
-  /** Takes what the shard has sent so far. */
+  /** Handles the messages that the shard has sent so far. */
   receive(): void {
     this.#thread?.receive();
   }
 }
 
-/** Each shard loads the module, and only the first one to listen on a port gets it. */
+/** Every shard loads the module, but a port can be listened on only once. */
 const LISTENS =
-  'The module listens on a port, and each shard loads the module. Listen in the main module, beside `serve()`, or on port 0.';
+  'The module listens on a port, but every shard loads the module. Listen in the main module, next to `serve()`, or on port 0.';
 
-/** A sentence about a thread that has ended without having said why. */
+/** Describes the end of a thread that has not reported a reason. */
 function endOf(shard: number, { code, error, wasReady }: { code: number; error: unknown; wasReady: boolean }) {
   const when = wasReady ? `Shard ${shard} ended` : `Shard ${shard} ended before it was ready`;
   const isListening = (error as { code?: unknown } | undefined)?.code === 'EADDRINUSE';
@@ -406,5 +406,5 @@ function endOf(shard: number, { code, error, wasReady }: { code: number; error: 
   );
 }
 
-/** How long a circuit stays open, in words. */
+/** How long a circuit stays open, as text. */
 export const CIRCUIT_TEXT = `${CIRCUIT_MS / 1_000} s`;

@@ -3,8 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 const guarded = new WeakSet<Writable>();
 
 /**
- * Passes on what a shard prints. It is lost once nobody reads it any more: a reader of standard output that has left is no reason
- * for the server to end.
+ * Forwards what a shard prints. Once the reader of standard output is gone, output is dropped: that is no reason for the server to end.
  * @param target `process.stdout` or `process.stderr`
  */
 export function forward(source: Readable, target: Writable): void {
@@ -15,7 +14,7 @@ export function forward(source: Readable, target: Writable): void {
   source.on('data', (chunk: Buffer) => {
     if (target.write(chunk)) return;
     source.pause();
-    // A write that failed drains nothing.
+    // A failed write emits no 'drain'.
     const resume = () => {
       target.off('drain', resume);
       target.off('error', resume);

@@ -26,49 +26,49 @@ export interface ShardPoolOptions
     Pick<LifeOptions, 'startTimeoutMs' | 'maxRestarts'>,
     ThreadOptions {
   groups: readonly Group[];
-  /** Of each group. */
+  /** By group. */
   shardNice: readonly number[];
   permits: Permits;
-  /** How long a shard's event loop may not turn before the shard is stuck; 0 for any time. */
+  /** How long a shard's event loop may be blocked before the shard is stuck; 0 disables the check. */
   stuckAfterMs: number;
-  /** How long all permits of a group may be taken while nothing settles before the group is stalled; 0 for any time. */
+  /** How long a group may have no free permit and no settled handler before it is stalled; 0 disables the check. */
   stalledAfterMs: number;
-  /** What a shard gets to end in order when it is replaced. */
+  /** How long a shard may take to end in order when it is replaced. */
   closeTimeoutMs: number;
-  /** Starts what a shard runs on, if that is no worker thread. */
+  /** Starts a shard if it is not to run on a worker thread. */
   startThread: StartThread | undefined;
 }
 
 export interface ShardPoolEvents {
-  /** A thread of the shard starts: `requests` are the other ends of its channels to the HTTP threads, one for each. */
+  /** A thread of the shard starts: `requests` are the HTTP threads' ends of its channels, one per HTTP thread. */
   onShardSpawned(shard: number, requests: readonly MessagePort[]): void;
   /**
-   * The shard's thread has ended: its requests are to be answered, its slots taken back.
-   * @param nextMs when another thread is started; nothing if none is
-   * @returns when that is done; nothing if it is done already
+   * The shard's thread has ended: its requests need responses, and its slots are to be taken back.
+   * @param nextMs delay before the next thread is started; undefined if none is
+   * @returns resolves when that is done; undefined if it is done already
    */
   onShardEnded(shard: number, end: ThreadEnd, nextMs: number | undefined): Promise<void> | undefined;
-  /** No other thread could take the ended one's place yet; requests that wait for one wait in vain for now. */
+  /** No thread could replace the ended one yet, so requests must not wait for it any longer. */
   onShardMissing(shard: number): void;
-  /** Another thread runs the shard. */
+  /** Another thread is running the shard. */
   onShardRestarted(shard: number): void;
   /** @param isReplaced requests may wait for another thread of the shard */
   onShardState(shard: number, state: ShardState, isReplaced: boolean): void;
-  /** The shard is being replaced, because so many of its handlers run on after their requests got 504. */
+  /** The shard is being replaced, because too many of its handlers are still running after their requests got 504. */
   onShardCrowded(shard: number, abandoned: number): void;
-  /** As many responses are being streamed by the shard as may be. */
+  /** The shard streams as many responses as it may. */
   onStreamsFull(shard: number): void;
-  /** All permits of the group are taken and nothing settles, or that is over. */
+  /** The group has no free permit and no handler settles, or this has ended. */
   onStalled(group: Group, stalled: boolean): void;
   onFailure(shard: number, report: FailureReport): void;
   /** The app listens for a signal, which does not arrive on a shard. */
   onSignalListener(signal: string): void;
 }
 
-/** How long every shard must have been ready before the server is: what fails soon after the import fails within it. */
+/** How long every shard must have been ready before the server is: failures shortly after the import happen within it. */
 const SETTLE_MS = 100;
 
-/** The threads of all shards, and their lives. Control thread only. */
+/** The threads of all shards and their lives. Control thread only. */
 export class ShardPool {
   readonly #words: ShardWords;
   readonly #extents: Extents;
@@ -77,18 +77,18 @@ export class ShardPool {
   readonly #shards: ShardLife[];
   readonly #heartbeat: Heartbeat;
   readonly #stalls: Stalls;
-  /** Shards that are to be replaced as soon as none of their group is missing. */
+  /** Shards to replace as soon as all other shards of their group are ready. */
   readonly #crowded = new Set<ShardLife>();
   readonly #events: ShardPoolEvents;
   readonly #settleMs: number;
-  /** Until the server has started: an end ends the start. */
+  /** Set until the server has started: the end of a shard fails the start. */
   #failStart: ((error: LoopShardError) => void) | undefined;
 
   constructor(core: CoreMemory, map: MemoryMap, options: ShardPoolOptions, events: ShardPoolEvents) {
     const { groups, permits } = options;
     const { shards } = map;
     this.#words = new ShardWords(core, map);
-    // The control thread takes no extents: it frees those of shards that have ended.
+    // The control thread takes no extents: it only frees those of ended shards.
     this.#extents = new Extents(core, map, shardOwned(shards));
     this.#generations = new HttpGenerations(core, map);
     this.#permits = new Int32Array(shards).fill(permits.initial);
@@ -155,10 +155,10 @@ export class ShardPool {
   // ── lives ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Starts every shard: the first one alone, so that what the module does once, such as creating a table, is done when the
-   * others load it side by side. Resolves when all have been ready for a moment.
-   * @returns the route table that all of them agree on
-   * @throws LoopShardError as the first shard that fails reports it, ROUTES_DIFFER, SHARD_FAILED
+   * Starts every shard: the first one alone, so that work that the module does only once, such as creating a table, is done before the
+   * others load it in parallel. Resolves when all have been ready for a moment.
+   * @returns the route table, which is the same on all of them
+   * @throws LoopShardError reported by the first shard that fails, ROUTES_DIFFER, SHARD_FAILED
    */
   async start(): Promise<RouteTable> {
     const failure = new Promise<never>((_resolve, reject) => {
@@ -184,14 +184,14 @@ export class ShardPool {
     this.#replaceCrowded();
   }
 
-  /** One shard of a group at a time: the others serve meanwhile. */
+  /** Replaces one shard of a group at a time, while the others serve. */
   #replaceCrowded(): void {
     for (const life of this.#crowded) {
       const { first, count } = life.group;
       const others = this.#shards.slice(first, first + count).filter((other) => other !== life);
       if (!others.every(({ state, isCircuitOpen }) => state === 'ready' || state === 'stuck' || isCircuitOpen))
         continue;
-      // Once it turns again it is looked at again.
+      // It is checked again once its event loop turns.
       if (life.state === 'stuck') continue;
       const { abandoned } = this.#words.counters(life.number);
       this.#crowded.delete(life);
@@ -201,7 +201,7 @@ export class ShardPool {
     }
   }
 
-  /** The thread is gone: what it owned is taken back, and then nothing is its any more. */
+  /** Takes back what the ended thread owned. */
   #onEnded(life: ShardLife, end: ThreadEnd, nextMs: number | undefined): Promise<void> | undefined {
     const { number } = life;
     this.#crowded.delete(life);
@@ -209,7 +209,7 @@ export class ShardPool {
     const takenBack = this.#events.onShardEnded(number, end, nextMs);
     const reset = () => {
       this.#words.reset(number, this.#permits[number]);
-      // Last: what was completed has taken its extents with it.
+      // Last: completed slots have taken over their extents by then.
       this.#extents.reclaim(shardOwned(number));
     };
     if (takenBack !== undefined) return takenBack.then(reset);
@@ -217,14 +217,15 @@ export class ShardPool {
     return undefined;
   }
 
-  /** An HTTP thread has ended: nobody waits any more for requests of it that shards have started. */
+  /** Tells the shards that the clients of an ended HTTP thread have disconnected. */
   tellGone(http: number, requests: readonly RequestName[]): void {
     for (const life of this.#shards) life.send({ type: 'gone', http, requests });
   }
 
   /**
-   * Another thread takes the place of an HTTP thread that has ended. In this order: a shard that sees the next generation has been told.
-   * @returns its ends of the channels to shards that have a thread
+   * Opens channels to the thread that replaces an ended HTTP thread. In this order: a shard that sees the next generation already has the
+   * message about it.
+   * @returns that thread's ends of the channels to shards that have a thread
    */
   connectHttp(http: number): (MessagePort | undefined)[] {
     const generation = this.#generations.of(http) + 1;
@@ -239,17 +240,17 @@ export class ShardPool {
     return this.#shards[shard].group;
   }
 
-  /** All permits of the group are taken and nothing settles, for `stalledAfterMs` so far. */
+  /** Whether the group has had no free permit and no settled handler for `stalledAfterMs`. */
   isStalled(group: Group): boolean {
     return this.#stalls.has(group);
   }
 
-  /** The threads of `shard` have ended so often that only one every 10 s is started. */
+  /** Whether the threads of `shard` have ended so often that only one every 10 s is started. */
   isCircuitOpen(shard: number): boolean {
     return this.#shards[shard].isCircuitOpen;
   }
 
-  /** Changes how many handlers may be in flight on `shard`; those that are stay. */
+  /** Changes how many handlers may be in flight on `shard`; running handlers are not affected. */
   setPermits(shard: number, permits: number): void {
     this.#permits[shard] = permits;
     this.#words.setPermits(shard, permits);
@@ -258,21 +259,21 @@ export class ShardPool {
 
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The server is closing: has streams end that need not end otherwise. */
+  /** Tells shards that the server is closing, so that endless streams end. */
   drain(): void {
     for (const shard of this.#shards) shard.send({ type: 'drain' });
   }
 
   /**
-   * Has the shards finish what they have started and end; what has not ended at the deadline is terminated.
+   * Tells the shards to finish what they have started and end; those that have not ended at the deadline are terminated.
    * @param deadline by `performance.now()`
-   * @returns the shards whose threads have not ended even so, because they run native code
+   * @returns the shards whose threads have still not ended, because they run native code
    */
   close(deadline: number): Promise<number[]> {
     return this.#end((shard) => shard.close(deadline));
   }
 
-  /** Terminates the threads wherever they are. Returns the shards whose threads run native code and have not ended. */
+  /** Terminates all threads. Returns the shards whose threads run native code and have not ended. */
   destroy(): Promise<number[]> {
     return this.#end((shard) => shard.terminate());
   }
@@ -311,7 +312,7 @@ export class ShardPool {
   }
 }
 
-/** Abandoned handlers may keep slots, and must leave half of them to requests that come. */
+/** Limits the slots that abandoned handlers may keep to half of them. */
 function maxAbandonedOf(maxAbandoned: number, slots: number): number {
   return Math.min(maxAbandoned, Math.max(1, Math.floor(slots / 2)));
 }

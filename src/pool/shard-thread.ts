@@ -3,41 +3,41 @@ import type { ShardCommand, ShardReport, ShardStart } from '../contract/messages
 import { forward } from './shard-output.js';
 import { entryOf, flagsOf } from './worker-entry.js';
 
-/** What a thread is started with, its channels apart. */
+/** Start options of a thread, without its channels. */
 export type ThreadStart = Omit<ShardStart, 'channel' | 'requests'> & {
-  /** Which generation of each HTTP thread there is. */
+  /** The current generation of each HTTP thread. */
   generations: readonly number[];
 };
 
-/** What Node.js is told about the thread of each shard. */
+/** Node.js options for the thread of each shard. */
 export interface ThreadOptions {
   resourceLimits: { maxOldGenerationSizeMb?: number; maxYoungGenerationSizeMb?: number; stackSizeMb?: number };
-  /** In place of a copy of the process's. */
+  /** Replaces the copy of the process's environment. */
   env: Record<string, string> | undefined;
-  /** In place of the process's flags. */
+  /** Replaces the process's flags. */
   execArgv: readonly string[] | undefined;
 }
 
 export interface ThreadEvents {
-  /** A message of the thread; the last ones come after its end and before `onExit`. */
+  /** A message of the thread; the last ones arrive after its end and before `onExit`. */
   onReport(report: ShardReport): void;
   /**
-   * The thread has ended and its channel is empty: nothing of it runs any more. Called once.
-   * @param error what it threw, if it did
+   * The thread has ended and its channel is empty: none of its code runs any more. Called once.
+   * @param error what it threw, if anything
    */
   onExit(code: number, error: unknown): void;
 }
 
-/** What a shard runs on, from its start to its end. */
+/** The thread of a shard, from its start to its end. */
 export interface ThreadOfShard {
   /** The HTTP threads' ends of the channels to it. */
   readonly requests: readonly MessagePort[];
   send(command: ShardCommand): void;
-  /** Takes what it has sent so far, in the order in which it was sent. */
+  /** Handles the messages that it has sent so far, in order. */
   receive(): void;
-  /** Opens a channel to the thread that takes the place of an HTTP thread, and returns that thread's end of it. */
+  /** Opens a channel to the thread that replaces an ended HTTP thread, and returns that thread's end of it. */
   connectHttp(http: number, generation: number): MessagePort;
-  /** Ends it wherever it is, except in native code: that it finishes first. */
+  /** Terminates it at any point, except in native code, which finishes first. */
   terminate(): void;
 }
 

@@ -1,21 +1,21 @@
 import type { ShardWords } from '../contract/shard-words.js';
 import type { Group } from '../options/scheduling.js';
 
-/** Looks within `stalledAfterMs`. Time is counted in looks, so that a process that was stopped for a while calls nobody stalled. */
+/** Checks within `stalledAfterMs`. Time is counted in checks, so that no group seems stalled after the process was suspended. */
 const LOOKS = 4;
 
-/** What was seen of a group at the latest look. */
+/** What the latest check found about a group. */
 interface Seen {
   group: Group;
   /** Handlers that its shards had started. */
   started: number;
-  /** Looks since the last progress. */
+  /** Checks since the last progress. */
   misses: number;
 }
 
 /**
- * Tells which groups are stalled: all permits of their ready shards are taken, and no handler has settled for so long. One that
- * settles leaves a free permit, or has another one start, which is counted. Control thread.
+ * Detects stalled groups: all permits of their ready shards are taken, and no handler has settled for `stalledAfterMs`. A handler that
+ * settles leaves a free permit, or lets another one start, which is counted. Control thread.
  */
 export class Stalls {
   readonly #words: ShardWords;
@@ -26,8 +26,8 @@ export class Stalls {
   readonly #timer: NodeJS.Timeout | undefined;
 
   /**
-   * @param stalledAfterMs 0 for no looks at all
-   * @param onStalled the group is stalled, or is not any more
+   * @param stalledAfterMs 0 disables the checks
+   * @param onStalled called when a group becomes stalled, and when it no longer is
    */
   constructor(
     groups: readonly Group[],
@@ -70,7 +70,7 @@ export class Stalls {
     return shardsOf(group).reduce((sum, shard) => sum + this.#words.counters(shard).requests, 0);
   }
 
-  /** None of its ready shards can start anything. Where none is ready, that is what matters. */
+  /** Whether none of its ready shards can start a handler. A group without ready shards is a different problem. */
   #isFull(group: Group): boolean {
     const ready = shardsOf(group).filter(this.#isReady);
     return ready.length > 0 && ready.every((shard) => this.#words.permits(shard).available <= 0);

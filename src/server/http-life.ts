@@ -12,16 +12,16 @@ import { Restarts } from '../pool/restarts.js';
 import { entryOf, flagsOf } from '../pool/worker-entry.js';
 
 const ENTRY = entryOf(new URL('../http/entry.js', import.meta.url));
-/** How long a thread that is told to end may take. */
+/** How long a thread that was told to end may take. */
 const END_MS = 1_000;
 
 /**
- * Where an HTTP thread is in its life:
+ * The state of an HTTP thread:
  *
  *   starting ──▶ listening ──▶ ended ──▶ starting …
  *       └──────────────────────▲
  *
- * - `starting`: it loads its modules, is given routes, and begins to listen.
+ * - `starting`: it loads its modules, receives the routes, and begins to listen.
  * - `listening`: it serves.
  * - `ended`: it has no thread.
  */
@@ -31,7 +31,7 @@ export interface HttpLifeSettings {
   core: CoreMemory;
   options: HttpControlOptions;
   httpModule: string | undefined;
-  /** How long each step of a start may take; 0 for any time. */
+  /** How long each step of a start may take; 0 disables the timeout. */
   startTimeoutMs: number;
   maxRestarts: number;
 }
@@ -39,31 +39,31 @@ export interface HttpLifeSettings {
 export interface HttpLifeEvents {
   onReport(life: HttpLife, report: HttpReport): void;
   /**
-   * The thread has exited, and its messages were heard.
-   * @param nextMs when it is time to start another one; nothing if none is started
+   * The thread has exited, and all its messages were received.
+   * @param nextMs delay before the next thread is started; undefined if none is
    */
   onEnded(life: HttpLife, error: LoopShardError, nextMs: number | undefined): void;
-  /** It is time to start another one. */
+  /** The next thread is due. */
   onRestart(life: HttpLife): void;
 }
 
-/** What the thread was asked and has not answered: one thing at a time. */
+/** The pending command: the thread has at most one. */
 interface Asked {
   resolve(): void;
   reject(error: LoopShardError): void;
   timer: NodeJS.Timeout | undefined;
 }
 
-/** The life of one HTTP thread that is a worker: starts it, sees it end, and says when to start another one. Control thread. */
+/** The life of one HTTP thread that is a worker: starts it, observes its end, and decides when to start the next one. Control thread. */
 export class HttpLife {
   readonly http: number;
-  /** Where it listens, or did. */
+  /** Where it listens, or last listened. */
   address: AddressInfo | undefined;
-  /** Acts for the thread until another one has begun. */
+  /** Acts for the thread until the next one has begun. */
   recovery: HttpRecovery | undefined;
   /** Counts its answers to `ping`. */
   pongs = 0;
-  /** What it said last of itself. */
+  /** The latest figures it has sent. */
   latest: HttpStats | undefined;
   readonly #settings: HttpLifeSettings;
   readonly #events: HttpLifeEvents;
@@ -74,10 +74,10 @@ export class HttpLife {
   #worker: Worker | undefined;
   #channel: MessagePort | undefined;
   #asked: Asked | undefined;
-  /** Why the thread ends, or has ended. */
+  /** Why the thread will end or has ended. */
   #cause: LoopShardError | undefined;
   #listensSince = 0;
-  /** No other thread is started. */
+  /** No further thread is started. */
   #isClosing = false;
   #restartTimer: NodeJS.Timeout | undefined;
   #onDrained: (() => void) | undefined;
@@ -96,19 +96,19 @@ export class HttpLife {
     return this.#state;
   }
 
-  /** Its thread was told to end. */
+  /** Whether the thread was told to end. */
   get wasAsked(): boolean {
     return this.#ended !== undefined;
   }
 
-  /** It has a thread. */
+  /** Whether a thread exists. */
   get isRunning(): boolean {
     return this.#worker !== undefined;
   }
 
   // ── start ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Starts a thread. Resolves when it can be given routes. */
+  /** Starts a thread. Resolves when it is ready to receive routes. */
   start(): Promise<void> {
     this.#cause = undefined;
     this.#hasBegun = false;
@@ -135,7 +135,7 @@ export class HttpLife {
     return loaded;
   }
 
-  /** Resolves when the thread has done what it was asked. Rejects with what it refuses with, or how it ended. */
+  /** Sends a command. Resolves when the thread has executed it; rejects with its error, or with the reason why it ended. */
   ask(command: HttpCommand): Promise<void> {
     if (this.#channel === undefined) return Promise.reject(this.#cause);
     const answer = this.#expect();
@@ -144,15 +144,15 @@ export class HttpLife {
   }
 
   /**
-   * Gives the thread its routes. From now on its slots are its own.
-   * @param unsettled those that a shard has started for the thread before it
+   * Gives the thread its routes. From then on it owns its slots.
+   * @param unsettled slots that shards have started for the previous thread
    */
   begin(table: RouteTable, unsettled: readonly number[]): Promise<void> {
     this.#hasBegun = true;
     return this.ask({ type: 'begin', table, unsettled });
   }
 
-  /** Its thread has slots: what shards have of them is the thread's to take back. */
+  /** Whether its thread owns its slots, and so takes back what shards hold of them. */
   get hasBegun(): boolean {
     return this.isRunning && this.#hasBegun;
   }
@@ -213,7 +213,7 @@ export class HttpLife {
     this.#channel?.postMessage(command, transfer);
   }
 
-  /** Takes what the thread has sent so far. */
+  /** Handles the messages that the thread has sent so far. */
   receive(): void {
     const channel = this.#channel;
     if (channel === undefined) return;
@@ -248,13 +248,13 @@ export class HttpLife {
 
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** No other thread is started. */
+  /** Prevents the start of further threads. */
   stopStarting(): void {
     this.#isClosing = true;
     clearTimeout(this.#restartTimer);
   }
 
-  /** Resolves when the thread has drained, or ended. One that does not listen yet ends. */
+  /** Resolves when the thread has drained or ended. A thread that is not listening yet ends. */
   drain(): Promise<void> {
     this.stopStarting();
     if (this.#state === 'starting') void this.#worker?.terminate();
@@ -266,7 +266,7 @@ export class HttpLife {
     return this.#drained;
   }
 
-  /** Has the thread end. Resolves when it has. */
+  /** Tells the thread to end. Resolves when it has. */
   end(): Promise<void> {
     this.stopStarting();
     if (!this.isRunning) return Promise.resolve();
@@ -283,7 +283,7 @@ export class HttpLife {
 
   // ── figures ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Asks the thread for its figures. Returns whether it will answer. */
+  /** Asks the thread for its figures. Returns whether it will reply. */
   askStats(): boolean {
     if (this.#state !== 'listening') return false;
     this.latest = undefined;
@@ -291,7 +291,7 @@ export class HttpLife {
     return true;
   }
 
-  /** Blocks until the thread has answered, until `deadline` by `performance.now()` at the latest. */
+  /** Blocks until the thread has replied, at most until `deadline` (by `performance.now()`). */
   awaitStats(deadline: number): HttpStats | undefined {
     for (;;) {
       const before = Atomics.load(this.#answered, 0);
@@ -306,7 +306,7 @@ export class HttpLife {
 export function notReady(http: number, startTimeoutMs: number): LoopShardError {
   return new LoopShardError(
     'HTTP_THREAD_FAILED',
-    `HTTP thread ${http} was not ready within ${startTimeoutMs} ms. Check what \`httpModule\` waits for while it is loaded, or raise \`timeouts.startTimeoutMs\`.`,
+    `HTTP thread ${http} was not ready within ${startTimeoutMs} ms. Check what \`httpModule\` awaits while it is loading, or raise \`timeouts.startTimeoutMs\`.`,
   );
 }
 

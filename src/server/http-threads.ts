@@ -11,48 +11,48 @@ import type { Upgrades } from '../http/socket/upgrade.js';
 import type { ResolvedOptions } from '../options/options.js';
 import { notReady } from './http-life.js';
 
-/** All HTTP threads of a server, as the control thread sees them. */
+/** All HTTP threads of a server, for the control thread. */
 export interface HttpThreads {
-  /** Makes ready to be told of shards. @throws LoopShardError as `loadHttpModule` */
+  /** Prepares for messages about shards. @throws LoopShardError as `loadHttpModule` */
   start(): Promise<void>;
-  /** Resolves when every HTTP thread can be given routes. @throws LoopShardError as `loadHttpModule`, HTTP_THREAD_FAILED */
+  /** Resolves when every HTTP thread is ready to receive routes. @throws LoopShardError as `loadHttpModule`, HTTP_THREAD_FAILED */
   loaded(): Promise<void>;
   /** @throws LoopShardError as `HttpControl.begin`, HTTP_THREAD_FAILED */
   begin(table: RouteTable): Promise<void>;
   /** @throws LoopShardError as `HttpControl.listen`, HTTP_THREAD_FAILED */
   listen(): Promise<void>;
-  /** Where each of them listens. */
+  /** The address on which each of them listens. */
   readonly addresses: readonly AddressInfo[];
-  /** A thread of `shard` starts: `ports` are the ends of its channels, one for each HTTP thread. */
+  /** A thread of `shard` starts: `ports` are the ends of its channels, one per HTTP thread. */
   attach(shard: number, ports: readonly MessagePort[]): void;
-  /** The thread of `shard` has exited. Returns when all have taken back what was theirs; nothing if they have. */
+  /** The thread of `shard` has exited. Resolves when all HTTP threads have taken back their slots; undefined if they already have. */
   takeBack(shard: number): Promise<void> | undefined;
-  /** Tells all of them. */
+  /** Sends the news to all HTTP threads. */
   tell(news: HttpNews): void;
-  /** @throws LoopShardError OPTION_INVALID where a function cannot be passed */
+  /** @throws LoopShardError OPTION_INVALID if a function would have to be passed to another thread */
   setUpgrades(upgrades: Upgrades | undefined): void;
-  /** Accepts no more connections. Resolves when every request is answered and every connection closed. */
+  /** Stops accepting connections. Resolves when every response is sent and every connection is closed. */
   drain(): Promise<void>;
-  /** Behind the end of the shards: resolves when no HTTP thread is left that is a worker. */
+  /** Ends the HTTP threads that are workers, after the shards have ended. Resolves when none is left. */
   end(): Promise<void>;
-  /** Of each HTTP thread that answers; once they have ended, the figures of their ends. */
+  /** The figures of each HTTP thread that replies; once they have ended, their last figures. */
   stats(): HttpStats[];
 }
 
 const TICKET_KEYS_BYTES = 48;
 
-/** What HTTP threads are made with, of plain data. */
+/** The options for HTTP threads, as plain data. */
 export function httpOptions(options: ResolvedOptions, epochMs: number): Omit<HttpControlOptions, 'http'> {
   const { logger: _logger, priority: _priority, env: _env, execArgv: _execArgv, listening, ...rest } = options;
   const { tls } = listening;
   if (tls === undefined || options.httpThreads === 1 || tls.ticketKeys !== undefined) {
     return { ...rest, epochMs, listening };
   }
-  // One key for all threads: whichever of them a client comes back to resumes its session.
+  // One key for all threads, so that a client resumes its TLS session on any of them.
   return { ...rest, epochMs, listening: { ...listening, tls: { ...tls, ticketKeys: randomBytes(TICKET_KEYS_BYTES) } } };
 }
 
-/** The only HTTP thread: the one that has called `serve()`. */
+/** The only HTTP thread: the one that called `serve()`. */
 export class CallingThread implements HttpThreads {
   readonly #core: CoreMemory;
   readonly #map: MemoryMap;
@@ -77,7 +77,7 @@ export class CallingThread implements HttpThreads {
     this.#control = new HttpControl(this.#core, this.#map, this.#options, own, this.#events);
   }
 
-  /** @throws LoopShardError HTTP_THREAD_FAILED if it takes too long */
+  /** @throws LoopShardError HTTP_THREAD_FAILED if loading times out */
   async #load(httpModule: string | undefined): Promise<HttpFunctions> {
     const { startTimeoutMs } = this.#given;
     let timer: NodeJS.Timeout | undefined;

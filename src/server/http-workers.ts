@@ -15,43 +15,43 @@ import type { ResolvedOptions } from '../options/options.js';
 import { HttpLife } from './http-life.js';
 import { type HttpThreads, httpOptions } from './http-threads.js';
 
-/** How long `stats()` waits: threads that take longer are left out. */
+/** How long `stats()` waits for replies: slower threads are left out. */
 const STATS_MS = 500;
-/** How often completions of an HTTP thread that has ended are taken back until another one begins. */
+/** How often completions of an ended HTTP thread are taken back, until the next one begins. */
 const REAP_MS = 10;
-/** Looks within `stuckAfterMs`. Time is counted in looks, so that a process that was stopped for a while calls nobody stuck. */
+/** Checks within `stuckAfterMs`. Time is counted in checks, so that no thread seems stuck after the process was suspended. */
 const LOOKS = 4;
 
 export interface HttpWorkersEvents extends Omit<HttpEvents, 'onUnknown'> {
   /**
    * An HTTP thread has ended, and its connections with it.
-   * @param nextMs when another one is started; nothing if none is
+   * @param nextMs delay before the next thread is started; undefined if none is
    */
   onHttpThreadEnded(http: number, error: LoopShardError, nextMs: number | undefined): void;
-  /** Another thread has taken its place. */
+  /** The next thread has replaced an ended one. */
   onHttpThreadRestarted(http: number): void;
-  /** Nobody waits any more for these requests, which shards have started. */
+  /** The clients of these requests, which shards have started, have disconnected. */
   tellGone(http: number, requests: readonly RequestName[]): void;
-  /** Opens channels between all shards that have a thread and an HTTP thread that is about to start. */
+  /** Opens a channel between an HTTP thread that is about to start and each shard that has a thread. */
   connectHttp(http: number): (MessagePort | undefined)[];
 }
 
-/** A shard whose thread has ended, and the HTTP threads that have not taken back what it had of theirs. */
+/** A shard whose thread has ended, and the HTTP threads that have not yet taken back their slots. */
 interface TakingBack {
   left: Set<HttpLife>;
   resolve: () => void;
 }
 
-/** What was seen of an HTTP thread at the latest look. */
+/** What the latest check found about an HTTP thread. */
 interface Seen {
   pongs: number;
-  /** It was sent a `ping` that it has not answered. */
+  /** Whether a `ping` is unanswered. */
   isAsked: boolean;
-  /** Looks since then. */
+  /** Checks since then. */
   misses: number;
 }
 
-/** Several HTTP threads, each of them a worker: the thread that has called `serve()` carries no traffic. Control thread. */
+/** Several HTTP threads, each of them a worker; the thread that called `serve()` carries no traffic. Control thread. */
 export class HttpWorkers implements HttpThreads {
   readonly #core: CoreMemory;
   readonly #map: MemoryMap;
@@ -63,12 +63,12 @@ export class HttpWorkers implements HttpThreads {
   readonly #takingBack = new Map<number, TakingBack>();
   /** By shard: the HTTP threads that shed its requests. */
   readonly #shedders: readonly Set<HttpLife>[];
-  /** What holds of what was told, by what it is about: a thread that starts later is told it too. */
+  /** The latest news on each subject, which threads that start later receive too. */
   readonly #standing = new Map<string, HttpNews>();
-  /** When the server ends, by `performance.now()`, once it is leaving. */
+  /** When the server ends, by `performance.now()`, once it is closing. */
   #leavesAt: number | undefined;
   #table: RouteTable | undefined;
-  /** No thread is started any more. */
+  /** No further thread is started. */
   #isClosing = false;
   /** All threads are told to end. */
   #isEnding = false;
@@ -102,7 +102,7 @@ export class HttpWorkers implements HttpThreads {
 
   async start(): Promise<void> {
     this.#loaded = Promise.all(this.#lives.map((life) => life.start()));
-    // Whoever starts the server hears of it by `loaded`.
+    // `loaded` reports this failure to the caller.
     this.#loaded.catch(() => {});
   }
 
@@ -115,7 +115,7 @@ export class HttpWorkers implements HttpThreads {
     await Promise.all(this.#lives.map((life) => life.begin(table, [])));
   }
 
-  /** The first one finds the port, if any will do; the others listen on the same. */
+  /** The first thread chooses the port if any will do; the others listen on the same. */
   async listen(): Promise<void> {
     const { listening, stuckAfterMs } = this.#options;
     const [first, ...others] = this.#lives;
@@ -129,7 +129,7 @@ export class HttpWorkers implements HttpThreads {
     return this.#options.listening.target.reusePort === true;
   }
 
-  /** Where all listen; nothing if each of them has a port of its own. */
+  /** The port that all threads share; undefined if each has its own. */
   get #port(): number | undefined {
     return this.#isShared ? this.#lives[0].address?.port : undefined;
   }
@@ -140,10 +140,10 @@ export class HttpWorkers implements HttpThreads {
 
   // ── an HTTP thread that ends ────────────────────────────────────────────────────────────────────────────────────
 
-  /** Its connections are gone with it. What shards have started for them goes on, and the next thread waits for it. */
+  /** Its connections have ended with it. Handlers that shards have started for them continue, and the next thread waits for them. */
   #onEnded(life: HttpLife, error: LoopShardError, nextMs: number | undefined): void {
     for (let shard = 0; shard < this.#shedders.length; shard++) this.#setShedding(life, shard, false);
-    // Without routes it has had no requests; and at the end of the server nobody waits for any.
+    // A thread without routes has had no requests, and a server that is ending has no clients.
     if (this.#table !== undefined && !this.#isEnding) {
       life.recovery = new HttpRecovery(this.#core, this.#map, life.http, this.#table);
       this.#events.tellGone(life.http, life.recovery.requests);
@@ -154,7 +154,7 @@ export class HttpWorkers implements HttpThreads {
     for (const shard of [...this.#takingBack.keys()]) this.#hasTakenBack(life, shard);
   }
 
-  /** What handlers of ended threads hold, such as permits of routes, is free when they settle, though no other thread has begun. */
+  /** Releases what handlers of ended threads hold, such as permits of routes, when they settle, even before the next thread begins. */
   #reap(): void {
     let isLeft = false;
     for (const { recovery } of this.#lives) if (recovery?.reap() === true) isLeft = true;
@@ -163,7 +163,7 @@ export class HttpWorkers implements HttpThreads {
     this.#reaper = undefined;
   }
 
-  /** Another thread takes its place: it learns what the one before it knew. */
+  /** Starts the next thread and tells it what the previous one knew. */
   async #restart(life: HttpLife): Promise<void> {
     if (this.#isClosing) return;
     try {
@@ -186,12 +186,12 @@ export class HttpWorkers implements HttpThreads {
     }
   }
 
-  /** Ends threads whose event loops do not turn: the kernel gives them connections all the same. */
+  /** Terminates threads whose event loops are blocked: the kernel would keep giving them connections. */
   #look(): void {
-    // Whoever stands at a breakpoint is not stuck.
+    // A thread at a breakpoint is not stuck.
     if (inspectorUrl() !== undefined) return;
     for (const [http, life] of this.#lives.entries()) {
-      // What has arrived while this thread was busy counts.
+      // Messages that arrived while this thread was busy count.
       life.receive();
       const seen = this.#seen[http];
       if (life.state !== 'listening' || life.pongs !== seen.pongs) {
@@ -241,7 +241,7 @@ export class HttpWorkers implements HttpThreads {
     waiting.resolve();
   }
 
-  // ── what is said ────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   tell(news: HttpNews): void {
     this.#note(news);
@@ -287,7 +287,7 @@ export class HttpWorkers implements HttpThreads {
     }
   }
 
-  /** A shard sheds as long as one of the HTTP threads does. */
+  /** A shard is shedding as long as one of the HTTP threads sheds its requests. */
   #setShedding(life: HttpLife, shard: number, shedding: boolean): void {
     const shedders = this.#shedders[shard];
     const before = shedders.size > 0;
@@ -300,7 +300,7 @@ export class HttpWorkers implements HttpThreads {
   setUpgrades(): never {
     throw new LoopShardError(
       'OPTION_INVALID',
-      `This server has ${this.#lives.length} HTTP threads, and a function cannot be passed to them. Export \`onUpgrade\` from a module and name it as \`httpModule\`, or set \`httpThreads: 1\`.`,
+      `\`onUpgrade\` cannot take a function with ${this.#lives.length} HTTP threads. Export \`onUpgrade\` from a module and set \`httpModule\` to its path, or set \`httpThreads: 1\`.`,
     );
   }
 
@@ -335,7 +335,7 @@ export class HttpWorkers implements HttpThreads {
   }
 }
 
-/** @throws LoopShardError OPTION_INVALID for what cannot be passed to another thread */
+/** @throws LoopShardError OPTION_INVALID for options that cannot be passed to another thread */
 function checkedClone(news: Extract<HttpNews, { type: 'secureContext' }>): HttpNews {
   try {
     return structuredClone(news);

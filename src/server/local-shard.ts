@@ -6,12 +6,12 @@ import type { StartThread, ThreadEvents, ThreadOfShard, ThreadStart } from '../p
 import { within } from '../shard/ending.js';
 import { type EndTimes, Shard } from '../shard/shard.js';
 
-/** Starts shards in the calling thread, where a debugger and a test's mocks see the handlers. */
+/** Starts shards in the calling thread, where debuggers and mocks can reach the handlers. */
 export function startLocally(load: () => Promise<AppDefinition>): StartThread {
   return (start, events) => new LocalShard(start, load, events);
 }
 
-/** A shard in the calling thread: the same channels, rings and loop as on a thread of its own. Control thread, which is the only one. */
+/** A shard in the calling thread, with the same channels, rings and loop as on its own thread. Control thread, which is the only thread. */
 class LocalShard implements ThreadOfShard {
   readonly requests: readonly MessagePort[];
   readonly #events: ThreadEvents;
@@ -29,7 +29,7 @@ class LocalShard implements ThreadOfShard {
     this.#channel = channel.port1;
     this.#channel.on('message', (report: ShardReport) => this.#onReport(report));
     this.#channel.unref();
-    // While it slept otherwise, the HTTP thread would sleep with it; and an exception that nobody caught is the program's own.
+    // With park: 'sync' the HTTP thread would sleep too. An uncaught exception belongs to the program.
     this.#start = { ...start, park: 'async', onUncaught: 'exit', channel: channel.port2, requests };
     void this.#run(load);
   }
@@ -44,7 +44,7 @@ class LocalShard implements ThreadOfShard {
       });
       await this.#shard.startApp();
       this.#shard.begin();
-      // What listens keeps the process alive.
+      // The listening socket keeps the process alive.
       channel.unref();
     } catch (error) {
       report(refuse(error, 'MODULE_FAILED'));
@@ -88,14 +88,14 @@ class LocalShard implements ThreadOfShard {
     return port1;
   }
 
-  /** Handlers run on, since nothing can end them; nobody hears of them. */
+  /** Stops the loop. Handlers that are running cannot be stopped; their results are dropped. */
   terminate(): void {
     void this.#shard?.loop.stop();
     queueMicrotask(() => this.#exit(1));
   }
 }
 
-/** One shard runs the routes of all groups. */
+/** The table without groups: one shard runs all routes. */
 function withoutGroups(table: RouteTable): RouteTable {
   return {
     ...table,

@@ -7,8 +7,8 @@ import { safeLogger } from './safe-logger.js';
 import type { Server } from './server.js';
 
 /**
- * Starts a server. Unless there are several HTTP threads, the calling thread becomes the only one: keep it free of slow work.
- * @param module the module whose default export is the app; a path is taken from the working directory
+ * Starts a server. With one HTTP thread, the calling thread is that thread: keep slow work off it.
+ * @param module the module whose default export is the app; a relative path is resolved against the working directory
  * @throws LoopShardError OPTION_INVALID, OPTION_UNKNOWN, MODULE_NOT_FOUND, MODULE_WITHOUT_APP, MODULE_FAILED,
  * ROUTE_INVALID, ROUTE_DUPLICATE, ROUTES_DIFFER, SERVE_ON_OWN_THREAD, RUNTIME_UNSUPPORTED, MEMORY_EXHAUSTED, SHARD_FAILED, HTTP_THREAD_FAILED, PORT_IN_USE, LISTEN_FAILED, TLS_INVALID
  */
@@ -20,7 +20,7 @@ export async function serve(module: URL | string, options: ServeOptions = {}): P
       `Cannot call \`serve()\` on ${thread === 'shard' ? 'a shard' : 'an HTTP thread'}: it imports the module that you serve, and would serve it again. Call \`serve()\` in a module of its own, such as main.js, that does not export the app.`,
     );
   }
-  // Shards import this module too, with the app, and should not load what only the HTTP thread needs.
+  // Shards import this module with the app, and must not load what only the HTTP thread needs.
   const [{ resolveOptions }, { RunningServer }, { standardLogger }] = await Promise.all([
     import('../options/resolve.js'),
     import('./server.js'),

@@ -27,63 +27,63 @@ import { HttpWorkers } from './http-workers.js';
 import { removeOnExit, removeStaleSocket } from './socket-file.js';
 import type { ServerState, ServerStats } from './stats.js';
 
-/** Whose permits `setPermits` changes: those of one shard, of each shard of a group, or of a route with `maxConcurrency`. */
+/** The permits that `setPermits` changes: those of one shard, of each shard of a group, or of a route with `maxConcurrency`. */
 export type PermitHolder = { shard: number } | { group: string } | { route: string };
 
-/** What a server tells as it happens. */
+/** Events emitted by a running server. */
 export interface ServerEvents {
   state: [state: ServerState];
   shard: [change: { shard: number; group: string; state: ShardState }];
-  /** A shard begins to refuse requests because others wait for too long, or ends to. */
+  /** A shard has started or stopped rejecting requests because queued ones have waited too long. */
   shedding: [change: { shard: number; group: string; shedding: boolean }];
-  /** All permits of a group are taken and nothing has settled for `recovery.stalledAfterMs`, or a permit is free again. */
+  /** A group has had no free permit and no settled handler for `recovery.stalledAfterMs`, or has a free permit again. */
   stalled: [change: { group: string; stalled: boolean }];
 }
 
 /** A running server. */
 export interface Server extends EventEmitter<ServerEvents> {
   readonly state: ServerState;
-  /** Where it listens, on every HTTP thread. For a Unix socket `address` is its path, `family` is `Unix` and `port` 0. */
+  /** The address on which every HTTP thread listens. For a Unix socket `address` is its path, `family` is `Unix` and `port` 0. */
   address(): AddressInfo;
   /**
-   * Has new connections use other keys and certificates; those that are open go on.
-   * @param options what `tls.createSecureContext` takes
+   * Sets the keys and certificates for new connections; open connections keep theirs.
+   * @param options as for `tls.createSecureContext`
    * @throws LoopShardError OPTION_INVALID for a server without TLS, TLS_INVALID
    */
   setSecureContext(options: SecureContextOptions): void;
   /**
-   * Has `listener` take over connections whose clients offer one of `options.protocols` (RFC 9110 section 7.8): WebSocket
-   * unless others are named. All other offers are answered as plain HTTP, and so are requests with a body. One listener at a
-   * time, `undefined` for none. It runs on the HTTP thread: keep it short. `ws` with `noServer: true` is one
-   * (examples/websocket). What it throws or rejects with ends its connection and is logged.
+   * Sets the listener for connections whose clients offer one of `options.protocols` (RFC 9110 section 7.8; default: WebSocket).
+   * Other offers, and requests with a body, are handled as plain HTTP. One listener at a time; `undefined` removes it. It runs on the
+   * HTTP thread: keep it short. `ws` with `noServer: true` can serve as one (examples/websocket). An error that it throws or rejects with
+   * closes its connection and is logged.
    * @throws LoopShardError OPTION_INVALID; also with several HTTP threads, which take their listener from `httpModule`
    */
   onUpgrade(listener: UpgradeListener | undefined, options?: UpgradeOptions): void;
   /**
-   * Returns a moment's figures. With several HTTP threads it asks all of them, and blocks until they have answered: for less than a
-   * millisecond, and for half a second at most; those that take longer are left out.
+   * Returns the current figures. With several HTTP threads it asks all of them and blocks until they have replied: usually less than a
+   * millisecond, at most half a second; threads that take longer are left out.
    */
   stats(): ServerStats;
   /**
-   * Changes how many handlers may be in flight; those that are stay.
+   * Changes how many handlers may be in flight; running handlers are not affected.
    * @param permits 1 to 65,536
-   * @param of every shard by default; a route by method and pattern, such as `GET /report`
+   * @param of default: every shard; a route is named by method and pattern, such as `GET /report`
    * @throws LoopShardError OPTION_INVALID
    */
   setPermits(permits: number, of?: PermitHolder): void;
   /**
-   * Drains: accepts no more connections, answers what is in flight with `connection: close`, and ends the shards in order.
-   * Within `timeouts.closeTimeoutMs` it cuts off what is left, connections that were upgraded and not ended included, and terminates
-   * shards that do not end; a tenth of what is more than 250 ms, 500 ms at most, is theirs. Calling it again returns the same promise.
+   * Drains: stops accepting connections, finishes requests in flight with `connection: close`, and ends the shards in order.
+   * At the end of `timeouts.closeTimeoutMs` it closes the remaining connections, upgraded ones included, and terminates shards that have not
+   * ended. A tenth of the part above 250 ms, at most 500 ms, is reserved for ending the shards. Calling it again returns the same promise.
    */
   close(): Promise<void>;
-  /** Ends everything at once, requests in hand included. */
+  /** Ends everything immediately, dropping requests in flight. */
   destroy(): Promise<void>;
 }
 
-/** Of `timeouts.closeTimeoutMs`, this much is for requests alone. */
+/** Milliseconds of `timeouts.closeTimeoutMs` that are reserved for requests. */
 const REQUESTS_MS = 250;
-/** Part of the rest that is left for shards to end when requests are not done by then, and milliseconds at most. */
+/** Fraction of the rest that is reserved for shards to end if requests have not finished by then, and its maximum in milliseconds. */
 const SHARDS_END_PART = 0.1;
 const SHARDS_END_MS = 500;
 
@@ -91,7 +91,7 @@ const HTTP_FAILURES: Record<HttpFailure, string> = {
   connection: 'a connection failed and was closed',
   upgrade: 'the listener of onUpgrade threw',
   accept: 'a connection could not be accepted',
-  priority: 'the option priority failed; requests are normal',
+  priority: 'the option `priority` failed; such requests get priority `normal`',
 };
 
 export class RunningServer extends EventEmitter<ServerEvents> implements Server {
@@ -101,21 +101,21 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   readonly #map: MemoryMap;
   readonly #http: HttpThreads;
   readonly #pool: ShardPool;
-  /** Shards that refuse requests because others wait for too long. */
+  /** Shards that are shedding load. */
   readonly #shedding = new Set<number>();
   #state: ServerState = 'starting';
   #routeCount = 0;
   #closed: Promise<void> | undefined;
   #saidSignals = false;
   #endDelay: (() => void) | undefined;
-  /** The file of the Unix socket is not to be removed any more when the process exits. */
+  /** Cancels the removal of the Unix socket's file at exit. */
   #forgetFile: (() => void) | undefined;
   /** Routes with `maxConcurrency`, such as `GET /report`, and their permits. */
   #limited = new Map<string, Semaphore>();
 
   /**
    * @param module URL
-   * @param startThread starts what a shard runs on, if that is no worker thread
+   * @param startThread starts a shard if it is not to run on a worker thread
    */
   constructor(module: string, options: ResolvedOptions, logger: Logger, startThread?: StartThread) {
     super();
@@ -139,7 +139,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
             ...events,
             onHttpThreadEnded: (http, error, nextMs) =>
               this.#logger.error({ http, err: error, nextMs }, `${error.message} Its connections were closed.`),
-            onHttpThreadRestarted: (http) => this.#logger.info({ http }, `HTTP thread ${http} listens again`),
+            onHttpThreadRestarted: (http) => this.#logger.info({ http }, `HTTP thread ${http} is listening again`),
             tellGone: (http, requests) => this.#pool.tellGone(http, requests),
             connectHttp: (http) => this.#pool.connectHttp(http),
           });
@@ -151,7 +151,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         onShardSpawned: (shard, requests) => this.#http.attach(shard, requests),
         onShardEnded: (shard, end, nextMs) => this.#onShardEnded(shard, end, nextMs),
         onShardMissing: (shard) => this.#http.tell({ type: 'missing', shard }),
-        onShardRestarted: (shard) => this.#logger.info({ shard }, `shard ${shard} runs again`),
+        onShardRestarted: (shard) => this.#logger.info({ shard }, `shard ${shard} is running again`),
         onShardState: (shard, state, isReplaced) => this.#onShardState(shard, state, isReplaced),
         onShardCrowded: (shard, abandoned) => this.#onShardCrowded(shard, abandoned),
         onStreamsFull: (shard) => this.#onStreamsFull(shard),
@@ -172,12 +172,12 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#tell('state', state);
   }
 
-  /** Listeners are user code: what they throw is logged, and stops nothing of the server's. */
+  /** Emits an event. Listeners are user code: what they throw is logged. */
   #tell<Name extends keyof ServerEvents>(name: Name, ...args: ServerEvents[Name]): void {
     try {
       runApart(() => (this.emit as (name: string, ...args: unknown[]) => boolean)(name, ...args));
     } catch (error) {
-      this.#logger.error({ err: error }, `a listener of the event ${name} threw`);
+      this.#logger.error({ err: error }, `a listener of the event \`${name}\` threw`);
     }
   }
 
@@ -210,14 +210,17 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     return this.#http.addresses[0];
   }
 
-  /** Where each HTTP thread listens. */
+  /** The address of each HTTP thread. */
   get addresses(): readonly AddressInfo[] {
     return this.#http.addresses;
   }
 
   setSecureContext(options: SecureContextOptions): void {
     if (this.#options.listening.tls === undefined) {
-      throw new LoopShardError('OPTION_INVALID', 'The server does not speak TLS. Start it with the option `tls`.');
+      throw new LoopShardError(
+        'OPTION_INVALID',
+        'Cannot set certificates: the server was started without the option `tls`.',
+      );
     }
     checkSecureContext(options);
     this.#http.tell({ type: 'secureContext', options });
@@ -270,12 +273,14 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     if (of !== undefined && 'route' in of) {
       const ofRoute = this.#limited.get(of.route);
       if (ofRoute === undefined)
-        throw subject.wrong(`The route ${of.route} has no maxConcurrency that could be changed.`);
+        throw subject.wrong(`Cannot set permits of route \`${of.route}\`: it was defined without \`maxConcurrency\`.`);
       ofRoute.setLimit(permits);
       return this.#http.tell({ type: 'permits' });
     }
     if (this.#options.permits.adaptive !== undefined) {
-      throw subject.wrong('The permits are adaptive: the limiter sets them; give the option permits a number instead.');
+      throw subject.wrong(
+        'Cannot set permits: the limiter sets adaptive permits. Start the server with a number for `scheduling.permits`.',
+      );
     }
     for (const shard of this.#holders(of, subject)) this.#pool.setPermits(shard, permits);
   }
@@ -289,13 +294,13 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     return Array.from({ length: count }, (_, i) => first + i);
   }
 
-  // ── what shards tell ────────────────────────────────────────────────────────────────────────────────────────────
+  // ── events of shards ────────────────────────────────────────────────────────────────────────────────────────────
 
   #onStalled({ name }: Group, stalled: boolean): void {
     const { stalledAfterMs } = this.#options;
     const message = stalled
-      ? `group ${name} is stalled: all its permits are taken, and no handler has settled for ${stalledAfterMs} ms; set \`timeouts.handlerTimeoutMs\` to answer for handlers that hang`
-      : `group ${name} is not stalled any more`;
+      ? `group ${name} is stalled: all its permits are taken, and no handler has settled for ${stalledAfterMs} ms; set \`timeouts.handlerTimeoutMs\` to time out handlers that hang`
+      : `group ${name} is no longer stalled`;
     this.#logger.warn({ group: name, stalled }, message);
     this.#http.tell({ type: 'stalled', group: name, stalled });
     this.#tell('stalled', { group: name, stalled });
@@ -305,7 +310,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     if (shedding) this.#shedding.add(shard);
     else this.#shedding.delete(shard);
     this.#http.tell({ type: 'shedding', shard, shedding });
-    const what = shedding ? 'sheds requests, because queued ones have waited too long' : 'no longer sheds requests';
+    const what = shedding ? 'is shedding load: queued requests have waited too long' : 'is no longer shedding load';
     this.#logger.warn({ shard, shedding }, `shard ${shard} ${what}`);
     this.#tell('shedding', { shard, group: this.#pool.groupOf(shard).name, shedding });
   }
@@ -338,7 +343,10 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     if (this.#isClosed()) return;
     if (outcome === 'late') {
       const { connections, outstanding } = sumHttpFigures(this.#core, this.#map);
-      this.#logger.warn({ outstanding, connections }, `not drained after ${closeTimeoutMs} ms; the rest is cut off`);
+      this.#logger.warn(
+        { outstanding, connections },
+        `not drained within ${closeTimeoutMs} ms; dropping the remaining requests`,
+      );
       this.#http.tell({ type: 'destroy' });
     }
     this.#http.tell({ type: 'stop' });
@@ -352,12 +360,12 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     for (const shard of shards) {
       this.#logger.error(
         { shard },
-        `shard ${shard} runs native code that cannot be ended; its thread stays until it returns`,
+        `shard ${shard} is in native code that cannot be stopped; its thread ends when that code returns`,
       );
     }
   }
 
-  /** Ends early if the server is destroyed meanwhile. */
+  /** Resolves early if the server is destroyed meanwhile. */
   #delay(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, ms);
@@ -382,7 +390,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     await this.#http.end();
   }
 
-  // ── what goes wrong ─────────────────────────────────────────────────────────────────────────────────────────────
+  // ── failures ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #onShardEnded(
     shard: number,
@@ -391,13 +399,13 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   ): Promise<void> | undefined {
     const takenBack = this.#http.takeBack(shard);
     if (this.#state === 'starting') return takenBack;
-    const what = wasReady ? 'was lost' : 'cannot be started again';
+    const what = wasReady ? 'ended unexpectedly' : 'failed to start again';
     if (!wasAsked) this.#logger.error({ shard, err: error }, `shard ${shard} ${what}: ${error.message}`);
     if (nextMs !== undefined && this.#pool.isCircuitOpen(shard)) {
       const { maxRestarts } = this.#options;
       this.#logger.error(
         { shard, nextMs },
-        `the circuit of shard ${shard} is open: it needed more than ${maxRestarts} restarts within ${CIRCUIT_TEXT}, so one thread is started every ${CIRCUIT_TEXT}`,
+        `the circuit of shard ${shard} is open after more than ${maxRestarts} restarts within ${CIRCUIT_TEXT}; it is now restarted once every ${CIRCUIT_TEXT}`,
       );
     }
     return takenBack;
@@ -406,7 +414,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   #onShardState(shard: number, state: ShardState, isReplaced: boolean): void {
     if (state === 'stuck' && this.#state === 'ready') {
       const { stuckAfterMs } = this.#options;
-      this.#logger.error({ shard }, `shard ${shard} is stuck: its event loop has not turned for ${stuckAfterMs} ms`);
+      this.#logger.error({ shard }, `shard ${shard} is stuck: its event loop has been blocked for ${stuckAfterMs} ms`);
     }
     this.#http.tell({ type: 'state', shard, state, isReplaced });
     this.#tell('shard', { shard, group: this.#pool.groupOf(shard).name, state });
@@ -415,7 +423,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   #onShardCrowded(shard: number, abandoned: number): void {
     this.#logger.error(
       { shard, abandoned },
-      `shard ${shard} is replaced: ${abandoned} handlers have not settled though their requests are over (\`recovery.maxAbandoned\`)`,
+      `shard ${shard} is being replaced: ${abandoned} abandoned handlers have not settled (\`recovery.maxAbandoned\`)`,
     );
   }
 
@@ -423,17 +431,17 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     const { maxStreams } = this.#options;
     this.#logger.warn(
       { shard, maxStreams },
-      `shard ${shard} streams ${maxStreams} responses: further ones get 503 (\`limits.maxStreams\`)`,
+      `shard ${shard} is streaming ${maxStreams} responses; further ones get 503 (\`limits.maxStreams\`)`,
     );
   }
 
-  /** Said once: every thread of every shard loads the same module. */
+  /** Warns once: every thread of every shard loads the same module. */
   #onSignalListener(signal: string): void {
     if (this.#saidSignals) return;
     this.#saidSignals = true;
     this.#logger.warn(
       { signal },
-      `the app listens for ${signal} on shards, where signals never arrive. Use process.on('beforeExit', …) there, which may return a promise and is called when a shard ends in order; or listen in the main module.`,
+      `the app listens for ${signal} on shards, which never receive signals. Use process.on('beforeExit', …) there: it is called when a shard ends in order, and may return a promise. Or listen in the main module.`,
     );
   }
 

@@ -2,19 +2,19 @@ import { lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 
 /**
- * Removes the file of a Unix socket whose owner is gone, as after SIGKILL: nobody accepts connections there. Leaves what
- * is in use, and what is no socket.
+ * Removes the file of a Unix socket on which no process listens any more, as after SIGKILL. Leaves sockets in use and other files
+ * alone.
  */
 export async function removeStaleSocket(path: string): Promise<void> {
   const found = inodeOf(path);
   if (found === undefined || !(await isRefused(path))) return;
-  // Somebody else may have removed it and listen there by now.
+  // Another process may have replaced the file and listen there by now.
   if (inodeOf(path) === found) unlinkSync(path);
 }
 
 /**
- * Removes the file of a Unix socket that this process listens on when the process exits without having closed it.
- * @returns has the file left alone from now on
+ * Removes the file of a Unix socket on which this process listens, if the process exits without having closed it.
+ * @returns cancels the removal
  */
 export function removeOnExit(path: string): () => void {
   const own = inodeOf(path);
@@ -25,7 +25,7 @@ export function removeOnExit(path: string): () => void {
   return () => process.off('exit', remove);
 }
 
-/** Names the socket at `path`; undefined if there is none. */
+/** Identifies the socket file at `path`; undefined if no socket is there. */
 function inodeOf(path: string): bigint | undefined {
   const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
   return stat?.isSocket() ? stat.ino : undefined;

@@ -4,10 +4,10 @@ import type { PrettyOptions } from 'pino-pretty';
 import type { Logger, LogLevel } from '../options/logger.js';
 
 const STDERR = 2;
-/** What a line of the access log has, which people read as one sentence. */
+/** Fields of an access log line, which the terminal shows as one sentence. */
 const ACCESS_FIELDS = ['id', 'ip', 'method', 'target', 'status', 'bytes', 'durationMs', 'aborted'];
 
-/** How lines look in a terminal: one for each answer, and the stack of an error. */
+/** The format for terminals: one line per response, and the stack of an error. */
 const FOR_PEOPLE: PrettyOptions = {
   destination: STDERR,
   ignore: ['pid', 'hostname', 'name', ...ACCESS_FIELDS].join(','),
@@ -15,7 +15,7 @@ const FOR_PEOPLE: PrettyOptions = {
   messageFormat: (line, key) => (line.status === undefined ? String(line[key]) : accessText(line)),
 };
 
-/** The log of a server that was given no logger: pino to standard error, as lines for people if that is a terminal. */
+/** The default logger: pino to standard error, with readable lines if that is a terminal. */
 export async function standardLogger(level: LogLevel): Promise<Logger> {
   const { pino } = await import('pino');
   const logger: Logger = pino({ name: 'loopshard', level }, await destination(pino));
@@ -25,7 +25,7 @@ export async function standardLogger(level: LogLevel): Promise<Logger> {
 async function destination(pino: typeof Pino): Promise<DestinationStream> {
   if (isatty(STDERR)) return (await import('pino-pretty')).default(FOR_PEOPLE);
   const stderr = pino.destination(STDERR);
-  // On a full disk behind standard error, for instance, lines are lost and the server goes on.
+  // If standard error fails, as on a full disk, lines are lost and the server continues.
   stderr.on('error', () => {});
   return stderr;
 }

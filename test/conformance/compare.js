@@ -85,7 +85,7 @@ async function main() {
     }
   }
   console.log(`Node.js ${process.versions.node}\n`);
-  console.log(`| about | cases | both alike | LoopShard refuses, node:http takes | the other way round |`);
+  console.log(`| about | cases | same result | LoopShard rejects, node:http accepts | the reverse |`);
   console.log(`|---|---|---|---|---|\n${rows.join('\n')}\n`);
   console.log(`| what is sent | rule | LoopShard | node:http |\n|---|---|---|---|\n${differences.join('\n')}`);
   peer.close();

@@ -24,7 +24,7 @@ which must give all of it; byte for byte what JSON.stringify writes for that. fa
 `,
 );
 console.log(
-  '| source | schemas | compiled | refused | without values | values | wrong | compile, ms of CPU | fast-json-stringify |',
+  '| source | schemas | compiled | rejected | without values | values | wrong | compile, ms of CPU | fast-json-stringify |',
 );
 console.log('|---|---|---|---|---|---|---|---|---|');
 /** @type {string[]} */
@@ -34,10 +34,10 @@ for (const { name, schemas, isForFast } of sources.filter((source) => source.nam
   for (const described of schemas()) check(tally, described, seed, isForFast);
   const { fast, refused, wrong } = tally;
   console.log(
-    `| ${name} | ${tally.schemas} | ${tally.compiled} | ${refused.length} | ${tally.without} | ${tally.values} | ${wrong.length} | ${tally.compileMs.toFixed(0)} | skips ${fast.skipped}, refuses ${fast.refused} schemas, fails for ${fast.failed} values, writes ${fast.wrong} otherwise |`,
+    `| ${name} | ${tally.schemas} | ${tally.compiled} | ${refused.length} | ${tally.without} | ${tally.values} | ${wrong.length} | ${tally.compileMs.toFixed(0)} | skips ${fast.skipped}, rejects ${fast.refused} schemas, fails for ${fast.failed} values, writes ${fast.wrong} differently |`,
   );
   faults += wrong.length;
-  notes.push(...refused.map((text) => `refused: ${name}, ${text}`), ...wrong.map((text) => `WRONG: ${name}, ${text}`));
+  notes.push(...refused.map((text) => `rejected: ${name}, ${text}`), ...wrong.map((text) => `WRONG: ${name}, ${text}`));
 }
 console.log(`\n${notes.slice(0, 200).join('\n')}`);
 if (faults > 0) process.exitCode = 1;

@@ -50,7 +50,7 @@ export async function runSuite(suite) {
   const schemas = { ...remotes, ...metaSchemas };
   let faults = 0;
   console.log(
-    '| JSON-Schema-Test-Suite | valid instances | whole | refused | wrong | judged for omit | lose something | with a property more | lose something |',
+    '| JSON-Schema-Test-Suite | valid instances | whole | rejected | wrong | judged for omit | lose something | with one more property | lose something |',
   );
   console.log('|---|---|---|---|---|---|---|---|---|');
   for (const [draft, $schema] of Object.entries(DRAFTS)) {

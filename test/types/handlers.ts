@@ -115,7 +115,7 @@ expectTypeOf(
 ).toEqualTypeOf<number>();
 // @ts-expect-error: no such option
 new HttpError(404, 'x', { detail: {} });
-app.refusals({ status: 404, headers: { a: 'b' }, origins: ['x'], type: 'a/b', body: '' }).refusals({ status: '4xx' });
+app.refusals({ status: 404, headers: { a: 'b' }, type: 'a/b', body: '' }).refusals({ status: '4xx' });
 // @ts-expect-error: no such class
 app.refusals({ status: '3xx' });
 app

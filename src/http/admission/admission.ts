@@ -25,7 +25,7 @@ import type { RouteRules, Rules } from './route-rules.js';
 const HEAD = METHODS.indexOf('HEAD');
 const OPTIONS = METHODS.indexOf('OPTIONS');
 
-/** What admission asks on a request's way. */
+/** The parts that admission uses. */
 export interface AdmissionParts {
   router: Router;
   hasNotFound: boolean;
@@ -41,11 +41,11 @@ export interface AdmissionParts {
   deadlines: Deadlines;
   refusals: Refusals;
   records: RecordWriter;
-  /** A stream that goes on without its slot has this name. */
+  /** Whether a stream that continues without its slot has this name. */
   isTaken(name: RequestName): boolean;
 }
 
-/** How requests come into slots and onto the submission rings. HTTP thread only. */
+/** Admits requests: into slots and onto the submission rings. HTTP thread only. */
 export class Admission {
   readonly #shards: Shards;
   readonly #exchanges: readonly Exchange[];
@@ -58,7 +58,7 @@ export class Admission {
     this.#parts = parts;
   }
 
-  /** How the body of the request is taken. */
+  /** How the body of the request is read. */
   bodyRules(request: RequestInHand): BodyRules {
     const { bodies } = this.#parts;
     return bodies.areAlike ? bodies.standard : bodies.of(this.#route(request));
@@ -75,7 +75,7 @@ export class Admission {
     return route;
   }
 
-  /** Routes the request and submits it to a shard, or answers it. */
+  /** Routes the request and submits it to a shard, or responds to it. */
   admit(request: RequestInHand, connection: Receiver): Exchange {
     const exchange = this.#submitOrAnswer(request, connection);
     if (!request.keepAlive) exchange.close = true;
@@ -96,7 +96,7 @@ export class Admission {
     return this.#submit(request, connection, route);
   }
 
-  /** Past the gate, into a slot and onto a ring; or refused at one of these. */
+  /** Passes the request through the gate, into a slot and onto a ring; any of these may reject it. */
   #submit(request: RequestInHand, connection: Receiver, route: number): Exchange {
     const { rules: allRules, ranking, gate, dispatcher, router } = this.#parts;
     const rules = allRules.of(route);
@@ -126,7 +126,7 @@ export class Admission {
     try {
       this.#fill(exchange, request, route, rules, now);
     } catch (error) {
-      // A record of its own was too much for the memory there is.
+      // The request's private record needed more memory than is available.
       this.#shards.slots[rules.group].release(slot);
       throw error;
     }
@@ -137,7 +137,7 @@ export class Admission {
   #fill(exchange: Exchange, request: RequestInHand, route: number, rules: RouteRules, now: number): void {
     const { queueTimeoutUs, handlerTimeoutUs } = rules;
     const queueDeadline = queueTimeoutUs === 0 ? 0 : now + queueTimeoutUs;
-    // The slot has the low bits of it; 0 says that there is none.
+    // The slot has only the low 32 bits; 0 means no deadline.
     const queueDeadlineWord = queueDeadline === 0 ? 0 : queueDeadline | 0 || 1;
     do exchange.sequence = this.#shards.side.figures.nextSequence();
     while (this.#parts.isTaken(exchange));
@@ -158,12 +158,12 @@ export class Admission {
     return exchange;
   }
 
-  /** The answer to a request that no route takes, or nothing if the not-found handler shall give it. */
+  /** The response to a request without a route; undefined if the not-found handler is to respond. */
   #answerUnrouted(request: RequestInHand): Answer | undefined {
     const { router, hasNotFound, cors, keepAliveLines, refusals } = this.#parts;
     const { path } = request;
     if (path === '*' && request.method === OPTIONS) return allowAnswer(METHODS.join(', '), keepAliveLines);
-    // A handler of OPTIONS, such as one of CORS for all paths, does not say that there is anything.
+    // A handler of OPTIONS, such as one of CORS for all paths, does not mean that the path exists.
     const allowed = router.allowed(path).filter((method) => method !== 'OPTIONS');
     const preflight = request.method === OPTIONS ? preflightAnswer(cors, request, allowed, keepAliveLines) : undefined;
     if (preflight !== undefined) return preflight;

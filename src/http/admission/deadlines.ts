@@ -2,23 +2,23 @@ import { SLOT_NO_START } from '../../../assembly/layout.js';
 import type { HttpSide } from '../../contract/http-side.js';
 import { elapsedUs } from '../../core/clock.js';
 
-/** What becomes of a request whose time is up. */
+/** Called for requests that time out. */
 export interface DeadlineEvents {
-  /** Some request has a deadline now, and none had one before: `sweep` has to be called from time to time. */
+  /** The first pending deadline was set: `sweep` has to be called regularly from now on. */
   onPending(): void;
-  /** It was still waiting when its time was up. */
+  /** The request was still queued at its deadline. */
   onQueueTimeout(slot: number): void;
-  /** Its handler has not settled in time. */
+  /** The handler has not settled in time. */
   onHandlerTimeout(slot: number): void;
 }
 
-/** The requests in hand that may not take for ever, by slot: all are looked through, which takes a nanosecond each. HTTP thread. */
+/** Deadlines of requests, by slot. Each sweep checks all slots, which takes a nanosecond each. HTTP thread. */
 export class Deadlines {
   readonly #side: HttpSide;
   readonly #events: DeadlineEvents;
-  /** When it is too late to start the handler, by the server's clock; 0 for never. */
+  /** When it is too late to start the handler, by the server's clock; 0 disables the timeout. */
   readonly #queue: Float64Array;
-  /** How long a handler may take, in microseconds; 0 for any time. */
+  /** How long a handler may take, in microseconds; 0 disables the timeout. */
   readonly #handler: Int32Array;
   #count = 0;
 
@@ -29,7 +29,7 @@ export class Deadlines {
     this.#handler = new Int32Array(side.range.end);
   }
 
-  /** Some request has a deadline. */
+  /** Whether any request has a deadline. */
   get pending(): boolean {
     return this.#count > 0;
   }
@@ -69,7 +69,7 @@ export class Deadlines {
   #isOverdue(slot: number, nowUs: number): boolean {
     const startedAt = this.#side.startedAt(slot);
     if (startedAt === SLOT_NO_START) return false;
-    // No handler outlives its timeout, of 30 minutes at most, by more than a sweep: 32 bits are wide enough.
+    // A handler exceeds its timeout, of at most 30 minutes, by at most one sweep: 32 bits are wide enough.
     return elapsedUs(nowUs, startedAt) >= this.#handler[slot];
   }
 }

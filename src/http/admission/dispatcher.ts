@@ -7,29 +7,29 @@ import type { Queues } from './queues.js';
 import type { RouteRules } from './route-rules.js';
 
 export interface DispatcherEvents {
-  /** A request was put into a ring of `shard`. */
+  /** A request was submitted to a ring of `shard`. */
   onPublished(shard: number): void;
   /** A request waits for a permit of its route. */
   onWaiting(): void;
-  /** A request that was taken back from a shard goes to another one. */
+  /** A request that was taken back from a shard was submitted to another one. */
   onResubmitted(slot: number): void;
-  /** No shard takes a request after it had to wait. */
+  /** No shard accepts a request that had to wait. */
   onFailed(slot: number): void;
 }
 
 /**
- * How requests get to shards and back: each to the ring its dispatch policy picks, those of a route with `maxConcurrency`
- * only with one of its permits. HTTP thread.
+ * Submits requests to shards and takes them back: each to the ring that its dispatch policy picks, and requests of a route with
+ * `maxConcurrency` only with one of its permits. HTTP thread.
  */
 export class Dispatcher {
   readonly #shards: Shards;
   readonly #queues: Queues;
   readonly #events: DispatcherEvents;
-  /** Routes whose waiting requests are being started; each that fails frees a permit for the next one. */
+  /** Routes whose waiting requests are being started; each one that fails frees a permit for the next. */
   readonly #starting = new Set<RouteRules>();
   /** Routes with requests that wait for a permit. */
   readonly #waiting = new Set<RouteRules>();
-  /** The last permit that others waited for too was left to them. */
+  /** Whether the last contended permit was left to other HTTP threads. */
   #hasYielded = false;
   /** By slot. */
   readonly passages: readonly Passage[];
@@ -41,14 +41,14 @@ export class Dispatcher {
     this.passages = bySlot(shards.side.range, () => new Passage());
   }
 
-  /** The shard that a request of these rules would go to now, or -1: one that is ready, else one that is being replaced. */
+  /** The shard to which such a request would go now: one that is ready, else one that is being replaced, else -1. */
   pick(rules: RouteRules, hash: number, sticky: boolean): number {
     const { ready, replaced } = this.#shards.load;
     const shard = this.#pickFrom(ready, rules, hash, sticky);
     return shard >= 0 ? shard : this.#pickFrom(replaced, rules, hash, sticky);
   }
 
-  /** A shard of the group that would do as well and that `accepts` the request, or -1. */
+  /** Another shard of the group that is allowed by the policy and `accepts` the request, or -1. */
   pickOther(rules: RouteRules, sticky: boolean, accepts: (shard: number) => boolean): number {
     if (!this.#policyOf(rules, sticky).anyWillDo) return -1;
     const { ready } = this.#shards.load;
@@ -65,24 +65,24 @@ export class Dispatcher {
     return this.#policyOf(rules, sticky).pick(this.#shards.load, ready, hash);
   }
 
-  /** Submits a request whose record is written to `shard`, or has it wait for a permit of its route. */
+  /** Submits a request whose record is written to `shard`, or makes it wait for a permit of its route. */
   submit(slot: number, shard: number): void {
     const rules = this.passages[slot].rules!;
-    // A permit that was left to other HTTP threads is not for those who come later either.
+    // Later requests must not take a permit that was left to other HTTP threads either.
     if (rules.waiting.size === 0 && this.#takePermit(slot)) return this.#toShard(slot, shard);
     this.#wait(slot, rules);
     this.#events.onWaiting();
   }
 
-  /** Some shard could take the request now. */
+  /** Whether another shard could run the request now. */
   hasOther(slot: number): boolean {
     const { rules, hash, sticky } = this.passages[slot];
     return this.#pickFrom(this.#shards.load.ready, rules!, hash, sticky) >= 0;
   }
 
   /**
-   * Submits once more what was taken back from `lost`, whose thread has exited: to another shard, or if there is none, to
-   * the same one, for the thread that replaces it.
+   * Submits a request again that was taken back from `lost`, whose thread has exited: to another shard, or if none is ready, to the same
+   * one, for the thread that replaces it.
    */
   resubmit(slot: number, lost: number): void {
     const passage = this.passages[slot];
@@ -92,11 +92,11 @@ export class Dispatcher {
     this.#events.onResubmitted(slot);
   }
 
-  /** @param otherwise the shard if no other one takes it; -1 for none */
+  /** @param otherwise the shard to use if no other accepts it; -1 for none */
   #submitLate(slot: number, otherwise: number): void {
     const passage = this.passages[slot];
     const { rules, hash, sticky } = passage;
-    // Its wait in this ring begins now.
+    // Its wait in this ring starts now.
     passage.submittedAt = this.#shards.load.now = this.#shards.clock.nowUs();
     const shard = this.pick(rules!, hash, sticky);
     const target = shard < 0 ? otherwise : shard;
@@ -112,14 +112,14 @@ export class Dispatcher {
     this.#events.onPublished(shard);
   }
 
-  /** The slot is back, its request over: it is nobody's load any more, and the next one may have its permit. */
+  /** The request is over and its slot is back: removes it from the load and releases its permit. */
   returned(slot: number): void {
     const passage = this.passages[slot];
     if (passage.shard >= 0) this.#shards.completed(passage.shard);
     if (passage.permitted) this.#releasePermit(slot, passage);
   }
 
-  /** Takes a request back that no shard has started. `false` if one has. */
+  /** Takes back a request that no shard has started. `false` if one has. */
   recall(slot: number): boolean {
     const { shard, rules } = this.passages[slot];
     if (rules !== undefined && this.#stopWaiting(slot, rules)) return true;
@@ -137,21 +137,21 @@ export class Dispatcher {
     const { permits } = passage.rules!;
     if (permits === undefined) return true;
     passage.permitted = permits.tryAcquire();
-    // So that whoever takes over after the end of this thread gives it back.
+    // The flag lets the control thread release the permit if this thread ends.
     if (passage.permitted) this.#shards.side.views[slot].mark(SLOT_ROUTE_PERMIT_FLAG);
     return passage.permitted;
   }
 
   /**
-   * The slot is about to be free, and its response goes on as a stream: the permit of its route stays taken.
-   * @returns what gives it back; nothing if there is none
+   * Keeps the permit of the route, because the response continues as a stream after its slot is freed.
+   * @returns releases the permit; undefined if the request has none
    */
   keepPermit(slot: number): (() => void) | undefined {
     const passage = this.passages[slot];
     if (!passage.permitted) return undefined;
     const rules = passage.rules!;
     const { figures } = this.#shards.side;
-    // So that whoever takes over after the end of this thread gives it back.
+    // The count lets the control thread release the permit if this thread ends.
     figures.addStreaming(rules.limitIndex, 1);
     this.#forgetPermit(slot, passage);
     return () => {
@@ -175,7 +175,7 @@ export class Dispatcher {
     if (!this.#isLeftToOthers(rules)) this.#startWaiting(rules);
   }
 
-  /** Every other permit that requests of other HTTP threads wait for too is theirs. */
+  /** Leaves every other contended permit to other HTTP threads. */
   #isLeftToOthers({ limitIndex }: RouteRules): boolean {
     const { side } = this.#shards;
     if (side.figures.waitingOfOthers(limitIndex) === 0) return false;
@@ -202,8 +202,8 @@ export class Dispatcher {
   }
 
   /**
-   * Starts requests that wait for permits which other HTTP threads have given back.
-   * @returns whether some still wait
+   * Starts requests that wait for permits which other HTTP threads have released.
+   * @returns whether some are still waiting
    */
   retryWaiting(): boolean {
     if (this.#waiting.size === 0) return false;

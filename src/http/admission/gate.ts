@@ -8,19 +8,19 @@ import type { RouteRules } from './route-rules.js';
 
 const HIGH = PRIORITIES.indexOf('high');
 const NORMAL = PRIORITIES.indexOf('normal');
-/** Slots of a group that only requests of high priority get, where there are any: one in so many. */
+/** One slot in this many is reserved for requests of high priority, in groups that have any. */
 const RESERVED_PART = 16;
 
 export interface GateOptions {
   maxQueue: number;
   shed: Required<Shedding> | undefined;
-  /** There may be requests of high priority. */
+  /** Whether requests can have high priority. */
   hasHigh: boolean;
 }
 
-/** Who is let in. HTTP thread. */
+/** Admits or rejects requests. HTTP thread. */
 export class Gate {
-  /** Of each shard, if requests are shed by age. */
+  /** By shard, if requests are shed by age; otherwise empty. */
   readonly overloads: readonly Overload[];
   readonly #shards: Shards;
   readonly #queues: Queues;
@@ -35,22 +35,22 @@ export class Gate {
     this.#reserved = shards.slots.map(({ total }) => (hasHigh ? Math.ceil(total / RESERVED_PART) : 0));
   }
 
-  /** Why a request of this rank may not wait for `shard`, or nothing if it may. */
+  /** Why a request of this rank must not be queued for `shard`; undefined if it may. */
   refusal(rules: RouteRules, rank: number, shard: number): Reason | undefined {
     if (rank === HIGH) return undefined;
-    // Half of a queue is for those who are not low.
+    // Requests of low priority may use half of a queue.
     const room = rank > NORMAL ? (this.#maxQueue + 1) >> 1 : this.#maxQueue;
     if (this.#queues.seen(shard) >= room && this.#queues.look(shard) >= room) return 'QUEUE_FULL';
-    // A route that is limited must not take the slots of all others.
+    // A limited route must not take the slots of all others.
     const waiting = rules.waiting.size;
     if (waiting > 0 && waiting >= Math.min(room, this.#shards.slots[rules.group].total >> 1)) return 'QUEUE_FULL';
     const overload = this.overloads[shard];
-    // The rate that it goes by is that of this thread's requests.
+    // Its rate is that of this thread's requests.
     if (overload === undefined || !overload.refuses(rank, this.#queues.own(shard))) return undefined;
     return overload.refuses(rank, this.#queues.lookAtOwn(shard)) ? 'OVERLOADED' : undefined;
   }
 
-  /** A slot for a request of this rank, or -1. */
+  /** Takes a slot for a request of this rank, or returns -1. */
   takeSlot(group: number, rank: number): number {
     return this.#shards.slots[group].take(rank === HIGH ? 0 : this.#reserved[group]);
   }

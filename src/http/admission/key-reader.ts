@@ -5,7 +5,7 @@ import type { KeySource } from '../../options/scheduling.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
 import type { Router } from '../routing/router.js';
 
-/** The key by which a request is dispatched, or nothing if it has none. HTTP thread. */
+/** The key by which a request is dispatched; undefined if it has none. HTTP thread. */
 export function readKey(request: RequestInHand, source: KeySource, router: Router): string | undefined {
   if ('header' in source) return nonEmpty(request.field(source.header.toLowerCase()));
   if ('cookie' in source) {

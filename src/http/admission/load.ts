@@ -1,65 +1,65 @@
 import type { HttpSide } from '../../contract/http-side.js';
 import { elapsedUs } from '../../core/clock.js';
 
-/** What dispatch goes by, of each shard. */
+/** The load of each shard, for dispatch. */
 export interface ShardLoad {
-  /** Requests submitted and not yet given back; those of other HTTP threads as of the last look. */
+  /** Requests submitted and not given back; those of other HTTP threads as of the last look. */
   outstanding(shard: number): number;
-  /** The shard runs, or will in a moment because of what it was given. */
+  /** Whether the shard is running, or will be soon because it was given a request. */
   isAwake(shard: number): boolean;
-  /** Microseconds by which one more request would wait for the shard's thread, as far as can be known. */
+  /** Estimated wait of one more request for the shard's thread, in microseconds. */
   waitUs(shard: number): number;
-  /** It has as many requests as it has permits, or as may wait for it. */
+  /** Whether it holds as many requests as it has permits, or as may be queued for it. */
   isFull(shard: number): boolean;
 }
 
-/** What shards say of themselves is looked at so often at most: each look is a miss of the cache, or several. */
+/** Minimum interval between two looks at a shard's words, because each look costs one or more cache misses. */
 const LOOK_US = 50;
-/** What a request is thought to take before any was seen: a shard that nobody knows gets one after the other. */
+/** Assumed time of a request before any was measured, so that an unknown shard gets one request at a time. */
 const UNKNOWN_US = 125;
 /**
- * What an HTTP thread itself takes for a request, at least. Where a shard takes no longer, one HTTP thread cannot submit requests faster than
- * one shard is through with them, however many come at once.
+ * Minimum time that an HTTP thread itself needs for a request. If a shard needs no more, one HTTP thread cannot submit requests faster than
+ * one shard runs them.
  */
 const HTTP_US = 5;
-/** A shard that has not looked at its rings for so long, though it was given something, does something else: handlers go on behind an `await`. */
+/** A shard that has not checked its rings for this long after it was given a request is busy, for instance after an `await`. */
 const UNSEEN_US = 1_000;
-/** Nothing was given to the shard that it may not have seen. */
+/** The shard was given nothing that it may not have seen. */
 const NOTHING = -1;
 const NS_PER_US = 1_000;
 
-/** What `Load` reads of the shared memory. */
+/** The parts of the shared memory that `Load` reads. */
 export type LoadSource = Pick<HttpSide, 'words' | 'figures' | 'isGiven'>;
 
-/** How much each shard has to do. HTTP thread. */
+/** The load of each shard. HTTP thread. */
 export class Load implements ShardLoad {
-  /** 1 for a shard that takes requests. */
+  /** 1 for each shard that accepts requests. */
   readonly ready: Uint8Array;
-  /** 1 for a shard that another thread is about to run: requests may wait for it where none is ready. */
+  /** 1 for each shard whose thread is being replaced: requests may wait for it if no shard is ready. */
   readonly replaced: Uint8Array;
-  /** Microseconds, by the server's clock, for which this is asked: of the request in hand. */
+  /** Current time in microseconds of the server's clock, set for each request. */
   now = 0;
   readonly #source: LoadSource;
   readonly #most: number;
-  /** What this HTTP thread, and the others as of the last look, have outstanding on each shard. */
+  /** Outstanding requests on each shard: this HTTP thread's, and the others' as of the last look. */
   readonly #own: Int32Array;
   readonly #others: Int32Array;
-  /** Microseconds within which the next request cannot come, however many come at once. */
+  /** Minimum time in microseconds between two requests. */
   readonly #gapUs: number;
   readonly #lookedAt: Float64Array;
   readonly #awake: Uint8Array;
-  /** Requests that a shard takes before it is full. */
+  /** Number of requests that fill a shard. */
   readonly #room: Int32Array;
-  /** Microseconds: by which a request takes longer than the HTTP thread, and for which the thread is kept already. */
+  /** In microseconds: by how much a request takes longer than that, and for how long the shard's thread has been busy. */
   readonly #each: Float64Array;
   readonly #kept: Float64Array;
-  /** How far each shard had come at the last look, and when it was first given something since; or NOTHING. */
+  /** The progress of each shard at the last look, and when it was first given a request since; or NOTHING. */
   readonly #progress: Int32Array;
   readonly #givenAt: Float64Array;
 
   /**
-   * @param most requests that may be outstanding on a shard while others have room
-   * @param httpThreads that submit to the same shards
+   * @param most outstanding requests on a shard before others with room are preferred
+   * @param httpThreads number of HTTP threads that submit to the same shards
    */
   constructor(source: LoadSource, most: number, httpThreads: number) {
     this.#source = source;
@@ -79,13 +79,13 @@ export class Load implements ShardLoad {
     this.#givenAt = new Float64Array(shards).fill(NOTHING);
   }
 
-  /** A request was put into a ring of `shard`. */
+  /** Records that a request was submitted to a ring of `shard`. */
   submitted(shard: number): void {
     this.#own[shard]++;
     if (this.#givenAt[shard] === NOTHING) this.#givenAt[shard] = this.now;
   }
 
-  /** A request that was submitted to `shard` is not its any more. */
+  /** Records that `shard` no longer holds a request that was submitted to it. */
   completed(shard: number): void {
     this.#own[shard]--;
   }
@@ -101,7 +101,7 @@ export class Load implements ShardLoad {
   }
 
   waitUs(shard: number): number {
-    // The look comes first: it finds the other two.
+    // First, because the look updates the other two values.
     const outstanding = this.outstanding(shard);
     return this.#kept[shard] + outstanding * this.#each[shard];
   }
@@ -125,7 +125,7 @@ export class Load implements ShardLoad {
     this.#kept[shard] = Math.max(calledUs, this.#unseenUs(shard));
   }
 
-  /** Others may have taken what it was given: that it is not there any more says nothing. */
+  /** How long the shard has ignored a request. Others may have stolen it, so an empty ring proves nothing. */
   #unseenUs(shard: number): number {
     const progress = this.#source.words.progress(shard);
     if (progress !== this.#progress[shard]) {

@@ -3,25 +3,25 @@ import { PRIORITIES } from '../../options/scheduling.js';
 const US_PER_MS = 1_000;
 const HIGH = PRIORITIES.indexOf('high');
 const NORMAL = PRIORITIES.indexOf('normal');
-/** How much of a new rate counts: some ten looks of 2 ms make the rate. */
+/** Weight of a new sample of the rate: about ten looks of 2 ms determine it. */
 const RATE_WEIGHT = 0.1;
 
 /**
- * Whether one shard has too much to do, after CoDel (Nichols and Jacobson, RFC 8289): not how many wait says so, but that the
- * wait stays above a target for an interval. From then on as many may wait as the shard gets through within the target, and
- * nobody longer than that (as Maurer has it: "Fail at Scale", ACM Queue 13(8), 2015), until the wait has been below half of
- * the target for an interval. HTTP thread.
+ * Detects that one shard is overloaded, after CoDel (Nichols and Jacobson, RFC 8289): not by the length of its queue, but by a wait that
+ * stays above a target for an interval. From then on, the queue is limited to what the shard works off within the target, and no request
+ * waits longer than the target (after Maurer: "Fail at Scale", ACM Queue 13(8), 2015), until the wait has been below half of the target for
+ * an interval. HTTP thread.
  */
 export class Overload {
   shedding = false;
   readonly #targetUs: number;
   readonly #intervalUs: number;
-  /** Since when the wait is above the target; while it sheds, since when it is below half of it. */
+  /** Since when the wait has been above the target; while shedding, since when it has been below half of it. */
   #since: number | undefined;
-  /** The wait was above the target at the last look. */
+  /** Whether the wait was above the target at the last look. */
   #late = false;
   #lookedAt: number | undefined;
-  /** Requests that leave the ring in a millisecond. */
+  /** Requests claimed per millisecond. */
   #rate = 0;
 
   constructor({ targetMs, intervalMs }: { targetMs: number; intervalMs: number }) {
@@ -30,10 +30,10 @@ export class Overload {
   }
 
   /**
-   * A look at the shard's ring.
+   * Looks at the shard's ring.
    * @param nowUs by the server's clock
-   * @param waitUs how long the oldest request has waited; 0 if none does
-   * @param left how many requests were claimed since the last look
+   * @param waitUs how long the oldest request has waited; 0 if none is queued
+   * @param left number of requests claimed since the last look
    */
   look(nowUs: number, waitUs: number, left: number): void {
     if (this.#lookedAt !== undefined && nowUs !== this.#lookedAt) {
@@ -54,8 +54,8 @@ export class Overload {
   }
 
   /**
-   * Should a request of this rank be refused?
-   * @param queued how many wait
+   * Whether to reject a request of this rank.
+   * @param queued number of queued requests
    */
   refuses(rank: number, queued: number): boolean {
     if (rank === HIGH) return false;
@@ -63,12 +63,12 @@ export class Overload {
     return this.shedding && queued >= this.#room;
   }
 
-  /** Is it too late for a request that has waited for `waitUs`? */
+  /** Whether to reject a queued request that has waited for `waitUs`. */
   gaveUpOn(rank: number, waitUs: number): boolean {
     return this.shedding && rank !== HIGH && waitUs > this.#targetUs;
   }
 
-  /** How many requests the shard gets through within the target (Little's law); one at the least, so that it is never idle. */
+  /** Number of requests that the shard works off within the target (Little's law); at least one, so that it is never idle. */
   get #room(): number {
     return Math.max(1, (this.#rate * this.#targetUs) / US_PER_MS);
   }

@@ -1,25 +1,25 @@
 import type { RouteRules } from './route-rules.js';
 
-/** The way of a request from its admission to its shard: one for each slot. HTTP thread. */
+/** The way of a request from its admission to its shard: one object per slot. HTTP thread. */
 export class Passage {
-  /** The shard in whose ring the request was put, which need not be the one that runs it; -1 before that. */
+  /** The shard to whose ring the request was submitted, which may differ from the one that runs it; -1 before that. */
   shard = -1;
-  /** Of its route; nothing before the slot was used. */
+  /** Of its route; undefined until the slot is first used. */
   rules: RouteRules | undefined;
   /** Index in PRIORITIES. */
   rank = 0;
-  /** What dispatch goes by. */
+  /** Hash of the route or key, for dispatch. */
   hash = 0;
-  /** It has a key: no other shard may run it. */
+  /** Whether it has a key: no other shard may run it. */
   sticky = false;
-  /** It has one of its route's permits. */
+  /** Whether it holds one of its route's permits. */
   permitted = false;
-  /** Its handler was told that the client has ended its side. */
+  /** Whether its handler was told that the client has ended its side of the connection. */
   isAborted = false;
-  /** When it was put into the ring, by the server's clock. */
+  /** When it was submitted to the ring, by the server's clock. */
   submittedAt = 0;
 
-  /** For the next request in the same slot. */
+  /** Prepares for the next request in the same slot. */
   reset(rules: RouteRules, rank: number, now: number): void {
     this.shard = -1;
     this.rules = rules;

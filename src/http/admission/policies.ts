@@ -1,19 +1,19 @@
 import type { Dispatch, Group } from '../../options/scheduling.js';
 import type { ShardLoad } from './load.js';
 
-/** Which shard of a group a request goes to. HTTP thread only. */
+/** Picks the shard of a group for a request. HTTP thread only. */
 export interface DispatchPolicy {
-  /** Any other shard of the group will do as well, where the one that was picked refuses. */
+  /** Whether another shard of the group may be used if the gate rejects the picked one. */
   readonly anyWillDo: boolean;
   /**
-   * The shard to submit to, or -1 if there is none.
+   * Picks the shard to submit to; -1 if none is ready.
    * @param ready 1 for each shard that may be picked
-   * @param hash of the request's route or key, for policies that go by it
+   * @param hash of the request's route or key, for policies that use it
    */
   pick(load: ShardLoad, ready: Uint8Array, hash: number): number;
 }
 
-/** The shards of a group, one after the other, and then from the first one on again. */
+/** Iterates over the shards of a group in turn, over and over. */
 class Turns {
   readonly count: number;
   readonly #first: number;
@@ -27,14 +27,14 @@ class Turns {
     this.#turn = first;
   }
 
-  /** The shard whose turn it is; then it is the next one's. */
+  /** Returns the shard whose turn it is, and advances. */
   take(): number {
     const shard = this.#turn;
     this.#turn = this.#after(shard);
     return shard;
   }
 
-  /** The best shard that is ready, or -1; of equals, the next one in turn. */
+  /** The best shard that is ready, or -1; ties are broken in turn. */
   best(ready: Uint8Array, isBetter: (shard: number, best: number) => boolean): number {
     let best = -1;
     let shard = this.take();
@@ -50,7 +50,7 @@ class Turns {
   }
 }
 
-/** Where there is no choice, nothing is looked at. */
+/** For groups of one shard. */
 class OnlyOne implements DispatchPolicy {
   readonly anyWillDo = false;
   readonly #shard: number;
@@ -64,7 +64,7 @@ class OnlyOne implements DispatchPolicy {
   }
 }
 
-/** The shard with the fewest outstanding requests; of equals, the next one in turn. */
+/** Picks the shard with the fewest outstanding requests; ties are broken in turn. */
 class LeastOutstanding implements DispatchPolicy {
   readonly anyWillDo = true;
   readonly #turns: Turns;
@@ -78,13 +78,13 @@ class LeastOutstanding implements DispatchPolicy {
   }
 }
 
-/** Microseconds of waiting for a shard that is awake which waking another one is worth: docs/performance.md has what it costs. */
+/** A wait in microseconds that justifies waking another shard: docs/performance.md has the cost. */
 const WAKE_US = 100;
 
 /**
- * The first shard that is awake and gets to the request soon; else the first one that sleeps and would, which is woken; else the
- * one that gets to it first, of equals the next one in turn. So light load stays on few shards, whose batches are full, and
- * heavy load spreads at once. How soon is a guess, which stealing puts right.
+ * Picks the first shard that is awake and can start the request soon; else wakes the first sleeping one that can; else picks the one that
+ * can start it first, with ties broken in turn. So light load stays on a few shards, which claim full batches, and heavy load spreads
+ * immediately. The waits are estimates, which stealing corrects.
  */
 class AwakeFirst implements DispatchPolicy {
   readonly anyWillDo = true;
@@ -110,7 +110,7 @@ class AwakeFirst implements DispatchPolicy {
   }
 }
 
-/** A shard that is full starts nothing more, however little keeps its thread: of those, the one with the fewest requests is picked. */
+/** A full shard starts nothing more, however idle its thread is: among full shards, the one with the fewest requests is picked. */
 function isSooner(load: ShardLoad, shard: number, other: number): boolean {
   const isFull = load.isFull(shard);
   if (isFull !== load.isFull(other)) return !isFull;
@@ -136,8 +136,8 @@ class RoundRobin implements DispatchPolicy {
 }
 
 /**
- * Highest random weight: each shard has a weight for each hash, and the heaviest ready one is picked, so that a shard that
- * goes or comes moves its own share of the hashes only (Thaler and Ravishankar, 1998).
+ * Highest random weight: each shard has a weight for each hash, and the heaviest ready one is picked. So a shard that is removed or added
+ * moves only its own share of the hashes (Thaler and Ravishankar, 1998).
  */
 class Rendezvous implements DispatchPolicy {
   readonly anyWillDo = false;
@@ -163,10 +163,10 @@ class Rendezvous implements DispatchPolicy {
   }
 }
 
-/** 2³² divided by the golden ratio: neighbouring numbers become far apart. */
+/** 2³² divided by the golden ratio: spreads neighbouring numbers far apart. */
 const GOLDEN = 0x9e3779b1;
 
-/** Each bit of the result depends on each bit of `value`: the finalizer of MurmurHash3 (Appleby). */
+/** Makes each bit of the result depend on each bit of `value`: the finalizer of MurmurHash3 (Appleby). */
 function mix(value: number): number {
   let bits = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
@@ -181,8 +181,8 @@ export function hashText(text: string): number {
 }
 
 /**
- * A policy of its own for a group; `{ key }` is rendezvous for requests that have the key.
- * @param steal shards without work take what waits for others
+ * Creates the policy of a group; `{ key }` is rendezvous for requests that have the key.
+ * @param steal whether idle shards steal queued requests
  */
 export function createPolicy(dispatch: Dispatch, group: Group, steal: boolean): DispatchPolicy {
   if (group.count === 1) return new OnlyOne(group);

@@ -1,22 +1,22 @@
 import type { Shards } from '../shards.js';
 
-/** How old what is known of other HTTP threads may be, in microseconds. */
+/** Maximum age of figures of other HTTP threads, in microseconds. */
 const LOOK_US = 50;
 
 /**
- * How many requests wait for each shard, those of other HTTP threads included. A request that was taken back leaves its entry in the ring until the shard comes
- * past it, so the length of a ring may be more than what waits. HTTP thread only.
+ * Counts the queued requests of each shard, including those of other HTTP threads. A request that was taken back leaves its entry in the
+ * ring until the shard passes it, so a ring may be longer than the queue. HTTP thread only.
  */
 export class Queues {
   readonly #shards: Shards;
-  /** Requests that were put into each shard's rings, without those that were taken back; wraps at 2³². */
+  /** Requests submitted to each shard's rings, minus those that were taken back; wraps at 2³². */
   readonly #kept: Int32Array;
-  /** What waited at the last look, and what was put there since: at least what waits. */
+  /** Queued requests at the last look plus those submitted since: never too low. */
   readonly #seen: Int32Array;
-  /** What waited of other HTTP threads at the last look, and when that was; nothing changes with one HTTP thread. */
+  /** Queued requests of other HTTP threads at the last look, and its time; constant with one HTTP thread. */
   readonly #others: Int32Array;
   readonly #lookedAt: Float64Array;
-  /** Entries of requests that were taken back, at most. */
+  /** Maximum number of entries of requests that were taken back. */
   readonly #stale: Int32Array;
 
   constructor(shards: Shards) {
@@ -29,21 +29,21 @@ export class Queues {
     this.#stale = new Int32Array(count);
   }
 
-  /** A request was put into a ring of `shard`. */
+  /** Records that a request was submitted to a ring of `shard`. */
   submitted(shard: number): void {
     this.#kept[shard]++;
     this.#seen[shard]++;
   }
 
-  /** A request was taken back from a ring of `shard`. */
+  /** Records that a request was taken back from a ring of `shard`. */
   recalled(shard: number): void {
     this.#kept[shard]--;
     this.#stale[shard]++;
   }
 
   /**
-   * At least as many as wait for `shard` now, without a look; those of other HTTP threads as of 50 µs ago, so that each of
-   * these threads may exceed a limit by what the others submit between two of its looks.
+   * The number of requests queued for `shard`, without a look; never too low. Those of other HTTP threads may be 50 µs old, so each thread
+   * may exceed a limit by what the others submit between two of its looks.
    */
   seen(shard: number): number {
     const { now } = this.#shards.load;
@@ -51,12 +51,12 @@ export class Queues {
     return this.#seen[shard] + this.#others[shard];
   }
 
-  /** The same of this HTTP thread's requests alone. */
+  /** The same for this HTTP thread's requests only. */
   own(shard: number): number {
     return this.#seen[shard];
   }
 
-  /** How many wait for `shard` now. To look is a miss of the cache: the shard writes there. */
+  /** The number of requests queued for `shard` now. A look costs a cache miss, because the shard writes there. */
   look(shard: number): number {
     this.#lookAtOthers(shard, this.#shards.load.now);
     return this.lookAtOwn(shard) + this.#others[shard];
@@ -68,7 +68,7 @@ export class Queues {
     this.#others[shard] = this.#shards.side.figures.queuedOfOthers(shard);
   }
 
-  /** How many requests of this HTTP thread wait for `shard` now. */
+  /** The number of this HTTP thread's requests that are queued for `shard` now. */
   lookAtOwn(shard: number): number {
     const { side } = this.#shards;
     let waiting = side.queued(shard);
@@ -76,7 +76,7 @@ export class Queues {
     else if (this.#stale[shard] > 0) {
       const entries = waiting;
       waiting = this.#count(shard);
-      // What was claimed during the count is taken for stale until the next look.
+      // Slots claimed during the count are considered stale until the next look.
       this.#stale[shard] = Math.max(0, entries - waiting);
     }
     this.#seen[shard] = waiting;
@@ -84,14 +84,14 @@ export class Queues {
   }
 
   /**
-   * How many requests have left the rings of `shard` by a claim, since the start; wraps at 2³².
-   * @param waiting what the look at this thread's own has found
+   * The number of requests claimed from the rings of `shard` since the start; wraps at 2³².
+   * @param waiting the result of the latest look at this thread's own requests
    */
   claimed(shard: number, waiting: number): number {
     return (this.#kept[shard] - waiting) | 0;
   }
 
-  /** Asks each slot: some 20 µs for 4,096 of them, and only while there are stale entries. */
+  /** Checks each slot: about 20 µs for 4,096 of them, and only while there are stale entries. */
   #count(shard: number): number {
     const { side } = this.#shards;
     const { first, end } = side.range;

@@ -6,13 +6,13 @@ import type { RequestInHand } from '../parser/request-in-hand.js';
 
 const NORMAL = PRIORITIES.indexOf('normal');
 
-/** The priority of requests whose route has none: by the user's function. HTTP thread. */
+/** Determines the priority of requests whose route has none, by the user's function. HTTP thread. */
 export class Ranking {
   readonly #priority: PriorityFunction | undefined;
   readonly #onFailure: (error: unknown) => void;
   #failed = false;
 
-  /** @param onFailure told once if the function throws, or does not return a priority; such requests are `normal` */
+  /** @param onFailure called once if the function throws or returns no priority; such requests are `normal` */
   constructor(priority: PriorityFunction | undefined, onFailure: (error: unknown) => void) {
     this.#priority = priority;
     this.#onFailure = onFailure;
@@ -30,9 +30,9 @@ export class Ranking {
       const priority = runApart(() => rankOf(METHODS[request.method], request.path));
       const rank = PRIORITIES.indexOf(priority);
       if (rank >= 0) return rank;
-      // Of an async function, nobody else would hear the rejection.
+      // If it is an async function, its rejection would otherwise be unhandled.
       if (types.isPromise(priority)) priority.catch(() => {});
-      throw new TypeError(`priority() returned ${String(priority)}, which is none of ${PRIORITIES.join(', ')}`);
+      throw new TypeError(`priority() returned ${String(priority)}; expected one of ${PRIORITIES.join(', ')}`);
     } catch (error) {
       if (!this.#failed) this.#onFailure(error);
       this.#failed = true;

@@ -15,11 +15,11 @@ import type { RequestInHand } from '../parser/request-in-hand.js';
 
 const HEAD = METHODS.indexOf('HEAD');
 
-/** Writes request records, field index, head and body, into slots and extents. HTTP thread. */
+/** Writes request records (field index, head and body) into slots and extents. HTTP thread. */
 export class RecordWriter implements RecordRoom {
   readonly #core: CoreMemory;
   readonly #side: HttpSide;
-  /** Of a record in a slot: the rest is the response's. */
+  /** Maximum size of a record in a slot: the rest is for the response. */
   readonly #limit: number;
 
   constructor(core: CoreMemory, map: MemoryMap, side: HttpSide) {
@@ -53,8 +53,8 @@ export class RecordWriter implements RecordRoom {
   }
 
   /**
-   * Writes the request that the parser has in hand into the exchange's slot; the record, if that is too large, into the
-   * extent that the parser was given for it, which is the exchange's from now on.
+   * Writes the parser's current request into the exchange's slot. A record that is too large lies in the extent that the parser was given
+   * for it, which the exchange owns from now on.
    * @param queueDeadline by the server's clock, 0 for none
    */
   fill(exchange: Exchange, request: RequestInHand, route: number, now: number, queueDeadline: number): void {
@@ -66,7 +66,7 @@ export class RecordWriter implements RecordRoom {
     const extent = request.takeExtent();
     let record = view.data;
     if (extent === NO_EXTENT) {
-      // What follows the slot belongs to others.
+      // The memory after the slot belongs to others.
       if (!this.fitsSlot(fieldCount * FIELD_BYTES + headBytes + bodyBytes))
         throw new RangeError('The record has no extent.');
       this.#writeRecord(record, request);
@@ -89,7 +89,7 @@ export class RecordWriter implements RecordRoom {
     this.#side.clearStart(slot);
   }
 
-  /** Writes field index, head, and what there is of the body. Returns the address behind it. */
+  /** Writes field index, head, and the available part of the body. Returns the address after it. */
   #writeRecord(record: number, request: RequestInHand): number {
     const { headBytes, bodyBytes, fieldCount } = request;
     const { u8, wasm } = this.#core;

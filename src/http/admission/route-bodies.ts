@@ -1,14 +1,14 @@
 import type { RouteTable } from '../../contract/messages.js';
 import type { BodyRules } from '../parser/request-sink.js';
 
-/** How each route takes request bodies. HTTP thread. */
+/** How each route reads request bodies. HTTP thread. */
 export class RouteBodies {
-  /** No route says otherwise than the server. */
+  /** Whether all routes use the server's rules. */
   readonly areAlike: boolean;
   readonly standard: BodyRules;
   readonly #rules: readonly BodyRules[];
 
-  /** @param maxBytes of routes that do not say */
+  /** @param maxBytes for routes without a limit */
   constructor({ routes }: RouteTable, maxBytes: number) {
     this.standard = { isStreamed: false, maxBytes };
     this.#rules = routes.map(({ isStreamed = false, maxBodyBytes }) => ({
@@ -18,7 +18,7 @@ export class RouteBodies {
     this.areAlike = routes.every(({ isStreamed, maxBodyBytes }) => isStreamed !== true && maxBodyBytes === undefined);
   }
 
-  /** @param route its number; a negative one for what no route matches */
+  /** @param route its number; negative for a request without a route */
   of(route: number): BodyRules {
     return this.#rules[route] ?? this.standard;
   }

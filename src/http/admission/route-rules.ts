@@ -22,21 +22,21 @@ export interface RouteRules extends RouteTraits {
   /** Index of its group of shards. */
   readonly group: number;
   readonly policy: DispatchPolicy;
-  /** What requests without a key are dispatched by. */
+  /** Policy for requests without a key. */
   readonly fallback: DispatchPolicy;
   readonly key: KeySource | undefined;
   /** Of method and pattern. */
   readonly hash: number;
-  /** Index in PRIORITIES, or -1 for what the server's `priority` says. */
+  /** Index in PRIORITIES, or -1 to use the server's `priority`. */
   readonly rank: number;
   /** In microseconds; 0 for none. */
   readonly queueTimeoutUs: number;
   readonly handlerTimeoutUs: number;
-  /** Of `maxConcurrency`, if the route has it; of all HTTP threads together. */
+  /** Of `maxConcurrency`, if the route has it; shared by all HTTP threads. */
   readonly permits: Semaphore | undefined;
-  /** The position of the route among those that have it, or -1. */
+  /** The index of the route among limited routes, or -1. */
   readonly limitIndex: number;
-  /** Slots of requests of this thread that wait for one of its permits, oldest first. */
+  /** Slots of this thread's requests that wait for one of its permits, oldest first. */
   readonly waiting: Set<number>;
 }
 
@@ -47,7 +47,7 @@ export interface SchedulingDefaults {
   handlerTimeoutMs: number;
 }
 
-/** The rules of every route, by its number; and those of requests without one. */
+/** The rules of every route, by its number, and those of requests without a route. */
 export class Rules {
   readonly notFound: RouteRules;
   readonly #byRoute: readonly RouteRules[];
@@ -55,7 +55,7 @@ export class Rules {
   readonly limited = new Map<string, RouteRules>();
   readonly #shards: Shards;
   readonly #defaults: SchedulingDefaults;
-  /** One instance of a policy for all routes of a group that have no other: they take turns together. */
+  /** One policy for all routes of a group without their own, so that they take turns together. */
   readonly #standard: readonly DispatchPolicy[];
   readonly #leastLoaded: readonly DispatchPolicy[];
 
@@ -76,12 +76,12 @@ export class Rules {
     return route < 0 ? this.notFound : this.#byRoute[route];
   }
 
-  /** Some requests may come before others: slots are kept for them. */
+  /** Whether requests can have high priority: slots are reserved for them. */
   get hasHigh(): boolean {
     return this.#byRoute.some(({ rank }) => rank === 0);
   }
 
-  /** Some requests are given up after a time. */
+  /** Whether any request has a timeout. */
   get hasTimeouts(): boolean {
     return [this.notFound, ...this.#byRoute].some((rules) => rules.queueTimeoutUs > 0 || rules.handlerTimeoutUs > 0);
   }

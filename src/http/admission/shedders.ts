@@ -1,6 +1,6 @@
 import type { Group } from '../../options/scheduling.js';
 
-/** Which shards refuse requests because others wait for too long, and since when. HTTP thread. */
+/** Shards that are shedding load, and since when. HTTP thread. */
 export class Shedders {
   readonly #groups: readonly Group[];
   /** Shard → milliseconds of `performance.now()`. */
@@ -15,7 +15,7 @@ export class Shedders {
     else this.#since.delete(shard);
   }
 
-  /** For how long all shards of a group have been shedding, in milliseconds: of the group that has for longest. */
+  /** For how many milliseconds all shards of a group have been shedding; of several groups, the longest time. */
   longest(): number {
     return Math.max(0, ...this.#groups.map((group) => performance.now() - this.#begin(group)));
   }

@@ -5,22 +5,22 @@ import type { Dispatcher } from './dispatcher.js';
 import type { Gate } from './gate.js';
 import type { Queues } from './queues.js';
 
-/** How often the rings are looked at while requests wait in them. */
+/** Interval of looks at the rings while requests are queued. */
 const LOOK_MS = 2;
-/** How often deadlines are, while there are any. */
+/** Interval of looks at deadlines while any is pending. */
 const SWEEP_MS = 10;
 const US_PER_MS = 1_000;
 
 export interface WatchEvents {
-  /** The shard begins or ends to shed. */
+  /** The shard has started or stopped shedding. */
   onShedding(shard: number, shedding: boolean): void;
-  /** A request has waited for too long, and is taken back. */
+  /** A request has waited too long and was taken back. */
   onGivenUp(exchange: Exchange): void;
 }
 
 /**
- * Looks at the rings every now and then while something is in them: how long requests wait, whether a shard is stuck in a
- * handler while another one of its group sleeps, whose time is up. HTTP thread.
+ * Looks at the rings regularly while requests are queued: how long they have waited, whether a shard is busy with a handler while another
+ * one of its group sleeps, and which requests have timed out. HTTP thread.
  */
 export class Watch {
   readonly #shards: Shards;
@@ -36,9 +36,9 @@ export class Watch {
   #fast = false;
   #slow = false;
   #sweptAt = 0;
-  /** What was claimed from each shard's rings when it was looked at last. */
+  /** Requests claimed from each shard's rings at the last look. */
   readonly #left: Int32Array;
-  /** The sequence number of the oldest request that others could claim from each shard's ring at the last look. */
+  /** The sequence number of the oldest request in each shard's ring that others could steal, at the last look. */
   readonly #oldest: Int32Array;
 
   constructor(
@@ -61,21 +61,21 @@ export class Watch {
     this.#slowTimer = setTimeout(() => this.#lookSlowly(), SWEEP_MS).unref();
   }
 
-  /** Something was put into a ring. */
+  /** Called when a request was submitted to a ring. */
   published(): void {
     if (this.#fast) return;
     this.#fast = true;
     this.#timer.refresh();
   }
 
-  /** A request waits for a permit of its route, which another HTTP thread may give back. */
+  /** Called when a request waits for a permit of its route, which another HTTP thread may release. */
   waiting(): void {
     if (this.#shards.map.httpThreads > 1) this.published();
   }
 
   /**
-   * A request has a deadline. It need not be in a ring: one that waits for a permit of its route is in none, and nothing else
-   * may happen before its time is up.
+   * Called when a request has a deadline. It need not be in a ring: while it waits for a permit of its route it is in none, and nothing
+   * else may happen before its deadline.
    */
   deadlinePending(): void {
     if (this.#fast || this.#slow) return;
@@ -83,7 +83,7 @@ export class Watch {
     this.#slowTimer.refresh();
   }
 
-  /** How long the oldest request of this HTTP thread has waited for each shard, in microseconds; 0 if none does. */
+  /** How long the oldest request of this HTTP thread has waited for each shard, in microseconds; 0 if none is queued. */
   waits(): number[] {
     const now = this.#shards.clock.nowUs();
     const { side, map } = this.#shards;
@@ -114,7 +114,7 @@ export class Watch {
     else if (this.#deadlines.pending) this.deadlinePending();
   }
 
-  /** Returns whether the shard has to be looked at again soon. */
+  /** Returns whether to look at the shard again soon. */
   #lookAt(shard: number, now: number): boolean {
     const { side } = this.#shards;
     this.#queues.look(shard);
@@ -124,7 +124,7 @@ export class Watch {
     if (overload !== undefined) {
       const left = this.#queues.claimed(shard, queued);
       const before = overload.shedding;
-      // HTTP threads see the same wait, so that they begin to shed at about the same time.
+      // All HTTP threads see the same wait, so they start shedding at about the same time.
       const own = this.#wait(shard, stealable, now);
       side.figures.setWait(shard, own);
       overload.look(now, Math.max(own, side.figures.longestWaitOfOthers(shard)), (left - this.#left[shard]) | 0);
@@ -136,7 +136,7 @@ export class Watch {
     return queued > 0 || overload?.shedding === true;
   }
 
-  /** How long the oldest request of the shard's rings has waited, in microseconds. */
+  /** How long the oldest request in the shard's rings has waited, in microseconds. */
   #wait(shard: number, stealable: number, now: number): number {
     const bound = this.#shards.side.oldest(shard, true);
     const wait = (slot: number) => (slot < 0 ? 0 : now - this.#dispatcher.passages[slot].submittedAt);
@@ -156,7 +156,7 @@ export class Watch {
     }
   }
 
-  /** Nobody has claimed anything from the shard's ring since the last look: somebody of its group who sleeps could. */
+  /** If no shard has claimed from the shard's ring since the last look, wakes a sleeping one of its group. */
   #helpIfStuck(shard: number, stealable: number): void {
     const oldest = stealable < 0 ? 0 : this.#exchanges[stealable].sequence;
     const stuck = oldest !== 0 && oldest === this.#oldest[shard];

@@ -14,15 +14,15 @@ const DIGITS = 3;
 const US_PER_MS = 1_000;
 
 /**
- * A line for each request, when the kernel has the last byte of its answer, or when its connection is closed before that:
+ * Logs a line for each request, when the kernel has the last byte of its response, or when its connection is closed before that:
  *
- * - `method` and `target`; `null` for what could not be read so far
- * - `status`; `null` if the client has left before there was one
- * - `bytes` of head and body that were handed to the socket
+ * - `method` and `target`; `null` if the request could not be parsed
+ * - `status`; `null` if the client disconnected before a response began
+ * - `bytes` of head and body that were passed to the socket
  * - `durationMs` since the last byte of the request, or of its head if the body is streamed
- * - `ip`: the client's address, as far as proxies are trusted
- * - `id`: the one that the handler has seen or that a refusal has; `undefined` without either
- * - `aborted`: `true` if the answer did not leave whole, otherwise absent
+ * - `ip`: the client's address, according to trusted proxies
+ * - `id`: the one that the handler has seen, or that a rejection has; `undefined` without either
+ * - `aborted`: `true` if the response was not sent completely, otherwise absent
  *
  * HTTP thread only.
  */
@@ -32,7 +32,7 @@ export class AccessLog {
   readonly #trusted: TrustedProxies | undefined;
   readonly #side: HttpSide;
 
-  /** @param idField the field by which requests are named, in lower case, if they are */
+  /** @param idField the header field with request ids, in lower case, if enabled */
   constructor(
     logger: Pick<Logger, 'info'>,
     idField: string | undefined,
@@ -45,7 +45,7 @@ export class AccessLog {
     this.#side = side;
   }
 
-  /** What is known of a request when it is let in or refused; `request` is nothing if its head has not come. */
+  /** Creates the entry of a request when it is admitted or rejected; `request` is undefined if its head has not arrived. */
   entry(request: RequestInHand | undefined, peer: Peer): LogEntry {
     const header = (name: string) => request?.list(name);
     return {
@@ -60,7 +60,7 @@ export class AccessLog {
     };
   }
 
-  /** Another exchange answers in its place. */
+  /** Moves the entry to another exchange that replaces this one. */
   replaced(exchange: Exchange, instead: Exchange): void {
     const entry = exchange.entry!;
     entry.id ??= this.#id(exchange, entry);
@@ -68,7 +68,7 @@ export class AccessLog {
   }
 
   /**
-   * The head is handed to the socket, with all of the body or the beginning of it.
+   * The head was passed to the socket, with all or the beginning of the body.
    * @param sent bytes
    */
   answered(exchange: Exchange, sent: number): void {
@@ -79,7 +79,7 @@ export class AccessLog {
     entry.bytes = sent;
   }
 
-  /** @param aborted the answer has not left whole, and will not */
+  /** @param aborted the response was not sent completely, and will not be */
   ended(exchange: Exchange, aborted: boolean): void {
     const entry = exchange.entry!;
     entry.id ??= this.#id(exchange, entry);
@@ -89,23 +89,23 @@ export class AccessLog {
     this.#logger.info(details, aborted ? 'request aborted' : 'request answered');
   }
 
-  /** What the handler has seen as `req.id`, if one was started; or what the answer says. */
+  /** The id that the handler has seen as `req.id`, if it was started; otherwise the id in the response. */
   #id(exchange: Exchange, { sentId: sent }: LogEntry): string | undefined {
     if (this.#idField !== undefined) return sent ?? this.#named(exchange);
     const shard = this.#runner(exchange);
     return shard < 0 ? undefined : `${shard.toString(36)}-${(exchange.sequence >>> 0).toString(36)}`;
   }
 
-  /** The shard that has started the handler, or -1. Another one may have claimed the request than it was submitted to. */
+  /** The shard that has started the handler, or -1. It may differ from the one to which the request was submitted. */
   #runner({ slot, ranOn }: Exchange): number {
     if (slot < 0) return -1;
     if (this.#side.startedAt(slot) === SLOT_NO_START) return -1;
     if (ranOn >= 0) return ranOn;
-    // A stream begins while its slot is on the way back.
+    // A stream may begin while its slot is being given back.
     return Math.max(this.#side.heldBy(slot), this.#side.completedBy(slot));
   }
 
-  /** What the response says that its request is called. */
+  /** The request id in the response. */
   #named({ bytes, headBytes, ready, stream }: Exchange): string | undefined {
     if (!ready && stream === undefined) return undefined;
     const head = bytes!.latin1Slice(0, headBytes);

@@ -16,36 +16,36 @@ import { learnBytes } from '../expected-bytes.js';
 import type { Refusals } from '../refusals.js';
 import type { Shards } from '../shards.js';
 
-/** Turns without a completion for which the HTTP thread waits awake at the most, while answers are owed. */
+/** Maximum number of turns without a completion for which the HTTP thread waits awake while responses are outstanding. */
 const IDLE_TURNS = 50;
-/** What a wait of one of several HTTP threads is worth: those that wait awake take cores from shards (docs/scaling.md). */
+/** The longest average wait for which one of several HTTP threads waits awake: it takes a core from shards (docs/scaling.md). */
 const WORTH_OF_SEVERAL_MS = 0.06;
 /**
- * Under load, doorbells wait for a few more requests: each wake-up of a shard costs more than a turn of this loop, and on a
- * machine whose cores are all busy it takes the core from somebody who works (docs/internals.md).
+ * Under load, doorbells are delayed until a few more requests have been submitted: waking a shard costs more than a turn of this loop, and
+ * takes a core from a working thread if all cores are busy (docs/internals.md).
  */
 const GATHER_TURNS = 2;
-/** Requests that are enough for a wake-up. */
+/** Number of requests that justify a wake-up. */
 const GATHER_REQUESTS = 32;
-/** A slot that comes back with one of these has no response for the socket. */
+/** Flags of a slot that is given back without a response for the socket. */
 const WITHOUT_RESPONSE = SLOT_EXPIRED_FLAG | SLOT_ABANDONED_FLAG | SLOT_STREAM_FLAG;
-/** Outstanding requests from which on there is load. */
+/** Number of outstanding requests that counts as load. */
 const LOAD = 8;
 
 export interface CompletionEvents {
-  /** A turn begins: this thread may have been woken because there is a permit that a request waits for. */
+  /** A turn begins: this thread may have been woken because a permit is free for which a request waits. */
   onTurn(): void;
-  /** The slot is back from its shard. */
+  /** A slot was given back by its shard. */
   onReturned(exchange: Exchange): void;
-  /** And nobody wants what is in it. */
+  /** The same, but its response is not needed. */
   onUnwanted(exchange: Exchange): void;
-  /** Its answer is a stream that goes on without it. */
+  /** The response is a stream that continues without the slot. */
   onDetached(exchange: Exchange): void;
 }
 
 /**
- * The HTTP thread's side of the rings, a turn at a time: rings the doorbells of shards that were given something, takes
- * what they have completed, hands it to the connections. Between turns the event loop serves the sockets.
+ * The HTTP thread's side of the rings, one turn at a time: rings the doorbells of shards that were given requests, takes completions, and
+ * passes them to the connections. Between turns the event loop serves the sockets.
  */
 export class Completions {
   readonly #shards: Shards;
@@ -53,14 +53,14 @@ export class Completions {
   readonly #parking: Parking;
   readonly #refusals: Refusals;
   readonly #events: CompletionEvents;
-  /** Connections to flush at the end of the turn; those from `#touchedCount` on are of earlier turns. */
+  /** Connections to flush at the end of the turn; those from `#touchedCount` on are left from earlier turns. */
   readonly #touched: Receiver[] = [];
   #touchedCount = 0;
   #outstanding = 0;
-  /** Of these, those whose answers have begun: streams, which may last. */
+  /** Outstanding requests whose responses have begun: streams, which may take long. */
   #streaming = 0;
   readonly #waiting: WaitStrategy;
-  /** Requests that no doorbell was rung for, and turns they have waited for company. */
+  /** Requests for which no doorbell was rung yet, and turns for which this was postponed. */
   #gathered = 0;
   #postponed = 0;
   #stopped = false;
@@ -81,26 +81,26 @@ export class Completions {
     return this.#parking.lostWakeUps;
   }
 
-  /** Answers that shards owe. */
+  /** Number of requests submitted to shards and not given back. */
   get outstanding(): number {
     return this.#outstanding;
   }
 
-  /** A request was let in: an answer is owed. */
+  /** Counts a request that was admitted. */
   owe(): void {
     this.#outstanding++;
   }
 
-  /** A request was published to `shard`: the end of this turn rings for it, or of one soon after. */
+  /** A request was published to `shard`: the doorbell is rung at the end of this turn, or of one soon after. */
   published(shard: number): void {
-    // Both threads see to it themselves that they miss nothing: there is nobody to wake, and nothing to take.
+    // The shard is awake and this thread is parked: the shard checks its rings itself, and nothing needs to be taken here.
     if (this.#parking.isParked && !this.#shards.side.words.isParked(shard)) return;
     this.#gathered++;
     this.#waiting.restart();
     this.schedule();
   }
 
-  /** The answer to an outstanding request has begun, and is a stream. */
+  /** The response to an outstanding request has begun, and is a stream. */
   streamBegun(): void {
     this.#streaming++;
   }
@@ -110,7 +110,7 @@ export class Completions {
     this.#parking.stop();
   }
 
-  /** Has a turn run soon. */
+  /** Schedules a turn soon. */
   schedule(): void {
     this.#turn.schedule();
   }
@@ -122,7 +122,7 @@ export class Completions {
     this.#ring();
     if (this.#reapAll() > 0) this.#waiting.rewarded();
     if (this.#outstanding === 0) return;
-    // Who was given something and not told would wait for ever.
+    // A shard that was given a request but not woken would wait forever.
     if (this.#gathered > 0 || this.#waiting.wait() || !this.#parking.park()) this.schedule();
   }
 
@@ -137,11 +137,11 @@ export class Completions {
     this.#postponed = 0;
   }
 
-  /** Takes every completion there is. Returns how many. */
+  /** Takes all completions. Returns how many. */
   #reapAll(): number {
     let total = 0;
     for (let shard = 0; shard < this.#shards.map.shards; shard++) total += this.reap(shard);
-    // Emptying an array costs more than counting.
+    // Emptying an array is more expensive than counting.
     for (let i = 0; i < this.#touchedCount; i++) this.#touched[i].flush();
     this.#touchedCount = 0;
     return total;
@@ -155,9 +155,9 @@ export class Completions {
     return count;
   }
 
-  /** A slot has come back from `shard` with its response. */
+  /** Handles a slot that `shard` has given back with its response. */
   complete(slot: number, shard: number): void {
-    // A slot that was not completed by this shard, or not since it was taken over, is none of its business.
+    // Ignores a slot that this shard has not completed, or not since it was last taken over.
     if (!this.#shards.side.takeOver(slot, shard)) return;
     const exchange = this.#exchanges[slot];
     exchange.ranOn = shard;
@@ -166,10 +166,10 @@ export class Completions {
     else this.refuse(exchange, failure);
   }
 
-  /** The HTTP thread answers in the place of a shard: the slot is back, or never went. */
+  /** Responds instead of a shard: the slot is back, or was never submitted. */
   refuse(exchange: Exchange, reason: Reason): void {
     if (exchange.stream !== undefined) {
-      // What has been sent cannot be taken back.
+      // What was sent cannot be taken back.
       exchange.stream.last ??= 'broken';
     } else if (exchange.connection !== undefined) {
       const answer = this.#refusals.counted(reason, this.#refused(exchange));
@@ -180,7 +180,7 @@ export class Completions {
     this.#settle(exchange);
   }
 
-  /** The HTTP thread answers now, and the slot comes back later, when nobody waits for it any more. */
+  /** Responds now; the slot is given back later, when the response is no longer needed. */
   refuseEarly(exchange: Exchange, reason: Reason): void {
     const { connection } = exchange;
     if (connection === undefined) return;
@@ -191,7 +191,7 @@ export class Completions {
     this.schedule();
   }
 
-  /** Nobody waits for the request, and no shard has it. */
+  /** Drops a request whose client has disconnected and that no shard holds. */
   drop(exchange: Exchange): void {
     this.#settle(exchange);
   }
@@ -218,7 +218,7 @@ export class Completions {
     this.#touched[this.#touchedCount++] = connection;
   }
 
-  /** Returns why there is no response, if so. */
+  /** Reads the response. Returns the reason if there is none. */
   #readResponse(exchange: Exchange, shard: number): Reason | undefined {
     const view = this.#shards.side.views[exchange.slot];
     exchange.extent = view.responseExtent;
@@ -229,14 +229,14 @@ export class Completions {
     learnBytes(exchange.route!, bytes);
     exchange.headBytes = headBytes;
     const before = exchange.bytes;
-    // Answers of one route are often alike, and a new view costs more than this comparison.
+    // Responses of one route often have the same place and size, and a new view costs more than this comparison.
     if (before === undefined || before.byteOffset !== start || before.length !== bytes) {
       exchange.bytes = Buffer.from(this.#shards.core.buffer as never, start, bytes);
     }
     return undefined;
   }
 
-  /** The handler took too long, or wants its connection closed, which was said before. */
+  /** The reason: the handler took too long, or wants its connection closed, as an earlier message says. */
   #whyAbandoned(exchange: Exchange, shard: number): Reason | undefined {
     this.#shards.receive(shard);
     if (!exchange.isCut) return 'HANDLER_TIMEOUT';
@@ -245,11 +245,11 @@ export class Completions {
     return undefined;
   }
 
-  /** What the slot came back with is no response, or was sent before. Returns why there is none, if so. */
+  /** Handles a slot without a response, or whose response was sent before. Returns the reason if there is none. */
   #endWithoutResponse(exchange: Exchange, view: SlotView, shard: number): Reason | undefined {
     if (view.has(SLOT_EXPIRED_FLAG)) return 'QUEUE_TIMEOUT';
     if (view.has(SLOT_ABANDONED_FLAG)) return this.#whyAbandoned(exchange, shard);
-    // The head was sent before the slot was given back.
+    // The head was posted before the slot was given back.
     this.#shards.receive(shard);
     const { stream, connection } = exchange;
     if (stream === undefined) return 'SHARD_LOST';

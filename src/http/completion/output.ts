@@ -3,19 +3,19 @@ import { NO_EXTENT } from '../../../assembly/layout.js';
 import type { Exchange, StreamedAnswer } from '../exchange.js';
 import type { AccessLog } from './access-log.js';
 
-/** What becomes of exchanges whose answers have left, or will not. */
+/** Handles exchanges whose responses were sent, or will not be. */
 export interface OutputHost {
   readonly draining: boolean;
   readonly accessLog: AccessLog | undefined;
-  /** The answer has left: its slot is free again. */
+  /** The response was sent: its slot is free. */
   release(exchange: Exchange): void;
-  /** Others wait for extents. */
+  /** Whether others wait for extents. */
   readonly isPressed: boolean;
-  /** Copies the response into private memory and gives its extent back. `false` if such copies take too much already. */
+  /** Copies the response into private memory and gives its extent back. `false` if such copies already take too much. */
   detach(exchange: Exchange): boolean;
-  /** The client has sent its last byte, and may be gone. */
+  /** The client has sent its last byte, and may have disconnected. */
   announceAbort(exchange: Exchange): void;
-  /** The connection is closed: nobody waits for the answer any more. */
+  /** The connection is closed: the response is no longer needed. */
   abandon(exchange: Exchange): void;
 }
 
@@ -24,26 +24,26 @@ const KEEP_ALIVE_LINE = Buffer.from('connection: keep-alive\r\n');
 const LINE_END = '\r\n';
 const EMPTY = Buffer.alloc(0);
 const EMPTY_LINE_BYTES = 2;
-/** Bytes of a response that is copied to have a field put in between. */
+/** Maximum size of a response that is copied to insert a field. */
 const COPIED_BYTES = 16_384;
 
-/** The answers of one connection, in the order of their requests, until the kernel has them. HTTP thread only. */
+/** The responses of one connection, in the order of their requests, until the kernel has them. HTTP thread only. */
 export class Output {
-  /** Requests whose answers have not been handed to the socket, oldest first. */
+  /** Requests whose responses were not passed to the socket yet, oldest first. */
   first: Exchange | undefined;
-  /** Requests in hand: those, and those whose answers the socket still holds. */
+  /** Number of requests in flight: those, and those whose responses the socket still holds. */
   outstanding = 0;
-  /** Bytes that their answers will take, by what answers of their routes took lately. */
+  /** Expected size of their responses in bytes, by recent responses of their routes. */
   promisedBytes = 0;
   readonly #host: OutputHost;
   readonly #socket: Socket;
   readonly #onFlushed: () => void;
   #last: Exchange | undefined;
-  /** Handed to the socket, not yet taken by the kernel: the socket refers to their slots. */
+  /** Passed to the socket but not taken by the kernel: the socket refers to their slots. */
   #unflushed: Exchange[] = [];
   #flushAnnounced = false;
 
-  /** @param onFlushed called when the kernel has what it had not taken at once */
+  /** @param onFlushed called when the kernel has taken data that it had not taken immediately */
   constructor(host: OutputHost, socket: Socket, onFlushed: () => void) {
     this.#host = host;
     this.#socket = socket;
@@ -60,8 +60,8 @@ export class Output {
   }
 
   /**
-   * A response is here: from now on it counts by the bytes that it has.
-   * @returns `false` if there is no memory for it until its turn comes
+   * Records that a response has arrived: from now on its actual size counts.
+   * @returns `false` if no memory is available to keep it until its turn
    */
   arrived(exchange: Exchange): boolean {
     const { length } = exchange.bytes!;
@@ -71,9 +71,9 @@ export class Output {
   }
 
   /**
-   * Moves responses whose turn has not come out of the extents that others wait for: the response before them may be among
-   * those (docs/model.md).
-   * @returns `false` if there is no memory for them
+   * Moves responses whose turn has not come out of extents for which others wait, because an earlier response of this connection may be
+   * among those (docs/model.md).
+   * @returns `false` if no memory is available for them
    */
   makeRoom(): boolean {
     for (let exchange = this.first; exchange !== undefined; exchange = exchange.next) {
@@ -87,14 +87,14 @@ export class Output {
     return isNext || this.#host.detach(exchange);
   }
 
-  /** The connection ends behind the answers that are owed. `false` if none is. */
+  /** Closes the connection after the pending responses. `false` if none is pending. */
   closeBehindLast(): boolean {
     if (this.#last === undefined) return false;
     this.#last.close = true;
     return true;
   }
 
-  /** Has another exchange answer in the place of one that is not ready. */
+  /** Replaces an exchange that is not ready by another one. */
   replace(exchange: Exchange, instead: Exchange): void {
     instead.close = exchange.close;
     instead.sayKeepAlive = exchange.sayKeepAlive;
@@ -111,8 +111,8 @@ export class Output {
   }
 
   /**
-   * Hands to the socket every answer whose turn has come; the first one's has. A response in an extent waits until the kernel
-   * has taken all before it, so that a client that does not read holds one extent.
+   * Passes every response whose turn has come to the socket, beginning with the first. A response in an extent waits until the kernel has
+   * taken everything before it, so that a client that does not read holds one extent.
    * @returns `false` if the first one waits for that
    */
   sendReady(): boolean {
@@ -127,7 +127,7 @@ export class Output {
     return true;
   }
 
-  /** Hands to the socket what there is of the first answer, which is a stream; all of it unless that one is `broken`. */
+  /** Passes the available part of the first response, a stream, to the socket; nothing more follows if it is `broken`. */
   sendStream(exchange: Exchange, stream: StreamedAnswer): void {
     if (!stream.begun) {
       stream.begun = true;
@@ -175,7 +175,7 @@ export class Output {
     if (this.#host.accessLog !== undefined) this.#host.accessLog.answered(exchange, sent);
   }
 
-  /** Rare, so the field is put in between, or in the place of what the head says of the connection, and not left room for. Returns how many bytes were written. */
+  /** Inserts or replaces the connection field. Rare, so the head leaves no room for it. Returns the bytes written. */
   #sendWithField(exchange: Exchange): number {
     const bytes = exchange.bytes!;
     const socket = this.#socket;
@@ -188,7 +188,7 @@ export class Output {
     // The field keep-alive follows.
     const end = said >= 0 ? bytes.indexOf(LINE_END, said + KEEP_ALIVE_LINE.length) + LINE_END.length : start;
     const parts = [bytes.subarray(0, start), exchange.close ? CLOSE_LINE : KEEP_ALIVE_LINE, bytes.subarray(end)];
-    // A copy is cheaper than another call of the system, up to some size.
+    // Up to some size, a copy is cheaper than another system call.
     if (bytes.length <= COPIED_BYTES) socket.write(Buffer.concat(parts));
     else {
       socket.cork();
@@ -198,22 +198,22 @@ export class Output {
     return parts.reduce((sum, { length }) => sum + length, 0);
   }
 
-  /** Frees the slots that the kernel has a copy of. */
+  /** Frees the slots whose bytes the kernel has copied. */
   #releaseFlushed(): void {
     if (this.#unflushed.length === 0) return;
     if (this.#socket.writableLength > 0) this.#announceFlush();
     else this.#releaseUnflushed(this.#unflushed.length);
   }
 
-  /** Asks to be told when what the socket holds now has left; 'drain' comes only above the high-water mark. */
+  /** Requests a notification when everything that the socket holds now was sent; 'drain' is emitted only above the high-water mark. */
   #announceFlush(): void {
-    // Behind the last answer, `end` hears of it.
+    // After the last response, `end` is notified.
     if (this.#flushAnnounced || this.#socket.writableEnded) return;
     this.#flushAnnounced = true;
     const count = this.#unflushed.length;
     this.#socket.write(EMPTY, (error) => {
       this.#flushAnnounced = false;
-      // After an error, only 'close' says that nothing refers to the slots any more.
+      // After an error, the slots are referenced until 'close'.
       if (error) return;
       this.#releaseUnflushed(count);
       this.#releaseFlushed();
@@ -232,22 +232,22 @@ export class Output {
     this.#host.release(exchange);
   }
 
-  /** Sends nothing more: the connection ends behind what the socket holds. */
+  /** Sends nothing more: closes the connection after what the socket holds. */
   end(): void {
     this.#socket.end((error?: Error | null) => {
-      // As above.
+      // Same as above.
       if (!error) this.#releaseUnflushed(this.#unflushed.length);
     });
   }
 
-  /** The client says no more, and may be gone: what is not ready may not be wanted. */
+  /** The client has sent its last byte and may have disconnected: pending responses may no longer be needed. */
   announceAbort(): void {
     for (let exchange = this.first; exchange !== undefined; exchange = exchange.next) {
       this.#host.announceAbort(exchange);
     }
   }
 
-  /** The socket is closed: nothing refers to the slots any more. */
+  /** The socket is closed: nothing references the slots any more. */
   close(): void {
     this.#releaseUnflushed(this.#unflushed.length, true);
     for (let exchange = this.first; exchange !== undefined; exchange = exchange.next) {
@@ -260,7 +260,7 @@ export class Output {
   }
 }
 
-/** It can be sent together with what is before it. */
+/** Whether it can be sent together with the previous response. */
 function mayJoin(exchange: Exchange | undefined): exchange is Exchange {
   return exchange?.ready === true && !exchange.isCut && exchange.stream === undefined && exchange.extent === NO_EXTENT;
 }

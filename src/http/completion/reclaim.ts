@@ -4,7 +4,7 @@ import type { Dispatcher } from '../admission/dispatcher.js';
 import type { Exchange } from '../exchange.js';
 import type { Completions } from './completions.js';
 
-/** Who has to do with a slot that comes back. */
+/** The parts that are involved when a slot comes back. */
 export interface Reclaimers {
   side: HttpSide;
   exchanges: readonly Exchange[];
@@ -13,10 +13,10 @@ export interface Reclaimers {
 }
 
 /**
- * Takes back what a shard had in hand; only once its thread has exited, because until then its slots are its own.
- * What it had completed is sent; what it had started gets 502, as nobody knows how far its handler came; what it had not
- * started goes to another shard, or waits in its ring for the thread that replaces it; where a part of its body is gone, it gets 503. Its
- * extents are freed by the control thread, once every HTTP thread has done this.
+ * Takes back what a shard owned; only after its thread has exited, because until then its slots belong to it. Completed responses are sent.
+ * Started requests get 502, because it is unknown how far their handlers came. Requests that were not started go to another shard, or wait
+ * in its ring for the thread that replaces it; if a part of the body is lost, they get 503. The control thread frees the shard's extents
+ * once every HTTP thread has done this.
  */
 export function reclaim(shard: number, { side, exchanges, completions, dispatcher }: Reclaimers): void {
   while (completions.reap(shard) > 0);
@@ -26,7 +26,7 @@ export function reclaim(shard: number, { side, exchanges, completions, dispatche
     if (side.completedBy(slot) === shard) completions.complete(slot, shard);
     else if (side.reclaim(slot, shard)) {
       const isUnstarted = side.startedAt(slot) === SLOT_NO_START;
-      // Pieces of a body that was gathered are gone with the thread.
+      // The pieces of a gathered body are lost with the thread.
       if (isUnstarted && exchange.connection === undefined) {
         completions.drop(exchange);
         continue;
@@ -45,9 +45,9 @@ export function reclaim(shard: number, { side, exchanges, completions, dispatche
 }
 
 /**
- * Passes on what waits for a shard that takes no requests now.
- * @param gaveUp the shard has no thread, or does not get to what it has claimed either: that is passed on too, and what no other
- * shard takes is refused
+ * Passes on the queued requests of a shard that accepts no requests now.
+ * @param gaveUp the shard has no thread, or does not start what it has claimed either: that is passed on too, and requests that no other
+ * shard accepts are rejected
  */
 export function relieve(shard: number, gaveUp: boolean, reclaimers: Reclaimers): void {
   const { side, exchanges, completions, dispatcher } = reclaimers;

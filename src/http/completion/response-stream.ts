@@ -12,26 +12,26 @@ import { Exchange, type StreamedAnswer } from '../exchange.js';
 import { learnBytes } from '../expected-bytes.js';
 import type { Shards } from '../shards.js';
 
-/** The shard hears of bytes that the kernel has taken when there are so many of them, not for each write. */
+/** Bytes that the kernel must have taken before they are reported to the shard, instead of a report for each write. */
 const REPORTED_BYTES = STREAM_WINDOW_BYTES / 4;
 
-/** A response body that comes in pieces: what has arrived of it and was not handed to the socket. HTTP thread. */
+/** A response body that arrives in pieces: holds the pieces that were not passed to the socket yet. HTTP thread. */
 export class ResponseStream implements StreamedAnswer {
-  /** The head was handed to the socket. */
+  /** Whether the head was passed to the socket. */
   begun = false;
-  /** No piece follows: the body is whole, or will never be. */
+  /** Set when no piece follows: the body is complete, or never will be. */
   last: 'whole' | 'broken' | undefined;
-  /** The end of the body is the end of the connection. */
+  /** Whether the body ends when the connection is closed. */
   readonly closes: boolean;
   readonly #shards: Shards;
   readonly shard: number;
   readonly #name: RequestName;
   #pieces: Buffer[] = [];
   #taken = 0;
-  /** Of what was taken. */
+  /** Buffers of pieces that were taken. */
   #spent: ArrayBuffer[] = [];
 
-  /** @param shard that sends it */
+  /** @param shard the shard that sends it */
   constructor(shards: Shards, shard: number, name: RequestName, closes: boolean) {
     this.#shards = shards;
     this.shard = shard;
@@ -48,12 +48,12 @@ export class ResponseStream implements StreamedAnswer {
     this.last = last;
   }
 
-  /** The window bounds what there is, so the socket may as well hold all of it. */
+  /** The window limits the pieces, so the socket may hold all of them. */
   writeTo(socket: Socket): number {
     if (this.#pieces.length === 0) return 0;
     let bytes = 0;
     if (this.#pieces.length > 1) socket.cork();
-    // What has to wait for the client holds nothing but itself.
+    // A piece that has to wait for the client must not hold the memory of others.
     const waits = socket.writableLength > 0;
     for (const one of this.#pieces) {
       const piece = waits ? ownBytes(one) : one;
@@ -81,7 +81,7 @@ export class ResponseStream implements StreamedAnswer {
     this.#spent = [];
   }
 
-  /** Tells the shard how many bytes the kernel has taken, or that nobody waits for more. */
+  /** Tells the shard how many bytes the kernel has taken, or that the client has disconnected. */
   #report(taken: number, spent?: ArrayBuffer[]): void {
     this.#shards.answerStream(this.shard, { ...this.#name, taken, ...(spent && { spent }) });
   }
@@ -97,16 +97,16 @@ export class ResponseStream implements StreamedAnswer {
 }
 
 export interface StreamEvents {
-  /** The head has come. */
+  /** The head has arrived. */
   onBegun(exchange: Exchange): void;
 }
 
-/** Takes the pieces that shards send, and finds out for whom they are. HTTP thread. */
+/** Receives the pieces that shards send, and finds their responses. HTTP thread. */
 export class StreamReceiver {
   readonly #shards: Shards;
   readonly #exchanges: readonly Exchange[];
   readonly #events: StreamEvents;
-  /** Streams that go on without a slot, by `requestKey`; and of those that hold something else, what gives that back. */
+  /** Streams that continue without a slot, by `requestKey`; and what releases the permits that some of them hold. */
   readonly #detached = new Map<number, Exchange>();
   readonly #held = new Map<number, () => void>();
 
@@ -120,7 +120,7 @@ export class StreamReceiver {
     const { slot, sequence, headBytes, bodyBytes } = piece;
     const exchange = this.#find(piece);
     if (exchange?.connection === undefined || exchange.ready) {
-      // The client has left, or was answered, before the shard could know.
+      // The client has disconnected, or got its response, before the shard could know.
       if (piece.last === undefined) this.#shards.answerStream(shard, { slot, sequence, taken: STREAM_CANCELLED });
       return;
     }
@@ -141,14 +141,14 @@ export class StreamReceiver {
     return exchange.sequence === name.sequence ? exchange : undefined;
   }
 
-  /** A stream that goes on without a slot has this name: no other request may have it. */
+  /** Whether a stream that continues without a slot has this name, which no other request may get then. */
   isTaken(name: RequestName): boolean {
     return this.#detached.size > 0 && this.#detached.has(requestKey(name));
   }
 
   /**
-   * The slot of an answer that is being streamed is free: another exchange goes on in its place.
-   * @param giveBack called when the stream is over
+   * Continues a streamed response whose slot is free with another exchange.
+   * @param giveBack called when the stream has ended
    */
   detach(exchange: Exchange, giveBack: (() => void) | undefined): void {
     const { connection, stream } = exchange;
@@ -159,7 +159,7 @@ export class StreamReceiver {
     if (giveBack !== undefined) this.#held.set(stream!.key, giveBack);
   }
 
-  /** Nothing more comes of a stream without a slot. */
+  /** Ends a stream without a slot. */
   #end(exchange: Exchange): void {
     const { key } = exchange.stream!;
     exchange.ready = true;
@@ -168,14 +168,14 @@ export class StreamReceiver {
     this.#held.delete(key);
   }
 
-  /** The client of an answer without a slot has left. */
+  /** The client of a response without a slot has disconnected. */
   abandon(exchange: Exchange): void {
     if (exchange.stream === undefined || exchange.ready) return;
     exchange.stream.cancel();
     this.#end(exchange);
   }
 
-  /** The thread of `shard` has exited: what it streamed breaks off. */
+  /** The thread of `shard` has exited: breaks off its streams. */
   breakOff(shard: number): void {
     for (const exchange of this.#detached.values()) {
       const { stream, connection } = exchange;
@@ -186,7 +186,7 @@ export class StreamReceiver {
     }
   }
 
-  /** The first piece is what any other answer is: head, and as much of the body as there was. */
+  /** Begins the response: the first piece has the head and the available part of the body, like any other response. */
   #begin(shard: number, exchange: Exchange, piece: StreamPiece, headBytes: number): void {
     const { slot, sequence, bytes, start, end, closes = false, last } = piece;
     exchange.bytes = Buffer.from(bytes!, start, end - start);
@@ -199,7 +199,7 @@ export class StreamReceiver {
   }
 }
 
-/** A copy of bytes that share their buffer with others, which would be held as long as these. */
+/** Copies bytes that share their buffer with others, which would otherwise be held as long. */
 function ownBytes(bytes: Buffer): Buffer {
   if (bytes.length > SMALL_PIECE_BYTES) return bytes;
   const copy = Buffer.allocUnsafeSlow(bytes.length);

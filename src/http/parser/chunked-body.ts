@@ -1,7 +1,7 @@
 import { TOKEN } from '../../options/field-syntax.js';
 import type { Reason } from '../answers.js';
 
-/** Bytes of framing that each byte of the body may bring with it: chunks of one byte have five. */
+/** Bytes of framing allowed for each byte of the body: chunks of one byte have five. */
 const FRAMING_PER_BODY_BYTE = 8;
 
 const TAB = 0x09;
@@ -15,16 +15,16 @@ const BACKSLASH = 0x5c;
 const DELETE = 0x7f;
 const FILLER = 'x'.charCodeAt(0);
 
-/** What the next byte may be part of; the names are those of the grammar (RFC 9112 sections 7.1 and 7.1.1). */
+/** What the next byte may belong to; the names are those of the grammar (RFC 9112 sections 7.1 and 7.1.1). */
 enum State {
   Closed,
   FirstDigit,
   Digits,
-  /** White space has come that only an extension may follow. */
+  /** After white space that only an extension may follow. */
   BeforeSemicolon,
   BeforeName,
   Name,
-  /** White space has come behind a name. */
+  /** After white space that follows a name. */
   AfterName,
   BeforeValue,
   Value,
@@ -35,7 +35,7 @@ enum State {
   Data,
   DataReturn,
   DataEnd,
-  /** At the beginning of a line of the trailer section. */
+  /** At the start of a line of the trailer section. */
   TrailerLine,
   TrailerField,
   LastEnd,
@@ -45,34 +45,34 @@ const TOKEN_BYTES = new Uint8Array(256);
 for (let byte = 0; byte < 128; byte++) if (TOKEN.test(String.fromCharCode(byte))) TOKEN_BYTES[byte] = 1;
 
 /**
- * Reads the framing of a chunked body in front of llhttp, byte by byte, so that it makes no difference how the body is split:
+ * Reads the framing of a chunked body before llhttp, byte by byte, so that the result does not depend on how the body is split:
  *
- * - A chunk that is larger than what is left of the limit is refused once its size is known, not once its data have come.
- * - Sizes, extensions and trailers are bounded together. Nothing of them is kept, but a client could go on for ever.
- * - Extensions follow the grammar. llhttp takes empty ones and refuses the white space that recipients must take, so they
- *   are written over, in place, with one that it takes.
+ * - A chunk that is larger than the rest of the limit is rejected once its size is known, not once its data have arrived.
+ * - Sizes, extensions and trailers are limited together. None of them is kept, but a client could send them forever.
+ * - Extensions follow the grammar. llhttp accepts empty ones and rejects the white space that recipients must accept, so extensions are
+ *   overwritten, in place, with one that it accepts.
  *
  * HTTP thread only.
  */
 export class ChunkedBody {
   #end = 0;
   #state = State.Closed;
-  /** Of the chunk at hand: its size, then what is to come of its data. */
+  /** Of the current chunk: its size, then the number of data bytes that are missing. */
   #left = 0;
   #bodyBytes = 0;
   #framingBytes = 0;
   #limitBytes = 0;
   #framingLimitBytes = 0;
 
-  /** More of the body is to come. */
+  /** Whether more of the body is expected. */
   get isOpen(): boolean {
     return this.#state !== State.Closed;
   }
 
   /**
-   * A head has ended whose body comes in chunks.
+   * Starts a body after the end of a head with chunked coding.
    * @param limitBytes of the body; may be infinite
-   * @param framingLimitBytes of what is not data, beside 8 bytes for each byte of data
+   * @param framingLimitBytes of the framing, in addition to 8 bytes for each byte of data
    */
   begin(limitBytes: number, framingLimitBytes: number): void {
     this.#state = State.FirstDigit;
@@ -83,7 +83,7 @@ export class ChunkedBody {
     this.#framingLimitBytes = framingLimitBytes;
   }
 
-  /** Address behind the last byte of a body whose end was read since the last call, or 0. */
+  /** Address after the last byte of a body whose end was read since the last call, or 0. */
   takeEnd(): number {
     const end = this.#end;
     this.#end = 0;
@@ -91,8 +91,8 @@ export class ChunkedBody {
   }
 
   /**
-   * Reads what stands from `from` up to `end`, or to the end of the body if that comes first, before llhttp does.
-   * @returns why the body is refused
+   * Reads the bytes from `from` up to `end`, or to the end of the body if that comes first, before llhttp does.
+   * @returns why the body is rejected
    */
   scan(bytes: Buffer, from: number, end: number): Reason | undefined {
     for (let at = from; at < end; ) {
@@ -136,7 +136,7 @@ export class ChunkedBody {
         this.#state = byte === CARRIAGE_RETURN ? State.LastEnd : State.TrailerField;
         return undefined;
       case State.TrailerField:
-        // What fields are made of is llhttp's business.
+        // llhttp checks the content of fields.
         if (byte === LINE_FEED) this.#state = State.TrailerLine;
         return undefined;
       case State.LastEnd:
@@ -200,8 +200,8 @@ export class ChunkedBody {
   }
 
   /**
-   * What may follow a size, a name or a value: the line's end, another extension, or white space.
-   * @param spaced the state behind white space
+   * Handles what may follow a size, a name or a value: the end of the line, another extension, or white space.
+   * @param spaced the state after white space
    */
   #stepOn(byte: number, spaced: State): Reason | undefined {
     if (byte === CARRIAGE_RETURN) this.#state = State.SizeEnd;
@@ -223,7 +223,7 @@ function digitOf(byte: number): number {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x61 + 10 : -1;
 }
 
-/** What may stand in a quoted string, quotes and backslashes included (RFC 9110 section 5.6.4). */
+/** Whether the byte is allowed in a quoted string, quotes and backslashes included (RFC 9110 section 5.6.4). */
 function isText(byte: number): boolean {
   return byte === TAB || (byte >= SPACE && byte !== DELETE);
 }

@@ -2,21 +2,21 @@ const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 /**
- * The empty lines in front of a request, which are ignored (RFC 9112 section 2.2). llhttp takes any CR there, and one that no
- * LF follows is not a line end. HTTP thread only.
+ * Checks the empty lines before a request, which are ignored (RFC 9112 section 2.2). llhttp accepts any CR there, but a CR without LF is
+ * not a line end. HTTP thread only.
  */
 export class EmptyLines {
-  /** The last byte that was checked is a CR: what comes next must be an LF. */
+  /** Whether the last checked byte is a CR: an LF must follow. */
   #endsWithReturn = false;
 
-  /** Is there anything to check from `at` on? For most requests there is not. */
+  /** Whether an empty line may start at `at`. Most requests have none. */
   areAt(bytes: Buffer, at: number): boolean {
     return this.#endsWithReturn || bytes[at] <= CARRIAGE_RETURN;
   }
 
   /**
-   * Checks the empty lines from `from` on, of what stands there up to `end`.
-   * @returns `false` if there is a bare CR among them
+   * Checks the empty lines from `from` up to `end`.
+   * @returns `false` if they contain a bare CR
    */
   check(bytes: Buffer, from: number, end: number): boolean {
     let at = from;

@@ -36,14 +36,14 @@ const TOTAL_LIMIT = HEAD_TOTAL_LIMIT_OFFSET >> 2;
 const FIELD_LIMIT = HEAD_FIELD_LIMIT_OFFSET >> 2;
 const FIELD_U16 = FIELD_BYTES >> 1;
 
-/** How large request heads may be. */
+/** Limits of request heads. */
 export interface HeadLimits {
   maxTargetBytes: number;
   maxHeadBytes: number;
   maxHeaderFields: number;
 }
 
-/** The head index of assembly/head.ts: where the parts of the head lie that is being parsed. HTTP thread only. */
+/** The head index of assembly/head.ts: the positions of the parts of the current head. HTTP thread only. */
 export class HeadIndex {
   readonly #start: number;
   readonly #fields: number;
@@ -63,7 +63,7 @@ export class HeadIndex {
     core.wasm.headUse(address);
   }
 
-  /** Sets the limits that heads are held to from now on. */
+  /** Sets the limits of further heads. */
   limit({ maxTargetBytes, maxHeadBytes, maxHeaderFields }: HeadLimits): void {
     this.#i32[TARGET_LIMIT] = maxTargetBytes;
     this.#i32[TOTAL_LIMIT] = maxHeadBytes;
@@ -85,7 +85,7 @@ export class HeadIndex {
     this.#i32[TARGET_BYTES] = bytes;
   }
 
-  /** Target, version and fields. */
+  /** Size of target, version and fields. */
   get totalBytes(): number {
     return this.#i32[TOTAL_BYTES];
   }
@@ -123,7 +123,7 @@ export class HeadIndex {
     return this.#i32[BODY_BYTES];
   }
 
-  /** Notes a piece of the body, if it follows the one before. */
+  /** Records a piece of the body, if it is contiguous with the previous one. */
   noteBody(at: number, bytes: number): boolean {
     return this.#wasm.headBody(at, bytes) === 1;
   }
@@ -132,12 +132,12 @@ export class HeadIndex {
     return this.#i32[FIELD_COUNT];
   }
 
-  /** Bytes of the name of a field. */
+  /** Size of a field's name in bytes. */
   nameBytes(field: number): number {
     return this.#fieldU16[field * FIELD_U16 + (FIELD_NAME_BYTES_OFFSET >> 1)];
   }
 
-  /** Where the name of a field starts, from the first byte of the target. */
+  /** Offset of a field's name from the first byte of the target. */
   nameOffset(field: number): number {
     return this.#fieldU16[field * FIELD_U16 + (FIELD_NAME_OFFSET >> 1)];
   }
@@ -150,7 +150,7 @@ export class HeadIndex {
     return this.#fieldU16[field * FIELD_U16 + (FIELD_VALUE_OFFSET >> 1)];
   }
 
-  /** Has the value of a field lie elsewhere in the head. */
+  /** Moves the value of a field elsewhere in the head. */
   placeValue(field: number, offset: number, bytes: number): void {
     this.#fieldU16[field * FIELD_U16 + (FIELD_VALUE_OFFSET >> 1)] = offset;
     this.#fieldU16[field * FIELD_U16 + (FIELD_VALUE_BYTES_OFFSET >> 1)] = bytes;
@@ -164,12 +164,12 @@ export class HeadIndex {
     }
   }
 
-  /** The entries of all fields, as a slot has them. */
+  /** The entries of all fields, in the format of slots. */
   entries(): Uint8Array {
     return this.#u8.subarray(this.#fields, this.#fields + this.fieldCount * FIELD_BYTES);
   }
 
-  /** A copy of what another connection's head would overwrite. */
+  /** Copies the entries, which another connection's head would overwrite. */
   save(): Uint8Array {
     return this.#u8.slice(this.#start, this.#fields + this.fieldCount * FIELD_BYTES);
   }

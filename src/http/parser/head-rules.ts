@@ -4,7 +4,7 @@ import type { Reason } from '../answers.js';
 import type { HeadIndex } from './head-index.js';
 import { isHost } from './host.js';
 
-/** Where the two digits of HTTP/1.1 stand. */
+/** Positions of the two digits in HTTP/1.1. */
 const MAJOR_OFFSET = 5;
 const MINOR_OFFSET = 7;
 const ONE = 0x31;
@@ -24,22 +24,22 @@ const TRANSFER_ENCODING_BYTES = 'transfer-encoding'.length;
 const ENDS_CHUNKED = /^(?:[\w!#$%&'*+.^`|~-]+[\t ]*,[\t ]*)+chunked$/i;
 
 /**
- * What the RFCs demand of a request head and llhttp does not. Every head passes through here, so what every head has is
- * looked at as bytes, and only what is rare as text. HTTP thread only.
+ * Checks what the RFCs require of a request head and llhttp does not. Every head is checked, so common parts are checked as bytes, and only
+ * rare ones as text. HTTP thread only.
  */
 export class HeadRules {
-  /** Of the head that was checked last: its version is HTTP/1.0, not 1.1. */
+  /** Whether the version of the last checked head is HTTP/1.0, not 1.1. */
   isHttp10 = false;
-  /** The body's length if it is said. */
+  /** The length of the body, if given. */
   contentLength = 0;
-  /** The body comes in chunks. */
+  /** Whether the body is chunked. */
   isChunked = false;
-  /** The client waits for leave to send its body. */
+  /** Whether the client waits for `100 Continue` before it sends its body. */
   expectsContinue = false;
   readonly #index: HeadIndex;
   #source: Buffer = Buffer.alloc(0);
   #start = 0;
-  /** The Host that was found valid last; most requests of a server have the same. */
+  /** The last valid Host; most requests of a server have the same. */
   #knownHost: Uint8Array = new Uint8Array(0);
 
   constructor(index: HeadIndex) {
@@ -47,9 +47,9 @@ export class HeadRules {
   }
 
   /**
-   * @param source what holds the head, from `start` on
-   * @param found what headComplete has returned
-   * @returns why it is refused
+   * @param source contains the head, from `start` on
+   * @param found the return value of headComplete
+   * @returns why it is rejected
    */
   check(source: Buffer, start: number, found: number): Reason | undefined {
     this.#source = source;
@@ -57,7 +57,7 @@ export class HeadRules {
     this.contentLength = 0;
     this.isChunked = false;
     this.expectsContinue = false;
-    // One space in front of HTTP (RFC 9112 section 3); llhttp knows RTSP as well, and requests without a version.
+    // One space before HTTP (RFC 9112 section 3); llhttp also accepts RTSP, and requests without a version.
     const at = start + this.#index.targetBytes + 1;
     if (source[at] !== LETTER_H) return 'BAD_REQUEST';
     const minor = source[at + MINOR_OFFSET];
@@ -70,7 +70,7 @@ export class HeadRules {
     return (found & HEAD_BODY_FLAG) !== 0 || this.isHttp10 ? this.#checkMore() : undefined;
   }
 
-  /** The number of the only Host, which is not in front of `from`; NO_HOST or SEVERAL_HOSTS. */
+  /** The number of the only Host field, searched from `from` on; or NO_HOST or SEVERAL_HOSTS. */
   #findHost(from: number): number {
     let host = NO_HOST;
     for (let field = from; field < this.#index.fieldCount; field++) {
@@ -101,7 +101,7 @@ export class HeadRules {
     return true;
   }
 
-  /** Fields that say how the message ends and what the client expects. */
+  /** Checks fields that determine the end of the message and the expectations of the client. */
   #checkMore(): Reason | undefined {
     let codings: string | undefined;
     let expectations: string | undefined;
@@ -117,22 +117,22 @@ export class HeadRules {
       // RFC 9112 section 9.3; llhttp keeps the connection for "keep-alive, close".
       const persists = hasMember(options, 'keep-alive') && !hasMember(options, 'close');
       this.#index.keepAlive = persists;
-      // RFC 9112 section 6.1: framing of HTTP/1.0 with a transfer coding is faulty.
+      // RFC 9112 section 6.1: HTTP/1.0 with a transfer coding has faulty framing.
       return codings === undefined ? undefined : 'BAD_REQUEST';
     }
     return this.#checkCodings(codings) ?? this.#checkExpectations(expectations);
   }
 
-  /** RFC 9112 section 6.1: chunked alone, since other codings are not implemented. */
+  /** RFC 9112 section 6.1: only chunked is implemented. */
   #checkCodings(codings: string | undefined): Reason | undefined {
     if (codings === undefined) return undefined;
     this.isChunked = codings.toLowerCase() === 'chunked';
     if (this.isChunked) return undefined;
-    // Not at the end, the body has no end that could be relied on (RFC 9112 section 6.3, rule 4).
+    // If chunked is not the last coding, the end of the body cannot be determined (RFC 9112 section 6.3, rule 4).
     return ENDS_CHUNKED.test(codings) ? 'CODING_NOT_IMPLEMENTED' : 'BAD_REQUEST';
   }
 
-  /** RFC 9110 section 10.1.1. Only requests with a body are asked what they expect: nothing else has a meaning. */
+  /** RFC 9110 section 10.1.1. Expectations matter only for requests with a body. */
   #checkExpectations(expectations: string | undefined): Reason | undefined {
     for (const member of members(expectations)) {
       if (member !== '100-continue') return 'EXPECTATION_FAILED';
@@ -166,7 +166,7 @@ function isSame(source: Buffer, start: number, bytes: number, known: Uint8Array)
   return true;
 }
 
-/** Several fields of a name are one list (RFC 9110 section 5.3). */
+/** Joins several fields of the same name into one list (RFC 9110 section 5.3). */
 function join(list: string | undefined, value: string): string {
   return list === undefined ? value : `${list},${value}`;
 }

@@ -4,12 +4,12 @@ import { isIPv6 } from 'node:net';
 const NAME = /^(?:[\w\-.~!$&'()*+,;=]|%[\dA-Fa-f]{2})*(?::\d*)?$/;
 /** An address in brackets, and a port. */
 const LITERAL = /^\[([^\]]*)\](?::\d*)?$/;
-/** RFC 3986 section 3.2.2: what a later version of IP might look like. */
+/** RFC 3986 section 3.2.2: a future version of IP address. */
 const FUTURE_ADDRESS = /^v[\dA-Fa-f]+\.[\w\-.~!$&'()*+,;=:]+$/i;
 
 /**
- * Is it what a Host field may say: a host and perhaps a port (RFC 9110 section 7.2), or nothing (RFC 9112 section 3.2)?
- * No userinfo, path or white space.
+ * Whether a Host field may have this value: a host with an optional port (RFC 9110 section 7.2), or nothing (RFC 9112 section 3.2), but no
+ * userinfo, path or white space.
  */
 export function isHost(value: string): boolean {
   const literal = LITERAL.exec(value);
@@ -17,7 +17,7 @@ export function isHost(value: string): boolean {
   return isIPv6(literal[1]) ? !literal[1].includes('%') : FUTURE_ADDRESS.test(literal[1]);
 }
 
-/** Is it the authority of an http URI: a host that is not empty (RFC 9110 section 4.2.1)? */
+/** Whether this is the authority of an http URI, with a host that is not empty (RFC 9110 section 4.2.1). */
 export function isAuthority(value: string): boolean {
   return value !== '' && !value.startsWith(':') && isHost(value);
 }

@@ -1,6 +1,6 @@
 /*
- * llhttp, the parser that Node.js itself uses, as the WASM build inside undici. This file alone knows where it lies and
- * how it is spoken to. HTTP thread only.
+ * llhttp, the parser that Node.js itself uses, as the WASM build inside undici. Only this file knows where it is and how to call it. HTTP
+ * thread only.
  */
 import { createRequire } from 'node:module';
 import type { CoreMemory } from '../../core/memory.js';
@@ -31,36 +31,36 @@ const { ERROR, METHODS: PARSER_METHODS } = require('undici/lib/llhttp/constants.
   METHODS: Record<string, number>;
 };
 
-/** What `llhttp_execute` returns: 0 or the reason why it stopped. */
+/** Return values of `llhttp_execute`: 0 or the reason why it stopped. */
 export const PARSED = ERROR.OK;
 export const PAUSED = ERROR.PAUSED;
 export const PAUSED_FOR_UPGRADE = ERROR.PAUSED_UPGRADE;
 export const STOPPED_BY_CALLBACK = ERROR.USER;
 export const INVALID_VERSION = ERROR.INVALID_VERSION;
-/** A client of HTTP/2 that did not ask first (RFC 9113 section 3.4). */
+/** An HTTP/2 client with prior knowledge (RFC 9113 section 3.4). */
 export const HTTP2_PREFACE = ERROR.PAUSED_H2_UPGRADE;
 export const INVALID_CONSTANT = ERROR.INVALID_CONSTANT;
 export const INVALID_METHOD = ERROR.INVALID_METHOD;
-/** What a callback returns to go on, or to stop with STOPPED_BY_CALLBACK. */
+/** Return values of callbacks: continue, or stop with STOPPED_BY_CALLBACK. */
 export const GO_ON = 0;
 export const STOP = -1;
-/** What onHead returns when the parser shall not look for a body: somebody else takes it. */
+/** Return value of onHead if the parser must skip the body, because it is read elsewhere. */
 export const SKIP_BODY = 1;
 
-/** Bytes that are parsed at once. */
+/** Maximum number of bytes parsed in one call. */
 export const CHUNK_BYTES = 65_536;
 /** Parsers of one instance. */
 const PARSERS = 1_024;
 
 const REQUEST_TYPE = 1;
 
-/** llhttp's number of a method → its index in METHODS, or -1. */
+/** Maps llhttp's number of a method to its index in METHODS, or -1. */
 const METHOD_INDEX = new Int8Array(64).fill(-1);
 for (const [index, method] of METHODS.entries()) METHOD_INDEX[PARSER_METHODS[method]] = index;
 
-/** What the parser tells JavaScript; everything about the head goes straight to the WASM core (assembly/head.ts). */
+/** Callbacks of the parser in JavaScript; those for the parts of the head go directly to the WASM core (assembly/head.ts). */
 export interface ParserEvents {
-  /** The head is complete; `found` is what headComplete returned. Returns GO_ON, SKIP_BODY or STOP. */
+  /** The head is complete; `found` is the return value of headComplete. Returns GO_ON, SKIP_BODY or STOP. */
   onHead(found: number): number;
   /** A piece of the body at `at` in the parser's memory. Returns GO_ON or STOP. */
   onBody(at: number, bytes: number): number;
@@ -77,17 +77,17 @@ function compiled(): WebAssembly.Module {
 }
 
 /**
- * An instance of the parser's module, with a fixed number of parsers. All it will ever need is allocated at once, so its
- * memory never grows and sockets may read right into it.
+ * An instance of the parser's module, with a fixed number of parsers. All its memory is allocated at once, so it never grows, and sockets
+ * may read directly into it.
  */
 class Llhttp {
   readonly #exports: LlhttpExports;
-  /** Where what is parsed stands: sockets read into it. */
+  /** The input buffer, into which sockets read. */
   readonly chunkAddress: number;
   readonly chunk: Buffer;
-  /** The whole of the parser's memory. */
+  /** The parser's whole memory. */
   readonly bytes: Buffer;
-  /** The same. To ask a view for its buffer costs as much as to make a view. */
+  /** Its buffer: asking a view for its buffer costs as much as creating a view. */
   readonly memory: ArrayBuffer;
   readonly words: Int32Array;
   readonly #free: number[] = [];
@@ -124,7 +124,7 @@ class Llhttp {
     return this.#free.length > 0;
   }
 
-  /** A request parser; only while `hasFree`. */
+  /** Takes a request parser; only while `hasFree`. */
   open(): number {
     return this.#free.pop()!;
   }
@@ -134,7 +134,7 @@ class Llhttp {
     this.#free.push(parser);
   }
 
-  /** Parses what stands at `at`. Returns PARSED or why it stopped. */
+  /** Parses the bytes at `at`. Returns PARSED or why it stopped. */
   execute(parser: number, events: ParserEvents, at: number, bytes: number): number {
     this.#active = events;
     return this.#exports.llhttp_execute(parser, at, bytes);
@@ -146,12 +146,12 @@ class Llhttp {
     return this.#exports.llhttp_finish(parser);
   }
 
-  /** Where `execute` stopped. */
+  /** The address at which `execute` stopped. */
   position(parser: number): number {
     return this.#exports.llhttp_get_error_pos(parser);
   }
 
-  /** Why it stopped, in llhttp's words. */
+  /** llhttp's text of the reason why it stopped. */
   reason(parser: number): string {
     const start = this.#exports.llhttp_get_error_reason(parser);
     return start === 0 ? '' : this.bytes.latin1Slice(start, this.bytes.indexOf(0, start));
@@ -170,7 +170,7 @@ class Llhttp {
 
 export type { Llhttp };
 
-/** As many instances as there are connections for, and what all of them share. */
+/** The parser instances, as many as the connections need, and what they share. */
 export class Parsers {
   readonly index: HeadIndex;
   readonly rules: HeadRules;
@@ -186,7 +186,7 @@ export class Parsers {
     this.index = new HeadIndex(core, headIndex);
     this.rules = new HeadRules(this.index);
     try {
-      // Now, so that what is wrong ends the start and not the first connection.
+      // Now, so that a failure ends the start and not the first connection.
       this.instance();
     } catch (cause) {
       throw new LoopShardError(
@@ -198,8 +198,8 @@ export class Parsers {
   }
 
   /**
-   * An instance with a parser to spare.
-   * @throws RangeError if there is no memory for another one
+   * Returns an instance with a free parser.
+   * @throws RangeError if no memory is available for another one
    */
   instance(): Llhttp {
     let instance = this.#instances.find(({ hasFree }) => hasFree);
@@ -210,7 +210,7 @@ export class Parsers {
     return instance;
   }
 
-  /** Parsers that connections have. */
+  /** Number of parsers in use by connections. */
   get open(): number {
     return this.#instances.reduce((sum, { openParsers }) => sum + openParsers, 0);
   }

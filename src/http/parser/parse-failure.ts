@@ -1,15 +1,15 @@
 import type { Reason } from '../answers.js';
 import { HTTP2_PREFACE, INVALID_CONSTANT, INVALID_METHOD, INVALID_VERSION, type Llhttp } from './llhttp.js';
 
-/** llhttp's words for a version that is one, and none that it knows. */
+/** llhttp's text for a well-formed version that it does not know. */
 const UNKNOWN_VERSION = 'Invalid HTTP version';
-/** Request lines that are right but for a method that nobody knows (RFC 9110 section 9.1). */
+/** Request lines that are valid except for an unknown method (RFC 9110 section 9.1). */
 const OTHER_METHOD = /^[\w!#$%&'*+.^`|~-]+ [!-~]+ HTTP\/1\.[01]$/;
 const LINE_FEED = 0x0a;
 
 /**
- * Why llhttp has refused what stands from `start` to `end`.
- * @param result what `execute` returned
+ * Determines why llhttp has rejected the bytes from `start` to `end`.
+ * @param result return value of `execute`
  */
 export function refusalOf(llhttp: Llhttp, parser: number, result: number, start: number, end: number): Reason {
   if (result === INVALID_VERSION) {

@@ -1,11 +1,11 @@
 import type { HeadIndex } from './head-index.js';
 
 /**
- * A request that did not arrive in one chunk: copies of what the next chunk will overwrite. HTTP thread only, and rarely
- * needed, so it is plain rather than fast.
+ * A request that did not arrive in one chunk: copies of the parts that the next chunk will overwrite. HTTP thread only. Rarely needed, so
+ * simple rather than fast.
  */
 export class PartialMessage {
-  /** The last bytes in front of the target, two at the most, while the target has not begun. */
+  /** The last bytes before the target, at most two, until the target has begun. */
   lineStart: Buffer = Buffer.alloc(0);
   /** Head bytes from the first byte of the target on. */
   head: Buffer = Buffer.alloc(0);
@@ -13,7 +13,7 @@ export class PartialMessage {
   readonly body = new GrowingBytes();
   #index: Uint8Array = new Uint8Array(0);
 
-  /** Keeps the head index, which is about to serve another connection. */
+  /** Saves the head index, which another connection is about to use. */
   saveIndex(index: HeadIndex): void {
     this.#index = index.save();
   }
@@ -23,7 +23,7 @@ export class PartialMessage {
   }
 }
 
-/** Bytes of unknown number, in one piece. */
+/** A contiguous buffer of bytes that grows. */
 export class GrowingBytes {
   #bytes = Buffer.alloc(0);
   #length = 0;
@@ -32,7 +32,7 @@ export class GrowingBytes {
     return this.#length;
   }
 
-  /** Makes room for `bytes` bytes in all. */
+  /** Makes room for `bytes` bytes in total. */
   reserve(bytes: number): void {
     if (bytes <= this.#bytes.length) return;
     const larger = Buffer.allocUnsafeSlow(bytes);

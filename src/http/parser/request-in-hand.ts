@@ -7,23 +7,23 @@ import type { PartialMessage } from './partial-message.js';
 
 /** The record of a request that is too large for a slot. */
 export interface RecordInExtent {
-  /** All of the body is in it. */
+  /** Whether the body is complete. */
   readonly isWhole: boolean;
   readonly bodyBytes: number;
-  /** The extent is the request's from now on. */
+  /** Passes the extent to the request. */
   takeExtent(): number;
 }
 
-/** What the parser knows of the request that it has in hand. HTTP thread only. */
+/** The parser's current request. HTTP thread only. */
 export class RequestInHand {
   /** Once the head is complete: index in METHODS. */
   method = -1;
   isHttp10 = false;
-  /** Its body is on its way, and is passed on as it comes. */
+  /** Whether its body is still arriving, and is passed on in pieces. */
   isStreamed = false;
   protected readonly llhttp: Llhttp;
   protected readonly index: HeadIndex;
-  /** What has come in earlier chunks. */
+  /** What has arrived in earlier chunks. */
   protected partial: PartialMessage | undefined;
   /** Its record, if that is too large for a slot. */
   protected large: RecordInExtent | undefined;
@@ -37,7 +37,7 @@ export class RequestInHand {
     return this.index.keepAlive;
   }
 
-  /** The client offers another protocol. HTTP/1.0 cannot (RFC 9110 section 7.8). */
+  /** Whether the client offers another protocol. HTTP/1.0 cannot (RFC 9110 section 7.8). */
   get upgrade(): boolean {
     return this.index.upgrade && !this.isHttp10;
   }
@@ -58,7 +58,7 @@ export class RequestInHand {
     return end < 0 ? target : target.slice(0, end);
   }
 
-  /** Target, version and fields. */
+  /** Size of target, version and fields. */
   get headBytes(): number {
     return this.index.totalBytes;
   }
@@ -72,7 +72,7 @@ export class RequestInHand {
     return this.index.fieldCount;
   }
 
-  /** What holds the head, from `headStart` on. */
+  /** The buffer that contains the head, from `headStart` on. */
   get headSource(): Buffer {
     return this.partial === undefined ? this.llhttp.bytes : this.partial.head;
   }
@@ -82,7 +82,7 @@ export class RequestInHand {
   }
 
   /**
-   * Copies the head into shared memory, in whole words: up to three bytes behind it change too.
+   * Copies the head into shared memory, in whole words: up to three bytes after it change too.
    * @param address a multiple of four
    */
   copyHead({ u8, i32 }: CoreMemory, address: number): void {
@@ -96,33 +96,33 @@ export class RequestInHand {
       u8.set(new Uint8Array(memory, headStart, headBytes), address);
       return;
     }
-    // Behind `GET ` at the start of a chunk. `set` takes several times as long to copy into shared memory.
+    // Aligned alike after `GET ` at the start of a chunk. `set` takes several times as long to copy into shared memory.
     const offset = (address - headStart) >> 2;
     const end = (headStart + headBytes + 3) >> 2;
     for (let word = headStart >> 2; word < end; word++) i32[word + offset] = words[word];
   }
 
-  /** Of the body in the record: none of a body that is streamed. */
+  /** Size of the body in the record: 0 for a streamed body. */
   get bodyBytes(): number {
     if (this.isStreamed) return 0;
     if (this.large?.isWhole === true) return this.large.bodyBytes;
     return this.partial === undefined ? this.index.bodyBytes : this.partial.body.length;
   }
 
-  /** The body: a view. */
+  /** A view of the body. */
   body(): Buffer {
     if (this.partial !== undefined) return this.partial.body.view();
     const start = this.index.bodyBase;
     return this.llhttp.bytes.subarray(start, start + this.index.bodyBytes);
   }
 
-  /** The extent that the record lies in; or NO_EXTENT. It is the caller's from now on. */
+  /** The extent that contains the record, or NO_EXTENT. The caller owns it from now on. */
   takeExtent(): number {
     return this.large === undefined ? NO_EXTENT : this.large.takeExtent();
   }
 
   /**
-   * The value of the first such field, or nothing. For what is rarely asked.
+   * The value of the first field of this name, or undefined. Slow: for rare fields.
    * @param name in lower case
    */
   field(name: string): string | undefined {
@@ -131,7 +131,7 @@ export class RequestInHand {
   }
 
   /**
-   * The values of all such fields as one list (RFC 9110 section 5.3), or nothing. For what is rarely asked.
+   * The values of all fields of this name as one list (RFC 9110 section 5.3), or undefined. Slow: for rare fields.
    * @param name in lower case
    */
   list(name: string): string | undefined {
@@ -143,7 +143,7 @@ export class RequestInHand {
     return list;
   }
 
-  /** The number of the next such field from `from` on, or -1. */
+  /** The number of the next field of this name from `from` on, or -1. */
   #find(name: string, from: number): number {
     const { headSource, headStart, index } = this;
     for (let field = from; field < index.fieldCount; field++) {

@@ -33,19 +33,19 @@ import { parseAbsolute, replaceTarget } from './target.js';
 const OPTIONS = METHODS.indexOf('OPTIONS');
 const LINE_FEED = 0x0a;
 const SLASH = 0x2f;
-/** The last field's line end, and the empty line. */
+/** The line end of the last field, and the empty line. */
 const HEAD_END = Buffer.from('\r\n\r\n');
 const SPACE = 0x20;
-/** From the end of the target to the end of a head without fields: " HTTP/1.0", and two line ends. */
+/** Bytes from the end of the target to the end of a head without fields: " HTTP/1.0" and two line ends. */
 const LEAST_REST_BYTES = 13;
 
 const NO_BODY: BodyRules = { isStreamed: false, maxBytes: 0 };
 
-/** The bytes of one connection, parsed: at most one request at a time is in hand. HTTP thread only. */
+/** Parses the bytes of one connection: at most one request at a time. HTTP thread only. */
 export class RequestParser extends RequestInHand implements ParserEvents {
-  /** Why the connection's input is refused. */
+  /** Why the connection's input is rejected. */
   failure: Reason | undefined;
-  /** What was not parsed because the sink wanted no more; `resume` goes on with it. */
+  /** Bytes not parsed because the sink wanted no more requests; `resume` continues with them. */
   rest: Buffer | undefined;
   declare protected large: LargeRecord | undefined;
   readonly #rules: HeadRules;
@@ -54,19 +54,19 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   readonly #parser: number;
   readonly #chunked = new ChunkedBody();
   readonly #emptyLines = new EmptyLines();
-  /** Address behind the last message; or of the end of its last field, if it had no body and came in one piece. */
+  /** Address after the last message; or of the end of its last field, if it had no body and arrived in one piece. */
   #messageEnd = 0;
   #isMessageEndExact = true;
-  /** Of the body in hand. */
+  /** Limit of the current body. */
   #maxBodyBytes = 0;
-  /** What has come of a body that is streamed. */
+  /** Bytes of a streamed body that have arrived. */
   #streamedBytes = 0;
-  /** The client waits for leave to send a body that has no extent yet. */
+  /** Whether the client waits for `100 Continue` before it sends a body that has no extent yet. */
   #owesContinue = false;
-  /** The head of what is refused is complete. */
+  /** Whether the head of a rejected request is complete. */
   #isFailedKnown = false;
   #stoppedAs = PARSED;
-  /** Where the bytes that are being parsed stand. */
+  /** Address of the bytes being parsed. */
   #runStart = 0;
   #runEnd = 0;
 
@@ -85,19 +85,19 @@ export class RequestParser extends RequestInHand implements ParserEvents {
 
   // ── input ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Sockets read into it. */
+  /** The chunk into which sockets read. */
   get chunk(): Buffer {
     return this.llhttp.chunk;
   }
 
-  /** Parses the first `bytes` bytes of the instance's chunk. Afterwards look at `failure` and `rest`. */
+  /** Parses the first `bytes` bytes of the instance's chunk. Check `failure` and `rest` afterwards. */
   feedInPlace(bytes: number): void {
     const { chunk, chunkAddress } = this.llhttp;
     if (this.rest !== undefined) this.rest = Buffer.concat([this.rest, chunk.subarray(0, bytes)]);
     else this.#run(chunkAddress, chunkAddress + bytes);
   }
 
-  /** Parses bytes that stand elsewhere. Afterwards look at `failure` and `rest`. */
+  /** Parses bytes from another buffer. Check `failure` and `rest` afterwards. */
   feed(bytes: Buffer): void {
     for (let start = 0; start < bytes.length && this.failure === undefined; start += CHUNK_BYTES) {
       const piece = bytes.subarray(start, start + CHUNK_BYTES);
@@ -106,7 +106,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     }
   }
 
-  /** Goes on after the sink had wanted no more, or there was no extent for a request. */
+  /** Continues after the sink wanted no more requests, or no extent was available for one. */
   resume(): void {
     const rest = this.rest;
     if (rest === undefined) return;
@@ -116,42 +116,42 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     else if (this.large !== undefined) this.feedInPlace(0);
   }
 
-  /** Where the next bytes go: to the chunk; or right into the record of a large request, when only its body is missing. */
+  /** Where to read the next bytes: the chunk; or the record of a large request, if only its body is missing. */
   get readTarget(): Uint8Array {
     return this.large?.isPlaced === true ? this.large.target : this.llhttp.chunk;
   }
 
-  /** Bytes that are still to come of a body for which there is an extent. */
+  /** Number of missing bytes of a body that has an extent. */
   get missingBytes(): number {
     return this.large?.missingBytes ?? 0;
   }
 
-  /** The next bytes are read right into the record of a large request. */
+  /** Whether the next bytes are read directly into the record of a large request. */
   get isDirect(): boolean {
     return this.large?.isPlaced === true;
   }
 
-  /** The first `bytes` bytes of `readTarget`, which is not the chunk, are filled. Afterwards look at `rest`. */
+  /** The first `bytes` bytes of `readTarget`, which is not the chunk, are filled. Check `rest` afterwards. */
   filled(bytes: number): void {
     const large = this.large!;
     large.filled(bytes);
     if (large.isWhole && this.#completeLarge()) this.rest = Buffer.alloc(0);
   }
 
-  /** A part of a request has arrived, and not all of it. */
+  /** Whether a request has arrived only partly. */
   get midMessage(): boolean {
     return this.partial !== undefined || this.isStreamed;
   }
 
-  /** A part of a request has arrived, and its head not completely. */
+  /** Whether a head has arrived only partly. */
   get midHead(): boolean {
     return this.partial !== undefined && !this.partial.headComplete;
   }
 
-  /** The client has sent its last byte. `true` if it did so between two requests. */
+  /** The client has sent its last byte. Returns `true` if this was between two requests. */
   finish(): boolean {
     if (this.midMessage) return false;
-    // llhttp does not know yet that a body which it was told to skip is over: even a run over no bytes tells it.
+    // llhttp does not know yet that a skipped body has ended: even a run over no bytes tells it.
     this.llhttp.execute(this.#parser, this, this.llhttp.chunkAddress, 0);
     return this.llhttp.finish(this.#parser, this) === PARSED;
   }
@@ -187,7 +187,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
         this.rest = Buffer.from(this.llhttp.bytes.subarray(at, end));
         return;
       }
-      // An offer to upgrade that nobody takes up is an ordinary request (RFC 9110 section 7.8).
+      // An upgrade that is not accepted is an ordinary request (RFC 9110 section 7.8).
       this.llhttp.resume(this.#parser, result);
       if (at === end) break;
     }
@@ -198,8 +198,8 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   }
 
   /**
-   * Puts what stands from `at` up to `end` into the record of a large request; once that is whole, `large` is nothing any more.
-   * Returns where what is not the record's stands.
+   * Copies the bytes from `at` up to `end` into the record of a large request; once it is complete, `large` is undefined.
+   * Returns the address of the first byte after the record's.
    */
   #fill(at: number, end: number): number {
     const large = this.large!;
@@ -221,7 +221,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     return end;
   }
 
-  /** The record of a large request is whole. Returns `true` if the sink wants no more for now. */
+  /** Completes the record of a large request. Returns `true` if the sink wants no more requests for now. */
   #completeLarge(): boolean {
     this.partial!.restoreIndex(this.index);
     const pause = this.#sink.onRequest(this);
@@ -234,7 +234,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     return pause;
   }
 
-  /** What is read in front of llhttp: chunks, and empty lines. */
+  /** Checks what is read before llhttp: chunks, and empty lines. */
   #mayParse(start: number, end: number): boolean {
     const { bytes } = this.llhttp;
     if (this.#chunked.isOpen) {
@@ -254,16 +254,16 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   }
 
   /**
-   * Have the empty lines from the last message to the next one, or to `end`, no bare CR? Those in front of the first message
-   * of a run were checked at its start.
-   * @param next address of the next message, or where the bytes end
+   * Whether the empty lines from the last message to the next one, or to `end`, contain no bare CR. Those before the first message of a run
+   * were checked at its start.
+   * @param next address of the next message, or the end of the bytes
    */
   #areEmptyLinesValid(end: number, next = end): boolean {
     const { bytes } = this.llhttp;
     let from = this.#messageEnd;
     if (from === this.#runStart && this.#isMessageEndExact) return true;
     if (!this.#isMessageEndExact) {
-      // As a rule, the last field is not empty, and the head's end stands between it and what is next.
+      // Usually the last field is not empty, and the head's end lies between it and the next message.
       if (next === from + HEAD_END.length && bytes[from + 1] === LINE_FEED && bytes[from + 3] === LINE_FEED)
         return true;
       from = this.#bodyStart(from);
@@ -286,7 +286,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   #restorePartial(start: number): void {
     const partial = this.partial!;
     partial.restoreIndex(this.index);
-    // The head goes on at `start`: as if all of it stood right before.
+    // The head continues at `start`: as if all of it lay right before.
     if (!partial.headComplete) this.index.base = start - partial.head.length;
   }
 
@@ -305,7 +305,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     partial.saveIndex(this.index);
   }
 
-  /** Head bytes from the target on up to `end`, with those of earlier chunks in front. */
+  /** Head bytes from the target up to `end`, preceded by those of earlier chunks. */
   #headSoFar(end: number): Buffer {
     const partial = this.partial!;
     const start = this.index.base + partial.head.length;
@@ -324,7 +324,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     return partial;
   }
 
-  // ── what llhttp reports ─────────────────────────────────────────────────────────────────────────────────────────
+  // ── callbacks of llhttp ─────────────────────────────────────────────────────────────────────────────────────────
 
   onHead(found: number): number {
     const broken = this.#isLineBroken();
@@ -354,7 +354,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     const { records } = this.#host;
     const recordBytes = this.#recordBytes(rules.contentLength);
     if (!rules.isChunked && !records.fitsSlot(recordBytes)) {
-      // What no extent has room for passes through several.
+      // A record that fits no extent passes through several.
       if (recordBytes > records.mostBytes) return this.#beginStream();
       this.large = new LargeRecord(records, rules.contentLength, rules.contentLength);
       this.#owesContinue = rules.expectsContinue;
@@ -364,12 +364,12 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     return GO_ON;
   }
 
-  /** Bytes of the request's record with a body of so many bytes. */
+  /** Size of the request's record with a body of this size. */
   #recordBytes(bodyBytes: number): number {
     return this.fieldCount * FIELD_BYTES + this.headBytes + bodyBytes;
   }
 
-  /** The request is let in with its head; its body follows. */
+  /** Admits the request with its head; its body follows. */
   #beginStream(): number {
     const { isChunked, contentLength, expectsContinue } = this.#rules;
     this.#streamedBytes = 0;
@@ -378,7 +378,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     return reason === undefined ? GO_ON : this.#refuse(reason);
   }
 
-  /** Reads what has come of a body in chunks. */
+  /** Reads the available part of a chunked body. */
   #beginChunked(): Reason | undefined {
     const start = this.#isMessageEndExact ? this.#messageEnd : this.#bodyStart(this.#messageEnd);
     this.#chunked.begin(this.#maxBodyBytes, this.index.totalLimit);
@@ -386,29 +386,29 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     return this.#chunked.scan(this.llhttp.bytes, start, this.#runEnd);
   }
 
-  /** Address behind the head whose last field ends at `headEnd`; before the head is cut off there. */
+  /** Address after the head whose last field ends at `headEnd`; called before the head is cut off there. */
   #bodyStart(headEnd: number): number {
     const { bytes } = this.llhttp;
     if (headEnd >= this.#runStart) {
-      // Of a field without a value, llhttp reports an end on the next line.
+      // For a field without a value, llhttp reports an end on the next line.
       const from = Math.max(this.#runStart, headEnd - HEAD_END.length);
       return bytes.indexOf(HEAD_END, from) + HEAD_END.length;
     }
-    // Its end began in an earlier chunk.
+    // The end of the head began in an earlier chunk.
     const begun = this.partial!.head.subarray(this.headBytes);
     const rest = bytes.subarray(this.#runStart, this.#runStart + HEAD_END.length);
     return this.#runStart + Buffer.concat([begun, rest]).indexOf(HEAD_END) + HEAD_END.length - begun.length;
   }
 
-  /** Have the empty lines in front of the request line no bare CR? Asked in the chunk in which the head ends. */
+  /** Whether the empty lines before the request line contain no bare CR. Checked in the chunk in which the head ends. */
   #isBehindEmptyLines(): boolean {
-    // Of a message in pieces, it was asked when the first of them came.
+    // For a message in pieces, this was checked when the first of them arrived.
     if (this.partial !== undefined || this.method < 0) return true;
     const next = this.index.base - METHODS[this.method].length - 1;
     return this.#areEmptyLinesValid(this.#runEnd, next);
   }
 
-  /** More than one space in front of the target (RFC 9112 section 3)? Asked in the chunk in which the target begins. */
+  /** Whether more than one space precedes the target (RFC 9112 section 3). Checked in the chunk in which the target begins. */
   #isLineBroken(): boolean {
     const partial = this.partial;
     if (partial !== undefined && partial.head.length > 0) return false;
@@ -418,8 +418,8 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   }
 
   /**
-   * Checks a target that is `*`, or one in absolute-form, which then becomes one in origin-form.
-   * @returns why it is refused
+   * Checks a target that is `*` or in absolute-form; the latter is rewritten in origin-form.
+   * @returns why it is rejected
    */
   #checkOtherTarget(): Reason | undefined {
     const start = this.headStart;
@@ -427,10 +427,10 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     if (text === '*') return this.method === OPTIONS ? undefined : 'BAD_TARGET';
     const absolute = parseAbsolute(text, this.method === OPTIONS);
     if (absolute === undefined) return 'BAD_TARGET';
-    // RFC 9110 section 7.4: an https resource is not for connections without TLS.
+    // RFC 9110 section 7.4: https resources must not be served without TLS.
     if (absolute.isSecure && !this.#host.isSecure) return 'MISDIRECTED';
     const head = replaceTarget(this.index, this.headSource, start, absolute);
-    // It has no place in the chunk.
+    // The new head does not fit the chunk.
     this.partial ??= new PartialMessage();
     this.partial.head = head;
     this.partial.headComplete = true;
@@ -450,7 +450,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     return GO_ON;
   }
 
-  /** A chunked body has become larger than any extent: what there is of it, and what follows, passes through as a stream. */
+  /** Streams a chunked body that has become larger than any extent: the available part of it, and what follows. */
   #streamOn(body: Buffer): number {
     this.#streamedBytes = body.length;
     this.isStreamed = true;
@@ -463,8 +463,8 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   }
 
   /**
-   * Lets a request in with its head; its body follows as a stream. A head that is too large for a slot gets an extent.
-   * @returns why it is refused
+   * Admits a request with its head; its body follows as a stream. A head that is too large for a slot gets an extent.
+   * @returns why it is rejected
    */
   #letInStreamed(length: number | undefined, expectsContinue: boolean): Reason | undefined {
     const { records } = this.#host;
@@ -495,7 +495,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   onMessageComplete(): number {
     const chunkedEnd = this.#chunked.takeEnd();
     if (chunkedEnd > 0) this.#messageEnd = chunkedEnd;
-    // A chunked body has a length only now.
+    // The length of a chunked body is known only now.
     if (
       this.large === undefined &&
       !this.isStreamed &&
@@ -503,7 +503,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     ) {
       this.large = new LargeRecord(this.#host.records, this.bodyBytes, 0);
     }
-    // Its record is filled outside of the parser.
+    // Its record is filled outside the parser.
     if (this.large !== undefined) return PAUSED;
     const pause = this.isStreamed ? this.#sink.onStreamedEnd() : this.#sink.onRequest(this);
     this.isStreamed = false;
@@ -526,8 +526,8 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   }
 
   /**
-   * The request in hand, if its head is complete; also when it is refused. Right behind a feed, or between two. A body that is streamed has
-   * been let in with its head.
+   * The current request, if its head is complete, even if it is rejected. Valid right after a feed, or between two. A request with a
+   * streamed body was already admitted with its head.
    */
   get known(): RequestInHand | undefined {
     if (this.isStreamed) return undefined;

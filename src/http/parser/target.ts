@@ -6,9 +6,9 @@ const QUERY_BYTE = 2;
 const QUESTION_MARK = 0x3f;
 
 /**
- * What a byte of a target may be part of. RFC 3986 sections 3.3 and 3.4, and what browsers leave as it is by the URL
- * Standard (percent-encode sets of path and query): refusing `?ids[]=1|2` would refuse browsers, not attackers. Nobody
- * sends `"`, `<`, `>`, `#` or, in a path, `\`, which some servers take for `/`.
+ * Where a byte may occur in a target: RFC 3986 sections 3.3 and 3.4, and the bytes that browsers do not encode according to the URL
+ * Standard (percent-encode sets of path and query): rejecting `?ids[]=1|2` would reject browsers, not attackers. No client needs `"`, `<`,
+ * `>`, `#` or, in a path, `\`, which some servers treat as `/`.
  */
 const KINDS = new Uint8Array(256);
 for (const byte of Buffer.from("-._~!$&'()*+,;=:@/%[]|^")) KINDS[byte] = PATH_BYTE | QUERY_BYTE;
@@ -17,7 +17,7 @@ for (let byte = 0; byte < 128; byte++) {
   if (/[0-9A-Za-z]/.test(String.fromCharCode(byte))) KINDS[byte] = PATH_BYTE | QUERY_BYTE;
 }
 
-/** The path of the target of `bytes` bytes at `start`; nothing if it has a byte that no target may have. */
+/** The path of the target of `bytes` bytes at `start`; undefined if it contains a byte that is not allowed. */
 export function readPath(source: Buffer, start: number, bytes: number): string | undefined {
   const end = start + bytes;
   let at = start;
@@ -27,9 +27,9 @@ export function readPath(source: Buffer, start: number, bytes: number): string |
   return source.latin1Slice(start, pathEnd);
 }
 
-/** The authority of a target in absolute-form, and the target in origin-form that means the same. */
+/** The authority of a target in absolute-form, and the equivalent target in origin-form. */
 export interface AbsoluteTarget {
-  /** Its scheme is https, not http. */
+  /** Whether its scheme is https, not http. */
   isSecure: boolean;
   authority: string;
   target: string;
@@ -38,8 +38,8 @@ export interface AbsoluteTarget {
 const ABSOLUTE = /^http(s)?:\/\/([^/?#]*)(.*)$/i;
 
 /**
- * Takes a target in absolute-form apart (RFC 9112 section 3.2.2). Nothing if it is not one of http or https with a host
- * and without userinfo (RFC 9110 sections 4.2.1 and 4.2.4).
+ * Parses a target in absolute-form (RFC 9112 section 3.2.2). Returns undefined unless it is http or https with a host and without userinfo
+ * (RFC 9110 sections 4.2.1 and 4.2.4).
  */
 export function parseAbsolute(text: string, isOptions: boolean): AbsoluteTarget | undefined {
   const found = ABSOLUTE.exec(text);
@@ -52,8 +52,8 @@ export function parseAbsolute(text: string, isOptions: boolean): AbsoluteTarget 
 }
 
 /**
- * The head with a target in origin-form in the place of one in absolute-form, and the target's authority as the value of
- * Host, whatever that was (RFC 9112 section 3.2.2). The index then describes it.
+ * Replaces a target in absolute-form by one in origin-form, and the value of Host by the target's authority (RFC 9112 section 3.2.2).
+ * Returns the new head, which the index then describes.
  */
 export function replaceTarget(index: HeadIndex, source: Buffer, start: number, absolute: AbsoluteTarget): Buffer {
   const { authority, target } = absolute;

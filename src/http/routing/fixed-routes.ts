@@ -13,10 +13,10 @@ export interface FixedRouteOptions {
   keepAliveLines: string;
 }
 
-/** Routes that the HTTP thread answers itself: what `app.static` defines, and health. No shard is asked. HTTP thread. */
+/** Routes whose responses the HTTP thread sends itself: those of `app.fixed`, and health. HTTP thread. */
 export class FixedRoutes {
   readonly #answers = new Map<number, () => Answer>();
-  /** Entity tags, and the answers to those who have what they name. */
+  /** Entity tags, and the 304 responses for clients that already have the body. */
   readonly #tagged = new Map<number, { etag: string; answer: () => Answer }>();
 
   readonly #keepAliveLines: string;
@@ -40,7 +40,7 @@ export class FixedRoutes {
     });
   }
 
-  /** The bytes never change, so their tag is strong. */
+  /** Adds a fixed response. Its bytes never change, so its tag is strong. */
   #addFixed(number: number, fixed: FixedBody): void {
     const etag = tagOf(fixed.bytes);
     this.#answers.set(
@@ -52,7 +52,7 @@ export class FixedRoutes {
 
   #addHealth(router: Router, path: string, number: number, look: () => { status: string; reason?: string }): void {
     try {
-      // Whoever asks, by OPTIONS as HAProxy does or by any other method, is told the same.
+      // Every method, such as HAProxy's OPTIONS, gets the same response.
       router.add(METHODS, path, number);
     } catch (cause) {
       throw new LoopShardError(
@@ -73,7 +73,7 @@ export class FixedRoutes {
     });
   }
 
-  /** The answer of a fixed route, or nothing for a route of the shards. */
+  /** The response of a fixed route; undefined for a route of the shards. */
   answer(route: number, isHead: boolean, request: { field(name: string): string | undefined }): Answer | undefined {
     if (this.#answers.size === 0) return undefined;
     const tagged = this.#tagged.get(route);

@@ -1,11 +1,11 @@
 import type { RequestInHand } from '../parser/request-in-hand.js';
 
 const ENTRIES = 256;
-/** Longer targets are routed anew each time. */
+/** Longer targets are not cached. */
 const MAX_TARGET_BYTES = 96;
 const QUESTION_MARK = 0x3f;
 
-/** The way to a route that was found before. */
+/** A target and its route. */
 interface Entry {
   method: number;
   target: Uint8Array;
@@ -13,14 +13,13 @@ interface Entry {
 }
 
 /**
- * Remembers which route a target has led to, by its bytes: telling that a target is the same again costs a tenth of
- * decoding and routing it. A route depends on method and path alone, so nothing in here goes stale; a target that needs the
- * entry of another takes it.
+ * Remembers the routes of recent targets, by their bytes: recognizing a repeated target costs a tenth of decoding and routing it. A route
+ * depends only on method and path, so no entry goes stale; a target may replace another one's entry.
  */
 export class RouteCache {
   readonly #entries: (Entry | undefined)[] = new Array(ENTRIES).fill(undefined);
 
-  /** The route of the request's target, or -1 if it is not known. */
+  /** The route of the request's target, or -1 if unknown. */
   find(request: RequestInHand, method: number): number {
     const { headSource, headStart, targetBytes } = request;
     const entry = this.#entries[place(headSource, headStart, targetBytes, method)];
@@ -30,7 +29,7 @@ export class RouteCache {
     return entry.route;
   }
 
-  /** Remembers the route, unless the target is too long or has a query, which is seldom the same again. */
+  /** Remembers the route, unless the target is too long or has a query, which is seldom repeated. */
   remember(request: RequestInHand, method: number, route: number): void {
     const { headSource, headStart, targetBytes } = request;
     if (targetBytes > MAX_TARGET_BYTES) return;
@@ -40,7 +39,7 @@ export class RouteCache {
   }
 }
 
-/** From the length and the last bytes, in which targets differ most. */
+/** Computed from the length and the last bytes, in which targets differ most. */
 function place(bytes: Uint8Array, start: number, length: number, method: number): number {
   const end = start + length;
   const tail = length > 3 ? bytes[end - 1] + bytes[end - 2] * 3 + bytes[end - 3] * 5 : bytes[end - 1];

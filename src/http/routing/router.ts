@@ -3,7 +3,7 @@ import { createRouter } from '../../app/routing.js';
 import type { RouteTable } from '../../contract/messages.js';
 import { METHODS, type Method } from '../../options/methods.js';
 
-/** What a request's method and path lead to. */
+/** Results for a method and path without a route, and for an invalid path. */
 export const NO_ROUTE = -1;
 export const BAD_PATH = -2;
 
@@ -18,7 +18,7 @@ export class Router {
     for (const [number, { methods, pattern }] of table.routes.entries()) this.add(methods, pattern, number);
   }
 
-  /** @throws if one of the methods has that pattern already */
+  /** @throws if one of the methods already has that pattern */
   add(methods: readonly Method[], pattern: string, number: number): void {
     this.#router.on([...methods], pattern, ignore, { number });
   }
@@ -27,7 +27,7 @@ export class Router {
   find(method: Method, path: string): number {
     const found = this.#router.find(method, path);
     if (found === null) return NO_ROUTE;
-    // What onBadUrl leads to has no store.
+    // The route of onBadUrl has no store.
     return found.store === null ? BAD_PATH : found.store.number;
   }
 

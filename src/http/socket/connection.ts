@@ -17,13 +17,13 @@ import { Uploads } from './uploads.js';
 /** Requests of one connection that may be in flight at once; further ones wait in the socket. */
 const MAX_PIPELINED = 64;
 
-/** What is read and dropped behind the last answer, at most. */
+/** Maximum number of bytes read and discarded after the last response. */
 const MAX_DROPPED_BYTES = 64 * 1024 * 1024;
 
 const HEAD = METHODS.indexOf('HEAD');
 const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
 
-/** One client: its bytes parsed, its requests in order, its answers in the same order. HTTP thread only. */
+/** One client: parses its bytes, and keeps its requests and responses in order. HTTP thread only. */
 export class Connection implements RequestSink, Receiver {
   readonly #host: ConnectionHost<Connection>;
   readonly #socket: Socket;
@@ -31,18 +31,18 @@ export class Connection implements RequestSink, Receiver {
   readonly #output: Output;
   readonly #patience = new Patience();
   readonly uploads = new Uploads();
-  /** Requests that were complete. */
+  /** Number of complete requests. */
   #requests = 0;
-  /** No further request is read: the last one said so, or was not valid. */
+  /** Whether no further request is read: the last one closes the connection, or was invalid. */
   #inputOver = false;
   #ended = false;
-  /** The socket reads into the parser's chunk, and not into the record of a large request. */
+  /** Whether the socket reads into the parser's chunk, and not into the record of a large request. */
   #isReadingChunk = false;
   #isLeaving = false;
-  /** Bytes that have come since then. */
+  /** Bytes that have arrived since the end. */
   #dropped = 0;
   readonly #handover: Handover;
-  /** A client waits for leave to send its body, behind answers that come first. */
+  /** Whether a client waits for `100 Continue`, which pending responses delay. */
   #owesContinue = false;
   #peer: Int32Array | undefined;
 
@@ -69,12 +69,12 @@ export class Connection implements RequestSink, Receiver {
     });
     this.#output = new Output(host, this.#socket, () => this.#onFlushed());
     this.#socket.on('end', () => this.#onEnd());
-    // 'close' follows, and says all there is to say.
+    // Errors are handled in 'close', which always follows.
     this.#socket.on('error', () => {});
     this.#socket.on('close', () => this.#onClose());
   }
 
-  /** Asked of the system by the first request: many a connection never has one. */
+  /** Looked up at the first request, because many connections never have one. */
   get peer(): Int32Array {
     this.#peer ??= peerWords(this.#remote);
     return this.#peer;
@@ -85,7 +85,7 @@ export class Connection implements RequestSink, Receiver {
     return { address, port, isSecure: this.#host.isSecure };
   }
 
-  /** Nothing is in hand. */
+  /** Whether no request is in flight. */
   get idle(): boolean {
     return this.#output.outstanding === 0;
   }
@@ -94,23 +94,26 @@ export class Connection implements RequestSink, Receiver {
     this.#socket.destroy();
   }
 
-  /** What fails on a client's doing, an allocation for instance, costs that client alone. */
+  /** Drops the connection after a failure, such as an allocation, that affects only this client. */
   #fail(error: unknown): void {
     this.#socket.destroy();
     this.#host.onConnectionFailure(error);
   }
 
-  /** The server will drain: the connection ends behind its next answer, which says so; the latest one, if that is not sent yet. */
+  /**
+   * The server is about to drain: closes the connection after the latest pending response or, if none is pending, after the next one.
+   * That response says so.
+   */
   leave(): void {
     this.#isLeaving = true;
     const { first } = this.#output;
-    // The head of the only answer is sent, or another request is on its way, whose answer can say it.
+    // The head of the only response was sent, or another request is arriving, whose response can say it.
     const isTooLate = first?.stream?.begun === true && first.next === undefined;
     if (isTooLate || this.#handover.isPending || this.#parser.midMessage || this.#parser.rest !== undefined) return;
     if (this.#output.closeBehindLast()) this.#inputOver = true;
   }
 
-  /** The server drains: an idle connection ends now, another one behind its last answer. */
+  /** The server drains: closes an idle connection now, any other one after its last response. */
   drain(): void {
     if (this.#handover.isPending || this.#handover.socket !== undefined) return;
     if (this.idle && !this.#parser.midMessage) this.#end();
@@ -118,7 +121,7 @@ export class Connection implements RequestSink, Receiver {
 
   // ── input ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Where the socket reads to; nothing if that has not changed. */
+  /** Where the socket reads to; undefined if that has not changed. */
   #nextBuffer(): Uint8Array | undefined {
     if (!this.#parser.isDirect) {
       if (this.#isReadingChunk) return undefined;
@@ -144,7 +147,7 @@ export class Connection implements RequestSink, Receiver {
     this.#afterInput();
   }
 
-  /** What comes behind the last request is not read. */
+  /** Discards what follows the last request. */
   #drop(bytes: number): void {
     if (!this.#ended) return;
     this.#dropped += bytes;
@@ -160,7 +163,7 @@ export class Connection implements RequestSink, Receiver {
     else if (this.#handover.isPending && this.#output.first === undefined) this.#handover.finish(this.#parser);
   }
 
-  /** Goes on reading once there is room. */
+  /** Continues reading once there is room. */
   #resumeInput(): void {
     if (this.#inputOver) return;
     if (this.uploads.isHeld) {
@@ -179,7 +182,7 @@ export class Connection implements RequestSink, Receiver {
     if (request.upgrade && request.bodyBytes === 0 && this.#host.upgrades?.takes(request.list('upgrade')) === true) {
       this.#inputOver = true;
       this.#handover.begin(request, this.#socket);
-      // What follows is not HTTP.
+      // The following bytes are not HTTP.
       return true;
     }
     const exchange = this.#admit(request);
@@ -199,24 +202,24 @@ export class Connection implements RequestSink, Receiver {
     return this.#output.outstanding >= MAX_PIPELINED || this.#isBehind();
   }
 
-  /** The client is not reading its responses, or those that are coming are large: we stop reading its requests. */
+  /** Whether the client is not reading its responses, or expected responses are large: then we stop reading its requests. */
   #isBehind(): boolean {
     const { maxBufferedBytes } = this.#host.limits;
     return this.#socket.writableLength > maxBufferedBytes || this.#output.promisedBytes > maxBufferedBytes;
   }
 
-  /** Reads on once an extent can be had. */
+  /** Waits for an extent before it continues reading. */
   onNoRoom(): void {
     this.#host.waitForRoom(this);
   }
 
-  /** There may be an extent for the request that waits for one. */
+  /** An extent may be available for the request that waits for one. */
   onRoom(): void {
     this.#resumeInput();
   }
 
   onExpectContinue(): void {
-    // In front of an answer that is still owed it would be taken for that one's.
+    // Before a pending response it would be taken for a part of that one.
     this.#owesContinue = this.#output.first !== undefined;
     if (!this.#owesContinue) this.#socket.write(CONTINUE);
   }
@@ -236,13 +239,13 @@ export class Connection implements RequestSink, Receiver {
     return this.#inputOver || this.uploads.isFull || this.#hasEnough();
   }
 
-  /** The handler reads, or has read more. */
+  /** The handler has begun to read the body, or has read more of it. */
   onBodyTaken(): void {
     if (this.uploads.takeContinue(this.#output.first)) this.#socket.write(CONTINUE);
     this.#resumeInput();
   }
 
-  /** A body that the handler may be reading will never be whole. */
+  /** Rejects a body that the handler may be reading and that will never be complete. */
   #refuseUpload(upload: RequestStream, reason: Reason): void {
     if (this.uploads.settle() || upload.isSettled) {
       this.uploads.current = undefined;
@@ -260,7 +263,7 @@ export class Connection implements RequestSink, Receiver {
     this.#host.abandon(exchange);
   }
 
-  /** Answers what cannot be read on from, behind the answers that are owed. */
+  /** Queues an error response after the pending ones and stops reading. */
   #refuse(reason: Reason): void {
     this.#inputOver = true;
     if (this.uploads.current !== undefined) return this.#refuseUpload(this.uploads.current, reason);
@@ -276,13 +279,13 @@ export class Connection implements RequestSink, Receiver {
     if (this.#handover.socket !== undefined) return void this.#handover.socket.push(null);
     if (!this.#inputOver && !this.#parser.finish()) this.#refuse('BAD_REQUEST');
     this.#inputOver = true;
-    // Most clients that end their side are gone; but one that only has no more to say waits for its answers.
+    // Most clients that end their side have disconnected, but some still wait for their responses.
     if (this.#host.limits.abortOnHalfClose) this.#output.announceAbort();
     if (this.#output.first === undefined) this.#end();
     else this.flush();
   }
 
-  /** The response of a request is here, though its turn may not have come. */
+  /** The response of a request has arrived, though its turn may not have come. */
   onResponse(exchange: Exchange): void {
     if (!this.#output.arrived(exchange)) this.#socket.destroy();
   }
@@ -295,7 +298,7 @@ export class Connection implements RequestSink, Receiver {
     this.uploads.replace(exchange, instead);
   }
 
-  /** Hands to the socket every answer whose turn has come. */
+  /** Passes every response whose turn has come to the socket. */
   flush(): void {
     try {
       this.#flush();
@@ -310,7 +313,7 @@ export class Connection implements RequestSink, Receiver {
     if (first === undefined || this.#ended) return;
     if (first.isCut) return this.#end();
     if (first.stream !== undefined) return this.#flushStream(first, first.stream);
-    // Others behind it may be here: now it is known how large they are.
+    // Later responses may have arrived, so their size is known now.
     if (!first.ready) return this.#resumeInput();
     if (this.#output.sendReady()) this.#afterSending();
   }
@@ -328,7 +331,7 @@ export class Connection implements RequestSink, Receiver {
     else if (this.#parser.rest !== undefined) this.#resumeInput();
   }
 
-  /** What is behind a stream waits for its end. */
+  /** Sends a stream. Responses after it wait for its end. */
   #flushStream(exchange: Exchange, stream: StreamedAnswer): void {
     this.#output.sendStream(exchange, stream);
     if (stream.last === 'broken') return this.#cut(stream.closes);
@@ -338,8 +341,8 @@ export class Connection implements RequestSink, Receiver {
   }
 
   /**
-   * Ends the connection behind a part of an answer that will never be whole: the client must not take it for one (RFC 9112 section 8).
-   * @param closes the end of the connection would be the end of the body; otherwise its framing tells that something is missing
+   * Closes the connection after an incomplete response, which the client must not take for a complete one (RFC 9112 section 8).
+   * @param closes the end of the connection would be the end of the body; otherwise its framing shows that something is missing
    */
   #cut(closes: boolean): void {
     if (!closes) return this.#end();
@@ -355,9 +358,7 @@ export class Connection implements RequestSink, Receiver {
 
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /**
-   * Looks whether the client has taken too long; once in each interval of the schedule.
-   */
+  /** Checks whether the client has timed out; called once in each interval of the schedule. */
   watch(looks: Looks): void {
     if (this.#host.isPressed && !this.#output.makeRoom()) return void this.#socket.destroy();
     if (this.#handover.socket !== undefined) return;
@@ -394,7 +395,7 @@ export class Connection implements RequestSink, Receiver {
     this.#ended = true;
     this.#inputOver = true;
     this.#output.end();
-    // What still comes is read and dropped: closing with unread input would reset the connection under the answer.
+    // Further input is read and discarded: closing with unread input would reset the connection before the response is read.
     this.#socket.resume();
   }
 

@@ -7,22 +7,22 @@ import type { Refusals } from '../refusals.js';
 import type { UpgradeHost } from './upgrade.js';
 
 export interface ConnectionLimits {
-  /** 0 for any number. */
+  /** 0 disables the limit. */
   maxRequestsPerConnection: number;
   maxBufferedBytes: number;
   abortOnHalfClose: boolean;
 }
 
-/** What a connection needs of the HTTP thread. */
+/** What a connection needs from the HTTP thread. */
 export interface ConnectionHost<Connection extends Receiver> extends OutputHost, UpgradeHost, ParserHost {
   readonly parsers: Parsers;
   readonly limits: ConnectionLimits;
   readonly refusals: Refusals;
-  /** Routes a request and submits it, or answers it at once. */
+  /** Routes a request and submits it, or responds immediately. */
   admit(request: RequestInHand, connection: Connection): Exchange;
-  /** The connection has a request that waits for an extent. */
+  /** Registers a connection with a request that waits for an extent. */
   waitForRoom(connection: Connection): void;
   onConnectionClosed(connection: Connection): void;
-  /** A step failed that only this client needs: its connection is closed. */
+  /** A step failed that affects only this client: its connection is closed. */
   onConnectionFailure(error: unknown): void;
 }

@@ -10,35 +10,36 @@ import { LoopShardError } from '../../errors.js';
 import type { ConnectionSource, Listening } from '../../options/listening.js';
 import { type Accepted, dismiss, takeHandles } from './socket.js';
 
-/** Connections the kernel holds until they are accepted. */
+/** Maximum number of connections that the kernel queues until they are accepted. */
 const BACKLOG = 1024;
 
-/** What clients are allowed before there is a connection. */
+/** Limits for clients during the handshake. */
 export interface HandshakeLimits {
   headersTimeoutMs: number;
   maxConnections: number;
 }
 
-/** Where connections come from. */
+/** A source of connections. */
 export interface Listens {
-  /** Connections that were closed before they were connections, because there were enough. */
+  /** Number of connections closed before their handshake ended because the limit was reached. */
   readonly refused: number;
   /**
-   * @param onAcceptError told when a connection could not be accepted; the next one may be
-   * @param port in place of the port of the options
+   * Starts listening.
+   * @param onAcceptError called when a connection could not be accepted; the next one may be
+   * @param port instead of the port in the options
    * @throws LoopShardError PORT_IN_USE, LISTEN_FAILED
    */
   listen(onAcceptError: (error: Error) => void, port?: number): Promise<void>;
   address(): AddressInfo | string | null;
-  /** @param options checked; the server speaks TLS */
+  /** @param options checked; the server uses TLS */
   setSecureContext(options: SecureContextOptions): void;
-  /** Accepts no more. */
+  /** Stops accepting connections. */
   close(): void;
-  /** Ends handshakes too. */
+  /** Stops accepting connections and ends handshakes. */
   destroy(): void;
 }
 
-/** Connections that come from inside the process. */
+/** A source of connections from inside the process. */
 export class InnerListener implements Listens {
   readonly refused = 0;
   readonly #source: ConnectionSource;
@@ -68,19 +69,19 @@ export class InnerListener implements Listens {
   }
 }
 
-/** The socket that listens, with or without TLS. HTTP thread only. */
+/** The listening socket, with or without TLS. HTTP thread only. */
 export class Listener implements Listens {
   readonly #listening: Listening;
   readonly #server: NetServer;
   readonly #onConnection: (accepted: Accepted) => void;
-  /** Connections of a TLS server, from before their handshakes on. */
+  /** Connections of a TLS server, registered before their handshakes. */
   readonly #raw = new Set<Socket>();
 
   refused = 0;
 
   /**
-   * @param limits `headersTimeoutMs` is the time for a handshake too
-   * @param onConnection is given connections that can be read and written
+   * @param limits `headersTimeoutMs` also limits the handshake
+   * @param onConnection receives connections that are ready for reading and writing
    */
   constructor(listening: Listening, limits: HandshakeLimits, onConnection: (accepted: Accepted) => void) {
     this.#listening = listening;
@@ -98,7 +99,7 @@ export class Listener implements Listens {
       this.#server = createTlsServer(options, onConnection);
       this.#server.maxConnections = limits.maxConnections;
       this.#server.on('drop', () => this.refused++);
-      // A client that is late with its handshake is told to this event only, and not closed.
+      // If a handshake times out, only this event is emitted, and the connection is not closed.
       this.#server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
       this.#server.on('connection', (socket: Socket) => this.#keep(socket));
     }
@@ -143,7 +144,7 @@ export class Listener implements Listens {
 }
 
 /**
- * Checks that nobody else listens there, which threads that share a port would not notice.
+ * Checks that no other process listens on the port, which threads that share a port would not notice.
  * @throws LoopShardError PORT_IN_USE, LISTEN_FAILED
  */
 export function checkFree(listening: Listening): Promise<void> {
@@ -155,7 +156,7 @@ export function checkFree(listening: Listening): Promise<void> {
   });
 }
 
-/** User code that runs in handshakes: what it throws fails its own handshake, and not the process. */
+/** Wraps user callbacks of handshakes so that an exception fails its own handshake, and not the process. */
 function withSafeCallbacks(tls: TlsOptions): TlsOptions {
   const { SNICallback, pskCallback } = tls;
   const safe = { ...tls };

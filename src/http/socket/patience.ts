@@ -1,25 +1,26 @@
-/** What a connection is waiting for. */
+// What a connection is waiting for.
+/** The next request. */
 export const IDLE_PHASE = 0;
 /** The rest of a request's head. */
 export const HEAD_PHASE = 1;
 /** The rest of a request's body. */
 export const BODY_PHASE = 2;
-/** Nothing of the client: the server owes it something, or reads no more of it for now. */
+/** Nothing from the client: the server has to respond, or has stopped reading for now. */
 export const BUSY_PHASE = 3;
-/** The client's end of the connection, behind the last answer. */
+/** The client's end of the connection, after the last response. */
 export const CLOSING_PHASE = 4;
 
-/** More of a body that is read as a stream. */
+/** More of a streamed body. */
 export const STREAM_PHASE = 5;
 
-/** What tells the phases of a connection apart. */
+/** The facts that determine the phase of a connection. */
 export interface Situation {
-  /** Nothing is sent or read any more. */
+  /** Whether sending and reading have ended. */
   hasEnded: boolean;
-  /** The kernel has not taken all there is for it. */
+  /** Whether the kernel has not taken all data. */
   hasUnsent: boolean;
   isServersTurn: boolean;
-  /** A body is on its way that is read as a stream. */
+  /** Whether a streamed body is arriving. */
   hasUpload: boolean;
   isIdle: boolean;
   parser: { readonly midMessage: boolean; readonly midHead: boolean };
@@ -33,17 +34,17 @@ export function phaseOf({ hasEnded, hasUnsent, isServersTurn, hasUpload, isIdle,
   return isIdle ? IDLE_PHASE : BUSY_PHASE;
 }
 
-/** How long a client may send nothing, once the kernel has its last answer, before the connection is closed. */
+/** How long a client may be silent after the kernel has its last response before the connection is closed. */
 const LINGER_SILENCE_MS = 2_000;
 
-/** How long a client may stop reading its response while others wait for the memory that it takes. */
+/** How long a client may stop reading its response while others wait for memory. */
 const PRESSED_SEND_MS = 1_000;
 
-/** What a client must send of a large body within `PRESSED_RECEIVE_MS` while others wait for the memory that it takes. */
+/** How much of a large body a client must send within `PRESSED_RECEIVE_MS` while others wait for memory. */
 const PRESSED_RECEIVE_BYTES = 16 * 1024;
 const PRESSED_RECEIVE_MS = 1_000;
 
-/** How long clients may take, in milliseconds. */
+/** Timeouts of clients, in milliseconds. */
 export interface Timeouts {
   headersTimeoutMs: number;
   requestTimeoutMs: number;
@@ -52,32 +53,32 @@ export interface Timeouts {
   lingerTimeoutMs: number;
 }
 
-/** The same, in looks. */
+/** The same, in numbers of looks. */
 export interface Looks {
   head: number;
   request: number;
   keepAlive: number;
   send: number;
-  /** Since the last `PRESSED_RECEIVE_BYTES` of a body that takes shared memory. */
+  /** Since the last `PRESSED_RECEIVE_BYTES` of a body that uses shared memory. */
   receive: number;
   linger: number;
   lingerSilence: number;
 }
 
-/** What is to be done with a connection that has taken too long. */
+/** What to do with a connection that has timed out. */
 export type Expiry = 'none' | 'close' | 'refuse' | 'destroy';
 
-/** Between two looks: a timeout is met up to two of them late. */
+/** Maximum interval between two looks: a timeout fires up to two intervals late. */
 const LONGEST_INTERVAL_MS = 500;
 const SHORTEST_INTERVAL_MS = 10;
-/** Looks in the shortest timeout, so that short ones are met about as exactly. */
+/** Number of looks within the shortest timeout, so that short timeouts are about as accurate. */
 const LOOKS_IN_TIMEOUT = 4;
 
-/** How often connections are looked at, and how many looks each timeout has. */
+/** The interval of looks at connections, and the number of looks for each timeout. */
 export class Schedule {
   readonly intervalMs: number;
   readonly looks: Looks;
-  /** The same while requests or responses wait for extents, which those have that clients do not send or read. */
+  /** The same while requests or responses wait for extents, which clients that do not send or read may hold. */
   readonly looksUnderPressure: Looks;
 
   constructor({ headersTimeoutMs, requestTimeoutMs, keepAliveTimeoutMs, sendTimeoutMs, lingerTimeoutMs }: Timeouts) {
@@ -103,14 +104,14 @@ export class Schedule {
 }
 
 /**
- * How long a connection has been waiting for the same thing. Nothing is noted while requests pass: one interval for all
- * connections looks at each and counts the looks at which nothing had changed. So time does not pass faster for clients
- * than for a server that was held up. HTTP thread only.
+ * How long a connection has been waiting for the same thing. Nothing is recorded while requests pass: one interval checks all connections
+ * and counts the looks at which nothing had changed. So time does not pass for clients while the server itself is blocked. HTTP thread
+ * only.
  */
 export class Patience {
   #phase = IDLE_PHASE;
   #progress = 0;
-  /** Looks since the one that found something new. */
+  /** Looks since the last change. */
   #looks = -1;
   #unsent = 0;
   #unsentLooks = 0;
@@ -120,13 +121,12 @@ export class Patience {
 
   /**
    * @param phase what the connection waits for
-   * @param progress how many requests it has had; in STREAM_PHASE, how many bytes of bodies; in CLOSING_PHASE, how many bytes
-   * were dropped
+   * @param progress its number of requests; in STREAM_PHASE, the bytes received of bodies; in CLOSING_PHASE, the bytes discarded
    * @param unsent bytes that the kernel has not taken
-   * @param missing bytes that are still to come of a body for which there is an extent
+   * @param missing bytes that are missing of a body that has an extent
    */
   look(phase: number, progress: number, unsent: number, missing: number, limits: Looks): Expiry {
-    // A body goes on with the time of its head.
+    // The time of a body includes that of its head.
     const goesOn = phase === this.#phase || (phase === BODY_PHASE && this.#phase === HEAD_PHASE);
     this.#looks = goesOn && progress === this.#progress ? this.#looks + 1 : 0;
     this.#phase = phase;
@@ -138,7 +138,7 @@ export class Patience {
     if (phase === BODY_PHASE && this.#isTooSlow(missing, limits)) return 'refuse';
     if (phase === BODY_PHASE || phase === STREAM_PHASE) return this.#looks >= limits.request ? 'refuse' : 'none';
     if (phase === CLOSING_PHASE) {
-      // Who sends on reads the answer only then; closing earlier would reset the connection under it (RFC 9112 section 9.6).
+      // A client that is still sending reads the response afterwards; closing earlier would reset the connection (RFC 9112 section 9.6).
       return this.#looks >= limits.lingerSilence || ++this.#closingLooks > limits.linger ? 'destroy' : 'none';
     }
     if (phase === BUSY_PHASE) return 'none';

@@ -2,57 +2,57 @@ import { BODY_WINDOW_BYTES, type BodyPiece } from '../../contract/messages.js';
 import type { Exchange, StreamedRequest } from '../exchange.js';
 import { CHUNK_BYTES } from '../parser/llhttp.js';
 
-/** What is left of a body that nobody reads is read and dropped if it is known to be no more than this. */
+/** The unread rest of a body is read and discarded if it is known to be no longer than this. */
 const DROPPED_BYTES = BODY_WINDOW_BYTES;
-/** From so many bytes on, a piece gets a buffer that is used again. */
+/** Pieces of at least this size get a buffer that is reused. */
 const LARGE_BYTES = CHUNK_BYTES / 4;
 
-/** What the bodies of one connection that are read as streams take of the HTTP thread's memory. */
+/** Memory of the HTTP thread that the streamed bodies of one connection use. */
 export interface Untaken {
   bytes: number;
 }
 
-/** What the head says of such a body. */
+/** What the head says about such a body. */
 export interface StreamedBody {
-  /** The request is a HEAD. */
+  /** Whether the request is a HEAD. */
   isHead: boolean;
-  /** Unless it comes in chunks. */
+  /** Undefined if the body is chunked. */
   length: number | undefined;
   expectsContinue: boolean;
 }
 
 /**
- * A request body that is read as a stream: what has arrived of it, until the shard that runs the handler asks for it, and
- * then each piece as it comes. HTTP thread.
+ * A request body that is read as a stream: buffers what has arrived until the shard that runs the handler asks for it, and then passes on
+ * each piece. HTTP thread.
  */
 export class RequestStream implements StreamedRequest {
-  /** What answers it; another one if that is answered early. */
+  /** The exchange that responds to it; another one if the response is sent early. */
   exchange: Exchange;
   readonly isHead: boolean;
-  /** No handler reads it: that is started when all of it is here. */
+  /** Whether the handler is started only when the whole body has arrived. */
   readonly isGathered: boolean;
-  /** The client waits for leave to send it. */
+  /** Whether the client waits for `100 Continue`. */
   expectsContinue: boolean;
-  /** Its end has come. */
+  /** Whether its end has arrived. */
   isWhole = false;
-  /** What follows the answer is decided. */
+  /** Whether it is decided what follows the response. */
   isSettled = false;
-  /** Nobody reads it any more: what still comes is dropped. */
+  /** Whether the body is no longer read: what still arrives is discarded. */
   isOver = false;
   readonly #untaken: Untaken;
   readonly #slot: number;
   readonly #sequence: number;
-  /** Bytes that are still to come; infinitely many if that was not said. */
+  /** Number of missing bytes; infinite if the length was not given. */
   #left: number;
-  /** Of `#untaken`, what is this body's. */
+  /** This body's part of `#untaken`. */
   #held = 0;
   #send: ((piece: BodyPiece) => void) | undefined;
-  /** Pieces that arrived before anybody asked. */
+  /** Pieces that arrived before the shard asked for them. */
   #waiting: BodyPiece[] = [];
-  /** What has come in the read at hand: chunks of a byte each go together. */
+  /** What has arrived in the current read: chunks of a byte each are combined. */
   #piece: Uint8Array<ArrayBuffer> | undefined;
   #pieceBytes = 0;
-  /** Buffers that have come back. */
+  /** Returned buffers, for reuse. */
   readonly #spent: ArrayBuffer[] = [];
 
   constructor(exchange: Exchange, untaken: Untaken, { isHead, length, expectsContinue }: StreamedBody) {
@@ -66,20 +66,20 @@ export class RequestStream implements StreamedRequest {
     this.expectsContinue = expectsContinue;
   }
 
-  /** What is left of it is not worth a connection. */
+  /** Whether reading the rest is cheaper than a new connection. */
   get isNearlyWhole(): boolean {
     return this.isWhole || (!this.expectsContinue && this.#left <= DROPPED_BYTES);
   }
 
-  /** The handler has begun to read. */
+  /** Whether the handler has begun to read. */
   get isRead(): boolean {
     return this.#send !== undefined;
   }
 
-  /** A piece at `at` in `memory`; no more than up to `end` follows before `flush`. */
+  /** Adds a piece at `at` in `memory`; at most the bytes up to `end` follow before `flush`. */
   add(memory: Buffer, at: number, bytes: number, end: number): void {
     this.#left -= bytes;
-    // Who sends it does not wait any more.
+    // A client that sends the body no longer waits.
     this.expectsContinue = false;
     if (this.isOver) return;
     this.#held += bytes;
@@ -95,7 +95,7 @@ export class RequestStream implements StreamedRequest {
     return new Uint8Array(this.#spent.pop() ?? new ArrayBuffer(CHUNK_BYTES));
   }
 
-  /** Passes on what one read has brought. */
+  /** Passes on the bytes of one read. */
   flush(): void {
     if (this.#piece === undefined) return;
     let { buffer } = this.#piece;
@@ -103,7 +103,7 @@ export class RequestStream implements StreamedRequest {
     this.#piece = undefined;
     this.#pieceBytes = 0;
     if (length < LARGE_BYTES && buffer.byteLength === CHUNK_BYTES) {
-      // Most of the read was framing; what waits shall be no larger than it has to be.
+      // Most of the read was framing; a waiting piece must not hold more memory than it needs.
       this.#spent.push(buffer);
       buffer = buffer.slice(0, length);
     }
@@ -122,7 +122,7 @@ export class RequestStream implements StreamedRequest {
     else this.#send(piece);
   }
 
-  /** The handler reads: it has taken so many bytes more. */
+  /** The handler reads: it has taken `bytes` more bytes. */
   onTaken(bytes: number, spent: ArrayBuffer[], send: (piece: BodyPiece) => void): void {
     if (this.isOver) return;
     this.#held -= bytes;
@@ -134,7 +134,7 @@ export class RequestStream implements StreamedRequest {
     this.#waiting = [];
   }
 
-  /** Nobody reads it any more. A handler that still does hears that it will never be whole. */
+  /** Stops reading. A handler that is still reading learns that the body will never be complete. */
   close(): void {
     if (this.isOver) return;
     if (!this.isWhole) this.#send?.({ slot: this.#slot, sequence: this.#sequence, length: 0, last: 'broken' });

@@ -2,44 +2,44 @@ import { channel } from 'node:diagnostics_channel';
 import { type Server, Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
-/** The part of the handle of a connection that tells whether it can read into a buffer of ours, and what it holds. */
+/** The part of a connection's handle that shows whether it can read into our buffer, and how much it holds. */
 export interface StreamHandle {
   useUserBuffer?: unknown;
-  /** Bytes that the kernel has not taken; shrinks as it takes them, where `writableLength` waits for a whole write. */
+  /** Bytes that the kernel has not taken; decreases as it takes them, whereas `writableLength` changes after a whole write. */
   writeQueueSize?: unknown;
   setNoDelay?(noDelay: boolean): void;
   close(): void;
 }
 
-/** The part of the handle of a listening socket that is told of connections. */
+/** The part of a listening socket's handle that is called for new connections. */
 interface ListeningHandle {
   onconnection?: ((status: number, handle: StreamHandle | undefined) => void) | undefined;
 }
 
-/** A connection that nobody reads yet: its handle, or a paused socket where there is none that is what we take it for. */
+/** A connection that is not read yet: its handle, or a paused socket if the handle is of another kind. */
 export type Accepted = Socket | StreamHandle;
 
-/** Where a connection's bytes go. */
+/** Receives a connection's bytes. */
 export interface Reader {
   /**
-   * Where the next read goes, asked before the first read and after each; nothing for where the last one went. What is read is
-   * parsed before the next read, so connections may share a buffer.
+   * Where the next read goes; called before the first read and after each. Undefined to reuse the last buffer. Bytes are parsed before the
+   * next read, so connections may share a buffer.
    */
   nextBuffer(): Uint8Array | undefined;
   /** The first `bytes` bytes of that buffer are new. */
   onRead(bytes: number): void;
-  /** Bytes that did not come into the buffer. */
+  /** Bytes that were not read into the buffer. */
   onBytes(chunk: Buffer): void;
 }
 
-/** Who wants to hear of each socket that `net` makes for an accepted connection. */
+/** Diagnostics channel for sockets that `net` creates for accepted connections. */
 const accepts = channel('net.server.socket');
 
 /**
- * Has `onConnection` called with the handle of each connection, before `net` makes a socket of it: that socket would be thrown away
- * again (`readFrom`), and to make it costs a third of what a connection does. Without effect where the listening handle is not what we take
- * it for. HTTP thread.
- * @param server listens, and makes paused sockets for connections whose handles cannot be taken
+ * Calls `onConnection` with the handle of each connection before `net` creates a socket for it: that socket would be discarded
+ * (`readFrom`), and creating it takes a third of the time of a connection. No effect if the listening handle is of another kind. HTTP
+ * thread.
+ * @param server listens, and creates paused sockets for connections whose handles cannot be taken
  */
 export function takeHandles(server: Server, onConnection: (handle: StreamHandle) => void): void {
   const listening = (server as unknown as { _handle?: ListeningHandle | null })._handle;
@@ -56,18 +56,17 @@ function canRead(handle: StreamHandle | null | undefined): handle is StreamHandl
   return typeof handle?.useUserBuffer === 'function';
 }
 
-/** Closes a connection that nobody reads. */
+/** Closes a connection that is not read. */
 export function dismiss(accepted: Accepted): void {
   if (accepted instanceof Duplex) accepted.destroy();
   else accepted.close();
 }
 
 /**
- * Has the bytes of an accepted connection delivered to `reader`. Returns its socket. HTTP thread.
+ * Delivers the bytes of an accepted connection to `reader`. Returns its socket. HTTP thread.
  *
- * `net` offers reading into one buffer (`onread`) for outgoing connections only, though its sockets can do it either way;
- * it saves an ArrayBuffer for each read, a quarter of the whole server's time (docs/internals.md). Where there is no handle for
- * that, 'data' events serve as well.
+ * `net` offers reading into one buffer (`onread`) only for outgoing connections, though its sockets support it for both. It saves an
+ * ArrayBuffer for each read, a quarter of the whole server's time (docs/internals.md). Without such a handle, 'data' events are used.
  */
 export function readFrom(accepted: Accepted, reader: Reader): Socket {
   if (accepted instanceof Duplex) {
@@ -89,14 +88,14 @@ export function readFrom(accepted: Accepted, reader: Reader): Socket {
   return socket;
 }
 
-/** Ends a connection so that the client can tell it from an end in order. */
+/** Ends a connection so that the client can distinguish it from an orderly end. */
 export function breakOff(socket: Socket): void {
-  // TLS tells one from the other by itself.
+  // TLS makes this distinction itself.
   if ('encrypted' in socket) socket.destroy();
   else socket.resetAndDestroy();
 }
 
-/** Bytes that were written to the socket and have not left. */
+/** Bytes written to the socket that were not sent. */
 export function unsentBytes(socket: Socket): number {
   const { writableLength } = socket;
   if (writableLength === 0) return 0;

@@ -9,7 +9,7 @@ import { TOKEN, trim, trimEnd } from '../../options/field-syntax.js';
 import { METHODS } from '../../options/methods.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
 
-/** A request to change the protocol, as far as it is like an `http.IncomingMessage`. */
+/** A request to change the protocol, with the parts of an `http.IncomingMessage` that apply. */
 export interface UpgradeRequest {
   readonly method: string;
   /** The request target as it was sent. */
@@ -19,24 +19,23 @@ export interface UpgradeRequest {
   readonly httpVersionMinor: 1;
   /** Names in lower case; several fields of a name are joined by ", " (`cookie` by "; "). */
   readonly headers: Record<string, string>;
-  /** Names and values in turn, as they came. */
+  /** Alternating names and values, as received. */
   readonly rawHeaders: string[];
   readonly socket: Duplex;
 }
 
 /**
- * Takes over a connection. It writes the answer itself.
+ * Takes over a connection. It writes the response itself.
  * @param socket reads and writes the connection from now on
- * @param head bytes that came behind the request
+ * @param head bytes that were received after the request
  */
 export type UpgradeListener = (request: UpgradeRequest, socket: Duplex, head: Buffer) => void;
 
-/** Which offers of another protocol a listener takes up. */
+/** Which other protocols a listener accepts. */
 export interface UpgradeOptions {
   /**
-   * Names of protocols as they stand in `Upgrade` fields, without versions and in any case. A request that offers none of them
-   * is answered as if it offered nothing (RFC 9110 section 7.8): `curl --http2` offers `h2c` with every first request. Default
-   * `['websocket']`.
+   * Protocol names as in `Upgrade` fields, without versions, case-insensitive. A request that offers none of them is handled as plain HTTP
+   * (RFC 9110 section 7.8): `curl --http2` offers `h2c` with every first request. Default `['websocket']`.
    */
   protocols?: readonly string[];
 }
@@ -60,29 +59,29 @@ export class Upgrades {
     this.#protocols = new Set(protocols.map((name) => name.toLowerCase()));
   }
 
-  /** @param offer value of the request's `Upgrade` field: a list of names, perhaps with versions */
+  /** @param offer value of the request's `Upgrade` field: a list of names, optionally with versions */
   takes(offer: string | undefined): boolean {
     return offer?.split(',').some((one) => this.#protocols.has(trim(one.split('/', 1)[0]).toLowerCase())) === true;
   }
 }
 
 /**
- * The connection behind an upgrade. A stream of its own, because a socket that reads into the parser's memory cannot go
- * back to reading into buffers of its own. HTTP thread only.
+ * The connection after an upgrade. A separate stream, because a socket that reads into the parser's memory cannot return to its own
+ * buffers. HTTP thread only.
  */
 export class UpgradedSocket extends Duplex {
   readonly #socket: Socket;
 
   constructor(socket: Socket) {
-    // A listener that does not look for the end shall not keep the connection.
+    // A listener that ignores the end must not keep the connection open.
     super({ allowHalfOpen: false });
-    // A client that resets the connection must not end the process because the listener did not think of it.
+    // A client that resets the connection must not end the process because the listener has no error handler.
     this.on('error', () => {});
     this.#socket = socket;
     socket.on('timeout', () => this.emit('timeout'));
   }
 
-  /** Bytes that have come, in memory that is used again. */
+  /** Passes on received bytes, whose memory is reused. */
   receive(bytes: Buffer): void {
     if (!this.push(Buffer.from(bytes))) this.#socket.pause();
   }
@@ -106,7 +105,7 @@ export class UpgradedSocket extends Duplex {
 
   override _final(done: () => void): void {
     this.#socket.end(done);
-    // A listener that only refuses reads nothing; the client's end has to be seen all the same.
+    // A listener that only rejects does not read, but the client's end must still be noticed.
     if (this.readableFlowing === null) this.resume();
   }
 
@@ -115,7 +114,7 @@ export class UpgradedSocket extends Duplex {
     done(error);
   }
 
-  // ── what protocols ask of a socket ──────────────────────────────────────────────────────────────────────────────
+  // ── methods of sockets that protocols use ───────────────────────────────────────────────────────────────────────
 
   setTimeout(ms: number, listener?: () => void): this {
     if (listener !== undefined) this.once('timeout', listener);
@@ -141,20 +140,20 @@ export class UpgradedSocket extends Duplex {
     return this.#socket.remotePort;
   }
 
-  /** `true` over TLS. */
+  /** Whether the connection uses TLS. */
   get encrypted(): boolean {
     return (this.#socket as TLSSocket).encrypted === true;
   }
 }
 
-/** Takes connections over, perhaps. */
+/** What upgrades need from the HTTP thread. */
 export interface UpgradeHost {
   readonly upgrades: Upgrades | undefined;
-  /** The listener has thrown. */
+  /** The listener threw. */
   onUpgradeError(error: unknown): void;
 }
 
-/** A connection on its way to another protocol: behind answers that come first, then its listener's. HTTP thread only. */
+/** A connection that changes to another protocol: after pending responses, its listener takes over. HTTP thread only. */
 export class Handover {
   /** The connection for the other protocol, once it has been handed over. */
   socket: UpgradedSocket | undefined;
@@ -165,7 +164,7 @@ export class Handover {
     this.#host = host;
   }
 
-  /** A client waits to be handed over. */
+  /** Whether a request waits to be handed over. */
   get isPending(): boolean {
     return this.#request !== undefined;
   }
@@ -176,8 +175,8 @@ export class Handover {
   }
 
   /**
-   * Nothing is owed any more: the connection is the listener's.
-   * @param parser has what came behind the request, and is not needed any more
+   * Hands the connection over to the listener, after the last pending response.
+   * @param parser has the bytes received after the request, and is not needed any more
    */
   finish(parser: { rest: Buffer | undefined; close(): void }): void {
     const head = parser.rest ?? Buffer.alloc(0);
@@ -190,14 +189,14 @@ export class Handover {
       const { upgrades } = this.#host;
       if (upgrades === undefined) return void upgraded.destroy();
       const result: unknown = runApart(() => upgrades.listener(request, upgraded, head));
-      // An async listener fails later.
+      // An async listener may fail later.
       if (types.isPromise(result)) result.catch((error) => this.#fail(upgraded, error));
     } catch (error) {
       this.#fail(upgraded, error);
     }
   }
 
-  /** Bytes that have come. What the listener's own listeners throw costs this connection, not the server. */
+  /** Passes on received bytes. An exception in the listener's own listeners closes this connection, not the server. */
   receive(bytes: Buffer): void {
     try {
       this.socket!.receive(bytes);
@@ -212,7 +211,7 @@ export class Handover {
   }
 }
 
-/** The request in hand, in strings, since its memory is used again. */
+/** Copies the current request into strings, because its memory is reused. */
 export function readUpgrade(request: RequestInHand, socket: Duplex): UpgradeRequest {
   const { headSource, headStart } = request;
   const index = Uint8Array.from(request.fields());

@@ -3,28 +3,28 @@ import type { Exchange } from '../exchange.js';
 import { CHUNK_BYTES } from '../parser/llhttp.js';
 import { RequestStream, type StreamedBody, type Untaken } from './request-stream.js';
 
-/** The bodies of one connection that are read as streams. HTTP thread. */
+/** The streamed bodies of one connection. HTTP thread. */
 export class Uploads {
-  /** The one that is on its way. */
+  /** The body that is arriving. */
   current: RequestStream | undefined;
   /** Bytes of all of them. */
   received = 0;
-  /** The socket is not read because too much waits. */
+  /** Whether the socket is paused because too much is buffered. */
   isHeld = false;
   readonly #untaken: Untaken = { bytes: 0 };
 
-  /** Another read could bring more than may wait. */
+  /** Whether another read could exceed the window. */
   get isFull(): boolean {
     return this.#untaken.bytes > BODY_WINDOW_BYTES - CHUNK_BYTES;
   }
 
-  /** Decides whether the socket is read. */
+  /** Decides whether to pause the socket. */
   hold(): boolean {
     this.isHeld = this.isFull;
     return this.isHeld;
   }
 
-  /** It is the server's turn: to read on, or to say that the body may come. */
+  /** Whether the server has to act: continue reading, or send `100 Continue`. */
   get isWaiting(): boolean {
     return this.isHeld || this.current?.expectsContinue === true;
   }
@@ -40,7 +40,7 @@ export class Uploads {
     this.current!.add(memory, at, bytes, end);
   }
 
-  /** The one on its way is whole. Returns it. */
+  /** Ends the body that is arriving, and returns it. */
   end(): RequestStream {
     const upload = this.current!;
     upload.end();
@@ -48,13 +48,13 @@ export class Uploads {
     return upload;
   }
 
-  /** Another exchange answers in the place of one whose handler may still read. */
+  /** Closes the body when another exchange replaces one whose handler may still be reading. */
   replace(exchange: Exchange, instead: Exchange): void {
     exchange.upload?.close();
     if (this.current !== undefined && this.current === exchange.upload) this.current.exchange = instead;
   }
 
-  /** Is it time for `100 Continue`? Not in front of an answer that is still owed: it would be taken for that one's. */
+  /** Whether to send `100 Continue` now. Not before a pending response, for which it would be taken. */
   takeContinue(first: Exchange | undefined): boolean {
     const upload = this.current;
     if (upload === undefined || !upload.expectsContinue || !upload.isRead) return false;
@@ -64,9 +64,9 @@ export class Uploads {
   }
 
   /**
-   * The request was answered before its body was whole: what is left is read and dropped if it is little, otherwise the
-   * connection ends behind the answer (RFC 9112 section 9.3).
-   * @returns whether it ends
+   * The response was sent before the body was complete: a short rest is read and discarded, otherwise the connection is closed after the
+   * response (RFC 9112 section 9.3).
+   * @returns whether it is closed
    */
   settle(): boolean {
     const upload = this.current;
