@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { inspect } from 'node:util';
 
-/** What can be wrong, as a word that programs can compare. */
+/** Codes of LoopShard's errors. */
 export type LoopShardErrorCode =
   | 'OPTION_INVALID'
   | 'OPTION_UNKNOWN'
@@ -38,7 +38,7 @@ export type LoopShardErrorCode =
   | 'DEPTH_EXCEEDED'
   | 'NESTING_INVALID';
 
-/** Every error that LoopShard raises itself. The message is one sentence that says what to do. */
+/** An error raised by LoopShard itself. The message says what was wrong, what was expected, and what to do. */
 export class LoopShardError extends Error {
   override readonly name = 'LoopShardError';
   readonly code: LoopShardErrorCode;
@@ -51,24 +51,24 @@ export class LoopShardError extends Error {
 
 const HTTP_ERROR = Symbol.for('loopshard.HttpError');
 
-/** What an HttpError may have beside its status and message. */
+/** Options of an HttpError. */
 export interface HttpErrorOptions extends ErrorOptions {
-  /** For programs, in the body. Default: the name of the status, such as `NOT_FOUND`. */
+  /** Code in the response body. Default: the name of the status, such as `NOT_FOUND`. */
   code?: string;
-  /** Header fields of the response. */
+  /** Headers of the response. */
   headers?: Readonly<Record<string, string>>;
-  /** Further properties of the body. */
+  /** Additional properties of the body. */
   details?: Readonly<Record<string, unknown>>;
-  /** Whether the client is told message, code and details. Default: below status 500. */
+  /** Whether the response contains message, code and details. Default: true below status 500. */
   expose?: boolean;
 }
 
 /**
- * An error that says how it is answered: with its status and the JSON body `{ statusCode, code, message, …details }`. Other errors
- * with `statusCode` or `status`, and `expose`, are answered alike, as those of http-errors.
+ * An error that defines its response: its status, and the JSON body `{ statusCode, code, message, …details }`. Other errors with
+ * `statusCode` or `status`, and `expose`, such as those of http-errors, get the same kind of response.
  */
 export class HttpError extends Error {
-  /** By which shards know one, though their copy of this module may be another one than the user's. */
+  /** Marks HttpErrors for `isHttpError`, because shards and the user's module may load different copies of this module. */
   get [HTTP_ERROR](): true {
     return true;
   }
@@ -82,7 +82,7 @@ export class HttpError extends Error {
 
   /**
    * @param statusCode 400 to 599
-   * @param message default: the status's own
+   * @param message default: the standard text of the status
    * @throws LoopShardError STATUS_INVALID
    */
   constructor(statusCode: number, message?: string, options: HttpErrorOptions = {}) {
@@ -106,12 +106,12 @@ export function isHttpError(error: Error): error is HttpError {
   return HTTP_ERROR in error;
 }
 
-/** Whether a response with this status says that something went wrong. */
+/** Whether the status is an error, 400 to 599. */
 export function isErrorStatus(status: unknown): status is number {
   return Number.isInteger(status) && Number(status) >= 400 && Number(status) <= 599;
 }
 
-/** A status as a code: `NOT_FOUND` for 404. */
+/** Converts a status to a code: `NOT_FOUND` for 404. */
 export function statusName(statusCode: number): string {
   return (STATUS_CODES[statusCode] ?? `STATUS_${statusCode}`).toUpperCase().replace(/\W+/g, '_');
 }

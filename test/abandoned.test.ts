@@ -5,7 +5,7 @@ import { Life } from './support/life.js';
 import { ONE_HTTP_THREAD, startServer, until } from './support/server.js';
 import { type Pending, useStage } from './support/stage.js';
 
-/* Handlers whose requests got 504, and that run on. */
+/* Abandoned handlers: those that still run after their requests got 504. */
 const scene = useStage();
 
 async function start(options: ServeOptions): Promise<void> {
@@ -18,7 +18,7 @@ const restarts = () => shards().map((shard) => shard.restarts);
 const allReady = () => shards().every(({ state }) => state === 'ready');
 const messages = () => scene.running.logged.map(({ message }) => message);
 
-/** Has as many handlers run on as there are ids, one after the other. */
+/** Abandons one handler for each id, one after the other. */
 async function abandon(...ids: string[]): Promise<void> {
   for (const id of ids) {
     const { response } = await scene.stage.send(scene.running, `/limited/ignore/${id}`);
@@ -26,8 +26,8 @@ async function abandon(...ids: string[]): Promise<void> {
   }
 }
 
-describe('a shard with more of them than maxAbandoned', () => {
-  test('is replaced without losing a request, and another one of its group only afterwards', async () => {
+describe('a shard with more abandoned handlers than maxAbandoned', () => {
+  test('is replaced without losing a request, and other shards of its group only afterwards', async () => {
     await start({
       shards: 2,
       scheduling: { dispatch: 'round-robin', steal: false },
@@ -59,14 +59,14 @@ describe('a shard with more of them than maxAbandoned', () => {
     expect(lines.sort()).toEqual([line(0), line(1)]);
   });
 
-  test('has its replacement answer what came meanwhile, if there is no other shard', async () => {
+  test('leaves new requests to its replacement if its group has no other shard', async () => {
     await start({ recovery: { maxAbandoned: 2 }, timeouts: { closeTimeoutMs: 60_000 } });
     const waits = await scene.stage.send(scene.running, '/wait/a');
     await abandon('b', 'c', 'd');
     await until(() => shards()[0].state === 'draining', 'the replacement to begin');
     const coming: Promise<RawResponse>[] = [];
     await until(() => {
-      // The shard may claim what comes before it hears that it is replaced.
+      // The shard may still claim requests before it knows that it is being replaced.
       coming.push(exchange(scene.running.port, get('/thread')));
       return shards()[0].queued >= 5;
     }, 'what waits');
@@ -76,7 +76,7 @@ describe('a shard with more of them than maxAbandoned', () => {
     expect([restarts(), abandoned()]).toEqual([[1], [0]]);
   });
 
-  test('gives the others that it has started half of closeTimeoutMs', async () => {
+  test('lets its other requests settle within half of closeTimeoutMs', async () => {
     await start({ recovery: { maxAbandoned: 1 }, timeouts: { closeTimeoutMs: 1_000 } });
     const waits = await scene.stage.send(scene.running, '/wait/a');
     await abandon('b', 'c');
@@ -103,8 +103,8 @@ describe('a shard with more of them than maxAbandoned', () => {
   });
 });
 
-describe('a shard goes on', () => {
-  test('with as many as maxAbandoned, and those that have settled are none', async () => {
+describe('a shard is not replaced', () => {
+  test('with exactly maxAbandoned abandoned handlers, and settled ones do not count', async () => {
     await start({ recovery: { maxAbandoned: 2 } });
     for (const ids of [['a', 'b'], ['c', 'd'], ['e']]) {
       await abandon(...ids);
@@ -115,8 +115,8 @@ describe('a shard goes on', () => {
     expect(restarts()).toEqual([0]);
   });
 
-  test('also if its event loop did not turn when there were too many', async () => {
-    // It hears of the 504s before it is asked whether it turns.
+  test('if its event loop was blocked while there were too many', async () => {
+    // It processes the 504s before the ping.
     await start({
       recovery: { maxAbandoned: 1, stuckAfterMs: 4_000 },
       timeouts: { handlerTimeoutMs: 500 },
@@ -132,7 +132,7 @@ describe('a shard goes on', () => {
     await until(() => restarts()[0] === 1 && allReady(), 'the replacement');
   });
 
-  test('without waiting for one that was given a view of its request', async () => {
+  test('and does not wait for a handler that has a view of its request', async () => {
     await start({ recovery: { maxAbandoned: 1 }, timeouts: { closeTimeoutMs: 60_000 } });
     const viewing = exchange(scene.running.port, post(scene.stage.target('/later/view/a'), 'a body'));
     await until(() => scene.stage.started.length === 1, 'its start');
@@ -142,7 +142,7 @@ describe('a shard goes on', () => {
     await until(() => restarts()[0] === 1 && allReady(), 'the replacement');
   });
 
-  test('if they have settled before its turn to be replaced comes', async () => {
+  test('if its abandoned handlers settle before its turn to be replaced', async () => {
     await start({ shards: 2, scheduling: { dispatch: 'round-robin', steal: false }, recovery: { maxAbandoned: 1 } });
     const waits = [await scene.stage.send(scene.running, '/wait/a'), await scene.stage.send(scene.running, '/wait/b')];
     await until(() => scene.stage.started.length === 2, 'the start of both');
@@ -159,7 +159,7 @@ describe('a shard goes on', () => {
     expect([restarts()[1 - other], restarts()[other]]).toEqual([1, 0]);
   });
 
-  test('with any number if maxAbandoned is 0', async () => {
+  test('with any number of abandoned handlers if maxAbandoned is 0', async () => {
     await start({ recovery: { maxAbandoned: 0 }, memory: { slots: 64 } });
     const ids = Array.from({ length: 40 }, (_, i) => `${i}`);
     await Promise.all(ids.map((id) => abandon(id)));
@@ -168,7 +168,7 @@ describe('a shard goes on', () => {
   });
 });
 
-test('handlers that may keep their slots leave half of them to others', async () => {
+test('abandoned handlers that keep their slots leave half of all slots to others', async () => {
   await start({ memory: { slots: 8 } });
   await abandon('a', 'b', 'c', 'd');
   await until(() => abandoned()[0] === 4, 'the last one');

@@ -19,7 +19,7 @@ afterEach(async () => {
   running = undefined;
 });
 
-test('a line for each answer that has left, in the order of the answers', async () => {
+test('logs a line for each response that was sent, in the order of the responses', async () => {
   running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD });
   const client = await RawClient.open(running.port);
   client.write(
@@ -45,13 +45,13 @@ test('a line for each answer that has left, in the order of the answers', async 
   expect(bytes.reduce((sum, one) => sum + one)).toBe(received);
 });
 
-test('no line without the option', async () => {
+test('logs nothing without the option', async () => {
   running = await startServer({ shards: 1 });
   expect((await exchange(running.port, get('/json'))).status).toBe(200);
   expect(running.logged).toEqual([]);
 });
 
-/** The only line so far. */
+/** Returns the only line so far. */
 async function line(): Promise<Record<string, unknown>> {
   await until(() => running!.logged.length > 0, 'the line');
   expect(running!.logged).toHaveLength(1);
@@ -59,8 +59,8 @@ async function line(): Promise<Record<string, unknown>> {
   return { message, ...details };
 }
 
-describe('an answer that does not leave whole is marked', () => {
-  test('where the client has left before there was one', async () => {
+describe('marks an incomplete response', () => {
+  test('if the client disconnects before it', async () => {
     running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD });
     const client = await RawClient.open(running.port);
     client.write(get('/later/50/x'));
@@ -77,7 +77,7 @@ describe('an answer that does not leave whole is marked', () => {
     });
   });
 
-  test('in the middle of a stream', async () => {
+  test('if the client disconnects in the middle of a stream', async () => {
     running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD }, 'streams.js');
     const client = await RawClient.open(running.port);
     client.write(get('/ticks?name=x'));
@@ -95,7 +95,7 @@ describe('an answer that does not leave whole is marked', () => {
     expect(bytes).toBeGreaterThanOrEqual(received);
   });
 
-  test('where the client reads no more of a large one', async () => {
+  test('if the client stops reading a large one', async () => {
     running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD });
     const client = await RawClient.open(running.port);
     client.socket.pause();
@@ -108,7 +108,7 @@ describe('an answer that does not leave whole is marked', () => {
     for (const { details } of running.logged) expect(details).toMatchObject({ target: '/large/900000' });
   });
 
-  test('where the handler closes the connection', async () => {
+  test('if the handler closes the connection', async () => {
     running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD });
     const client = await RawClient.open(running.port);
     client.write(get('/destroy'));
@@ -117,7 +117,7 @@ describe('an answer that does not leave whole is marked', () => {
   });
 });
 
-test('a stream has a line when its last byte has left, with all bytes and its whole time', async () => {
+test('logs a stream when its last byte was sent, with all bytes and the complete duration', async () => {
   running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD }, 'streams.js');
   const client = await RawClient.open(running.port);
   client.write(get('/slow-first/60'));
@@ -138,7 +138,7 @@ test('a stream has a line when its last byte has left, with all bytes and its wh
   client.destroy();
 });
 
-test('refusals have method and target once the head has come, and id and field of requests that have names', async () => {
+test('logs method and target of rejected requests whose head has arrived, and the request ID with requestId', async () => {
   running = await startServer({
     shards: 1,
     accessLog: true,
@@ -196,7 +196,7 @@ test('refusals have method and target once the head has come, and id and field o
     status: expect.any(Number),
   });
   expect(await ask('GET nonsense\r\n\r\n')).toEqual({ id: any, method: null, target: null, status: 400 });
-  // A body that does not come, of a head that has, in pieces.
+  // The head arrives in pieces, and the body never.
   const slow = await RawClient.open(port);
   slow.write(`POST /echo?slow HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n${named}\r\n`);
   await new Promise((resolve) => setImmediate(resolve));
@@ -207,7 +207,7 @@ test('refusals have method and target once the head has come, and id and field o
   slow.destroy();
 });
 
-test('the address is the client’s, as far as proxies are trusted', async () => {
+test('logs the address of the client behind trusted proxies', async () => {
   for (const [trustProxy, ip] of [
     [false, '127.0.0.1'],
     [true, '198.51.100.7'],
@@ -220,14 +220,14 @@ test('the address is the client’s, as far as proxies are trusted', async () =>
   running = undefined;
 });
 
-/** The id that the log has of a request, by the request's id in its path. */
+/** Returns the logged ID of the request with this ID in its path. */
 function logged(id: string): unknown {
   const targets = running!.logged.filter(({ details }) => String(details.target).split('?')[0].endsWith(`/${id}`));
   expect(targets).toHaveLength(1);
   return targets[0].details.id;
 }
 
-test('the id is the one that the handler has seen, whichever shard has stolen the request', async () => {
+test('logs the same ID that the handler has seen, even if another shard has stolen the request', async () => {
   running = await startServer(
     { shards: 2, scheduling: { dispatch: 'round-robin' }, accessLog: true, ...ONE_HTTP_THREAD },
     'scheduling-app.js',
@@ -248,7 +248,7 @@ test('the id is the one that the handler has seen, whichever shard has stolen th
   expect(logged('block')).toBe(stage.nameOf('block'));
 });
 
-test('also when the server answers in place of the handler; without a handler there is none', async () => {
+test('logs the ID if the server responds in place of the handler, and none if no handler was started', async () => {
   running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD }, 'scheduling-app.js');
   expect((await (await stage.send(running, '/limited/ignore/slow')).response).status).toBe(504);
   expect(logged('slow')).toBe(stage.nameOf('slow'));
@@ -262,7 +262,7 @@ test('also when the server answers in place of the handler; without a handler th
   await until(() => running!.server.stats().shards[0].state === 'ready', 'the replacement');
 });
 
-test('without a logger, pino writes the lines to standard error', async () => {
+test('writes the lines to standard error with pino if no logger is passed', async () => {
   const script = `
     import { serve } from 'loopshard';
     const server = await serve('test/fixtures/app.js', { port: 0, httpThreads: 1, shards: 1, accessLog: true });

@@ -19,7 +19,7 @@ test('bench:core checks and times everything', async () => {
   expect(program.stdout).toContain('ring: publish and poll 1 entry');
 });
 
-test.each(CONTENDERS)('$title: every number comes back as one more', async ({ start }) => {
+test.each(CONTENDERS)('$title returns every number plus one', async ({ start }) => {
   const trips = await start();
   for (const value of [0, 41, 7]) expect(await trips.one(value)).toBe(value + 1);
   for (const count of [1, 100, 1_000]) {
@@ -28,7 +28,7 @@ test.each(CONTENDERS)('$title: every number comes back as one more', async ({ st
   await trips.end();
 });
 
-test('targets compare round by round', () => {
+test('targets are compared round by round', () => {
   const result = (id: string, p50: number[], each: number[]) => ({ id, title: id, p50, p99: p50, each });
   const targets = judge([
     result('post-message', [10, 20, 30], [4, 4, 4]),

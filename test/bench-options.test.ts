@@ -10,7 +10,7 @@ describe.each([
   const bench = { name, description: '', scenarios };
   const names = Object.keys(scenarios);
 
-  test('runs all scenarios unless some are named', () => {
+  test('runs all scenarios by default', () => {
     expect(readOptions([], bench).scenarios).toEqual(names);
     expect(readOptions(['--quick', names[1], names[0]], bench)).toMatchObject({
       scenarios: [names[1], names[0]],

@@ -51,7 +51,7 @@ describe('the scheduler of the simulated machine', () => {
     }
   });
 
-  test('lets a thread that seldom runs have a core at once', () => {
+  test('gives a core immediately to a thread that rarely runs', () => {
     const { events, machine } = setUp(1);
     const compute = () => busy.run(500, compute);
     const busy: Thread = new Thread(machine, 'test', compute);
@@ -81,7 +81,7 @@ test('a claim takes what slotClaimPermitted takes', () => {
   expect(claimable(100, 512, 8.9, 1, 1)).toBe(8);
 });
 
-describe('every request is answered once', () => {
+describe('every request gets one response', () => {
   test.each([
     ['one HTTP thread', { server: loopshard(1, 4) }],
     ['several HTTP threads', { server: loopshard(3, 4) }],
@@ -91,7 +91,7 @@ describe('every request is answered once', () => {
     ['several servers', { cores: 8, server: { ...loopshard(2, 4), servers: 2 } }],
     ['a cluster', { server: cluster }],
   ] satisfies [string, Partial<Case>][])('%s', (_, plan) => {
-    // `simulate` throws when a request is run or answered twice, or when threads use more CPU time than there is.
+    // `simulate` throws if a request is run or gets a response twice, or if threads use more CPU time than the machine has.
     const { sent, answered, requests, busyCores } = run(plan);
     expect(answered).toBe(sent);
     expect(requests).toBeGreaterThan(1_000);
@@ -99,7 +99,7 @@ describe('every request is answered once', () => {
   });
 });
 
-test('the same seed gives the same outcome, another seed another one', () => {
+test('the same seed gives the same result, and another seed a different one', () => {
   const plan = { server: loopshard(2, 4), workload: workload('mixed') };
   expect(run(plan)).toEqual(run(plan));
   expect(run({ ...plan, seed: 2 }).requests).not.toBe(run(plan).requests);
@@ -146,12 +146,12 @@ test('heavy handlers spread over all shards', () => {
   expect(perSecond).toBeGreaterThan(6_700);
 });
 
-test('heavy handlers do not hold up light requests while shards are free', () => {
+test('heavy handlers do not delay light requests while shards are free', () => {
   const plan = { cores: 16, workload: workload('mixed'), connections: 16, requests: 20_000 };
   const today = run({ ...plan, server: loopshard(1, 16) });
   const proposed = run({ ...plan, server: loopshard(1, 16, PROPOSED) });
   expect(today.busyCores).toBeLessThan(8);
-  // The watch finds them after two looks, 2 ms apart; the handler takes 2 ms itself.
+  // The watch finds them after two checks, 2 ms apart. The handler itself takes 2 ms.
   expect(today.lightP99Us).toBeLessThan(4_500);
   expect(proposed.lightP99Us).toBeLessThanOrEqual(today.lightP99Us);
 });

@@ -27,7 +27,7 @@ describe('the options of bench:http', () => {
     expect([peers.length, all.length]).toEqual([0, exchanges.length]);
   });
 
-  test('select what is measured, and reject what is unknown', () => {
+  test('select what is measured, and reject unknown names', () => {
     const { exchanges: chosen } = readOptions(['--workload', 'sizes', '--only', 'post-20k, text-1m']);
     expect(chosen.map(({ id }) => id)).toEqual(['text-1m', 'post-20k']);
     expect(() => readOptions(['--workload', 'sizes', '--only', 'text-2k'])).toThrow(/"text-2k".*text-4k, text-15k/);
@@ -49,7 +49,7 @@ describe('the exchanges of the workload sizes', () => {
   });
 });
 
-describe('an answer of the right length', () => {
+describe('a response of the right length', () => {
   async function check(answer: string, expected: string): Promise<number> {
     const server = createServer((_request, response) => {
       response.writeHead(200, { 'content-type': 'text/plain', 'content-length': answer.length }).end(answer);
@@ -97,7 +97,7 @@ describe('the goals of the workload sizes', () => {
     ]);
   });
 
-  test('stand beside the figures', () => {
+  test('are shown next to the figures', () => {
     const [, rates, p99s] = formatSizes(chosen, measurements, CONNECTIONS).split('\n\n');
     expect(rates).toMatch(/^text, 20 kB .* 1\.30 × {2}≥ 1\.30 reached .*0\.99 × {2}≥ 1\.00 MISSED$/m);
     expect(rates).toMatch(/^text, 4 kB +– +– +– +– +– +–$/m);

@@ -6,7 +6,7 @@ import { createApp } from '../build/src/index.js';
 import { Handlers } from '../build/src/shard/handlers.js';
 import { createShard } from './support/shard-context.js';
 
-/* Handlers run against real shared memory in this thread, between slots that are full of canaries. */
+/* Runs handlers against real shared memory in this thread, between slots filled with canaries. */
 const CANARY = 0xa5;
 const SLOT_BYTES = 2_048;
 const rows = { type: 'array', items: { type: 'string' } };
@@ -40,7 +40,7 @@ test.each(['/bytes', '/text', '/json', '/schema', '/writer'])(
     const slot = slotAddress(map, 1);
     const around = [slotAddress(map, 0), slot + map.slotStride];
     for (const address of around) core.u8.fill(CANARY, address, address + map.slotStride);
-    // What outgrows its slot goes into the first extent, and must leave the second one alone.
+    // A response that outgrows its slot goes into the first extent, and must not write to the second one.
     const [first, second] = [side.extents.take(1), side.extents.take(1)];
     const start = side.extents.start(second);
     core.u8.fill(CANARY, start, start + side.extents.bytes(second));

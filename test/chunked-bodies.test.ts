@@ -6,7 +6,7 @@ import { expectConserved, startServer, type TestServer } from './support/server.
 const HEAD_BYTES = 256;
 const CRLF = '\r\n';
 
-/** By target: `/length` reads bodies as a whole, `/digest` as streams. */
+/** `/length` reads complete bodies, `/digest` reads streams. */
 const running = new Map<string, TestServer>();
 
 beforeAll(async () => {
@@ -22,7 +22,7 @@ afterAll(async () => {
   }
 });
 
-/** Bodies whose framing has as many bytes as a head may have, plus 8 for each byte of data in front, plus `extra`. */
+/** Bodies whose framing has as many bytes as a head may have, plus 8 for each byte of data before it, plus `extra`. */
 const BOUNDED: Record<string, (extra: number) => string> = {
   'an extension of the first chunk': (extra) => {
     const size = `1;${'a'.repeat(HEAD_BYTES - '1;'.length - CRLF.length + extra)}${CRLF}`;
@@ -45,7 +45,7 @@ const BOUNDED: Record<string, (extra: number) => string> = {
   },
 };
 
-/** Sends a body in pieces of so many bytes; the status that comes back. */
+/** Sends a body in pieces of this size. Returns the status of the response. */
 async function send(target: string, body: string, pieceBytes: number): Promise<number> {
   const client = await RawClient.open(running.get(target)!.port);
   await client.send(`POST ${target} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n`);
@@ -59,7 +59,7 @@ async function send(target: string, body: string, pieceBytes: number): Promise<n
 }
 
 for (const target of ['/length', '/digest']) {
-  test.each(Object.keys(BOUNDED))(`%s has the same bound however it is split (${target})`, async (name) => {
+  test.each(Object.keys(BOUNDED))(`limits %s to the same size however it is split (${target})`, async (name) => {
     const statuses = [];
     for (const pieceBytes of [10_000, 97, 3]) {
       statuses.push(await send(target, BOUNDED[name](0), pieceBytes), await send(target, BOUNDED[name](1), pieceBytes));
@@ -68,7 +68,7 @@ for (const target of ['/length', '/digest']) {
   });
 }
 
-test('what it says of a body does not depend on where the body is split', () => {
+test('gives the same result wherever a body is split', () => {
   const bodies = [
     ...Object.values(BOUNDED).flatMap((make) => [make(0), make(1)]),
     '1;;a\r\n',

@@ -6,7 +6,7 @@ import { expectConserved, startServer, type TestServer, until } from './support/
 import { createShard } from './support/shard-context.js';
 import { Stage } from './support/stage.js';
 
-/** The shared memory of a server without its threads, and what shard 0 claims there. */
+/** The shared memory of a server without its threads, with the claims of shard 0. */
 function memory({ shards = 1, permits = 512, batch = 256, steal = true } = {}) {
   const { context, map, close } = createShard({ shards, permits, slots: 512, steal });
   close();
@@ -26,8 +26,8 @@ function memory({ shards = 1, permits = 512, batch = 256, steal = true } = {}) {
   return { core, side, rings, claims, submit, claimed, release };
 }
 
-describe('how many requests a shard takes out of its ring at once', () => {
-  test('eight as long as it does not know how long they take, oldest first', () => {
+describe('a shard claims', () => {
+  test('eight requests, oldest first, while it does not know how long they take', () => {
     const { claims, submit, claimed } = memory();
     const slots = submit(20);
     expect(claimed(claims.claim())).toEqual(slots.slice(0, 8));
@@ -36,7 +36,7 @@ describe('how many requests a shard takes out of its ring at once', () => {
     expect(claims.claim()).toBe(0);
   });
 
-  test('one behind a slow handler, and more again after some hundred fast ones', () => {
+  test('one request after a slow handler, and more again after a few hundred fast ones', () => {
     const { claims, submit } = memory();
     claims.learn(50_000);
     submit(200);
@@ -47,7 +47,7 @@ describe('how many requests a shard takes out of its ring at once', () => {
     expect(claims.claim()).toBeGreaterThan(20);
   });
 
-  test('what can be started within a millisecond, up to a batch', () => {
+  test('as many as it can start within a millisecond, up to a batch', () => {
     const { claims, submit } = memory({ batch: 30 });
     submit(100);
     for (let i = 0; i < 2_000; i++) claims.learn(100);
@@ -56,7 +56,7 @@ describe('how many requests a shard takes out of its ring at once', () => {
     expect(claims.claim()).toBe(30);
   });
 
-  test('no more than there are permits', () => {
+  test('no more than it has permits', () => {
     const { claims, side, submit, release } = memory({ permits: 3 });
     submit(6);
     expect(claims.claim()).toBe(3);
@@ -66,13 +66,13 @@ describe('how many requests a shard takes out of its ring at once', () => {
     expect(claims.claim()).toBe(2);
   });
 
-  test('a share, if others could steal', () => {
+  test('a share, if others can steal', () => {
     const { claims, submit } = memory({ shards: 4 });
     for (let i = 0; i < 2_000; i++) claims.learn(20);
     submit(100);
     expect(claims.claim()).toBe(25);
     expect(claims.claim()).toBe(19);
-    // What is started within 50 µs nobody else could start sooner.
+    // No other shard could start requests sooner that start within 50 µs.
     const fast = memory({ shards: 4 });
     for (let i = 0; i < 2_000; i++) fast.claims.learn(2);
     fast.submit(10);
@@ -83,7 +83,7 @@ describe('how many requests a shard takes out of its ring at once', () => {
     expect(alone.claims.claim()).toBe(100);
   });
 
-  test('bound ones and others come first in turns', () => {
+  test('bound requests and others alternately first', () => {
     const { claims, submit, claimed } = memory();
     const bound = submit(10, 0, true);
     const free = submit(10);
@@ -93,7 +93,7 @@ describe('how many requests a shard takes out of its ring at once', () => {
     expect(claimed(claims.claim())).toEqual(free.slice(8));
   });
 
-  test('not those that were taken back, which cost no permit', () => {
+  test('no requests that were taken back, and uses no permits for them', () => {
     const { claims, side, submit, claimed, rings } = memory({ permits: 4 });
     const slots = submit(6);
     for (const slot of slots.slice(0, 4)) expect(rings.recall(slot)).toBe(true);
@@ -103,8 +103,8 @@ describe('how many requests a shard takes out of its ring at once', () => {
   });
 });
 
-describe('what a shard steals', () => {
-  test('half of the fullest ring, of what others may run', () => {
+describe('a shard steals', () => {
+  test('half of the requests that others may run in the fullest ring', () => {
     const { claims, submit, claimed, rings } = memory({ shards: 3 });
     for (let i = 0; i < 2_000; i++) claims.learn(1);
     submit(6, 1);
@@ -138,7 +138,7 @@ describe('on a server', () => {
     await running.server.close();
   });
 
-  test('a handler that blocks locks up few of those behind it; the others are run elsewhere', async () => {
+  test('a handler that blocks delays few requests behind it; other shards run the rest', async () => {
     running = await startServer({ shards: 2 }, 'scheduling-app.js');
     const parked = () => running.server.stats().shards.every(({ parks }) => parks > 0);
     await until(parked, 'the shards to sleep');
@@ -147,7 +147,7 @@ describe('on a server', () => {
     client.write(get(stage.target('/hold/slow')) + others);
     // Up to seven were claimed with the slow one, before anything was known of it.
     await until(() => stage.started.length >= 34, 'most of the requests');
-    // From now on, it is known to be slow: nothing is locked up behind it.
+    // From now on the handler is known to be slow, so nothing is claimed together with it.
     stage.release('slow');
     for (let i = 0; i < 41; i++) expect((await client.response()).status).toBe(200);
     client.destroy();

@@ -33,7 +33,7 @@ async function start(...args: string[]): Promise<{ program: Program; port: numbe
   return { program, port: Number(port) };
 }
 
-/** What a command prints, which is to succeed. */
+/** Runs a command that must succeed, and returns its output. */
 async function printed(...args: string[]): Promise<string> {
   const program = loopshard(...args);
   expect(await program.exit()).toBe(0);
@@ -41,7 +41,7 @@ async function printed(...args: string[]): Promise<string> {
   return program.stdout;
 }
 
-test('--help fits a terminal of 80 by 24, prompt included, and shows the options of the top level', async () => {
+test('--help fits into a terminal of 80 by 24, prompt included, and shows the top-level options', async () => {
   const help = await printed('serve', '--help');
   const lines = help.trimEnd().split('\n');
   expect(lines.length).toBeLessThan(24);
@@ -74,10 +74,10 @@ function flagsOfAll(names: readonly OptionName[]): string[] {
   return names.flatMap((name) => flagsOf(name).map(({ flag }) => flag.split(' ')[0])).sort();
 }
 
-describe('the start-up line tells', () => {
-  test('the address, routes, shards and where the log goes', async () => {
+describe('the start-up line shows', () => {
+  test('the address, routes, shards and the destination of the log', async () => {
     const { program, port } = await start('--http-threads', '1', '--shards', '2');
-    // README.md's app has the number of its routes counted, in readme.test.ts.
+    // readme.test.ts checks the number of routes of README.md's app.
     const facts = /; routes: [1-9]\d*; shards: 2; log: stderr, level warn\n$/;
     expect(program.stdout).toMatch(facts);
     expect(program.stdout.replace(facts, '')).toBe(`loopshard 0.1.0 listens on http://127.0.0.1:${port}`);
@@ -95,7 +95,7 @@ describe('the start-up line tells', () => {
 test.each([
   ['2', '10.0.0.1'],
   ['loopback', '10.0.0.2'],
-])('--trust-proxy takes a number or addresses: %s', async (proxies, client) => {
+])('--trust-proxy accepts a number or addresses: %s', async (proxies, client) => {
   const { program, port } = await start('--trust-proxy', proxies);
   const answer = await exchange(port, get('/client', 'X-Forwarded-For: 10.0.0.1, 10.0.0.2'));
   expect(answer.body.toString()).toBe(client);
@@ -180,7 +180,7 @@ describe('options of the front end', () => {
     await end(program);
   });
 
-  (process.platform === 'win32' ? test.skip : test)('TLS, whose certificate is read again on SIGHUP', async () => {
+  (process.platform === 'win32' ? test.skip : test)('TLS, with a certificate that SIGHUP reloads', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'loopshard-'));
     const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
     const install = (name: string) => {
@@ -217,7 +217,7 @@ describe('options of the front end', () => {
   });
 });
 
-/** The name in the certificate that a new connection is shown. */
+/** Returns the name in the certificate of a new connection. */
 function subjectOf(port: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] });
@@ -230,7 +230,7 @@ function subjectOf(port: number): Promise<string> {
 }
 
 describe('signals', () => {
-  test.each(['SIGINT', 'SIGTERM'] as const)('%s finishes what is in flight and exits with 0', async (signal) => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s waits for requests in flight and exits with 0', async (signal) => {
     const { program, port } = await start();
     const client = await RawClient.open(port);
     client.write(get('/later/300/finished'));
@@ -246,7 +246,7 @@ describe('signals', () => {
     expect(await program.exit()).toBe(0);
   });
 
-  test('a second one exits at once', async () => {
+  test('a second signal exits immediately', async () => {
     const { program, port } = await start();
     const client = await RawClient.open(port);
     client.write(get('/later/60000/never'));
@@ -262,7 +262,7 @@ describe('signals', () => {
   });
 });
 
-describe('what goes wrong at the start is one sentence with a code, exit code 1 and no stack', () => {
+describe('prints one sentence with a code and no stack, and exits with 1, for', () => {
   test.each([
     [
       'a path that does not exist',
@@ -285,12 +285,12 @@ describe('what goes wrong at the start is one sentence with a code, exit code 1 
       /^loopshard: .*support is a directory\. Pass the path of the module .* \(MODULE_NOT_FOUND\)$/,
     ],
     [
-      'a module that imports one that is not there',
+      'a module that imports a missing one',
       ['test/fixtures/imports-nothing.js'],
       /Cannot find package 'not-installed' imported from .*imports-nothing\.js.*\(MODULE_FAILED\)$/,
     ],
     [
-      '--dispatch beside --dispatch-key',
+      '--dispatch together with --dispatch-key',
       [APP, '--dispatch', 'round-robin', '--dispatch-key', 'header:x'],
       /^loopshard: Set either --dispatch or --dispatch-key, not both\. \(OPTION_INVALID\)$/,
     ],
@@ -312,7 +312,7 @@ describe('what goes wrong at the start is one sentence with a code, exit code 1 
     ],
     ['options that contradict', [APP, '--slots', '65536', '--slot-bytes', '1048576'], /\(MEMORY_EXHAUSTED\)$/],
     [
-      'a host that is not here',
+      'a host of another machine',
       [APP, '--host', '192.0.2.1'],
       /Cannot listen on port 8000 of 192\.0\.2\.1.*\(LISTEN_FAILED\)$/,
     ],

@@ -6,7 +6,7 @@ import { exchange, get, RawClient } from './support/client.js';
 import { Program, root } from './support/process.js';
 import { expectConserved, ONE_HTTP_THREAD, startServer, type TestServer, until } from './support/server.js';
 
-/** Connections that one instance of the HTTP parser serves. */
+/** Number of connections per instance of the HTTP parser. */
 const PARSERS = 1_024;
 
 let running: TestServer | undefined;
@@ -21,7 +21,7 @@ afterEach(async () => {
   running = undefined;
 });
 
-/** From now on there is no memory for an instance of the HTTP parser. */
+/** Makes every allocation of another HTTP parser instance fail from now on. */
 function exhaustParsers(): void {
   const { Instance } = WebAssembly;
   restore = () => {
@@ -30,13 +30,13 @@ function exhaustParsers(): void {
   WebAssembly.Instance = class {
     constructor(module: WebAssembly.Module, imports: Record<string, Record<string, unknown>>) {
       if (imports.env !== undefined && 'wasm_on_url' in imports.env) throw new RangeError('Out of memory');
-      // biome-ignore lint/correctness/noConstructorReturn: it stands for the real one
+      // biome-ignore lint/correctness/noConstructorReturn: it replaces the real one
       return new Instance(module, imports);
     }
   } as typeof WebAssembly.Instance;
 }
 
-test('a connection for which there is no parser is closed, and the others are served', async () => {
+test('closes a connection if memory for its parser is exhausted, and serves the others', async () => {
   running = await startServer({ shards: 1, ...ONE_HTTP_THREAD });
   const { port, server, logged } = running;
   const clients = await Promise.all(Array.from({ length: PARSERS }, () => RawClient.open(port)));
@@ -47,7 +47,7 @@ test('a connection for which there is no parser is closed, and the others are se
     await refused.closed();
   }
   expect(server.stats()).toMatchObject({ connections: PARSERS, connectionsRefused: 3 });
-  // One line, however many there are in a second.
+  // Logged at most once per second.
   expect(logged.map(({ message, details }) => [message, details.err?.message])).toEqual([
     ['a connection failed and was closed', 'Out of memory'],
   ]);
@@ -58,7 +58,7 @@ test('a connection for which there is no parser is closed, and the others are se
   for (const client of clients) client.destroy();
 });
 
-test('a server for which there is no parser does not start, and says why', async () => {
+test('fails to start with a clear error if memory for the parser is exhausted', async () => {
   exhaustParsers();
   await expect(startServer({ shards: 1, ...ONE_HTTP_THREAD })).rejects.toMatchObject({
     code: 'MEMORY_EXHAUSTED',
@@ -66,7 +66,7 @@ test('a server for which there is no parser does not start, and says why', async
   });
 });
 
-test('a body for which there is no memory costs its client alone', async () => {
+test('fails only the request whose body finds no memory', async () => {
   running = await startServer({ shards: 1, ...ONE_HTTP_THREAD });
   const { allocUnsafeSlow } = Buffer;
   restore = () => {
@@ -87,7 +87,7 @@ test('a body for which there is no memory costs its client alone', async () => {
   expect(running.logged.map(({ message }) => message)).toEqual(['a connection failed and was closed']);
 });
 
-test.each(['throws', 'rejects'])('an SNICallback that %s fails its handshake alone', async (how) => {
+test.each(['throws', 'rejects'])('an SNICallback that %s fails only its own handshake', async (how) => {
   const read = (name: string) => readFileSync(new URL(`fixtures/tls/first-${name}.pem`, import.meta.url));
   const SNICallback = (name: string, done: (error: Error | null) => void): unknown => {
     if (name !== 'bad.test') return void done(null);
@@ -108,7 +108,7 @@ test.each(['throws', 'rejects'])('an SNICallback that %s fails its handshake alo
   good.destroy();
 });
 
-test('loggers that throw, listeners of events that do and an async priority end neither server nor request', async () => {
+test('throwing loggers and event listeners and an async priority fail neither the server nor a request', async () => {
   const script = `
     import { serve } from 'loopshard';
     const fail = () => { throw new Error('on purpose'); };

@@ -1,4 +1,4 @@
-/* Clients that others wrote. What they do by themselves is what servers meet. */
+/* Tests with third-party clients, which behave like those that servers meet. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,7 +25,7 @@ afterEach(async () => {
 
 afterAll(() => running.server.close());
 
-/** Requests whose handlers were started, of which each must be one that a client counts. */
+/** Started handlers. Each must belong to a request that a client counts. */
 function handled(): number {
   return running.server.stats().shards.reduce((sum, { requests }) => sum + requests, 0);
 }
@@ -61,7 +61,7 @@ describeWith('curl', (command) => {
     expect((await readFile(output)).equals(Buffer.alloc(bytes, 'curl'))).toBe(true);
   });
 
-  test('waits for 100 Continue, and sends nothing that would be refused', async () => {
+  test('waits for 100 Continue, and does not send a body that would be rejected', async () => {
     const expecting = ['-v', '-H', 'Expect: 100-continue', '--expect100-timeout', '15', '-o', output];
     const { stderr } = await curl(...expecting, '--data-binary', `@${file(5_000)}`, `${url}/echo`);
     expect(stderr).toMatch(/^< HTTP\/1\.1 100 Continue\r?\n[\s\S]*^< HTTP\/1\.1 200 OK/m);
@@ -70,7 +70,7 @@ describeWith('curl', (command) => {
     expect((await curl(...expecting, ...tooMuch, `${url}/echo`)).stdout).toBe('413 0');
   });
 
-  test('asks with HEAD', async () => {
+  test('sends HEAD', async () => {
     const { stdout } = await curl('--head', `${url}/json`, '--next', '-s', '--head', `${url}/missing`);
     expect(stdout).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*content-length: 27\r\n[\s\S]*^HTTP\/1\.1 404 Not Found\r\n/m);
   });
@@ -99,7 +99,7 @@ describeWith('curl', (command) => {
     await secure.server.close();
   });
 
-  test('asks for many things at once', async () => {
+  test('sends many requests at once', async () => {
     const names = Array.from({ length: 200 }, (_, i) => String(i));
     await curl('--parallel', '--parallel-max', '20', '-o', join(folder, 'nonce#1'), `${url}/later/1/[0-199]`);
     const nonces = await Promise.all(names.map((name) => readFile(join(folder, `nonce${name}`), 'utf8')));
@@ -108,7 +108,7 @@ describeWith('curl', (command) => {
 });
 
 describe('undici', () => {
-  test('pipelines through a pool, and gets each answer where it belongs', async () => {
+  test('pipelines through a pool, and gets the right response for each request', async () => {
     const before = handled();
     const pool = new Pool(url, { connections: 4, pipelining: 10 });
     const ask = async (i: number) => {
@@ -130,7 +130,7 @@ describe('undici', () => {
     await pool.close();
   });
 
-  test('gives up requests in its pipeline, and goes on', async () => {
+  test('aborts requests in its pipeline, and continues', async () => {
     const pool = new Pool(url, { connections: 2, pipelining: 5 });
     for (let round = 0; round < 20; round++) {
       const controller = new AbortController();
@@ -154,7 +154,7 @@ describeWith('wrk', (command) => {
     expect(stdout).not.toMatch(/Non-2xx|Socket errors/);
     expect(requests).toBeGreaterThan(100);
     await until(() => running.server.stats().connections === 0, 'the end of all connections');
-    // When its time is up, an answer is under way on each connection.
+    // When the time is up, a response is in flight on each connection.
     const surplus = handled() - before - requests;
     expect(surplus).toBeGreaterThanOrEqual(0);
     expect(surplus).toBeLessThanOrEqual(50);
@@ -162,7 +162,7 @@ describeWith('wrk', (command) => {
 });
 
 describeWith('h2load', (command) => {
-  test('counts what was answered, with HTTP/1.1 and pipelining', async () => {
+  test('counts responses, with HTTP/1.1 and pipelining', async () => {
     const before = handled();
     const args = ['--h1', '-n', '5000', '-c', '20', '-m', '8', `${url}/json`, `${url}/sync/a`, `${url}/large/20000`];
     const { stdout } = await run(command, args);

@@ -4,7 +4,7 @@ import { Program, root } from './support/process.js';
 
 const US_PER_MINUTE = 60_000_000;
 
-/** Starts a server whose clock was set going so many minutes ago, and prints what becomes of requests with deadlines. */
+/** Starts a server whose clock started this many minutes ago, and prints the outcome of requests with deadlines. */
 const SCRIPT = `
   import { syncBuiltinESMExports } from 'node:module';
   const minutes = Number(process.argv[1]);
@@ -28,8 +28,8 @@ const SCRIPT = `
   console.log(JSON.stringify({ statuses, queueMs: queueTime.max / 1e3, handlerMs: handlerTime.max / 1e3 }));
   await server.close();`;
 
-// 32 bits of microseconds turn negative after 35.8 minutes, and wrap after 71.6.
-test.each([0, 40, 80])('a server that was started %d minutes ago keeps deadlines', async (minutes) => {
+// 32-bit microseconds become negative after 35.8 minutes and wrap after 71.6.
+test.each([0, 40, 80])('a server that was started %d minutes ago observes deadlines', async (minutes) => {
   const program = new Program(process.execPath, ['--input-type=module', '-e', SCRIPT, String(minutes)], { cwd: root });
   expect(await program.exit()).toBe(0);
   const { statuses, queueMs, handlerMs } = JSON.parse(program.stdout);
@@ -47,7 +47,7 @@ test('a clock does not wrap, and two threads agree on it', () => {
   expect(Math.abs(new Clock(old.epochMs).nowUs() - old.nowUs())).toBeLessThan(1_000_000);
 });
 
-test('a time of which 32 bits were kept is good for 71 minutes, and for a clock that is a little behind', () => {
+test('the low 32 bits of a time are valid for 71 minutes, and for a clock that is slightly behind', () => {
   for (const then of [0, 2 ** 31 - 5, 2 ** 32 - 5, 2 ** 40]) {
     for (const us of [-1_000, 0, 5, 36 * US_PER_MINUTE, 71 * US_PER_MINUTE]) {
       expect(elapsedUs(then + us, then | 0)).toBe(us);

@@ -33,7 +33,7 @@ function decoded(response: RawResponse, body = response.body): string {
   return (encoding === undefined ? body : decoders[encoding](body)).toString();
 }
 
-/** A response with a length, or in the chunked coding. */
+/** A response with a content-length, or in the chunked coding. */
 async function ask(path: string, accept?: string, ...fields: string[]): Promise<RawResponse> {
   const client = await RawClient.open(port);
   client.write(
@@ -50,7 +50,7 @@ async function ask(path: string, accept?: string, ...fields: string[]): Promise<
 
 const plain = (count: number) => JSON.stringify(Array.from({ length: count }, (_, id) => ({ id, name: `row ${id}` })));
 
-describe('what the client gets', () => {
+describe('the content coding for', () => {
   test.each([
     ['gzip', 'gzip'],
     ['br', 'br'],
@@ -75,7 +75,7 @@ describe('what the client gets', () => {
     expect(field(response, 'content-type')).toBe('application/json');
   });
 
-  test.each(['/rows/', '/schema/', '/writer/'])('%s of any size is intact', async (path) => {
+  test.each(['/rows/', '/schema/', '/writer/'])('%s is intact at any size', async (path) => {
     for (const count of [0, 1, 30, 60, 100, 130, 2_000, 5_000]) {
       for (const encoding of Object.keys(decoders)) {
         const response = await ask(path + count, encoding);
@@ -86,14 +86,14 @@ describe('what the client gets', () => {
     }
   });
 
-  test('large bodies are compressed off the shard, and come in chunks', async () => {
+  test('large bodies are compressed by other threads and sent in chunks', async () => {
     const response = await ask('/rows/5000', 'gzip');
     expect(field(response, 'transfer-encoding')).toBe('chunked');
     expect(field(response, 'content-length')).toBeUndefined();
     expect(decoded(response) === plain(5_000)).toBe(true);
   });
 
-  test('HEAD has the fields, without the length that only compressing would tell', async () => {
+  test('HEAD has the same headers, without a content-length, which would need compression', async () => {
     const response = await exchange(port, get('/rows/100', 'Accept-Encoding: gzip').replace('GET', 'HEAD'), false);
     expect(field(response, 'content-encoding')).toBe('gzip');
     expect(field(response, 'vary')).toBe('accept-encoding');
@@ -101,7 +101,7 @@ describe('what the client gets', () => {
   });
 });
 
-describe('what is left as it is', () => {
+describe('does not compress', () => {
   test.each([
     ['below the threshold', '/typed?type=text/plain&bytes=1023'],
     ['not compressible', '/typed?type=image/png'],
@@ -121,7 +121,7 @@ describe('what is left as it is', () => {
     expect([response.status, field(response, 'content-encoding')]).toEqual([status, undefined]);
   });
 
-  test('everything, unless it is switched on; but a route may have its own', async () => {
+  test('anything by default, unless a route enables it', async () => {
     const off = await startServer({}, 'representations.js');
     const request = (path: string) => exchange(off.port, get(path, 'Accept-Encoding: br, gzip'));
     expect(field(await request('/rows/100'), 'content-encoding')).toBeUndefined();
@@ -141,7 +141,7 @@ test('a strong entity tag becomes weak, a weak one stays', async () => {
   expect(field(await ask('/tag-large', 'gzip', `If-None-Match: ${computed}`), 'vary')).toBe('accept-encoding');
 });
 
-test('vary is added to what is there', async () => {
+test('adds to an existing vary header', async () => {
   const varies = async (vary: string) => field(await ask(`/typed?type=text/plain&vary=${vary}`, 'gzip'), 'vary');
   expect(await varies('origin')).toBe('origin, accept-encoding');
   expect(await varies('Accept-Encoding')).toBe('Accept-Encoding');
@@ -158,13 +158,13 @@ describe('streams', () => {
     }
   });
 
-  test('without a chunk', async () => {
+  test('without any chunk', async () => {
     const response = await ask('/stream/0', 'gzip');
     expect(field(response, 'content-encoding')).toBeUndefined();
     expect(response.body.length).toBe(0);
   });
 
-  test('no chunk waits for the next one', async () => {
+  test('a chunk is sent without waiting for the next one', async () => {
     const client = await RawClient.open(port);
     client.write(get('/stream/2?ms=1500', 'Accept-Encoding: gzip'));
     await client.response();
@@ -173,7 +173,7 @@ describe('streams', () => {
     gunzip.on('data', (chunk) => {
       text += chunk;
     });
-    // The first chunk, without the frame of the chunked coding.
+    // The first chunk, without the framing of the chunked coding.
     await until(() => client.pending.includes('\r\n'), 'the first chunk');
     const start = client.pending.indexOf('\r\n') + 2;
     gunzip.write(client.pending.subarray(start, start + Number.parseInt(client.pending.toString('latin1'), 16)));
@@ -181,7 +181,7 @@ describe('streams', () => {
     client.destroy();
   });
 
-  test('a client that leaves', async () => {
+  test('a client that disconnects', async () => {
     const client = await RawClient.open(port);
     client.write(get('/endless', 'Accept-Encoding: gzip'));
     await until(() => client.pending.length > 1_000, 'the stream');
@@ -206,7 +206,7 @@ test.each([
   [{ encodings: [] }],
   [{ level: 9 }],
   ['yes'],
-])('the option %j is refused', async (compress) => {
+])('rejects the option %j', async (compress) => {
   await expect(startServer({ compress: compress as never })).rejects.toMatchObject({ code: 'OPTION_INVALID' });
 });
 
@@ -214,7 +214,7 @@ test.each([
   [true, ['compressible', 'negotiator']],
   [false, []],
 ])(
-  'what negotiation needs is loaded before the shard is ready, where responses are compressed (%s)',
+  'loads the libraries for negotiation before the shard is ready, if responses are compressed (%s)',
   async (compress, loaded) => {
     const other = await startServer({ shards: 1, compress }, 'compress-app.js');
     expect(JSON.parse((await exchange(other.port, get('/loaded'))).body.toString())).toEqual(loaded);

@@ -1,4 +1,4 @@
-/* The stress tests of conservation find what they are there for. */
+/* Checks that the conservation stress tests detect errors. */
 import { describe, expect, test } from '@jest/globals';
 import { compareLogs, type Figures, notBack } from './support/conservation.js';
 import { createRandom } from './support/random.js';
@@ -14,7 +14,7 @@ const chunked = (...chunks: string[]) => {
 const error = 'HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\nContent-Length: 4\r\n\r\nlost';
 
 describe('a client of the conservation tests', () => {
-  /** Reads what comes in pieces of so many bytes; returns the statuses. */
+  /** Reads bytes in pieces of this size; returns the statuses. */
   function read(received: string, bodies: string[], piece: number, method = 'GET'): string[] {
     const outcomes: string[] = [];
     const reader = new ResponseReader((request: { nonce: string }, status: number, closes: boolean) =>
@@ -28,7 +28,7 @@ describe('a client of the conservation tests', () => {
     return outcomes;
   }
 
-  test.each([1, 3, 10_000])('reads pipelined answers that come %i bytes at a time', (piece) => {
+  test.each([1, 3, 10_000])('reads pipelined responses that arrive %i bytes at a time', (piece) => {
     const received = ok('first') + chunked('sec', 'ond') + ok('') + error;
     expect(read(received, ['first', 'second', '', 'x'], piece)).toEqual(['0 200', '1 200', '2 200', '3 502 closes']);
     expect(read('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n', ['first'], piece, 'HEAD')).toEqual(['0 200']);
@@ -46,7 +46,7 @@ describe('a client of the conservation tests', () => {
     for (const piece of [1, 4, 10_000]) expect(() => read(received, bodies, piece)).toThrow(message);
   });
 
-  test('makes requests of every kind, on the wire as they say', () => {
+  test('creates requests of every kind, correctly encoded', () => {
     const random = createRandom();
     const kinds = new Set<string>();
     for (let i = 0; i < 2_000; i++) {
@@ -71,7 +71,7 @@ describe('the logs of clients and handlers', () => {
     ['behind', 0],
     ['left', 0],
     ['left', 1],
-  ])('fit together: %s, started %i times', (outcome, starts) => {
+  ])('match: %s, started %i times', (outcome, starts) => {
     expect(compare(outcome, starts)).toEqual([]);
   });
 
@@ -87,17 +87,17 @@ describe('the logs of clients and handlers', () => {
     ['lost', 0],
     ['lost', 1],
     ['408', 0],
-  ])('do not fit together: %s, started %i times', (outcome, starts) => {
+  ])('do not match: %s, started %i times', (outcome, starts) => {
     expect(compare(outcome, starts)).toHaveLength(1);
   });
 
-  test('do not fit together if a handler was started for what nobody sent', () => {
+  test('do not match if a handler was started for a request that no client sent', () => {
     expect(compareLogs(new Map(), new Map([['n', 1]]))).toEqual(['1 × started, but never sent, such as n']);
     expect(compareLogs(new Map(), new Map([['end-1', 1]]))).toEqual([]);
   });
 });
 
-test('what a server has not got back is named, extents too where it has them', () => {
+test('names the resources that a server has not got back, including extents', () => {
   const shard = { shard: 0, outstanding: 0, queued: 0, lostWakeUps: 0, permits: { available: 3, limit: 4 } };
   const stats = {
     ...{ slots: { free: 1, total: 2 }, outstanding: 5, lostWakeUps: 0, shards: [shard], routes: [] },

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { exchange, get, post, RawClient } from './support/client.js';
 import { expectConserved, ONE_HTTP_THREAD, startServer, type TestServer, until } from './support/server.js';
 
-/* What others keep in the async context of a request is seen by nobody else. */
+/* Libraries keep state in the async context of a request. No other request may see it. */
 let running: TestServer;
 
 afterEach(async () => {
@@ -14,7 +14,7 @@ afterEach(async () => {
 const read = async (path: string, headers = {}) =>
   (await fetch(`http://127.0.0.1:${running.port}${path}`, { headers })).text();
 const json = async (path: string, headers = {}) => JSON.parse(await read(path, headers));
-/** The field that says whose context a request is to be given. */
+/** Header with the context for a request. */
 const by = (name: string) => ({ 'x-user': name });
 const names = Array.from({ length: 30 }, (_, i) => `user-${i}`);
 
@@ -23,7 +23,7 @@ describe("OpenTelemetry's context manager", () => {
     running = await startServer({ shards: 1, memory: { slotBytes: 4_096 } }, `otel-app.js${query}`);
   };
 
-  test('keeps what a handler sets with `context.with` and `context.bind` for that handler alone', async () => {
+  test('isolates what a handler sets with `context.with` and `context.bind`', async () => {
     await start();
     const answers = await Promise.all(
       names.flatMap((name) => [json(`/as/${name}`), json('/who'), json(`/bound/${name}`), json('/who-later')]),
@@ -32,7 +32,7 @@ describe("OpenTelemetry's context manager", () => {
     expect(answers).toEqual(names.flatMap((name) => [[name, name], nobody, [null, name], nobody]));
   });
 
-  test('has the context that `app.context` enters in all code of the request, and in no other', async () => {
+  test('has the context of `app.context` in all code of the request, and in no other', async () => {
     await start('?enters');
     const answers = await Promise.all(
       names.flatMap((name) => [
@@ -51,7 +51,7 @@ describe("OpenTelemetry's context manager", () => {
     expect(answers.filter((_, i) => i % 5 === 4)).toEqual(names.map((name) => `${name} ${name}`));
   });
 
-  test('has it for a body that is gathered and for listeners of the signal', async () => {
+  test('has the context of `app.context` after a large body and in listeners of the signal', async () => {
     await start('?enters');
     const body = Buffer.alloc(3_000, 'x');
     const answer = await exchange(running.port, post('/large', body, 'X-User: ada'));
@@ -64,7 +64,7 @@ describe("OpenTelemetry's context manager", () => {
     expect(await json('/heard', by('ada'))).toEqual(['eve']);
   });
 
-  test('fails the request alone if its context cannot be entered', async () => {
+  test('fails only the request whose context cannot be entered', async () => {
     await start('?enters');
     expect(await json('/who', by('nobody'))).toEqual({ user: null, code: 'CONTEXT_INVALID' });
     expect(await json('/who', by('fails'))).toEqual({ user: null, code: 'as asked' });
@@ -72,7 +72,7 @@ describe("OpenTelemetry's context manager", () => {
   });
 });
 
-test("Sentry's user of one request is seen by no other, with `app.context`", async () => {
+test("Sentry's user is not visible to other requests, with `app.context`", async () => {
   running = await startServer({ shards: 1 }, 'sentry-app.js');
   const kinds = ['as', 'as-later', 'as-fails', 'as-stream'];
   await Promise.all(
@@ -91,7 +91,7 @@ test("Sentry's user of one request is seen by no other, with `app.context`", asy
   expect(events).toEqual(Object.fromEntries(expected));
 });
 
-test('Sentry without its listeners leaves exceptions that nobody caught to the shard', async () => {
+test('Sentry without its listeners leaves uncaught exceptions to the shard', async () => {
   running = await startServer({ shards: 1 }, 'sentry-app.js');
   const { server, port } = running;
   for (const [i, path] of ['/throws-later', '/rejects'].entries()) {
@@ -101,9 +101,9 @@ test('Sentry without its listeners leaves exceptions that nobody caught to the s
   }
 });
 
-describe('what user code on the HTTP thread enters, it does not leave behind:', () => {
+describe('an async context entered by user code on the HTTP thread does not leak from', () => {
   const storage = new AsyncLocalStorage<string>();
-  /** What each call has found; it leaves something else. */
+  /** The context that each call has found. Each call then enters another one. */
   let seen: (string | undefined)[];
   const enter = (what: string) => {
     seen.push(storage.getStore());
@@ -140,7 +140,7 @@ describe('what user code on the HTTP thread enters, it does not leave behind:', 
       socket.end('HTTP/1.1 101 Switching Protocols\r\n\r\n');
     });
     const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.open(running.port)));
-    // Behind answers that are owed, it is called in turns of the server and not of the connections, several times in one.
+    // Behind pending responses, it is called in turns of the server and not of the connections, several times in one.
     for (const client of clients) client.write(get('/sync/x') + get('/', 'Connection: Upgrade', 'Upgrade: websocket'));
     for (const client of clients) {
       expect((await client.response()).body.toString()).toBe('x');
@@ -159,7 +159,7 @@ describe('what user code on the HTTP thread enters, it does not leave behind:', 
   });
 });
 
-test('app.context takes a function', async () => {
+test('app.context rejects anything but a function', async () => {
   const { createApp } = await import('loopshard');
   expect(() => createApp().context({} as never)).toThrow(
     expect.objectContaining({

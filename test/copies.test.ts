@@ -6,7 +6,7 @@ import type { Server } from 'loopshard';
 import { exchange, get, post } from './support/client.js';
 import { root } from './support/process.js';
 
-/* The command is installed globally, and the app imports the package of its project: the shard has another copy of it than the app. */
+/* If the command is installed globally and the app imports the package of its project, shard and app have different copies of it. */
 const directory = mkdtempSync(join(tmpdir(), 'copy-'));
 const logged: string[] = [];
 let server: Server;
@@ -31,7 +31,7 @@ afterAll(async () => {
 const json = async (bytes: string | Uint8Array) =>
   JSON.parse((await exchange(server.address().port, bytes)).body.toString());
 
-test('an app of another copy of the package is validated and answered alike', async () => {
+test('an app that uses another copy of the package is validated and responds in the same way', async () => {
   const type = 'Content-Type: application/json';
   expect(await json(post('/body', '{"a":1}', type))).toEqual({ a: 1 });
   expect(await json(post('/body', '{}', type))).toMatchObject({ statusCode: 400, issues: [{ path: '/a' }] });

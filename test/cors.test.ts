@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createApp, HttpError } from 'loopshard';
 import { createTestServer, inject, type TestServer } from 'loopshard/testing';
 
-/* Pages of other origins. Browsers ask with a preflight, and let a script read no response without `access-control-allow-origin`. */
+/* Pages of other origins. Browsers send preflights, and only let scripts read responses with `access-control-allow-origin`. */
 const ORIGIN = 'https://shop.example';
 const OTHER = 'https://elsewhere.example';
 const silent = { error: () => {}, warn: () => {}, info: () => {} };
@@ -96,7 +96,7 @@ describe('a response', () => {
       ...(method === 'POST' && { payload: 'more than ten bytes' }),
     });
 
-  test.each(RESPONSES)('%s to %s %s can be read by the origins that were named', async (status, method, url) => {
+  test.each(RESPONSES)('%s to %s %s can be read by allowed origins', async (status, method, url) => {
     const { statusCode, headers } = await request(method, url, ORIGIN);
     expect(statusCode).toBe(status);
     expect(headers).toMatchObject({
@@ -109,7 +109,7 @@ describe('a response', () => {
   });
 
   test.each(RESPONSES)(
-    '%s to %s %s cannot be read by others, and caches keep it apart',
+    '%s to %s %s cannot be read by other origins, and caches store it separately',
     async (status, method, url) => {
       for (const origin of [OTHER, undefined, `${ORIGIN}.evil.example`]) {
         const { statusCode, headers } = await request(method, url, origin);
@@ -124,7 +124,7 @@ describe('a response', () => {
     ['/varies', 'origin, cookie'],
     ['/whole', 'origin, accept'],
     ['/thrown', 'origin, cookie'],
-  ])('to %s varies by what its handler says too', async (url, vary) => {
+  ])('to %s keeps the vary header of its handler', async (url, vary) => {
     expect((await request('GET', url, ORIGIN)).headers.vary).toBe(vary);
   });
 
@@ -154,7 +154,7 @@ describe('a preflight', () => {
       headers: { origin: ORIGIN, 'access-control-request-method': 'POST', ...headers },
     });
 
-  test('is told the methods of the path, and that the headers it asks for may be sent', async () => {
+  test('gets the methods of the path, and permission for the headers it asks for', async () => {
     const { statusCode, headers, body } = await preflight('/value', {
       'access-control-request-headers': 'content-type,x-csrf',
     });
@@ -169,28 +169,25 @@ describe('a preflight', () => {
     });
   });
 
-  test.each(['/nothing', '/handled/nothing'])(
-    'lets the request to %s pass, so that its 404 can be read',
-    async (url) => {
-      const { statusCode, headers } = await preflight(url);
-      expect(statusCode).toBe(204);
-      expect(headers['access-control-allow-methods']).toEqual(expect.stringContaining('POST'));
-      expect(headers['access-control-allow-headers']).toBe(undefined);
-    },
-  );
+  test.each(['/nothing', '/handled/nothing'])('allows the request to %s, so that its 404 can be read', async (url) => {
+    const { statusCode, headers } = await preflight(url);
+    expect(statusCode).toBe(204);
+    expect(headers['access-control-allow-methods']).toEqual(expect.stringContaining('POST'));
+    expect(headers['access-control-allow-headers']).toBe(undefined);
+  });
 
-  test('of another origin is told nothing', async () => {
+  test('of another origin gets no permission', async () => {
     const { statusCode, headers } = await preflight('/value', { origin: OTHER });
     expect(statusCode).toBe(204);
     expect(Object.keys(headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
     expect(headers.vary).toBe('origin');
   });
 
-  test('is left to a route of OPTIONS', async () => {
+  test('is left to an OPTIONS route', async () => {
     expect((await preflight('/own')).headers).toMatchObject({ 'x-own': 'yes', 'access-control-allow-origin': ORIGIN });
   });
 
-  test('may be told which headers, and for how long', async () => {
+  test('can be limited to headers and a time', async () => {
     const strict = createApp().get('/', () => 'x');
     strict.cors({ origins: [ORIGIN], headers: ['content-type', 'x-csrf'], maxAgeSeconds: 0 });
     const { headers } = await inject(strict, {
@@ -206,7 +203,7 @@ describe('a preflight', () => {
   });
 });
 
-test("with '*', every response says so, whoever asks: caches keep one for all", async () => {
+test("with '*', every response allows all origins, so that caches store one for all", async () => {
   const open = createApp()
     .cors({ origins: '*' })
     .get('/', () => 'x');
@@ -218,7 +215,7 @@ test("with '*', every response says so, whoever asks: caches keep one for all", 
   }
 });
 
-test('an app that is mounted brings it along', async () => {
+test('a mounted app keeps its CORS options', async () => {
   const outer = createApp().mount(
     '/inner',
     createApp()
@@ -265,41 +262,41 @@ describe('app.cors()', () => {
       "`app.cors()` cannot allow `credentials` to all origins: browsers reject that. Name them: `origins: ['https://shop.example']`.",
     ],
     [
-      'a header that is none',
+      'an invalid header name',
       { origins: '*', headers: ['a b'] },
       'OPTION_INVALID',
       "`headers` to be an array of header names, got [ 'a b' ].",
     ],
     [
-      'exposed headers that are none',
+      'invalid exposed headers',
       { origins: '*', exposedHeaders: 'etag' },
       'OPTION_INVALID',
       "`exposedHeaders` to be an array of header names, got 'etag'.",
     ],
     [
-      'credentials that are none',
+      'invalid credentials',
       { origins: [ORIGIN], credentials: 'include' },
       'OPTION_INVALID',
       "`credentials` to be true or false, got 'include'.",
     ],
     [
-      'a time that is none',
+      'an invalid time',
       { origins: '*', maxAgeSeconds: -1 },
       'OPTION_INVALID',
       '`maxAgeSeconds` to be an integer from 0 to 86,400, got -1.',
     ],
     [
-      'the word of another library',
+      'an option name of another library',
       { origin: ORIGIN },
       'OPTION_UNKNOWN',
       'Unknown option `origin` of `app.cors()`. All options: origins, credentials, headers, exposedHeaders, maxAgeSeconds.',
     ],
-  ])('with %s says what it expects', (_, options, code, message) => {
+  ])('rejects %s', (_, options, code, message) => {
     const define = () => createApp().cors(options as never);
     expect(define).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }));
   });
 
-  test('is called once', () => {
+  test('can be called only once', () => {
     const twice = () => createApp().cors({ origins: '*' }).cors({ origins: '*' });
     expect(twice).toThrow(
       '`app.cors()` was called before: it is for the whole server. Call it once, with all `origins`.',

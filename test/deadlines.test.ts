@@ -4,7 +4,7 @@ import { field, get, RawClient } from './support/client.js';
 import { expectConserved, startServer, until } from './support/server.js';
 import { outcome, useStage } from './support/stage.js';
 
-/** How long an abort may take, plus what a busy machine needs to show it. */
+/** Maximum time of an abort, with a margin for busy machines. */
 const PROMISED_MS = 50;
 const PATIENCE_MS = 200;
 
@@ -22,7 +22,7 @@ async function block() {
 
 const queued = () => scene.running.server.stats().shards[0].queued;
 
-test('a request that waits in a ring for too long gets 503 then, and is never started', async () => {
+test('a request that is queued for too long gets 503 and is never started', async () => {
   await start();
   const blocking = await block();
   const begin = performance.now();
@@ -40,12 +40,12 @@ test('a request that waits in a ring for too long gets 503 then, and is never st
 });
 
 test.each(['/impatient', '/impatient/stream'])(
-  'so does one that waits for a permit while nothing else happens (%s)',
+  'a request that waits for a permit for too long gets 503 while nothing else happens (%s)',
   async (path) => {
     await start();
     const first = await scene.stage.send(scene.running, `${path}/a`);
     await until(() => scene.stage.started.includes('a'), 'the start');
-    // The first one's own deadline is over, and nobody's is pending.
+    // The deadline of the first request has passed, and no other is pending.
     const since = performance.now();
     await until(() => performance.now() - since > 250, 'silence');
     const begin = performance.now();
@@ -60,7 +60,7 @@ test.each(['/impatient', '/impatient/stream'])(
   },
 );
 
-test('so does one that its shard has claimed, but not started; with answers before and behind it', async () => {
+test('a request that was claimed but not started in time gets 503, between other responses', async () => {
   await start();
   await until(() => scene.running.server.stats().shards[0].parks > 0, 'the shard to sleep');
   const client = await RawClient.open(scene.running.port);
@@ -78,12 +78,12 @@ test('so does one that its shard has claimed, but not started; with answers befo
   client.destroy();
 });
 
-test('the shard itself starts nothing too late, even while the HTTP thread cannot say so', async () => {
+test('the shard starts no request after its deadline, even while the HTTP thread is blocked', async () => {
   await start();
   const blocking = await block();
   const late = await scene.stage.send(scene.running, '/late/a');
   await until(() => queued() === 1, 'the request to wait');
-  // The HTTP thread hears of nothing while the time runs out, the shard is released, and gets to the request.
+  // The HTTP thread is blocked while the time runs out and the shard gets to the request.
   const begin = performance.now();
   while (performance.now() - begin < 150);
   scene.stage.release('block');
@@ -93,7 +93,7 @@ test('the shard itself starts nothing too late, even while the HTTP thread canno
   expect(scene.stage.started).toEqual(['block']);
 });
 
-test("the server's queueTimeoutMs is that of routes without one, the not-found handler's included", async () => {
+test("the server's queueTimeoutMs applies to routes without one, and to the not-found handler", async () => {
   await start({ timeouts: { queueTimeoutMs: 60 } });
   const blocking = await block();
   expect(await outcome((await scene.stage.send(scene.running, '/run/a')).response)).toEqual([503, 'QUEUE_TIMEOUT']);
@@ -101,7 +101,7 @@ test("the server's queueTimeoutMs is that of routes without one, the not-found h
   expect((await blocking.response).status).toBe(200);
 });
 
-test('a handler that takes too long: 504 at once, and its signal is aborted', async () => {
+test('a handler that takes too long gets 504, and its signal is aborted', async () => {
   await start();
   const begin = performance.now();
   const response = await (await scene.stage.send(scene.running, '/limited/a')).response;
@@ -114,12 +114,12 @@ test('a handler that takes too long: 504 at once, and its signal is aborted', as
   expect(performance.now() - begin).toBeLessThan(100 + PROMISED_MS + PATIENCE_MS);
 });
 
-test('a handler that ignores it: its permit and its slot are free at once, and its answer goes nowhere', async () => {
+test('permit and slot of a handler that ignores the signal are released, and its response is discarded', async () => {
   await start({ scheduling: { permits: 1 } });
   const client = await RawClient.open(scene.running.port);
   client.write(get(scene.stage.target('/limited/ignore/a')) + get(scene.stage.target('/run/b')));
   expect(await outcome(client.response())).toEqual([504, 'HANDLER_TIMEOUT']);
-  // With the only permit there is.
+  // It holds the only permit.
   expect(JSON.parse((await client.response()).body.toString()).id).toBe('b');
   const { slots, shards } = scene.running.server.stats();
   expect([slots.total - slots.free, shards[0].permits.available, shards[0].abandoned]).toEqual([0, 1, 1]);
@@ -139,7 +139,7 @@ test('a handler that blocks its thread gets 504 as well', async () => {
   scene.stage.release('a');
 });
 
-test('the time that a handler may take begins with its start', async () => {
+test('the handler timeout begins when the handler starts', async () => {
   await start();
   const blocking = await block();
   const { response } = await scene.stage.send(scene.running, '/limited/a');
@@ -150,7 +150,7 @@ test('the time that a handler may take begins with its start', async () => {
   expect((await response).status).toBe(200);
 });
 
-test('among answers of the same connection, 504 has its place; HEAD has no body; close closes', async () => {
+test('504 keeps the order of pipelined responses, has no body for HEAD, and closes on request', async () => {
   await start({ shards: 2 });
   const client = await RawClient.open(scene.running.port);
   const head = get(scene.stage.target('/limited/ignore/c')).replace('GET', 'HEAD');
@@ -177,7 +177,7 @@ test('among answers of the same connection, 504 has its place; HEAD has no body;
   scene.stage.release('b', 'c', 'd');
 });
 
-test('a server that drains waits for handlers whose requests were answered with 504', async () => {
+test('a draining server waits for handlers whose requests got 504', async () => {
   await start();
   const { response } = await scene.stage.send(scene.running, '/limited/ignore/a');
   expect((await response).status).toBe(504);
@@ -192,7 +192,7 @@ test('a server that drains waits for handlers whose requests were answered with 
   expect(scene.running.server.state).toBe('closed');
 });
 
-test.each(['reset', 'end'] as const)('the signal is aborted when the client leaves (%s)', async (how) => {
+test.each(['reset', 'end'] as const)('the signal is aborted when the client disconnects (%s)', async (how) => {
   await start({ shards: 2, abortOnHalfClose: how === 'end' });
   const { client, leave } = await scene.stage.send(scene.running, '/wait/a');
   await until(() => scene.stage.started.length === 1, 'the start');
@@ -203,14 +203,14 @@ test.each(['reset', 'end'] as const)('the signal is aborted when the client leav
   expect(performance.now() - begin).toBeLessThan(PROMISED_MS + PATIENCE_MS);
 });
 
-test('a client that ends its side and still reads is answered, and its signal not aborted', async () => {
+test('a client that ends its side and still reads gets its response, and the signal is not aborted', async () => {
   await start();
   const client = await RawClient.open(scene.running.port, { allowHalfOpen: true });
   client.write(get(scene.stage.target('/wait/a')));
   await until(() => scene.stage.started.includes('a'), 'the start');
   client.socket.end();
   await new Promise((resolve) => client.socket.once('finish', resolve));
-  // What came before these has been read.
+  // Everything sent before these requests has been read.
   for (let i = 0; i < 3; i++)
     expect((await (await scene.stage.send(scene.running, `/run/${i}`)).response).status).toBe(200);
   scene.stage.release('a');
@@ -219,7 +219,7 @@ test('a client that ends its side and still reads is answered, and its signal no
   client.destroy();
 });
 
-test('who leaves before the start is not started, claimed or not', async () => {
+test('a request whose client disconnects before the start is not started, claimed or not', async () => {
   await start();
   await until(() => scene.running.server.stats().shards[0].parks > 0, 'the shard to sleep');
   const first = await RawClient.open(scene.running.port);

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { field, get, RawClient } from './support/client.js';
 import { startServer, until } from './support/server.js';
 
-test('close() answers what is in hand with connection: close, ends idle connections, and refuses new ones', async () => {
+test('close() finishes requests in flight with connection: close, closes idle connections, and rejects new ones', async () => {
   const { server, port } = await startServer();
   const [busy, idle, pipelined] = await Promise.all([1, 2, 3].map(() => RawClient.open(port)));
   idle.write(get('/json'));
@@ -30,7 +30,7 @@ test('close() answers what is in hand with connection: close, ends idle connecti
   expect(server.close()).toBe(server.close());
 });
 
-test('during drainDelayMs clients are told to go one after the other, and none that asks is reset', async () => {
+test('during drainDelayMs connections are closed one after the other, and no request is reset', async () => {
   const delay = 1_200;
   const { server, port } = await startServer({ timeouts: { drainDelayMs: delay } });
   const [idle, ...clients] = await Promise.all(Array.from({ length: 21 }, () => RawClient.open(port)));
@@ -64,7 +64,7 @@ test('during drainDelayMs clients are told to go one after the other, and none t
   await closed;
 });
 
-test('during drainDelayMs, an answer that was owed closes too, and a stream that has begun goes on to its end', async () => {
+test('during drainDelayMs, pending responses close their connections too, and open streams continue to their end', async () => {
   const { server, port } = await startServer({ shards: 1, timeouts: { drainDelayMs: 1_000 } }, 'streams.js');
   const client = await RawClient.open(port);
   const owed = await RawClient.open(port);
@@ -85,7 +85,7 @@ test('during drainDelayMs, an answer that was owed closes too, and a stream that
   await closed;
 });
 
-test('close() cuts off what is not done after closeTimeoutMs', async () => {
+test('close() drops requests that are not finished after closeTimeoutMs', async () => {
   const { server, port, logged } = await startServer({ timeouts: { closeTimeoutMs: 50 } });
   const client = await RawClient.open(port);
   client.write(get('/later/60000/never'));
@@ -96,12 +96,12 @@ test('close() cuts off what is not done after closeTimeoutMs', async () => {
   expect(logged.map(({ message }) => message)).toEqual(['not drained within 50 ms; dropping the remaining requests']);
 });
 
-test('a request that is half sent when the server drains is still answered', async () => {
+test('a request that is half sent when the server begins to drain still gets its response', async () => {
   const { server, port } = await startServer();
   const client = await RawClient.open(port);
   await client.send('GET /sync/half HTTP/1.1\r\nHo');
   await until(() => server.stats().connections === 1, 'the connection');
-  // The half must have been read: a round trip on another connection comes behind it.
+  // A later round trip on another connection proves that the half was read.
   const other = await RawClient.open(port);
   other.write(get('/json'));
   await other.response();
@@ -124,12 +124,12 @@ test('destroy() ends a shard that is stuck', async () => {
   expect(server.state).toBe('closed');
 });
 
-test('an answer that is still on its way to a slow client arrives whole, and then the connection ends', async () => {
+test('a response to a slow client arrives completely, and then the connection ends', async () => {
   const { server, port } = await startServer();
   const client = await RawClient.open(port);
   client.socket.pause();
   client.write(get('/large/20000000'));
-  // It is larger than any extent, and comes in pieces.
+  // It is larger than any extent, so it is sent in pieces.
   await until(() => server.stats().shards.some(({ handlerTime }) => handlerTime.count > 0), 'the answer');
   const started = performance.now();
   const closed = server.close();
@@ -138,11 +138,11 @@ test('an answer that is still on its way to a slow client arrives whole, and the
   await client.closed();
   client.destroy();
   await closed;
-  // Not by running into closeTimeoutMs.
+  // Not by reaching closeTimeoutMs.
   expect(performance.now() - started).toBeLessThan(9_000);
 });
 
-test('a client that reads nothing for longer than the server lingers still gets the whole of its last answer', async () => {
+test('a client that stops reading for longer than the server lingers still gets its complete last response', async () => {
   const { server, port } = await startServer();
   const client = await RawClient.open(port);
   client.socket.pause();
@@ -154,7 +154,7 @@ test('a client that reads nothing for longer than the server lingers still gets 
   await server.close();
 });
 
-test('destroy() during close() settles both at once', async () => {
+test('destroy() during close() settles both immediately', async () => {
   const { server, port } = await startServer();
   const client = await RawClient.open(port);
   client.write(get('/later/60000/never'));

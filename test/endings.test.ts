@@ -31,24 +31,21 @@ describe('beforeExit, whose promises are awaited, and exit are emitted on a shar
     expect(life.notes).toEqual(['begin', 'end', ...ending]);
   });
 
-  (process.platform === 'win32' ? test.skip : test)(
-    'is closed once what it has asked of the system is back',
-    async () => {
-      await run('mkfifo', [life.file('fifo')]);
-      const { server, port } = await startServer({ shards: 1 }, life.fixture);
-      expect((await exchange(port, get('/read-later'))).status).toBe(200);
-      const closed = server.close();
-      // Longer than a shard stays for timers and idle connections.
-      const since = performance.now();
-      await until(() => life.notes.includes('flushed') && performance.now() - since > 500, 'the end to begin');
-      expect(life.notes).not.toContain('exit');
-      closeSync(openSync(life.file('fifo'), 'w'));
-      await closed;
-      expect(life.notes).toEqual(['begin', 'end', 'beforeExit', 'flushed', 'came back', 'exit']);
-    },
-  );
+  (process.platform === 'win32' ? test.skip : test)('is closed once its system requests have finished', async () => {
+    await run('mkfifo', [life.file('fifo')]);
+    const { server, port } = await startServer({ shards: 1 }, life.fixture);
+    expect((await exchange(port, get('/read-later'))).status).toBe(200);
+    const closed = server.close();
+    // Longer than a shard waits for timers and idle connections.
+    const since = performance.now();
+    await until(() => life.notes.includes('flushed') && performance.now() - since > 500, 'the end to begin');
+    expect(life.notes).not.toContain('exit');
+    closeSync(openSync(life.file('fifo'), 'w'));
+    await closed;
+    expect(life.notes).toEqual(['begin', 'end', 'beforeExit', 'flushed', 'came back', 'exit']);
+  });
 
-  test('is closed late, because of requests that do not end', async () => {
+  test('is closed late because requests do not end', async () => {
     const { server, port } = await startServer({ shards: 1, timeouts: { closeTimeoutMs: 5_000 } }, life.fixture);
     const request = exchange(port, get('/slow/60000')).catch(() => {});
     await until(() => server.stats().shards[0].requests === 1, 'the start');
@@ -57,7 +54,7 @@ describe('beforeExit, whose promises are awaited, and exit are emitted on a shar
     expect(life.notes).toEqual(['begin', 'end', ...ending]);
   });
 
-  test('is replaced after an exception', async () => {
+  test('is replaced after an uncaught exception', async () => {
     const { server, port } = await startServer({ shards: 1, timeouts: { closeTimeoutMs: 2_000 } }, life.fixture);
     await exchange(port, get('/throw'));
     await until(() => server.stats().shards[0].restarts === 1, 'the replacement');
@@ -66,22 +63,25 @@ describe('beforeExit, whose promises are awaited, and exit are emitted on a shar
   });
 });
 
-test.each(['SIGTERM', 'SIGUSR2'])('an app that listens for %s hears once that it will not arrive', async (signal) => {
-  life.mark(signal);
-  const { server, logged } = await startServer({ shards: 2 }, life.fixture);
-  await server.close();
-  const said = logged.filter(({ level, message }) => level === 'warn' && /never receive signals/.test(message));
-  expect(said.map(({ details }) => details.signal)).toEqual([signal]);
-});
+test.each(['SIGTERM', 'SIGUSR2'])(
+  'warns once about an app that listens for %s, which never arrives',
+  async (signal) => {
+    life.mark(signal);
+    const { server, logged } = await startServer({ shards: 2 }, life.fixture);
+    await server.close();
+    const said = logged.filter(({ level, message }) => level === 'warn' && /never receive signals/.test(message));
+    expect(said.map(({ details }) => details.signal)).toEqual([signal]);
+  },
+);
 
-describe('output that nobody reads any more does no harm', () => {
+describe('closed output does not end the server', () => {
   const start = async (): Promise<[Program, number]> => {
     const program = loopshard('serve', life.url, '--port', '0', '--shards', '1');
     const [, port] = await program.printed(/listens on http:\/\/127\.0\.0\.1:(\d+)/);
     return [program, Number(port)];
   };
 
-  test.each(['stdout', 'stderr'] as const)('%s: what handlers print, and the log', async (name) => {
+  test.each(['stdout', 'stderr'] as const)('%s, with output of handlers and the log', async (name) => {
     const [program, port] = await start();
     program.child[name]!.destroy();
     for (let i = 0; i < 3; i++) {
@@ -92,7 +92,7 @@ describe('output that nobody reads any more does no harm', () => {
     expect([await program.exit(), program.child.signalCode]).toEqual([0, null]);
   });
 
-  test('what handlers print arrives otherwise', async () => {
+  test('but open output receives what handlers print', async () => {
     const [program, port] = await start();
     await exchange(port, get('/print'));
     await program.printed(/printed/);

@@ -31,7 +31,7 @@ describe('the tag', () => {
     expect(await tag(`/tag?value=${value}`)).toBe(wanted);
   });
 
-  test.each(['two%20words', 'a"b', '%0Ax', '%22open'])('%s cannot be one', async (value) => {
+  test.each(['two%20words', 'a"b', '%0Ax', '%22open'])('rejects %s', async (value) => {
     expect((await ask(`/tag?value=${value}`)).status).toBe(500);
     expect(running.logged.at(-1)!.details.err).toMatchObject({ code: 'HEADER_INVALID' });
   });
@@ -42,13 +42,13 @@ describe('the tag', () => {
     expect(await tag('/tag-writer')).toBe(strong('[1]'));
   });
 
-  test('of a body that goes by transfer', async () => {
+  test('of a body in an extent', async () => {
     const { body, ...response } = await ask('/tag-large');
     expect(body.length).toBeGreaterThan(100_000);
     expect(field({ ...response, body }, 'etag')).toBe(strong(body.toString()));
   });
 
-  test('of a stream has to be given', async () => {
+  test('of a stream must be passed', async () => {
     const client = await fetch(`http://127.0.0.1:${running.port}/tag-stream`);
     expect([client.headers.get('etag'), await client.text()]).toEqual(['"v1"', 'streamed']);
     expect((await ask('/tag-stream-computed')).status).toBe(500);
@@ -67,7 +67,7 @@ describe('If-None-Match', () => {
     ['"v1"', '/fresh'],
     ['"v1"', '/tag-stream'],
     ['"v1"', '/tag-status/200'],
-  ])('%s for %s: 304, and no body', async (sent, path) => {
+  ])('%s for %s gets 304 without a body', async (sent, path) => {
     const response = await ask(path, `If-None-Match: ${sent}`);
     expect(response.status).toBe(304);
     expect(response.fields.map(([name]) => name)).toEqual(['date', 'connection', 'keep-alive', 'etag']);
@@ -88,7 +88,7 @@ describe('If-None-Match', () => {
     expect(response.body.length).toBeGreaterThan(0);
   });
 
-  test('a computed tag, and what a 304 says beside it', async () => {
+  test('matches a computed tag, and the 304 has the right headers', async () => {
     const response = await ask('/tag', `If-None-Match: ${await tag('/tag')}`);
     expect(response.status).toBe(304);
     expect(response.fields.map(([name]) => name)).toEqual([
@@ -100,11 +100,11 @@ describe('If-None-Match', () => {
     ]);
   });
 
-  test('several fields are one list', async () => {
+  test('may be repeated', async () => {
     expect((await ask('/tag?value=v1', 'If-None-Match: "a"', 'If-None-Match: "v1"')).status).toBe(304);
   });
 
-  test('HEAD too; other methods never', async () => {
+  test('applies to HEAD, but to no other method', async () => {
     const head = get('/tag?value=v1', 'If-None-Match: "v1"').replace('GET', 'HEAD');
     expect((await exchange(running.port, head, false)).status).toBe(304);
     const posted = await exchange(running.port, post('/tag', '', 'If-None-Match: "v1"'));
@@ -117,7 +117,7 @@ describe('static routes', () => {
     expect(await tag('/static')).toBe(strong('{"always":"the same"}'));
   });
 
-  test('and answer 304 to who has it, GET and HEAD', async () => {
+  test('and respond with 304 to clients that have it, for GET and HEAD', async () => {
     const etag = strong('{"always":"the same"}');
     for (const sent of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
       for (const method of ['GET', 'HEAD']) {

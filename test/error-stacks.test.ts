@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { createApp } from 'loopshard';
 import { createTestServer } from 'loopshard/testing';
 
-/** The stack that is logged of a handler that fails. */
+/** Returns the stack that is logged for a handler that fails. */
 async function loggedStack(handler: (req: unknown, res: { status(code: number): unknown }) => unknown) {
   const errors: Error[] = [];
   const logger = {
@@ -23,7 +23,7 @@ function framesOf(stack: string): string[] {
 
 const HERE = expect.stringContaining('error-stacks.test.ts');
 
-test('the stack that is logged ends with the handler', async () => {
+test('the logged stack ends with the handler', async () => {
   const { frames, causes, stack } = await loggedStack(function charge() {
     throw new Error('not paid', { cause: new Error('card declined') });
   });
@@ -31,12 +31,12 @@ test('the stack that is logged ends with the handler', async () => {
   expect([frames, causes]).toEqual([[HERE], [HERE]]);
 });
 
-test('it shows which call of LoopShard has failed in the handler', async () => {
+test('the logged stack shows which call of LoopShard failed in the handler', async () => {
   const { frames } = await loggedStack((_req, res) => res.status(999));
   expect(frames).toEqual([expect.stringContaining('status'), HERE]);
 });
 
-test('it is whole if no line of it is of the handler', async () => {
+test('the logged stack is complete if the handler is not in it', async () => {
   const { frames } = await loggedStack(() => new Map());
   expect(frames.length).toBeGreaterThan(3);
 });

@@ -7,7 +7,7 @@ import { startServer, until } from './support/server.js';
 const apps = new Apps();
 afterAll(apps.close);
 
-/** How something that a handler throws is answered, and logged. */
+/** Returns the response to a thrown value, and the log. */
 async function thrown(error: unknown) {
   const { ask, logged } = await apps.run(
     createApp().get('/', () => {
@@ -35,17 +35,17 @@ describe('an HttpError', () => {
     ],
     ['of a status without a name', new HttpError(499, 'x'), { statusCode: 499, code: 'STATUS_499', message: 'x' }],
     [
-      'that hides what it says',
+      'that hides its message',
       new HttpError(403, 'secret', { expose: false, code: 'SECRET', details: { secret: 1 } }),
       { statusCode: 403, code: 'FORBIDDEN', message: 'The server could not handle the request.' },
     ],
     [
-      'of the server hides what it says',
+      'of the server that hides its message',
       new HttpError(502, 'secret', { code: 'SECRET', details: { secret: 1 } }),
       { statusCode: 502, code: 'BAD_GATEWAY', message: 'The server could not handle the request.' },
     ],
     [
-      'of the server that shows what it says',
+      'of the server that shows its message',
       new HttpError(503, 'Back at noon.', { expose: true, code: 'NOON', details: { at: 12 } }),
       { statusCode: 503, code: 'NOON', message: 'Back at noon.', at: 12 },
     ],
@@ -56,7 +56,7 @@ describe('an HttpError', () => {
     expect(logged.length).toBe(error.statusCode >= 500 ? 1 : 0);
   });
 
-  test('has its header fields sent, but for those of the message', async () => {
+  test('has its headers sent, except those that describe the message', async () => {
     const headers = { 'WWW-Authenticate': 'Bearer', 'content-length': '1', 'content-type': 'x/y', connection: 'x' };
     const { response } = await thrown(new HttpError(401, 'No.', { headers }));
     expect(response.headers).toMatchObject({ 'www-authenticate': 'Bearer', 'content-type': 'application/json' });
@@ -70,13 +70,13 @@ describe('an HttpError', () => {
     expect(error.stack).toMatch(/^HttpError: x\n|^Error: x\n/);
   });
 
-  test.each([200, 399, 600, 404.5, '404', undefined])('has no status %p', (status) => {
+  test.each([200, 399, 600, 404.5, '404', undefined])('rejects the status %p', (status) => {
     expect(() => new HttpError(status as number, 'x', {} as HttpErrorOptions)).toThrow(
       expect.objectContaining({ code: 'STATUS_INVALID' }),
     );
   });
 
-  test('with details that are no JSON is a 500', async () => {
+  test('with details that are not JSON is a 500', async () => {
     const details: Record<string, unknown> = {};
     details.self = details;
     const { response } = await thrown(new HttpError(404, 'x', { details }));
@@ -137,13 +137,13 @@ describe('the convention of http-errors', () => {
     expect(response.statusCode).toBe(sent.statusCode);
   });
 
-  test('has header fields sent', async () => {
+  test('has its headers sent', async () => {
     const { response } = await thrown(withProperties({ status: 429, headers: { 'Retry-After': 7 } }));
     expect([response.statusCode, response.headers['retry-after']]).toEqual([429, '7']);
   });
 });
 
-describe('header fields that were set before an error', () => {
+describe('headers that were set before an error', () => {
   const app = (onError?: [handler: ErrorHandler, options?: { keepHeaders: boolean }]) => {
     const made = createApp().use((_req, res, next) => {
       res.header('access-control-allow-origin', '*').header('content-encoding', 'gzip').type('text/x').etag('v1');
@@ -172,7 +172,7 @@ describe('header fields that were set before an error', () => {
     const { statusCode, headers, body } = await ask('/');
     expect(statusCode).toBe(404);
     expect(headers['access-control-allow-origin']).toBe(isKept ? '*' : undefined);
-    // What describes the body that is not sent goes.
+    // Headers that describe the discarded body are removed.
     expect([headers['content-encoding'], headers.etag]).toEqual([undefined, undefined]);
     if (onError?.[0] === say)
       expect([body, headers['x-handler'], headers['content-type']]).toEqual(['x', '1', 'text/plain; charset=utf-8']);
@@ -181,7 +181,7 @@ describe('header fields that were set before an error', () => {
 });
 
 describe('an error handler', () => {
-  test('has the status of the error, and may set another', async () => {
+  test('gets the status of the error, and may set another', async () => {
     const { ask } = await apps.run(
       createApp()
         .onError((error, req, res) => {
@@ -201,7 +201,7 @@ describe('an error handler', () => {
     expect([other.statusCode, other.json()]).toEqual([200, { was: 'oops', status: 200 }]);
   });
 
-  test('gets what notFound throws, and errors of validation', async () => {
+  test('gets errors of notFound and of validation', async () => {
     const { ask } = await apps.run(
       createApp()
         .onError((error) => (error as HttpError).statusCode)
@@ -242,7 +242,7 @@ describe('the log', () => {
     await server.close();
   });
 
-  test('has what is thrown and no error, as far as it can be shown', async () => {
+  test('shows thrown values that are not errors, as far as possible', async () => {
     const { server, port, logged } = await startServer({ shards: 1 }, 'errors.js');
     for (const [path, message] of [
       ['/text', 'just text'],
@@ -257,7 +257,7 @@ describe('the log', () => {
     await server.close();
   });
 
-  test('has nothing of errors below 500, and nothing of a client that left', async () => {
+  test('omits errors below 500 and those after the client disconnected', async () => {
     const { server, port, logged } = await startServer({ shards: 1 }, 'errors.js');
     expect((await exchange(port, get('/missing'))).status).toBe(404);
     for (const path of ['/left', '/left-stream']) {
@@ -267,7 +267,7 @@ describe('the log', () => {
       client.socket.resetAndDestroy();
       await until(async () => (await exchange(port, get('/seen'))).body.toString() === `${path} fails`, 'the failure');
     }
-    // The next log line would come behind theirs.
+    // Their lines would come before the next log line.
     await exchange(port, get('/text'));
     expect(logged.filter(({ level }) => level === 'error').map(({ message }) => message)).toEqual(['GET /text failed']);
     await server.close();

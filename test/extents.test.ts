@@ -27,9 +27,9 @@ afterEach(async () => {
 const waits = () => running.server.stats().shards.reduce((sum, { extentWaits }) => sum + extentWaits, 0);
 
 test.each(['says that it is the last one', 'has ended its side'])(
-  'a client that reads slowly gets all of its answers, though it %s',
+  'a client that reads slowly gets all of its responses, even if it %s',
   async (how) => {
-    // What the kernel holds of a Unix socket is less than an answer.
+    // The kernel's buffer of a Unix socket is smaller than a response.
     const path = join(mkdtempSync(join(tmpdir(), 'loopshard-')), 'socket');
     const memory = { memory: { slotBytes: 2 ** 20, slots: 64 }, limits: { maxBufferedBytes: 64 * MIB } };
     running = await startServer({ path, shards: 1, ...memory }, 'ownership-app.js');
@@ -55,8 +55,8 @@ test.each(['says that it is the last one', 'has ended its side'])(
   },
 );
 
-describe('when there are not enough extents', () => {
-  test('responses wait for each other, and all arrive whole', async () => {
+describe('when extents run out', () => {
+  test('responses wait for each other, and all arrive completely', async () => {
     const port = await start({ memory: { extentBytes: 16 * MIB } });
     const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.open(port)));
     for (const client of clients) client.write(get('/large/250000').repeat(25));
@@ -68,7 +68,7 @@ describe('when there are not enough extents', () => {
     }
   });
 
-  test('request bodies are not read, and all arrive whole', async () => {
+  test('request bodies are read later, and all arrive completely', async () => {
     const port = await start({ memory: { extentBytes: 16 * MIB } });
     const bodies = Array.from({ length: 40 }, (_, i) => Buffer.alloc(20_000 + i * 5_000, `${i} `));
     const answers = await Promise.all(bodies.map((body) => exchange(port, post('/echo', body))));
@@ -76,7 +76,7 @@ describe('when there are not enough extents', () => {
       expect([status, body.equals(bodies[i])]).toEqual([200, true]);
   });
 
-  test('a response that waits for its turn does not keep an extent which the one before it needs', async () => {
+  test('a response that waits for its turn does not hold an extent that the one before it needs', async () => {
     const port = await start({
       memory: { extentBytes: 16 * MIB },
       timeouts: { sendTimeoutMs: 60_000 },
@@ -84,7 +84,7 @@ describe('when there are not enough extents', () => {
       limits: { maxBufferedBytes: 64 * MIB },
     });
     const clients = await Promise.all(Array.from({ length: 12 }, () => RawClient.open(port)));
-    // Those behind the first are finished long before it, and take all that there is.
+    // The later responses are finished long before the first one, and take all extents.
     for (const client of clients) {
       client.write(get('/large-later/250000/400') + get('/large-later/250000/1').repeat(5));
     }
@@ -94,7 +94,7 @@ describe('when there are not enough extents', () => {
     }
   });
 
-  test('responses that wait for their turn take as much private memory as the extents have, then cost their connections', async () => {
+  test('responses that wait for their turn use at most as much private memory as the extents, then their connections are dropped', async () => {
     const port = await start({ memory: { extentBytes: 6 * MIB }, shards: 2, limits: { maxBufferedBytes: 64 * MIB } });
     const clients = await Promise.all(Array.from({ length: 6 }, () => RawClient.open(port)));
     for (const client of clients)
@@ -110,12 +110,12 @@ describe('when there are not enough extents', () => {
         return count;
       }),
     );
-    // 19.5 MB do not find room, half of them do.
+    // 19.5 MB do not fit, but half of that does.
     expect(whole.filter((count) => count === 0).length).toBeGreaterThan(0);
     expect(whole.filter((count) => count === 13).length).toBeGreaterThan(0);
   });
 
-  test('clients that do not send what they announced are refused, so that others get theirs', async () => {
+  test('clients that do not send their announced bodies are rejected, so that others can send theirs', async () => {
     const port = await start({ memory: { extentBytes: 16 * MIB } });
     const head = `POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n`;
     const idle = await Promise.all(Array.from({ length: 4 }, () => RawClient.open(port)));
@@ -130,7 +130,7 @@ describe('when there are not enough extents', () => {
     for (const client of idle) client.destroy();
   });
 
-  test('a request that was answered while its response waited gives all back', async () => {
+  test('a request that times out while its response waits releases everything', async () => {
     const port = await start({ memory: { extentBytes: 2 * MIB, slots: 16 } });
     const holds = exchange(port, get('/hold/600'));
     await until(() => running.server.stats().outstanding === 1, 'the one that holds the extents');
@@ -140,7 +140,7 @@ describe('when there are not enough extents', () => {
     expect((await holds).status).toBe(200);
   });
 
-  test('a request that fails while its response waits leaves the other ones waiting', async () => {
+  test('a request that fails while its response waits does not affect other waiting responses', async () => {
     const port = await start({ memory: { extentBytes: 2 * MIB }, recovery: { onUncaught: 'continue' } });
     const holds = exchange(port, get('/hold/400'));
     await until(() => running.server.stats().outstanding === 1, 'the one that holds the extents');
@@ -152,7 +152,7 @@ describe('when there are not enough extents', () => {
     expect((await holds).status).toBe(200);
   });
 
-  test('clients that do not read are cut off sooner, so that others get theirs', async () => {
+  test('clients that do not read are dropped sooner, so that others get their responses', async () => {
     const port = await start({ memory: { extentBytes: 16 * MIB }, limits: { maxBufferedBytes: 2 * MIB } });
     const idle = await Promise.all(Array.from({ length: 30 }, () => RawClient.open(port)));
     for (const { socket } of idle) {
@@ -167,7 +167,7 @@ describe('when there are not enough extents', () => {
   });
 });
 
-describe('responses that nobody takes any more leave nothing behind', () => {
+describe('responses that are no longer wanted release everything', () => {
   const LARGE = 10 * MIB;
   const rss = () => process.memoryUsage.rss() / MIB;
 
@@ -186,7 +186,7 @@ describe('responses that nobody takes any more leave nothing behind', () => {
       for (const client of clients) client.socket.resetAndDestroy();
       await until(() => running.server.stats().outstanding === 0, 'the end of the requests');
     };
-    // What the process needs for six at once, it keeps.
+    // The process keeps the memory that six at once need.
     for (let i = 0; i < 3; i++) await round();
     const before = rss();
     for (let i = 0; i < 12; i++) await round();
@@ -194,15 +194,15 @@ describe('responses that nobody takes any more leave nothing behind', () => {
     expect(rss() - before).toBeLessThan(150);
   });
 
-  test('one connection that pipelines them and does not read holds a few at most', async () => {
+  test('one connection that pipelines requests and does not read holds only a few', async () => {
     // Each HTTP thread learns how large responses are by its own.
     const port = await start({ limits: { maxResponseBytes: 16 * MIB }, httpThreads: 1 });
     const client = await RawClient.open(port);
     client.socket.pause();
     client.write(get(`/large/${LARGE}`).repeat(200));
-    // Others are served meanwhile, so whatever the server reads of this client, it has read.
+    // Others were served meanwhile, so the server has read all it will read from this client.
     for (let i = 0; i < 100; i++) expect((await exchange(port, get('/who'))).status).toBe(200);
-    // Of the first ones nobody knew how large they would be.
+    // The sizes of the first ones were not known in advance.
     expect(running.server.stats().shards[0].requests - 100).toBeLessThan(20);
     client.socket.resetAndDestroy();
     await until(() => running.server.stats().outstanding === 0, 'the end of the requests');
@@ -220,7 +220,7 @@ describe('responses that nobody takes any more leave nothing behind', () => {
 describe('a body that is larger than any extent', () => {
   const head = `POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: ${2 * MIB}\r\n\r\n`;
 
-  test('has no permit while it comes', async () => {
+  test('needs no permit while it arrives', async () => {
     const port = await start({ scheduling: { permits: 2 } });
     const clients = await Promise.all(Array.from({ length: 5 }, () => RawClient.open(port)));
     for (const client of clients) client.write(head);
@@ -233,7 +233,7 @@ describe('a body that is larger than any extent', () => {
     }
   });
 
-  test('gets 503 if its shard ends while it comes, since its handler was not started', async () => {
+  test('gets 503 if its shard ends while it arrives, because its handler was not started', async () => {
     running = await startServer({ shards: 1, limits: { maxBodyBytes: 8 * MIB } });
     const client = await RawClient.open(running.port);
     client.write(head);
@@ -246,19 +246,19 @@ describe('a body that is larger than any extent', () => {
     await until(() => running.server.stats().shards[0].state === 'ready', 'the replacement');
   });
 
-  test('may come in chunks', async () => {
+  test('may be chunked', async () => {
     const chunk = `10000\r\n${'x'.repeat(65_536)}\r\n`;
     const chunked = 'POST /length HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n';
     const answer = await exchange(await start(), `${chunked}${chunk.repeat(32)}0\r\n\r\n`);
     expect(answer.body.toString()).toBe(String(2 * MIB));
   });
 
-  test('does not use up the time of its handler', async () => {
+  test('does not count towards the handler timeout', async () => {
     const port = await start({ timeouts: { handlerTimeoutMs: 300 } });
     const client = await RawClient.open(port);
     client.write(head + 'x'.repeat(2 * MIB - 10));
     await sleep(400);
-    // While the last of it comes, the shard is busy.
+    // The shard is busy while the last part arrives.
     const burns = exchange(port, get('/burn/200'));
     await until(() => running.server.stats().shards[0].requests === 2, 'the start of both');
     client.write('x'.repeat(10));
@@ -267,7 +267,7 @@ describe('a body that is larger than any extent', () => {
     client.destroy();
   });
 
-  test('comes within requestTimeoutMs, though byte by byte', async () => {
+  test('must arrive within requestTimeoutMs, even byte by byte', async () => {
     const port = await start({ timeouts: { requestTimeoutMs: 400 } });
     const client = await RawClient.open(port);
     client.write(head);
@@ -279,7 +279,7 @@ describe('a body that is larger than any extent', () => {
 });
 
 test.each([200, 20_000, 200_000, 2 * MIB])(
-  'a client that ends behind a body of %d bytes gets its answer and no other',
+  'a client that ends its side after a body of %d bytes gets one response',
   async (bytes) => {
     const client = await RawClient.open(await start());
     client.write(post('/length', Buffer.alloc(bytes)));

@@ -86,12 +86,12 @@ describe('a file', () => {
     expect(got.body.toString()).toBe(body);
   });
 
-  test('of bytes is sent as it is, and a large one whole', async () => {
+  test('is sent unchanged, and completely if it is large', async () => {
     expect([...(await ask('/data.bin')).body]).toEqual([0, 1, 2, 253, 254, 255]);
     expect((await ask('/large.bin')).body.equals(readFileSync(join(root, 'large.bin')))).toBe(true);
   });
 
-  test('that the client has is 304', async () => {
+  test('that the client already has gets 304', async () => {
     const first = await ask('/a.txt');
     const etag = field(first, 'etag')!;
     const modified = field(first, 'last-modified')!;
@@ -121,7 +121,7 @@ describe('a file', () => {
     if (body !== undefined) expect(response.body.toString()).toBe(body);
   });
 
-  test('in a range of a file that has changed is sent whole', async () => {
+  test('that has changed is sent completely despite a range', async () => {
     const modified = field(await ask('/a.txt'), 'last-modified')!;
     expect((await ask('/a.txt', 'Range: bytes=1-3', `If-Range: ${modified}`)).status).toBe(206);
     const before = 'Thu, 01 Jan 1970 00:00:00 GMT';
@@ -142,7 +142,7 @@ describe('a file', () => {
     expect(running.logged.splice(0)[0].details.err!.message).toContain('fewer bytes than its `content-length`');
   });
 
-  test('whose client leaves is closed', async () => {
+  test('is closed if the client disconnects', async () => {
     const client = await RawClient.open(port);
     client.socket.pause();
     client.write(get('/assets/large.bin'));
@@ -185,7 +185,7 @@ describe('nothing outside of the directory', () => {
     expect(body.toString()).not.toMatch(/secret|SECRET|hidden|root:/);
   });
 
-  test('is missed without a log line, and goes to the error handler', async () => {
+  test('is sent; the 404 goes to the error handler and is not logged', async () => {
     expect(running.logged).toEqual([]);
     const app = createApp()
       .onError((error, req) => `${req.path}: ${(error as Error).message}`)
@@ -202,7 +202,7 @@ describe('a directory', () => {
     ['/assets/dir?a=b', '/assets/dir/?a=b'],
     ['//evil.test/%2e%2e', '/evil.test/%2e%2e/'],
     ['///evil.test', '/evil.test/'],
-  ])('%s is sent to %s, never to another host', async (path, location) => {
+  ])('%s redirects to %s, never to another host', async (path, location) => {
     const response = await exchange(port, get(path));
     expect([response.status, field(response, 'location')]).toEqual([301, location]);
     expect(new URL(field(response, 'location')!, 'http://shop.test').host).toBe('shop.test');
@@ -231,7 +231,7 @@ describe('precompressed files', () => {
     expect(decode(response.body).toString()).toBe(css);
   });
 
-  test('have a tag of their own, and are 304 by it', async () => {
+  test('have their own tag, which gets 304', async () => {
     const plain = field(await packed('/style.css'), 'etag')!;
     const compressed = field(await packed('/style.css', 'Accept-Encoding: br'), 'etag')!;
     expect(compressed).not.toBe(plain);
@@ -239,14 +239,14 @@ describe('precompressed files', () => {
     expect([again.status, field(again, 'vary')]).toEqual([304, 'accept-encoding']);
   });
 
-  test('are taken for an index, and where only one coding is there', async () => {
+  test('are used for an index, and if only one coding exists', async () => {
     expect(field(await packed('/only.js', 'Accept-Encoding: br, gzip'), 'content-encoding')).toBe('gzip');
     expect(field(await packed('/a.txt', 'Accept-Encoding: br, gzip'), 'content-encoding')).toBeUndefined();
     expect((await packed('/nowhere.css', 'Accept-Encoding: br')).status).toBe(404);
     expect((await packed('/.env', 'Accept-Encoding: br')).status).toBe(404);
   });
 
-  test('are not taken without the option', async () => {
+  test('are not used without the option', async () => {
     const response = await ask('/style.css', 'Accept-Encoding: br');
     expect([field(response, 'content-encoding'), field(response, 'vary')]).toEqual([undefined, undefined]);
   });
@@ -271,7 +271,7 @@ describe('options', () => {
     expect((await allowing.ask('/.env')).body).toBe('SECRET=1');
   });
 
-  test('fields that middleware has set stay', async () => {
+  test('headers that middleware has set are kept', async () => {
     const { ask } = await apps.run(
       createApp()
         .use((_req, res, next) => {
@@ -284,9 +284,9 @@ describe('options', () => {
   });
 
   test.each<[string, unknown[], string]>([
-    ['no directory', ['/x', join(root, 'a.txt')], 'there is no such directory'],
-    ['nothing', ['/x', join(root, 'nowhere')], 'there is no such directory'],
-    ['undefined', ['/x', undefined], 'there is no such directory'],
+    ['no directory', ['/x', join(root, 'a.txt')], 'no such directory'],
+    ['nothing', ['/x', join(root, 'nowhere')], 'no such directory'],
+    ['undefined', ['/x', undefined], 'no such directory'],
     [
       'an unknown option',
       ['/x', root, { maxAge: 1 }],
@@ -295,16 +295,16 @@ describe('options', () => {
     ['an age that is none', ['/x', root, { maxAgeSeconds: -1 }], '`maxAgeSeconds`'],
     ['dotfiles of another kind', ['/x', root, { dotfiles: 'hide' }], '`dotfiles`'],
     ['a prefix that is none', ['x', root], '`app.files()` expects a prefix'],
-  ])('%s is refused at the start', (_name, given, message) => {
+  ])('%s is rejected at the start', (_name, given, message) => {
     expect(() => createApp().files(...(given as [string, string]))).toThrow(message);
   });
 
-  test('a URL is a directory too', async () => {
+  test('a directory may be a URL', async () => {
     const { ask } = await apps.run(createApp().files('/', new URL(`file://${root}/`)));
     expect((await ask('/a.txt')).body).toBe('hello');
   });
 
-  test('a changed file has another tag', async () => {
+  test('a changed file gets another tag', async () => {
     write('changes.txt', 'one');
     const before = field(await ask('/changes.txt'), 'etag');
     write('changes.txt', 'two');

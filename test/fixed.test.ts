@@ -25,7 +25,7 @@ test.each<[string, string, Uint8Array]>([
   ['/fixed/json', 'application/json', Buffer.from('{"fixed":true}')],
   ['/fixed/bytes', 'application/octet-stream', Buffer.from([0, 1, 254])],
   ['/fixed/page', 'text/html', Buffer.from('<p>')],
-])('%s is answered as %s', async (target, type, bytes) => {
+])('%s is sent as %s', async (target, type, bytes) => {
   const response = await exchange(running.port, get(target));
   expect([response.status, field(response, 'content-type')]).toEqual([200, type]);
   expect(field(response, 'content-length')).toBe(String(bytes.length));
@@ -48,7 +48,7 @@ test('other methods get 405', async () => {
   expect([response.status, field(response, 'allow')]).toEqual([405, 'GET, HEAD, OPTIONS']);
 });
 
-test('no shard is asked: neither while all are busy, nor otherwise', async () => {
+test('fixed responses use no shard, even while all shards are busy', async () => {
   const before = running.server.stats().shards[0].requests;
   const blocking = await stage.send(running, '/hold/a');
   await until(() => stage.started.length === 1, 'the handler that blocks');
@@ -61,7 +61,7 @@ test('no shard is asked: neither while all are busy, nor otherwise', async () =>
   expect(running.server.stats().shards[0].requests - before).toBe(1);
 });
 
-test('in its place among answers of shards; a connection that shall close is closed', async () => {
+test('fixed responses keep their order among responses of shards, and close the connection on request', async () => {
   const client = await RawClient.open(running.port);
   client.write(get(stage.target('/wait/b')) + get('/fixed/json', 'Connection: close'));
   await until(() => stage.started.includes('b'), 'the start');
@@ -73,7 +73,7 @@ test('in its place among answers of shards; a connection that shall close is clo
   await client.closed();
 });
 
-describe('app.fixed refuses', () => {
+describe('app.fixed rejects', () => {
   test.each<[() => unknown, string, string]>([
     [() => createApp().fixed('/a/:b', 'x'), 'ROUTE_INVALID', 'has a parameter'],
     [() => createApp().fixed('/a/*', 'x'), 'ROUTE_INVALID', 'has a parameter'],
@@ -97,7 +97,7 @@ describe('app.fixed refuses', () => {
   });
 });
 
-test('bytes are copied: what the app does to them later changes nothing', () => {
+test('bytes are copied, so later changes have no effect', () => {
   const bytes = new Uint8Array([1, 2, 3]);
   const app = createApp().fixed('/a', bytes);
   bytes.fill(0);

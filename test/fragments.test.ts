@@ -39,7 +39,7 @@ async function deliver(pieces: Uint8Array[], count = responses) {
   return received;
 }
 
-describe('requests mean the same however they are cut into packets', () => {
+describe('requests have the same meaning however they are split into packets', () => {
   test('in two, at every offset', async () => {
     const whole = await deliver([stream]);
     expect(whole.map(({ statusLine }) => statusLine)).toEqual(Array(responses).fill('HTTP/1.1 200 OK'));
@@ -75,7 +75,7 @@ describe('requests mean the same however they are cut into packets', () => {
     }
   });
 
-  test('while other connections are in the middle of theirs', async () => {
+  test('while other connections are in the middle of their requests', async () => {
     const whole = await deliver([stream]);
     const clients = await Promise.all(Array.from({ length: 8 }, () => RawClient.open(running.port)));
     for (let at = 0; at < stream.length; at += 3) {

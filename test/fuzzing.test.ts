@@ -4,7 +4,7 @@ import { createRandom } from './support/random.js';
 
 const ROUNDS = 5;
 
-test('a server that is sent mutated requests answers or ends every connection, and loses nothing', async () => {
+test('a server that gets mutated requests responds or closes every connection, and loses nothing', async () => {
   const campaign = new Campaign(createRandom());
   await campaign.start();
   for (let round = 0; round < ROUNDS; round++) await campaign.round();

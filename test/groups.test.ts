@@ -24,7 +24,7 @@ async function thread(target: string): Promise<number> {
   return JSON.parse(body.toString()).threadId;
 }
 
-/** Sends requests that block the shards of the group, more than it has slots. */
+/** Sends requests that block the shards of the group, more than the group has slots. */
 async function saturate(): Promise<Pending[]> {
   const pending = await Promise.all(Array.from({ length: 25 }, () => stage.send(running, '/slow/hold')));
   await until(() => running.server.stats().refused.NO_SLOT === 5, 'the slots of the group to fill');
@@ -34,7 +34,7 @@ async function saturate(): Promise<Pending[]> {
 test('each group runs its routes on its own shards', async () => {
   const standard = new Set<number>();
   for (let i = 0; i < 8; i++) standard.add(await thread('/thread'));
-  // Three at once on two shards, each of which keeps its thread.
+  // Three at once on two shards. Each request blocks its thread.
   const held = await Promise.all(['a', 'b', 'c'].map((id) => stage.send(running, `/slow/${id}`)));
   const busy = () => running.server.stats().shards.map(({ permits: { limit, available } }) => limit - available);
   await until(
@@ -53,7 +53,7 @@ test('each group runs its routes on its own shards', async () => {
   expect(running.server.stats().shards.map(({ group }) => group)).toEqual(['default', 'slow', 'slow']);
 });
 
-test('a group has slots in proportion to its shards; when they are gone, the other group has its own', async () => {
+test('a group has slots in proportion to its shards, and using them up does not affect the other group', async () => {
   const pending = await saturate();
   for (let i = 0; i < 20; i++) await thread('/thread');
   expect(running.server.stats().slots).toEqual({ free: 10, total: 30 });
@@ -74,7 +74,7 @@ test('a shard steals nothing from another group', async () => {
   await Promise.all(pending.map(({ response }) => response));
 });
 
-test('a group without a thread refuses its own requests only, and the server is not ready', async () => {
+test('a group without a thread rejects only its own requests, and the server is not ready', async () => {
   const lost = await Promise.all([1, 2].map(() => exchange(running.port, get('/slow/exit'))));
   for (const response of lost) expect([502, 503]).toContain(response.status);
   await thread('/thread');
@@ -82,7 +82,7 @@ test('a group without a thread refuses its own requests only, and the server is 
   await thread('/slow/thread');
 });
 
-test('permits are set by group', () => {
+test('permits can be set by group', () => {
   running.server.setPermits(9, { group: 'slow' });
   expect(running.server.stats().shards.map(({ permits }) => permits.limit)).toEqual([512, 9, 9]);
 });

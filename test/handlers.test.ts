@@ -32,12 +32,12 @@ describe('what a handler returns', () => {
     expect(response.body.toString()).toBe(body);
   });
 
-  test('bytes are sent as they are', async () => {
+  test('bytes are sent unchanged', async () => {
     const { body } = await exchange(port, get('/raw'));
     expect([...body]).toEqual([0, 1, 2, 253, 254, 255]);
   });
 
-  test('nothing is 204 without a length, or the status it set with length 0', async () => {
+  test('undefined is 204 without a length, or the status that was set with length 0', async () => {
     const nothing = await exchange(port, get('/nothing'));
     expect([nothing.status, field(nothing, 'content-length')]).toEqual([204, undefined]);
     const created = await exchange(port, get('/created'));
@@ -45,8 +45,8 @@ describe('what a handler returns', () => {
   });
 });
 
-describe('status and fields', () => {
-  test('are those the handler set', async () => {
+describe('status and headers', () => {
+  test('are those that the handler set', async () => {
     const response = await exchange(
       port,
       get('/headers', 'X-Mixed: Case', 'Accept: a', 'Accept: b', 'Cookie: c=1', 'Cookie: d=2'),
@@ -67,7 +67,7 @@ describe('status and fields', () => {
     expect(teapot.statusLine).toBe("HTTP/1.1 418 I'm a Teapot");
   });
 
-  test.each(['/status/205', '/stream-status/205'])('205 has no content, and says so (%s)', async (path) => {
+  test.each(['/status/205', '/stream-status/205'])('205 has no content and content-length: 0 (%s)', async (path) => {
     const client = await RawClient.open(port);
     client.write(get(path) + get('/text'));
     const response = await client.response();
@@ -76,13 +76,13 @@ describe('status and fields', () => {
     client.destroy();
   });
 
-  test('304 has neither body nor length', async () => {
+  test('304 has neither a body nor a length', async () => {
     const response = await exchange(port, get('/status/304'));
     expect([response.status, field(response, 'content-length')]).toEqual([304, undefined]);
   });
 
   test.each(['%0D%0AX-Injected:%201', '%0A', '%00', 'a%E2%82%AC'])(
-    'a value with %s is 500, and no line of it is sent',
+    'a value with %s gets 500 and is not sent',
     async (value) => {
       const response = await exchange(port, get(`/bad-header?value=${value}`));
       expect(response.status).toBe(500);
@@ -97,11 +97,11 @@ describe('status and fields', () => {
     },
   );
 
-  test.each(['content-length', 'Transfer-Encoding', 'x y', ''])('the name "%s" is 500', async (name) => {
+  test.each(['content-length', 'Transfer-Encoding', 'x y', ''])('the name "%s" gets 500', async (name) => {
     expect((await exchange(port, get(`/bad-header?name=${encodeURIComponent(name)}`))).status).toBe(500);
   });
 
-  test.each(['199', '600', '2.5', 'x'])('the status %s is 500', async (status) => {
+  test.each(['199', '600', '2.5', 'x'])('the status %s gets 500', async (status) => {
     expect((await exchange(port, get(`/status/${status}`))).status).toBe(500);
   });
 });
@@ -119,7 +119,7 @@ describe('the request', () => {
     expect(await json('/files/a/b.txt')).toEqual({ rest: 'a/b.txt' });
   });
 
-  test('parses JSON, and answers 400 to what is none', async () => {
+  test('parses JSON, and gets 400 for invalid JSON', async () => {
     expect((await exchange(port, post('/parse', '{"a":[1,"ü"]}'))).body.toString()).toBe('{"parsed":{"a":[1,"ü"]}}');
     const before = running.logged.length;
     const bad = await exchange(port, post('/parse', '{"a":'));
@@ -128,12 +128,12 @@ describe('the request', () => {
     expect(running.logged.length).toBe(before);
   });
 
-  test('cannot be read once it was answered', async () => {
+  test('cannot be read once it is finished', async () => {
     await exchange(port, get('/keep'));
     expect(await json('/kept')).toEqual({ code: 'REQUEST_FINISHED' });
   });
 
-  test('is aborted when the client is gone', async () => {
+  test('is aborted when the client disconnects', async () => {
     const { aborted } = await json('/aborted');
     const client = await RawClient.open(port);
     client.write(get('/await-abort'));
@@ -145,7 +145,7 @@ describe('the request', () => {
 
 describe('handlers that fail', () => {
   test.each(['/throw', '/reject', '/throw-string', '/bigint', '/cycle', '/function'])(
-    '%s is 500 without a stack, and logged with one',
+    '%s gets 500 without a stack, and is logged with one',
     async (target) => {
       const before = running.logged.length;
       const response = await exchange(port, get(target));
@@ -176,7 +176,7 @@ describe('handlers that misbehave', () => {
     'then-throws',
     'proxy',
     'long-type',
-  ])('%s is 500, logged, and does not end the shard', async (what) => {
+  ])('%s gets 500, is logged, and does not end the shard', async (what) => {
     const before = running.logged.length;
     expect((await exchange(port, get(`/odd/${what}`))).status).toBe(500);
     await until(() => running.logged.length > before, 'the log entry');
@@ -184,7 +184,7 @@ describe('handlers that misbehave', () => {
     expect(running.server.stats().shards[0].restarts).toBe(0);
   });
 
-  test('a promise that settles twice answers once', async () => {
+  test('a promise that settles twice sends one response', async () => {
     const client = await RawClient.open(port);
     for (let i = 0; i < 20; i++) {
       client.write(get(`/twice/${i}`) + get(`/later/8/then-${i}`));
@@ -195,7 +195,7 @@ describe('handlers that misbehave', () => {
     await expectConserved(running);
   });
 
-  test('bytes that lie about their length are sent whole, and go nowhere else', async () => {
+  test('bytes with a false length are sent completely, and not written anywhere else', async () => {
     const others = await Promise.all([1, 2, 3].map(() => RawClient.open(port)));
     for (const other of others) other.write(get('/later/50/other'));
     expect((await exchange(port, get('/short'))).body.equals(Buffer.alloc(60_000, 'a'))).toBe(true);
@@ -206,7 +206,7 @@ describe('handlers that misbehave', () => {
   });
 });
 
-describe('apps with handlers for errors and for unknown paths', () => {
+describe('handlers for errors and for unknown paths', () => {
   let custom: TestServer;
   beforeAll(async () => {
     custom = await startServer({ shards: 1 }, 'custom-app.js');
@@ -216,7 +216,7 @@ describe('apps with handlers for errors and for unknown paths', () => {
     await custom.server.close();
   });
 
-  test('answer with them', async () => {
+  test('send their responses', async () => {
     const missing = await exchange(custom.port, get('/nowhere?x=1'));
     expect([missing.status, missing.body.toString()]).toEqual([404, 'no /nowhere here']);
     const failed = await exchange(custom.port, get('/throw'));
@@ -228,7 +228,7 @@ describe('apps with handlers for errors and for unknown paths', () => {
     expect([mismatch.status, mismatch.body.toString()]).toEqual([500, '"written"']);
   });
 
-  test('fall back when they fail themselves', async () => {
+  test('fall back to default responses if they fail', async () => {
     expect((await exchange(custom.port, get('/worse'))).status).toBe(500);
     expect((await exchange(custom.port, get('/worse-later'))).status).toBe(500);
     expect(custom.logged.map(({ details }) => details.err!.message)).toEqual(['worse', 'worse, later']);

@@ -28,7 +28,7 @@ test('is off by default', async () => {
   for (const path of ['/livez', '/readyz']) expect((await look(path)).code).toBe('NOT_FOUND');
 });
 
-test('answers while every shard is busy, and is not to be cached', async () => {
+test('responds while every shard is busy, and forbids caching', async () => {
   await start({ health: true, scheduling: { permits: 1 } });
   const blocking = await scene.stage.send(scene.running, '/hold/block');
   await until(() => scene.stage.started.length === 1, 'the handler that blocks');
@@ -47,7 +47,7 @@ test('answers while every shard is busy, and is not to be cached', async () => {
   expect(scene.running.server.stats().shards[0].requests).toBe(1);
 });
 
-test.each(['OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'])('answers %s as it answers GET', async (method) => {
+test.each(['OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'])('responds to %s like to GET', async (method) => {
   await start({ health: true, timeouts: { drainDelayMs: 400 } });
   const ask = (path: string) =>
     exchange(scene.running.port, get(path, 'Content-Length: 2').replace('GET', method).concat('{}'), method !== 'HEAD');
@@ -68,7 +68,7 @@ test('at other paths', async () => {
   expect((await look('/livez')).code).toBe('NOT_FOUND');
 });
 
-test('a path that is a route already is refused at the start', async () => {
+test('a path that is already a route is rejected at the start', async () => {
   await start({});
   await expect(startServer({ health: { livez: '/thread' } }, 'scheduling-app.js')).rejects.toMatchObject({
     code: 'ROUTE_DUPLICATE',
@@ -76,13 +76,13 @@ test('a path that is a route already is refused at the start', async () => {
   });
 });
 
-test('says that it is not ready while the server drains, which goes on answering for drainDelayMs', async () => {
+test('is not ready while the server drains, which keeps responding for drainDelayMs', async () => {
   await start({ health: true, timeouts: { drainDelayMs: 400 } });
   const begin = performance.now();
   const closing = scene.running.server.close();
   expect(scene.running.server.state).toBe('draining');
   await expectReadiness(503, notReady('draining'));
-  // New connections are taken, and told to go elsewhere.
+  // New connections are accepted, and closed after one response.
   for (const target of ['/thread', '/livez']) {
     const client = await RawClient.open(scene.running.port);
     client.write(get(target));
@@ -105,7 +105,7 @@ test('a server that is destroyed does not wait for the end of drainDelayMs', asy
   expect(scene.running.server.state).toBe('closed');
 });
 
-test('says that it is not ready while it sheds for longer than shedGraceMs', async () => {
+test('is not ready while it sheds for longer than shedGraceMs', async () => {
   await start({ health: { shedGraceMs: 100 }, scheduling: { shed: { targetMs: 20, intervalMs: 40 } } });
   const blocking = await scene.stage.send(scene.running, '/hold/block');
   await until(() => scene.stage.started.length === 1, 'the handler that blocks');
@@ -129,7 +129,7 @@ test('says that it is not ready while it sheds for longer than shedGraceMs', asy
   await until(async () => (await look('/readyz')).status === 'ready', 'the end of the shedding');
 });
 
-test('says that it is not ready while a group has no shard', async () => {
+test('is not ready while a group has no shard', async () => {
   await start({ health: true });
   const dying = await scene.stage.send(scene.running, '/die/a');
   await until(() => scene.stage.started.length === 1, 'the start');

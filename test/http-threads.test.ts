@@ -10,8 +10,8 @@ import { Handlers, type ServerWithThreads, startHttpThreads } from './support/ht
 import { expectConserved, startServer, until } from './support/server.js';
 
 /*
- * Several HTTP threads in front of the same shards. Most tests give each thread a port of its own, so that they can choose the thread
- * on every version of Node.js; the whole suite also runs with several threads on one port (LOOPSHARD_TEST_HTTP_THREADS).
+ * Several HTTP threads in front of the same shards. Most tests give each thread its own port, so that they can choose the thread on every
+ * version of Node.js. The whole suite can also run with several threads on one port (LOOPSHARD_TEST_HTTP_THREADS).
  */
 const httpModule = new URL('./fixtures/http-module.js', import.meta.url);
 
@@ -27,7 +27,7 @@ const open = async (http: number) => {
   clients.push(client);
   return client;
 };
-/** Sends a request to an HTTP thread on a connection of its own, and leaves the answer to the caller. */
+/** Sends a request to an HTTP thread on a new connection, and leaves the response to the caller. */
 const send = async (http: number, target: string) => {
   const client = await open(http);
   client.write(get(target));
@@ -46,7 +46,7 @@ afterEach(async () => {
 });
 
 describe('requests', () => {
-  test('each thread serves every shard, with ids that no other thread gives', async () => {
+  test('each thread uses every shard, with request IDs that are unique among threads', async () => {
     await start({ shards: 2 }, 3);
     const ids = new Set<string>();
     for (let i = 0; i < 60; i++) ids.add(await text(i % 3, '/id'));
@@ -58,7 +58,7 @@ describe('requests', () => {
     await expectConserved(running);
   });
 
-  test('large messages, streams and uploads pass through each of them', async () => {
+  test('large messages, streams and uploads work on each thread', async () => {
     await start();
     for (const http of [0, 1]) {
       const body = Buffer.alloc(700_000, `${http}`);
@@ -77,7 +77,7 @@ describe('requests', () => {
     await expectConserved(running);
   });
 
-  test('requests with the same key run on the same shard, whichever thread they come through', async () => {
+  test('requests with the same key run on the same shard, whichever thread receives them', async () => {
     await start({ shards: 4 });
     const shards = new Set<string>();
     for (let key = 0; key < 20; key++) {
@@ -88,13 +88,13 @@ describe('requests', () => {
     expect(shards.size).toBe(4);
   });
 
-  test('a thread sends requests where no other thread has sent many', async () => {
+  test('a thread avoids shards to which other threads have sent many requests', async () => {
     await start({ shards: 2, scheduling: { steal: false } });
     for (let i = 0; i < 8; i++) await send(0, `/hold/a${i}`);
     for (let i = 0; i < 8; i++) await handlers.until(`started a${i}`);
     const before = running.server.stats().shards.map(({ outstanding }) => outstanding);
     expect(before).toEqual([4, 4]);
-    // Keys bind four more to one shard; the other thread sees that.
+    // Keys bind four more requests to one shard. The other thread must take that into account.
     const key = await text(0, '/thread');
     expect(key).not.toBe('');
     for (let i = 0; i < 8; i++) handlers.release(`a${i}`);
@@ -103,7 +103,7 @@ describe('requests', () => {
 });
 
 describe('limits', () => {
-  test('maxConcurrency holds over all threads, and a permit that one gives back goes to a request of another', async () => {
+  test('maxConcurrency applies across all threads, and a permit released by one goes to a request of another', async () => {
     await start();
     const [first, second] = [await send(0, '/limited/a'), await send(0, '/limited/b')];
     await handlers.until('started a');
@@ -122,7 +122,7 @@ describe('limits', () => {
     await expectConserved(running);
   });
 
-  test('no thread keeps the permits of a route to itself', async () => {
+  test('threads share the permits of a route fairly', async () => {
     await start();
     const order: number[] = [];
     await Promise.all(
@@ -132,13 +132,13 @@ describe('limits', () => {
         order.push(http);
       }),
     );
-    // If one kept them, the other's thirty would come behind its thirty.
+    // If one thread kept them, the other's thirty requests would run after its thirty.
     expect(order.slice(0, 40).filter((http) => http === 0).length).toBeGreaterThan(5);
     expect(order.slice(0, 40).filter((http) => http === 1).length).toBeGreaterThan(5);
     await expectConserved(running);
   });
 
-  test('setPermits changes the limit of a route for all of them', async () => {
+  test('setPermits changes the limit of a route for all threads', async () => {
     await start();
     for (const name of ['a', 'b', 'c', 'd']) await send(name < 'c' ? 0 : 1, `/limited/${name}`);
     await until(() => running.server.stats().routes[0].waiting === 2, 'two to wait');
@@ -148,7 +148,7 @@ describe('limits', () => {
     await expectConserved(running);
   });
 
-  test('maxQueue counts what other threads have queued', async () => {
+  test('maxQueue counts requests queued by other threads', async () => {
     await start({ shards: 1, scheduling: { permits: 1, batch: 2, maxQueue: 8, steal: false } });
     await send(0, '/hold/a');
     await handlers.until('started a');
@@ -175,7 +175,7 @@ describe('limits', () => {
     expect(running.server.stats()).toMatchObject({ connections: 4, connectionsRefused: 1 });
   });
 
-  test('clients of one thread that hold the memory for large bodies are refused when a request of another one waits for it', async () => {
+  test('clients of one thread that hold the memory for large bodies are rejected when a request of another one waits for it', async () => {
     await start({ memory: { extentBytes: 16 * 2 ** 20 } });
     const head = 'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n';
     const idle = [await open(0), await open(0), await open(0), await open(0)];
@@ -187,7 +187,7 @@ describe('limits', () => {
     await until(() => idle.some(({ pending }) => pending.toString().startsWith('HTTP/1.1 408')), 'a refusal');
   });
 
-  test('requests are shed on each thread, because of what waits on another one', async () => {
+  test('each thread sheds requests when requests of another one are queued for too long', async () => {
     await start({
       shards: 1,
       scheduling: { permits: 1, steal: false, shed: { targetMs: 20, intervalMs: 20 } },
@@ -209,7 +209,7 @@ describe('limits', () => {
 });
 
 describe('a shard that ends', () => {
-  test('is taken back by every thread, and what it had not started goes on', async () => {
+  test('loses only its started requests, on every thread; the others run elsewhere', async () => {
     await start({ shards: 1, scheduling: { permits: 3 } });
     const started = [await send(0, '/hold/a'), await send(1, '/hold/b')];
     await handlers.until('started a');
@@ -250,7 +250,7 @@ describe('an HTTP thread that ends', () => {
       }
     }, 'the thread to listen again');
 
-  test.each(['/exit', '/throw'])('takes its connections with it and nothing else (%s)', async (how) => {
+  test.each(['/exit', '/throw'])('loses only its own connections (%s)', async (how) => {
     await start({ httpModule, shards: 2 });
     const held = await send(0, '/hold/a');
     const ticking = await send(0, '/ticks/t');
@@ -274,13 +274,13 @@ describe('an HTTP thread that ends', () => {
     expect(messages).toContain('HTTP thread 0 is listening again');
   });
 
-  test('gives back the permits of routes that its requests had, at once or when their handlers settle', async () => {
+  test('releases the route permits of its requests, immediately or when their handlers settle', async () => {
     await start({ httpModule, shards: 1 });
     await send(0, '/limited/a');
     await send(0, '/limited/b');
     await handlers.until('started a');
     await handlers.until('started b');
-    // These wait for a permit: nobody started them, and nobody will.
+    // These requests wait for a permit and are never started.
     await send(0, '/limited/c');
     const other = await send(1, '/limited/d');
     await until(() => running.server.stats().routes[0].waiting === 2, 'two to wait');
@@ -296,7 +296,7 @@ describe('an HTTP thread that ends', () => {
     expect(handlers.heard).not.toContain('started c');
   });
 
-  test('gives back the permits of routes that its streams had', async () => {
+  test('releases the route permits of its streams', async () => {
     await start({ httpModule, shards: 1 });
     const first = await send(0, '/limited-stream/a');
     const kept = await send(1, '/limited-stream/b');
@@ -314,8 +314,8 @@ describe('an HTTP thread that ends', () => {
     expect(limited().permits).toEqual({ available: 2, limit: 2 });
   });
 
-  test('what its handlers held is free when they settle, though no other thread has begun', async () => {
-    // A second end opens the circuit: no thread takes its place for ten seconds.
+  test('releases what its handlers hold when they settle, even before another thread has started', async () => {
+    // A second end opens the circuit: it is not replaced for ten seconds.
     await start({ httpModule, shards: 1, recovery: { maxRestarts: 1 } });
     await end(0);
     await untilBack(0);
@@ -335,7 +335,7 @@ describe('an HTTP thread that ends', () => {
     expect(running.server.stats().httpThreads).toBe(1);
   });
 
-  test('leaves the time limit of its requests to the next one', async () => {
+  test('leaves the deadlines of its requests to its replacement', async () => {
     await start({ httpModule, shards: 1, timeouts: { handlerTimeoutMs: 300 } });
     await send(0, '/limited/a');
     await handlers.until('started a');
@@ -347,9 +347,9 @@ describe('an HTTP thread that ends', () => {
     handlers.release('a');
   });
 
-  test('has the next one say what the others say: readiness, and answers of shards that had not heard of it', async () => {
+  test('gets a replacement that knows readiness, and that handles shards which do not know it yet', async () => {
     await start({ httpModule, shards: 1, health: true, timeouts: { drainDelayMs: 2_000 } });
-    // Its shard computes while the thread is replaced, and goes on to a stream of the next one before it reads any message.
+    // The shard computes while the thread is replaced, and begins a stream of the replacement before it reads any message.
     const blocked = await send(1, '/block/600');
     await end(0);
     await untilListening(0);
@@ -366,7 +366,7 @@ describe('an HTTP thread that ends', () => {
     await closed;
   });
 
-  test('while a shard ends too, nothing is lost', async () => {
+  test('loses nothing else if a shard ends at the same time', async () => {
     await start({ httpModule, shards: 2 });
     await send(0, '/hold/a');
     await send(0, '/hold/b');
@@ -380,7 +380,7 @@ describe('an HTTP thread that ends', () => {
     await until(() => running.server.stats().shards.every(({ state }) => state === 'ready'), 'every shard');
   });
 
-  test('while a shard ends before the next one has begun, nothing is lost', async () => {
+  test('loses nothing else if a shard ends before the replacement has started', async () => {
     const slow = new URL('./fixtures/http-modules/slow.js', import.meta.url);
     await start({ httpModule: slow, shards: 1 });
     await send(0, '/hold/a');
@@ -392,7 +392,7 @@ describe('an HTTP thread that ends', () => {
     await expectConserved(running);
   });
 
-  test('is ended and replaced when it does not turn and a shard waits for it', async () => {
+  test('is terminated and replaced if its event loop is blocked and a shard waits for it', async () => {
     await start({ httpModule, shards: 1, recovery: { stuckAfterMs: 300 } });
     const client = await open(0);
     client.write(get('/spin', 'Connection: Upgrade', 'Upgrade: shout'));
@@ -414,7 +414,7 @@ describe('the end of the server', () => {
       () => true,
     );
 
-  test('every thread drains: what is in flight is answered', async () => {
+  test('every thread drains and finishes its requests in flight', async () => {
     await start();
     const pending = [await send(0, '/hold/a'), await send(1, '/hold/b')];
     await handlers.until('started a');
@@ -432,7 +432,7 @@ describe('the end of the server', () => {
     for (const port of running.ports) await expect(RawClient.open(port)).rejects.toThrow();
   });
 
-  test('what is left after closeTimeoutMs is cut off on all of them', async () => {
+  test('connections that are left after closeTimeoutMs are dropped on all threads', async () => {
     await start({ timeouts: { closeTimeoutMs: 300 } });
     const pending = [await send(0, '/hold/a'), await send(1, '/hold/b')];
     await handlers.until('started a');
@@ -441,7 +441,7 @@ describe('the end of the server', () => {
     for (const client of pending) await client.closed();
   });
 
-  test('destroy() ends every thread at once, and may be called twice', async () => {
+  test('destroy() ends every thread immediately, and may be called twice', async () => {
     await start();
     const pending = [await send(0, '/hold/a'), await send(1, '/hold/b')];
     await handlers.until('started b');
@@ -449,7 +449,7 @@ describe('the end of the server', () => {
     for (const client of pending) await client.closed();
   });
 
-  test('the figures of the end stay', async () => {
+  test('the final statistics remain available', async () => {
     await start();
     await text(0, '/id');
     await running.server.close();
@@ -463,7 +463,7 @@ describe('TLS', () => {
   const first = { key: pem('first-key'), cert: pem('first-cert') };
   const second = { key: pem('second-key'), cert: pem('second-cert') };
 
-  /** A connection that has had an answer, and what the client may resume with. */
+  /** A connection that has received a response, with the session that the client may resume. */
   const visit = async (http: number, options: ConnectionOptions = {}) => {
     const socket = connect({ port: running.ports[http], host: '127.0.0.1', rejectUnauthorized: false, ...options });
     let session: Buffer | undefined;
@@ -481,14 +481,14 @@ describe('TLS', () => {
     return { session: session!, isResumed };
   };
 
-  test('a session that one thread began is resumed by another', async () => {
+  test('a session of one thread can be resumed on another', async () => {
     await start({ tls: first });
     const { session, isResumed } = await visit(0);
     expect(isResumed).toBe(false);
     expect((await visit(1, { session })).isResumed).toBe(true);
   });
 
-  test('certificates are changed on every thread, also on one that starts later', async () => {
+  test('certificates are changed on every thread, including threads that start later', async () => {
     await start({ tls: first, httpModule });
     const certificate = async (http: number) => {
       const socket = connect({ port: running.ports[http], host: '127.0.0.1', rejectUnauthorized: false });
@@ -517,8 +517,8 @@ describe('TLS', () => {
   });
 });
 
-describe('what runs on HTTP threads', () => {
-  test('httpModule gives each of them priority and onUpgrade', async () => {
+describe('user code on HTTP threads', () => {
+  test('comes from httpModule: priority and onUpgrade', async () => {
     await start({ httpModule });
     for (const http of [0, 1]) {
       const client = await open(http);
@@ -530,7 +530,7 @@ describe('what runs on HTTP threads', () => {
     }
   });
 
-  test('a listener cannot be passed to several threads', async () => {
+  test('cannot be a listener that would have to be passed to several threads', async () => {
     await start();
     expect(() => running.server.onUpgrade(() => {})).toThrow(
       expect.objectContaining({
@@ -541,7 +541,7 @@ describe('what runs on HTTP threads', () => {
     );
   });
 
-  test('the access log has the lines of all threads', async () => {
+  test('is not needed for the access log, which has the lines of all threads', async () => {
     await start({ accessLog: true });
     for (const http of [0, 1]) await text(http, `/hold-not/${http}`);
     await text(0, '/id');
@@ -557,7 +557,7 @@ describe('what runs on HTTP threads', () => {
 
 describe('a start', () => {
   test.each([1, 2])(
-    'fails with what an HTTP thread says, however its module goes on (HTTP threads: %i)',
+    'fails with the error of an HTTP thread, whatever its module does afterwards (HTTP threads: %i)',
     async (threads) => {
       await start();
       const failure = async (file: string, options: ServeOptions = {}) => {
@@ -579,7 +579,7 @@ describe('a start', () => {
     },
   );
 
-  test('needs TLS for callbacks of TLS', async () => {
+  test('rejects TLS callbacks without TLS', async () => {
     await start();
     const module = new URL('./fixtures/http-modules/tls.js', import.meta.url);
     await expect(startHttpThreads(2, { httpModule: module })).rejects.toMatchObject({
@@ -607,7 +607,7 @@ describe('one port', () => {
     await expectConserved(server);
   });
 
-  test('more than one thread is refused where that cannot be', async () => {
+  test('several threads are rejected if they cannot share it', async () => {
     await start();
     const app = new URL('./fixtures/app.js', import.meta.url);
     const refusal = async (options: ServeOptions) => {

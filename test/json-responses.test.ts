@@ -19,13 +19,13 @@ afterAll(async () => {
 const rows = (count: number) => Array.from({ length: count }, (_, id) => ({ id, name: `row "${id}"` }));
 
 describe('routes with a response schema', () => {
-  test('write what the schema names', async () => {
+  test('write the properties that the schema names', async () => {
     const response = await exchange(port, get('/schema/7'));
     expect(field(response, 'content-type')).toBe('application/json');
     expect(response.body.toString()).toBe('{"id":7,"name":"row \\"7\\""}');
   });
 
-  test('whether it fits the slot or not', async () => {
+  test('write responses that fit into the slot, and larger ones', async () => {
     const client = await RawClient.open(port);
     for (const count of [0, 1, 100, 110, 115, 120, 125, 130, 140, 150, 5_000]) {
       client.write(get(`/schema-rows/${count}`));
@@ -39,11 +39,11 @@ describe('routes with a response schema', () => {
     client.destroy();
   });
 
-  test('leave bytes as they are', async () => {
+  test('send bytes unchanged', async () => {
     expect((await exchange(port, get('/schema-bytes'))).body.toString()).toBe('as it is');
   });
 
-  test('fail on what does not match, and the log names the path', async () => {
+  test('fail on a value that does not match, and log its path', async () => {
     expect((await exchange(port, get('/schema-mismatch'))).status).toBe(500);
     const { err } = running.logged.at(-1)!.details;
     expect(err).toMatchObject({ code: 'VALUE_MISMATCH', message: expect.stringContaining('name') });
@@ -81,7 +81,7 @@ describe('res.writer()', () => {
     ['/writer-in-tojson', 'RESPONSE_INVALID'],
     ['/writer-in-stream', 'RESPONSE_INVALID'],
     ['/writer-then-header', 'HEADER_INVALID'],
-  ])('%s is 500', async (target, code) => {
+  ])('%s gets 500', async (target, code) => {
     const response = await exchange(port, get(target));
     expect([response.status, JSON.parse(response.body.toString()).code]).toEqual([500, 'HANDLER_FAILED']);
     expect(running.logged.at(-1)!.details.err).toMatchObject({ code });

@@ -18,12 +18,12 @@ async function ask(bytes: string): Promise<RawResponse> {
   return response;
 }
 
-/** What a response says of its connection, however often it says so. */
+/** Returns the headers of a response about its connection, including repeated ones. */
 function said({ fields }: RawResponse): string[] {
   return fields.filter(([name]) => name === 'connection' || name === 'keep-alive').map(([, value]) => value);
 }
 
-describe('every response says for how long its connection may be idle, or that it closes', () => {
+describe('every response announces the keep-alive timeout, or that the connection closes', () => {
   const requests: [string, string, (string | undefined)?, number?][] = [
     ['a shard', get('/json')],
     ['a shard, to HEAD', get('/json').replace('GET', 'HEAD')],
@@ -45,7 +45,7 @@ describe('every response says for how long its connection may be idle, or that i
     const old = await ask(
       bytes.replace('HTTP/1.1', 'HTTP/1.0').replace('\r\n\r\n', '\r\nConnection: keep-alive\r\n\r\n'),
     );
-    // The end of a stream is the end of the connection for HTTP/1.0.
+    // For HTTP/1.0, a stream ends with its connection.
     expect(said(old)).toEqual(fixture === 'streams.js' ? ['close'] : ['keep-alive', 'timeout=65']);
   });
 });
@@ -53,9 +53,9 @@ describe('every response says for how long its connection may be idle, or that i
 test.each<[ServeOptions, string[]]>([
   [{ timeouts: { keepAliveTimeoutMs: 5_900 } }, ['keep-alive', 'timeout=5']],
   [{ limits: { maxRequestsPerConnection: 7 } }, ['keep-alive', 'timeout=65, max=7']],
-  // Less than a second cannot be said.
+  // The header cannot express less than a second.
   [{ timeouts: { keepAliveTimeoutMs: 900 } }, []],
-])('by the option %j', async (options, expected) => {
+])('with the option %j', async (options, expected) => {
   running = await startServer({ shards: 1, ...options });
   expect(said(await ask(get('/json')))).toEqual(expected);
   expect(said(await ask(get('/json', 'Connection: close')))).toEqual(['close']);

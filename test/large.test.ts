@@ -20,7 +20,7 @@ afterAll(async () => {
   await running.server.close();
 });
 
-// Around the half of a slot that a request may take, and around the whole of it.
+// Around the half of a slot that a request may use, and around the complete slot.
 const sizes = [
   0, 1, 1_900, 1_990, 2_000, 2_020, 2_047, 2_048, 2_049, 3_900, 4_095, 4_096, 4_097, 65_536, 1_000_000, 5_000_000,
 ];
@@ -33,7 +33,7 @@ test.each(sizes)('a body of %d bytes comes back intact', async (size) => {
   expect(response.body.equals(body)).toBe(true);
 });
 
-test('every size around the end of a slot, requested and answered', async () => {
+test('requests and responses of every size around the end of a slot are intact', async () => {
   const client = await RawClient.open(port);
   for (let size = SLOT_BYTES - 400; size <= SLOT_BYTES + 40; size++) {
     client.write(get(`/large/${size}`));
@@ -58,7 +58,7 @@ test('a head larger than half of a slot arrives', async () => {
   expect(JSON.parse(body.toString()).header).toBe(long);
 });
 
-test('large and small ones pipelined do not get mixed up', async () => {
+test('pipelined large and small requests are not mixed up', async () => {
   const client = await RawClient.open(port);
   const bodies = Array.from({ length: 60 }, (_, i) => randomBytes((i * 7_919) % 30_000));
   for (const body of bodies) client.write(post('/echo', body));
@@ -66,13 +66,13 @@ test('large and small ones pipelined do not get mixed up', async () => {
   client.destroy();
 });
 
-test('a response over the limit is 500, and logged', async () => {
+test('a response over the limit gets 500 and is logged', async () => {
   expect((await exchange(port, get('/large/6000000'))).body.length).toBe(6_000_000);
   expect((await exchange(port, get('/large/6000001'))).status).toBe(500);
   expect(running.logged.at(-1)!.details.err).toMatchObject({ code: 'RESPONSE_TOO_LARGE' });
 });
 
-test('a limit below the size of a slot holds as well', async () => {
+test('a limit below the size of a slot applies too', async () => {
   const small = await startServer({ limits: { maxResponseBytes: 200 } });
   expect((await exchange(small.port, get('/large/200'))).body.length).toBe(200);
   expect((await exchange(small.port, get('/large/201'))).status).toBe(500);

@@ -42,13 +42,13 @@ describe('onStart', () => {
     await server.close();
   });
 
-  test('knows shard and group', async () => {
+  test('gets shard and group', async () => {
     await startServer({ groups: { default: 1, cpu: 2 } }, fixture()).then(({ server }) => server.close());
     const begun = notes().filter((note) => note.startsWith('start 1'));
     expect(begun.sort()).toEqual(['start 1 of cpu 1', 'start 1 of cpu 2', 'start 1 of default 0']);
   });
 
-  test('that fails, fails the start, with its error', async () => {
+  test('fails the start with its error', async () => {
     await expect(start({}, 'fail-start')).rejects.toMatchObject({
       code: 'MODULE_FAILED',
       message: expect.stringMatching(/^A listener of `app\.onStart\(\)` failed: Error: no database\n.*lifecycle\.js:/),
@@ -56,7 +56,7 @@ describe('onStart', () => {
     expect(notes()).toEqual(BEGIN);
   });
 
-  test('that never ends, fails the start when its time is over', async () => {
+  test('fails the start if it does not settle in time', async () => {
     await expect(
       start({ timeouts: { startTimeoutMs: 300 }, recovery: { maxRestarts: 0 }, ...ONE_HTTP_THREAD }, 'hang-start'),
     ).rejects.toThrow();
@@ -65,7 +65,7 @@ describe('onStart', () => {
 });
 
 describe('onClose', () => {
-  test('is awaited by close(), the listener added last first, once the requests have settled', async () => {
+  test('is awaited by close() once the requests have settled, in reverse order', async () => {
     const { server, port } = await start();
     const slow = exchange(port, get('/slow'));
     await until(() => notes().includes('slow begins'), 'the request');
@@ -91,7 +91,7 @@ describe('onClose', () => {
     expect(notes()).toEqual([...BEGIN, ...END]);
   });
 
-  test('is awaited where a shard is replaced, and onStart is called on the new one', async () => {
+  test('is awaited when a shard is replaced, and onStart is called on the new one', async () => {
     const { server, port } = await start();
     expect((await exchange(port, get('/throws'))).status).toBe(500);
     await until(
@@ -102,7 +102,7 @@ describe('onClose', () => {
     expect(notes()).toEqual([...BEGIN, ...END, ...BEGIN, 'request']);
   });
 
-  test('that fails is logged, and the others are called', async () => {
+  test('is logged if it fails, and the other listeners are called', async () => {
     const { server, logged } = await start({}, 'fail-close');
     await server.close();
     expect(notes()).toEqual([...BEGIN, 'close 2', 'close 1 of default 0', 'closed 1']);
@@ -110,7 +110,7 @@ describe('onClose', () => {
     expect(failed?.details.err?.message).toBe('cannot close');
   });
 
-  test('that hangs has until closeTimeoutMs', async () => {
+  test('may take until closeTimeoutMs', async () => {
     const { server } = await start({ timeouts: { closeTimeoutMs: 500 } }, 'hang-close');
     const before = performance.now();
     await server.close();
@@ -130,11 +130,11 @@ describe('the beginning of the drain', () => {
     await Promise.all(clients.map((client) => client.closed()));
     await closed;
     expect(performance.now() - before).toBeLessThan(25_000);
-    // The body is whole: browsers connect again.
+    // The body is complete, so browsers reconnect.
     for (const client of clients) expect(client.pending.toString()).toMatch(/\r\n0\r\n\r\n$/);
   });
 
-  test('comes before drainDelayMs', async () => {
+  test('does so before drainDelayMs', async () => {
     const { server, port } = await start({ timeouts: { drainDelayMs: 2_000 } });
     const client = await RawClient.open(port);
     client.write(get('/events'));
@@ -149,7 +149,7 @@ describe('the beginning of the drain', () => {
     await closed;
   });
 
-  test('tells req.signal of streams, which may still say something', async () => {
+  test('aborts req.signal of streams, which may still send something', async () => {
     const { server, port } = await start();
     const client = await RawClient.open(port);
     client.write(get('/stream'));
@@ -166,6 +166,6 @@ test.each<[string, (app: ReturnType<typeof createApp>) => unknown]>([
   ['context', (app) => app.context('x' as never)],
   ['onError', (app) => app.onError(undefined as never)],
   ['notFound', (app) => app.notFound(undefined as never)],
-])('%s takes a function', (name, act) => {
+])('%s rejects anything but a function', (name, act) => {
   expect(() => act(createApp())).toThrow(new RegExp(`^\`app\\.${name}\\(\\)\` expects a (function|handler), got `));
 });

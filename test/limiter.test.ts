@@ -5,7 +5,7 @@ import { expectConserved, startServer, until } from './support/server.js';
 
 const US_PER_MS = 1_000;
 
-/** A limiter over simulated time: handlers that take what `us` says for the limit in force, as many in flight as it allows. */
+/** Runs a limiter over simulated time: as many handlers in flight as the limit allows, each taking `us(limit)`. */
 class Simulation {
   limit: number;
   shortMeanUs = 0;
@@ -30,7 +30,7 @@ class Simulation {
 }
 
 describe('Gradient2', () => {
-  test('grows while handlers take as long as ever, up to the maximum', () => {
+  test('grows while handler times do not change, up to the maximum', () => {
     const simulation = new Simulation({ max: 60 });
     simulation.run(20, () => 5_000);
     expect(simulation.limit).toBeGreaterThan(30);
@@ -50,15 +50,15 @@ describe('Gradient2', () => {
     expect(low.limit).toBe(11);
   });
 
-  test('settles where more in flight only make handlers wait for each other', () => {
-    // Up to 40 at once take 10 ms; more share the same machine.
+  test('settles at the number of handlers beyond which they only wait for each other', () => {
+    // Up to 40 handlers take 10 ms. More of them slow each other down.
     const simulation = new Simulation();
     simulation.run(150, (limit) => 10_000 * Math.max(1, limit / 40));
     expect(simulation.limit).toBeGreaterThan(35);
     expect(simulation.limit).toBeLessThan(160);
   });
 
-  test('stays as it is while hardly anything is in flight', () => {
+  test('does not change under low load', () => {
     const simulation = new Simulation({ initial: 50 });
     simulation.run(
       50,
@@ -75,13 +75,13 @@ describe('Gradient2', () => {
     expect(simulation.longMeanUs).toBeLessThan(3_000);
   });
 
-  test('measures time on a shard that has run for days', () => {
+  test('works on a shard that has run for days', () => {
     const simulation = new Simulation({ max: 60, startUs: 2 ** 38 });
     simulation.run(200, () => 5_000);
     expect(simulation.limit).toBe(60);
   });
 
-  test('ends a window that a pause of 40 minutes has fallen into', () => {
+  test('ends a window after a pause of 40 minutes', () => {
     let windows = 0;
     const limiter = new Gradient2({ initial: 20, min: 4, max: 60 }, () => windows++);
     const pauseUs = 40 * 60 * 1_000 * US_PER_MS;
@@ -90,7 +90,7 @@ describe('Gradient2', () => {
   });
 });
 
-test('adaptive permits of a server move within their bounds, and the stats say why', async () => {
+test('adaptive permits of a server stay within their bounds, and the stats show why they change', async () => {
   const permits = { initial: 5, min: 2, max: 12 };
   const running = await startServer({ shards: 1, scheduling: { permits } }, 'scheduling-app.js');
   const shard = () => running.server.stats().shards[0];

@@ -9,7 +9,7 @@ afterEach(async () => {
   await running.server.close();
 });
 
-test('maxConnections: further ones are closed at once, and taken again when there is room', async () => {
+test('maxConnections: further connections are closed immediately, and accepted again when others end', async () => {
   running = await startServer({ shards: 1, limits: { maxConnections: 2 } });
   const clients = [await RawClient.open(running.port), await RawClient.open(running.port)];
   for (const client of clients) {
@@ -27,7 +27,7 @@ test('maxConnections: further ones are closed at once, and taken again when ther
   for (const client of [taken, clients[1]]) client.destroy();
 });
 
-test('maxRequestsPerConnection: the last answer says close, and what comes behind it is not read', async () => {
+test('maxRequestsPerConnection: the last response closes the connection, and later requests are not read', async () => {
   running = await startServer({ shards: 1, limits: { maxRequestsPerConnection: 3 } });
   const client = await RawClient.open(running.port);
   client.write(get('/json') + get('/nowhere') + get('/json') + get('/json'));
@@ -39,13 +39,13 @@ test('maxRequestsPerConnection: the last answer says close, and what comes behin
   client.destroy();
 });
 
-test('maxBufferedBytes: of a client that does not read, no more requests are read', async () => {
+test('maxBufferedBytes: the server stops reading requests of a client that does not read', async () => {
   running = await startServer({ shards: 1, limits: { maxBufferedBytes: 65_536 }, memory: { slotBytes: 4_096 } });
   const client = await RawClient.open(running.port);
   client.socket.pause();
   const requests = 80;
   const bytes = 1_000_000;
-  // One by one, so that the answers of the first ones are there before the last ones come.
+  // One by one, so that the first responses are ready before the last requests arrive.
   let sent = 0;
   const started = () => running.server.stats().shards[0].requests;
   while (sent < requests) {
@@ -60,10 +60,10 @@ test('maxBufferedBytes: of a client that does not read, no more requests are rea
     return outstanding === 0 && slots.free < slots.total;
   }
   client.write(get(`/large/${bytes}`).repeat(requests - sent));
-  // Others are served meanwhile, so whatever the server reads of this client, it has read.
+  // Others were served meanwhile, so the server has read all it will read from this client.
   for (let i = 0; i < 50; i++) expect((await exchange(running.port, get('/nowhere'))).status).toBe(404);
   await until(stuck, 'answers that wait');
-  // What the kernel's buffers take, and one request that found the limit: fewer than the 64 that may be in hand.
+  // The kernel's buffers, plus one request that reached the limit: fewer than the 64 that may be in flight.
   expect(started()).toBeLessThan(30);
   client.socket.resume();
   for (let i = 0; i < requests; i++) expect((await client.response()).body.length).toBe(bytes);

@@ -42,7 +42,7 @@ async function connectSecurely(port: number, options: ConnectionOptions = {}): P
   return socket;
 }
 
-/** What the socket receives for `bytes`, up to `total` bytes. */
+/** Sends `bytes` and returns what the socket receives, up to `total` bytes. */
 async function ask(socket: Socket, bytes: string | Uint8Array, total: number): Promise<Buffer> {
   let received = Buffer.alloc(0);
   const listen = (chunk: Buffer) => {
@@ -58,7 +58,7 @@ async function ask(socket: Socket, bytes: string | Uint8Array, total: number): P
 const OK = 'HTTP/1.1 200 OK';
 
 describe('TLS', () => {
-  test('requests and answers of all sizes, pipelined, by ALPN http/1.1', async () => {
+  test('works with pipelined requests and responses of all sizes, and ALPN http/1.1', async () => {
     const { port } = await start({ port: 0, tls: first });
     const socket = await connectSecurely(port);
     expect(socket.alpnProtocol).toBe('http/1.1');
@@ -70,7 +70,7 @@ describe('TLS', () => {
     socket.destroy();
   });
 
-  test('a client that speaks something else is sent away', async () => {
+  test('rejects clients that do not use TLS', async () => {
     const { port } = await start({ port: 0, tls: first });
     const plain = connectPlain(port, '127.0.0.1');
     plain.on('error', () => {});
@@ -82,7 +82,7 @@ describe('TLS', () => {
     expect(error.code).toBe('ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL');
   });
 
-  test('certificates are changed while connections are open', async () => {
+  test('can change certificates while connections are open', async () => {
     const { server, port } = await start({ port: 0, tls: first });
     const before = await connectSecurely(port);
     expect(before.getPeerCertificate().subject.CN).toBe('first.test');
@@ -97,7 +97,7 @@ describe('TLS', () => {
     expect((await connectSecurely(port)).destroy().authorized).toBe(false);
   });
 
-  test('a handshake that does not come is not waited for, by a timeout or at the end', async () => {
+  test('drops connections without a handshake, after a timeout or when the server closes', async () => {
     const { server, port } = await start({ port: 0, tls: first, timeouts: { headersTimeoutMs: 300 } });
     const slow = connectPlain(port, '127.0.0.1').resume();
     slow.on('error', () => {});
@@ -112,7 +112,7 @@ describe('TLS', () => {
     running = undefined;
   });
 
-  test('idle connections are closed, clients that leave give back everything, and close() drains', async () => {
+  test('closes idle connections, releases everything when clients disconnect, and drains on close()', async () => {
     const { server, port } = await start({ port: 0, tls: first, timeouts: { keepAliveTimeoutMs: 200 } });
     const idle = await connectSecurely(port);
     await ask(idle, get('/json'), 100);
@@ -135,7 +135,7 @@ describe('TLS', () => {
     await closing;
   });
 
-  test('maxConnections counts handshakes', async () => {
+  test('counts handshakes for maxConnections', async () => {
     const { server, port } = await start({ port: 0, tls: first, limits: { maxConnections: 1 }, httpThreads: 1 });
     const waiting = connectPlain(port, '127.0.0.1');
     await once(waiting, 'connect');
@@ -146,14 +146,14 @@ describe('TLS', () => {
     waiting.destroy();
   });
 
-  test('keys that are none are refused before anything starts', async () => {
+  test('rejects invalid keys before anything starts', async () => {
     await expect(startServer({ tls: { key: 'no key', cert: first.cert } })).rejects.toMatchObject({
       code: 'TLS_INVALID',
     });
     await expect(startServer({ tls: { ...first, key: second.key } })).rejects.toMatchObject({ code: 'TLS_INVALID' });
   });
 
-  test('a server without TLS has no certificates to change', async () => {
+  test('is required for changing certificates', async () => {
     const { server } = await start({});
     expect(() => server.setSecureContext(first)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }));
   });
@@ -224,7 +224,7 @@ describe('places to listen', () => {
   });
 });
 
-/** Without the free port that tests take otherwise. */
+/** Starts a server without the free port that tests use otherwise. */
 async function startOn(options: ServeOptions): Promise<TestServer> {
   return startServer({ shards: 1, port: undefined as never, ...options });
 }

@@ -40,7 +40,7 @@ describe('the reader', () => {
   };
   const expected = [200, 204, 503, 200].map((status) => [status, status === 503]);
 
-  test('understands answers however they are cut', () => {
+  test('parses responses however they are split', () => {
     const bytes = Buffer.from(answers.join(''));
     expect(read([bytes])).toEqual(expected);
     expect(read(Array.from(bytes, (byte) => Buffer.from([byte])))).toEqual(expected);
@@ -55,14 +55,14 @@ describe('the reader', () => {
     }
   });
 
-  test('refuses what it does not understand', () => {
+  test('rejects invalid responses', () => {
     const chunked = Buffer.from('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n');
     expect(() => read([chunked])).toThrow('an answer without content-length');
     expect(() => read([Buffer.from('SSH-2.0-x\r\n\r\n')])).toThrow('not an answer: SSH-2.0-x');
   });
 });
 
-test('arrivals keep their rate, ascend, and come from the seed alone', () => {
+test('arrival times keep their rate, ascend, and depend only on the seed', () => {
   const times = arrivalTimes(1_000, 20, seededRandom(7));
   expect(Math.abs(times.length - 20_000)).toBeLessThan(600); // four standard deviations
   expect(times.every((time: number, i: number) => i === 0 || time >= times[i - 1])).toBe(true);
@@ -71,7 +71,7 @@ test('arrivals keep their rate, ascend, and come from the seed alone', () => {
   expect(arrivalTimes(1_000, 20, seededRandom(8))).not.toEqual(times);
 });
 
-test('weights are kept', () => {
+test('kinds of requests keep their weights', () => {
   const choose = weightedChoice([95, 5], seededRandom(1));
   const drawn = Array.from({ length: 20_000 }, choose);
   const share = drawn.filter((index) => index === 1).length / drawn.length;
@@ -106,7 +106,7 @@ test('every request of an open loop is counted once, by kind and status', async 
   expect(lateness.count).toBe(kinds.fast.due + kinds.slow.due + kinds.refused.due);
 });
 
-test('a server that stalls is charged for every request that was due meanwhile', async () => {
+test('a server that stalls delays every request that was due meanwhile', async () => {
   const STALL_MS = 700;
   let stalledUntil: Promise<unknown> | undefined;
   const port = await listen(async (_request, response) => {
@@ -114,7 +114,7 @@ test('a server that stalls is charged for every request that was due meanwhile',
     await stalledUntil;
     response.setHeader('content-length', 2).end('ok');
   });
-  // Of one connection, the server sees one slow request. A closed loop would report just that one.
+  // A closed loop would report only one slow request per connection.
   const open = await runLoad({ ...plan, port, streams: [{ perSecond: 200, connections: 1, kinds: [kind('open')] }] });
   const { due, accepted, unanswered } = open.kinds.open;
   expect(unanswered).toBe(0);
@@ -130,7 +130,7 @@ test('a server that stalls is charged for every request that was due meanwhile',
   expect(closed.kinds.closed.accepted.p50Us).toBeLessThan(50_000);
 });
 
-test('requests that are never answered are counted, with the time they waited', async () => {
+test('requests without a response are counted, with the time they waited', async () => {
   const port = await listen(() => {});
   const streams = [{ perSecond: 100, connections: 5, kinds: [kind('silent')] }];
   const { kinds } = await runLoad({ ...plan, seconds: 0.5, graceSeconds: 0.2, port, streams });
@@ -140,7 +140,7 @@ test('requests that are never answered are counted, with the time they waited', 
   expect(accepted.maxUs).toBeGreaterThan(300_000);
 });
 
-test('answers that end their connection are counted, and a lost connection is one lost request', async () => {
+test('responses that end their connection are counted, and a lost connection counts as one lost request', async () => {
   let answered = 0;
   const port = await listen((_request, response) => {
     if (answered++ % 10 === 9) response.destroy();
@@ -157,7 +157,7 @@ test('answers that end their connection are counted, and a lost connection is on
   expect([unanswered, statuses[200]]).toEqual([lost, answered - lost]);
 });
 
-test('a load on nothing, or on what is no HTTP, fails', async () => {
+test('fails without a server, or if the server does not use HTTP', async () => {
   const streams = [{ connections: 1, kinds: [kind('any')] }];
   const stranger = createTcpServer((socket) => {
     socket.once('data', () => socket.end('SSH-2.0-x\r\n\r\n'));

@@ -1,10 +1,10 @@
 import { expect, test } from '@jest/globals';
 import { Load, type LoadSource } from '../build/src/http/admission/load.js';
 
-/** What a shard says of itself, as the HTTP thread reads it from shared memory. */
+/** The state of a shard, as the HTTP thread reads it from shared memory. */
 const idle = { parked: true, given: false, permits: 512, threadTime: 25_000, calledAt: 0, progress: 0, others: 0 };
 
-/** The load of one shard, and what it says. */
+/** The load of a shard, and its state. */
 function setUp(most = 1_000, httpThreads = 1) {
   const shard = { ...idle };
   const outstanding = new Int32Array(1);
@@ -24,7 +24,7 @@ function setUp(most = 1_000, httpThreads = 1) {
   return { shard, load, outstanding };
 }
 
-test('a request waits for those before it, by what they take longer than the HTTP thread', () => {
+test('a request waits for those before it, as far as they take longer than the HTTP thread', () => {
   const { shard, load, outstanding } = setUp();
   expect(load.waitUs(0)).toBe(0);
   outstanding[0] = 3;
@@ -34,21 +34,21 @@ test('a request waits for those before it, by what they take longer than the HTT
   expect(load.waitUs(0)).toBe(0);
 });
 
-test('a shard that nobody knows yet is given one after the other', () => {
+test('a shard without measurements gets one request after the other', () => {
   const { shard, load, outstanding } = setUp();
   shard.threadTime = 0;
   outstanding[0] = 1;
   expect(load.waitUs(0)).toBeGreaterThan(100);
 });
 
-test('the handler that keeps the thread counts, by the low bits of when it was called', () => {
+test('the running handler counts, by the low bits of its start time', () => {
   const { shard, load } = setUp();
   load.now = 2 ** 40 + 5_000;
   shard.calledAt = (2 ** 40 + 1_000) | 1;
   expect(load.waitUs(0)).toBe(3_999);
 });
 
-test('so does a shard that does not look at what it was given, from 1 ms on, whoever takes that', () => {
+test('a shard that ignores its ring for 1 ms counts as busy, even if others steal its requests', () => {
   const { shard, load } = setUp();
   shard.threadTime = 1_000;
   const after = (us: number) => {
@@ -65,14 +65,14 @@ test('so does a shard that does not look at what it was given, from 1 ms on, who
   expect([after(50), after(5_000)]).toEqual([0, 0]);
 });
 
-test('a shard that was given something is about to be awake', () => {
+test('a shard that was given a request counts as awake', () => {
   const { shard, load } = setUp();
   expect(load.isAwake(0)).toBe(false);
   shard.given = true;
   expect(load.isAwake(0)).toBe(true);
 });
 
-test('a shard is full with as many requests as it has permits, or as may wait', () => {
+test('a shard is full when its permits or its queue are used up', () => {
   const { shard, load, outstanding } = setUp(100);
   const fullAt = () => {
     for (outstanding[0] = 0; !load.isFull(0); outstanding[0]++);
@@ -84,7 +84,7 @@ test('a shard is full with as many requests as it has permits, or as may wait', 
   expect(fullAt()).toBe(7);
 });
 
-test('a shard is looked at once in 50 µs', () => {
+test('the state of a shard is read once per 50 µs', () => {
   const { shard, load } = setUp();
   expect(load.isAwake(0)).toBe(false);
   shard.parked = false;
@@ -94,7 +94,7 @@ test('a shard is looked at once in 50 µs', () => {
   expect(load.isAwake(0)).toBe(true);
 });
 
-test('requests of other HTTP threads count, as of the last look', () => {
+test('requests of other HTTP threads count, as of the last read', () => {
   const { shard, load, outstanding } = setUp(1_000, 5);
   outstanding[0] = 2;
   shard.others = 1;

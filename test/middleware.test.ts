@@ -7,7 +7,7 @@ import { seed } from './support/random.js';
 const apps = new Apps();
 afterAll(apps.close);
 
-/** Middleware that leaves its mark on the response. */
+/** Middleware that adds its name to the response. */
 const mark =
   (name: string): Middleware =>
   (_req, res, next) => {
@@ -50,7 +50,7 @@ describe('order', () => {
     expect(passed((await ask('/later')).headers)).toBe('late');
   });
 
-  test('a route that no middleware covers has its handler called as it is', () => {
+  test('a route without middleware calls its handler directly', () => {
     const app = createApp();
     const handler = () => 'x';
     app.use('/admin', mark('admin')).get('/free', handler).get('/admin/x', handler);
@@ -60,8 +60,8 @@ describe('order', () => {
   });
 });
 
-describe('what a handler returns', () => {
-  test('is seen before it is serialized, and replaced by what middleware returns', async () => {
+describe("a handler's return value", () => {
+  test('is visible to middleware before serialization, and can be replaced', async () => {
     const value = { secret: 1, open: 2 };
     const seen: unknown[] = [];
     const app = createApp()
@@ -81,7 +81,7 @@ describe('what a handler returns', () => {
     ['awaits and returns nothing', async (_req, _res, next) => void (await next())],
     ['returns what `next` did', (_req, _res, next) => next()],
     ['returns undefined at once, and the handler is slow', (_req, _res, next) => void next()],
-  ])('is sent where middleware %s', async (_name, middleware) => {
+  ])('is sent if middleware %s', async (_name, middleware) => {
     const app = createApp()
       .use(middleware)
       .get('/', async () => {
@@ -98,7 +98,7 @@ describe('what a handler returns', () => {
     ['with null', () => null, 200, 'null'],
     ['with 204', (_req, res) => void res.status(204), 204, ''],
     ['with a status', (_req, res) => void res.status(401), 401, ''],
-  ])('is not made where middleware answers %s', async (_name, middleware, status, body) => {
+  ])('is not requested if middleware responds %s', async (_name, middleware, status, body) => {
     const handler = jest.fn(() => 'x');
     const { ask } = await apps.run(createApp().use(middleware).get('/', handler));
     const response = await ask('/');
@@ -106,7 +106,7 @@ describe('what a handler returns', () => {
     expect(handler).not.toHaveBeenCalled();
   });
 
-  test('a stream passes through', async () => {
+  test('may be a stream', async () => {
     const app = createApp()
       .use(mark('a'))
       .get('/', async function* () {
@@ -122,7 +122,7 @@ describe('what a handler returns', () => {
 describe('errors', () => {
   test.each<[string, Middleware]>([
     [
-      'before `next`, at once',
+      'before `next`, synchronously',
       () => {
         throw new HttpError(418, 'no');
       },
@@ -135,7 +135,7 @@ describe('errors', () => {
         throw new HttpError(418, 'no');
       },
     ],
-  ])('that middleware throws %s are answered', async (_name, middleware) => {
+  ])('that middleware throws %s get a response', async (_name, middleware) => {
     const { ask } = await apps.run(
       createApp()
         .use(middleware)
@@ -144,7 +144,7 @@ describe('errors', () => {
     expect((await ask('/')).json()).toMatchObject({ statusCode: 418, message: 'no' });
   });
 
-  test('that handlers throw reject what `next` returned', async () => {
+  test('that handlers throw reject the promise of `next`', async () => {
     const app = createApp()
       .use(async (req, _res, next) => {
         try {
@@ -165,7 +165,7 @@ describe('errors', () => {
     expect(logged.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
-  test('that middleware lets pass keep their status', async () => {
+  test('that middleware does not catch keep their status', async () => {
     const app = createApp()
       .use(mark('a'))
       .get('/', () => {
@@ -178,13 +178,13 @@ describe('errors', () => {
   test.each<[string, Middleware]>([
     ['a second time', (_req, _res, next) => Promise.all([next(), next()])],
     [
-      'once more behind the handler',
+      'again after the handler',
       async (_req, _res, next) => {
         await next();
         return next();
       },
     ],
-  ])('calling `next` %s is one, and the handler runs once', async (_name, middleware) => {
+  ])('are thrown by `next` if called %s, and the handler runs once', async (_name, middleware) => {
     const handler = jest.fn(() => 'x');
     const { ask, logged } = await apps.run(createApp().use(middleware).get('/', handler));
     expect((await ask('/')).statusCode).toBe(500);
@@ -195,7 +195,7 @@ describe('errors', () => {
     });
   });
 
-  test('calling `next` after the response was sent is one', async () => {
+  test('are thrown by `next` if called after the response was sent', async () => {
     const handler = jest.fn(() => 'x');
     let late: (() => Promise<unknown>) | undefined;
     const app = createApp()
@@ -236,7 +236,7 @@ describe('a prefix', () => {
     ['/*', '/anything', true],
     ['', '/anything', true],
   ])('%s and the path %s: %s', async (prefix, path, isCovered) => {
-    // All kinds of routes that could match the path.
+    // All kinds of routes that can match the path.
     const patterns = ['/*', '*', '/:one', '/:one/:two', '/:one/*', '/:one([^/]+)/:two([^/]+)', '/:one/:two?'];
     for (const pattern of patterns) {
       const app = createApp()
@@ -251,7 +251,7 @@ describe('a prefix', () => {
   });
 
   test.each(['/*', '*', '/files/*'])(
-    'covers what the wildcard route %s matches below it, but nothing else',
+    'covers paths below it that the wildcard route %s matches, but no others',
     async (pattern) => {
       const { ask } = await apps.run(
         createApp()
@@ -282,7 +282,7 @@ describe('a prefix', () => {
     expect(passed((await ask('http://other.test/admin/x')).headers)).toBe('guard');
   });
 
-  test('covers what `notFound` answers below it', async () => {
+  test('covers `notFound` for paths below it', async () => {
     const app = createApp()
       .use('/admin', mark('guard'))
       .notFound(() => 'none');
@@ -291,7 +291,7 @@ describe('a prefix', () => {
     expect(passed((await ask('/nowhere')).headers)).toBe('');
   });
 
-  test('no path that is below it gets past it, however patterns and paths are made', async () => {
+  test('covers all paths below it, for random patterns and paths', async () => {
     process.stderr.write(`random seed ${seed}\n`);
     const segment = fc.constantFrom('a', 'admin', '%61', 'a-x', '');
     const part = fc.constantFrom('a', 'b', 'admin', ':p', ':p([^/]+)', ':p(^[ab]+$)', ':p-x', 'x.:p');
@@ -369,7 +369,7 @@ describe('a scope', () => {
       })
       .get('/later', () => 'x');
 
-  test('puts its prefix before its routes, and its middleware inside that of the app', async () => {
+  test('adds its prefix to its routes, and runs its middleware inside that of the app', async () => {
     const { ask } = await apps.run(scoped());
     const path = async (url: string, method = 'GET') => {
       const response = await ask(url, { method });
@@ -384,7 +384,7 @@ describe('a scope', () => {
     expect(await path('/later')).toEqual(['x', 'app']);
   });
 
-  test('has its own error handler, whose errors go to the one of the app', async () => {
+  test('has its own error handler, whose errors go to that of the app', async () => {
     const { ask } = await apps.run(scoped());
     expect((await ask('/api/fails', { method: 'PUT' })).body).toBe('api: late');
     expect((await ask('/api/fails-inside', { method: 'PUT' })).body).toBe('app: from inside');
@@ -404,7 +404,7 @@ describe('a scope', () => {
     expect([outside.statusCode, outside.body, passed(outside.headers)]).toEqual([404, 'app', '']);
   });
 
-  test('has options for the routes that do not set them', async () => {
+  test('has default options for its routes', async () => {
     const { ask } = await apps.run(scoped());
     const status = async (url: string, payload: string) => (await ask(url, { method: 'POST', payload })).statusCode;
     expect(await status('/api/echo', 'abc')).toBe(200);
@@ -417,18 +417,18 @@ describe('a scope', () => {
     ['without a function', (app) => app.scope('/a', undefined as never), '`app.scope()` expects a function'],
     ['with an unknown option', (app) => app.scope('/a', { maxBody: 1 } as never, () => {}), 'Unknown option `maxBody`'],
     [
-      'with a pattern that has no slash',
+      'with a pattern without a slash',
       (app) => app.scope('/a', (a) => void a.get('b', () => 'x')),
       'Invalid route `GET b`',
     ],
     ['with a relative prefix', (app) => app.scope('a', () => {}), '`app.scope()` expects a prefix such as `/api`'],
-  ])('%s is refused', (_name, act, message) => {
+  ])('%s is rejected', (_name, act, message) => {
     expect(() => act(createApp())).toThrow(message);
   });
 });
 
 describe('a mounted app', () => {
-  test('keeps its middleware, error handler and listeners, and gets those of the scope around it', async () => {
+  test('keeps its middleware, error handler and listeners, and gets those of the surrounding scope', async () => {
     const events: string[] = [];
     const other = createApp()
       .use('/x', mark('other x'))
@@ -454,7 +454,7 @@ describe('a mounted app', () => {
     expect(events).toEqual(['start']);
   });
 
-  test('cannot be changed any more, nor be mounted into itself', () => {
+  test('cannot be changed or mounted into itself', () => {
     const other = createApp();
     createApp().mount('/a', other);
     const changes: ((app: App) => unknown)[] = [
@@ -477,14 +477,14 @@ describe('a mounted app', () => {
   });
 });
 
-test('an app that was loaded cannot be changed any more', async () => {
+test('a loaded app cannot be changed', async () => {
   const app = createApp().get('/', () => 'x');
   await apps.run(app);
   expect(() => app.get('/late', () => 'x')).toThrow('Cannot change an app once its module is loaded.');
   expect(() => app.use(mark('late'))).toThrow('Cannot change an app once its module is loaded.');
 });
 
-/** What shards look into. */
+/** Returns the definition that shards read. */
 function definition(app: App): { route(number: number): { handler: unknown } } {
   const found = (app as unknown as Record<symbol, { route(number: number): { handler: unknown } }>)[
     Symbol.for('loopshard.app')

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type LoopShardError, serve } from 'loopshard';
 import { loopshard, Program, root } from './support/process.js';
 
-/* A module that fails while it is loaded shows where: place, source line and stack, after one sentence. */
+/* If a module fails to load, the error shows one sentence, the location, the source line and the stack. */
 const LOOPSHARD = JSON.stringify(new URL('../build/dist/index.js', import.meta.url).href);
 let folder: string;
 
@@ -28,8 +28,8 @@ async function failure(path: string): Promise<LoopShardError> {
   );
 }
 
-describe('the message has the place, the source line and the stack of', () => {
-  test('an exception in another file, without frames of LoopShard and of the loader', async () => {
+describe('the message has the location, the source line and the stack of', () => {
+  test('an exception in another file, without frames of LoopShard and the loader', async () => {
     const library = write(
       'throws.mjs',
       'export function connect(url) {',
@@ -67,7 +67,7 @@ describe('the message has the place, the source line and the stack of', () => {
     ]);
   });
 
-  test('a syntax error in CommonJS, and an export that is missing', async () => {
+  test('a syntax error in CommonJS, and a missing export', async () => {
     const broken = write('broken.cjs', 'const y = {{;');
     expect((await failure(broken)).message.split('\n').slice(1, 4)).toEqual([
       `${broken}:1`,
@@ -122,18 +122,18 @@ describe('the message has the place, the source line and the stack of', () => {
 test.each<[string, string, string[]]>([
   ['what is thrown is no error', 'five.mjs', ['throw 5;']],
   ['a package is missing', 'no-package.mjs', ["import 'not-installed';"]],
-])('the message is one sentence where %s', async (_name, name, lines) => {
+])('the message is one sentence if %s', async (_name, name, lines) => {
   const { message } = await failure(write(name, ...lines));
   expect(message).toMatch(/^Cannot load .*mjs: Error: (5|Cannot find package 'not-installed' imported from .*)$/);
 });
 
-test('the line of a minified file is left out', async () => {
+test('the line of a minified file is omitted', async () => {
   const app = write('minified.mjs', `${'/**/'.repeat(100)}throw new Error('long')`);
   const { message } = await failure(app);
   expect(message.split('\n').slice(1, 3)).toEqual([`${app}:1:407`, `    at file://${app}:1:407`]);
 });
 
-test('the command prints the same, with the code behind the sentence', async () => {
+test('the command prints the same, with the code after the sentence', async () => {
   const program = loopshard('serve', 'test/fixtures/throws.js');
   expect(await program.exit()).toBe(1);
   const path = join(root, 'test/fixtures/throws.js');
@@ -156,7 +156,7 @@ test('a TypeScript module on a Node.js that cannot load it', async () => {
   );
 });
 
-describe('a module without an app as its default export is told what to do', () => {
+describe('the error for a module without an app as its default export gives advice', () => {
   const APP = `import { createApp } from ${LOOPSHARD};`;
   test.each([
     ['nothing', 'createApp();', 'End it with `export default app`, where `app` is what `createApp()` returned.'],
@@ -171,7 +171,7 @@ describe('a module without an app as its default export is told what to do', () 
       'export default Promise.resolve(createApp());',
       'It exports a promise: write `export default await …`.',
     ],
-  ])('where it exports %s', async (_what, line, advice) => {
+  ])('if it exports %s', async (_what, line, advice) => {
     const path = write('no-app.mjs', APP, line);
     expect(await failure(path)).toMatchObject({
       code: 'MODULE_WITHOUT_APP',
@@ -193,7 +193,7 @@ describe('a module that serves itself', () => {
     ['the command', 'await ', ['serve']],
     ['node', 'await ', []],
     ['node, without waiting', '', []],
-  ])('fails the start instead of starting threads without end, with %s', async (_with, call, command) => {
+  ])('fails the start instead of starting threads endlessly, with %s', async (_with, call, command) => {
     const path = write('serves-itself.mjs', ...lines(call));
     const args = command.length > 0 ? ['build/dist/cli.js', 'serve', path, '--port', '0', '--shards', '1'] : [path];
     const program = new Program(process.execPath, args);
@@ -202,7 +202,7 @@ describe('a module that serves itself', () => {
     expect(program.stderr).toContain(`${path}:3:`);
   });
 
-  test('may do so on the main thread alone', async () => {
+  test('may do so on the main thread only', async () => {
     const [first, second, last] = lines('if (isMainThread) await (await ').map((line) => line);
     const main = "import { isMainThread } from 'node:worker_threads';";
     const path = write('serves-once.mjs', main, first, second, last.replace(/;$/, ').close();'));

@@ -1,4 +1,4 @@
-/* The configuration of docs/deployment.md, as it stands there but for addresses and files. */
+/* Tests the configuration of docs/deployment.md, unchanged except for addresses and files. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { expectConserved, ONE_HTTP_THREAD, startServer, type TestServer, until }
 
 const fixture = (name: string) => `${root}test/fixtures/tls/${name}.pem`;
 
-/** The configuration, with what is different here: `[as it is told, as it is used]`. */
+/** Replacements in the configuration: `[documented, used here]`. */
 function configuration(replacements: [string, string][]): string {
   const text = readFileSync(`${root}docs/deployment.md`, 'utf8');
   let block = text.match(/```nginx\n(upstream [\s\S]*?)```/)![1];
@@ -25,7 +25,7 @@ function configuration(replacements: [string, string][]): string {
   return block;
 }
 
-/** nginx has no way to choose a port and say which. */
+/** nginx cannot listen on a free port and report it. */
 async function freePort(): Promise<number> {
   const listening = createServer().listen(0, '127.0.0.1');
   await once(listening, 'listening');
@@ -35,7 +35,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** One process, whose files are all in one folder. */
+/** Settings for a single process with all files in one folder. */
 function nginxConf(folder: string, block: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   return `daemon off; master_process off; pid ${folder}/pid; error_log stderr warn;
@@ -90,7 +90,7 @@ describeWith('nginx', (command) => {
       expect(await nginx.exit()).toBe(0);
       await running.server.close();
       rmSync(folder, { recursive: true });
-      // A warning says that a body went through a file, an error that one was too large.
+      // A warning means that a body was buffered in a file, an error that one was too large.
       expect(nginx.stderr).not.toMatch(/\[(crit|alert|emerg)\]|worker_connections|failed|prematurely|timed out/);
     });
 
@@ -104,7 +104,7 @@ describeWith('nginx', (command) => {
       return { status: answer.statusCode, body: Buffer.from(await answer.body.arrayBuffer()) };
     }
 
-    test('one connection serves requests that follow each other', async () => {
+    test('one connection serves several requests', async () => {
       let accepted = 0;
       const count = () => accepted++;
       subscribe('net.server.socket', count);
@@ -113,7 +113,7 @@ describeWith('nginx', (command) => {
       expect(accepted).toBe(1);
     });
 
-    test('requests and answers of all kinds and sizes pass', async () => {
+    test('requests and responses of all kinds and sizes work', async () => {
       for (const bytes of [0, 1, 10_000, 1_000_000]) {
         const sent = Buffer.alloc(bytes, 'nginx');
         expect((await ask('/echo', { method: 'POST', body: sent })).body.equals(sent)).toBe(true);
@@ -124,13 +124,13 @@ describeWith('nginx', (command) => {
       for (const status of [204, 304, 404, 503]) expect((await ask(`/status/${status}`)).status).toBe(status);
     });
 
-    test('a head that nginx takes and LoopShard does not gets 431', async () => {
+    test('a head that nginx accepts and LoopShard does not gets 431', async () => {
       const headers = Object.fromEntries(['a', 'b', 'c', 'd'].map((name) => [`x-${name}`, name.repeat(6_500)]));
       const answer = await request(`https://localhost:${port}/json`, { dispatcher: agent, headers });
       expect([answer.statusCode, await answer.body.json()]).toMatchObject([431, { statusCode: 431 }]);
     });
 
-    test('many at once get what is theirs', async () => {
+    test('many concurrent requests get the right responses', async () => {
       const nonces = Array.from({ length: 500 }, (_, i) => `n${i}`);
       const answers = await Promise.all(nonces.map((nonce) => ask(`/later/5/${nonce}`)));
       expect(answers.map(({ body }) => body.toString())).toEqual(nonces);

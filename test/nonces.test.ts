@@ -17,14 +17,14 @@ afterAll(async () => {
   await running.server.close();
 });
 
-/** Mostly handlers that answer at once, some that answer later, few large ones. */
+/** Mostly handlers that respond immediately, some that respond later, few large responses. */
 function target(kind: number, nonce: string): string {
   if (kind < 0.5) return `/sync/${nonce}`;
   if (kind < 0.95) return `/async/${nonce}`;
   return `/later/${Math.floor(kind * 1000) % 4}/${nonce}`;
 }
 
-test(`${REQUESTS} requests over ${CONNECTIONS} connections, pipelined, each with a nonce: none lost, doubled or mixed up`, async () => {
+test(`${REQUESTS} requests over ${CONNECTIONS} connections, pipelined, each with a nonce: none is lost, duplicated or mixed up`, async () => {
   const random = createRandom();
   const seen = new Set<string>();
   let issued = 0;

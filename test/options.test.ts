@@ -12,7 +12,7 @@ import { root } from './support/process.js';
 
 const module = new URL('./fixtures/app.js', import.meta.url);
 
-describe('rejects a wrong value before anything starts', () => {
+describe('rejects an invalid value before anything starts', () => {
   test.each<[ServeOptions, string]>([
     [{ port: -1 }, 'Option `port` must be an integer from 0 to 65535, got -1.'],
     [{ port: 1.5 }, 'Option `port` must be an integer from 0 to 65535, got 1.5.'],
@@ -226,7 +226,7 @@ describe('names the nearest option for an unknown one', () => {
   });
 });
 
-test('takes every option where the table says, with its default as its value', () => {
+test('accepts every option in its section, with its default as the value', () => {
   const flat = Object.fromEntries(
     OPTION_NAMES.flatMap((name) => {
       const value = entryOf(name).default;
@@ -242,11 +242,11 @@ test('takes every option where the table says, with its default as its value', (
 test.each([
   ['src/options/serve-options.ts', typesText],
   ['docs/options.md', pageText],
-])('%s follows from the table; if not, run `npm run generate`', async (file, text) => {
+])('%s is generated from the table; if not, run `npm run generate`', async (file, text) => {
   expect(await readFile(join(root, file), 'utf8')).toBe(text());
 });
 
-test('there are at least two shards by default, and at most 16', () => {
+test('the default is at least two shards and at most 16', () => {
   expect([1, 2, 3, 8, 16, 64].map((cores) => defaultShards(cores))).toEqual([2, 2, 3, 8, 16, 16]);
 });
 
@@ -264,7 +264,7 @@ test('handlers must be functions', () => {
   );
 });
 
-describe('options of a route that are wrong are refused when it is defined', () => {
+describe('invalid options of a route are rejected when it is defined', () => {
   test.each<[string, object, string]>([
     ['/a', { group: '' }, "Option `group` of route `GET /a` must be a non-empty string, got ''."],
     [
@@ -319,7 +319,7 @@ describe('options of a route that are wrong are refused when it is defined', () 
   );
 });
 
-test('a route of a group that the server does not have is refused at the start', async () => {
+test('a route in an unknown group is rejected at the start', async () => {
   await expect(
     serve(new URL('./fixtures/groups-app.js', import.meta.url), { port: 0, shards: 1 }),
   ).rejects.toMatchObject({
@@ -328,7 +328,7 @@ test('a route of a group that the server does not have is refused at the start',
   });
 });
 
-test('the number of HTTP threads goes by the cores, where there can be several', () => {
+test('the default number of HTTP threads depends on the cores, if several are possible', () => {
   const by = (cores: number, options: FlatOptions = {}) => defaultHttpThreads(options, cores);
   const several = canReusePort();
   expect([1, 2, 3, 4, 8, 16, 64].map((cores) => by(cores))).toEqual(

@@ -9,7 +9,7 @@ afterEach(async () => {
   await running.server.close();
 });
 
-test('with every slot in use, a request is refused at once with 503 and Retry-After', async () => {
+test('with every slot in use, a request is rejected immediately with 503 and Retry-After', async () => {
   running = await startServer({ shards: 1, memory: { slots: 4 }, ...ONE_HTTP_THREAD });
   const holders = await Promise.all(Array.from({ length: 4 }, () => RawClient.open(running.port)));
   for (const holder of holders) holder.write(get('/later/400/held'));
@@ -19,7 +19,7 @@ test('with every slot in use, a request is refused at once with 503 and Retry-Af
   const refused = await client.response();
   expect([refused.status, field(refused, 'retry-after')]).toEqual([503, '1']);
   expect(JSON.parse(refused.body.toString()).code).toBe('NO_SLOT');
-  // None of the held ones was answered yet: the refusal did not wait.
+  // None of the held requests has a response yet, so the rejection did not wait.
   expect(holders.every((holder) => holder.pending.length === 0)).toBe(true);
   for (const holder of holders) expect((await holder.response()).body.toString()).toBe('held');
   client.write(get('/json'));
@@ -27,7 +27,7 @@ test('with every slot in use, a request is refused at once with 503 and Retry-Af
   for (const one of [client, ...holders]) one.destroy();
 });
 
-test('without a permit, requests wait in the ring and are then answered', async () => {
+test('without a permit, requests wait in the ring and are processed later', async () => {
   running = await startServer({ shards: 1, scheduling: { permits: 2 }, ...ONE_HTTP_THREAD });
   const clients = await Promise.all(Array.from({ length: 10 }, () => RawClient.open(running.port)));
   for (const [i, client] of clients.entries()) client.write(get(`/later/30/${i}`));
@@ -41,7 +41,7 @@ test('without a permit, requests wait in the ring and are then answered', async 
   }
 });
 
-test('blocking shards answer as well', async () => {
+test('blocking shards respond too', async () => {
   running = await startServer({ shards: 2, scheduling: { park: 'sync' } });
   for (let i = 0; i < 20; i++) {
     expect((await exchange(running.port, get(`/sync/${i}`))).body.toString()).toBe(String(i));

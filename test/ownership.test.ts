@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { exchange, get, post, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until, untilStarted } from './support/server.js';
 
-/* Whatever a handler is given or gives belongs to one request at a time. */
+/* The arguments and results of a handler belong to one request at a time. */
 let running: TestServer;
 let port: number;
 
@@ -29,7 +29,7 @@ afterAll(async () => {
 const json = async (path: string) => JSON.parse((await exchange(port, get(path))).body.toString());
 const nobody = { user: null };
 
-describe("a request's async context is its own", () => {
+describe("a request's async context is isolated", () => {
   test.each(['/as/ada', '/as-later/ada', '/as-fails/ada', '/as-getter/ada'])('%s', async (path) => {
     expect(await json(path)).toEqual({ user: 'ada' });
     for (let i = 0; i < 10; i++) expect([await json('/who'), await json('/who-later')]).toEqual([nobody, nobody]);
@@ -37,7 +37,7 @@ describe("a request's async context is its own", () => {
     expect(await json('/who')).toEqual(nobody);
   });
 
-  test('that of a stream, which keeps its own from chunk to chunk', async () => {
+  test('for a stream, from chunk to chunk', async () => {
     const client = await RawClient.open(port);
     client.write(get('/as-stream/ada'));
     await until(() => client.pending.toString().includes('ada'), 'the stream');
@@ -45,7 +45,7 @@ describe("a request's async context is its own", () => {
     expect(await json('/who')).toEqual(nobody);
   });
 
-  test('that of a listener of its signal', async () => {
+  test('for a listener of its signal', async () => {
     const client = await RawClient.open(port);
     client.write(get('/as-signal/ada'));
     await untilStarted(running, 1);
@@ -54,7 +54,7 @@ describe("a request's async context is its own", () => {
     expect([await json('/who'), await json('/who-later')]).toEqual([nobody, nobody]);
   });
 
-  test('that of the error handler and of the not-found handler', async () => {
+  test('for the error handler and the not-found handler', async () => {
     for (let i = 0; i < 3; i++) {
       expect(await json('/as-fails/ada')).toEqual({ user: 'ada' });
       expect(await json('/no-such-path')).toEqual(nobody);
@@ -62,14 +62,14 @@ describe("a request's async context is its own", () => {
     }
   });
 
-  test('while many run at once', async () => {
+  test('while many requests run at once', async () => {
     const paths = Array.from({ length: 60 }, (_, i) => (i % 3 === 0 ? `/as-later/user-${i}` : '/who-later'));
     const answers = await Promise.all(paths.map(json));
     expect(answers).toEqual(paths.map((path) => ({ user: path.split('/')[2] ?? null })));
   });
 });
 
-describe('a result that is not sent is given up, whatever it does later', () => {
+describe('a stream that is not sent is ended, even if it fails later', () => {
   test.each(['/lost', '/lost-schema', '/lost-tag', '/breaks-late', '/open-schema'])('HEAD %s', async (path) => {
     for (let i = 0; i < 5; i++) await exchange(port, get(path).replace('GET', 'HEAD'), false);
     await sleep(20);
@@ -90,14 +90,14 @@ describe('a result that is not sent is given up, whatever it does later', () => 
     expect((await exchange(port, get('/who'))).status).toBe(200);
   });
 
-  test('304 for who has it', async () => {
+  test('304 for clients that have it', async () => {
     for (let i = 0; i < 5; i++) {
       expect((await exchange(port, get('/lost-304', 'If-None-Match: "x"'))).status).toBe(304);
     }
     expect((await exchange(port, get('/who'))).status).toBe(200);
   });
 
-  test('and no descriptor stays open', async () => {
+  test('and closes its descriptor', async () => {
     const before = await json('/descriptors');
     const paths = ['/open-schema', '/open-tag', '/open-204', '/open-late'];
     for (let i = 0; i < 20; i++) for (const path of paths.slice(0, 3)) await exchange(port, get(path));
@@ -107,7 +107,7 @@ describe('a result that is not sent is given up, whatever it does later', () => 
   });
 });
 
-describe('after the end', () => {
+describe('after the end of a request', () => {
   test.each(['/keep-writer', '/keep-writer-stream'])(
     "what %s has kept writes into nobody else's response",
     async (path) => {
@@ -135,8 +135,8 @@ describe('after the end', () => {
   );
 });
 
-describe('a request that was answered for its handler', () => {
-  test('leaves permit and slot to others, however many never settle', async () => {
+describe('a request whose handler times out', () => {
+  test('releases permit and slot, however many handlers never settle', async () => {
     for (let round = 0; round < 3; round++) {
       const answers = await Promise.all(Array.from({ length: 8 }, () => exchange(port, get('/hang'))));
       expect(answers.map(({ status }) => status)).toEqual(new Array(8).fill(504));
@@ -146,7 +146,7 @@ describe('a request that was answered for its handler', () => {
     expect([shards[0].permits.available, shards[0].abandoned, slots.free]).toEqual([8, 24, 64]);
   });
 
-  test("keeps what it has a view of: no other request's bytes come to lie there", async () => {
+  test('keeps the memory that its handler has a view of', async () => {
     const body = Buffer.alloc(1_500, 'mine ');
     expect((await exchange(port, post('/hang-with-view', body))).status).toBe(504);
     await until(() => running.server.stats().shards[0].permits.available === 8, 'the permit');
@@ -159,7 +159,7 @@ describe('a request that was answered for its handler', () => {
     await until(() => running.server.stats().slots.free === 64, 'the slot');
   });
 
-  test("has a stream that comes too late: it ends nobody else's request", async () => {
+  test('may return a stream too late, which does not affect other requests', async () => {
     expect((await exchange(port, get('/late-stream'))).status).toBe(504);
     for (let i = 0; i < 6; i++) {
       const bodies = Array.from({ length: 3 }, (_, k) => Buffer.from(`${i} ${k}`));
@@ -169,7 +169,7 @@ describe('a request that was answered for its handler', () => {
     await until(() => running.server.stats().shards[0].permits.available === 8, 'every permit');
   });
 
-  test('keeps its view though an exception that nobody caught was its own', async () => {
+  test('keeps its view even after an uncaught exception of its own', async () => {
     const other = await startServer(
       { shards: 1, memory: { slotBytes: 4_096 }, recovery: { onUncaught: 'continue' } },
       'ownership-app.js',
@@ -184,7 +184,7 @@ describe('a request that was answered for its handler', () => {
     await other.server.close();
   });
 
-  test('writes nothing any more, and gives back what it had begun to write', async () => {
+  test('cannot write any more, and releases what it had begun to write', async () => {
     expect((await exchange(port, get('/hang-with-writer'))).status).toBe(504);
     await until(async () => 'writer' in (await json('/seen')), 'the end of the handler');
     expect(await json('/seen')).toMatchObject({ writer: 'NESTING_INVALID' });
@@ -200,7 +200,7 @@ describe('a head that is too large for a slot', () => {
 
   test.each([
     [
-      'of a chunked body that is gathered',
+      'of a chunked body that is read completely',
       `${head('/length', 'Transfer-Encoding: chunked')}${chunk.repeat(16)}0\r\n\r\n`,
       '1048576',
     ],
@@ -211,10 +211,10 @@ describe('a head that is too large for a slot', () => {
       `${head('/length-of-stream', 'Transfer-Encoding: chunked')}5\r\nhello\r\n0\r\n\r\n`,
       '{"bytes":5,"head":7000}',
     ],
-  ])('%s writes over nobody', async (_what, request, answer) => {
+  ])('%s overwrites no other request', async (_what, request, answer) => {
     const first = exchange(port, post('/held-header', '', 'X-Who: first'));
     await untilStarted(running, 1);
-    // One permit is left for the requests that release them.
+    // One permit is left for the requests that release the others.
     const others = Array.from({ length: 6 }, (_, i) => exchange(port, post('/held-header', '', `X-Who: ${i}`)));
     await untilStarted(running, 7);
     await exchange(port, get('/release/first'));
@@ -229,7 +229,7 @@ describe('a head that is too large for a slot', () => {
   });
 });
 
-test('a handler that puts fake timers and clocks in the place of the real ones holds up nobody', async () => {
+test('a handler that installs fake timers and clocks does not affect the server', async () => {
   expect((await exchange(port, get('/fakes-timers'))).body.toString()).toBe('faked');
   for (let i = 0; i < 20; i++) expect((await exchange(port, get('/who'))).status).toBe(200);
   const client = await RawClient.open(port);
@@ -241,18 +241,18 @@ test('a handler that puts fake timers and clocks in the place of the real ones h
 });
 
 test.each(['/throws-revoked', '/throws-hostile', '/returns-hostile', '/rejects-hostile'])(
-  '%s gets 500, and the shard goes on',
+  '%s gets 500, and the shard survives',
   async (path) => {
     expect((await exchange(port, get(path))).status).toBe(500);
     expect((await exchange(port, get('/who'))).status).toBe(200);
   },
 );
 
-test('a handler may pass its signal to many, and nobody is warned', async () => {
+test('a handler may add many listeners to its signal without a warning', async () => {
   expect(await json('/listens-often')).toEqual([]);
 });
 
-test('an error response is sent though maxResponseBytes is smaller', async () => {
+test('an error response is sent even if maxResponseBytes is smaller', async () => {
   const small = await startServer(
     { shards: 1, limits: { maxResponseBytes: 20 }, recovery: { onUncaught: 'exit' } },
     'ownership-app.js',

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Program, root } from './support/process.js';
 
-/* The package as users get it: packed, installed into an empty folder, served from there. */
+/* Tests the package as users get it: packed, and installed into an empty folder. */
 const run = promisify(execFile);
 let folder: string;
 let packed: { filename: string; files: { path: string }[] };
@@ -23,7 +23,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-test('has what a user needs and nothing else', () => {
+test('contains what a user needs and nothing else', () => {
   const paths = packed.files.map(({ path }) => path);
   for (const needed of [
     'build/loopshard.wasm',
@@ -46,7 +46,7 @@ test('has what a user needs and nothing else', () => {
   ).toEqual([]);
 });
 
-test('imports nothing that is not installed with it, in code or in types', async () => {
+test('imports only packages that are installed with it, in code and in types', async () => {
   const { dependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
   const files = packed.files.map(({ path }) => path).filter((path) => /\.(js|d\.ts)$/.test(path));
   const imported = new Set<string>();
@@ -62,7 +62,7 @@ test('imports nothing that is not installed with it, in code or in types', async
   expect(packages.filter((name) => dependencies[name] === undefined)).toEqual([]);
 });
 
-test('is clean for publint and for are-the-types-wrong', async () => {
+test('passes publint and are-the-types-wrong', async () => {
   const tarball = join(folder, packed.filename);
   await run('npx', ['--no-install', 'publint', '--strict', tarball], { cwd: root });
   await run('npx', ['--no-install', 'attw', '--profile', 'esm-only', tarball], { cwd: root });

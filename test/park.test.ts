@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { ShardLoop } from '../build/src/shard/loop/loop.js';
 import { createShard } from './support/shard-context.js';
 
-test("a shard with park: 'sync' hears a message that came just before it parks, for which nobody rings", async () => {
+test("a shard with park: 'sync' finds a message that arrived just before it parked, without a ring", async () => {
   const { context, close } = createShard();
   let parks = 0;
   const stopped = new Promise<void>((resolve) => {
@@ -15,7 +15,7 @@ test("a shard with park: 'sync' hears a message that came just before it parks, 
   });
   const began = performance.now();
   await stopped;
-  // It would look again after a second.
+  // Otherwise it would check again only after a second.
   expect(performance.now() - began).toBeLessThan(900);
   expect(parks).toBe(1);
   close();

@@ -13,7 +13,7 @@ async function start(options: ServeOptions): Promise<void> {
 const route = (name: string) => scene.running.server.stats().routes.find((one) => one.route === `GET ${name}`)!;
 const started = (count: number) => until(() => scene.stage.started.length === count, `${count} started handlers`);
 
-/** Sends requests one after the other, so that they wait in this order. */
+/** Sends requests one after the other, so that they are queued in this order. */
 async function line(name: string, path: string, ids: string[]) {
   const pending = [];
   for (const [i, id] of ids.entries()) {
@@ -27,7 +27,7 @@ async function line(name: string, path: string, ids: string[]) {
 
 // ── maxConcurrency ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test('no more requests of a route are in hand than it allows, over all shards; others pass them', async () => {
+test('maxConcurrency limits the requests of a route in flight over all shards, and others overtake them', async () => {
   await start({ shards: 2 });
   const pending = await Promise.all(
     ['a', 'b', 'c', 'd', 'e'].map((id) => scene.stage.send(scene.running, `/two/${id}`)),
@@ -41,7 +41,7 @@ test('no more requests of a route are in hand than it allows, over all shards; o
   for (const { response } of pending) expect((await response).status).toBe(200);
 });
 
-test('those that wait get the permit in the order in which they came', async () => {
+test('queued requests get the permit in the order of their arrival', async () => {
   await start({ shards: 2, ...ONE_HTTP_THREAD });
   const ids = ['a', 'b', 'c', 'd'];
   const pending = await line('/one/:id', '/one', ids);
@@ -53,7 +53,7 @@ test('those that wait get the permit in the order in which they came', async () 
   expect(scene.stage.started).toEqual(ids);
 });
 
-test('who waits for a permit for too long gets 503, and is never started', async () => {
+test('a request that waits for a permit for too long gets 503 and is never started', async () => {
   await start({ shards: 2 });
   const [first, second] = await line('/impatient/:id', '/impatient', ['a', 'b']);
   expect(await outcome(second.response)).toEqual([503, 'QUEUE_TIMEOUT']);
@@ -63,7 +63,7 @@ test('who waits for a permit for too long gets 503, and is never started', async
   expect(scene.stage.started).toEqual(['a']);
 });
 
-test('who leaves while it waits for a permit makes room for the next', async () => {
+test('a client that disconnects while its request waits for a permit makes room for the next', async () => {
   await start({ shards: 2 });
   const [first, second, third] = await line('/one/:id', '/one', ['a', 'b', 'c']);
   second.leave();
@@ -74,7 +74,7 @@ test('who leaves while it waits for a permit makes room for the next', async () 
   expect(scene.stage.started).toEqual(['a', 'c']);
 });
 
-test('who leaves with a permit while it waits in a ring passes the permit on', async () => {
+test('a client that disconnects while its request has a permit but is queued passes the permit on', async () => {
   await start({ shards: 1 });
   const blocking = await scene.stage.send(scene.running, '/hold/block');
   await started(1);
@@ -101,8 +101,8 @@ test('a permit is not lost with the shard of its request', async () => {
   await until(() => scene.running.server.stats().shards.every(({ state }) => state === 'ready'), 'the replacements');
 });
 
-test('without a shard, thousands that wait for a permit are refused, and the server lives', async () => {
-  // Nobody knows how large responses of the route are: they are thought to take 64 KiB each.
+test('without a shard, thousands of requests that wait for a permit are rejected, and the server survives', async () => {
+  // The size of responses is not known yet, so 64 KiB are assumed for each.
   await start({
     shards: 1,
     memory: { slots: 16_384 },
@@ -112,7 +112,7 @@ test('without a shard, thousands that wait for a permit are refused, and the ser
     ...ONE_HTTP_THREAD,
   });
   const shard = () => scene.running.server.stats().shards[0];
-  // The second end opens the circuit: no thread takes over for 10 s.
+  // The second end opens the circuit: the shard is not replaced for 10 s.
   const first = await scene.stage.send(scene.running, '/fatal/first');
   await started(1);
   scene.stage.release('first');
@@ -134,7 +134,7 @@ test('without a shard, thousands that wait for a permit are refused, and the ser
   ]);
 });
 
-test('a ring that is full of requests whose clients have left takes the next one, and keeps no permit', async () => {
+test('a ring full of requests whose clients have disconnected accepts the next one, and keeps no permit', async () => {
   await start({ shards: 1, scheduling: { permits: 1 }, memory: { slots: 4 }, ...ONE_HTTP_THREAD });
   await scene.stage.send(scene.running, '/hold/a');
   await started(1);
@@ -155,19 +155,19 @@ test('a ring that is full of requests whose clients have left takes the next one
 
 // ── setPermits ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test("more of a route's permits start those that wait at once, even while all threads sleep", async () => {
+test('more permits of a route start queued requests immediately, even while all threads sleep', async () => {
   await start({ shards: 1, ...ONE_HTTP_THREAD });
   const [first, second, third] = await line('/one/:id', '/one', ['a', 'b', 'c']);
   const { parks } = scene.running.server.stats().shards[0];
   expect((await exchange(scene.running.port, get('/thread'))).status).toBe(200);
   const answered = performance.now();
-  // The HTTP thread does not tell when it sleeps, which it does after some turns.
+  // The HTTP thread goes to sleep after some turns, but does not show when.
   const asleep = () => scene.running.server.stats().shards[0].parks > parks && performance.now() - answered > 100;
   await until(asleep, 'both threads to sleep');
   const begin = performance.now();
   scene.running.server.setPermits(2, { route: 'GET /one/:id' });
   await started(2);
-  // What no doorbell announces is found by a look once a second only.
+  // Without a doorbell, it would be found only by a check once a second.
   expect(performance.now() - begin).toBeLessThan(900);
   scene.running.server.setPermits(1, { route: 'GET /one/:id' });
   scene.stage.release('a');
@@ -178,7 +178,7 @@ test("more of a route's permits start those that wait at once, even while all th
   expect(scene.stage.started).toEqual(['a', 'b', 'c']);
 });
 
-test('more permits wake a shard that has none left', async () => {
+test('more permits wake a shard that has used all', async () => {
   await start({ shards: 1, scheduling: { permits: 1 } });
   const first = await scene.stage.send(scene.running, '/wait/a');
   await started(1);
@@ -191,7 +191,7 @@ test('more permits wake a shard that has none left', async () => {
   await first.response;
 });
 
-test('fewer permits leave what runs alone, and let nothing start before enough are back', async () => {
+test('fewer permits do not affect running handlers, and delay new ones until enough are released', async () => {
   await start({ shards: 1, scheduling: { permits: 3 } });
   const pending = await Promise.all(['a', 'b', 'c'].map((id) => scene.stage.send(scene.running, `/wait/${id}`)));
   await started(3);
@@ -210,7 +210,7 @@ test('fewer permits leave what runs alone, and let nothing start before enough a
   expect(scene.stage.started.at(-1)).toBe('d');
 });
 
-test('permits that were changed outlive their shard', async () => {
+test('changed permits outlive their shard', async () => {
   await start({ shards: 1 });
   scene.running.server.setPermits(7, { group: 'default' });
   const dying = await scene.stage.send(scene.running, '/die/a');
@@ -220,7 +220,7 @@ test('permits that were changed outlive their shard', async () => {
   expect(scene.running.server.stats().shards[0].permits).toEqual({ available: 7, limit: 7 });
 });
 
-test('setPermits says what is wrong', async () => {
+test('setPermits rejects invalid arguments', async () => {
   await start({ shards: 2 });
   const refused: [() => void, string][] = [
     [() => scene.running.server.setPermits(0), 'Option `permits` must be an integer from 1 to 65536, got 0.'],

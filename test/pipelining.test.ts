@@ -13,7 +13,7 @@ afterAll(async () => {
   await running.server.close();
 });
 
-test('answers keep the order of their requests, whatever is ready first', async () => {
+test('responses keep the order of their requests, whichever is ready first', async () => {
   const client = await RawClient.open(running.port);
   const targets = [
     '/later/60/a',
@@ -35,7 +35,7 @@ test('answers keep the order of their requests, whatever is ready first', async 
   client.destroy();
 });
 
-test('more requests than may be in hand at once are all answered, in order', async () => {
+test('more requests than may be in flight at once all get responses, in order', async () => {
   const client = await RawClient.open(running.port);
   const count = 3_000;
   client.write(Array.from({ length: count }, (_, i) => get(i % 7 === 0 ? `/async/${i}` : `/sync/${i}`)).join(''));
@@ -43,12 +43,12 @@ test('more requests than may be in hand at once are all answered, in order', asy
   client.destroy();
 });
 
-test('a client that does not read is not read from either, and loses nothing', async () => {
+test('the server stops reading from a client that does not read, and the client loses nothing', async () => {
   const client = await RawClient.open(running.port);
   client.socket.pause();
   const count = 400;
   client.write(Array.from({ length: count }, (_, i) => get(`/large/${20_000 + i}`)).join(''));
-  // Somebody else is served meanwhile.
+  // Another client is served meanwhile.
   const other = await RawClient.open(running.port);
   for (let i = 0; i < 50; i++) {
     other.write(get(`/later/1/${i}`));
@@ -61,7 +61,7 @@ test('a client that does not read is not read from either, and loses nothing', a
   other.destroy();
 });
 
-test('a slow handler holds back nobody else', async () => {
+test('a slow handler does not delay other connections', async () => {
   const slow = await RawClient.open(running.port);
   const fast = await RawClient.open(running.port);
   slow.write(get('/later/3000/slow'));

@@ -32,7 +32,7 @@ const pieces = [
 ];
 pieces.push('%00', '%E4', '%C3%BC', '%ff', '%25', '+', ';', '?', '/', '%26', '%3D', '{', '}', "'", '|', '\\', '^', '`');
 
-test('no query, however odd, throws or changes a prototype', async () => {
+test('random queries neither throw nor change a prototype', async () => {
   const random = createRandom();
   const client = await RawClient.open(running.port);
   for (let i = 0; i < 500; i++) {
@@ -48,7 +48,7 @@ test('no query, however odd, throws or changes a prototype', async () => {
   client.destroy();
 });
 
-test('a path with any percent-encoding gets an answer', async () => {
+test('a path with any percent-encoding gets a response', async () => {
   for (const encoded of ['%00', '%2e%2e%2f', '%25', '%C3%BC', '%ff', '%C3', '%', '%4', '%u0041', '%ED%A0%80', '%2F']) {
     const { status } = await exchange(running.port, get(`/sync/${encoded}`));
     const isText = /^(%[0-7][\dA-Fa-f]|%C3%BC)+$/i.test(encoded);

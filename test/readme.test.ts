@@ -7,7 +7,7 @@ import { flagsOf, OPTION_NAMES } from '../build/src/options/table.js';
 import { readmeText } from '../scripts/generate-options.js';
 import { loopshard, Program, root } from './support/process.js';
 
-/* The examples of README.md and of some pages, run as they stand there, in a package as `npm init -y` makes it. */
+/* Runs the examples of README.md and of some pages unchanged, in a package created by `npm init -y`. */
 const PAGES = ['README.md', 'docs/apps.md', 'docs/testing.md'];
 const folder = join(root, 'build', 'readme');
 let readme: string;
@@ -132,11 +132,11 @@ test('the core works on its own', async () => {
 });
 
 describe('the tables of options', () => {
-  test('follow from the table in the code; if not, run `npm run generate`', () => {
+  test('are generated from the table in the code; if not, run `npm run generate`', () => {
     expect(readme).toBe(readmeText(readme));
   });
 
-  test('have every option and every flag', () => {
+  test('contain every option and every flag', () => {
     const tables = readme.slice(readme.indexOf('<!-- options -->'), readme.indexOf('<!-- /options -->'));
     const rows = [...tables.matchAll(/^\| `(\w+)` \| (.*?) \|/gm)];
     expect(rows.map(([, name]) => name).sort()).toEqual([...OPTION_NAMES].sort());

@@ -22,7 +22,7 @@ const cors = (response: RawResponse) => [field(response, 'access-control-allow-o
 const all = (response: RawResponse, name: string) =>
   response.fields.filter(([key]) => key === name).map(([, value]) => value);
 
-/* Each refusal that the HTTP thread can be brought to, with its request. */
+/* All responses that the HTTP thread sends itself, with the requests that cause them. */
 const refusals: [string, number, ServeOptions, (server: TestServer) => Promise<RawResponse>][] = [
   ['NOT_FOUND', 404, {}, ({ port }) => exchange(port, get('/nowhere', `Origin: ${MINE}`))],
   ['METHOD_NOT_ALLOWED', 405, {}, ({ port }) => exchange(port, post('/get', '', `Origin: ${MINE}`))],
@@ -47,7 +47,7 @@ const refusals: [string, number, ServeOptions, (server: TestServer) => Promise<R
   ],
 ];
 
-/** A request that comes while the one permit is taken; more than one, until the server has enough. */
+/** Sends requests while the only permit is taken, until the server rejects one. */
 async function queued(server: TestServer, code: string): Promise<RawResponse> {
   const { port } = server;
   const clients = [await RawClient.open(port)];
@@ -70,7 +70,7 @@ async function queued(server: TestServer, code: string): Promise<RawResponse> {
 
 describe('a refusal', () => {
   test.each(refusals)(
-    '%s (%d) has the fields and the origin that the app names',
+    '%s (%d) has the headers and the origin set by the app',
     async (code, status, options, provoke) => {
       const response = await provoke(await start(options));
       expect(response.status).toBe(status);
@@ -93,14 +93,14 @@ describe('a refusal', () => {
       417,
       'EXPECTATION_FAILED',
     ],
-  ])('of the parser, for %s, has its fields', async (_name, bytes, status, code) => {
+  ])('of the parser, for %s, has its headers', async (_name, bytes, status, code) => {
     const { port } = await start();
     const response = await exchange(port, bytes);
     expect([response.status, field(response, 'x-refused'), field(response, 'vary')]).toEqual([status, 'yes', 'origin']);
     expect(JSON.parse(response.body.toString())).toMatchObject({ code });
   });
 
-  test('names no other origin, and says that it depends on it', async () => {
+  test('allows no other origin, and varies by origin', async () => {
     const { port } = await start();
     for (const fields of [[], ['Origin: https://evil.test'], ['Origin: null'], [`Origin: ${MINE}.evil.test`]]) {
       expect(cors(await exchange(port, get('/nowhere', ...fields)))).toEqual([undefined, 'origin']);
@@ -110,14 +110,14 @@ describe('a refusal', () => {
     expect(Number(field(head, 'content-length'))).toBeGreaterThan(0);
   });
 
-  test('leaves responses of handlers alone', async () => {
+  test('does not affect responses of handlers', async () => {
     const { port } = await start();
     const response = await exchange(port, get('/get', `Origin: ${MINE}`));
     expect([response.status, field(response, 'x-refused')]).toEqual([200, undefined]);
   });
 });
 
-test('with the status that shedding was given has the template of that status', () => {
+test('with the status of the option `shed` uses the template of that status', () => {
   const template = { type: 'text/plain', lines: [] };
   const made = new Refusals({
     status: 429,
@@ -148,7 +148,7 @@ describe('templates', () => {
     return ask(url, { method });
   };
 
-  test('of a status count before those of its class, and these before those of all; of several the last one', async () => {
+  test('of a status precede those of its class, and these those of all; the last one of several is used', async () => {
     const templates: RefusalOptions[] = [
       { status: 404, body: 'not found, first' },
       { status: 404, body: 'not found' },
@@ -162,7 +162,7 @@ describe('templates', () => {
     expect((await body(templates.slice(3), '/get', 'POST')).body).toBe('all');
   });
 
-  test('have their values put in, within JSON as JSON', async () => {
+  test('have their placeholders replaced, within JSON as JSON', async () => {
     const text = '{"error":{"status":{statusCode},"code":"{code}","message":"{message}","other":"{x} {{code}}"}}';
     const json = await body([{ body: text, type: 'application/problem+json' }]);
     expect(json.headers['content-type']).toBe('application/problem+json');
@@ -185,22 +185,22 @@ describe('templates', () => {
 
   test.each<[string, unknown, string]>([
     ['nothing', undefined, '`app.refusals()` expects an object'],
-    ['an unknown option', { statuses: 404 }, 'Unknown option `statuses` of refusals.'],
-    ['a success', { status: 200 }, 'expects a `status` from 400 to 599'],
-    ['a class of successes', { status: '2xx' }, 'expects a `status` from 400 to 599'],
-    ['a body that is none', { body: {} }, 'expects a `body` that is a string'],
+    ['an unknown option', { statuses: 404 }, 'Unknown option `statuses` of `app.refusals()`.'],
+    ['a success', { status: 200 }, 'expects `status` to be an integer from 400 to 599'],
+    ['a class of successes', { status: '2xx' }, 'expects `status` to be an integer from 400 to 599'],
+    ['an invalid body', { body: {} }, 'expects `body` to be a string'],
     ['a line break', { headers: { 'x-a': 'a\r\nb' } }, 'Invalid value of the header `x-a`'],
-    ['a value that is no text', { headers: { 'x-a': 7 } }, 'Invalid value of the header `x-a`'],
-    ['a name that is none', { headers: { 'x a': 'a' } }, 'Invalid header name'],
-    ['a field of the server', { headers: { Connection: 'close' } }, 'Cannot set the header `connection` of refusals'],
+    ['a value that is not text', { headers: { 'x-a': 7 } }, 'Invalid value of the header `x-a`'],
+    ['an invalid name', { headers: { 'x a': 'a' } }, 'Invalid header name'],
+    ['a header of the server', { headers: { Connection: 'close' } }, 'Cannot set the header `connection` of refusals'],
     ['a second allow', { headers: { Allow: 'GET' } }, 'Cannot set the header `allow` of refusals'],
-    ['a type that is none', { type: 'a\nb' }, 'content-type'],
-  ])('with %s are refused at the start', (_name, options, message) => {
+    ['an invalid type', { type: 'a\nb' }, 'content-type'],
+  ])('with %s are rejected at the start', (_name, options, message) => {
     expect(() => createApp().refusals(options as RefusalOptions)).toThrow(message);
   });
 });
 
-describe('routes of OPTIONS', () => {
+describe('OPTIONS routes', () => {
   const preflight = () =>
     createApp()
       .options('*', (_req, res) => void res.header('x-preflight', 'yes'))
@@ -225,7 +225,7 @@ describe('routes of OPTIONS', () => {
     expect([options.status, all(options, 'allow')]).toEqual([204, ['GET, HEAD, OPTIONS']]);
   });
 
-  test('leave what notFound handles to it', async () => {
+  test('leave unknown paths to notFound', async () => {
     const { ask } = await apps.run(preflight().notFound(() => 'mine'));
     const response = await ask('/nowhere', { method: 'POST' });
     expect([response.statusCode, response.body]).toEqual([404, 'mine']);

@@ -19,42 +19,42 @@ async function ask(path: string, ...fields: string[]) {
   return { response, sent: field(response, 'x-request-id') };
 }
 
-test.each(['abc', 'a'.repeat(128), '!~', '7f3c,x="y"'])('%s is taken', async (id) => {
+test.each(['abc', 'a'.repeat(128), '!~', '7f3c,x="y"'])('accepts %s', async (id) => {
   const { response, sent } = await ask('/id', `X-Request-Id: ${id}`);
   expect(sent).toBe(id);
   expect(JSON.parse(response.body.toString())).toEqual({ id, again: id });
 });
 
-test.each(['', 'a'.repeat(129), 'two words', 'ü', 'tab\there'])('%p is not: one is made', async (id) => {
+test.each(['', 'a'.repeat(129), 'two words', 'ü', 'tab\there'])('replaces %p by a UUID', async (id) => {
   const { response, sent } = await ask('/id', `X-Request-Id: ${id}`);
   expect(sent).toMatch(UUID);
   expect(JSON.parse(response.body.toString())).toEqual({ id: sent, again: sent });
 });
 
-test('nor two fields', async () => {
+test('replaces a repeated header', async () => {
   expect((await ask('/id', 'X-Request-Id: a', 'X-Request-Id: b')).sent).toMatch(UUID);
 });
 
-test('without one, each request gets its own', async () => {
+test('generates an ID for each request without one', async () => {
   const [one, other] = [await ask('/id'), await ask('/id')];
   expect(one.sent).toMatch(UUID);
   expect(other.sent).not.toBe(one.sent);
 });
 
-test('failures have it, and the log', async () => {
+test('failures and the log have the ID', async () => {
   const { response, sent } = await ask('/id-fails', 'X-Request-Id: failing');
   expect([response.status, sent]).toEqual([500, 'failing']);
   await until(() => running.logged.length > 0, 'the log');
   expect(running.logged.at(-1)!.details.req).toMatchObject({ id: 'failing' });
 });
 
-test('streams have it, and responses without a body', async () => {
+test('streams and responses without a body have the ID', async () => {
   const response = await fetch(`http://127.0.0.1:${running.port}/id-stream`, { headers: { 'x-request-id': 's' } });
   expect([response.headers.get('x-request-id'), await response.text()]).toEqual(['s', 's']);
   expect((await ask('/fresh', 'X-Request-Id: n', 'If-None-Match: "v1"')).sent).toBe('n');
 });
 
-test('the access log has it', async () => {
+test('the access log has the ID', async () => {
   const logging = await startServer({ requestId: true, accessLog: true, ...ONE_HTTP_THREAD }, 'representations.js');
   await exchange(logging.port, get('/id', 'x-request-id: mine'));
   await exchange(logging.port, get('/static', 'x-request-id: mine'));
@@ -67,7 +67,7 @@ test('the access log has it', async () => {
 });
 
 describe('the option', () => {
-  test('names another field', async () => {
+  test('can name another header', async () => {
     const other = await startServer({ requestId: { header: 'X-Trace' } }, 'representations.js');
     const response = await exchange(other.port, get('/id', 'x-trace: t', 'x-request-id: r'));
     expect([field(response, 'x-trace'), field(response, 'x-request-id')]).toEqual(['t', undefined]);
@@ -84,7 +84,7 @@ describe('the option', () => {
   });
 
   test.each([{ header: 'two words' }, { header: 'content-length' }, { header: '' }, { name: 'x' }, 'yes'])(
-    '%j is refused',
+    'cannot be %j',
     async (requestId) => {
       await expect(startServer({ requestId: requestId as never })).rejects.toMatchObject({ code: 'OPTION_INVALID' });
     },

@@ -52,7 +52,7 @@ async function expectDigest(response: Promise<RawResponse>, bytes: Buffer): Prom
 
 const SIZES = [0, 1, 999, 1_001, 65_535, 65_536, WINDOW - 1, WINDOW, WINDOW + 1, 1_000_003, 3_000_000];
 
-test.each(SIZES)('%d bytes arrive, with a length and in chunks', async (length) => {
+test.each(SIZES)('%d bytes arrive, with a content-length and chunked', async (length) => {
   const bytes = body(length);
   await expectDigest(exchange(running.port, post('/digest', bytes)), bytes);
   await expectDigest(
@@ -69,7 +69,7 @@ test.each(SIZES)('%d bytes arrive, with a length and in chunks', async (length) 
   await expectConserved(running);
 });
 
-test('bodies split at random, behind and in front of other requests', async () => {
+test('bodies split at random arrive, before and after other requests', async () => {
   const random = createRandom();
   for (let round = 0; round < 30; round++) {
     const client = await RawClient.open(running.port);
@@ -99,7 +99,7 @@ test('bodies split at random, behind and in front of other requests', async () =
   await expectConserved(running);
 });
 
-test('chunks of one byte each, and bodies byte by byte', async () => {
+test('bodies arrive in chunks of one byte, and byte by byte', async () => {
   const bytes = body(40_000);
   await expectDigest(
     exchange(
@@ -114,7 +114,7 @@ test('chunks of one byte each, and bodies byte by byte', async () => {
   client.destroy();
 });
 
-test('ten uploads at once', async () => {
+test('ten uploads arrive at once', async () => {
   const bytes = body(2_000_000);
   const paths = ['/digest', '/slow', '/single'];
   const all = Array.from({ length: 10 }, (_, i) => exchange(running.port, post(paths[i % 3], bytes)));
@@ -122,7 +122,7 @@ test('ten uploads at once', async () => {
   await expectConserved(running);
 });
 
-test('HTTP/1.0, GET and HEAD have bodies too', async () => {
+test('requests of HTTP/1.0, GET and HEAD may have bodies', async () => {
   const bytes = body(100_000);
   const wire = (line: string) =>
     Buffer.concat([Buffer.from(`${line}\r\nHost: x\r\nContent-Length: 100000\r\n\r\n`), bytes]);
@@ -136,7 +136,7 @@ test('HTTP/1.0, GET and HEAD have bodies too', async () => {
   client.destroy();
 });
 
-test('what is read may be the response', async () => {
+test('the request body may be streamed back as the response', async () => {
   const bytes = body(1_500_000);
   const client = await RawClient.open(running.port);
   client.write(post('/echo', bytes));
@@ -146,23 +146,23 @@ test('what is read may be the response', async () => {
   client.destroy();
 });
 
-describe('what handlers may do', () => {
-  test.each(['bytes', 'text', 'json'])('req.%s() says what to do instead', async (how) => {
+describe('a handler', () => {
+  test.each(['bytes', 'text', 'json'])('that calls req.%s() gets an error with advice', async (how) => {
     expect(json(await exchange(running.port, post(`/whole/${how}`, '{}')))).toEqual({ code: 'BODY_STREAMED' });
     expect(json(await exchange(running.port, post(`/whole/${how}`, '')))).toEqual({ code: 'BODY_STREAMED' });
   });
 
-  test('a body is read once', async () => {
+  test('can read a body once', async () => {
     expect(json(await exchange(running.port, post('/twice', 'x')))).toEqual({ code: 'BODY_STREAMED' });
   });
 
-  test('several chunks may be asked for at once', async () => {
+  test('may request several chunks at once', async () => {
     const { done, lengths } = json(await exchange(running.port, post('/both', 'xyz')));
     expect(done).toEqual([false, true, true]);
     expect(lengths).toEqual([3, 0, 0]);
   });
 
-  test('a chunk that comes when the request was answered is not delivered', async () => {
+  test('gets no more chunks after its response', async () => {
     const { server, port } = await startServer({ shards: 1 }, 'uploads.js');
     const client = await RawClient.open(port);
     client.write(head('/keep', 'Content-Length: 5'));
@@ -173,7 +173,7 @@ describe('what handlers may do', () => {
     await server.close();
   });
 
-  test('ordinary routes have the body as a stream too', async () => {
+  test('of an ordinary route may read the body as a stream too', async () => {
     const bytes = body(900).fill('o');
     const answer = json(await exchange(running.port, post('/ordinary', bytes)));
     expect(answer).toEqual({ length: 900, sha1: sha1(bytes), text: 900 });
@@ -188,11 +188,11 @@ test.each([
   ],
   [{ body: 'stream', maxBodyBytes: -1 }, 'Option `maxBodyBytes` of route `POST /x` must be an integer from 0 to'],
   [{ maxBodyBytes: 2 ** 31 }, 'Option `maxBodyBytes` of route `POST /x` must be an integer from 0 to 1073741824'],
-])('%j is refused', (options, message) => {
+])('rejects the options %j', (options, message) => {
   expect(() => createApp().post('/x', options as never, () => {})).toThrow(message);
 });
 
-/** What handlers of the routes with a name tell. */
+/** Reports of the handlers of routes with a name. */
 class Story {
   readonly name = Math.random().toString(36).slice(2);
   readonly notes: unknown[] = [];
@@ -209,7 +209,7 @@ class Story {
     return until(() => this.notes.includes(what), String(what));
   }
 
-  /** The most bytes that it was told of. */
+  /** Largest number of bytes reported. */
   get read(): number {
     return Math.max(0, ...this.notes.filter((what) => typeof what === 'number'));
   }
@@ -235,7 +235,7 @@ async function withStory(use: (story: Story, client: RawClient) => Promise<void>
 }
 
 describe('backpressure', () => {
-  test('a handler that does not read stops the client', async () => {
+  test('a handler that does not read makes the client wait', async () => {
     await withStory(async (story, client) => {
       const bytes = body(64 * 2 ** 20);
       client.write(head(`/held/${story.name}`, `Content-Length: ${bytes.length}`));
@@ -248,7 +248,7 @@ describe('backpressure', () => {
       })();
       await story.has('started');
       let before = -1;
-      // Until nothing more is taken: what the window and the kernel hold.
+      // Until the window and the kernel's buffers are full.
       await until(async () => {
         if (before === taken) return true;
         before = taken;
@@ -263,7 +263,7 @@ describe('backpressure', () => {
     await expectConserved(running);
   });
 
-  test('requests behind a body that waits are read when it was taken', async () => {
+  test('requests behind an unread body are read after it', async () => {
     await withStory(async (story, client) => {
       const bytes = body(WINDOW * 3);
       client.write(Buffer.concat([post(`/held/${story.name}`, bytes), Buffer.from(get('/plain').repeat(3))]));
@@ -275,7 +275,7 @@ describe('backpressure', () => {
     });
   });
 
-  test('many small bodies that nobody takes are bounded too', async () => {
+  test('many small unread bodies are limited too', async () => {
     await withStory(async (story, client) => {
       const bytes = body(60_000);
       const one = post(`/held/${story.name}`, bytes);
@@ -290,8 +290,8 @@ describe('backpressure', () => {
   });
 });
 
-describe('a handler that settles before the body is whole', () => {
-  test('what is left is dropped if it is little, and the connection stays', async () => {
+describe('if a handler settles before the body is complete', () => {
+  test('a short rest is discarded, and the connection stays open', async () => {
     const client = await RawClient.open(running.port);
     for (const target of ['/ignore', '/first']) {
       client.write(Buffer.concat([post(target, body(200_000)), Buffer.from(get('/plain'))]));
@@ -303,20 +303,20 @@ describe('a handler that settles before the body is whole', () => {
     await expectConserved(running);
   });
 
-  test.each(['/ignore', '/first'])('%s: the connection ends behind the answer if it is much', async (target) => {
+  test.each(['/ignore', '/first'])('%s: the connection ends after the response if the rest is long', async (target) => {
     const client = await RawClient.open(running.port);
     const bytes = body(8 * 2 ** 20);
     client.write(head(target, `Content-Length: ${bytes.length}`));
     client.write(bytes.subarray(0, 100_000));
     const answer = await client.response();
     expect([answer.status, field(answer, 'connection')]).toEqual([200, 'close']);
-    // It may go on sending without losing the answer to a reset.
+    // The client may keep sending without losing the response to a reset.
     client.write(bytes.subarray(100_000));
     await client.closed();
     await expectConserved(running);
   });
 
-  test('so it does if nobody knows how much is left', async () => {
+  test('the connection ends after the response if the length of the rest is not known', async () => {
     const client = await RawClient.open(running.port);
     client.write(`${head('/ignore', 'Transfer-Encoding: chunked')}5\r\nhello\r\n`);
     const answer = await client.response();
@@ -325,7 +325,7 @@ describe('a handler that settles before the body is whole', () => {
     await expectConserved(running);
   });
 
-  test('what is dropped is waited for no longer than for other bodies', async () => {
+  test('the discarded rest has the same timeout as other bodies', async () => {
     const short = await startServer({ timeouts: { requestTimeoutMs: 200, headersTimeoutMs: 200 } }, 'uploads.js');
     const client = await RawClient.open(short.port);
     client.write(`${head('/ignore', 'Content-Length: 50')}some`);
@@ -336,7 +336,7 @@ describe('a handler that settles before the body is whole', () => {
     await short.server.close();
   });
 
-  test('after handlerTimeoutMs', async () => {
+  test('the rest is handled in the same way after handlerTimeoutMs', async () => {
     const client = await RawClient.open(running.port);
     client.write(head('/late', 'Content-Length: 10000000'));
     const answer = await client.response();
@@ -349,7 +349,7 @@ describe('a handler that settles before the body is whole', () => {
 describe('Expect: 100-continue', () => {
   const expecting = (target: string) => head(target, 'Content-Length: 5', 'Expect: 100-continue');
 
-  test('is answered when the handler reads', async () => {
+  test('gets 100 Continue when the handler reads', async () => {
     await withStory(async (story, client) => {
       client.write(expecting(`/held/${story.name}`));
       await story.has('started');
@@ -362,7 +362,7 @@ describe('Expect: 100-continue', () => {
     });
   });
 
-  test('is answered behind the answers that come first', async () => {
+  test('gets 100 Continue after earlier responses', async () => {
     await withStory(async (story, client) => {
       client.write(post(`/held/${story.name}`, 'first'));
       client.write(expecting('/digest'));
@@ -375,7 +375,7 @@ describe('Expect: 100-continue', () => {
     });
   });
 
-  test('is not, if the handler does not read: then the connection ends', async () => {
+  test('gets no 100 Continue if the handler does not read, and the connection ends', async () => {
     const client = await RawClient.open(running.port);
     client.write(expecting('/ignore'));
     const answer = await client.response();
@@ -383,7 +383,7 @@ describe('Expect: 100-continue', () => {
     await client.closed();
   });
 
-  test('a client that does not wait need not be told', async () => {
+  test('gets no 100 Continue if the client does not wait for it', async () => {
     await withStory(async (story, client) => {
       client.write(`${expecting(`/held/${story.name}`)}hello`);
       await story.has('started');
@@ -393,14 +393,14 @@ describe('Expect: 100-continue', () => {
   });
 });
 
-describe('what is too much', () => {
-  test('by its length: 413 without a handler', async () => {
+describe('a body over the limit', () => {
+  test('gets 413 without calling the handler if its length is known', async () => {
     const answer = await exchange(running.port, head('/limited', 'Content-Length: 100001', 'Expect: 100-continue'));
     expect([answer.status, json(answer).code]).toEqual([413, 'BODY_TOO_LARGE']);
     await expectDigest(exchange(running.port, post('/limited', body(100_000))), body(100_000));
   });
 
-  test('in chunks: 413 in the place of the handler’s answer, and the connection ends', async () => {
+  test('gets 413 in place of the handler’s response if it is chunked, and the connection ends', async () => {
     await expectDigest(
       exchange(
         running.port,
@@ -418,8 +418,8 @@ describe('what is too much', () => {
   });
 });
 
-describe('bodies that are never whole', () => {
-  test.each(['reset', 'end', 'bad chunk'])('%s: the handler hears of it', async (how) => {
+describe('incomplete bodies', () => {
+  test.each(['reset', 'end', 'bad chunk'])('%s: the handler gets an error', async (how) => {
     await withStory(async (story, client) => {
       client.write(`${head(`/told/${story.name}`, 'Transfer-Encoding: chunked')}5\r\nhello\r\n`);
       await story.has(5);
@@ -434,7 +434,7 @@ describe('bodies that are never whole', () => {
     expect(running.logged.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
-  test('a client that leaves before the handler reads', async () => {
+  test('a client disconnects before the handler reads', async () => {
     await withStory(async (story, client) => {
       client.write(`${head(`/held/${story.name}`, 'Content-Length: 100')}some`);
       await story.has('started');
@@ -445,7 +445,7 @@ describe('bodies that are never whole', () => {
     await expectConserved(running);
   });
 
-  test('clients leave at random offsets', async () => {
+  test('clients disconnect at random offsets', async () => {
     const random = createRandom();
     const targets = ['/digest', '/slow', '/ignore', '/first', '/echo', '/single', '/limited', '/keeps'];
     const leave = async () => {
@@ -464,7 +464,7 @@ describe('bodies that are never whole', () => {
     await expectDigest(exchange(running.port, post('/digest', body(70_000))), body(70_000));
   });
 
-  test('requestTimeoutMs cuts a client that stalls, and not one that is slow', async () => {
+  test('requestTimeoutMs drops a client that stalls, but not one that is slow', async () => {
     const short = await startServer({ timeouts: { requestTimeoutMs: 300, headersTimeoutMs: 300 } }, 'uploads.js');
     await withStory(async (story, client) => {
       client.write(head(`/told/${story.name}`, 'Content-Length: 12'));
@@ -479,7 +479,7 @@ describe('bodies that are never whole', () => {
       expect([answer.status, field(answer, 'connection')]).toEqual([408, 'close']);
       await story.has('BODY_INCOMPLETE');
     }, short.port);
-    // The server's own time is not the client's.
+    // Time that the server takes does not count.
     await withStory(async (story, client) => {
       client.write(`${head(`/held/${story.name}`, 'Content-Length: 5', 'Expect: 100-continue')}`);
       await story.has('started');
@@ -494,8 +494,8 @@ describe('bodies that are never whole', () => {
   });
 });
 
-describe('around it', () => {
-  test('over TLS', async () => {
+describe('uploads', () => {
+  test('work over TLS', async () => {
     const pem = (name: string) => readFileSync(`${root}test/fixtures/tls/${name}.pem`);
     const tls = { key: pem('first-key'), cert: pem('first-cert') };
     const other = await startServer({ tls }, 'uploads.js');
@@ -515,7 +515,7 @@ describe('around it', () => {
     await other.server.close();
   });
 
-  test('a shard that ends in the middle', async () => {
+  test('get 502 if their shard ends', async () => {
     const client = await RawClient.open(running.port);
     client.write(`${head('/exit', 'Content-Length: 5000000')}some`);
     const answer = await client.response();
@@ -525,7 +525,7 @@ describe('around it', () => {
     await expectConserved(running);
   });
 
-  test('close() waits for uploads', async () => {
+  test('are awaited by close()', async () => {
     const other = await startServer({}, 'uploads.js');
     const client = await RawClient.open(other.port);
     const bytes = body(1_000_000);
@@ -540,7 +540,7 @@ describe('around it', () => {
     await closed;
   });
 
-  test('queueTimeoutMs and maxConcurrency hold for requests whose bodies wait', async () => {
+  test('obey queueTimeoutMs and maxConcurrency', async () => {
     const other = await startServer(
       { scheduling: { permits: 1 }, shards: 1, timeouts: { queueTimeoutMs: 100 } },
       'uploads.js',
@@ -562,7 +562,7 @@ describe('around it', () => {
   });
 });
 
-test('an answer that breaks off while its request is being sent takes no answer before it with it', async () => {
+test('a response that breaks off while its request is being sent does not affect earlier responses', async () => {
   const channel = new BroadcastChannel('loopshard-uploads');
   for (const name of ['break-1', 'break-2', 'break-3']) {
     const breaks = () => running.logged.filter(({ message }) => message.includes('/breaks/')).length;
@@ -584,7 +584,7 @@ test('an answer that breaks off while its request is being sent takes no answer 
     channel.postMessage({ release: name });
     await until(() => breaks() > before, 'the answer to break off');
     for (let i = 0; i < 5; i++) await turn();
-    // Nothing was read so far. An end of the connection that is no break lets all of it be sent and read.
+    // Nothing was read so far. If the connection ends without a reset, everything can be sent and read.
     socket.write(bytes.subarray(1_500_000));
     const closed = new Promise((resolve) => socket.once('close', resolve));
     socket.resume();

@@ -24,7 +24,7 @@ async function start(options: ServeOptions = {}): Promise<TestServer> {
 }
 
 describe('req', () => {
-  test('shows its API and nothing else', async () => {
+  test('has only public members', async () => {
     const app = createApp().get('/x', (req) => {
       void [req.params, req.query, req.headers, req.cookies, req.ip, req.signal];
       return {
@@ -48,7 +48,7 @@ describe('req', () => {
     );
   });
 
-  test('can be shown after its request was answered', async () => {
+  test('can be inspected after its request is finished', async () => {
     let kept: ShardRequest | undefined;
     const app = createApp().get('/', (req) => {
       kept = req;
@@ -67,7 +67,7 @@ describe('req', () => {
     expect((await ask('/7?a=1')).json()).toEqual([true, true, true, true, true]);
   });
 
-  test('keeps what middleware has added to it', async () => {
+  test('keeps properties that middleware has added', async () => {
     const app = createApp()
       .use((req, _res, next) => {
         Object.assign(req, { user: { name: 'Ada' } });
@@ -78,7 +78,7 @@ describe('req', () => {
     expect((await ask('/')).json()).toEqual({ name: 'Ada' });
   });
 
-  test('takes nothing from names such as __proto__', async () => {
+  test('is safe against names such as __proto__', async () => {
     const app = createApp().get('/', (req) => {
       const parts = [req.query, req.headers, req.cookies] as Record<string, unknown>[];
       return {
@@ -101,7 +101,7 @@ describe('req', () => {
     });
   });
 
-  test('gives header fields joined, and as they were sent', async () => {
+  test('has headers joined, and as they were sent', async () => {
     const { port } = await start();
     const { body } = await exchange(
       port,
@@ -118,7 +118,7 @@ describe('req', () => {
     });
   });
 
-  test('says which version of HTTP the client speaks', async () => {
+  test('has the HTTP version of the client', async () => {
     const { port } = await start();
     const old = await exchange(port, 'GET /who HTTP/1.0\r\n\r\n');
     expect(JSON.parse(old.body.toString())).toMatchObject({ httpVersion: '1.0', host: null });
@@ -131,7 +131,7 @@ describe('the client', () => {
   const who = async (running: TestServer, ...fields: string[]) =>
     JSON.parse((await exchange(running.port, get('/who', ...fields))).body.toString());
 
-  test('without trustProxy is the other end of the connection, whatever it says of itself', async () => {
+  test('without trustProxy is the peer of the connection, whatever its headers say', async () => {
     const running = await start();
     const client = await RawClient.open(running.port);
     const { localPort } = client.socket;
@@ -159,7 +159,7 @@ describe('the client', () => {
     ],
     ['1: what the proxy has seen', 1, '6.6.6.6, 198.51.100.2', '198.51.100.2', ['198.51.100.2', '127.0.0.1']],
     [
-      '2: what the proxy before it has seen',
+      '2: the address that the proxy before it has seen',
       2,
       '6.6.6.6, 192.0.2.1, 198.51.100.2',
       '192.0.2.1',
@@ -174,7 +174,7 @@ describe('the client', () => {
       ['192.0.2.1', '198.51.100.2', '127.0.0.1'],
     ],
     [
-      'a list in text',
+      'a list as text',
       'loopback, 198.51.100.0/24',
       '192.0.2.1, 198.51.100.2',
       '192.0.2.1',
@@ -190,13 +190,13 @@ describe('the client', () => {
     expect([client.ip, client.ips, client.remoteAddress]).toEqual([ip, ips, '127.0.0.1']);
   });
 
-  test('is asked for by the protocol and host that the first trusted proxy has seen', async () => {
+  test('has the protocol and host that the first trusted proxy has seen', async () => {
     const one = await start({ trustProxy: 1 });
     expect(await who(one, 'X-Forwarded-Proto: https', 'X-Forwarded-Host: shop.test')).toMatchObject({
       protocol: 'https',
       host: 'shop.test',
     });
-    // A proxy that adds to what the client has sent: only its own word counts.
+    // If a proxy appends to the client's value, only its own part counts.
     expect(
       await who(
         one,
@@ -217,7 +217,7 @@ describe('the client', () => {
     });
   });
 
-  test('by a Unix socket has no address, unless the proxy there is trusted', async () => {
+  test('on a Unix socket has no address, unless the proxy is trusted', async () => {
     const path = join(tmpdir(), `${randomUUID()}.sock`);
     const running = await start({ path, trustProxy: 1 });
     const ask = async (...fields: string[]) => {
@@ -233,7 +233,7 @@ describe('the client', () => {
     await running.server.close();
   });
 
-  test('by TLS has the protocol https', async () => {
+  test('over TLS has the protocol https', async () => {
     const pem = (name: string) => readFileSync(new URL(`./fixtures/tls/first-${name}.pem`, import.meta.url));
     const running = await start({ tls: { cert: pem('cert'), key: pem('key') } });
     const socket = connectTls({ port: running.port, host: '127.0.0.1', rejectUnauthorized: false });
@@ -247,7 +247,7 @@ describe('the client', () => {
     expect(JSON.parse(received.slice(received.indexOf('{')))).toMatchObject({ protocol: 'https', ip: '127.0.0.1' });
   });
 
-  test('by IPv6 has an IPv6 address', async () => {
+  test('over IPv6 has an IPv6 address', async () => {
     const running = await start({ host: '::1' });
     const response = await fetch(`http://[::1]:${running.port}/who`);
     expect(await response.json()).toMatchObject({ ip: '::1', host: `[::1]:${running.port}` });
@@ -264,7 +264,7 @@ describe('the client', () => {
 });
 
 describe('onAbort', () => {
-  test('is called once when the client leaves', async () => {
+  test('is called once when the client disconnects', async () => {
     const running = await start();
     const client = await RawClient.open(running.port);
     client.write(get('/wait/left'));
@@ -291,7 +291,7 @@ describe('onAbort', () => {
     await until(async () => (await events(running)).includes('late aborted'), 'the listener');
   });
 
-  test('is called at once, in a microtask, where the request is aborted already', async () => {
+  test('is called in a microtask if the request is already aborted', async () => {
     const running = await start();
     const client = await RawClient.open(running.port);
     client.write(get('/twice/again'));
@@ -300,14 +300,14 @@ describe('onAbort', () => {
     await until(async () => (await events(running)).includes('again aborted once more'), 'the second listener');
   });
 
-  test('is not called when all goes well', async () => {
+  test('is not called for a successful request', async () => {
     const running = await start();
     await exchange(running.port, get('/fine/well'));
     await exchange(running.port, get('/fine/well'));
     expect((await events(running)).filter((event) => event.startsWith('well'))).toEqual(['well done', 'well done']);
   });
 
-  test('that throws fails as any other exception that nobody caught', async () => {
+  test('that throws is treated like any other uncaught exception', async () => {
     const running = await start({ recovery: { onUncaught: 'continue' } });
     const client = await RawClient.open(running.port);
     client.write(get('/throws'));
@@ -317,7 +317,7 @@ describe('onAbort', () => {
     expect((await exchange(running.port, get('/who'))).status).toBe(200);
   });
 
-  test('takes a function', async () => {
+  test('rejects anything but a function', async () => {
     const { ask, logged } = await apps.run(createApp().get('/', (req) => req.onAbort('x' as never)));
     expect((await ask('/')).statusCode).toBe(500);
     expect(logged[0].details.err!.message).toBe("`req.onAbort()` expects a function, got 'x'.");

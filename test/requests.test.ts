@@ -24,7 +24,7 @@ describe('methods', () => {
     expect(JSON.parse(body.toString())).toMatchObject({ method, id: '7', target: '/request/7?a=1' });
   });
 
-  test('HEAD has the fields of GET and no body', async () => {
+  test('HEAD has the headers of GET and no body', async () => {
     const client = await RawClient.open(port);
     client.write('HEAD /json HTTP/1.1\r\nHost: x\r\n\r\n');
     const head = await client.response({ hasBody: false });
@@ -56,7 +56,7 @@ describe('methods', () => {
 
 describe('fields every response has', () => {
   test('date, content type and length', async () => {
-    // A timer renews the date, and may be late.
+    // A timer updates the date and may be late.
     const before = Math.floor((Date.now() - 500) / 1000) * 1000;
     const response = await exchange(port, get('/json'));
     const date = Date.parse(field(response, 'date')!);
@@ -67,7 +67,7 @@ describe('fields every response has', () => {
     expect(response.statusLine).toBe('HTTP/1.1 200 OK');
   });
 
-  test('the date is that of the response, and not that of the first one', async () => {
+  test('the date is current for each response', async () => {
     const dateOf = async () => Date.parse(field(await exchange(port, get('/json')), 'date')!);
     const first = await dateOf();
     await until(async () => (await dateOf()) > first, 'a later date');
@@ -103,7 +103,7 @@ describe('connections', () => {
     await client.closed();
   });
 
-  test('answer a client that has ended its side', async () => {
+  test('send the response to a client that has ended its side', async () => {
     const client = await RawClient.open(port, { allowHalfOpen: true });
     client.socket.end(get('/later/20/late'));
     expect((await client.response()).body.toString()).toBe('late');
@@ -112,13 +112,13 @@ describe('connections', () => {
 });
 
 describe('bodies', () => {
-  test('with a length', async () => {
+  test('with a content-length', async () => {
     const response = await exchange(port, post('/echo', 'hello', 'Content-Type: text/x-hello'));
     expect(response.body.toString()).toBe('hello');
     expect(field(response, 'content-type')).toBe('text/x-hello');
   });
 
-  test('in chunks, with extensions and a trailer that is dropped', async () => {
+  test('in chunks, with extensions and a trailer that is discarded', async () => {
     const chunked =
       'POST /request/1 HTTP/1.1\r\nHost: x\r\nX-Test: yes\r\nTransfer-Encoding: chunked\r\n\r\n' +
       '5;ext=1\r\nhello\r\n7\r\n, world\r\n0\r\nX-Test: trailer\r\n\r\n';
@@ -139,7 +139,7 @@ describe('bodies', () => {
     client.destroy();
   });
 
-  test('that wait for 100 Continue behind another request get it after its answer', async () => {
+  test('that wait for 100 Continue behind another request get it after its response', async () => {
     const client = await RawClient.open(port);
     client.write(
       `${get('/later/30/first')}POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n`,
@@ -156,7 +156,7 @@ describe('bodies', () => {
   });
 });
 
-describe('what the HTTP thread answers itself', () => {
+describe('the HTTP thread itself responds with', () => {
   test('404', async () => {
     const response = await exchange(port, get('/nowhere'));
     expect([response.status, code(response.body)]).toEqual([404, 'NOT_FOUND']);
@@ -185,7 +185,7 @@ describe('what the HTTP thread answers itself', () => {
     expect(response.status).toBe(400);
   });
 
-  test('400 closes the connection, after the answers that were owed', async () => {
+  test('400 that closes the connection, after pending responses', async () => {
     const client = await RawClient.open(port);
     client.write(`${get('/later/30/first')}NOT HTTP\r\n\r\n`);
     expect((await client.response()).body.toString()).toBe('first');
@@ -194,7 +194,7 @@ describe('what the HTTP thread answers itself', () => {
     await client.closed();
   });
 
-  test('413 before the body has come, and while it comes in chunks', async () => {
+  test('413 before the body has arrived, and while it arrives in chunks', async () => {
     const announced = await exchange(port, 'POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n');
     expect([announced.status, code(announced.body)]).toEqual([413, 'BODY_TOO_LARGE']);
     const chunk = `${(600_000).toString(16)}\r\n${'x'.repeat(600_000)}\r\n`;
@@ -217,7 +217,7 @@ describe('what the HTTP thread answers itself', () => {
     expect((await exchange(port, 'GET /json HTTP/2.0\r\nHost: x\r\n\r\n')).status).toBe(505);
   });
 
-  test('an offer to upgrade is answered as if it were not there', async () => {
+  test('the normal response to an upgrade request without a listener', async () => {
     const client = await RawClient.open(port);
     client.write(get('/json', 'Connection: Upgrade', 'Upgrade: websocket') + get('/text'));
     expect((await client.response()).status).toBe(200);

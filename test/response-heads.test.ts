@@ -18,9 +18,9 @@ afterAll(async () => {
 const values = ({ fields }: RawResponse, name: string) =>
   fields.filter(([key]) => key === name).map(([, value]) => value);
 
-// Far below, around and above a slot, up to 64 KiB.
+// Far below, around and above the size of a slot, up to 64 KiB.
 test.each([100, 3_000, 4_000, 8_000, 32_000, 64_000])(
-  'a head may have %d bytes of fields, whatever the slot',
+  'a head may have %d bytes of headers, whatever the size of a slot',
   async (bytes) => {
     for (const path of ['/text', '/bytes', '/json', '/nothing', '/stream']) {
       const response = await exchange(port, get(`/long/${bytes}${path}`), path !== '/stream');
@@ -36,12 +36,12 @@ test.each([100, 3_000, 4_000, 8_000, 32_000, 64_000])(
   },
 );
 
-test('two cookies of almost 4 kB each', async () => {
+test('two cookies of almost 4 kB each can be set', async () => {
   const cookies = values(await exchange(port, get('/cookies')), 'set-cookie');
   expect(cookies.map(({ length }) => length)).toEqual([3_902, 3_902]);
 });
 
-test('more than 64 KiB is an error of the handler', async () => {
+test('more than 64 KiB of headers is an error of the handler', async () => {
   expect((await exchange(port, get('/long/70000/text'))).status).toBe(500);
   expect(running.logged.at(-1)!.details.err).toMatchObject({ code: 'HEADER_INVALID' });
 });
@@ -63,7 +63,7 @@ test.each([
 ])('text of type %s is sent as %s', async (type, sent) => {
   const target = `/typed?type=${encodeURIComponent(type)}`;
   expect(field(await exchange(port, get(target)), 'content-type')).toBe(sent);
-  // Nobody knows the charset of bytes.
+  // The charset of bytes is not known.
   expect(field(await exchange(port, get(`${target}&bytes=1`)), 'content-type')).toBe(type);
 });
 
@@ -73,8 +73,8 @@ test('a JSON body may begin with a byte order mark', async () => {
   expect((await exchange(port, post('/json', Buffer.from('\ufeff\ufeff{}')))).status).toBe(400);
 });
 
-// One of these numbers is that with which the latest head finds no room.
-test.each([12, 13, 14, 15, 16, 17])('the date goes on with %d long content types in use', async (count) => {
+// With one of these numbers, the latest head finds no room.
+test.each([12, 13, 14, 15, 16, 17])('the date stays current with %d long content types in use', async (count) => {
   const dateOf = async (name: string) =>
     Date.parse(field(await exchange(port, get(`/typed?type=text/${name}${'x'.repeat(900)}`)), 'date')!);
   let latest = 0;

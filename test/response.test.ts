@@ -8,14 +8,14 @@ import { expectConserved, startServer, type TestServer, until } from './support/
 const apps = new Apps();
 afterAll(apps.close);
 
-/** What a handler sends, over no socket, and what is logged of it. */
+/** Returns the response of a handler, without a socket, and its log. */
 async function answer(handler: Handler, headers: Record<string, string> = {}) {
   const { ask, logged } = await apps.run(createApp().get('/', handler));
   return { response: await ask('/', { headers }), logged };
 }
 
-/** As JavaScript can write it, without types. */
-// biome-ignore lint/suspicious/noExplicitAny: what types forbid is what is tried
+/** Untyped, as in JavaScript. */
+// biome-ignore lint/suspicious/noExplicitAny: the tests try what types forbid
 const untyped = (res: ShardResponse): any => res;
 
 async function expectFailure(handler: Handler, code: string, message: string | RegExp): Promise<void> {
@@ -25,7 +25,7 @@ async function expectFailure(handler: Handler, code: string, message: string | R
 }
 
 describe('res', () => {
-  test('shows its API and nothing else', async () => {
+  test('has only public members', async () => {
     const { response } = await answer((_req, res) => {
       res.status(201).header('x-a', '1').etag('v1');
       return {
@@ -48,13 +48,13 @@ describe('res', () => {
     });
   });
 
-  test('has no `set` that writes past the checks', async () => {
+  test('has no `set` that bypasses the checks', async () => {
     const { response, logged } = await answer((_req, res) => untyped(res).set('x', 'v\r\nx-injected: 1'));
     expect([response.statusCode, response.headers['x-injected']]).toEqual([500, undefined]);
     expect(logged[0].details.err!.message).toMatch(/set is not a function/);
   });
 
-  test('sends nothing of properties that are assigned to it', async () => {
+  test('does not send properties that are assigned to it', async () => {
     const { response } = await answer((_req, res) => {
       Object.assign(res, { contentType: 'text/evil\r\nx-injected: 1', fields: [['x-injected', '1']], isSealed: true });
       return 'x';
@@ -63,7 +63,7 @@ describe('res', () => {
     expect(response.headers).not.toHaveProperty('x-injected');
   });
 
-  test('checks a status that is assigned', async () => {
+  test('checks an assigned status', async () => {
     await expectFailure(
       (_req, res) => void (untyped(res).statusCode = 999),
       'STATUS_INVALID',
@@ -73,17 +73,17 @@ describe('res', () => {
     expect(response.statusCode).toBe(202);
   });
 
-  test.each([199, 600, 200.5, '200', Number.NaN, undefined])('has no status %p', async (status) => {
+  test.each([199, 600, 200.5, '200', Number.NaN, undefined])('rejects the status %p', async (status) => {
     await expectFailure((_req, res) => void res.status(status as number), 'STATUS_INVALID', /^Invalid status/);
   });
 
-  test('is no body', async () => {
+  test('cannot be returned as the body', async () => {
     await expectFailure((_req, res) => res.status(201), 'RESPONSE_INVALID', /^The handler returned `res`, which JSON/);
     await expectFailure((_req, res) => ({ res }), 'RESPONSE_INVALID', /^The handler returned `res` at \/res/);
     await expectFailure((req) => [[req]], 'RESPONSE_INVALID', /^The handler returned `req` at \/0\/0/);
   });
 
-  test('cannot be changed once the request was answered', async () => {
+  test('cannot be changed once the request is finished', async () => {
     let kept: ShardResponse | undefined;
     await answer((_req, res) => {
       kept = res;
@@ -95,8 +95,8 @@ describe('res', () => {
   });
 });
 
-describe('header fields', () => {
-  test('are set, added and taken back', async () => {
+describe('headers', () => {
+  test('are set, added and removed', async () => {
     const seen: unknown[] = [];
     const { response } = await answer((_req, res) => {
       res.header('X-Set', 'one').header('x-set', 'two');
@@ -125,7 +125,7 @@ describe('header fields', () => {
     for (const name of ['x-gone', 'x-emptied', 'etag']) expect(response.headers).not.toHaveProperty(name);
   });
 
-  test('with several values are sent as a field each', async () => {
+  test('with several values are sent as separate headers', async () => {
     const { port, server } = await startServer({ shards: 1 }, 'responses.js');
     const { fields } = await exchange(port, get('/several'));
     expect(fields.filter(([name]) => name.startsWith('x-') || name === 'set-cookie')).toEqual([
@@ -167,9 +167,9 @@ describe('header fields', () => {
     for (const name of ['x-a', 'x-injected']) expect(response.headers).not.toHaveProperty(name);
   });
 
-  test('cannot have a content type that is too long for a head, wherever it comes from', async () => {
+  test('reject a content type that is too long, wherever it is set', async () => {
     const type = `a/${'b'.repeat(1_100)}`;
-    const message = 'Invalid content type: it has 1102 characters';
+    const message = 'Invalid content type: expected at most 1024 characters, got 1102.';
     await expectFailure((_req, res) => void res.type(type), 'HEADER_INVALID', message);
     await expectFailure(() => new Response('x', { headers: { 'content-type': type } }), 'HEADER_INVALID', message);
     await expectFailure(() => new Blob(['x'], { type }), 'HEADER_INVALID', message);
@@ -188,7 +188,7 @@ describe('header fields', () => {
     }
   });
 
-  test('that are too large are an error, and the shard goes on', async () => {
+  test('that are too large are an error, and the shard survives', async () => {
     const { ask, logged } = await apps.run(
       createApp()
         .get('/response', (_req, res) => void res.header('x-a', 'a'.repeat(70_000)))
@@ -227,7 +227,7 @@ describe('redirect', () => {
     expect(response.headers).not.toHaveProperty('x-injected');
   });
 
-  test('takes a status from 300 to 399', async () => {
+  test('accepts a status from 300 to 399 only', async () => {
     const { response } = await answer((_req, res) => void res.redirect('/', 308));
     expect(response.statusCode).toBe(308);
     for (const status of [200, 299, 400, '301', 301.5]) {
@@ -238,7 +238,7 @@ describe('redirect', () => {
 });
 
 describe('cookies', () => {
-  test('are set with attributes, each in a field of its own', async () => {
+  test('are set with attributes, each in its own header', async () => {
     const expires = new Date(0);
     const { response } = await answer((_req, res) => {
       res.cookie('a', 'one two; ü', { httpOnly: true, secure: true, sameSite: 'strict', path: '/', maxAge: 60 });
@@ -253,7 +253,7 @@ describe('cookies', () => {
     ]);
   });
 
-  test('come back as they were set', async () => {
+  test('are returned by the client unchanged', async () => {
     const value = 'a b;c,"d"=ü%';
     const { ask } = await apps.run(
       createApp()
@@ -266,7 +266,7 @@ describe('cookies', () => {
 });
 
 describe('fresh', () => {
-  test('says that the client has what the tag names, so that the body need not be made', async () => {
+  test('is true if the client has what the tag names, so that no body is needed', async () => {
     let made = 0;
     const { ask } = await apps.run(
       createApp().get('/', (_req, res) => {
@@ -313,7 +313,7 @@ describe('destroy', () => {
     await running.server.close();
   });
 
-  test('in the middle of a stream cuts it off, and the stream lets go of what it holds', async () => {
+  test('in the middle of a stream breaks it off and ends its source', async () => {
     running = await startServer({ shards: 1 }, 'responses.js');
     for (const path of ['/destroy/middle', '/destroy/middle-twice']) {
       const client = await RawClient.open(running.port);

@@ -26,7 +26,7 @@ function statuses(response: unknown) {
 }
 
 describe('responses by status', () => {
-  test('are each written by their own schema; the most specific one counts', async () => {
+  test('are written by the most specific schema for the status', async () => {
     const response = {
       200: object('a'),
       404: object('b'),
@@ -49,7 +49,7 @@ describe('responses by status', () => {
     }
   });
 
-  test('send nothing for a status that the route does not name, and the log says which', async () => {
+  test('fail for a status without a schema, and log the status', async () => {
     const { ask, logged } = await apps.run(statuses({ 200: object('a') }));
     const response = await ask('/201');
     expect([response.statusCode, response.body.includes('secret')]).toEqual([500, false]);
@@ -60,7 +60,7 @@ describe('responses by status', () => {
     });
   });
 
-  test('may have no body where the status has none', async () => {
+  test('may omit the body if the status has none', async () => {
     const app = createApp()
       .get('/empty', { response: { 200: object('a') } }, (_req, res) => void res.status(204))
       .get('/nothing', { response: { 200: object('a') } }, () => undefined)
@@ -74,7 +74,7 @@ describe('responses by status', () => {
     expect((await ask('/bytes')).body).toBe('x');
   });
 
-  test('are for what error handlers return too, where the route names the status', async () => {
+  test('also apply to error handlers if the route has a schema for the status', async () => {
     const app = createApp()
       .onError((_error, _req, res) => {
         if (res.statusCode === 500) res.status(503);
@@ -91,7 +91,7 @@ describe('responses by status', () => {
     expect([(await ask('/unnamed')).statusCode, (await ask('/unnamed')).json()]).toEqual([503, everything]);
   });
 
-  test('that do not match fail, and say where', async () => {
+  test('that do not match fail with the path', async () => {
     const app = createApp().get('/', { response: { 200: object('a') } } as RouteOptions, () => ({ a: {} }));
     const { ask, logged } = await apps.run(app);
     expect((await ask('/')).statusCode).toBe(500);
@@ -106,7 +106,7 @@ describe('a schema of responses', () => {
     ['arktype', type({ a: 'string' })],
     ['valibot with its JSON Schema', toStandardJsonSchema(v.object({ a: v.string() }))],
   ];
-  test.each(kinds)('by %s leaves out what it does not name, alone and by status', async (_name, schema) => {
+  test.each(kinds)('by %s omits properties that it does not name, alone and by status', async (_name, schema) => {
     for (const response of [schema, { 200: schema }]) {
       const { ask } = await apps.run(statuses(response));
       expect((await ask('/200')).json()).toEqual({ a: 'a' });
@@ -136,7 +136,7 @@ describe('a schema of responses', () => {
       'names of properties',
       { name: { type: 'string' } },
       'ROUTE_INVALID',
-      'is neither a schema nor schemas by status: it has name.',
+      'expected a schema or schemas by status, got an object with name.',
     ],
     [
       'statuses and keywords',
@@ -150,13 +150,13 @@ describe('a schema of responses', () => {
       'ROUTE_INVALID',
       'mixes statuses (200, 404) with other keys (no)',
     ],
-    ['a status that is none', { 600: object('a') }, 'ROUTE_INVALID', 'is neither a schema nor schemas by status'],
-    ['a class that is none', { '6xx': object('a') }, 'ROUTE_INVALID', 'is neither a schema nor schemas by status'],
+    ['an invalid status', { 600: object('a') }, 'ROUTE_INVALID', 'expected a schema or schemas by status'],
+    ['an invalid class', { '6xx': object('a') }, 'ROUTE_INVALID', 'expected a schema or schemas by status'],
     ['a number', 7, 'SCHEMA_INVALID', 'Response schema of GET /:status'],
-    ['an array', [object('a')], 'ROUTE_INVALID', 'is neither a schema nor schemas by status'],
+    ['an array', [object('a')], 'ROUTE_INVALID', 'expected a schema or schemas by status'],
     ['a wrong schema', { 200: { type: 'strin' } }, 'SCHEMA_INVALID', 'for status 200'],
     ['a wrong schema for all others', { default: 7, 200: {} }, 'SCHEMA_INVALID', 'for all other statuses'],
-  ])('that is %s is refused at the start', (_name, response, code, message) => {
+  ])('that is %s is rejected at the start', (_name, response, code, message) => {
     expect(() => statuses(response)).toThrow(
       expect.objectContaining({ code, message: expect.stringContaining(message) }),
     );

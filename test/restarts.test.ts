@@ -13,7 +13,7 @@ describe('the delay before the next thread', () => {
     expect(delays).toEqual([10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 5_000, 5_000]);
   });
 
-  test('is none behind a thread that has lived for a second, and begins anew', () => {
+  test('is zero after a thread that has lived for a second, and then starts again', () => {
     const restarts = new Restarts(100);
     for (let i = 0; i < 5; i++) restarts.next(0, i);
     expect([restarts.next(1_000, 1_000), restarts.next(0, 1_000)]).toEqual([0, 10]);
@@ -33,7 +33,7 @@ describe('the delay before the next thread', () => {
     expect([restarts.next(10_000, now), restarts.isOpen]).toEqual([0, false]);
   });
 
-  test('is never long with maxRestarts 0, except after a start that failed', () => {
+  test('is short with maxRestarts 0, except after a failed start', () => {
     const restarts = new Restarts(0);
     for (let i = 0; i < 50; i++) expect([restarts.next(1, i), restarts.isOpen]).toEqual([10, false]);
     expect(restarts.next(1_000, 0)).toBe(0);
@@ -44,7 +44,7 @@ describe('the delay before the next thread', () => {
 
 const scene = useLife();
 
-test('a shard that dies soon after it was ready, again and again, opens its circuit; others take its share', async () => {
+test('a shard that repeatedly dies soon after it was ready opens its circuit, and others take its share', async () => {
   await scene.start({ shards: 2, scheduling: { dispatch: 'round-robin', steal: false } });
   const { server, port, logged } = scene.running;
   scene.life.mark('die-ms', '30');
@@ -74,7 +74,7 @@ test('with all circuits open, requests get 503 with Retry-After', async () => {
   expect([answer.status, field(answer, 'retry-after')]).toEqual([503, '1']);
 });
 
-describe('a module that listens on a port fails on every shard but the first, and the start says so', () => {
+describe('the start fails with advice if a module listens on a port, which only the first shard can do', () => {
   const sentence = /EADDRINUSE.* Listen in the main module, next to `serve\(\)`, or on port 0\.$/m;
   let port: number;
 

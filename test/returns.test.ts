@@ -24,7 +24,7 @@ afterAll(async () => {
   await running.server.close();
 });
 
-/** What `GET` and `HEAD` of a handler say. */
+/** Returns the responses of a handler to GET and HEAD. */
 async function answers(handler: Handler) {
   const { ask, logged } = await apps.run(createApp().get('/', handler));
   return { got: await ask('/'), head: await ask('/', { method: 'HEAD' }), logged };
@@ -80,7 +80,7 @@ describe('a handler may return', () => {
     ['a promise', async () => 'x', 'text/plain; charset=utf-8', 'x', '1'],
     [
       'a thenable',
-      // biome-ignore lint/suspicious/noThenProperty: what is tried
+      // biome-ignore lint/suspicious/noThenProperty: the test needs a thenable
       () => ({ then: (resolve: (value: string) => void) => resolve('x') }),
       'text/plain; charset=utf-8',
       'x',
@@ -109,12 +109,12 @@ describe('a handler may return', () => {
     expect([got.statusCode, got.headers['content-type'], got.body]).toEqual([200, type, body]);
     expect(got.headers['content-length']).toBe(length);
     expect([head.statusCode, head.body, head.headers['content-length']]).toEqual([200, '', length]);
-    // What a stream yields decides on its type: a HEAD does not begin it.
+    // The first chunk of a stream determines the type, but HEAD does not start the stream.
     if (length !== undefined) expect(head.headers['content-type']).toBe(type);
     expect(logged).toEqual([]);
   });
 
-  test('a Response with status, fields and cookies, beside what was set on res', async () => {
+  test('a Response with status, headers and cookies, in addition to those of res', async () => {
     const { got, head } = await answers((_req, res) => {
       res.header('x-res', '1').header('x-both', 'res').header('set-cookie', 'r=1').status(418);
       const headers = new Headers({ 'x-both': 'response', 'content-type': 'text/x', connection: 'x', date: 'x' });
@@ -145,7 +145,7 @@ describe('a handler may return', () => {
     expect([got.statusCode, got.headers.location]).toEqual([307, 'http://a.test/b']);
   });
 
-  test('a Response whose body was read, or that is an error, only by mistake', async () => {
+  test('no Response whose body was read or that is an error', async () => {
     const read = await answers(async () => {
       const response = new Response('x');
       await response.text();
@@ -159,7 +159,7 @@ describe('a handler may return', () => {
     expect(failed.logged[0].details.err!.message).toBe('The handler returned `Response.error()`, which has no status.');
   });
 
-  test('what fetch() has received: decoded, with the fields that are still true', async () => {
+  test('a response of fetch(), which is decoded and keeps the headers that still apply', async () => {
     const upstream = http.createServer((_req, res) => {
       const body = gzipSync('upstream '.repeat(100));
       res.writeHead(203, { 'content-encoding': 'gzip', 'content-length': body.length, 'x-upstream': 'yes' }).end(body);
@@ -174,7 +174,7 @@ describe('a handler may return', () => {
     upstream.close();
   });
 
-  test('streams of a class of its own, as a shard gets them', async () => {
+  test('blobs, responses, forms, streams and buffers on a real shard', async () => {
     for (const [path, body] of [
       ['/blob', 'blob'],
       ['/response', 'response'],
@@ -203,7 +203,7 @@ describe('what JSON cannot represent', () => {
     ['a RegExp', /x/, 'an instance of `RegExp`'],
     ['Headers', new Headers(), 'an instance of `Headers`'],
     ['FormData', new FormData(), 'an instance of `FormData`'],
-  ])('is an error where the handler returns %s, or a value with it inside', async (_name, value, name) => {
+  ])('is an error if the handler returns %s, or a value that contains it', async (_name, value, name) => {
     const { ask, logged } = await apps.run(
       createApp()
         .get('/', () => value)
@@ -247,7 +247,7 @@ describe('what JSON cannot represent', () => {
     expect(logged[0].details.err!.message).toContain(message);
   });
 
-  test('is no error with empty objects of its own', async () => {
+  test('does not include plain empty objects', async () => {
     class Empty {}
     const value = { a: {}, b: new Empty(), c: [{}, Object.create(null)], d: { toJSON: () => ({}) }, e: new Date(0) };
     const { got } = await answers(() => value);
@@ -256,7 +256,7 @@ describe('what JSON cannot represent', () => {
 });
 
 describe('content-length', () => {
-  test('of a stream is sent, also to HEAD, and the body is not chunked', async () => {
+  test('of a stream is sent, including for HEAD, and the body is not chunked', async () => {
     const got = await exchange(port, get('/sized/7'));
     expect([got.body.toString(), field(got, 'content-length'), field(got, 'transfer-encoding')]).toEqual([
       'one two',
@@ -298,10 +298,10 @@ describe('content-length', () => {
       }),
     );
     expect((await ask('/')).statusCode).toBe(500);
-    expect(logged[0].details.err!.message).toMatch(`but its \`content-length\` says ${length}.`);
+    expect(logged[0].details.err!.message).toMatch(`but its \`content-length\` is ${length}.`);
   });
 
-  test('of a body that is compressed is compared with what it was before', async () => {
+  test('of a compressed body is compared with the uncompressed body', async () => {
     const app = createApp();
     const options = { compress: { thresholdBytes: 0 } };
     app.get('/said/:bytes', options, (req, res) => {
@@ -315,7 +315,7 @@ describe('content-length', () => {
     expect((await ask('/said/41', { headers: { 'accept-encoding': 'gzip' } })).statusCode).toBe(500);
   });
 
-  test('without a body says to HEAD how long it would be', async () => {
+  test('without a body tells HEAD the length', async () => {
     const { ask } = await apps.run(
       createApp().get('/', (req, res) => {
         res.header('content-length', 3);
@@ -327,7 +327,7 @@ describe('content-length', () => {
     expect((await ask('/')).body).toBe('abc');
   });
 
-  test('to HEAD of a stream that is not begun lets go of what it holds', async () => {
+  test('for HEAD of a stream ends the source without starting it', async () => {
     const before = (await exchange(port, get('/held'))).body.toString();
     await exchange(port, get('/holds').replace('GET', 'HEAD'), false);
     await until(

@@ -8,7 +8,7 @@ import { startServer } from './support/server.js';
 
 const settings = async (port: number) => JSON.parse((await exchange(port, get('/'))).body.toString());
 
-describe('what Node.js was told to take away is named', () => {
+describe('the error names what is disabled or missing:', () => {
   test.each([
     ['--jitless', /WebAssembly is not available: Node\.js runs with --jitless\./],
     ['--frozen-intrinsics', /Changing built-in objects is not available: Node\.js runs with --frozen-intrinsics\./],
@@ -34,7 +34,7 @@ describe('what Node.js was told to take away is named', () => {
     );
   });
 
-  test('files of the package, which a bundle leaves behind', async () => {
+  test('files of the package that are not in a bundle', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'loopshard-'));
     cpSync(`${root}build/dist`, join(folder, 'build/dist'), { recursive: true });
     cpSync(`${root}package.json`, join(folder, 'package.json'));
@@ -49,7 +49,7 @@ describe('what Node.js was told to take away is named', () => {
   });
 });
 
-describe('what shards are started with', () => {
+describe('settings of shard threads', () => {
   test('by option', async () => {
     const { server, port } = await startServer(
       {
@@ -86,7 +86,7 @@ describe('what shards are started with', () => {
     expect(await program.exit()).toBe(0);
   });
 
-  test('flags that a thread cannot have are named', async () => {
+  test('name flags that a thread cannot have', async () => {
     await expect(
       startServer({ shards: 1, threads: { execArgv: ['--title=no'] } }, 'settings.js'),
     ).rejects.toMatchObject({
@@ -101,7 +101,7 @@ describe('what shards are started with', () => {
     [{ threads: { env: { A: 1 } as never } }, 'threads.env.A'],
     [{ threads: { execArgv: '--no-warnings' as never } }, 'threads.execArgv'],
     [{ recovery: { onUncaught: 'ignore' as never } }, 'recovery.onUncaught'],
-  ])('%j is refused', async (options, name) => {
+  ])('reject %j', async (options, name) => {
     await expect(startServer(options, 'settings.js')).rejects.toMatchObject({
       code: expect.stringMatching(/^OPTION_/),
       message: expect.stringContaining(name),

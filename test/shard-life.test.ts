@@ -11,26 +11,26 @@ const states = () => scene.running.server.stats().shards.map(({ state }) => stat
 const allReady = () => states().every((state) => state === 'ready');
 const status = async (path: string) => (await exchange(scene.running.port, get(path))).status;
 
-/** How the command line serves life.js on a free port. */
+/** Command line that serves life.js on a free port. */
 function serveArgs(shards: number): string[] {
   return ['build/dist/cli.js', 'serve', scene.life.url, '--port', '0', '--shards', String(shards)];
 }
 
-/** Holds up the calling thread, which is the HTTP thread. */
+/** Blocks the calling thread, which is the HTTP thread. */
 function block(ms: number): void {
   const end = performance.now() + ms;
   while (performance.now() < end);
 }
 
 test.each(['/throw', '/exit'])(
-  'a shard that ends by its first request, %s, before the HTTP thread has looked, takes nothing with it',
+  'a shard that ends with its first request, %s, before the HTTP thread has noticed, loses no other request',
   async (path) => {
     const { server, port } = await scene.start({
       shards: 1,
       scheduling: { permits: 1, batch: 1 },
       recovery: { maxRestarts: 0, onUncaught: 'exit' },
     });
-    // While the HTTP thread is held up, a replacement gets ready, and would start what waits, and end.
+    // While the HTTP thread is blocked, a replacement gets ready. It would start the queued request and end as well.
     server.on('shard', ({ state }) => {
       if (state === 'loading') block(150);
     });
@@ -42,7 +42,7 @@ test.each(['/throw', '/exit'])(
   },
 );
 
-test('a request that comes between two threads of the only shard waits for the second', async () => {
+test('a request that arrives between two threads of the only shard waits for the second', async () => {
   scene.life.mark('load-ms', '300');
   const { server, port } = await scene.start({ shards: 1, recovery: { onUncaught: 'exit' } });
   const ended = new Promise<void>((resolve) => server.on('shard', ({ state }) => state === 'ended' && resolve()));
@@ -53,10 +53,10 @@ test('a request that comes between two threads of the only shard waits for the s
   await expectConserved(scene.running);
 });
 
-test('requests with keys that wait for a missing shard go to another one as soon as that is ready', async () => {
+test('requests with keys that wait for a missing shard go to another one as soon as it is ready', async () => {
   const { port } = await scene.start({ shards: 2, recovery: { onUncaught: 'exit' } });
   scene.life.mark('slow-once');
-  // Each ends one of the two.
+  // Each request ends one of the two shards.
   for (let i = 0; i < 2; i++) expect(await status('/exit')).toBe(502);
   const keyed = Array.from({ length: 12 }, (_, i) => exchange(port, get('/sticky', `x-key: ${i}`)));
   for (const response of await Promise.all(keyed)) expect(response.status).toBe(200);
@@ -72,7 +72,7 @@ test('a replacement starts nothing before the HTTP thread has seen it ready', as
   let seen: string[] | undefined;
   server.on('shard', ({ state }) => {
     if (state !== 'loading') return;
-    // This is the HTTP thread: it sees nothing of the shard meanwhile.
+    // This is the HTTP thread, so it does not notice the shard meanwhile.
     const loaded = () => scene.life.notes.filter((note) => note === 'end').length === 2;
     for (const end = performance.now() + 10_000; !loaded() && performance.now() < end; );
     block(200);
@@ -84,7 +84,7 @@ test('a replacement starts nothing before the HTTP thread has seen it ready', as
   await until(() => server.stats().shards[0].queued === 1, 'the request that waits');
   expect((await fatal).status).toBe(502);
   expect((await waiting).status).toBe(204);
-  // The module was loaded in the meantime, by the second thread.
+  // The second thread has loaded the module in the meantime.
   expect(seen).toEqual(['begin', 'end', 'exit', 'begin', 'end']);
   expect(scene.life.notes).toEqual(['begin', 'end', 'exit', 'begin', 'end', 'started']);
 });
@@ -125,7 +125,7 @@ test('SIGTERM ends a server with a shard in an endless loop within --close-timeo
 });
 
 describe('a replacement', () => {
-  test('whose bootstrap fails is tried again', async () => {
+  test('whose bootstrap fails is retried', async () => {
     const program = new Program(process.execPath, ['--require', './test/fixtures/preload.cjs', ...serveArgs(1)], {
       env: { ...process.env, PRELOAD_FAILS: scene.life.file('preload-fails') },
     });
@@ -140,7 +140,7 @@ describe('a replacement', () => {
     expect(await program.exit()).toBe(0);
   });
 
-  test('that is not ready within startTimeoutMs is ended and tried again; who waits gets 503', async () => {
+  test('that is not ready within startTimeoutMs is terminated and retried, and queued requests get 503', async () => {
     const { server, port, logged } = await scene.start({
       shards: 1,
       scheduling: { permits: 1 },
@@ -163,7 +163,7 @@ describe('a replacement', () => {
     await expectConserved(scene.running);
   });
 
-  test('that takes long to load leaves those who wait for it with 503 after 5 s', async () => {
+  test('that takes long to load makes queued requests get 503 after 5 s', async () => {
     const { server, port } = await scene.start({
       shards: 1,
       scheduling: { permits: 1 },
@@ -179,7 +179,7 @@ describe('a replacement', () => {
   });
 });
 
-test('the first shard loads the module alone, and the others follow side by side', async () => {
+test('the first shard loads the module alone, and then the others in parallel', async () => {
   scene.life.mark('notes');
   scene.life.mark('load-ms', '1500');
   await scene.start({ groups: { default: 2, other: 2 } });
@@ -187,7 +187,7 @@ test('the first shard loads the module alone, and the others follow side by side
   expect(scene.life.notes).toHaveLength(8);
 });
 
-test('a module that awaits what never settles fails the start', async () => {
+test('a module that awaits a promise that never settles fails the start', async () => {
   scene.life.mark('never');
   await expect(startServer({ shards: 1 }, scene.life.fixture)).rejects.toMatchObject({
     code: 'SHARD_FAILED',
@@ -196,7 +196,7 @@ test('a module that awaits what never settles fails the start', async () => {
   });
 });
 
-test('a shard that is lost while another one starts fails the start, and says why', async () => {
+test('a shard that is lost while another one starts fails the start, with the reason', async () => {
   scene.life.mark('die-first');
   scene.life.mark('load-ms', '300');
   // On a slow machine it dies before the HTTP thread has seen it ready.
@@ -206,10 +206,10 @@ test('a shard that is lost while another one starts fails the start, and says wh
   });
 });
 
-describe('a shard whose event loop does not turn for stuckAfterMs', () => {
+describe('a shard whose event loop is blocked for stuckAfterMs', () => {
   const stuckAfterMs = 200;
 
-  test('is not ready, and is used again once it turns', async () => {
+  test('is not ready, and is used again once it is unblocked', async () => {
     const { server, port } = await scene.start({
       shards: 2,
       recovery: { stuckAfterMs },
@@ -236,7 +236,7 @@ describe('a shard whose event loop does not turn for stuckAfterMs', () => {
     await expectConserved(scene.running);
   });
 
-  test('is stuck too if it spins outside of a request, and what comes goes to others', async () => {
+  test('is stuck even if it spins outside of a request, and new requests go to others', async () => {
     const { port } = await scene.start({
       shards: 2,
       recovery: { stuckAfterMs },
@@ -250,7 +250,7 @@ describe('a shard whose event loop does not turn for stuckAfterMs', () => {
     expect((await exchange(port, get('/ok'))).status).toBe(200);
   });
 
-  test('gives what waits for it to others, if only one shard may run it too', async () => {
+  test('loses its queued requests to others, including those bound to it', async () => {
     const { server, port } = await scene.start({ shards: 2, recovery: { stuckAfterMs }, scheduling: { permits: 1 } });
     const spinning = await RawClient.open(port);
     spinning.write(get('/sticky-spin', 'X-Key: same'));
@@ -264,10 +264,10 @@ describe('a shard whose event loop does not turn for stuckAfterMs', () => {
     await expectConserved(scene.running);
   });
 
-  test('gives what it has claimed and not started to others', async () => {
+  test('loses requests that it has claimed and not started to others', async () => {
     const { server, port } = await scene.start({ shards: 2, recovery: { stuckAfterMs } });
     const client = await RawClient.open(port);
-    // Read in one turn, and claimed at once by a shard that was asleep.
+    // Read in one turn, and claimed together by a shard that was asleep.
     client.write(get('/sticky-spin', 'X-Key: same') + get('/sticky', 'X-Key: same').repeat(3));
     const others = () => server.stats().shards.filter(({ state, requests }) => state === 'ready' && requests === 3);
     await until(() => others().length === 1, 'those behind it');
@@ -278,8 +278,8 @@ describe('a shard whose event loop does not turn for stuckAfterMs', () => {
     await expectConserved(scene.running);
   });
 
-  test('is told from one that is idle, also while the HTTP thread is held up', async () => {
-    // Long enough for a shard that has to wait for a core.
+  test('is distinguished from an idle one, even while the HTTP thread is blocked', async () => {
+    // Long enough for a shard that must wait for a core.
     const { server } = await scene.start({ shards: 2, recovery: { stuckAfterMs: 400 } });
     const seen: string[] = [];
     server.on('shard', ({ state }) => void seen.push(state));
@@ -302,7 +302,7 @@ test.each([
   expect(JSON.parse(program.stdout)).toEqual({ made: 6, collected: 6, codes: [code] });
 });
 
-test("close() of shards with park: 'sync' does not wait for their next look", async () => {
+test("close() of shards with park: 'sync' does not wait for their next check", async () => {
   const times: number[] = [];
   for (let i = 0; i < 3; i++) {
     const { server } = await scene.start({ shards: 2, scheduling: { park: 'sync' } });
@@ -311,6 +311,6 @@ test("close() of shards with park: 'sync' does not wait for their next look", as
     await server.close();
     times.push(performance.now() - began);
   }
-  // They look every second.
+  // They check every second.
   expect(Math.min(...times)).toBeLessThan(900);
 });

@@ -18,7 +18,7 @@ afterEach(async () => {
 const bothReady = () => running.server.stats().shards.every(({ state }) => state === 'ready');
 const restarts = () => running.server.stats().shards.reduce((sum, shard) => sum + shard.restarts, 0);
 
-test.each(['/exit', '/exit-later'])('a shard that ends by %s is replaced; its request gets 502', async (target) => {
+test.each(['/exit', '/exit-later'])('a shard that ends by %s is replaced, and its request gets 502', async (target) => {
   const { status, body } = await exchange(running.port, get(target));
   expect([status, JSON.parse(body.toString()).code]).toEqual([502, 'SHARD_LOST']);
   await until(() => bothReady() && restarts() === 1, 'another thread');
@@ -29,7 +29,7 @@ test.each(['/exit', '/exit-later'])('a shard that ends by %s is replaced; its re
   ).toBe(true);
 });
 
-test('the others go on, and nobody gets an answer that is not his', async () => {
+test('other shards continue, and no client gets a response to another request', async () => {
   const clients = await Promise.all(Array.from({ length: 32 }, () => RawClient.open(running.port)));
   let lost = 0;
   let answered = 0;
@@ -55,12 +55,12 @@ test('the others go on, and nobody gets an answer that is not his', async () => 
   );
   expect(answered + lost).toBe(clients.length * rounds);
   expect(lost).toBeGreaterThanOrEqual(3);
-  // Each death takes with it what that shard had claimed, not more.
+  // Each death loses only what that shard had claimed.
   expect(lost).toBeLessThanOrEqual(3 * clients.length);
   await until(bothReady, 'the replacements');
 });
 
-test('with no shard left for a moment, requests wait or are refused, and then all is well', async () => {
+test('while no shard is left, requests wait or are rejected, and later all succeed', async () => {
   await Promise.all([exchange(running.port, get('/exit')), exchange(running.port, get('/exit'))]);
   const { status } = await exchange(running.port, get('/json'));
   expect([200, 503]).toContain(status);
@@ -68,7 +68,7 @@ test('with no shard left for a moment, requests wait or are refused, and then al
   expect((await exchange(running.port, get('/json'))).status).toBe(200);
 });
 
-test('requests that wait behind one that kills its shard are answered by another thread', async () => {
+test('requests queued behind one that kills its shard are run by another thread', async () => {
   await running.server.close();
   running = await startServer({ shards: 1, scheduling: { permits: 1 } });
   const clients = await Promise.all(Array.from({ length: 6 }, () => RawClient.open(running.port)));
@@ -81,7 +81,7 @@ test('requests that wait behind one that kills its shard are answered by another
   for (const client of clients) client.destroy();
 });
 
-test('requests that wait for a shard that cannot be started again are refused', async () => {
+test('requests that wait for a shard that cannot be restarted are rejected', async () => {
   await running.server.close();
   const marker = new URL('../build/broken-marker', import.meta.url);
   await rm(marker, { force: true });
@@ -125,7 +125,7 @@ test('bodies larger than a slot are never mixed up, whatever happens to the shar
   await until(bothReady, 'the replacements');
 });
 
-test('a module that was changed under a running server is refused until it fits again', async () => {
+test('a module that was changed under a running server is rejected until its routes match again', async () => {
   await running.server.close();
   const marker = new URL('../build/changed-marker', import.meta.url);
   await rm(marker, { force: true });
@@ -141,7 +141,7 @@ test('a module that was changed under a running server is refused until it fits 
   expect((await exchange(running.port, get('/fine'))).status).toBe(200);
 });
 
-test('more completions than one poll takes, when the shard ends at that moment', async () => {
+test('more completions than one poll takes are processed if the shard ends at that moment', async () => {
   await running.server.close();
   running = await startServer({ shards: 1, ...ONE_HTTP_THREAD });
   // Before a response of the route was seen, a connection may have fewer of its requests in flight.
@@ -152,7 +152,7 @@ test('more completions than one poll takes, when the shard ends at that moment',
   const killer = await RawClient.open(running.port);
   killer.write(get('/exit-later'));
   await until(() => running.server.stats().outstanding > 0, 'the last one');
-  // The HTTP thread is held up while the shard completes and ends.
+  // The HTTP thread is blocked while the shard completes and ends.
   const end = performance.now() + 300;
   while (performance.now() < end);
   let answers = 0;
@@ -169,7 +169,7 @@ test('more completions than one poll takes, when the shard ends at that moment',
   await until(bothReady, 'the replacement');
 });
 
-describe('what a shard had claimed and not started when it ended', () => {
+describe('a request that a shard had claimed and not started when it ended', () => {
   let stage: Stage;
 
   beforeEach(async () => {
@@ -200,7 +200,7 @@ describe('what a shard had claimed and not started when it ended', () => {
   const request = (path: string) => get(stage.target(path), 'X-Key: same');
 
   test('is run by another one, once', async () => {
-    // In turn: every other one goes to the shard that ends.
+    // Every other request goes to the shard that ends.
     const paths = ['/die/fatal', ...Array.from({ length: 9 }, (_, i) => `/run/${i}`)];
     const client = await claimTogether(paths.map(request), 4);
     const dying = stage.threadOf('fatal');
@@ -219,7 +219,7 @@ describe('what a shard had claimed and not started when it ended', () => {
   test('is run by another one even if it has a key', async () => {
     const paths = ['/sticky/die/fatal', '/sticky/run/1', '/sticky/run/2', '/sticky/run/3'];
     const client = await claimTogether(paths.map(request), 3);
-    // And these wait in its ring.
+    // And these are queued in its ring.
     client.write(request('/sticky/run/4') + request('/sticky/run/5'));
     await until(() => running.server.stats().outstanding === 6, 'the requests to arrive');
     stage.release('fatal');
@@ -230,7 +230,7 @@ describe('what a shard had claimed and not started when it ended', () => {
     await until(bothReady, 'the replacement');
   });
 
-  test('is run by another one though its record does not fit a slot', async () => {
+  test('is run by another one even if its record does not fit a slot', async () => {
     const large = post(stage.target('/sticky/large/1'), 'x'.repeat(10_000), 'X-Key: same');
     const client = await claimTogether([request('/sticky/die/fatal'), large, request('/sticky/run/2')], 2);
     client.write(large);
@@ -245,7 +245,7 @@ describe('what a shard had claimed and not started when it ended', () => {
     await expectConserved(running);
   });
 
-  test('is given up if its client has left, and its answers are not missed', async () => {
+  test('is dropped if its client has disconnected', async () => {
     const client = await claimTogether(['/sticky/die/fatal', '/sticky/run/1', '/sticky/run/2'].map(request), 2);
     client.socket.resetAndDestroy();
     await until(() => running.server.stats().connections === 0, 'the client to leave');
@@ -256,7 +256,7 @@ describe('what a shard had claimed and not started when it ended', () => {
   });
 });
 
-test('a request that was stolen outlives the shard it was given to first', async () => {
+test('a stolen request outlives the shard that it was first given to', async () => {
   await running.server.close();
   const stage = new Stage();
   running = await startServer({ shards: 2, scheduling: { dispatch: 'round-robin' } }, 'scheduling-app.js');

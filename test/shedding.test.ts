@@ -28,7 +28,7 @@ describe('Overload, with a target of 50 ms and an interval of 100 ms', () => {
     }
   }
 
-  test('sheds once the wait was above the target for an interval, not before', () => {
+  test('sheds only once the wait was above the target for an interval', () => {
     const simulation = new Simulation();
     simulation.look(100, 60);
     expect(simulation.overload.shedding).toBe(false);
@@ -36,7 +36,7 @@ describe('Overload, with a target of 50 ms and an interval of 100 ms', () => {
     expect(simulation.overload.shedding).toBe(true);
   });
 
-  test('a moment below the target begins the interval anew', () => {
+  test('restarts the interval after a moment below the target', () => {
     const simulation = new Simulation();
     simulation.look(98, 60);
     simulation.look(2, 50);
@@ -55,7 +55,7 @@ describe('Overload, with a target of 50 ms and an interval of 100 ms', () => {
     expect(simulation.overload.shedding).toBe(false);
   });
 
-  test('while it sheds, as many may wait as the shard gets through within the target', () => {
+  test('while shedding, lets as many requests wait as the shard processes within the target', () => {
     const simulation = new Simulation();
     // Two a millisecond: a hundred in 50 ms.
     simulation.look(400, 60, 4);
@@ -64,14 +64,14 @@ describe('Overload, with a target of 50 ms and an interval of 100 ms', () => {
     expect([overload.refuses(HIGH, 4_000), overload.refuses(LOW, 0)]).toEqual([false, true]);
   });
 
-  test('one may wait even for a shard that gets through nothing, and no more', () => {
+  test('lets one request wait even if the shard makes no progress', () => {
     const simulation = new Simulation();
     simulation.look(200, 60, 0);
     expect(simulation.overload.refuses(NORMAL, 0)).toBe(false);
     expect(simulation.overload.refuses(NORMAL, 1)).toBe(true);
   });
 
-  test('low ones are refused as soon as the wait is above the target, others not yet', () => {
+  test('rejects requests of low priority as soon as the wait is above the target', () => {
     const simulation = new Simulation();
     simulation.look(2, 60);
     const { overload } = simulation;
@@ -80,7 +80,7 @@ describe('Overload, with a target of 50 ms and an interval of 100 ms', () => {
     expect(overload.refuses(LOW, 0)).toBe(false);
   });
 
-  test('gives up on what waits longer than the target, except high ones, while it sheds', () => {
+  test('while shedding, drops requests that wait longer than the target, except those of high priority', () => {
     const simulation = new Simulation();
     const { overload } = simulation;
     expect(overload.gaveUpOn(NORMAL, 60 * US_PER_MS)).toBe(false);
@@ -90,7 +90,7 @@ describe('Overload, with a target of 50 ms and an interval of 100 ms', () => {
     expect(overload.gaveUpOn(HIGH, 60 * US_PER_MS)).toBe(false);
   });
 
-  test('measures time on a server that has run for days', () => {
+  test('works on a server that has run for days', () => {
     const simulation = new Simulation(2 ** 38 - 50 * US_PER_MS);
     simulation.look(100, 60);
     expect(simulation.overload.shedding).toBe(false);
@@ -102,12 +102,12 @@ describe('Overload, with a target of 50 ms and an interval of 100 ms', () => {
   test('keeps the rate of a shard over 71 minutes without a request', () => {
     const simulation = new Simulation();
     simulation.look(400, 0, 4);
-    // The next look is 10 µs later for a clock of 32 bits.
+    // For a 32-bit clock, the next check is 10 µs later.
     simulation.nowUs += 2 ** 32 - LOOK_MS * US_PER_MS + 10;
     simulation.look(2, 0, 4);
     simulation.look(104, 60, 4);
     const { overload } = simulation;
-    // The one long look counts for a tenth of the rate, of two a millisecond.
+    // The one long check counts for a tenth of the rate of two per millisecond.
     expect([overload.shedding, overload.refuses(NORMAL, 89), overload.refuses(NORMAL, 101)]).toEqual([
       true,
       false,
@@ -138,7 +138,7 @@ describe('on a server', () => {
     return pending;
   }
 
-  test('with maxQueue waiting, others are refused at once: low ones from half of it on, high ones never', async () => {
+  test('a full queue rejects requests: low priority from half of maxQueue on, high priority never', async () => {
     const blocking = await startBlocked({ scheduling: { maxQueue: 4, batch: 4 }, ...ONE_HTTP_THREAD });
     const pending = await queue('/low', 2);
     expect(await outcome((await scene.stage.send(scene.running, '/low/x')).response)).toEqual([503, 'QUEUE_FULL']);
@@ -150,7 +150,7 @@ describe('on a server', () => {
     expect(scene.running.server.stats().refused).toEqual({ QUEUE_FULL: 2 });
     scene.stage.release('block');
     for (const { response } of [blocking, ...pending]) expect((await response).status).toBe(200);
-    // And there is room again.
+    // The queue has room again.
     expect((await (await scene.stage.send(scene.running, '/low/y')).response).status).toBe(200);
   });
 
@@ -165,7 +165,7 @@ describe('on a server', () => {
     }
   });
 
-  test('requests whose clients have left take no room in the queue, of which low ones may use half', async () => {
+  test('requests whose clients have disconnected do not count in the queue, of which low priority may use half', async () => {
     const blocking = await startBlocked({ scheduling: { maxQueue: 8, batch: 8 }, ...ONE_HTTP_THREAD });
     const [oldest] = await queue('/run', 1);
     for (const { leave } of await queue('/run', 7)) leave();
@@ -196,7 +196,7 @@ describe('on a server', () => {
     for (const { response } of [blocking, ...pending]) expect((await response).status).toBe(200);
   });
 
-  test('the last slots are for requests of high priority', async () => {
+  test('the last slots are reserved for requests of high priority', async () => {
     const blocking = await startBlocked({ memory: { slots: 32 }, ...ONE_HTTP_THREAD });
     const pending = await queue('/run', 29);
     expect(await outcome((await scene.stage.send(scene.running, '/run/x')).response)).toEqual([503, 'NO_SLOT']);
@@ -206,7 +206,7 @@ describe('on a server', () => {
     for (const { response } of [blocking, ...pending]) expect((await response).status).toBe(200);
   });
 
-  test("the server's priority function decides where the route does not, and may fail", async () => {
+  test("the server's priority function applies to routes without a priority, and may fail", async () => {
     const seen: string[] = [];
     const priority = (method: string, path: string) => {
       seen.push(`${method} ${path}`);
@@ -231,34 +231,37 @@ describe('on a server', () => {
     expect(failures).toHaveLength(1);
   });
 
-  test.each([503, 429] as const)('what waits for too long makes room: %d with Retry-After', async (status) => {
-    const shed = { targetMs: 30, intervalMs: 60, status, retryAfterSeconds: 7 };
-    const blocking = await startBlocked({ scheduling: { shed } });
-    const events: boolean[] = [];
-    scene.running.server.on('shedding', ({ shedding }) => void events.push(shedding));
-    const waiting = await Promise.all(
-      Array.from({ length: 5 }, (_, i) => scene.stage.send(scene.running, `/run/${i}`)),
-    );
-    const high = await scene.stage.send(scene.running, '/high/h');
-    for (const { response } of waiting) {
-      expect(await outcome(await response)).toEqual([status, 'OVERLOADED']);
-      expect(field(await response, 'retry-after')).toBe('7');
-    }
-    expect(shard().shedding).toBe(true);
-    expect(await outcome((await scene.stage.send(scene.running, '/run/x')).response)).toEqual([status, 'OVERLOADED']);
-    expect(await outcome((await scene.stage.send(scene.running, '/low/x')).response)).toEqual([status, 'OVERLOADED']);
-    expect(scene.running.server.stats().refused).toEqual({ OVERLOADED: 7 });
-    scene.stage.release('block');
-    for (const { response } of [blocking, high]) expect((await response).status).toBe(200);
-    // While it still sheds, an empty ring has room for one.
-    expect(shard().shedding).toBe(true);
-    expect((await (await scene.stage.send(scene.running, '/run/y')).response).status).toBe(200);
-    await until(() => !shard().shedding, 'the end of the shedding');
-    expect(events).toEqual([true, false]);
-    expect(scene.stage.started).toEqual(['block', 'h', 'y']);
-  });
+  test.each([503, 429] as const)(
+    'requests that wait for too long are dropped with %d and Retry-After',
+    async (status) => {
+      const shed = { targetMs: 30, intervalMs: 60, status, retryAfterSeconds: 7 };
+      const blocking = await startBlocked({ scheduling: { shed } });
+      const events: boolean[] = [];
+      scene.running.server.on('shedding', ({ shedding }) => void events.push(shedding));
+      const waiting = await Promise.all(
+        Array.from({ length: 5 }, (_, i) => scene.stage.send(scene.running, `/run/${i}`)),
+      );
+      const high = await scene.stage.send(scene.running, '/high/h');
+      for (const { response } of waiting) {
+        expect(await outcome(await response)).toEqual([status, 'OVERLOADED']);
+        expect(field(await response, 'retry-after')).toBe('7');
+      }
+      expect(shard().shedding).toBe(true);
+      expect(await outcome((await scene.stage.send(scene.running, '/run/x')).response)).toEqual([status, 'OVERLOADED']);
+      expect(await outcome((await scene.stage.send(scene.running, '/low/x')).response)).toEqual([status, 'OVERLOADED']);
+      expect(scene.running.server.stats().refused).toEqual({ OVERLOADED: 7 });
+      scene.stage.release('block');
+      for (const { response } of [blocking, high]) expect((await response).status).toBe(200);
+      // While the server sheds, an empty ring has room for one request.
+      expect(shard().shedding).toBe(true);
+      expect((await (await scene.stage.send(scene.running, '/run/y')).response).status).toBe(200);
+      await until(() => !shard().shedding, 'the end of the shedding');
+      expect(events).toEqual([true, false]);
+      expect(scene.stage.started).toEqual(['block', 'h', 'y']);
+    },
+  );
 
-  test('under three times the load it can take, a shard goes on working, and who is let in waits about as long as the target', async () => {
+  test('under triple overload, a shard keeps working, and accepted requests wait about as long as the target', async () => {
     scene.running = await startServer(
       { shards: 1, scheduling: { shed: { targetMs: 50, intervalMs: 100 } } },
       'scheduling-app.js',
@@ -284,7 +287,7 @@ describe('on a server', () => {
     );
     waits.sort((a, b) => a - b);
     expect(refused).toBeGreaterThan(100);
-    // Of some 850 that a shard of its own core would get through.
+    // Out of about 850 that a shard with its own core would process.
     expect(waits.length).toBeGreaterThan(200);
     expect(waits[Math.floor(waits.length * 0.9)]).toBeLessThan(150);
   });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Server, serve } from 'loopshard';
 import { until } from './support/server.js';
 
-/* The shop of examples/shop as it runs: on shards, over sockets, with one database. */
+/* Tests examples/shop as it runs: on shards, over sockets, with one database. */
 const ADMIN = { email: 'admin@shop.example', password: 'a password of the test' };
 const PEN = 1;
 
@@ -40,7 +40,7 @@ function post(path: string, payload: unknown, method = 'POST'): Promise<Response
   return fetch(url + path, { method, headers, body: JSON.stringify(payload) });
 }
 
-/** What a client of Server-Sent Events has received. */
+/** Events that a client has received. */
 class Listener {
   received = '';
   readonly ended: Promise<void>;
@@ -66,7 +66,7 @@ function shardsOf(group: string) {
   return server.stats().shards.filter((shard) => shard.group === group);
 }
 
-test('a change that one shard makes is told to the clients of all shards', async () => {
+test('a change on one shard is sent to the clients of all shards', async () => {
   const listeners: Listener[] = [];
   while (shardsOf('default').some(({ streams }) => streams === 0)) listeners.push(await Listener.open());
   for (const stock of [40, 30]) {
@@ -76,7 +76,7 @@ test('a change that one shard makes is told to the clients of all shards', async
   }
 });
 
-test('shards that sell at the same time sell no more than there is', async () => {
+test('concurrent orders on several shards never sell more than the stock', async () => {
   const before = shardsOf('default').map(({ requests }) => requests);
   const order = { items: [{ productId: PEN, count: 1 }] };
   const statuses = await Promise.all(Array.from({ length: 50 }, async () => (await post('/orders', order)).status));
@@ -86,17 +86,17 @@ test('shards that sell at the same time sell no more than there is', async () =>
   for (const [i, { requests }] of shardsOf('default').entries()) expect(requests).toBeGreaterThan(before[i]);
 });
 
-test('reports have a shard of their own', async () => {
+test('reports run on their own shard', async () => {
   const [{ requests }] = shardsOf('reports');
   const report = await fetch(`${url}/admin/report`, { headers: { cookie } });
   expect(await report.json()).toMatchObject({ orders: 30, revenueCents: 7_500 });
   expect(shardsOf('reports')[0].requests).toBe(requests + 1);
 });
 
-test('a drain ends the streams of events, and closes the database on every shard', async () => {
+test('a drain ends event streams and closes the database on every shard', async () => {
   const listener = await Listener.open();
   await server.close();
   await listener.ended;
-  // The last connection that closes in order takes the log of the database with it.
+  // The last connection that is closed in order removes the write-ahead log.
   expect((await readdir(folder)).sort()).toEqual(['images', 'shop.db']);
 });

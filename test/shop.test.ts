@@ -8,7 +8,7 @@ import type { App } from 'loopshard';
 import { close, type InjectOptions, type InjectResponse, inject } from 'loopshard/testing';
 import { until } from './support/server.js';
 
-/* The shop of examples/shop as its team would test it: without a port and without threads. */
+/* Tests examples/shop without a port and without threads. */
 const ORIGIN = 'https://shop.example';
 const ADMIN = { email: 'admin@shop.example', password: 'a password of the test' };
 const PNG = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex');
@@ -44,7 +44,7 @@ function cookiesOf(response: InjectResponse): Record<string, string> {
   return Object.fromEntries(response.cookies.map(({ name, value = '' }) => [name, value]));
 }
 
-/** As much of a product as tests look at. */
+/** The parts of a product that tests use. */
 interface Product {
   id: number;
   name: string;
@@ -57,7 +57,7 @@ async function product(id: number): Promise<Product> {
 }
 
 describe('products', () => {
-  test('are listed by page and by what their names contain', async () => {
+  test('are listed by page and by text in their names', async () => {
     const names = async (query: string) =>
       (await send('GET', `/products${query}`)).json<Product[]>().map(({ name }) => name);
     expect(await names('')).toEqual(['Pen', 'Notebook', 'Desk lamp']);
@@ -68,27 +68,27 @@ describe('products', () => {
   test.each([
     ['/products?limit=1000', { in: 'query', path: '/limit', message: 'must be <= 100' }],
     ['/products/pen', { in: 'params', path: '/id', message: expect.stringContaining('expected number') }],
-  ])('%s is refused with the path of what is wrong', async (url, issue) => {
+  ])('%s is rejected with the path of the error', async (url, issue) => {
     const response = await send('GET', url);
     expect(response.statusCode).toBe(400);
     expect(response.json()).toMatchObject({ code: 'REQUEST_INVALID', issues: [issue] });
   });
 
-  test('one of them has an entity tag', async () => {
+  test('have an entity tag', async () => {
     const { headers } = await send('GET', '/products/1');
     const again = await send('GET', '/products/1', { headers: { 'if-none-match': String(headers.etag) } });
     expect([again.statusCode, again.body]).toEqual([304, '']);
   });
 
-  test('one that is not there is a problem', async () => {
+  test('that do not exist get 404', async () => {
     const response = await send('GET', '/products/999');
     expect(response.statusCode).toBe(404);
-    expect(response.json()).toEqual({ statusCode: 404, code: 'NOT_FOUND', message: 'There is no product 999.' });
+    expect(response.json()).toEqual({ statusCode: 404, code: 'NOT_FOUND', message: 'Product 999 does not exist.' });
   });
 });
 
 describe('sessions', () => {
-  test('their cookies are not for scripts, and the refresh token is only sent where it is needed', async () => {
+  test('have cookies that scripts cannot read, and the refresh token is limited to its path', async () => {
     const { cookies } = await send('POST', '/session', { payload: ADMIN });
     expect(cookies).toMatchObject([
       { name: 'session', httpOnly: true, sameSite: 'strict', path: '/', maxAge: 900 },
@@ -96,7 +96,7 @@ describe('sessions', () => {
     ]);
   });
 
-  test('a refresh token is good for once', async () => {
+  test('accept a refresh token only once', async () => {
     const { refresh } = cookiesOf(await send('POST', '/session', { payload: ADMIN }));
     const fresh = await send('POST', '/session/refresh', { cookies: { refresh } });
     expect([fresh.statusCode, fresh.json()]).toEqual([200, { id: 1, email: ADMIN.email, role: 'admin' }]);
@@ -104,7 +104,7 @@ describe('sessions', () => {
     expect((await send('GET', '/admin/report', { cookies: cookiesOf(fresh) })).statusCode).toBe(200);
   });
 
-  test('one that was ended cannot be refreshed', async () => {
+  test('cannot be refreshed once they have ended', async () => {
     const cookies = cookiesOf(await send('POST', '/session', { payload: ADMIN }));
     const ended = await send('DELETE', '/session', { cookies });
     expect([ended.statusCode, ended.cookies.map(({ value }) => value)]).toEqual([204, ['', '']]);
@@ -115,12 +115,12 @@ describe('sessions', () => {
     ['a wrong password', { ...ADMIN, password: 'a wrong one' }, 401],
     ['an unknown address', { ...ADMIN, email: 'nobody@example.org' }, 401],
     ['no address', { ...ADMIN, email: 'nobody' }, 400],
-  ])('%s opens none', async (_, payload, statusCode) => {
+  ])('are not opened with %s', async (_, payload, statusCode) => {
     const response = await send('POST', '/session', { payload });
     expect([response.statusCode, response.cookies]).toEqual([statusCode, []]);
   });
 
-  test('an address has one account', async () => {
+  test('allow one account per email address', async () => {
     const again = await send('POST', '/users', { payload: { email: 'ada@example.org', password: 'another one' } });
     expect(again.statusCode).toBe(409);
   });
@@ -129,7 +129,7 @@ describe('sessions', () => {
     ['no token', {}],
     ['a token that nobody signed', { session: 'eyJhbGciOiJub25lIn0.eyJ1c2VyIjp7ImlkIjoxfX0.' }],
     ['something else', { session: 'x' }],
-  ])('%s is not let in', async (_, cookies) => {
+  ])('are required: %s gets 401', async (_, cookies) => {
     const response = await send('GET', '/orders/1', { cookies });
     expect([response.statusCode, response.json()]).toEqual([
       401,
@@ -142,7 +142,7 @@ describe('orders', () => {
   const order = (...items: { productId: number; count: number }[]) =>
     send('POST', '/orders', { cookies: customer, payload: { items } });
 
-  test('take what they sell from the stock, and are seen by their customer alone', async () => {
+  test('reduce the stock, and are visible only to their customer', async () => {
     const placed = await order({ productId: 1, count: 2 }, { productId: 2, count: 1 });
     expect(placed.statusCode).toBe(201);
     expect(placed.json()).toMatchObject({
@@ -155,7 +155,7 @@ describe('orders', () => {
     expect((await send('GET', url, { cookies: admin })).statusCode).toBe(404);
   });
 
-  test('sell all of what they name or nothing', async () => {
+  test('sell all of their items or nothing', async () => {
     const before = await product(1);
     const refused = await order({ productId: 1, count: 1 }, { productId: 3, count: 4 });
     expect(refused.statusCode).toBe(409);
@@ -169,9 +169,9 @@ describe('orders', () => {
 });
 
 describe('administration', () => {
-  test('is not for customers', async () => {
+  test('is forbidden for customers', async () => {
     const response = await send('GET', '/admin/report', { cookies: customer });
-    expect([response.statusCode, response.json<Error>().message]).toEqual([403, 'This is for administrators.']);
+    expect([response.statusCode, response.json<Error>().message]).toEqual([403, 'Administrators only.']);
   });
 
   test('adds and changes products', async () => {
@@ -182,10 +182,10 @@ describe('administration', () => {
     const changed = await send('PATCH', '/admin/products/4', { cookies: admin, payload: { stock: 7 } });
     expect(changed.json()).toEqual({ ...added.json<object>(), stock: 7 });
     const taken = await send('PATCH', '/admin/products/4', { cookies: admin, payload: { name: 'Pen' } });
-    expect(taken.json()).toEqual({ statusCode: 409, code: 'CONFLICT', message: 'There is a product Pen already.' });
+    expect(taken.json()).toEqual({ statusCode: 409, code: 'CONFLICT', message: 'Product Pen already exists.' });
   });
 
-  test('reports what was sold', async () => {
+  test('reports sales', async () => {
     const report = (await send('GET', '/admin/report', { cookies: admin })).json();
     expect(report).toEqual({ orders: 1, revenueCents: 1_300, meanOrderCents: { low: 1_300, high: 1_300 } });
   });
@@ -196,7 +196,7 @@ describe('images', () => {
     send('PUT', `/admin/products/${id}/image`, { cookies: admin, payload, headers: { 'content-type': type } });
   const stored = () => readdir(join(folder, 'images'));
 
-  test('are stored as they come, and served', async () => {
+  test('are stored as they arrive, and served', async () => {
     const response = await upload(1, Readable.from([PNG.subarray(0, 5), PNG.subarray(5)]));
     expect(response.statusCode).toBe(200);
     const { image } = await product(1);
@@ -213,15 +213,15 @@ describe('images', () => {
     ['of another type', 'GIF89a', 'image/gif', 415],
     ['whose length is too much', Buffer.alloc(2_000_001), 'image/png', 413],
     [
-      'that is too much on the way',
+      'that exceeds the limit while it arrives',
       Readable.from([Buffer.alloc(1_500_000), Buffer.alloc(1_500_000)]),
       'image/png',
       413,
     ],
-  ])('one %s leaves nothing behind', async (_, payload, type, statusCode) => {
+  ])('an image %s leaves no file behind', async (_, payload, type, statusCode) => {
     const before = await stored();
     expect((await upload(2, payload, type)).statusCode).toBe(statusCode);
-    // The client has its answer before the handler has cleaned up.
+    // The client gets its response before the handler has cleaned up.
     await until(async () => isDeepStrictEqual(await stored(), before), 'the end of what was left');
     expect((await product(2)).image).toBe(null);
   });
@@ -231,7 +231,7 @@ describe('pages of other origins', () => {
   const preflight = (url: string, origin = ORIGIN) =>
     send('OPTIONS', url, { headers: { origin, 'access-control-request-method': 'PATCH' } });
 
-  test('may ask before they send', async () => {
+  test('may send preflights', async () => {
     const { statusCode, headers } = await preflight('/admin/products/1');
     expect(statusCode).toBe(204);
     expect(headers).toMatchObject({
@@ -255,7 +255,7 @@ describe('pages of other origins', () => {
   });
 
   test.each(['/products/1', '/products/999', '/nowhere'])(
-    'read nothing of %s where they are not known',
+    'cannot read %s unless their origin is allowed',
     async (url) => {
       const { headers } = await send('GET', url, { headers: { origin: 'https://elsewhere.example' } });
       expect(headers['access-control-allow-origin']).toBe(undefined);

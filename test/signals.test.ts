@@ -34,7 +34,7 @@ test('a signal on the line that says "listens" drains', async () => {
   }
 });
 
-test('SIGHUP on the line that says "listens" reads the certificate again', async () => {
+test('SIGHUP on the line that says "listens" reloads the certificate', async () => {
   const files = ['--tls-key', 'test/fixtures/tls/first-key.pem', '--tls-cert', 'test/fixtures/tls/first-cert.pem'];
   const program = loopshard('serve', APP, '--port', '0', '--shards', '1', ...files);
   program.child.stdout!.once('data', () => program.child.kill('SIGHUP'));
@@ -65,7 +65,7 @@ const mayUnshare = spawnSync('unshare', [...AS_PROCESS_1, 'true']).status === 0;
   const program = new Program('unshare', [...AS_PROCESS_1, ...command]);
   const { pid } = program.child;
   await until(() => isLoading() || program.child.exitCode !== null, 'the import');
-  // The only child of unshare is process 1 of its namespace.
+  // The only child of unshare is process 1 in its namespace.
   process.kill(Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')), 'SIGTERM');
   expect(await program.exit()).toBe(143);
 });
@@ -87,7 +87,7 @@ describe('the file of a Unix socket', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test('is taken over if its owner is gone', async () => {
+  test('is replaced if its owner is gone', async () => {
     const path = life.file('socket');
     const killed = await start(path);
     killed.child.kill('SIGKILL');
@@ -99,7 +99,7 @@ describe('the file of a Unix socket', () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test('is left alone if somebody listens there, or if it is no socket', async () => {
+  test('is not touched if another process listens there, or if it is not a socket', async () => {
     const path = life.file('socket');
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(path, resolve));

@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals';
 import { get, post, RawClient } from './support/client.js';
 import { expectConserved, ONE_HTTP_THREAD, startServer } from './support/server.js';
 
-/** The prototype of TCP handles that has the method by which sockets read into a given buffer. */
+/** The prototype of TCP handles, with the method that makes sockets read into a given buffer. */
 async function streamPrototype(): Promise<{ useUserBuffer?: unknown }> {
   const server = createServer((accepted) => accepted.destroy());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -19,7 +19,7 @@ async function streamPrototype(): Promise<{ useUserBuffer?: unknown }> {
   return prototype;
 }
 
-test('this Node.js has the handles that reading without copies relies on; without them, data events serve as well', async () => {
+test('Node.js has the handles for reading without copies, and without them the server falls back to data events', async () => {
   const prototype = await streamPrototype();
   const { useUserBuffer } = prototype;
   expect(typeof useUserBuffer).toBe('function');
@@ -42,7 +42,7 @@ test('this Node.js has the handles that reading without copies relies on; withou
   }
 });
 
-test('this Node.js has the listening handle that connections are taken from: one socket is made for each, and announced', async () => {
+test('Node.js has the listening handle, and one socket is created and announced for each connection', async () => {
   const running = await startServer({ shards: 1, ...ONE_HTTP_THREAD });
   const sockets: Socket[] = [];
   const note = (message: unknown) => void sockets.push((message as { socket: Socket }).socket);
@@ -51,7 +51,7 @@ test('this Node.js has the listening handle that connections are taken from: one
   for (const client of clients) client.write(get('/sync/1'));
   for (const client of clients) expect((await client.response()).status).toBe(200);
   unsubscribe('net.server.socket', note);
-  // One that net has made belongs to its server.
+  // A socket created by net belongs to its server.
   expect(sockets.map((socket) => (socket as { server?: unknown }).server ?? 'none')).toEqual(['none', 'none', 'none']);
   expect(sockets.map(({ remotePort }) => remotePort).sort()).toEqual(
     clients.map(({ socket }) => socket.localPort).sort(),
@@ -61,7 +61,7 @@ test('this Node.js has the listening handle that connections are taken from: one
   await running.server.close();
 });
 
-test('more connections than one instance of the parser has room for', async () => {
+test('more connections than one parser instance supports are served', async () => {
   const running = await startServer({ shards: 1 });
   const clients = await Promise.all(Array.from({ length: 1_100 }, () => RawClient.open(running.port)));
   for (const [i, client] of clients.entries()) client.write(get(`/sync/${i}`).slice(0, -3));

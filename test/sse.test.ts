@@ -31,7 +31,7 @@ async function events(path: string, ...fields: string[]): Promise<string> {
   return body.toString();
 }
 
-test('events are framed as EventSource reads them', async () => {
+test('events are framed for EventSource', async () => {
   expect(await events('/all')).toBe(
     [
       'data: one\n\n',
@@ -42,7 +42,7 @@ test('events are framed as EventSource reads them', async () => {
   );
 });
 
-test('events go on for a client that has ended its side, until it is gone', async () => {
+test('events continue for a client that has ended its side, until it disconnects', async () => {
   const client = await RawClient.open(running.port, { allowHalfOpen: true });
   client.write(get('/silent'));
   client.socket.end();
@@ -58,7 +58,7 @@ test.each([
   ['HEAD', '/by-hand', 'no-cache', 'no'],
   ['GET', '/own-fields', 'no-store', 'yes'],
   ['GET', '/no-events', undefined, undefined],
-])('%s %s says cache-control: %s and x-accel-buffering: %s', async (method, path, caching, buffering) => {
+])('%s %s has cache-control: %s and x-accel-buffering: %s', async (method, path, caching, buffering) => {
   const client = await RawClient.open(running.port);
   client.write(get(path).replace('GET', method));
   const response = await client.response({ hasBody: method !== 'HEAD' });
@@ -66,7 +66,7 @@ test.each([
   client.destroy();
 });
 
-test.each(['event', 'id', 'retry', 'data'])('an event whose %s cannot be written fails', async (what) => {
+test.each(['event', 'id', 'retry', 'data'])('an event with an invalid %s fails', async (what) => {
   const client = await RawClient.open(running.port);
   const before = running.logged.length;
   client.write(get(`/invalid/${what}`));
@@ -76,17 +76,17 @@ test.each(['event', 'id', 'retry', 'data'])('an event whose %s cannot be written
   expect(running.logged.at(-1)!.details.err).toMatchObject({ code: 'RESPONSE_INVALID' });
 });
 
-test('the head comes at once, and comments while there are no events', async () => {
+test('the head is sent immediately, and comments while no events arrive', async () => {
   const client = await RawClient.open(running.port);
   client.write(get('/silent'));
   expect((await client.response()).status).toBe(200);
   await until(() => client.pending.toString().split('3\r\n:\n\n\r\n').length > 2, 'two comments');
   client.destroy();
-  // The generator waits for ever, but the request is over.
+  // The generator waits forever, but the request is finished.
   await expectConserved(running);
 });
 
-test('a heartbeat that is none is refused', async () => {
+test('an invalid heartbeat is rejected', async () => {
   const client = await RawClient.open(running.port);
   const before = running.logged.length;
   client.write(get('/heartbeat'));
@@ -96,7 +96,7 @@ test('a heartbeat that is none is refused', async () => {
   expect(running.logged.at(-1)!.details.err).toMatchObject({ code: 'OPTION_INVALID' });
 });
 
-test('a route with schemas may have events', async () => {
+test('a route with schemas may send events', async () => {
   async function* one() {
     yield { data: 1 };
   }

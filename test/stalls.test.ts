@@ -5,7 +5,7 @@ import { startServer, until } from './support/server.js';
 import { useStage } from './support/stage.js';
 
 const scene = useStage();
-/** What the event has said. */
+/** Arguments of the emitted events. */
 let changes: { group: string; stalled: boolean }[];
 
 async function start(options: ServeOptions): Promise<void> {
@@ -28,7 +28,7 @@ async function readiness(): Promise<[number, string | undefined]> {
 
 const stalled = () => scene.running.server.stats().shards.map((shard) => shard.stalled);
 
-/** Has handlers take permits until they are released. */
+/** Starts handlers that hold permits until they are released. */
 async function take(...ids: string[]): Promise<void> {
   for (const id of ids) await scene.stage.send(scene.running, `/wait/${id}`);
   await until(() => ids.every((id) => scene.stage.started.includes(id)), 'the start');
@@ -39,7 +39,7 @@ const pass = (ms: number) => {
   return until(() => performance.now() > end, 'the time to pass');
 };
 
-test('a group all of whose permits are taken while nothing settles is not ready, and the log says why', async () => {
+test('a group without free permits in which no handler settles is not ready, and the log says why', async () => {
   await start({ recovery: { stalledAfterMs: 300 } });
   const since = performance.now();
   await take('a', 'b', 'c', 'd');
@@ -67,14 +67,14 @@ test('a group all of whose permits are taken while nothing settles is not ready,
 });
 
 describe('a group is not stalled', () => {
-  test('while one of its shards has a permit', async () => {
+  test('while one of its shards has a free permit', async () => {
     await start({ recovery: { stalledAfterMs: 100 } });
     await take('a', 'b', 'c');
     await pass(400);
     expect([changes, await readiness()]).toEqual([[], [200, undefined]]);
   });
 
-  test('while handlers settle, however many requests wait', async () => {
+  test('while handlers settle, however many requests are queued', async () => {
     await start({ shards: 1, scheduling: { permits: 1 }, recovery: { stalledAfterMs: 400 } });
     const waiting = Array.from({ length: 15 }, () => exchange(scene.running.port, get('/busy/80')));
     for (const response of await Promise.all(waiting)) expect(response.status).toBe(200);
@@ -89,7 +89,7 @@ describe('a group is not stalled', () => {
   });
 });
 
-test('one group that is stalled is enough', async () => {
+test('a single stalled group makes the server not ready', async () => {
   scene.running = await startServer(
     { groups: { default: 1, slow: 1 }, scheduling: { permits: 1 }, health: true, recovery: { stalledAfterMs: 100 } },
     'groups-app.js',
@@ -107,7 +107,7 @@ test('one group that is stalled is enough', async () => {
   expect(changes.map(({ group }) => group)).toEqual(['slow', 'slow']);
 });
 
-test('handlerTimeoutMs gives the permits back', async () => {
+test('handlerTimeoutMs releases the permits', async () => {
   await start({
     shards: 1,
     scheduling: { permits: 1 },

@@ -12,7 +12,7 @@ async function start(options: ServeOptions = {}): Promise<void> {
 
 const stats = () => scene.running.server.stats();
 
-test('tell what is in hand, and where', async () => {
+test('stats count requests in flight, by place', async () => {
   await start({ scheduling: { permits: 1 }, memory: { slots: 16 } });
   const pending = [await scene.stage.send(scene.running, '/wait/a')];
   await until(() => scene.stage.started.length === 1, 'the start');
@@ -46,8 +46,8 @@ test('tell what is in hand, and where', async () => {
   expect(stats().shards[0]).toMatchObject({ requests: 3, queued: 0, queueAgeMs: 0 });
 });
 
-test('count what was refused, by reason', async () => {
-  // One of the two slots is for requests of high priority.
+test('stats count rejected requests, by reason', async () => {
+  // One of the two slots is reserved for requests of high priority.
   await start({ memory: { slots: 2 } });
   const { response } = await scene.stage.send(scene.running, '/wait/a');
   await until(() => stats().slots.free === 1, 'the request to arrive');
@@ -57,12 +57,12 @@ test('count what was refused, by reason', async () => {
   expect((await response).status).toBe(200);
 });
 
-test('have histograms of how long requests waited and handlers took, in microseconds', async () => {
+test('stats have histograms of queue times and handler times, in microseconds', async () => {
   await start();
   const empty = { count: 0, mean: 0, min: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0 };
   expect(stats().shards[0]).toMatchObject({ queueTime: empty, handlerTime: empty });
   const client = await RawClient.open(scene.running.port);
-  // They come at once and take 10 ms each: the last waits for 90.
+  // They arrive together and take 10 ms each, so the last one waits for 90 ms.
   client.write(get('/busy/10').repeat(10));
   for (let i = 0; i < 10; i++) await client.response();
   client.destroy();
@@ -76,13 +76,13 @@ test('have histograms of how long requests waited and handlers took, in microsec
   expect(queueTime.max).toBeGreaterThan(85_000);
   expect(queueTime.p50).toBeGreaterThan(35_000);
   for (const { min, p50, p90, p99, p999, max } of [queueTime, handlerTime]) {
-    // The histogram is right to one part in a hundred.
+    // The histogram has a precision of 1 %.
     const ordered = [min, p50, p90, p99, p999, max * 1.01];
     expect([...ordered].sort((a, b) => a - b)).toEqual(ordered);
   }
 });
 
-test('a time that a handler waits for something counts as its own', async () => {
+test('the time that a handler waits counts as handler time', async () => {
   await start();
   const { response } = await scene.stage.send(scene.running, '/wait/a');
   await until(() => scene.stage.started.length === 1, 'the start');
@@ -94,7 +94,7 @@ test('a time that a handler waits for something counts as its own', async () => 
   expect(stats().shards[0].queueTime.max).toBeLessThan(stats().shards[0].handlerTime.max);
 });
 
-test('each change of a shard and of the server is an event', async () => {
+test('each state change of a shard and of the server emits an event', async () => {
   await start();
   const events: unknown[] = [];
   scene.running.server.on('state', (state) => void events.push(state));

@@ -7,7 +7,7 @@ import { useStage } from './support/stage.js';
 const scene = useStage();
 let before: number[] = [];
 
-/** Two shards that get requests in turn, one of which is kept from all of its own by a handler. */
+/** Two shards that get requests in turn. A handler blocks one of them. */
 async function startBlocked(options: ServeOptions = {}) {
   scene.running = await startServer(
     { shards: 2, ...options, scheduling: { dispatch: 'round-robin', ...options.scheduling } },
@@ -15,12 +15,12 @@ async function startBlocked(options: ServeOptions = {}) {
   );
   const blocking = await scene.stage.send(scene.running, '/hold/block');
   await until(() => scene.stage.started.length === 1, 'the handler that blocks');
-  // The request that blocks may have been stolen itself.
+  // The blocking request may have been stolen itself.
   before = scene.running.server.stats().shards.map((shard) => shard.steals);
   return { blocking, thread: scene.stage.threadOf('block') };
 }
 
-/** Since the one shard is blocked. */
+/** Counts since the shard is blocked. */
 const steals = () => scene.running.server.stats().shards.map((shard, i) => shard.steals - before[i]);
 const queued = () => scene.running.server.stats().shards.reduce((sum, shard) => sum + shard.queued, 0);
 
@@ -29,7 +29,7 @@ async function finish(blocking: { response: Promise<{ status: number }> }): Prom
   expect((await blocking.response).status).toBe(200);
 }
 
-test('a shard without work takes what waits for one that is busy, and counts it', async () => {
+test('an idle shard steals requests queued for a busy one, and counts them', async () => {
   const { blocking, thread } = await startBlocked(ONE_HTTP_THREAD);
   for (let i = 0; i < 20; i++) {
     const { response } = await scene.stage.send(scene.running, `/run/${i}`);
@@ -41,7 +41,7 @@ test('a shard without work takes what waits for one that is busy, and counts it'
   await finish(blocking);
 });
 
-test('a backlog of many is shared out', async () => {
+test('a long backlog is shared among shards', async () => {
   const { blocking } = await startBlocked();
   const clients = await Promise.all(Array.from({ length: 10 }, () => RawClient.open(scene.running.port)));
   for (const client of clients) client.write(get('/thread').repeat(40));
@@ -76,7 +76,7 @@ test('requests with a key are never stolen', async () => {
   );
   const waiting = queued();
   expect(waiting).toBeGreaterThan(0);
-  // The other shard looks for something to steal, and finds what has no key.
+  // The other shard may steal only requests without a key.
   const others = await Promise.all([
     scene.stage.send(scene.running, '/run/x'),
     scene.stage.send(scene.running, '/run/y'),
@@ -89,7 +89,7 @@ test('requests with a key are never stolen', async () => {
   expect(threads.filter((one) => one === thread)).toHaveLength(waiting);
 });
 
-test('requests whose records do not fit a slot are stolen like any other', async () => {
+test('requests whose records do not fit a slot are stolen like others', async () => {
   const { blocking, thread } = await startBlocked({ memory: { slotBytes: 4_096 }, limits: { maxBodyBytes: 2 ** 21 } });
   const clients = await Promise.all(Array.from({ length: 8 }, () => RawClient.open(scene.running.port)));
   for (const [i, client] of clients.entries()) {
@@ -102,7 +102,7 @@ test('requests whose records do not fit a slot are stolen like any other', async
   await finish(blocking);
 });
 
-test('blocking shards steal as well', async () => {
+test('blocking shards steal too', async () => {
   const { blocking, thread } = await startBlocked({ scheduling: { park: 'sync' } });
   for (let i = 0; i < 10; i++) {
     const { response } = await scene.stage.send(scene.running, `/run/${i}`);
@@ -111,14 +111,14 @@ test('blocking shards steal as well', async () => {
   await finish(blocking);
 });
 
-test('who is refused by the shard whose turn it is goes to one that has room', async () => {
+test('a request goes to a shard with room if the one whose turn it is is full', async () => {
   const { blocking } = await startBlocked({
     scheduling: { steal: false, permits: 1, batch: 1, maxQueue: 1 },
     ...ONE_HTTP_THREAD,
   });
   const status = async (id: number) => (await (await scene.stage.send(scene.running, `/run/${id}`)).response).status;
   const waiting: Promise<number>[] = [];
-  // Its turn comes with every other request; the first of them waits.
+  // The blocked shard gets every other request; the first of them waits.
   for (let i = 0; queued() === 0; i++) {
     waiting.push(status(i));
     await until(() => queued() === 1 || scene.stage.started.length === i + 2, 'the request to wait or to be started');

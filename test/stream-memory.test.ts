@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { grownBytes, readSlowly } from './support/memory.js';
 
-// Long enough that a server which keeps what the client has not taken is found out.
+// Long enough to reveal a server that buffers what the client has not read.
 const MEBIBYTES = 128;
 
 test(`${MEBIBYTES} MiB to a slow reader need less than 64 MiB of memory`, async () => {

@@ -24,7 +24,7 @@ afterAll(async () => {
   channel.close();
 });
 
-/** What became of a stream of the fixture. */
+/** Returns the outcome of a stream of the fixture. */
 function seen(name: string): unknown[] {
   return notes.get(name) ?? [];
 }
@@ -39,7 +39,7 @@ interface Streamed {
   chunks: number;
 }
 
-/** A response of HTTP/1.1, decoded strictly; `path` is asked for on a connection that stays. */
+/** Requests `path` over HTTP/1.1 on a persistent connection, and decodes the response strictly. */
 async function streamed(path: string): Promise<Streamed> {
   const client = await RawClient.open(port);
   client.write(get(path));
@@ -61,7 +61,7 @@ async function nextStreamed(client: RawClient): Promise<Streamed> {
   return { head: [statusLine, ...lines].join('\n'), body: decoded.body, chunks: decoded.chunks };
 }
 
-describe('what is sent', () => {
+describe('sends', () => {
   test.each([
     ['/text', 'grüße, Welt', 'text/plain; charset=utf-8'],
     ['/bytes', Buffer.from([0, 255, 1, 254, 2, 253, 3, 252, 4, 251]), 'application/octet-stream'],
@@ -77,13 +77,13 @@ describe('what is sent', () => {
     expect(answer.head).not.toContain('content-length');
   });
 
-  test('status and fields that are set before the first chunk', async () => {
+  test('status and headers that are set before the first chunk', async () => {
     const { head } = await streamed('/late-head?value=x');
     expect(head).toMatch(/^HTTP\/1\.1 203 /);
     expect(head).toContain('\nx-late: x');
   });
 
-  test('not after it', async () => {
+  test('no status or headers that are set after the first chunk', async () => {
     expect((await streamed('/sealed')).body.toString()).toBe('aHEADER_INVALID');
   });
 
@@ -101,7 +101,7 @@ describe('what is sent', () => {
     expect(body.equals(wanted)).toBe(true);
   });
 
-  test('little chunks of one turn go together', async () => {
+  test('small chunks of one turn together', async () => {
     expect((await streamed('/large/2000/7')).chunks).toBe(1);
   });
 
@@ -113,15 +113,18 @@ describe('what is sent', () => {
     ['/reused', 5, 300_000, '?later'],
     ['/reused-compressed', 100, 1_000, ''],
     ['/reused-compressed', 5, 300_000, '?later'],
-  ])('what was yielded before the memory was used again (%s: %d × %d bytes%s)', async (path, chunks, bytes, query) => {
-    const response = await fetch(`http://127.0.0.1:${port}${path}/${chunks}/${bytes}${query}`);
-    expect(response.headers.get('content-encoding') !== null).toBe(path === '/reused-compressed');
-    const body = Buffer.from(await response.arrayBuffer());
-    const wanted = Buffer.concat(Array.from({ length: chunks }, (_, i) => Buffer.alloc(bytes, i)));
-    expect(body.equals(wanted)).toBe(true);
-  });
+  ])(
+    'chunks whose memory is reused after they were yielded (%s: %d × %d bytes%s)',
+    async (path, chunks, bytes, query) => {
+      const response = await fetch(`http://127.0.0.1:${port}${path}/${chunks}/${bytes}${query}`);
+      expect(response.headers.get('content-encoding') !== null).toBe(path === '/reused-compressed');
+      const body = Buffer.from(await response.arrayBuffer());
+      const wanted = Buffer.concat(Array.from({ length: chunks }, (_, i) => Buffer.alloc(bytes, i)));
+      expect(body.equals(wanted)).toBe(true);
+    },
+  );
 
-  test('with a request that can be read until the end', async () => {
+  test('chunks that depend on the request, which can be read until the end', async () => {
     const client = await RawClient.open(port);
     client.write(post('/echo', 'the body', 'X-Name: name'));
     client.write(post('/echo', 'another', 'X-Name: other'));
@@ -130,7 +133,7 @@ describe('what is sent', () => {
     client.destroy();
   });
 
-  test('to HTTP/1.0: as it is, up to the end of the connection', async () => {
+  test('unframed bytes to HTTP/1.0, until the end of the connection', async () => {
     const client = await RawClient.open(port);
     client.write('GET /large/3/70000 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n');
     await client.closed();
@@ -142,7 +145,7 @@ describe('what is sent', () => {
     expect(received.length - end - 4).toBe(210_000);
   });
 
-  test('the head alone when the first chunk is empty', async () => {
+  test('the head alone if the first chunk is empty', async () => {
     const client = await RawClient.open(port);
     client.write(get('/empty-first?name=empty'));
     const { status } = await client.response();
@@ -154,14 +157,14 @@ describe('what is sent', () => {
 });
 
 describe('without a body', () => {
-  test('HEAD gets the head, and nothing is started', async () => {
+  test('HEAD gets the head, and the stream is not started', async () => {
     const { fields } = await exchange(port, get('/disposed?name=head').replace('GET', 'HEAD'), false);
     expect(fields.map(([name]) => name).sort()).toEqual(['connection', 'date', 'keep-alive', 'transfer-encoding']);
     await until(() => seen('head').length > 0, 'the end of the stream');
     expect(seen('head')).toEqual(['destroyed']);
   });
 
-  test.each([204, 304])('%d that is set at first: nothing is started', async (status) => {
+  test.each([204, 304])('%d that is set before: the stream is not started', async (status) => {
     const name = `disposed-${status}`;
     const response = await exchange(port, get(`/disposed?name=${name}&status=${status}`));
     expect(response.status).toBe(status);
@@ -170,7 +173,7 @@ describe('without a body', () => {
     expect(seen(name)).toEqual(['destroyed']);
   });
 
-  test.each([204, 304])('%d that is set on the way: nothing is sent', async (status) => {
+  test.each([204, 304])('%d that is set by the stream: no body is sent', async (status) => {
     const client = await RawClient.open(port);
     const name = `late-${status}`;
     client.write(get(`/not-modified?name=${name}&status=${status}`) + get('/plain'));
@@ -184,7 +187,7 @@ describe('without a body', () => {
 
 describe('failures', () => {
   test.each(['/fails-first', '/yields/number', '/yields/null', '/bad-header', '/iterator-throws'])(
-    '%s: an ordinary 500',
+    '%s gets a normal 500',
     async (path) => {
       const client = await RawClient.open(port);
       const before = running.logged.length;
@@ -198,7 +201,7 @@ describe('failures', () => {
   );
 
   test.each(['/fails-later', '/yields/number?after', '/yields/undefined?after', '/yields/object?after'])(
-    '%s: what was yielded, then a cut; and it is logged',
+    '%s sends what was yielded, then breaks off, and is logged',
     async (path) => {
       const client = await RawClient.open(port);
       const before = running.logged.length;
@@ -212,17 +215,17 @@ describe('failures', () => {
     },
   );
 
-  test('to HTTP/1.0: a reset, because an end would look like the end of the body', async () => {
+  test('reset an HTTP/1.0 connection, because its normal end would be the end of the body', async () => {
     const client = await RawClient.open(port);
     const errors: string[] = [];
     client.socket.on('error', (error: NodeJS.ErrnoException) => errors.push(error.code!));
-    // Not at once: with the data still unread, libuv takes the reset for an end.
+    // Not immediately: while data is unread, libuv reports the reset as an end.
     client.write('GET /fails-later?ms=30 HTTP/1.0\r\n\r\n');
     await until(() => client.socket.destroyed, 'the end of the connection');
     expect(errors).toEqual(['ECONNRESET']);
   });
 
-  test('a shard that is lost in the middle cuts the connection', async () => {
+  test('of the shard close the connection', async () => {
     const client = await RawClient.open(port);
     client.write(get('/exit'));
     expect((await client.response()).status).toBe(200);
@@ -232,7 +235,7 @@ describe('failures', () => {
   });
 });
 
-describe('clients that leave', () => {
+describe('clients that disconnect', () => {
   test.each(['reset', 'end', 'destroy'] as const)('%s: the source is returned, its signal aborted', async (how) => {
     const name = `leaves-${how}`;
     const client = await RawClient.open(port);
@@ -241,7 +244,7 @@ describe('clients that leave', () => {
     if (how === 'reset') client.socket.resetAndDestroy();
     else if (how === 'destroy') client.destroy();
     else {
-      // It goes on reading for a while: that is its right.
+      // The source may keep reading for a while.
       client.socket.end();
       const { length } = client.pending;
       await until(() => client.pending.length > length + 500_000, 'more of the stream');
@@ -252,7 +255,7 @@ describe('clients that leave', () => {
     await expectConserved(running);
   });
 
-  test('a stream that waits hears it by the signal', async () => {
+  test('abort the signal of a stream that waits', async () => {
     const before = running.logged.length;
     const client = await RawClient.open(port);
     client.write(get('/ticks?name=ticks'));
@@ -266,7 +269,7 @@ describe('clients that leave', () => {
   const started = () => running.server.stats().shards.reduce((sum, { requests }) => sum + requests, 0);
 
   test.each(['/silent/web', '/silent/node', '/silent-compressed/web', '/silent-later/web', '/silent-later/node'])(
-    '%s: a stream that has nothing to say is let go of at once, begun or not',
+    '%s: an idle stream is ended immediately, begun or not',
     async (path) => {
       for (const first of ['', 'first']) {
         const name = `${path} ${first}`;
@@ -285,7 +288,7 @@ describe('clients that leave', () => {
   );
 
   test.each([false, true])(
-    'a stream gives its permit back, and its slot unless it has a view of it, even if its generator never ends (view: %p)',
+    'a stream releases its permit, and its slot unless it has a view of it, even if its generator never ends (view: %p)',
     async (view) => {
       const other = await startServer({ shards: 1 }, 'streams.js');
       const { server } = other;
@@ -301,7 +304,7 @@ describe('clients that leave', () => {
       client.socket.resetAndDestroy();
       await until(() => server.stats().shards[0].abandoned === 1, 'the end of patience');
       expect(taken()).toEqual([view ? 1 : 0, 0, 0]);
-      // Whatever takes the slot now is not what lets go of it.
+      // The request that uses the slot now must not be affected.
       expect((await exchange(other.port, get('/slow-first/1'), false)).status).toBe(200);
       await exchange(other.port, get('/let-go'));
       await until(() => server.stats().shards[0].abandoned === 0, 'the end of the generator');
@@ -312,7 +315,7 @@ describe('clients that leave', () => {
     },
   );
 
-  test('a generator that does not get to its end after it has failed gives permit and slot back', async () => {
+  test('a generator that fails and does not end releases permit and slot', async () => {
     const other = await startServer({ shards: 1 }, 'streams.js');
     const client = await RawClient.open(other.port);
     client.write(get('/held-at-end'));
@@ -326,7 +329,7 @@ describe('clients that leave', () => {
     await other.server.close();
   });
 
-  test('a stream goes on for a client that has ended its side, though abortOnHalfClose aborts its signal', async () => {
+  test('a stream continues for a client that has ended its side, even if abortOnHalfClose aborts its signal', async () => {
     const other = await startServer({ shards: 1, abortOnHalfClose: true }, 'streams.js');
     const client = await RawClient.open(other.port, { allowHalfOpen: true });
     client.write(get('/slow-first/50'));
@@ -338,7 +341,7 @@ describe('clients that leave', () => {
     await other.server.close();
   });
 
-  test('behind another answer, a stream comes no further than the window', async () => {
+  test('behind another response, a stream gets no further than its window', async () => {
     const client = await RawClient.open(port);
     client.write(get('/slow-first/300') + get('/endless?name=waiting&bytes=10000'));
     await until(() => lastSeen('waiting-chunks') > 20, 'the second stream');
@@ -347,7 +350,7 @@ describe('clients that leave', () => {
     expect(lastSeen('waiting-chunks')).toBeLessThan(60);
   });
 
-  test('while the first chunk is on its way', async () => {
+  test('while the first chunk is in flight', async () => {
     const clients = await Promise.all(Array.from({ length: 20 }, () => RawClient.open(port)));
     for (const client of clients) client.write(get('/slow-first/1000'));
     await until(() => running.server.stats().outstanding >= 20, 'the requests');
@@ -371,7 +374,7 @@ test('a client that stops reading stops the source', async () => {
   client.destroy();
 });
 
-test('answers behind a stream wait for its end', async () => {
+test('responses behind a stream wait for its end', async () => {
   const client = await RawClient.open(port);
   client.write(get('/slow-first/20') + get('/plain') + get('/text') + get('/none') + get('/plain'));
   expect((await nextStreamed(client)).body.toString()).toBe('firstsecond');
@@ -382,7 +385,7 @@ test('answers behind a stream wait for its end', async () => {
   client.destroy();
 });
 
-test('many streams at once, each with its own bytes', async () => {
+test('many concurrent streams each send their own bytes', async () => {
   const sizes = Array.from({ length: 60 }, (_, i) => 1 + ((i * 7_919) % 90_000));
   const bodies = await Promise.all(sizes.map((bytes) => streamed(`/large/3/${bytes}`)));
   for (const [i, { body }] of bodies.entries()) {
@@ -392,17 +395,17 @@ test('many streams at once, each with its own bytes', async () => {
 });
 
 describe('limits', () => {
-  test('handlerTimeoutMs is for the time until the head', async () => {
+  test('handlerTimeoutMs applies to the time until the head', async () => {
     const quick = await startServer({ timeouts: { handlerTimeoutMs: 1_000 } }, 'streams.js');
     expect((await exchange(quick.port, get('/slow-first/3000'))).status).toBe(504);
-    // Its head comes in time, and its end does not.
+    // The head is sent in time, the end is not.
     const slow = await fetch(`http://127.0.0.1:${quick.port}/slow-first/600`);
     expect(await slow.text()).toBe('firstsecond');
     await expectConserved(quick);
     await quick.server.close();
   });
 
-  test('streams take neither permits nor slots', async () => {
+  test('streams use neither permits nor slots', async () => {
     const narrow = await startServer(
       { shards: 1, scheduling: { permits: 1, batch: 1 }, memory: { slots: 2 }, ...ONE_HTTP_THREAD },
       'streams.js',
@@ -425,7 +428,7 @@ describe('limits', () => {
     await narrow.server.close();
   });
 
-  test('a stream that goes on without its slot still has its request', async () => {
+  test('a stream without its slot still has its request', async () => {
     const narrow = await startServer({ shards: 1, memory: { slots: 2 }, ...ONE_HTTP_THREAD }, 'streams.js');
     const client = await RawClient.open(narrow.port);
     const body = JSON.stringify({ text: 'grüße' });
@@ -433,7 +436,7 @@ describe('limits', () => {
     client.write(post('/remembers/7?q=b&name=late', body, 'X-Name: late'));
     await until(() => client.pending.includes('first'), 'the head');
     await until(() => narrow.server.stats().slots.free === 2, 'the slot');
-    // Other requests write over what lay in its slot.
+    // Other requests overwrite its former slot.
     for (let i = 0; i < 6; i++) await exchange(narrow.port, post(`/other/${i}`, 'z'.repeat(900), 'X-Name: zzzz'));
     await exchange(narrow.port, get('/go-on'));
     const answer = await nextStreamed(client);
@@ -453,7 +456,7 @@ describe('limits', () => {
     await narrow.server.close();
   });
 
-  test('while a body is being read, the stream that answers it keeps its slot and no permit', async () => {
+  test('a stream whose request body is still being read keeps its slot but no permit', async () => {
     const narrow = await startServer(
       { shards: 1, scheduling: { permits: 1, batch: 1 }, memory: { slots: 4 }, ...ONE_HTTP_THREAD },
       'uploads.js',
@@ -472,7 +475,7 @@ describe('limits', () => {
     await narrow.server.close();
   });
 
-  test('more than maxStreams get 503, and the log says so once', async () => {
+  test('more than maxStreams get 503, which is logged once', async () => {
     const few = await startServer({ shards: 1, limits: { maxStreams: 2 } }, 'streams.js');
     const open = async () => {
       const client = await RawClient.open(few.port);
@@ -497,7 +500,7 @@ describe('limits', () => {
     await few.server.close();
   });
 
-  test('when their shard ends, streams break off, and other shards go on with theirs', async () => {
+  test('when a shard ends, its streams break off, and those of other shards continue', async () => {
     const other = await startServer({ shards: 1 }, 'streams.js');
     const client = await RawClient.open(other.port);
     client.write(get('/ticks?name=x'));
@@ -511,7 +514,7 @@ describe('limits', () => {
     await other.server.close();
   });
 
-  test('close() waits for streams that end, and cuts those that do not', async () => {
+  test('close() waits for streams that end, and drops those that do not', async () => {
     const one = await startServer({ timeouts: { closeTimeoutMs: 500 } }, 'streams.js');
     const [ending, endless] = await Promise.all([RawClient.open(one.port), RawClient.open(one.port)]);
     ending.write(get('/slow-first/50'));

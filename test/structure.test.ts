@@ -3,9 +3,9 @@ import { dirname, join, relative } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { root } from './support/process.js';
 
-/* From the folder one knows the thread, and folders import downwards only, types included. */
+/* The folder of a file tells its thread. Folders import downwards only, including types. */
 const SRC = join(root, 'src');
-/** Each folder, or file, and the folders it may import from. Everybody may import `errors.ts`. */
+/** Folders or files, and the folders that each may import from. All may import `errors.ts`. */
 const BELOW: Record<string, string[]> = {
   core: [],
   json: ['core'],
@@ -33,7 +33,7 @@ const imports = new Map(
 );
 const folderOf = (file: string) => file.split('/')[0];
 
-/** The files of a circle, or nothing. */
+/** Returns the files of an import cycle, if any. */
 function findCircle(): string[] | undefined {
   const done = new Set<string>();
   const visit = (file: string, path: string[]): string[] | undefined => {
@@ -53,7 +53,7 @@ function findCircle(): string[] | undefined {
   return undefined;
 }
 
-test('no file imports itself by way of others', () => {
+test('imports have no cycles', () => {
   expect(files.length).toBeGreaterThan(100);
   expect(findCircle()).toBeUndefined();
 });

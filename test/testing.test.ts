@@ -56,7 +56,7 @@ const silent = { error: () => {}, warn: () => {}, info: () => {} };
 afterAll(() => close(app));
 
 describe('inject', () => {
-  test('calls the handler in the thread of the test, where mocks are seen', async () => {
+  test('calls the handler in the thread of the test, with its mocks', async () => {
     find.mockReturnValueOnce({ id: '7', name: 'mocked' });
     const response = await inject(app, '/users/7');
     expect(response).toMatchObject({ statusCode: 200, statusMessage: 'OK' });
@@ -71,7 +71,7 @@ describe('inject', () => {
     expect(events).toEqual(['start 0 default']);
   });
 
-  test('sends query, cookies, fields and address', async () => {
+  test('sends query, cookies, headers and address', async () => {
     const response = await inject(app, {
       url: '/seen?a=1',
       query: { b: ['x', 'y'], c: 2 },
@@ -88,12 +88,12 @@ describe('inject', () => {
     });
   });
 
-  test('takes a whole URL', async () => {
+  test('accepts a complete URL', async () => {
     const response = await inject(app, 'https://shop.test:8443/seen?x=%20');
     expect(response.json()).toMatchObject({ host: 'shop.test:8443', query: { x: ' ' } });
   });
 
-  test('sends values as JSON, and text, bytes and streams as they are', async () => {
+  test('sends values as JSON, and text, bytes and streams unchanged', async () => {
     const post = (url: string, payload: unknown, headers = {}) =>
       inject(app, { method: 'POST', url, payload, headers });
     expect((await post('/json', { a: 'grüße' })).json()).toEqual({ a: 'grüße' });
@@ -105,7 +105,7 @@ describe('inject', () => {
     expect((await inject(app, { method: 'post', url: '/json', body: { a: 1 } })).json()).toEqual({ a: 1 });
   });
 
-  test('validates, and answers errors as the server does', async () => {
+  test('validates requests and responds to errors like the server', async () => {
     const invalid = await inject(app, { method: 'POST', url: '/json', payload: { b: 1 } });
     expect([invalid.statusCode, invalid.json<{ code: string }>().code]).toEqual([400, 'REQUEST_INVALID']);
     const untyped = await inject(app, { method: 'POST', url: '/json', payload: '{"a":1}' });
@@ -126,7 +126,7 @@ describe('inject', () => {
     expect([head.headers['content-length'], head.body]).toEqual(['3', '']);
   });
 
-  test('fails where the app closes the connection, and when its signal aborts', async () => {
+  test('fails if the app closes the connection, and when its signal aborts', async () => {
     await expect(inject(app, '/destroy')).rejects.toMatchObject({ code: 'ECONNRESET' });
     const controller = new AbortController();
     const response = inject(app, { url: '/never', signal: controller.signal });
@@ -137,7 +137,7 @@ describe('inject', () => {
     expect(events.at(-1)).toBe('left');
   });
 
-  test('many at once are each answered with their own', async () => {
+  test('returns the right response for each of many concurrent requests', async () => {
     const ids = Array.from({ length: 300 }, (_, i) => String(i));
     const answers = await Promise.all(ids.map((id) => inject(app, `/users/${id}`)));
     expect(answers.map((answer) => answer.json<{ id: string }>().id)).toEqual(ids);
@@ -158,17 +158,17 @@ describe('inject', () => {
     ],
     ['an unknown option', () => inject(app, { url: '/', path: '/' } as never), 'Unknown option `path` of `inject()`.'],
     [
-      'an option that is no test’s',
+      'an option that tests do not have',
       () => createTestServer(app, { port: 1 } as never),
-      'A test server has no option `port`',
+      'Option `port` is not available for a test server',
     ],
-  ])('%s is refused', async (_, act, message) => {
+  ])('rejects %s', async (_, act, message) => {
     await expect(act()).rejects.toThrow(message);
   });
 });
 
 describe('createTestServer', () => {
-  test('takes options of serve(), and closes the app', async () => {
+  test('accepts options of serve(), and closes the app', async () => {
     const logged: string[] = [];
     const logger = {
       ...silent,
@@ -187,7 +187,7 @@ describe('createTestServer', () => {
     await expect(server.inject('/seen')).rejects.toThrow();
   });
 
-  test('a listener of onStart that fails, fails the start', async () => {
+  test('fails if a listener of onStart fails', async () => {
     const broken = createApp().onStart(() => Promise.reject(new Error('no database')));
     await expect(createTestServer(broken, { logger: silent })).rejects.toMatchObject({
       code: 'MODULE_FAILED',
@@ -195,7 +195,7 @@ describe('createTestServer', () => {
     });
   });
 
-  test('an app that was closed starts again', async () => {
+  test('can start a closed app again', async () => {
     const other = createApp().get('/', () => 'up');
     expect((await inject(other, '/')).body).toBe('up');
     await close(other);
@@ -205,7 +205,7 @@ describe('createTestServer', () => {
   });
 });
 
-test('nothing keeps a program alive that has injected and not closed', () => {
+test('a program that injects without closing the app exits', () => {
   const program = `
     import { createApp } from 'loopshard';
     import { inject } from 'loopshard/testing';
@@ -246,7 +246,7 @@ describe('serve() with shards: 0', () => {
 
   test('has one HTTP thread', async () => {
     await expect(serve(new URL('./fixtures/app.js', import.meta.url), { shards: 0, httpThreads: 2 })).rejects.toThrow(
-      'With `shards: 0`, everything runs in the calling thread: leave out `httpThreads`.',
+      'Cannot use `httpThreads` with `shards: 0`, where everything runs in the calling thread. Leave `httpThreads` out.',
     );
   });
 });

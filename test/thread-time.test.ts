@@ -3,7 +3,7 @@ import { COUNTER_THREAD_TIME_OFFSET } from '../build/assembly/layout.js';
 import type { CounterWriter } from '../build/src/contract/counters.js';
 import { ThreadTime } from '../build/src/shard/loop/thread-time.js';
 
-/** Nanoseconds that a shard publishes of itself. */
+/** Returns the nanoseconds that a shard publishes. */
 function setUp() {
   const published: number[] = [];
   const counters = {
@@ -18,7 +18,7 @@ function spin(ms: number): void {
   for (const end = performance.now() + ms; performance.now() < end; );
 }
 
-test('is the mean of what starts take', () => {
+test('thread time is the mean time of starts', () => {
   const { time, published } = setUp();
   time.turned(10, 100, 0);
   expect(published).toEqual([10_000]);
@@ -26,7 +26,7 @@ test('is the mean of what starts take', () => {
   expect(last(published)).toBeCloseTo(20_000, -1);
 });
 
-test('hardly minds a turn that was interrupted, and follows handlers that became heavy', () => {
+test('thread time limits the effect of an interrupted turn, and follows handlers that become heavy', () => {
   const { time, published } = setUp();
   time.turned(10, 30, 0);
   time.turned(1, 4_000, 0);
@@ -35,14 +35,14 @@ test('hardly minds a turn that was interrupted, and follows handlers that became
   expect(last(published)).toBeGreaterThan(10_000_000);
 });
 
-test('has what handlers do behind an `await`, and not what the event loop waits', async () => {
+test('thread time includes work after an `await`, but not the idle time of the event loop', async () => {
   const { time, published } = setUp();
   time.turned(2, 20, 2);
   spin(30);
   await new Promise((resolve) => setTimeout(resolve, 50));
   time.turned(0, 5, 1);
   time.turned(1, 10, 0);
-  // An outlier beside the first turn's 10 µs.
+  // An outlier compared to the first turn's 10 µs.
   expect(last(published)).toBe(Math.ceil((10 + (4 * 10 - 10) / 8) * 1_000));
   for (let i = 0; i < 60; i++) {
     time.turned(1, 10, 1);
@@ -52,7 +52,7 @@ test('has what handlers do behind an `await`, and not what the event loop waits'
   expect(last(published)).toBeLessThan(20_000_000);
 });
 
-test('does not count what comes between turns while no handler is in flight', () => {
+test('thread time excludes work between turns while no handler is in flight', () => {
   const { time, published } = setUp();
   time.turned(1, 10, 0);
   for (let i = 0; i < 20; i++) {

@@ -13,7 +13,7 @@ afterEach(async () => {
 });
 
 const TIMEOUT_MS = 300;
-/** How late a timeout may be met, on a machine that others use too. */
+/** How late a timeout may fire, on a machine that others use too. */
 const SLACK_MS = 4_000;
 
 async function start(options: ServeOptions): Promise<RawClient> {
@@ -21,7 +21,7 @@ async function start(options: ServeOptions): Promise<RawClient> {
   return RawClient.open(running.port);
 }
 
-/** Milliseconds until the server has ended the connection, which must be those of the timeout. */
+/** Expects that the server closes the connection after the timeout, in milliseconds. */
 async function expectEnd(client: RawClient, since: number): Promise<void> {
   await client.closed();
   const took = performance.now() - since;
@@ -31,7 +31,7 @@ async function expectEnd(client: RawClient, since: number): Promise<void> {
   client.destroy();
 }
 
-/** Sends a byte now and then, so that the connection is never quiet, until the server has ended it. */
+/** Sends a byte now and then, so that the connection is never idle, until the server closes it. */
 async function trickle(client: RawClient, byte: string): Promise<void> {
   while (!client.ended) {
     client.write(byte);
@@ -39,8 +39,8 @@ async function trickle(client: RawClient, byte: string): Promise<void> {
   }
 }
 
-describe('a request that does not come to its end gets 408', () => {
-  test('in its head, however steadily its bytes come', async () => {
+describe('an incomplete request gets 408', () => {
+  test('in its head, however steadily its bytes arrive', async () => {
     const client = await start({ timeouts: { headersTimeoutMs: TIMEOUT_MS } });
     const since = performance.now();
     client.write('GET /json HTTP/1.1\r\nHost: x\r\nX-Slow: ');
@@ -62,7 +62,7 @@ describe('a request that does not come to its end gets 408', () => {
     await sending;
   });
 
-  test('behind an answer that is owed, which comes first', async () => {
+  test('after a pending response', async () => {
     const client = await start({ timeouts: { headersTimeoutMs: TIMEOUT_MS } });
     client.write(`${get('/later/600/late')}GET /json`);
     expect((await client.response()).body.toString()).toBe('late');
@@ -71,7 +71,7 @@ describe('a request that does not come to its end gets 408', () => {
     client.destroy();
   });
 
-  test('not for the time that the server takes', async () => {
+  test('but not because of the time that the server takes', async () => {
     const client = await start({
       timeouts: { headersTimeoutMs: 50, requestTimeoutMs: 50, keepAliveTimeoutMs: 50, sendTimeoutMs: 50 },
     });
@@ -81,7 +81,7 @@ describe('a request that does not come to its end gets 408', () => {
     client.destroy();
   });
 
-  test('nor while it waits for 100 Continue behind an answer', async () => {
+  test('but not while it waits for 100 Continue behind a response', async () => {
     const client = await start({ timeouts: { requestTimeoutMs: TIMEOUT_MS } });
     const expecting = 'POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n';
     client.write(get('/later/800/late') + expecting);
@@ -93,7 +93,7 @@ describe('a request that does not come to its end gets 408', () => {
   });
 });
 
-describe('a connection without a request is closed without a word', () => {
+describe('a connection without a request is closed without a response', () => {
   test('after keepAliveTimeoutMs', async () => {
     const client = await start({ timeouts: { keepAliveTimeoutMs: TIMEOUT_MS } });
     client.write(get('/json'));
@@ -112,7 +112,7 @@ describe('a connection without a request is closed without a word', () => {
     client.destroy();
   });
 
-  test('but not while requests come', async () => {
+  test('but not while requests arrive', async () => {
     const client = await start({ timeouts: { keepAliveTimeoutMs: TIMEOUT_MS } });
     const end = performance.now() + 3 * TIMEOUT_MS;
     for (let i = 0; performance.now() < end; i++) {
@@ -123,7 +123,7 @@ describe('a connection without a request is closed without a word', () => {
   });
 });
 
-test('a client that takes nothing of its answer is cut off after sendTimeoutMs', async () => {
+test('a client that does not read its response is dropped after sendTimeoutMs', async () => {
   const client = await start({ timeouts: { sendTimeoutMs: TIMEOUT_MS } });
   client.socket.pause();
   client.write(get('/large/20000000'));
@@ -134,8 +134,8 @@ test('a client that takes nothing of its answer is cut off after sendTimeoutMs',
   client.destroy();
 });
 
-test('a client that takes its answer slowly gets all of it', async () => {
-  // Longer than a client needs to make room for which the kernel announces a new window, and a part of what it needs for all.
+test('a client that reads its response slowly gets all of it', async () => {
+  // Longer than the client needs until the kernel announces a new window, and shorter than the complete download.
   const client = await start({ timeouts: { sendTimeoutMs: 1_000 } });
   const bytes = 20_000_000;
   client.write(get(`/large/${bytes}`));
@@ -151,11 +151,11 @@ test('a client that takes its answer slowly gets all of it', async () => {
   client.destroy();
 });
 
-/** Sends the body of a request that is answered at its head, with 413 or by its handler, and reads only then. */
+/** Sends the body of a request that gets an early response, 413 or from its handler, and reads only then. */
 test.each([
   ['app.js', '/echo', 413],
   ['uploads.js', '/ignore', 200],
-])('a slow client reads the early answer to its upload behind it (%s)', async (fixture, target, status) => {
+])('a slow client reads the early response after its upload (%s)', async (fixture, target, status) => {
   running = await startServer({ shards: 1 }, fixture);
   const client = await RawClient.open(running.port, { allowHalfOpen: true });
   let failure: Error | undefined;
@@ -166,7 +166,7 @@ test.each([
   const piece = Buffer.alloc(65_536);
   const pieces = 45;
   client.write(`POST ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: ${pieces * piece.length}\r\n\r\n`);
-  // Longer than a silent client gets, and without a pause that is as long.
+  // Takes longer than a silent client may, but without such a long pause.
   for (let i = 0; i < pieces; i++) {
     await client.send(piece);
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -178,7 +178,7 @@ test.each([
   client.destroy();
 });
 
-test('of what a client sends behind its last answer, 64 MiB are dropped', async () => {
+test('up to 64 MiB that a client sends after its last response are discarded', async () => {
   const client = await start({});
   client.socket.allowHalfOpen = true;
   client.write('BAD\r\n\r\n');
@@ -195,7 +195,7 @@ test('of what a client sends behind its last answer, 64 MiB are dropped', async 
   expect(taken).toBeLessThan(96);
 });
 
-test('a client that goes on sending behind its last answer is cut off after lingerTimeoutMs', async () => {
+test('a client that keeps sending after its last response is dropped after lingerTimeoutMs', async () => {
   const client = await start({ timeouts: { lingerTimeoutMs: 1_000 } });
   client.write('BAD\r\n\r\n');
   expect((await client.response()).status).toBe(400);
@@ -210,11 +210,11 @@ test('a client that goes on sending behind its last answer is cut off after ling
   }
 });
 
-test('no timeout is met early, and none more than a second late', () => {
+test('no timeout fires early, or more than a second late', () => {
   for (const timeout of [1, 5, 100, 999, 2_000, 10_000, 65_000]) {
     const given = { headersTimeoutMs: timeout, requestTimeoutMs: timeout, keepAliveTimeoutMs: timeout };
     const { intervalMs, looks } = new Schedule({ ...given, sendTimeoutMs: 30_000, lingerTimeoutMs: 30_000 });
-    // The wait begins right behind a look, or right in front of one.
+    // The wait begins right after a check, or right before one.
     for (const begun of [0.01, intervalMs - 0.01]) {
       const patience = new Patience();
       let elapsed = intervalMs - begun;

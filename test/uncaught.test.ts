@@ -8,8 +8,8 @@ const scene = useLife({ shards: 1, timeouts: { closeTimeoutMs: 2_000 } });
 const started = () => scene.running.server.stats().shards.reduce((sum, { requests }) => sum + requests, 0);
 const messages = () => scene.running.logged.map(({ message }) => message);
 
-describe.each(['/throw', '/reject'])('an exception that nobody caught, by %s', (path) => {
-  test('leaves the other requests of its shard alone, and the shard is replaced', async () => {
+describe.each(['/throw', '/reject'])('an uncaught exception, by %s', (path) => {
+  test('does not affect other requests of its shard, which is then replaced', async () => {
     const { server, port } = await scene.start({ shards: 2, scheduling: { dispatch: 'round-robin', steal: false } });
     const states: string[] = [];
     server.on('shard', ({ shard, state }) => void states.push(`${shard} ${state}`));
@@ -30,7 +30,7 @@ describe.each(['/throw', '/reject'])('an exception that nobody caught, by %s', (
     await expectConserved(scene.running);
   });
 
-  test('ends the shard at once with onUncaught: exit', async () => {
+  test('ends the shard immediately with onUncaught: exit', async () => {
     const { port } = await scene.start({ recovery: { onUncaught: 'exit' } });
     const other = exchange(port, get('/slow/20000'));
     await until(() => started() === 1, 'the other to start');
@@ -47,7 +47,7 @@ describe.each(['/throw', '/reject'])('an exception that nobody caught, by %s', (
   });
 });
 
-test('requests that wait for the shard are answered by its replacement', async () => {
+test('requests queued for the shard are run by its replacement', async () => {
   const { server, port } = await scene.start({ scheduling: { permits: 2 } });
   const other = exchange(port, get('/slow/600'));
   const fatal = exchange(port, get('/throw-later'));
@@ -60,7 +60,7 @@ test('requests that wait for the shard are answered by its replacement', async (
   expect(server.stats().shards[0].restarts).toBe(1);
 });
 
-test('requests that come while the only shard is replaced are answered by its replacement', async () => {
+test('requests that arrive while the only shard is replaced are run by its replacement', async () => {
   const { server, port } = await scene.start();
   const other = exchange(port, get('/slow/600'));
   await until(() => started() === 1, 'the other to start');
@@ -71,7 +71,7 @@ test('requests that come while the only shard is replaced are answered by its re
   expect(server.stats().shards[0].restarts).toBe(1);
 });
 
-test('a shard that goes on throwing while it ends does not flood the log', async () => {
+test('a shard that keeps throwing while it ends does not flood the log', async () => {
   const { server, port } = await scene.start();
   const other = exchange(port, get('/slow/600'));
   await until(() => started() === 1, 'the other to start');

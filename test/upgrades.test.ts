@@ -27,7 +27,7 @@ const SHOUT = { protocols: ['shout'] };
 const OFFER = ['Connection: Upgrade', 'Upgrade: shout'];
 const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: shout\r\n\r\n';
 
-/** Answers in capitals whatever comes. */
+/** Sends back everything in capitals. */
 function shout(_request: UpgradeRequest, socket: Duplex, head: Buffer): void {
   socket.write(SWITCHING);
   socket.write(head.toString().toUpperCase());
@@ -35,7 +35,7 @@ function shout(_request: UpgradeRequest, socket: Duplex, head: Buffer): void {
   socket.on('end', () => socket.end());
 }
 
-test('the listener gets the request, the connection and the bytes behind the request', async () => {
+test('the listener gets the request, the connection and the bytes after the request', async () => {
   let seen: UpgradeRequest | undefined;
   running.server.onUpgrade((request, socket, head) => {
     seen = request;
@@ -57,7 +57,7 @@ test('the listener gets the request, the connection and the bytes behind the req
   expect(seen?.rawHeaders.slice(0, 4)).toEqual(['Host', 'localhost', 'Connection', 'Upgrade']);
 });
 
-test('it comes after the answers that are owed, wherever the bytes are split', async () => {
+test('the listener is called after pending responses, wherever the bytes are split', async () => {
   running.server.onUpgrade(shout, SHOUT);
   const bytes = `${get('/later/60/first')}${get('/json')}${get('/x', ...OFFER)}behind`;
   for (const piece of bytes.match(/[\s\S]{1,7}/g)!) {
@@ -69,7 +69,7 @@ test('it comes after the answers that are owed, wherever the bytes are split', a
   await until(() => client.pending.toString() === `${SWITCHING}BEHIND`, 'the switch');
 });
 
-test('timeouts of HTTP do not end it, and much can be sent both ways', async () => {
+test('HTTP timeouts do not end an upgraded connection, and large data can be sent both ways', async () => {
   running.server.onUpgrade(shout, SHOUT);
   client.write(get('/x', ...OFFER));
   await until(() => client.pending.length === SWITCHING.length, 'the switch');
@@ -83,7 +83,7 @@ test('timeouts of HTTP do not end it, and much can be sent both ways', async () 
   await client.closed();
 });
 
-test('a listener that does not read holds the client back', async () => {
+test('a listener that does not read makes the client wait', async () => {
   let taken: Duplex | undefined;
   running.server.onUpgrade((_request, socket) => {
     taken = socket;
@@ -101,7 +101,7 @@ test('a listener that does not read holds the client back', async () => {
   await until(() => received === bytes, 'all of it');
 });
 
-test('a client that leaves closes the stream', async () => {
+test('a client that disconnects closes the stream', async () => {
   let taken: Duplex | undefined;
   running.server.onUpgrade((_request, socket) => {
     taken = socket.resume();
@@ -112,7 +112,7 @@ test('a client that leaves closes the stream', async () => {
   await once(taken!, 'close');
 });
 
-test('a listener may refuse without reading', async () => {
+test('a listener may reject an upgrade without reading', async () => {
   running.server.onUpgrade((_request, socket) => {
     socket.end('HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
   }, SHOUT);
@@ -122,7 +122,7 @@ test('a listener may refuse without reading', async () => {
   await until(() => running.server.stats().connections === 0, 'the end of the connection');
 });
 
-test('a listener that throws is logged, and its client sent away', async () => {
+test('an error of a listener is logged, and the connection is closed', async () => {
   running.server.onUpgrade(() => {
     throw new Error('on purpose');
   }, SHOUT);
@@ -132,7 +132,7 @@ test('a listener that throws is logged, and its client sent away', async () => {
 });
 
 test.each(['h2c', 'shouting', 'whisper, h2c/1', 'TLS/1.0'])(
-  'an offer of %s alone is answered as plain HTTP',
+  'an offer of only %s gets a plain HTTP response',
   async (offer) => {
     running.server.onUpgrade(shout, SHOUT);
     client.write(get('/json', 'Connection: Upgrade, HTTP2-Settings', `Upgrade: ${offer}`, 'HTTP2-Settings: AAMAAABk'));
@@ -142,7 +142,7 @@ test.each(['h2c', 'shouting', 'whisper, h2c/1', 'TLS/1.0'])(
   },
 );
 
-test('without a choice, a listener gets offers of WebSocket', async () => {
+test('by default, a listener gets WebSocket upgrades', async () => {
   running.server.onUpgrade(shout);
   client.write(get('/json', ...OFFER));
   expect((await client.response()).status).toBe(200);
@@ -150,12 +150,12 @@ test('without a choice, a listener gets offers of WebSocket', async () => {
   await until(() => client.pending.length === SWITCHING.length, 'the switch');
 });
 
-test.each([[], 'shout', ['a b'], [1]])('protocols %j are refused', (protocols) => {
+test.each([[], 'shout', ['a b'], [1]])('protocols %j are rejected', (protocols) => {
   const call = () => running.server.onUpgrade(shout, { protocols: protocols as string[] });
   expect(call).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }));
 });
 
-test('what a listener does wrong later costs its own connection alone', async () => {
+test('later errors of a listener affect only its own connection', async () => {
   const failures = ['rejects', 'throws on data', 'writes after the reset'];
   let closes = 0;
   running.server.onUpgrade(async ({ url }, socket) => {
@@ -198,7 +198,7 @@ test('without a listener, with a body, or under HTTP/1.0 it is an ordinary reque
   expect((await client.response()).status).toBe(200);
 });
 
-test('close() waits for it, and cuts it off in the end', async () => {
+test('close() waits for upgraded connections, and drops them in the end', async () => {
   running.server.onUpgrade(shout, SHOUT);
   client.write(get('/x', ...OFFER));
   await until(() => client.pending.length === SWITCHING.length, 'the switch');

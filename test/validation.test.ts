@@ -23,7 +23,7 @@ interface Problem {
   issues: { in: string; path: string; message: string }[];
 }
 
-/* A user whose age may be left out, by each kind of schema. */
+/* Schemas of each kind for a user whose age is optional. */
 const bodies: [string, unknown][] = [
   [
     'JSON Schema',
@@ -60,7 +60,7 @@ describe.each(bodies)('a body by %s', (_name, body) => {
     expect([response.statusCode, response.json()]).toEqual([200, { name: 'Ada', tags: ['x'] }]);
   });
 
-  test('that does not is 400 with the paths, and the handler is not called', async () => {
+  test('that does not match gets 400 with the paths, and the handler is not called', async () => {
     handler.mockClear();
     const running = await start();
     const wrong = (await send(running, { name: 'Ada', tags: ['x', 7] })).json<Problem>();
@@ -130,7 +130,7 @@ describe('params, query and headers', () => {
     expect(issues).toMatchObject([{ in: 'headers', path: '/x-count' }]);
   });
 
-  test('that were converted leave the others as they were sent', async () => {
+  test('are converted without changing the unconverted originals', async () => {
     const app = createApp()
       .use(async (req, _res, next) => {
         const before = req.query.a;
@@ -145,14 +145,14 @@ describe('params, query and headers', () => {
     expect((await ask('/?a=1')).json()).toEqual({ inside: 1, target: '/?a=1', before: '1' });
   });
 
-  test('are not there because Object.prototype has the name', async () => {
+  test('do not exist just because Object.prototype has the name', async () => {
     const query = { type: 'object', required: ['toString', 'constructor'] };
     const { ask } = await apps.run(createApp().get('/', { query }, () => 'x'));
     expect((await ask('/')).json<Problem>().issues).toMatchObject([{ in: 'query', path: '/toString' }]);
     expect((await ask('/?toString=1&constructor=2')).statusCode).toBe(200);
   });
 
-  test('are checked in this order, the body at the end', async () => {
+  test('are checked in this order, and the body last', async () => {
     const never = { type: 'object', required: ['never'] };
     const handler = () => 'x';
     const app = createApp()
@@ -168,7 +168,7 @@ describe('params, query and headers', () => {
     expect(await Promise.all(parts)).toEqual(['params', 'query', 'headers', 'body']);
   });
 
-  test('tell of what is too much by its path', async () => {
+  test('report unexpected properties by path', async () => {
     const query = { type: 'object', properties: { a: {} }, additionalProperties: false };
     const { ask } = await apps.run(createApp().get('/', { query }, () => 'x'));
     expect((await ask('/?a=1&b~/=2')).json<Problem>().issues).toMatchObject([{ in: 'query', path: '/b~0~1' }]);
@@ -200,7 +200,7 @@ describe('a JSON body', () => {
     expect(response.headers.accept).toBe('application/json');
   });
 
-  test('without a type: 415', async () => {
+  test('without a type gets 415', async () => {
     const response = await send(await start(), '{}', {});
     expect(response.json()).toMatchObject({ statusCode: 415, message: expect.stringContaining('(none)') });
   });
@@ -214,7 +214,7 @@ describe('a JSON body', () => {
     [''],
     ['{"a":1}x'],
     ['NaN'],
-  ])('%j is 400', async (payload) => {
+  ])('%j gets 400', async (payload) => {
     const response = await send(await start(), payload);
     expect(response.json()).toMatchObject({ statusCode: 400, code: 'BODY_INVALID' });
     expect(({} as { admin?: true }).admin).toBeUndefined();
@@ -227,7 +227,7 @@ describe('a JSON body', () => {
     expect((await send(running, { a: '1' })).json<Problem>().issues).toMatchObject([{ in: 'body', path: '/a' }]);
   });
 
-  test('is what a Standard Schema has made of it', async () => {
+  test('is the output of a Standard Schema', async () => {
     const running = await start(
       z.object({ a: z.string().transform((text) => text.length), extra: z.never().optional() }),
     );
@@ -252,7 +252,7 @@ describe('a JSON body', () => {
     }
   });
 
-  test('is not there without a schema, and says how to get it', async () => {
+  test('is not available without a schema, and the error gives advice', async () => {
     const { ask, logged } = await apps.run(createApp().post('/', (req) => req.body as object));
     expect((await ask('/', { method: 'POST', payload: {} })).statusCode).toBe(500);
     expect(logged[0].details.err).toMatchObject({
@@ -262,7 +262,7 @@ describe('a JSON body', () => {
     });
   });
 
-  test('as req.json() without a schema: of any type, and __proto__ is refused', async () => {
+  test('may have any type for req.json() without a schema, but __proto__ is rejected', async () => {
     const running = await apps.run(createApp().post('/', (req) => ({ got: req.json() })));
     expect((await send(running, '{"a":1}', {})).json()).toEqual({ got: { a: 1 } });
     expect((await send(running, '{"__proto__":1}', {})).statusCode).toBe(400);
@@ -295,7 +295,7 @@ describe('a schema', () => {
     ['an unknown type', { type: 'strin' }],
     ['a reference to nothing', { $ref: '#/$defs/nothing' }],
     ['a pattern that is none', { type: 'string', pattern: '(' }],
-  ])('that is %s is refused where the route is defined', (_name, body) => {
+  ])('that is %s is rejected when the route is defined', (_name, body) => {
     expect(() => createApp().post('/a', { body } as RouteOptions, () => 'x')).toThrow(
       expect.objectContaining({
         code: 'SCHEMA_INVALID',
@@ -304,14 +304,14 @@ describe('a schema', () => {
     );
   });
 
-  test('that fails itself is an error of the server', async () => {
+  test('that throws is an error of the server', async () => {
     const broken = { '~standard': { version: 1, vendor: 'x', validate: () => Promise.reject(new Error('broken')) } };
     const { ask, logged } = await apps.run(createApp().get('/', { query: broken } as RouteOptions, () => 'x'));
     expect((await ask('/')).statusCode).toBe(500);
     expect(logged[0].details.err!.message).toBe('broken');
   });
 
-  test('leaves a route without one as it is', () => {
+  test('does not affect routes without one', () => {
     const handler = () => 'x';
     const app = createApp().get('/', { compress: false }, handler);
     const found = (app as unknown as Record<symbol, { route(number: number): { handler: unknown } }>)[
@@ -321,7 +321,7 @@ describe('a schema', () => {
   });
 });
 
-describe('the limit of a body', () => {
+describe('the limit of a request body', () => {
   let running: TestServer;
   afterAll(() => running.server.close());
 
@@ -332,7 +332,7 @@ describe('the limit of a body', () => {
     ['/more', 1_000],
     ['/streamed-ten', 10],
     ['/streamed-none', 0],
-  ])('of %s is %d bytes, exactly, however they are sent', async (path, limit) => {
+  ])('of %s is exactly %d bytes, however they are sent', async (path, limit) => {
     running ??= await startServer({ shards: 1, limits: { maxBodyBytes: 100 } }, 'limits.js');
     const chunked = (bytes: number) =>
       `POST ${path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n` +
@@ -346,7 +346,7 @@ describe('the limit of a body', () => {
     expect([bodiless.status, bodiless.body.toString()]).toEqual([200, '0']);
   });
 
-  test('of a stream is none without one, and with Infinity', async () => {
+  test('does not exist for a stream by default, and with Infinity', async () => {
     running ??= await startServer({ shards: 1, limits: { maxBodyBytes: 100 } }, 'limits.js');
     for (const path of ['/streamed', '/streamed-any']) {
       const client = await RawClient.open(running.port);
@@ -362,7 +362,7 @@ describe('the limit of a body', () => {
     );
   });
 
-  test('of the server may be 0: it refuses every body', async () => {
+  test('of the server may be 0, which rejects every body', async () => {
     const { server, port } = await startServer({ shards: 1, limits: { maxBodyBytes: 0 } }, 'limits.js');
     expect((await exchange(port, post('/server', 'x'))).status).toBe(413);
     expect((await exchange(port, post('/server', ''))).status).toBe(200);

@@ -23,7 +23,7 @@ async function join(): Promise<WebSocket> {
   return client;
 }
 
-test('what one client says, all hear, at any size', async () => {
+test('messages of any size reach all clients', async () => {
   const clients = await Promise.all([join(), join(), join()]);
   for (const text of ['hello', 'ü'.repeat(30_000), '']) {
     const heard = clients.map((client) => once(client, 'message'));
@@ -39,7 +39,7 @@ test('what one client says, all hear, at any size', async () => {
   for (const client of clients) client.terminate();
 });
 
-test('a message that is too large ends its connection only', async () => {
+test('a message that is too large ends only its connection', async () => {
   const [loud, quiet] = [await join(), await join()];
   const closed = once(loud, 'close');
   loud.send('x'.repeat(100_000));
@@ -49,7 +49,7 @@ test('a message that is too large ends its connection only', async () => {
   expect((await heard)[0].toString()).toBe('still here');
 });
 
-test('another path is refused, and HTTP goes on beside', async () => {
+test('other paths are rejected, and HTTP still works', async () => {
   const refused = new WebSocket(`ws://${address}/elsewhere`);
   const [error] = await once(refused, 'error');
   expect(error.message).toBe('Unexpected server response: 404');

@@ -9,12 +9,12 @@ const HOLDER = fileURLToPath(new URL('./holder.js', import.meta.url));
 
 export const HELD_CONNECTIONS = 10_000;
 
-/** What a server and the holder need besides the connections. */
+/** File descriptors that a server and the holder need in addition to the connections. */
 const OTHER_DESCRIPTORS = 500;
 
 /**
- * Node.js raises its limit of descriptors to the hard one by itself.
- * @throws BenchError where that is too low
+ * Checks the limit of descriptors. Node.js raises the soft limit to the hard one itself.
+ * @throws BenchError if the limit is too low
  */
 export function checkDescriptors() {
   const { stdout } = spawnSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' });
@@ -25,11 +25,11 @@ raise the hard limit (ulimit -Hn ${needed}, as root).`);
 }
 
 /**
- * Opens connections from a process of their own, each of which has had an answer, or its beginning.
+ * Opens connections from a separate process. Each has received a response, or the beginning of one.
  * @param {import('../http/server-process.js').RunningServer} server
- * @param {string} [path] that they ask for
- * @returns {Promise<() => Promise<void>>} ends them
- * @throws BenchError of a server that does not take them; the end throws if it has not kept them
+ * @param {string} [path] path to request
+ * @returns {Promise<() => Promise<void>>} ends the connections
+ * @throws BenchError if the server does not accept them; the returned function throws if it has not kept them
  */
 export async function hold({ url, peer }, path = '/') {
   const child = startChild(process.execPath, [HOLDER], { messages: true });

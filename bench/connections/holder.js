@@ -1,9 +1,9 @@
-// A process that holds connections, idle ones or such as listen to a stream: asked to, it opens them, and resets them.
+// A process that opens connections on request, keeps them idle or reading a stream, and resets them.
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { BROWSER_HEADERS } from '../http/servers/workload.js';
 
-/** Connections that are being opened at once: fewer than a server's backlog. */
+/** Connections that are opened at a time: fewer than a server's backlog. */
 const OPENING = 200;
 
 const fields = Object.entries({ host: '127.0.0.1', ...BROWSER_HEADERS }).map(
@@ -15,7 +15,7 @@ let held = [];
 let lost = 0;
 
 /**
- * A connection that has had one answer, or its beginning.
+ * Opens a connection and waits for one response, or the beginning of one.
  * @param {number} port
  * @param {string} path
  */
@@ -42,7 +42,7 @@ async function open(port, path, count) {
   await Promise.all(Array.from({ length: OPENING }, opener));
 }
 
-/** Resets them, so that their ports are free at once. */
+/** Resets the connections, so that their ports are free immediately. */
 async function release() {
   const before = lost;
   const closed = held.filter((socket) => !socket.closed).map((socket) => once(socket, 'close'));

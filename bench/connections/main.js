@@ -3,6 +3,6 @@ import { SCENARIOS } from './scenarios/index.js';
 
 await runBench({
   name: 'bench:connections',
-  description: 'Shows what many connections cost, idle and slow ones, beside other servers on this machine.',
+  description: 'Compares the cost of many idle and slow connections for LoopShard and other servers on this machine.',
   scenarios: SCENARIOS,
 });

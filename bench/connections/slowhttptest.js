@@ -10,15 +10,15 @@ import { ask } from '../scheduling/servers/questions.js';
 export const SLOW_CONNECTIONS = 1_000;
 const CONNECTIONS_PER_SECOND = 500;
 
-/** Longer than any load: the bench ends it. */
+/** Longer than any load; the bench ends it. */
 const LENGTH_SECONDS = 600;
 const POLL_MS = 100;
-/** Some connections end by themselves before the last ones are there. */
+/** Some connections end before the last ones are open. */
 const ENOUGH = 0.9;
-/** For the last ones to come, and for what their coming costs: it is those that stay which are to be measured. */
+/** Time for the last connections to open and for the cost of opening to pass: only open connections are measured. */
 const SETTLE_MS = 2_000;
 
-/** What each attack does, in its arguments. */
+/** The arguments of each attack. */
 export const ATTACKS = {
   'slow heads (-H)': { path: '', args: ['-H', '-i', '5', '-x', '24', '-t', 'GET'] },
   'slow bodies (-B)': {
@@ -28,17 +28,17 @@ export const ATTACKS = {
   'slow reads (-X)': { path: 'large', args: ['-X', '-w', '512', '-y', '1024', '-n', '5', '-z', '32', '-k', '3'] },
 };
 
-/** @returns {string | undefined} undefined where it is not installed */
+/** @returns {string | undefined} undefined if it is not installed */
 export function slowhttptestVersion() {
   const { error, stdout, stderr } = spawnSync('slowhttptest', ['-h'], { encoding: 'utf8' });
   return error ? undefined : (`${stdout}${stderr}`.match(/version (\S+)/)?.[1] ?? 'of unknown version');
 }
 
 /**
- * Begins an attack, and waits until its connections are there.
+ * Starts an attack and waits until its connections are open.
  * @param {RunningServer} server
  * @param {{ path: string, args: string[] }} attack
- * @returns {Promise<() => Promise<number>>} ends it; how many connections the server had then
+ * @returns {Promise<() => Promise<number>>} ends it, and returns how many connections the server had then
  */
 export async function attack(server, { path, args }) {
   const common = ['-c', SLOW_CONNECTIONS, '-r', CONNECTIONS_PER_SECOND, '-l', LENGTH_SECONDS, '-p', 60, '-v', 0];

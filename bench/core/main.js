@@ -1,6 +1,6 @@
 /*
- * npm run bench:core: what the core costs by itself, and a message there and back between two threads in every way that people
- * have. Answers are checked before anything is timed.
+ * npm run bench:core: measures the core alone, and round trips between two threads in all common ways. Results are checked before
+ * anything is timed.
  *
  * NODES=/path/to/node:/path/to/another repeats the run on other versions of Node.
  */
@@ -14,13 +14,13 @@ import { measureOperations } from './measure-operations.js';
 import { measureTrips } from './measure-trips.js';
 import { describeOperations, describeTrips, judge } from './report.js';
 
-const HELP = `Times the core: rings, permits, slots, doorbells, writer, and trips between two threads.
+const HELP = `Times the core: rings, permits, slots, doorbells, writer, and round trips between two threads.
 
   npm run bench:core -- [options]
 
-  --rounds N    rounds, every other one backwards                          (9)
-  --quick       one short round: shows that it runs, not how fast
-  --json FILE   writes the raw results there
+  --rounds N    rounds, every other one in reverse order                   (9)
+  --quick       one short round, to test that it runs
+  --json FILE   file for the raw results
   --help
 
 NODES=/path/to/node:/path/to/another repeats the run on other versions of Node.`;

@@ -2,7 +2,7 @@ import { Bench } from 'tinybench';
 import { spread } from '../http/statistics.js';
 import { createOperations } from './operations.js';
 
-/** Calls in one timed sample: the clock itself costs as much as an operation. */
+/** Calls per timed sample, because reading the clock costs as much as an operation. */
 const CALLS = 256;
 const TIME_MS = 150;
 const QUICK_MS = 5;
@@ -52,7 +52,7 @@ function check({ title, before, run, isRight }) {
 }
 
 /**
- * Nanoseconds of one call.
+ * Measures the nanoseconds of a call.
  * @param {import('./operations.js').Operation} operation
  * @param {number} timeMs
  */

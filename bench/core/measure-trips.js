@@ -4,22 +4,22 @@ import { CONTENDERS } from './trips.js';
 
 /** @typedef {import('../http/statistics.js').Spread} Spread */
 
-/** Of each round. */
+/** Round trips of each round. */
 const TRIPS = { one: 3_000, many: 60_000 };
 const QUICK_TRIPS = { one: 100, many: 1_000 };
 
 /**
- * Microseconds, a figure of each round.
+ * Results in microseconds, one per round.
  * @typedef {object} TripResult
  * @property {string} id
  * @property {string} title
  * @property {number[]} p50 of one at a time
  * @property {number[]} p99
- * @property {number[]} each with SLOTS under way
+ * @property {number[]} each with SLOTS in flight
  */
 
 /**
- * One at a time, and as many as there are slots. Each contender has its own thread, and all others sleep meanwhile.
+ * Measures one round trip at a time, and as many as there are slots. Each contender has its own thread; all others sleep meanwhile.
  * @param {number} rounds
  * @param {boolean} quick
  * @returns {Promise<TripResult[]>}
@@ -32,7 +32,7 @@ export async function measureTrips(rounds, quick) {
     /** @type {TripResult} */
     const result = { id, title, p50: [], p99: [], each: [] };
     running.push({ trips, result });
-    // Warm, and right.
+    // Warms up and checks the results.
     await timeOnes(trips, one, id);
     if (trips.many) await timeMany(trips.many, many, id);
   }
@@ -58,7 +58,7 @@ async function timeOnes(trips, count, id) {
   for (let i = 0; i < count; i++) {
     const start = performance.now();
     const answer = trips.one(i);
-    // An answer that is there already is not awaited: that would be a turn of its own.
+    // A result that is already available is not awaited, because that would cost a turn.
     const value = typeof answer === 'number' ? answer : await answer;
     latencies[i] = (performance.now() - start) * 1_000;
     if (value !== i + 1) throw new Error(`${id}: ${i} came back as ${value}.`);
@@ -75,7 +75,7 @@ async function timeMany(run, count, id) {
   const start = performance.now();
   const sum = await run(count);
   const us = ((performance.now() - start) * 1_000) / count;
-  // Each of the numbers below `count` has come back as one more.
+  // Each number below `count` has come back plus one.
   if (sum !== (count * (count + 1)) / 2)
     throw new Error(`${id}: with ${SLOTS} under way, not what was sent came back.`);
   return us;

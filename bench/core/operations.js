@@ -1,5 +1,5 @@
 /*
- * What one thread does with the core, by itself or while another one does the same. Each operation is checked before it is timed.
+ * Operations of one thread with the core, alone or while another thread does the same. Each is checked before it is timed.
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
@@ -13,8 +13,8 @@ import { createServerMemory } from '../../build/src/contract/memory-map.js';
  * @typedef {object} Operation
  * @property {string} title
  * @property {() => unknown} run once
- * @property {() => boolean} isRight it did what it should, after one run
- * @property {(() => void) | undefined} [before] each timed run, outside of the time; then each is timed by itself
+ * @property {() => boolean} isRight checks the result of a run
+ * @property {(() => void) | undefined} [before] called before each timed run; the runs are then timed one by one
  * @property {(() => unknown) | undefined} [end]
  */
 
@@ -121,7 +121,7 @@ function doorbells() {
       title: 'doorbell: ring, somebody sleeps',
       before: () => {
         while (!asleep.parked);
-        // It has said so, and gets to its wait within that.
+        // It has announced its wait, and reaches it within that time.
         for (const end = performance.now() + 0.1; performance.now() < end; );
       },
       run: () => {

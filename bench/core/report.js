@@ -31,7 +31,7 @@ export function describeTrips(results) {
 }
 
 /**
- * How many times as long `slower` takes as `faster`, round by round.
+ * Returns the ratio of the times of `slower` and `faster`, round by round.
  * @param {TripResult[]} results
  * @param {string} slower
  * @param {string} faster

@@ -1,6 +1,6 @@
 /*
- * A message there and back between two threads, in every way that people have. Each contender sends numbers, or slots and buffers
- * that hold one, and has one more come back.
+ * Round trips between two threads, in all common ways. Each contender sends numbers, or slots and buffers that contain one, and gets
+ * them back plus one.
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
@@ -9,10 +9,10 @@ import { Piscina } from 'piscina';
 import { ANSWER_INDEX, QUESTION_INDEX, SLOT_SHIFT, SLOTS, STOP } from './echo.js';
 
 /**
- * A way to have a thread add one.
+ * A way to make another thread add one.
  * @typedef {object} Trips
  * @property {(value: number) => number | Promise<number>} one
- * @property {((count: number) => number | Promise<number>) | undefined} many that many, up to SLOTS of them under way; the sum of what comes back
+ * @property {((count: number) => number | Promise<number>) | undefined} many `count` trips, up to SLOTS in flight; returns their sum
  * @property {() => unknown} end
  */
 
@@ -27,9 +27,9 @@ const worker = (/** @type {string} */ name, /** @type {object} */ workerData = {
   new Worker(new URL(`./workers/${name}.js`, import.meta.url), { workerData });
 
 /**
- * Slots through rings.
- * @param {boolean} blocks both threads, with `Atomics.wait`; else they wait with `Atomics.waitAsync`
- * @param {number} spins times that both threads look before they sleep
+ * Sends slots through rings.
+ * @param {boolean} blocks whether both threads use `Atomics.wait` instead of `Atomics.waitAsync`
+ * @param {number} spins how often both threads check before they sleep
  * @returns {Trips}
  */
 function startSlots(blocks, spins = 0) {
@@ -80,7 +80,7 @@ function startSlots(blocks, spins = 0) {
       bell.ring();
       while (received < count) {
         const taken = take();
-        // Awaited only where it waits: that would be a turn of its own.
+        // Awaited only if necessary, because that would cost a turn.
         const some = typeof taken === 'number' ? taken : await taken;
         received += some;
         for (const slot of into.subarray(0, some)) {
@@ -100,7 +100,7 @@ function startSlots(blocks, spins = 0) {
 }
 
 /**
- * Messages over a port of a worker.
+ * Sends messages over a port of a worker.
  * @param {(value: number) => [unknown, ArrayBuffer[]]} wrap
  * @param {(message: any) => number} unwrap
  * @returns {Trips}

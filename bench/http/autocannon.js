@@ -5,7 +5,7 @@ import { BROWSER_HEADERS, CONTENT_TYPE } from './servers/workload.js';
 
 /** @type {import('./load.js').Generator['run']} */
 export async function runAutocannon({ url, peer }, connections, seconds) {
-  // Its own latencies are whole milliseconds.
+  // autocannon's own latencies are whole milliseconds.
   const latenciesUs = createHistogram();
   const { body, post } = peer;
   const options = {
@@ -19,7 +19,7 @@ export async function runAutocannon({ url, peer }, connections, seconds) {
           headers: { ...BROWSER_HEADERS, 'content-type': CONTENT_TYPE },
           body: readFileSync(post),
         }),
-    // It compares bodies as text only.
+    // autocannon compares bodies as text only.
     ...(typeof body === 'string' && { expectBody: body }),
   };
   const result = await new Promise((/** @type {(result: autocannon.Result) => void} */ resolve, reject) => {

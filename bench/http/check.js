@@ -14,9 +14,9 @@ const TIMEOUT_MS = 5_000;
 /** @typedef {import('./peers.js').Peer} Peer */
 
 /**
- * Asks a server over several kept-alive connections and compares every whole answer with the reference.
+ * Sends requests over several persistent connections and compares every complete response with the reference.
  * @param {import('./server-process.js').RunningServer} server
- * @returns {Promise<number>} bytes of one answer, head included
+ * @returns {Promise<number>} size of a response in bytes, including the head
  */
 export async function checkServer({ peer, url }) {
   try {
@@ -86,7 +86,7 @@ async function ask(url, agent, post, signal) {
 }
 
 /**
- * The start of a body, its length and its hash: a whole one may have a megabyte.
+ * Describes a body by its start, length and hash, because it may have a megabyte.
  * @param {string | Buffer} body
  */
 function digest(body) {

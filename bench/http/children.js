@@ -9,7 +9,7 @@ const running = new Set();
 /** @typedef {ReturnType<typeof startChild>} Child */
 
 /**
- * Starts a process that ends with this one at the latest. Standard input and output are pipes.
+ * Starts a process that does not outlive this one. Standard input and output are pipes.
  * @param {string} command
  * @param {string[]} args
  * @param {{ env?: Record<string, string>, messages?: boolean }} [options] `env` adds to this process's environment;
@@ -26,7 +26,7 @@ export function startChild(command, args, { env = {}, messages = false } = {}) {
   return child;
 }
 
-/** Makes every way out of this process, Ctrl-C too, end the children first. */
+/** Ends the children before this process exits in any way, including Ctrl-C. */
 export function endChildrenOnExit() {
   process.once('exit', () => {
     for (const child of running) child.kill('SIGKILL');

@@ -3,7 +3,7 @@ import os from 'node:os';
 /** @typedef {ReturnType<typeof readConditions>} Conditions */
 
 /**
- * What the figures depend on.
+ * The conditions that results depend on.
  * @param {import('./server-process.js').RunningServer[]} servers
  * @param {Pick<import('./load.js').Generator, 'title' | 'isBottleneck'>} generator
  * @param {Pick<import('./options.js').Options, 'rounds' | 'seconds' | 'connections'>} options

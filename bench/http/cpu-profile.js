@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * What V8 writes for --cpu-prof, as far as it is needed here. Times are microseconds on the monotonic clock, the one
- * that `process.hrtime` reads in every process.
+ * The needed parts of a profile by --cpu-prof. Times are microseconds of the monotonic clock, which `process.hrtime` reads in every
+ * process.
  * @typedef {object} CpuProfile
  * @property {{ id: number, callFrame: { functionName: string, url: string, lineNumber: number } }[]} nodes
  * @property {number[]} samples ids of nodes
@@ -14,7 +14,7 @@ import { join } from 'node:path';
 /** @typedef {{ name: string, where: string, us: number }} SelfTime */
 
 /**
- * The profiles of a process by thread: Node names a file CPU.date.time.pid.thread.number.cpuprofile.
+ * Reads the profiles of a process by thread. Node.js names a file CPU.date.time.pid.thread.number.cpuprofile.
  * @param {string} directory
  */
 export function readProfiles(directory) {
@@ -28,7 +28,7 @@ export function readProfiles(directory) {
 }
 
 /**
- * Self times by function, the longest first, of the samples between two moments.
+ * Returns the self times of functions between two times, longest first.
  * @param {CpuProfile} profile
  * @param {number} fromUs
  * @param {number} toUs

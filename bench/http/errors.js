@@ -1,2 +1,2 @@
-/** What stops the bench for a reason that a sentence explains; anything else is a bug, and shows its stack. */
+/** An expected error, printed as one sentence. Other errors are bugs and printed with their stack. */
 export class BenchError extends Error {}

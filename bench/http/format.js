@@ -22,7 +22,7 @@ export function signed(value) {
 }
 
 /**
- * The median and, of more than one value, lowest to highest.
+ * Formats the median and, for several values, the lowest and highest.
  * @param {import('./statistics.js').Spread | undefined} values
  * @param {(value: number) => string} format
  * @param {string} [unit]
@@ -30,7 +30,7 @@ export function signed(value) {
 export function withRange(values, format, unit = '') {
   if (!values) return '–';
   const { median, min, max } = values;
-  // A dash next to a minus would be hard to read.
+  // A range with a dash next to a minus sign would be hard to read.
   const to = min < 0 ? ' to ' : '–';
   return min === max ? `${format(median)}${unit}` : `${format(median)}${unit} (${format(min)}${to}${format(max)})`;
 }

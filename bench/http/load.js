@@ -4,9 +4,9 @@ import { BenchError } from './errors.js';
 import { runWrk, wrkVersion } from './wrk.js';
 
 /**
- * What one load came to.
+ * Result of a load.
  * @typedef {object} Load
- * @property {number} requests answered
+ * @property {number} requests with a response
  * @property {number} bytes received
  * @property {number} seconds
  * @property {number} p50Us
@@ -30,7 +30,7 @@ export function chooseGenerator() {
 }
 
 /**
- * Loads a server; any error or any answer of another size than the checked one ends the bench.
+ * Loads a server. Any error, and any response with another size than the checked one, ends the bench.
  * @param {Generator} generator
  * @param {import('./server-process.js').RunningServer} server
  * @param {number} answerBytes
@@ -40,7 +40,7 @@ export function chooseGenerator() {
 export async function loadServer(generator, server, answerBytes, connections, seconds) {
   const load = await generator.run(server, connections, seconds);
   const problems = Object.entries(load.errors).flatMap(([kind, count]) => (count > 0 ? `${count} ${kind} errors` : []));
-  // When time is up, each connection may have an answer under way that is not counted as a request.
+  // When the time is up, each connection may have a response in flight that is not counted as a request.
   const extraBytes = load.bytes - load.requests * answerBytes;
   if (extraBytes < 0 || extraBytes > connections * answerBytes) {
     problems.push(`${load.bytes} bytes for ${load.requests} answers of ${answerBytes} bytes`);

@@ -26,30 +26,30 @@ const WORKLOADS = {
     defaults: { rounds: '5', seconds: '4', connections: '1,50,500' },
   },
   sizes: {
-    about: 'answers and requests of 4 kB to 1 MiB, one and two shards against Fastify and cluster(2)',
+    about: 'responses and requests of 4 kB to 1 MiB, one and two shards compared with Fastify and cluster(2)',
     choices: EXCHANGES,
     defaults: { rounds: '3', seconds: '3', connections: '20' },
   },
 };
 
-/** Profiles and charts are thrown away with the build. */
+/** Profiles and charts are deleted with the build. */
 const SVG = fileURLToPath(new URL('../../build/bench-http-sizes/sizes.svg', import.meta.url));
 
 export const HELP = `Compares LoopShard with other HTTP servers, side by side on this machine.
 
   npm run bench:http -- [options]
 
-  --workload NAME      what is measured; message unless given
+  --workload NAME      what to measure (default: message)
 ${Object.entries(WORKLOADS).map(formatWorkload).join('\n')}
-  --rounds N           rounds that count, after one that warms up
+  --rounds N           measured rounds, after a warm-up round
   --seconds N          length of each load
-  --connections LIST   connections held open, one load for each; sizes takes one number
-  --only LIST          of what the workload measures:
+  --connections LIST   numbers of open connections, one load for each; sizes accepts one number
+  --only LIST          parts of the workload to measure:
 ${Object.entries(WORKLOADS).map(formatChoices).join('\n')}
-  --node PATH          runs the servers with another Node.js
-  --bun PATH           adds Bun.serve to message, run by this Bun
-  --json FILE          writes the raw results there
-  --svg FILE           draws requests/s over size there, with sizes    (build/bench-http-sizes/sizes.svg)
+  --node PATH          Node.js to run the servers with
+  --bun PATH           with message: also measures Bun.serve, run with this Bun
+  --json FILE          file for the raw results
+  --svg FILE           with sizes: file for a chart of requests/s by size    (build/bench-http-sizes/sizes.svg)
   --profile            with message: loads LoopShard once more and shows where its two threads spend their time
   --help`;
 
@@ -90,8 +90,8 @@ const DEFINITIONS = /** @type {const} */ ({
  * @property {number} seconds
  * @property {number[]} connections
  * @property {string} workload
- * @property {import('./peers.js').Peer[]} peers to be measured; none with `sizes`, whose exchanges say which
- * @property {import('./sizes/exchanges.js').Exchange[]} exchanges to be measured with `sizes`
+ * @property {import('./peers.js').Peer[]} peers servers to measure; none for `sizes`, whose exchanges name them
+ * @property {import('./sizes/exchanges.js').Exchange[]} exchanges exchanges to measure, for `sizes`
  * @property {string} node
  * @property {string | undefined} bun
  * @property {string | undefined} json
@@ -116,7 +116,7 @@ export function readOptions(args) {
   const ids = chosenIds(choices, only);
   const counts = list(connections ?? defaults.connections).map((value) => integer('connections', value));
   if (workload === 'sizes' && counts.length > 1) {
-    throw new BenchError(`--workload sizes takes one number of --connections, not ${counts.length}.`);
+    throw new BenchError(`--workload sizes accepts one number of --connections, got ${counts.length}.`);
   }
   if (profile && workload !== 'message') throw new BenchError('--profile works with --workload message only.');
   return {

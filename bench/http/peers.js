@@ -6,24 +6,24 @@ import { BODY } from './servers/workload.js';
  * @property {string} id what --only takes
  * @property {string} title
  * @property {string} file in servers/, or a URL
- * @property {string[]} args for it
- * @property {string | Buffer} body that it has to answer with
- * @property {string} [type] content type of that; JSON unless given
- * @property {string} [post] file with the JSON that each request posts; GET unless given
- * @property {number[]} skips connection counts that would tell nothing new of it, and cost a load in every round
+ * @property {string[]} args its arguments
+ * @property {string | Buffer} body expected response body
+ * @property {string} [type] expected content type. Default: JSON
+ * @property {string} [post] file with the JSON that each request posts. Default: GET
+ * @property {number[]} skips connection counts to skip, because they would show nothing new
  */
 
 export const LOOPSHARD = 'loopshard';
 
 const message = { args: [], body: BODY };
 
-/** A small object, from every kind of server: how much a server costs. */
+/** A small object from every kind of server, to measure the server's overhead. */
 const MESSAGE_PEERS = [
   { id: LOOPSHARD, title: 'LoopShard', file: 'loopshard.js', ...message, skips: [] },
   { id: 'node-http', title: 'node:http', file: 'node-http.js', ...message, skips: [500] },
   { id: 'net', title: 'bare net (limit)', file: 'net.js', ...message, skips: [] },
   { id: 'fastify', title: 'Fastify', file: 'fastify.js', ...message, skips: [] },
-  // One connection reaches one of its processes: the same as Fastify alone.
+  // One connection reaches only one of its processes, which is the same as Fastify alone.
   { id: 'fastify-cluster', title: 'Fastify cluster(2)', file: 'fastify-cluster.js', ...message, skips: [1] },
   { id: 'bun', title: 'Bun.serve (native)', file: 'bun.js', ...message, skips: [] },
 ];
@@ -32,7 +32,7 @@ const rows = { body: ROWS_BODY, skips: [] };
 const loopshard = { file: 'loopshard.js', ...rows };
 const fastify = { file: 'fastify-rows.js', ...rows };
 
-/** A hundred rows, with and without a schema: how much serialization costs. */
+/** A hundred rows, with and without a schema, to measure serialization. */
 const ROWS_PEERS = [
   { id: LOOPSHARD, title: 'LoopShard, schema', ...loopshard, args: ['loopshard-rows-schema-app.js'] },
   { id: 'loopshard-plain', title: 'LoopShard, no schema', ...loopshard, args: ['loopshard-rows-app.js'] },

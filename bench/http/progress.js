@@ -2,7 +2,7 @@ import { count } from './format.js';
 
 const LABEL_WIDTH = 44;
 
-// Progress goes to standard error: the report alone can be sent to a file.
+// Progress goes to standard error, so that the report can be redirected to a file.
 
 /** @param {string} text */
 export function beginStep(text) {

@@ -3,10 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const SAMPLE_MS = 500;
 
-/** More than what a machine at rest does; one core that others keep busy changes every ratio. */
+/** More than an idle machine uses. A single core used by other processes changes every ratio. */
 const DISTURBED_FROM_CORES = 0.2;
 
-/** How many cores are busy now, while neither a server nor a load generator has anything to do. */
+/** Returns how many cores are busy while servers and load generators are idle. */
 export async function busyCores() {
   const before = cpuTimes();
   await sleep(SAMPLE_MS);
@@ -18,7 +18,7 @@ export async function busyCores() {
 /**
  * @param {number} before busy cores
  * @param {number} after
- * @returns {string | undefined} what to say of a machine that had other things to do
+ * @returns {string | undefined} a warning if the machine was busy with other work
  */
 export function disturbance(before, after) {
   if (Math.max(before, after) < DISTURBED_FROM_CORES) return undefined;

@@ -2,10 +2,10 @@ import { LOOPSHARD } from './peers.js';
 import { spread } from './statistics.js';
 
 /** @typedef {import('./rounds.js').Measurement} Measurement */
-/** @typedef {{ peer: string, connections: number, exchange?: string }} Load which server, under how many connections, with what */
+/** @typedef {{ peer: string, connections: number, exchange?: string }} Load server, number of connections, and exchange */
 
 /**
- * One figure of a load over the rounds.
+ * Returns a figure of a load for each round.
  * @param {Measurement[]} measurements
  * @param {Load} load
  * @param {'requestsPerSecond' | 'p50Us' | 'p99Us'} figure
@@ -15,7 +15,7 @@ export function figureSpread(measurements, load, figure) {
 }
 
 /**
- * Compares two loads round by round, then takes the median: what slowed a whole round down falls out.
+ * Compares two loads round by round, so that disturbances of a complete round cancel out, and returns the median.
  * @param {Measurement[]} measurements
  * @param {Load} load
  * @param {Load} other
@@ -31,7 +31,7 @@ export function compareLoads(measurements, load, other, compare) {
 }
 
 /**
- * How many times the requests/s of another server LoopShard answered.
+ * Returns the ratio of LoopShard's requests/s to those of another server.
  * @param {Measurement[]} measurements
  * @param {string} peer
  * @param {number} connections

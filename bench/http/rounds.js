@@ -5,7 +5,7 @@ import { beginStep, endStep } from './progress.js';
 /** @typedef {import('./server-process.js').RunningServer & { answerBytes: number }} CheckedServer */
 
 /**
- * One load that counts.
+ * A measured load.
  * @typedef {object} Measurement
  * @property {number} round from 1 on
  * @property {string} peer id
@@ -19,7 +19,7 @@ import { beginStep, endStep } from './progress.js';
 
 const WARM_UP_SECONDS = 2;
 
-/** Between two loads, for the one server to close its connections before the other is measured. */
+/** Pause between two loads, so that a server can close its connections before the next one is measured. */
 const PAUSE_MS = 200;
 
 /**
@@ -33,7 +33,7 @@ const PAUSE_MS = 200;
 /** @typedef {Pick<import('./options.js').Options, 'rounds' | 'seconds'>} Length */
 
 /**
- * Every server under every number of connections.
+ * Plans a load of every server with every number of connections.
  * @param {CheckedServer[]} servers
  * @param {number[]} connections
  * @returns {Step[]}
@@ -45,8 +45,8 @@ export function planConnections(servers, connections) {
 }
 
 /**
- * A round that warms up, then those that count. Every other round runs backwards, so that a machine that slows down or
- * speeds up meanwhile favours nobody.
+ * Runs a warm-up round and the measured rounds. Every other round runs in reverse order, so that a machine that slows down or speeds up
+ * meanwhile favours no server.
  * @param {Step[]} plan
  * @param {import('./load.js').Generator} generator
  * @param {Length} length
@@ -70,7 +70,7 @@ export async function runRounds(plan, generator, length) {
 }
 
 /**
- * How long the rounds will take.
+ * Estimates how long the rounds take.
  * @param {Step[]} plan
  * @param {Length} length
  */

@@ -9,7 +9,7 @@ const START_TIMEOUT_MS = 15_000;
 const STOP_TIMEOUT_MS = 5_000;
 
 /**
- * A peer that listens.
+ * A running server.
  * @typedef {object} RunningServer
  * @property {import('./peers.js').Peer} peer
  * @property {string} url

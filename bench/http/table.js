@@ -1,6 +1,6 @@
 import Table from 'cli-table3';
 
-/** Only a line below the head: with borders, the widest table would not fit 100 columns. */
+/** Only a line below the head, because with borders the widest table would not fit into 100 columns. */
 const NO_BORDERS = {
   ...{ top: '', 'top-mid': '', 'top-left': '', 'top-right': '' },
   ...{ bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' },

@@ -7,11 +7,11 @@ import { BenchError } from './errors.js';
 import { BROWSER_HEADERS } from './servers/workload.js';
 
 const SUMMARY_SCRIPT = fileURLToPath(new URL('./wrk-summary.lua', import.meta.url));
-/** Longer than wrk's own 2 s: a busy machine is to show in the latencies, and not to end the bench. */
+/** Longer than wrk's default of 2 s, so that a busy machine shows in the latencies and does not end the bench. */
 const TIMEOUT = '10s';
 const HEADERS = Object.entries(BROWSER_HEADERS).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
 
-/** @returns {string | undefined} undefined where wrk is not installed */
+/** @returns {string | undefined} undefined if wrk is not installed */
 export function wrkVersion() {
   const { error, stdout, stderr } = spawnSync('wrk', ['-v'], { encoding: 'utf8' });
   return error ? undefined : (`${stdout}${stderr}`.match(/\d+\.\d+\.\d+/)?.[0] ?? 'of unknown version');

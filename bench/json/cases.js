@@ -1,6 +1,6 @@
 import { bundle, bundleSchema, repository, repositorySchema } from './documents.js';
 
-/* The values and schemas of the JSON bench: 64 values of each kind, so that nothing is measured on its own echo. */
+/* The values and schemas of the JSON bench. Each kind has 64 values, so that no writer benefits from repeated values. */
 
 const VALUES = 64;
 
@@ -32,7 +32,7 @@ const word = () => Math.floor(next() * 36 ** 8).toString(36);
 const list = (count, make) => Array.from({ length: count }, (_, i) => make(i));
 
 /**
- * Through JSON and back, so that strings are flat as they are when they come from a socket or a database.
+ * Converts values to JSON and back, so that strings are flat, like those from a socket or a database.
  * @param {(i: number) => unknown} make
  * @returns {any[]}
  */
@@ -137,7 +137,7 @@ export const cases = [
     group: 'numbers',
     schema: array(number),
     values: list(VALUES, () => Float32Array.from({ length: 1536 }, () => next() * 2 - 1)),
-    // The others know typed arrays as objects only.
+    // The other writers treat typed arrays as objects.
     others: (value) => Array.from(value),
   },
   { name: 'text, 10 kB', group: 'text', schema: string, values: fresh((i) => `${prose.repeat(94)}${i}`) },

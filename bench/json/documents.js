@@ -1,4 +1,4 @@
-/* Two documents as real services send them: a repository of GitHub's REST API, and a FHIR R4 Bundle of patients and observations. */
+/* Two documents like those of real services: a repository of GitHub's REST API, and a FHIR R4 Bundle of patients and observations. */
 
 const string = { type: 'string' };
 const integer = { type: 'integer' };

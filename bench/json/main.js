@@ -1,6 +1,6 @@
 /*
- * npm run bench:json: the compiled writer against JSON.stringify, fast-json-stringify and safe-stable-stringify, all of
- * them ending in shared memory. Outputs are compared before anything is timed.
+ * npm run bench:json: compares the compiled writer with JSON.stringify, fast-json-stringify and safe-stable-stringify, all writing to
+ * shared memory. Outputs are compared before anything is timed.
  *
  * NODES=/path/to/node:/path/to/another repeats the run on other versions of Node.
  */
@@ -16,11 +16,11 @@ import { cases } from './cases.js';
 
 const BYTES = 1 << 20;
 const TIME_MS = Number(process.env.BENCH_TIME_MS ?? 250);
-/** Each writer has its turns in so many rounds, in another order each time: what else the machine does then meets all of them. */
+/** Rounds of each writer, in a different order each time, so that other load of the machine affects all of them. */
 const ROUNDS = 8;
-/** Calls in one timed sample: the clock itself costs as much as a small object. */
+/** Calls per timed sample, because reading the clock costs as much as a small object. */
 const CALLS = 64;
-/** What the issue asks for, by group and major version. */
+/** Targets by group and major version of Node.js. */
 /** @type {Record<string, (major: number) => number>} */
 const GOALS = {
   small: () => 2,
@@ -35,7 +35,7 @@ const start = core.allocate(BYTES);
 const limit = start + BYTES;
 const buffer = /** @type {import('../../build/src/json/tape.js').FastBuffer} */ (core.bytes);
 /**
- * The fastest of Node's ways to put a string into a buffer.
+ * Node's fastest way to write a string to a buffer.
  * @param {string | undefined} text
  */
 const put = (text) => start + buffer.utf8Write(/** @type {string} */ (text), start, BYTES);

@@ -49,7 +49,7 @@ function subjects() {
 }
 
 /**
- * Measures servers on this machine beside the simulation of them, with the load generator on the same cores.
+ * Compares measurements of servers on this machine with their simulation, with the load generator on the same cores.
  * @param {number} seed
  * @param {import('./costs.js').Costs} costs
  */

@@ -1,7 +1,10 @@
-/** HTTP threads and shards of each of so many servers on one machine. @typedef {{ httpThreads: number, shards: number, servers: number }} Threads */
+/**
+ * HTTP threads and shards of each server, and the number of servers on one machine.
+ * @typedef {{ httpThreads: number, shards: number, servers: number }} Threads
+ */
 
 /**
- * A rule for the default.
+ * A rule for the default number of threads.
  * @typedef {object} Candidate
  * @property {string} title
  * @property {(cores: number) => Threads} threads
@@ -10,11 +13,11 @@
 /** CPU time of a light request, in microseconds: [c=50] of costs.js. */
 export const LIGHT_REQUEST_US = { http: 10.8, shard: 2.2 };
 
-/** The part of the cores that HTTP threads need while light requests keep all of them busy. */
+/** The share of cores that HTTP threads need while light requests keep all cores busy. */
 const SHARE_OF_HTTP = LIGHT_REQUEST_US.http / (LIGHT_REQUEST_US.http + LIGHT_REQUEST_US.shard);
-/** With it, light requests are about twice as many as Fastify's in a cluster: docs/scaling.md. */
+/** With it, LoopShard serves about twice as many light requests as a Fastify cluster: docs/scaling.md. */
 const TWO_THIRDS = 2 / 3;
-/** Cores that one server makes good use of: its threads look at the rings and words of all others. */
+/** Cores that one server can use well, because its threads read the rings and words of all others. */
 export const CORES_OF_A_SERVER = 16;
 
 /** @type {readonly Candidate[]} */

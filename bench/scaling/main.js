@@ -1,6 +1,6 @@
 /*
- * npm run bench:scaling: what LoopShard with several HTTP threads does on machines with more cores than we have, beside Fastify in a
- * cluster, by a simulation that runs the real dispatch code in virtual time. docs/scaling.md says what it assumes.
+ * npm run bench:scaling: predicts the performance of LoopShard with several HTTP threads on machines with many cores, compared with a
+ * Fastify cluster. It simulates the real dispatch code in virtual time; docs/scaling.md lists the assumptions.
  */
 import { writeFileSync } from 'node:fs';
 import { endChildrenOnExit } from '../http/children.js';

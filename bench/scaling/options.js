@@ -29,7 +29,7 @@ const RULES = { today: TODAY, proposed: PROPOSED };
 export function readOptions(args) {
   const command = new Command('npm run bench:scaling --')
     .description(
-      'Predicts throughput and latency on machines with more cores, beside Fastify in a cluster. See docs/scaling.md.',
+      'Predicts throughput and latency on machines with more cores, compared with a Fastify cluster. See docs/scaling.md.',
     )
     .option('--cores <list>', 'cores of the machines (default: 2,4,16,64)', integers)
     .option('--workloads <list>', `of ${WORKLOADS.map(({ id }) => id).join(', ')} (default: all)`, workloads)
@@ -39,17 +39,17 @@ export function readOptions(args) {
         .choices(Object.keys(RULES))
         .default('today'),
     )
-    .option('--generator-on-machine', 'the load generator is a thread on the same cores', false)
+    .option('--generator-on-machine', 'run the load generator as a thread on the same cores', false)
     .option('--round-trip-us <n>', 'round trip between clients and server', positiveInteger, 30)
     .option(
       '--fastify-us <n>',
       `CPU time of a light request in Fastify (default: ${COSTS.fastify.requestUs})`,
       positiveInteger,
     )
-    .option('--seed <n>', 'seed of everything random', positiveInteger, 1)
-    .option('--check', 'measures this machine with wrk beside a simulation of it, and does nothing else', false)
-    .option('--quick', 'few and short simulations: shows that it runs', false)
-    .option('--json <file>', 'writes the raw results there')
+    .option('--seed <n>', 'seed of the random numbers', positiveInteger, 1)
+    .option('--check', 'only compare measurements of this machine with a simulation of it (needs wrk)', false)
+    .option('--quick', 'few and short simulations, to test that it runs', false)
+    .option('--json <file>', 'file for the raw results')
     .parse(args, { from: 'user' });
   const { cores, rules, workloads: chosen, fastifyUs, ...options } = /** @type {any} */ (command.opts());
   return {

@@ -6,7 +6,7 @@ const CONNECTIONS = [50, 500];
 const CONNECTIONS_PER_CORE = 64;
 
 /**
- * Numbers of connections that show something on a machine with so many cores.
+ * Returns useful numbers of connections for a machine with this many cores.
  * @param {number} cores
  */
 export function connectionsFor(cores) {
@@ -15,7 +15,7 @@ export function connectionsFor(cores) {
 }
 
 /**
- * The combinations of HTTP threads and shards among which the best one is looked for.
+ * Returns the combinations of HTTP threads and shards among which to find the best one.
  * @param {number} cores
  * @param {boolean} isQuick
  * @returns {Threads[]}

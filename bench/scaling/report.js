@@ -7,16 +7,16 @@ import { WORKLOADS } from './workloads.js';
 /** @typedef {import('./simulate.js').Outcome} Outcome */
 /** @typedef {import('./default-rule.js').Threads} Threads */
 
-/** A thread that is on a core for longer than this is the limit. */
+/** A thread with a higher utilization is the bottleneck. */
 const SATURATED = 0.95;
-/** Only one of many: the others are not even close. */
+/** Below this mean, only some of the threads are saturated. */
 const ALONE = 0.9;
 const ONE_DIGIT = new Intl.NumberFormat('en-US', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
 const NAMES = { http: 'HTTP threads', shard: 'shards', process: 'processes', generator: 'the generator' };
 
 /**
- * The table of one machine: for each load the default, the best combination and the cluster.
+ * Formats the table of a machine: for each load the default, the best combination and the cluster.
  * @param {number} cores
  * @param {Result[]} results of that machine
  */
@@ -111,7 +111,8 @@ export function outcomeOf({ loopshard }, threads) {
 }
 
 /**
- * Throughput by each rule over that of the cluster: for each number of cores and workload the worst over the numbers of connections.
+ * Formats the ratio of the throughput by each rule to that of the cluster: for each number of cores and workload, the worst one over the
+ * numbers of connections.
  * @param {Result[]} results
  */
 export function describeRules(results) {

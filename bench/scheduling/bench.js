@@ -11,7 +11,7 @@ function print(text) {
 }
 
 /**
- * Runs a bench from the command line, and ends the process where it fails.
+ * Runs a bench from the command line, and ends the process if it fails.
  * @param {import('./options.js').BenchCommand} bench
  */
 export async function runBench(bench) {
@@ -36,7 +36,7 @@ async function run(bench, { scenarios: names, json, ...options }) {
   for (const scenario of scenarios) {
     if (results.length > 0) print('\n');
     results.push(await runScenario(scenario, generator, options, print));
-    // After each: a run of all of them is long.
+    // After each scenario, because a complete run takes long.
     if (json) writeFileSync(json, `${JSON.stringify(results, null, 2)}\n`);
   }
   generator.stop();

@@ -2,15 +2,15 @@ import { derive } from './servers/work.js';
 
 const PROBE_ITERATIONS = 500;
 const PROBES_MS = 1_000;
-/** Slower probes were disturbed, or ran before the core was awake. */
+/** Slower probes were disturbed, or ran while the core was waking up. */
 const QUANTILE = 0.1;
 
 /** @type {number | undefined} */
 let measuredMs;
 
 /**
- * How often to iterate the native work, so that it takes so many milliseconds on this machine while nothing else runs. The
- * machine is measured once, so that all scenarios of a run mean the same work.
+ * Returns how often to iterate the native work so that it takes this many milliseconds on this machine while it is idle. The machine is
+ * measured once, so that all scenarios of a run use the same work.
  * @param {Record<string, number>} works milliseconds by name
  * @returns {Record<string, number>} iterations by name
  */

@@ -5,7 +5,7 @@ const SHARED = `The load generator, the HTTP thread and the shards (or the other
 ${CORES} cores: nobody has one for itself.`;
 
 /**
- * What the figures of a scenario depend on.
+ * The conditions that the results of a scenario depend on.
  * @param {{ works: Record<string, number>, load: { title: string, isBottleneck?: boolean } }} scenario
  * @param {import('../http/server-process.js').RunningServer[]} servers
  * @param {{ rounds: number, seconds: number }} options

@@ -11,9 +11,9 @@ const POLL_MS = 50;
 const PROMPT_MS = 50;
 
 /**
- * Waits until a LoopShard server owes nothing and has everything back.
+ * Waits until a LoopShard server has no pending responses and all its resources back.
  * @param {RunningServer} server
- * @returns {Promise<string | undefined>} what is missing, of one that does not come to that
+ * @returns {Promise<string | undefined>} what is still missing after a time limit
  */
 export async function findLoss(server) {
   const deadline = performance.now() + CONSERVED_WITHIN_MS;
@@ -43,7 +43,7 @@ function lossOf({ slots, outstanding, shards, lostWakeUps }) {
 }
 
 /**
- * Waits until a server answers at once, so that the load before does not weigh on the next one.
+ * Waits until a server responds immediately, so that the previous load does not affect the next one.
  * @param {RunningServer} server
  */
 export async function comeToRest({ url, peer }) {
@@ -56,7 +56,7 @@ export async function comeToRest({ url, peer }) {
 
 /**
  * @param {string} url
- * @returns {Promise<number>} infinite without an answer of 200
+ * @returns {Promise<number>} infinite without a response with status 200
  */
 function answerMs(url) {
   const start = performance.now();

@@ -6,7 +6,7 @@ const ENTRY = fileURLToPath(new URL('./generator/entry.js', import.meta.url));
 
 /** @typedef {Awaited<ReturnType<typeof startGenerator>>} OpenLoopGenerator */
 
-/** Starts the load generator in a process of its own. */
+/** Starts the load generator in a separate process. */
 export async function startGenerator() {
   const child = startChild(process.execPath, [ENTRY], { messages: true });
   return {

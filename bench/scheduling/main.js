@@ -3,6 +3,6 @@ import { SCENARIOS } from './scenarios/index.js';
 
 await runBench({
   name: 'bench:scheduling',
-  description: 'Shows how LoopShard shares out work that is more than it seems, beside other servers on this machine.',
+  description: 'Compares how LoopShard and other servers schedule CPU-bound and overloaded work on this machine.',
   scenarios: SCENARIOS,
 });

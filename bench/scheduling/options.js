@@ -29,14 +29,11 @@ export function readOptions(args, { name, description, scenarios }) {
   const command = new Command(`npm run ${name} --`)
     .description(description)
     .argument('[scenario...]', `of ${names.join(', ')}; all by default`, collector(names))
-    .option('--rounds <n>', "rounds that count, after one that warms up (default: the scenario's)", positiveInteger)
+    .option('--rounds <n>', "measured rounds, after a warm-up round (default: the scenario's)", positiveInteger)
     .option('--seconds <n>', "length of each load (default: the scenario's)", positiveInteger)
-    .option('--only <list>', 'servers by their ids, separated by commas; an unknown one has them all listed', list)
-    .option(
-      '--quick',
-      `short for --rounds ${QUICK.rounds} --seconds ${QUICK.seconds}: shows that it runs, not how fast`,
-    )
-    .option('--json <file>', 'writes the raw results there')
+    .option('--only <list>', 'IDs of servers, separated by commas; an unknown ID lists all', list)
+    .option('--quick', `short for --rounds ${QUICK.rounds} --seconds ${QUICK.seconds}, to test that it runs`)
+    .option('--json <file>', 'file for the raw results')
     .parse(args, { from: 'user' });
   const { rounds, seconds, only, quick, json } = command.opts();
   const chosen = /** @type {string[]} */ (command.processedArgs[0]);

@@ -11,7 +11,7 @@ export const BUSY = 'busy';
 export const PHASES = [QUIET, BUSY];
 
 /**
- * Few requests that want to be answered soon; in the busy phase, beside as many as connections can hold.
+ * Sends a few latency-sensitive requests; in the busy phase, along with as many requests as the connections can carry.
  * @param {import('../http/server-process.js').RunningServer} server
  * @param {string} phase
  * @param {import('./scenario.js').Bench} bench

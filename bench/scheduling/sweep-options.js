@@ -22,13 +22,13 @@ export function readSweepOptions(args) {
   const command = new Command('npm run bench:sweep --')
     .description('Loads LoopShard with every combination of shards, batch, permits and connections.')
     .option('--shards <list>', 'numbers of shards, separated by commas', integers, [...new Set([1, CORES])])
-    .option('--batch <list>', 'requests claimed at once at the most', integers, [64, 128, 256])
+    .option('--batch <list>', 'requests claimed at once, at most', integers, [64, 128, 256])
     .option('--permits <list>', 'handlers in flight on each shard', integers, [256, 512, 1_024])
-    .option('--connections <list>', 'connections held open', integers, [50, 100, 200, 500])
+    .option('--connections <list>', 'open connections', integers, [50, 100, 200, 500])
     .option('--work <ms>', 'native work in each handler, up to 1,000 ms; 0 for a small object', milliseconds, 0)
-    .option('--rounds <n>', 'rounds, every other one backwards', positiveInteger, 1)
+    .option('--rounds <n>', 'rounds, every other one in reverse order', positiveInteger, 1)
     .option('--seconds <n>', 'length of each load', positiveInteger, 2)
-    .option('--json <file>', 'writes the raw results there');
+    .option('--json <file>', 'file for the raw results');
   return command.parse(args, { from: 'user' }).opts();
 }
 

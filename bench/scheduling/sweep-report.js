@@ -8,7 +8,7 @@ import { figureSpread } from './samples.js';
 const LEGEND = 'Medians over the rounds.';
 
 /**
- * A row for each combination, and which was the best for each number of connections.
+ * Formats a row for each combination, and the best one for each number of connections.
  * @param {Combination[]} combinations
  * @param {number[]} connections
  * @param {Sample[]} samples

@@ -20,11 +20,11 @@ import { CORES, loopshard } from './variants.js';
 /** @typedef {import('./samples.js').Sample} Sample */
 
 /**
- * One server of the sweep.
+ * A server of the sweep.
  * @typedef {{ shards: number, batch: number, permits: number, id: string }} Combination
  */
 
-/** What the servers do, and what they have to answer. @typedef {ReturnType<typeof makeWorkload>} Workload */
+/** The work of the servers, and their expected responses. @typedef {ReturnType<typeof makeWorkload>} Workload */
 
 const WARM_UP_SECONDS = 1;
 
@@ -94,7 +94,7 @@ function startCombination({ id, shards, ...scheduling }, { iterations }) {
 }
 
 /**
- * Loads a server with each number of connections, and ends it.
+ * Loads a server with each number of connections, and then ends it.
  * @param {import('../http/server-process.js').RunningServer} server
  * @param {Workload} workload
  * @param {import('../http/load.js').Generator} generator

@@ -3,14 +3,14 @@ import os from 'node:os';
 /** @typedef {import('./servers/settings.js').Settings} Settings */
 
 /**
- * A server as a scenario wants it.
+ * A server of a scenario.
  * @typedef {object} Variant
  * @property {import('../http/peers.js').Peer} peer
  * @property {Partial<Settings>} settings
  * @property {boolean} isLoopShard
  */
 
-/** As many shards, processes of a cluster and threads of a piscina pool: nobody gets more of the machine. */
+/** Number of shards, cluster processes and piscina threads, the same for all servers. */
 export const CORES = os.availableParallelism();
 
 /**

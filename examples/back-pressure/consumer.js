@@ -1,4 +1,4 @@
-// Takes one message at a time, works on it, and gives its permit back.
+// Takes one message at a time, processes it, and releases its permit.
 import { parentPort, workerData } from 'node:worker_threads';
 import { CoreMemory, Doorbell, Ring, Semaphore } from 'loopshard/core';
 

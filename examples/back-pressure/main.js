@@ -1,6 +1,6 @@
 /*
- * A fast producer and a slow consumer on the core alone: a permit for each message that may be under way. The producer waits
- * for one without blocking its event loop, so memory is bounded, and nothing is lost.
+ * A fast producer and a slow consumer, with the core alone. Each message in flight needs a permit. The producer waits for permits without
+ * blocking its event loop, so memory is bounded and no message is lost.
  *
  *   node examples/back-pressure/main.js
  */
@@ -8,11 +8,11 @@ import { Worker } from 'node:worker_threads';
 import { CoreMemory, Doorbell, Ring, Semaphore } from 'loopshard/core';
 
 const MESSAGES = 2_000;
-const UNDER_WAY = 16;
+const MAX_IN_FLIGHT = 16;
 
 const core = CoreMemory.create(1 << 20);
-const ring = Ring.create(core, UNDER_WAY);
-const permits = Semaphore.create(core, UNDER_WAY);
+const ring = Ring.create(core, MAX_IN_FLIGHT);
+const permits = Semaphore.create(core, MAX_IN_FLIGHT);
 const bell = Doorbell.create(core);
 const consumer = new Worker(new URL('./consumer.js', import.meta.url), {
   workerData: {
@@ -32,7 +32,7 @@ for (let message = 1; message <= MESSAGES; message++) {
     waits++;
     await permits.acquireAsync();
   }
-  // There is room: the ring has as many entries as there are permits.
+  // Never fails, because the ring has as many entries as permits exist.
   ring.publish(message);
   bell.ring();
   most = Math.max(most, ring.length);

@@ -1,6 +1,6 @@
 /*
- * A queue of jobs for two threads, on the core alone: jobs lie in slots of shared memory, their numbers go through a ring that
- * both workers claim from, and come back through a ring of each worker, which has one producer.
+ * A job queue for two worker threads, with the core alone. Jobs are stored in slots of shared memory. Both workers claim job numbers from
+ * one ring, and each worker returns them on its own ring, because a ring has one producer.
  *
  *   node examples/job-queue/main.js
  */
@@ -23,7 +23,7 @@ const workers = Array.from({ length: WORKERS }, () => {
   return { results, bell, thread: new Worker(new URL('./worker.js', import.meta.url), { workerData }) };
 });
 
-// Each job says up to which number primes are to be counted.
+// Each job contains the limit below which to count primes.
 for (let job = 0; job < JOBS; job++) {
   core.i32[((slots + job * JOB_BYTES) >> 2) + LIMIT_INDEX] = 1_000 * (job + 1);
   jobs.publish(job);
@@ -43,7 +43,7 @@ while (done < JOBS) {
     done += count;
   }
   if (done > before) continue;
-  // Say that we park, look once more, and then wait for a ring. The event loop goes on meanwhile.
+  // Announce that we park, check once more, and then wait to be woken. The event loop keeps running meanwhile.
   const seen = ours.park();
   if (workers.every(({ results }) => results.length === 0)) await ours.waitAsync(seen, 1_000);
   ours.unpark();

@@ -1,4 +1,4 @@
-// Claims jobs one at a time, so that a long one holds up none behind it, and blocks while there are none.
+// Claims jobs one at a time, so that a long job does not delay others, and blocks while the queue is empty.
 import { workerData } from 'node:worker_threads';
 import { CoreMemory, Doorbell, Ring } from 'loopshard/core';
 import { JOB_BYTES, LIMIT_INDEX, RESULT_INDEX, STOP } from './job.js';
@@ -21,7 +21,7 @@ for (;;) {
   if (job === STOP) break;
   const words = (workerData.slots + job * JOB_BYTES) >> 2;
   core.i32[words + RESULT_INDEX] = countPrimes(core.i32[words + LIMIT_INDEX]);
-  // What was written before is seen by whoever takes the job out of the ring.
+  // The thread that takes the job from the ring sees everything written before.
   results.publish(job);
   ours.ring();
 }

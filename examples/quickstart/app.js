@@ -1,4 +1,4 @@
-// What `npm start` serves. Every shard imports this module and runs its handlers on an event loop of its own.
+// The app that `npm start` serves. Every shard imports this module and runs its handlers on its own event loop.
 import { pbkdf2Sync } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp } from 'loopshard';
@@ -11,7 +11,7 @@ app.get('/', (_req, res) => {
   return page;
 });
 
-// An object becomes JSON. An async handler holds back nobody else's answer while it waits.
+// An object becomes JSON. While an async handler waits, other requests are processed.
 app.get('/async', async () => {
   await sleep(10);
   return { ok: true, handler: 'async' };
@@ -19,7 +19,7 @@ app.get('/async', async () => {
 
 app.get('/sync', () => ({ ok: true, handler: 'sync' }));
 
-// Work that would stall a server of one event loop. ?rounds= makes it longer.
+// Work that would block a server with a single event loop. ?rounds= makes it longer.
 app.get('/compute', (req) => {
   const rounds = Math.min(Math.max(Number(req.query.rounds) || 10_000, 1), 2_000_000);
   const key = pbkdf2Sync('correct horse battery staple', 'salt', rounds, 32, 'sha256');
@@ -32,7 +32,7 @@ app.get('/json', () => ({
   nested: { yes: true, nothing: null, text: 'a "quoted" line\n' },
 }));
 
-// Bytes are sent as they are.
+// Bytes are sent unchanged.
 const raw = new TextEncoder().encode('{"already":"bytes"}');
 app.get('/raw', (_req, res) => {
   res.type('application/json');

@@ -1,4 +1,4 @@
-// The page at `/`: the endpoints, each with a button that calls it and shows what came back.
+// The page at `/`: a button for each endpoint that calls it and shows the response.
 const calls = [
   ['GET', '/health'],
   ['GET', '/sync'],

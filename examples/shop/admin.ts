@@ -36,7 +36,7 @@ admin.patch(
   },
 );
 
-// The handler is started before the body has come, and reads it as it comes.
+// The handler starts before the body has arrived, and reads it as it arrives.
 const image = {
   params: IdParams,
   body: 'stream',
@@ -52,11 +52,11 @@ admin.put('/products/:id/image', image, async (req) => {
   return findProduct(id);
 });
 
-// On shards of its own: however long it computes, the shop goes on.
+// Runs on its own shards, so that a long computation does not slow down the shop.
 const heavy = { group: 'reports', maxConcurrency: 1, queueTimeoutMs: 5_000, handlerTimeoutMs: 60_000 } as const;
 
 admin.get('/report', { ...heavy, response: Report }, () => salesReport());
 
 function nameTaken(name: string): HttpError {
-  return new HttpError(409, `There is a product ${name} already.`);
+  return new HttpError(409, `Product ${name} already exists.`);
 }

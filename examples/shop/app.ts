@@ -9,7 +9,7 @@ import { closeStock, openStock } from './stock.js';
 
 const app = createApp();
 
-// On every shard: a connection to the database and a channel to the other shards.
+// Each shard has its own database connection and a channel to the other shards.
 app.onStart(() => {
   openDatabase();
   openStock();
@@ -19,7 +19,7 @@ app.onClose(() => {
   closeDatabase();
 });
 
-// Pages of other origins may call the shop with cookies, and read all of its responses, also the 404, 413 and 503 that no handler gives.
+// Pages of these origins may call the shop with cookies, and read all responses, including 404, 413 and 503 from the HTTP thread.
 app.cors({ origins: settings.origins, credentials: true });
 
 app.mount('', sessions);

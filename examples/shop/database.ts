@@ -5,14 +5,14 @@ import { settings } from './settings.js';
 
 type Sql = ReturnType<InstanceType<typeof DatabaseSync>['createTagStore']>;
 
-/* Each shard has a connection of its own to the same file. Readers never wait (WAL). Writers wait for each other: BEGIN IMMEDIATE
-   takes the lock at the start, so that nothing a transaction has read changes before it writes. */
+/* Each shard has its own connection to the same file. Readers never wait (WAL). Writers wait for each other: BEGIN IMMEDIATE takes the
+   lock at the start, so that nothing a transaction has read changes before it writes. */
 let database: InstanceType<typeof DatabaseSync>;
 
-/** Runs statements, which are prepared once: sql.get`SELECT … WHERE id = ${id}`. */
+/** Runs SQL. Statements are prepared once: sql.get`SELECT … WHERE id = ${id}`. */
 export let sql: Sql;
 
-/** How long a writer waits for the writers of other shards. */
+/** How long a writer waits for writers of other shards. */
 const LOCK_TIMEOUT_MS = 5_000;
 
 export function openDatabase(): void {
@@ -26,7 +26,7 @@ export function closeDatabase(): void {
   database.close();
 }
 
-/** Runs `work`, all of it or nothing. It is synchronous, so no other request of this shard gets in between. */
+/** Runs `work` in a transaction. It is synchronous, so requests of the same shard cannot interleave. */
 export function transaction<T>(work: () => T): T {
   database.exec('BEGIN IMMEDIATE');
   try {
@@ -39,7 +39,7 @@ export function transaction<T>(work: () => T): T {
   }
 }
 
-/** The first shard that starts creates the tables; the others wait for it, and find them. */
+/** Creates the tables on the first shard that starts; the others wait for the lock and then find them. */
 function createTables(): void {
   if (sql.get`SELECT 1 FROM sqlite_schema WHERE name = 'users'` !== undefined) return;
   database.exec(`

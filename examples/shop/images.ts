@@ -13,13 +13,14 @@ const EXTENSIONS = new Map([
 ]);
 
 /**
- * Writes an image to disk as it comes. It has its name only once it is complete; `app.files` ignores names that begin with a dot.
- * @returns its name in the folder of images
+ * Writes an image to disk as it arrives. Until it is complete, its name begins with a dot, which `app.files` ignores.
+ * @returns its name in the image folder
  * @throws HttpError 415
  */
 export async function saveImage(type: string | undefined, bytes: AsyncIterable<Uint8Array>): Promise<string> {
   const extension = EXTENSIONS.get(type ?? '');
-  if (extension === undefined) throw new HttpError(415, `An image is one of ${[...EXTENSIONS.keys()].join(', ')}.`);
+  if (extension === undefined)
+    throw new HttpError(415, `Unsupported image type: expected ${[...EXTENSIONS.keys()].join(', ')}.`);
   const name = `${randomUUID()}.${extension}`;
   const incomplete = join(settings.imageFolder, `.${name}`);
   try {
@@ -32,7 +33,7 @@ export async function saveImage(type: string | undefined, bytes: AsyncIterable<U
   return name;
 }
 
-/** @param path of the image, as in a product */
+/** @param path path of the image, as in `Product.image` */
 export async function removeImage(path: string): Promise<void> {
   await rm(join(settings.imageFolder, basename(path)), { force: true });
 }

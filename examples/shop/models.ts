@@ -1,4 +1,4 @@
-/* What the shop's requests, responses and rows look like. The types of the handlers follow from it. */
+/* Schemas of the shop's requests, responses and rows. The types of the handlers are inferred from them. */
 import { z } from 'zod';
 
 const Cents = z.int().min(0).max(100_000_000);
@@ -35,7 +35,7 @@ export const Credentials = z.object({ email: z.email().toLowerCase(), password: 
 export const StockChange = z.object({ productId: z.int(), stock: Count });
 export type StockChange = z.infer<typeof StockChange>;
 
-/** Of a path such as `/products/:id`. */
+/** Parameters of a path such as `/products/:id`. */
 export const IdParams = z.object({ id: z.coerce.number().int().positive() });
-/** An error, as LoopShard and HttpError answer it. */
+/** The body of an error response of LoopShard or an HttpError. */
 export const Problem = z.object({ statusCode: z.int(), code: z.string(), message: z.string() });

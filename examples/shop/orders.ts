@@ -18,7 +18,7 @@ orders.get('/:id', { params: IdParams, response: { 200: Order, 404: Problem } },
   findOrder(req.params.id, userOf(req).id),
 );
 
-/** Inside a transaction: of two shards that sell the last one, the second finds that it is gone. */
+/** Places an order. Must run in a transaction: if two shards sell the last item, the second one finds that it is sold out. */
 function placeOrder(userId: number, items: z.infer<typeof NewOrder>['items']) {
   const Sold = StockChange.extend({ priceCents: z.int() });
   const { id } = z
@@ -37,11 +37,11 @@ function placeOrder(userId: number, items: z.infer<typeof NewOrder>['items']) {
   return { order: findOrder(id, userId), changes };
 }
 
-/** @throws HttpError 404, also for the orders of others */
+/** @throws HttpError 404, also for orders of other users */
 function findOrder(id: number, userId: number) {
   const Row = z.object({ id: z.int(), createdAt: z.string() });
   const row = sql.get`SELECT id, created_at AS createdAt FROM orders WHERE id = ${id} AND user_id = ${userId}`;
-  if (row === undefined) throw new HttpError(404, `There is no order ${id} of yours.`);
+  if (row === undefined) throw new HttpError(404, `You have no order ${id}.`);
   const items = Order.shape.items.parse(
     sql.all`SELECT product_id AS productId, count, price_cents AS priceCents FROM order_items WHERE order_id = ${id}`,
   );

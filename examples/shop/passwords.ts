@@ -3,7 +3,7 @@ import { randomBytes, scryptSync, timingSafeEqual } from 'node:crypto';
 const SALT_BYTES = 16;
 const KEY_BYTES = 32;
 
-/* scrypt takes some 50 ms of a core. On a shard it may: the HTTP thread and the other shards go on meanwhile. */
+/* scrypt blocks a core for about 50 ms. That is acceptable on a shard: the HTTP thread and the other shards keep running. */
 
 export function hashPassword(password: string): string {
   const salt = randomBytes(SALT_BYTES);

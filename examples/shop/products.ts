@@ -6,7 +6,7 @@ import { stockEvents } from './stock.js';
 
 export const products = createApp();
 
-// A JSON Schema, by TypeBox: values of the query are converted from text, and have defaults.
+// A JSON Schema, by TypeBox: query values are converted from text, and defaults are filled in.
 const Page = Type.Object({
   search: Type.String({ default: '', maxLength: 100 }),
   after: Type.Integer({ default: 0, minimum: 0 }),
@@ -30,6 +30,6 @@ products.get('/stock', (req, res) => eventStream(req, res, stockEvents()));
 /** @throws HttpError 404 */
 export function findProduct(id: number) {
   const row = sql.get`SELECT id, name, price_cents AS priceCents, stock, image FROM products WHERE id = ${id}`;
-  if (row === undefined) throw new HttpError(404, `There is no product ${id}.`);
+  if (row === undefined) throw new HttpError(404, `Product ${id} does not exist.`);
   return Product.parse(row);
 }

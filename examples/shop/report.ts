@@ -4,14 +4,14 @@ import { sql } from './database.js';
 export const Report = z.object({
   orders: z.int(),
   revenueCents: z.int(),
-  /** Of the mean value of an order: 95 % of the samples lie between the two. */
+  /** Confidence interval of the mean order value: it contains 95 % of the samples. */
   meanOrderCents: z.object({ low: z.number(), high: z.number() }),
 });
 
 const SAMPLES = 2_000;
 const Totals = z.array(z.object({ totalCents: z.int() }));
 
-/** Computes how sure the mean value of an order is, by drawing orders again and again (bootstrapping). Takes long on purpose. */
+/** Estimates the confidence interval of the mean order value by resampling (bootstrapping). Takes long on purpose. */
 export function salesReport(): z.infer<typeof Report> {
   const rows = sql.all`SELECT sum(count * price_cents) AS totalCents FROM order_items GROUP BY order_id`;
   const totals = Totals.parse(rows).map(({ totalCents }) => totalCents);

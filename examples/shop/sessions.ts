@@ -1,4 +1,4 @@
-/* Who is logged in: a signed session token for 15 minutes, and a refresh token, known to the database, for a new one. */
+/* Sessions: a signed session token is valid for 15 minutes; a refresh token, stored in the database, gets a new one. */
 import { createHash, randomBytes } from 'node:crypto';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import {
@@ -22,7 +22,7 @@ declare module 'loopshard' {
 
 const SESSION_SECONDS = 15 * 60;
 const REFRESH_SECONDS = 30 * 24 * 60 * 60;
-/** Of nobody. */
+/** A hash that belongs to no user. */
 const NO_PASSWORD = hashPassword('');
 const Claims = z.object({ user: User });
 
@@ -32,7 +32,7 @@ sessions.post('/users', { body: Credentials, response: User }, async (req, res) 
   const { email, password } = req.body;
   const row = sql.get`INSERT INTO users (email, password, role) VALUES (${email}, ${hashPassword(password)}, 'customer')
     ON CONFLICT DO NOTHING RETURNING id, email, role`;
-  if (row === undefined) throw new HttpError(409, 'This email address has an account already.');
+  if (row === undefined) throw new HttpError(409, 'An account with this email address already exists.');
   res.status(201);
   return logIn(User.parse(row), req, res);
 });
@@ -40,7 +40,7 @@ sessions.post('/users', { body: Credentials, response: User }, async (req, res) 
 sessions.post('/session', { body: Credentials, response: User }, (req, res) => {
   const row = sql.get`SELECT id, email, role, password FROM users WHERE email = ${req.body.email}`;
   const found = User.extend({ password: z.string() }).safeParse(row);
-  // The time it takes does not tell whether there is such a user.
+  // Always checks a password, so that the response time does not reveal whether the user exists.
   const isRight = isPassword(req.body.password, found.success ? found.data.password : NO_PASSWORD);
   if (!found.success || !isRight) {
     throw new HttpError(401, 'Wrong email address or password.');
@@ -48,7 +48,7 @@ sessions.post('/session', { body: Credentials, response: User }, (req, res) => {
   return logIn(found.data, req, res);
 });
 
-/** Each refresh token is good for once: of two shards that get the same one at the same time, one deletes it. */
+/** Each refresh token can be used once: if two shards get the same one at the same time, only one of them deletes it. */
 sessions.post('/session/refresh', { response: User }, (req, res) => {
   const row = sql.get`DELETE FROM refresh_tokens WHERE hash = ${hash(req.cookies.refresh ?? '')} AND expires_at > ${Date.now()}
     RETURNING (SELECT json_object('id', id, 'email', email, 'role', role) FROM users WHERE id = user_id) AS user`;
@@ -62,7 +62,7 @@ sessions.delete('/session', (req, res) => {
   res.clearCookie('session', { path: '/' }).clearCookie('refresh', { path: '/session' });
 });
 
-/** Lets requests of a session pass. */
+/** Rejects requests without a session. */
 export const requireUser: Middleware = async (req, _res, next) => {
   req.user = await verify(req.cookies.session);
   return next();
@@ -70,11 +70,11 @@ export const requireUser: Middleware = async (req, _res, next) => {
 
 export const requireAdmin: Middleware = async (req, _res, next) => {
   req.user = await verify(req.cookies.session);
-  if (req.user.role !== 'admin') throw new HttpError(403, 'This is for administrators.');
+  if (req.user.role !== 'admin') throw new HttpError(403, 'Administrators only.');
   return next();
 };
 
-/** The user of a request that `requireUser` has let pass. */
+/** Returns the user of a request. Needs the middleware `requireUser`. */
 export function userOf(req: ShardRequest<RequestTypes>): User {
   if (req.user === undefined) throw new Error('This route needs the middleware `requireUser`.');
   return req.user;
@@ -103,7 +103,7 @@ async function verify(session = ''): Promise<User> {
   }
 }
 
-/** The same on all shards: it lies in the database. */
+/** The signing key, which is stored in the database so that all shards use the same one. */
 function secret(): Uint8Array {
   return z.object({ value: z.instanceof(Uint8Array) }).parse(sql.get`SELECT value FROM secrets WHERE name = 'session'`)
     .value;

@@ -3,15 +3,15 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 
 const Environment = z.object({
-  /** Folder of the database and the images. */
+  /** Folder for the database and the images. */
   SHOP_DATA: z.string().default('build/shop-data'),
   /** Origins whose pages may call the shop, separated by commas. */
   SHOP_ORIGINS: z.string().default('http://localhost:5173'),
-  /** Of admin@shop.example, who is created with the database. */
+  /** Password of admin@shop.example, an account that is created with the database. */
   SHOP_ADMIN_PASSWORD: z.string().min(8).default('open sesame'),
 });
 
-// Every shard has a copy of the environment of the process.
+// Every shard has a copy of the process's environment.
 const environment = Environment.parse(process.env);
 const folder = resolve(environment.SHOP_DATA);
 

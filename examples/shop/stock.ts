@@ -1,4 +1,4 @@
-/* Changes of stock, made known to the clients of all shards. */
+/* Sends stock changes to the clients of all shards. */
 import { BroadcastChannel } from 'node:worker_threads';
 import type { ServerSentEvent } from 'loopshard';
 import { StockChange } from './models.js';
@@ -7,10 +7,10 @@ type Subscriber = (change: StockChange) => void;
 
 /** Clients of this shard. */
 const subscribers = new Set<Subscriber>();
-/** To and from the other shards: they are threads of one process. */
+/** Channel between the shards, which are threads of one process. */
 let channel: BroadcastChannel;
 
-/** What a client may be behind before it is told to connect again. */
+/** Maximum number of unread changes of a client before its stream is closed, so that it reconnects. */
 const MAX_BEHIND = 1_000;
 
 export function openStock(): void {
@@ -22,13 +22,13 @@ export function closeStock(): void {
   channel.close();
 }
 
-/** Call it when the change is committed. */
+/** Publishes a change. Call it after the commit. */
 export function publishStock(change: StockChange): void {
   tell(change);
   channel.postMessage(change);
 }
 
-/** Changes from now on. */
+/** Streams changes from now on. */
 export function stockEvents(): ReadableStream<ServerSentEvent> {
   let subscriber: Subscriber;
   return new ReadableStream({

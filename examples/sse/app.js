@@ -1,4 +1,4 @@
-// Server-Sent Events: npx loopshard serve examples/sse/app.js, then look at http://127.0.0.1:8000/ with a browser.
+// Server-Sent Events: run `npx loopshard serve examples/sse/app.js` and open http://127.0.0.1:8000/ in a browser.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createApp, eventStream } from 'loopshard';
 import { page } from './page.js';
@@ -7,7 +7,7 @@ const app = createApp();
 
 app.fixed('/', page, { type: 'text/html; charset=utf-8' });
 
-// Counts up; ?to= ends it. A browser that connects again says how far it had come.
+// Counts up, until ?to= if given. A browser that reconnects sends the last number that it received.
 app.get('/events', (req, res) => {
   const from = Number(req.header('last-event-id') ?? 0) + 1;
   const to = Number(req.query.to) || Number.POSITIVE_INFINITY;

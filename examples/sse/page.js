@@ -1,4 +1,4 @@
-/** Shows what /events sends. */
+/** Page that shows the events of /events. */
 export const page = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

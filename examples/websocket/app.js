@@ -3,6 +3,6 @@ import { createApp } from 'loopshard';
 
 const app = createApp();
 
-app.get('/', () => 'Connect a WebSocket to /chat; what one says, all hear.');
+app.get('/', () => 'Connect a WebSocket to /chat. Every message goes to all clients.');
 
 export default app;

@@ -35,8 +35,8 @@ import { compileResponse } from './schemas.js';
 import { PARTS, validated } from './validation.js';
 
 /**
- * Routes requests with a pattern of find-my-way, such as `/users/:id` or `/files/*`, to a handler.
- * `Prefix` is that of the scope, whose parameters the handler gets too.
+ * Routes requests that match a find-my-way pattern, such as `/users/:id` or `/files/*`, to a handler.
+ * `Prefix` is the prefix of the scope. Handlers also get its parameters.
  */
 export interface AddRoute<Prefix extends string = ''> {
   /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE, SCHEMA_INVALID */
@@ -49,38 +49,38 @@ export interface AddRoute<Prefix extends string = ''> {
   <const P extends string>(pattern: P, handler: Handler<ShardRequest<RequestOf<`${Prefix}${P}`>>>): App<Prefix>;
 }
 
-/** What the routes of a scope have in common. */
+/** Defaults for the routes of a scope. */
 export type ScopeOptions = RouteScheduling & Pick<RouteOptions, 'compress' | 'maxBodyBytes'>;
 
 /**
- * Routes and their handlers. Every shard makes its own by importing the user's module; the HTTP thread learns the routes,
- * never the handlers. All of it is defined while the module is evaluated.
+ * Routes and their handlers. Every shard builds its own by importing the user's module. The HTTP thread gets the routes but
+ * not the handlers. Everything must be defined while the module is evaluated.
  */
 export interface App<Prefix extends string = ''> {
-  /** Routes GET and HEAD; the body is left out for HEAD. */
+  /** Routes GET and HEAD. Responses to HEAD have no body. */
   readonly get: AddRoute<Prefix>;
   readonly post: AddRoute<Prefix>;
   readonly put: AddRoute<Prefix>;
   readonly patch: AddRoute<Prefix>;
   readonly delete: AddRoute<Prefix>;
-  /** Routes OPTIONS; without it, OPTIONS is answered with the methods that the path takes. */
+  /** Routes OPTIONS. Without such a route, the server responds to OPTIONS with the methods that the path supports. */
   readonly options: AddRoute<Prefix>;
   /** Routes every method. */
   readonly all: AddRoute<Prefix>;
   /**
-   * Runs middleware around the handlers of routes that are added later, and around `notFound`. Several run in the order in which they were
+   * Runs middleware around the handlers of routes that are added later, and around `notFound`. Middleware runs in the order in which it was
    * added.
-   * @param prefix only for paths at and below it, such as `/admin` or `/:tenant`. Default: all
+   * @param prefix limits it to paths at and below the prefix, such as `/admin` or `/:tenant`. Default: all paths
    * @throws LoopShardError MIDDLEWARE_INVALID, ROUTE_INVALID
    */
   use(prefix: string, middleware: Middleware): this;
   use(middleware: Middleware): this;
   /**
-   * Defines routes below a prefix, with their own middleware, error handler and defaults. Middleware that was added before goes
+   * Defines routes below a prefix, with their own middleware, error handler and defaults. Middleware that was added earlier runs
    * around theirs.
-   * @param prefix such as `/api`; `''` for none
-   * @param options of all routes inside that do not set them
-   * @param define is called at once
+   * @param prefix such as `/api`, or `''` for none
+   * @param options defaults for the routes inside
+   * @param define called synchronously
    */
   scope<const P extends string>(
     prefix: P,
@@ -91,13 +91,14 @@ export interface App<Prefix extends string = ''> {
   scope(prefix: string, options: ScopeOptions, define: (app: App) => void): this;
   scope(prefix: string, define: (app: App) => void): this;
   /**
-   * Adds everything of another app below a prefix: its routes with their middleware and error handlers, and its listeners, those once
-   * however often it is mounted. Options of the scope around it are the defaults of its routes. That app cannot be changed any more.
+   * Adds another app below a prefix: its routes with their middleware and error handlers, and its listeners. The listeners are added
+   * once, however often the app is mounted. The options of the surrounding scope are the defaults of its routes. The mounted app can no
+   * longer be changed.
    */
   mount(prefix: string, app: App): this;
   /**
-   * Routes GET and HEAD to a body that is always the same: rendered once, and sent by the HTTP thread without a shard, even
-   * while all of them are busy: no middleware runs. It has a strong entity tag, and who has it gets 304 (RFC 9110 section 13.1.2).
+   * Routes GET and HEAD to a body that never changes. It is rendered once, and the HTTP thread sends it even while all shards are busy.
+   * No middleware runs. The response has a strong entity tag; a client that sends it back gets 304 (RFC 9110 section 13.1.2).
    * @param path without parameters
    * @param body bytes as they are, text as UTF-8, any other value as JSON
    * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
@@ -105,41 +106,44 @@ export interface App<Prefix extends string = ''> {
   fixed(path: string, body: unknown, options?: FixedOptions): this;
   /**
    * Serves the files of a directory to GET and HEAD, with content types, ranges, entity tags and conditional requests.
-   * @param prefix of their paths
+   * @param prefix prefix of their paths
    * @param directory a path, or a URL such as `new URL('./public/', import.meta.url)`
    * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE, OPTION_INVALID
    */
   files(prefix: string, directory: string | URL, options?: FilesOptions): this;
-  /** Handles what no route matches, of a scope below its prefix. The status is 404 unless the handler sets another. */
+  /** Handles requests that no route matches; in a scope, those below its prefix. The status is 404 unless the handler sets another. */
   notFound(handler: Handler): this;
   /**
-   * Answers in the place of a handler that threw, of a scope for its routes. The status is that of the error, 500 for most, unless it
-   * sets another. What it throws goes to the error handler of the scope around it.
-   * @param options `keepHeaders`: the header fields that were set before the error are sent too, such as those of CORS. Default false
+   * Responds in place of a handler that threw; in a scope, of its own routes. The status is that of the error, usually 500, unless the
+   * error handler sets another. If the error handler throws, the error handler of the surrounding scope is called.
+   * @param options `keepHeaders`: also send the headers that were set before the error. Default false
    */
   onError(handler: ErrorHandler, options?: { keepHeaders?: boolean }): this;
-  /** Has the HTTP thread add header fields to what it answers itself, such as 404, 413 and 503, or send another body. For the whole server. */
+  /** Sets headers or the body of responses that the HTTP thread sends itself, such as 404, 413 and 503. Applies to the whole server. */
   refusals(options: RefusalOptions): this;
   /**
-   * Lets pages of other origins call the server with a browser, and read every response: those of handlers, with the errors that they throw, and
-   * those of the HTTP thread, such as 404 and 503. The HTTP thread answers preflights itself, for paths without an OPTIONS route. For the whole
-   * server, once.
+   * Lets pages of other origins call the server and read every response: those of handlers, including errors, and those of the HTTP
+   * thread, such as 404 and 503. The HTTP thread responds to preflights itself, for paths without an OPTIONS route. Applies to the whole
+   * server; call it once.
    * @throws LoopShardError OPTION_INVALID, OPTION_UNKNOWN
    */
   cors(options: CorsOptions): this;
-  /** Calls `listener` on each shard before it takes requests, in order, and waits for what it promises. A failure fails the start. */
+  /** Calls `listener` on each shard before it takes requests, in the order added, and awaits its promise. If it fails, the start fails. */
   onStart(listener: LifecycleListener): this;
-  /** Calls `listener` on each shard when it has no more requests, the one added last first, and waits for what it promises, within `timeouts.closeTimeoutMs`. */
+  /**
+   * Calls `listener` on each shard when its last request has finished, in reverse order, and awaits its promise for at most
+   * `timeouts.closeTimeoutMs`.
+   */
   onClose(listener: LifecycleListener): this;
   /**
-   * Has all code of a request run in an async context that `enter` enters: handlers, streams, listeners of `req.signal`. For what
-   * keeps something for each request, such as `Sentry.withIsolationScope` (docs/context.md).
-   * @param enter called first for each request. It must call `run` before it returns.
+   * Runs all code of a request in an async context that `enter` sets up: handlers, streams, listeners of `req.signal`. For libraries
+   * that keep state for each request, such as `Sentry.withIsolationScope` (docs/context.md).
+   * @param enter called once for each request, before any other code. It must call `run` before it returns
    */
   context(enter: ContextEntry): this;
 }
 
-/** A new, empty app. The module that `serve` is given exports one by default. */
+/** Creates an empty app. The module passed to `serve` exports one by default. */
 export function createApp(): App {
   return new AppScope(new AppDefinition(), {
     prefix: '',
@@ -150,7 +154,7 @@ export function createApp(): App {
   });
 }
 
-/** Shows the API and nothing else. */
+/** Implements the public API. Everything else is private, so that users see nothing more. */
 class AppScope implements App {
   readonly #definition: AppDefinition;
   readonly #scope: Scope;
@@ -338,7 +342,7 @@ class AppScope implements App {
     return this;
   }
 
-  /** A scope below this one. */
+  /** Creates a scope below this one. */
   #inner(caller: string, prefix: string, options: ScopeOptions): Scope {
     this.#definition.checkOpen();
     const unknown = Object.keys(options).find((key) => !SCOPE_OPTIONS.includes(key));
@@ -364,7 +368,7 @@ class AppScope implements App {
     return scopes;
   }
 
-  /** What was added so far, outermost first. */
+  /** Middleware added so far, outermost first. */
   #middleware(): MiddlewareEntry[] {
     return this.#scopes()
       .reverse()
@@ -375,11 +379,11 @@ class AppScope implements App {
 const SCOPE_OPTIONS: readonly string[] = [...ROUTE_SCHEDULING, 'compress', 'maxBodyBytes'];
 const ROUTE_OPTIONS: readonly string[] = [...SCOPE_OPTIONS, ...PARTS, 'response'];
 
-/** Of a route that no shard runs. */
+/** Rules of a route that no shard runs. */
 const NO_RULES: RouteRules = { scheduling: {}, compress: undefined, body: { isStreamed: false, maxBytes: undefined } };
 
 /**
- * What the options of a route, or of the scope around it, say of how it is run.
+ * Converts the options of a route, or of its scope, to rules.
  * @throws LoopShardError ROUTE_INVALID
  */
 function rulesOf(options: ScopeOptions & { body?: unknown }, pattern: string, subject: Subject): RouteRules {
@@ -391,12 +395,12 @@ function rulesOf(options: ScopeOptions & { body?: unknown }, pattern: string, su
   };
 }
 
-/** The handler of a route that the HTTP thread answers. */
+/** Handler of a route that the HTTP thread serves itself. */
 function notCalled(): never {
   throw new LoopShardError('ROUTE_INVALID', 'A request for a fixed response arrived at a shard.');
 }
 
-/** A prefix as it is put in front of patterns: without `/` or `/*` at its end. */
+/** Checks a prefix and strips a trailing `/` or `/*`. */
 function checkPrefix(caller: string, prefix: unknown): string {
   if (typeof prefix === 'string' && (prefix === '' || prefix.startsWith('/'))) {
     const bare = prefix.replace(/\/\*?$/, '');
@@ -404,11 +408,11 @@ function checkPrefix(caller: string, prefix: unknown): string {
   }
   throw new LoopShardError(
     'ROUTE_INVALID',
-    `\`${caller}\` expects a prefix such as \`/api\` or \`/:tenant\`, without wildcards, optional parameters and regular expressions, got ${inspect(prefix)}.`,
+    `\`${caller}\` expects a prefix such as \`/api\` or \`/:tenant\`, without wildcards, optional parameters or regular expressions, got ${inspect(prefix)}.`,
   );
 }
 
-/** A pattern of a route within its scope: what is put behind a prefix begins with a slash. */
+/** Checks the pattern of a route. It must begin with a slash, because a prefix may be put in front of it. */
 function checkPattern(name: string, pattern: unknown): string {
   if (pattern === '*' || (typeof pattern === 'string' && pattern.startsWith('/'))) return pattern;
   throw new LoopShardError(

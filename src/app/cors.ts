@@ -5,23 +5,23 @@ import { TOKEN } from '../options/field-syntax.js';
 import type { Handler } from './handler.js';
 import { type AppResponse, keepLines } from './response.js';
 
-/** Which pages of other origins may call the server with a browser. */
+/** Which pages of other origins may call the server from a browser. */
 export interface CorsOptions {
-  /** Such as `['https://shop.example']`, or `'*'` for all. */
+  /** Allowed origins, such as `['https://shop.example']`, or `'*'` for all. */
   origins: readonly string[] | '*';
-  /** Requests may carry cookies, and responses to them may be read. Needs named `origins`. Default false. */
+  /** Lets requests carry cookies, and pages read the responses. `origins` must name the origins. Default false. */
   credentials?: boolean;
-  /** Header fields that requests may have. Default: those that the browser asks for. */
+  /** Headers that requests may have. Default: those that the browser asks for. */
   headers?: readonly string[];
-  /** Header fields of responses that scripts may read, beside those that they always may. Default: none. */
+  /** Response headers that scripts may read, in addition to those that are always readable. Default: none. */
   exposedHeaders?: readonly string[];
-  /** How long browsers may go by the answer to a preflight, in seconds, from 0 to 86,400. Default 600. */
+  /** How long browsers may cache the response to a preflight, in seconds, from 0 to 86,400. Default 600. */
   maxAgeSeconds?: number;
 }
 
 const KEYS: readonly string[] = ['origins', 'credentials', 'headers', 'exposedHeaders', 'maxAgeSeconds'];
 const DEFAULT_MAX_AGE_SECONDS = 600;
-/** More than any browser goes by. */
+/** No browser caches for longer. */
 const MAX_AGE_SECONDS = 86_400;
 
 /** @throws LoopShardError OPTION_UNKNOWN, OPTION_INVALID */
@@ -72,7 +72,7 @@ function checkOrigins(origins: unknown): void {
   for (const origin of origins) {
     const parsed = URL.canParse(origin) ? new URL(origin).origin : undefined;
     if (origin === parsed) continue;
-    // Such as `https://shop.example/`, which no browser sends.
+    // A trailing slash, as in `https://shop.example/`, is a common mistake: no browser sends it.
     const hint = parsed === undefined || parsed === 'null' ? '' : ` Did you mean '${parsed}'?`;
     throw new LoopShardError(
       'OPTION_INVALID',
@@ -86,7 +86,7 @@ function checkNames(option: string, names: unknown): void {
   throw invalid(`\`${option}\` to be an array of header names`, names);
 }
 
-/** A handler whose responses say to pages of other origins what they may do, those of its errors too. */
+/** Wraps a handler so that its responses, including errors, have CORS headers. */
 export function withCors(rules: CorsRules | undefined, handler: Handler): Handler {
   if (rules === undefined) return handler;
   const linesFor = (origin?: string) =>

@@ -11,42 +11,42 @@ import { compose, type MiddlewareEntry, pathTest } from './middleware.js';
 import { createRouter } from './routing.js';
 import type { ResponseSchemas } from './schemas.js';
 
-/** What `app.onError` was given. */
+/** Arguments of `app.onError`. */
 export interface ErrorRule {
   handler: ErrorHandler;
-  /** The header fields that were set before the error stay. */
+  /** Keep headers that were set before the error. */
   keepHeaders: boolean;
 }
 
-/** A part of an app below one prefix: what its routes have in common. */
+/** A part of an app below one prefix, with settings that its routes share. */
 export interface Scope {
   /** Empty, or `/a/b`. */
   readonly prefix: string;
-  /** That it lies in. */
+  /** The surrounding scope. */
   readonly parent: Scope | undefined;
   readonly defaults: RouteOptions;
-  /** Of itself, in order. */
+  /** Its own middleware, in the order added. */
   readonly middleware: MiddlewareEntry[];
   errorRule: ErrorRule | undefined;
 }
 
-/** How a route is run. */
+/** How requests of a route are scheduled, read and compressed. */
 export interface RouteRules {
   scheduling: RouteScheduling;
-  /** In place of the server's. */
+  /** Overrides the server's option. */
   compress: { rules: CompressRules | undefined } | undefined;
-  /** How its request bodies are taken. */
+  /** How its request bodies are read. */
   body: { isStreamed: boolean; maxBytes: number | undefined };
 }
 
-/** What is known of a route when it is added. */
+/** A route as it was added. */
 export interface RouteDefinition extends RouteRules {
   methods: readonly Method[];
   pattern: string;
-  /** Of the user, behind the checks of its request. */
+  /** The user's handler, wrapped in request validation. */
   handler: Handler;
   schemas: ResponseSchemas | undefined;
-  /** What is sent without a handler. */
+  /** A body that is sent without calling a handler. */
   fixed: FixedBody | undefined;
   middleware: readonly MiddlewareEntry[];
   /** Innermost first. */
@@ -59,27 +59,27 @@ export interface Route extends RouteDefinition {
   errorRules: readonly ErrorRule[];
 }
 
-/** What the app is once its module is loaded: nothing is added any more. */
+/** The complete app, built once its module is loaded. */
 interface Loaded {
   routes: Route[];
   /** Innermost first. */
   notFounds: { isFor: (path: string) => boolean; route: Route }[];
-  /** Where no scope says anything. */
+  /** Used where no scope has a `notFound` handler. */
   notFound: Route;
 }
 
 /** Where an app is mounted. */
 export interface MountPoint {
   prefix: string;
-  /** That it lies in, innermost first. */
+  /** The surrounding scopes, innermost first. */
   scopes: readonly Scope[];
-  /** Goes around its own. */
+  /** Runs around the middleware of the mounted app. */
   middleware: readonly MiddlewareEntry[];
-  /** What the scope around it says of its routes, unless they do. */
+  /** Default rules of its routes, from the surrounding scope. */
   rules(name: string, pattern: string): RouteRules;
 }
 
-/** What is done where no route matches. */
+/** A handler for requests that no route matches. */
 interface NotFound {
   prefix: string;
   handler: Handler;
@@ -87,10 +87,10 @@ interface NotFound {
   scopes: readonly Scope[];
 }
 
-/** By which shards find what an app defines, though their copy of this module may be another one than the user's. */
+/** Key of an app's definition. A global symbol, because shards and the user's module may load different copies of this module. */
 export const DEFINITION = Symbol.for('loopshard.app');
 
-/** The routes of an app and what goes with them. What handlers and the HTTP thread need is made of it once, when it is loaded. */
+/** Routes, scopes and listeners of an app. What shards and the HTTP thread need is derived from it once, when it is loaded. */
 export class AppDefinition {
   readonly #routes: RouteDefinition[] = [];
   readonly #notFounds: NotFound[] = [];
@@ -101,12 +101,12 @@ export class AppDefinition {
   readonly onClose: LifecycleListener[] = [];
   contextEntry: ContextEntry | undefined;
   cors: CorsRules | undefined;
-  /** It was mounted into another app, or loaded by a shard: what is added now would have no effect. */
+  /** Set once the app was mounted into another app or loaded by a shard: additions would have no effect from then on. */
   sealedBy: 'mount' | 'load' | undefined;
   #loaded: Loaded | undefined;
 
   /**
-   * @param name of the route, for errors
+   * @param name name of the route, for errors
    * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
    */
   add(name: string, route: RouteDefinition): void {
@@ -142,7 +142,7 @@ export class AppDefinition {
     );
   }
 
-  /** Takes over everything of another app. */
+  /** Adds everything that another app defines. */
   take(other: AppDefinition, { prefix, scopes, middleware, rules }: MountPoint): void {
     this.checkOpen();
     if (other === this) throw new LoopShardError('ROUTE_INVALID', 'Cannot mount an app into itself.');
@@ -179,9 +179,9 @@ export class AppDefinition {
     this.cors ??= other.cors;
   }
 
-  // ── once it is loaded ───────────────────────────────────────────────────────────────────────────────────────────
+  // ── after loading ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** What the HTTP thread needs to know. */
+  /** Builds the route table for the HTTP thread. */
   table(): RouteTable {
     const { routes, notFounds } = this.#load();
     return {
@@ -199,18 +199,18 @@ export class AppDefinition {
     };
   }
 
-  /** A route by its number in the table. */
+  /** Returns a route by its number in the table. */
   route(number: number): Route {
     return this.#load().routes[number];
   }
 
-  /** What is done where no route matches: of the innermost scope that the path lies in, and that says so. */
+  /** Returns the not-found handler of the innermost scope that contains the path and has one. */
   notFound(path: string): Route {
     const { notFounds, notFound } = this.#load();
     return notFounds.find(({ isFor }) => isFor(path))?.route ?? notFound;
   }
 
-  /** The parameters of a path that the HTTP thread has routed. */
+  /** Returns the parameters of a path that the HTTP thread has routed. */
   params(method: Method, path: string): Params {
     return this.#router.find(method, path)?.params ?? {};
   }
@@ -240,12 +240,12 @@ export class AppDefinition {
   }
 }
 
-/** Where the app says nothing: as the HTTP thread answers. */
+/** The default for apps without `notFound`: the same response that the HTTP thread sends. */
 const NOT_FOUND: Route = {
   methods: METHODS,
   pattern: '',
   handler: () => {
-    throw new HttpError(404, 'There is no such path.');
+    throw new HttpError(404, 'No route matches this path.');
   },
   schemas: undefined,
   scheduling: {},
@@ -261,14 +261,14 @@ function errorRules(scopes: readonly Scope[]): ErrorRule[] {
   return scopes.map(({ errorRule }) => errorRule).filter((rule) => rule !== undefined);
 }
 
-/** A pattern below a prefix: `/` is the prefix itself. */
+/** Puts a prefix in front of a pattern. The pattern `/` stands for the prefix itself. */
 export function join(prefix: string, pattern: string): string {
   if (prefix === '') return pattern;
   if (pattern === '*') return `${prefix}/*`;
   return pattern === '/' || pattern === '' ? prefix : prefix + pattern;
 }
 
-/** The rules of a route in a scope that has rules too. */
+/** Merges the rules of a route with those of its scope; the route's own take precedence. */
 function within(outer: RouteRules, { scheduling, compress, body }: RouteRules): RouteRules {
   return {
     scheduling: { ...outer.scheduling, ...scheduling },
@@ -288,7 +288,7 @@ function routeError(name: string, cause: Error): LoopShardError {
   return new LoopShardError('ROUTE_INVALID', `Invalid route \`${name}\`: ${cause.message}.`, { cause });
 }
 
-/** What an app defines; nothing for what is no app. */
+/** Returns the definition of an app, or `undefined` if the value is not an app. */
 export function definitionOf(value: unknown): AppDefinition | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   return (value as { [DEFINITION]?: AppDefinition })[DEFINITION];

@@ -7,13 +7,14 @@ const ENTITY_TAG = /^(W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/;
 const OPAQUE = /^[\x21\x23-\x7e\x80-\xff]*$/;
 const ENTITY_TAGS = /(?:W\/)?("[\x21\x23-\x7e\x80-\xff]*")/g;
 
-/** A strong tag of these bytes. */
+/** Computes a strong tag. */
 export function tagOf(bytes: Uint8Array): string {
   return `"${hash('sha256', bytes, 'base64url')}"`;
 }
 
 /**
- * A tag as it is sent, from one, or from what stands between its quotes.
+ * Formats a tag for the header.
+ * @param value a complete tag, or the text between its quotes
  * @throws LoopShardError HEADER_INVALID
  */
 export function formatTag(value: string, isWeak: boolean): string {
@@ -27,12 +28,12 @@ export function formatTag(value: string, isWeak: boolean): string {
   );
 }
 
-/** For a representation that means the same, but has other bytes. */
+/** Returns the weak tag for a representation with the same meaning but other bytes. */
 export function weaken(tag: string): string {
   return tag.startsWith('"') ? `W/${tag}` : tag;
 }
 
-/** Whether a client that sent this If-None-Match has what the tag names: weak comparison (RFC 9110 section 13.1.2). */
+/** Whether If-None-Match contains the tag, by weak comparison (RFC 9110 section 13.1.2). */
 export function matches(ifNoneMatch: string | undefined, tag: string): boolean {
   if (ifNoneMatch === undefined) return false;
   if (ifNoneMatch === '*') return true;

@@ -1,29 +1,29 @@
 import { LoopShardError } from '../errors.js';
 import type { RequestTypes, ShardRequest, ShardResponse } from './handler.js';
 
-/** An event, as the browser's EventSource gets it (WHATWG HTML, section 9.2). */
+/** A server-sent event (WHATWG HTML, section 9.2). */
 export interface ServerSentEvent {
-  /** Text as it is, line by line; any other value as JSON. Default: none, and EventSource tells nobody of the event. */
+  /** The payload: text is sent unchanged, any other value as JSON. Default: none, and EventSource does not dispatch the event. */
   data?: unknown;
-  /** What listeners listen for; one line. Default: `message`. */
+  /** Name of the event, which listeners listen for; one line. Default: `message`. */
   event?: string;
-  /** What the browser sends as `last-event-id` when it connects again; one line. */
+  /** Sent by the browser as `last-event-id` when it reconnects; one line. */
   id?: string;
-  /** How long the browser waits before it connects again, in milliseconds. */
+  /** How long the browser waits before it reconnects, in milliseconds. */
   retry?: number;
 }
 
 export interface EventStreamOptions {
   /**
-   * How often a comment is sent while there are no events, in milliseconds, 1 to 2,147,483,647: so that proxies leave the
-   * connection open, and clients that vanish are found out. Default 15,000.
+   * Interval in milliseconds at which a comment is sent while no events arrive, 1 to 2,147,483,647. Comments keep proxies from closing
+   * the connection, and reveal clients that have vanished. Default 15,000.
    */
   heartbeatMs?: number;
 }
 
 /** The media type of Server-Sent Events. */
 const EVENT_STREAM = 'text/event-stream';
-/** What their responses say unless the handler has set it: no cache, and no proxy such as nginx, may hold events back. */
+/** Headers of event streams, unless the handler sets them: neither caches nor proxies such as nginx may delay events. */
 export const EVENT_STREAM_FIELDS = [
   ['cache-control', 'no-cache'],
   ['x-accel-buffering', 'no'],
@@ -31,20 +31,20 @@ export const EVENT_STREAM_FIELDS = [
 
 const HEARTBEAT = ':\n\n';
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** What ends a line of an event stream. */
+/** Line ends in an event stream. */
 const LINE_ENDS = /\r\n|\r|\n/;
 
-/** Is a response with this content type one of Server-Sent Events? */
+/** Whether a content type is that of server-sent events. */
 export function isEventStream(contentType: string | undefined): boolean {
   return contentType !== undefined && /^text\/event-stream[\t ]*(;|$)/i.test(contentType);
 }
 
 /**
- * A response of Server-Sent Events: sends the head at once, each event as it comes, comments in between, and ends when
- * `events` do or the client is gone; then `events` are returned, and not waited for. Shard.
+ * Responds with server-sent events. Sends the head immediately, then each event as it arrives, with comments in between. Ends when
+ * `events` ends or the client disconnects; `events.return()` is then called but not awaited. Shard only.
  *
- * `return eventStream(req, res, events)` in a handler; where the client left off is in `req.header('last-event-id')`.
- * @throws LoopShardError OPTION_INVALID; on the way RESPONSE_INVALID for an event that cannot be written
+ * Use `return eventStream(req, res, events)` in a handler. `req.header('last-event-id')` is the last event that the client received.
+ * @throws LoopShardError OPTION_INVALID; while streaming, RESPONSE_INVALID for an event that cannot be written
  */
 export function eventStream(
   req: ShardRequest<RequestTypes>,
@@ -66,7 +66,7 @@ type Frame = IteratorResult<string, undefined>;
 
 const DONE: Frame = { done: true, value: undefined };
 
-/** The head first, so that the client knows it is connected; then each event as text, or a comment when there is none for too long. */
+/** Yields an empty chunk first, so that the head is sent immediately; then events as text, and comments after `heartbeatMs` of silence. */
 class EventFrames implements AsyncIterableIterator<string, undefined> {
   readonly #req: ShardRequest<RequestTypes>;
   readonly #events: AsyncIterator<ServerSentEvent>;
@@ -74,9 +74,9 @@ class EventFrames implements AsyncIterableIterator<string, undefined> {
   #heartbeat: NodeJS.Timeout | undefined;
   #isBegun = false;
   #isOver = false;
-  /** An event was asked for, and has not come. */
+  /** `next()` of the events is pending. */
   #isAwaited = false;
-  /** What has come while nobody waited: a client is slower than the events. */
+  /** An event that arrived while no reader was waiting. */
   #next: Frame | undefined;
   #failure: { error: unknown } | undefined;
   #reader: { resolve(frame: Frame): void; reject(error: unknown): void } | undefined;
@@ -147,7 +147,7 @@ class EventFrames implements AsyncIterableIterator<string, undefined> {
     this.#end();
   };
 
-  /** An event that was awaited while a comment was sent waits for the next look. */
+  /** Hands a frame to the reader. Without a reader, which may just have received a comment, keeps the frame for the next `next()`. */
   #give(next: Frame): void {
     if (this.#reader === undefined) this.#next = next;
     else this.#reader.resolve(next);
@@ -159,7 +159,7 @@ class EventFrames implements AsyncIterableIterator<string, undefined> {
     if (this.#reader !== undefined) this.#give({ done: false, value: HEARTBEAT });
   }
 
-  /** The events are over, or nobody wants them any more: they may be waiting for ever for the next one, so their end is not waited for. */
+  /** Ends the stream. `return()` of the events is not awaited: a generator that waits for its next event may never settle it. */
   #end(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -169,7 +169,7 @@ class EventFrames implements AsyncIterableIterator<string, undefined> {
     try {
       Promise.resolve(this.#events.return?.()).catch(() => {});
     } catch {
-      // What fails at the end is nobody's business: nobody listens any more.
+      // The stream is over, so nobody could handle this error.
     }
   }
 }
@@ -188,18 +188,20 @@ function frame({ data, event, id, retry }: ServerSentEvent): string {
 function toText(data: unknown): string {
   const text = typeof data === 'string' ? data : JSON.stringify(data);
   if (text !== undefined) return text;
-  throw invalid(`The data of an event is a ${typeof data}, which JSON cannot represent. Pass text or a JSON value.`);
+  throw invalid(`Invalid \`data\` of an event: expected text or a JSON value, got a ${typeof data}.`);
 }
 
 function oneLine(name: string, value: string): string {
-  // A browser ignores an id with NUL.
+  // Browsers ignore an id that contains NUL.
   if (typeof value === 'string' && !/[\r\n\0]/.test(value)) return value;
-  throw invalid(`The \`${name}\` of an event must be a string of one line, without NUL.`);
+  throw invalid(
+    `Invalid \`${name}\` of an event: expected a string of one line without NUL, got ${JSON.stringify(value)}.`,
+  );
 }
 
 function milliseconds(retry: number): number {
   if (Number.isInteger(retry) && retry >= 0) return retry;
-  throw invalid(`The \`retry\` of an event must be a whole number of milliseconds, got ${retry}.`);
+  throw invalid(`Invalid \`retry\` of an event: expected milliseconds as a non-negative integer, got ${retry}.`);
 }
 
 function invalid(message: string): LoopShardError {

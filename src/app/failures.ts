@@ -3,24 +3,24 @@ import { isErrorStatus, isHttpError, type LoopShardErrorCode, statusName } from 
 import { NOT_IN_VALUE, TOKEN } from '../options/field-syntax.js';
 import { SERVER_FIELDS } from './header-checks.js';
 
-/** Our own errors that are no fault of the handler. */
+/** Our own errors that are not the handler's fault, with the responses they get. */
 const ANSWERED: { [code in LoopShardErrorCode]?: { statusCode: number; headers: Failure['headers'] } } = {
   BODY_INVALID: { statusCode: 400, headers: [] },
   BODY_INCOMPLETE: { statusCode: 400, headers: [] },
   TOO_MANY_STREAMS: { statusCode: 503, headers: [['retry-after', '1']] },
 };
 
-/** How something that was thrown is answered by itself. */
+/** The response to a thrown value. */
 export interface Failure {
   statusCode: number;
   headers: readonly (readonly [name: string, value: string])[];
   /** JSON. */
   body: string;
-  /** It is the server's fault. */
+  /** The server is at fault. */
   isLogged: boolean;
 }
 
-/** What http-errors and errors of many libraries have. */
+/** Properties of errors from http-errors and many other libraries. */
 interface Convention {
   statusCode?: unknown;
   status?: unknown;
@@ -29,12 +29,12 @@ interface Convention {
   code?: unknown;
 }
 
-/** @param thrown anything at all */
+/** Derives the response from a thrown value of any type. */
 export function failureOf(thrown: unknown): Failure {
   try {
     return read(thrown);
   } catch {
-    // It is a proxy, or has getters, that throw.
+    // A proxy or a getter threw.
     return UNKNOWN;
   }
 }
@@ -72,7 +72,7 @@ function bodyOf(statusCode: number, code: string, message: string, details: obje
   return JSON.stringify({ statusCode, code, message, ...details });
 }
 
-/** Those that can be sent: an error is no reason for another one. */
+/** Returns the valid headers and drops the others: an invalid header must not hide the original error. */
 function fieldsOf(headers: unknown): [string, string][] {
   if (typeof headers !== 'object' || headers === null) return [];
   return Object.entries(headers)
@@ -83,5 +83,5 @@ function fieldsOf(headers: unknown): [string, string][] {
     );
 }
 
-/** Of a JSON body, which the server describes. */
+/** Headers that the server sets for the JSON body. */
 const BODY_FIELDS = ['content-type', 'content-length', 'content-encoding'];

@@ -10,38 +10,38 @@ import type { Handler, ShardRequest, ShardResponse } from './handler.js';
 const send = lazily<typeof Send>('@fastify/send');
 const negotiator = lazily<typeof NegotiatorClass>('negotiator');
 
-/** How files of a directory are served. */
+/** How `app.files()` serves a directory. */
 export interface FilesOptions {
-  /** Files that are served for a path that ends with `/`, in this order. Default `['index.html']`. */
+  /** Files to try for a path that ends with `/`, in this order. Default `['index.html']`. */
   index?: readonly string[];
-  /** How long clients may use a file without asking again, in seconds (`cache-control: max-age`). Default 0. */
+  /** How long clients may cache a file without revalidation, in seconds (`cache-control: max-age`). Default 0. */
   maxAgeSeconds?: number;
-  /** Files never change under their name: `cache-control: immutable`. Default false. */
+  /** Sends `cache-control: immutable`, for files that never change under the same name. Default false. */
   immutable?: boolean;
-  /** What becomes of names that begin with a dot. Default `ignore`: 404; `deny`: 403. */
+  /** How to treat names that begin with a dot: `ignore` sends 404, `deny` 403. Default `ignore`. */
   dotfiles?: 'allow' | 'deny' | 'ignore';
-  /** Extensions to try where a file is not there: `['html']` serves `/about` from `about.html`. Default: none. */
+  /** Extensions to try if a file does not exist: `['html']` serves `/about` from `about.html`. Default: none. */
   extensions?: readonly string[];
-  /** Sends `style.css.br` or `style.css.gz` for `style.css` where they are there and the client takes them. Default false. */
+  /** Sends `style.css.br` or `style.css.gz` for `style.css` if that file exists and the client accepts the encoding. Default false. */
   precompressed?: boolean;
 }
 
 const KEYS: readonly string[] = ['index', 'maxAgeSeconds', 'immutable', 'dotfiles', 'extensions', 'precompressed'];
-/** In the order in which they are preferred. */
+/** Extensions by content coding, in order of preference. */
 const VARIANTS = { br: '.br', gzip: '.gz' } as const;
 type Coding = keyof typeof VARIANTS;
 
-/** With the second parameter, which the types do not know. */
+/** Includes the second parameter, which negotiator's types lack. */
 type Encodings = (available: string[], options: { preferred: string[] }) => string[];
 
 /**
- * Sends files of a directory: types, ranges, entity tags, conditional requests. Shard.
- * @throws LoopShardError OPTION_UNKNOWN, OPTION_INVALID, ROUTE_INVALID: it is no directory
+ * Creates a handler that serves the files of a directory, with content types, ranges, entity tags and conditional requests. Shard only.
+ * @throws LoopShardError OPTION_UNKNOWN, OPTION_INVALID, ROUTE_INVALID if `directory` is not a directory
  */
 export function fileHandler(directory: string | URL, options: FilesOptions, subject: Subject): Handler {
   const root = directory instanceof URL ? fileURLToPath(directory) : directory;
   if (typeof root !== 'string' || statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true) {
-    throw new LoopShardError('ROUTE_INVALID', `Cannot serve files from ${String(root)}: there is no such directory.`);
+    throw new LoopShardError('ROUTE_INVALID', `Cannot serve files from ${String(root)}: no such directory.`);
   }
   const unknown = Object.keys(options).find((key) => !KEYS.includes(key));
   if (unknown !== undefined) {
@@ -71,7 +71,7 @@ export function fileHandler(directory: string | URL, options: FilesOptions, subj
   };
 }
 
-/** As much of Node.js's request as the library reads. */
+/** The parts of a Node.js request that @fastify/send reads. */
 function nodeRequest({ method, headers }: ShardRequest) {
   return { method, headers } as never;
 }
@@ -92,7 +92,7 @@ function respond(
   if (type === 'directory') {
     stream.destroy();
     const query = req.target.slice(req.path.length);
-    // With two slashes at its start it would name a host.
+    // A location that begins with two slashes would name a host.
     return void res.redirect(`${req.path.replace(/^\/+/, '/')}/${query}`, 301);
   }
   res.status(statusCode);
@@ -102,7 +102,7 @@ function respond(
   return stream;
 }
 
-/** A file that was compressed beforehand, if the client takes it. */
+/** Finds a precompressed file that the client accepts. */
 async function findVariant(
   req: ShardRequest,
   res: ShardResponse,

@@ -4,12 +4,12 @@ import { LoopShardError } from '../errors.js';
 import { NOT_IN_VALUE } from '../options/field-syntax.js';
 
 export interface FixedOptions {
-  /** Content type. Default by the body: `application/octet-stream`, `text/plain; charset=utf-8`, `application/json`. */
+  /** Content type. Default: `application/octet-stream`, `text/plain; charset=utf-8` or `application/json`, depending on the body. */
   type?: string;
 }
 
 /**
- * The bytes of an answer that is always the same.
+ * Renders the body of a fixed response.
  * @throws LoopShardError ROUTE_INVALID
  */
 export function fixedBody(name: string, body: unknown, { type }: FixedOptions): FixedBody {

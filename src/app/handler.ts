@@ -1,4 +1,4 @@
-/* What handlers are given and what they give. The types are the manual. */
+/* Types of handlers, requests and responses: the reference documentation of the API. */
 
 import type { SetCookie } from 'cookie';
 import type { JsonWriter } from '../json/direct.js';
@@ -11,12 +11,12 @@ import type { Params, ParamsOf } from './pattern-types.js';
 
 export type { Params } from './pattern-types.js';
 
-/** Query parameters: decoded; a key that comes more than once has an array. The object has no prototype. */
+/** Decoded query parameters. A repeated key has an array. The object has no prototype. */
 export type Query = Readonly<Record<string, string | string[] | undefined>>;
-/** Header fields by their names in lower case; several fields of one name are joined by ", ". The object has no prototype. */
+/** Headers by lower-case name. Repeated headers are joined by ", ". The object has no prototype. */
 export type Headers = Readonly<Record<string, string | undefined>>;
 
-/** What a route says of its requests, as types. */
+/** Types of the parts of a request, by the schemas of its route. */
 export interface RequestTypes {
   params: unknown;
   query: unknown;
@@ -24,7 +24,7 @@ export interface RequestTypes {
   body: unknown;
 }
 
-/** A route that says nothing of its requests. */
+/** Types of a request whose route has no schemas. */
 export interface AnyRequest extends RequestTypes {
   params: Params;
   query: Query;
@@ -33,16 +33,16 @@ export interface AnyRequest extends RequestTypes {
 }
 
 /**
- * A request, on a shard. Nothing of it is decoded before it is asked for, and nothing twice. Its bytes lie in memory that is
- * reused: once the handler has settled, everything that would read them throws a `LoopShardError` REQUEST_FINISHED.
+ * A request, on a shard. Each part is decoded when it is first read, and only once. The bytes of the request are in memory that is
+ * reused: once the handler has settled, every property or method that would read them throws a `LoopShardError` REQUEST_FINISHED.
  *
- * A function that is given requests of any route takes `ShardRequest<RequestTypes>`: what schemas have made of `params`, `query`, `headers`
- * and `body` differs by route.
+ * Use `ShardRequest<RequestTypes>` as the parameter type of a function that accepts requests of any route: schemas give `params`,
+ * `query`, `headers` and `body` different types on each route.
  *
- * Middleware may add properties of its own; declare them with `declare module 'loopshard' { interface ShardRequest { … } }`.
+ * Middleware may add its own properties; declare them with `declare module 'loopshard' { interface ShardRequest { … } }`.
  */
 export interface ShardRequest<T extends RequestTypes = AnyRequest> {
-  /** Names the request in logs; unique in the server's life for 2³² requests. With the option `requestId`, the client's name. */
+  /** Identifies the request in logs. Unique for 2³² requests of a server. With the option `requestId`, the ID that the client sent. */
   readonly id: string;
   readonly method: Method;
   /** The request target as it was sent, with the query (RFC 9112 section 3.2). */
@@ -62,118 +62,119 @@ export interface ShardRequest<T extends RequestTypes = AnyRequest> {
   /** Names and values of all header fields, one after the other, as they were sent. */
   readonly rawHeaders: readonly string[];
   readonly httpVersion: '1.0' | '1.1';
-  /** Address of the client: the first one in front of all trusted proxies (`trustProxy`). `undefined` for a Unix socket. */
+  /** Address of the client, behind all trusted proxies (`trustProxy`). `undefined` for a Unix socket. */
   readonly ip: string | undefined;
   /** Addresses from the client's to that of the nearest trusted proxy, the client's first. */
   readonly ips: readonly string[];
-  /** Address at the other end of the connection, whoever that is. `undefined` for a Unix socket. */
+  /** Address of the peer of the connection, which may be a proxy. `undefined` for a Unix socket. */
   readonly remoteAddress: string | undefined;
-  /** Port at the other end of the connection. `undefined` for a Unix socket. */
+  /** Port of the peer of the connection. `undefined` for a Unix socket. */
   readonly remotePort: number | undefined;
-  /** `https` if the connection, or the client's connection to a trusted proxy (X-Forwarded-Proto), is secured by TLS. */
+  /** `https` if the connection, or the client's connection to a trusted proxy (X-Forwarded-Proto), uses TLS. */
   readonly protocol: 'http' | 'https';
-  /** Host and port that the client asked for: the field Host, or X-Forwarded-Host of a trusted proxy. `undefined` in HTTP/1.0 without it. */
+  /** Host and port that the client requested: Host, or X-Forwarded-Host from a trusted proxy. `undefined` for HTTP/1.0 without Host. */
   readonly host: string | undefined;
   /**
-   * Aborted when the client is gone, the handler has taken longer than `timeouts.handlerTimeoutMs`, or, while a stream is sent, the server
-   * begins to drain: then its reason is a `LoopShardError` SERVER_CLOSING. Making it costs 4 µs.
+   * Aborted when the client disconnects, when the handler takes longer than `timeouts.handlerTimeoutMs`, or when the server begins to
+   * drain while a stream is being sent; in this last case the reason is a `LoopShardError` SERVER_CLOSING. Creating the signal costs 4 µs.
    */
   readonly signal: AbortSignal;
   /**
-   * Calls `listener` when `signal` would be aborted; at once if it would be already. Without the cost of a signal.
+   * Calls `listener` when `signal` is aborted, or immediately if it already is. Avoids the cost of creating the signal.
    * @param listener called once, in the async context of this call
    */
   onAbort(listener: () => void): void;
   /**
-   * The value of a header field, or `undefined`. Several fields of the name are joined by ", " (`cookie` by "; ").
+   * Returns the value of a header, or `undefined`. Repeated headers are joined by ", " (`cookie` by "; ").
    * @param name in any case
    */
   header(name: string): string | undefined;
   /**
-   * The body: a view, valid until the handler settles.
+   * Returns the body as a view that is valid until the handler settles.
    * @throws LoopShardError BODY_STREAMED on a route with `body: 'stream'`; so do `text()` and `json()`
    */
   bytes(): Uint8Array;
-  /** The body, as UTF-8. */
+  /** Returns the body, decoded as UTF-8. */
   text(): string;
   /**
-   * The body, parsed as JSON, whatever its content type. A property `__proto__` or `constructor.prototype` is not valid in it.
-   * @throws LoopShardError BODY_INVALID; a handler that lets it pass answers 400
+   * Parses the body as JSON, whatever its content type. Rejects the properties `__proto__` and `constructor.prototype`.
+   * @throws LoopShardError BODY_INVALID; if the handler does not catch it, the response is 400
    */
   json<J = unknown>(): J;
   /**
-   * The body in chunks of at most 64 KiB, which are the handler's to keep; on a route with `body: 'stream'` as it arrives.
-   * What was not read when the handler settles is lost. Once a request.
+   * Returns the body in chunks of at most 64 KiB, which the handler may keep; on a route with `body: 'stream'`, as they arrive.
+   * Chunks that are unread when the handler settles are lost. Can be called once per request.
    *
-   * Reading fails with a `LoopShardError` BODY_INCOMPLETE when the client leaves or stalls in the middle or sends more than
-   * the route takes, and with REQUEST_FINISHED once the request was answered.
-   * @throws LoopShardError BODY_STREAMED the second time
+   * Reading fails with a `LoopShardError` BODY_INCOMPLETE if the client disconnects, stalls or sends more than the route allows, and
+   * with REQUEST_FINISHED once the request is finished.
+   * @throws LoopShardError BODY_STREAMED on a second call
    */
   stream(): AsyncIterableIterator<Uint8Array>;
 }
 
-/** Attributes of a cookie: `domain`, `expires`, `httpOnly`, `maxAge` (in seconds), `partitioned`, `path`, `priority`, `sameSite`, `secure`. */
+/** Attributes of a cookie: `domain`, `expires`, `httpOnly`, `maxAge` (seconds), `partitioned`, `path`, `priority`, `sameSite`, `secure`. */
 export type CookieOptions = Omit<SetCookie, 'name' | 'value'>;
 
-/** The response's status and header fields, set before the handler settles. The handler returns the body. */
+/** Status and headers of the response, set before the handler settles. The handler returns the body. */
 export interface ShardResponse {
-  /** The status that was set, or 0 while that is left to what the handler returns. */
+  /** The status that was set, or 0 if it depends on what the handler returns. */
   readonly statusCode: number;
   /**
-   * @param code 200 to 599; 200 by default, 204 for a handler that returns nothing
+   * Sets the status.
+   * @param code 200 to 599. Default 200, or 204 for a handler that returns nothing
    * @throws LoopShardError STATUS_INVALID
    */
   status(code: number): this;
   /**
-   * Sets a header field, in the place of an earlier one of that name; `set-cookie` is added instead.
-   * @param value Latin-1 without control characters; a number; or several values, each of which is sent as a field of its own
+   * Sets a header and replaces earlier values, except for `set-cookie`, which is added.
+   * @param value Latin-1 without control characters, a number, or several values, each of which is sent as a separate header
    * @throws LoopShardError HEADER_INVALID, also for `content-length`, `transfer-encoding`, `connection` and `date`, which
-   * are the server's. A stream may have a `content-length`, which is checked
+   * the server sets. `content-length` is allowed for streams and checked against the bytes sent
    */
   header(name: string, value: string | number | readonly string[]): this;
-  /** Adds a header field beside those of the same name. Values and errors as for `header`. */
+  /** Adds a header and keeps earlier values. Values and errors as for `header`. */
   append(name: string, value: string | number | readonly string[]): this;
-  /** What a header field was set to: several values if it was set to several, `undefined` if it was not set. */
+  /** Returns the value of a header: an array if it has several, `undefined` if it was not set. */
   getHeader(name: string): string | readonly string[] | undefined;
-  /** Takes a header field back. */
+  /** Removes a header. */
   removeHeader(name: string): this;
-  /** Sets `content-type`. Text gets `charset=utf-8` if a type such as `text/html` names no charset. */
+  /** Sets `content-type`. Adds `charset=utf-8` to a text type such as `text/html` that has no charset. */
   type(mime: string): this;
   /**
    * Sets `location` and a status. The handler then returns nothing.
-   * @param url what a URL cannot carry is percent-encoded
+   * @param url characters that a URL cannot contain are percent-encoded
    * @param status 300 to 399. Default 302
    */
   redirect(url: string, status?: number): this;
   /**
    * Adds a cookie (RFC 6265).
-   * @param value percent-encoded
+   * @param value is percent-encoded
    * @throws LoopShardError HEADER_INVALID, OPTION_UNKNOWN
    */
   cookie(name: string, value: string, options?: CookieOptions): this;
-  /** Has the client forget a cookie. `options` as it was set: `path` and `domain` must be the same. */
+  /** Deletes a cookie on the client. `path` and `domain` must be the same as when it was set. */
   clearCookie(name: string, options?: CookieOptions): this;
   /**
-   * Sets an entity tag (RFC 9110 section 8.8.3). A GET or HEAD whose If-None-Match has it gets 304 and no body, whatever the
+   * Sets an entity tag (RFC 9110 section 8.8.3). A GET or HEAD whose If-None-Match contains it gets 304 without a body, whatever the
    * handler returns.
-   * @param value of the tag, with or without quotes; by default computed from the body, which a stream has not
-   * @param options `weak`: says that the body means the same, not that its bytes are. Default false
+   * @param value the tag, with or without quotes. Default: computed from the body; not possible for streams
+   * @param options `weak`: equal tags mean equivalent content, not equal bytes. Default false
    * @throws LoopShardError HEADER_INVALID
    */
   etag(value?: string, options?: { weak?: boolean }): this;
-  /** The client has what `etag(value)` names: 304 will be sent, and the handler need not return anything. */
+  /** Whether the client already has what `etag(value)` names: 304 is sent, and the handler need not return a body. */
   readonly fresh: boolean;
   /**
-   * A writer for a JSON body, straight into the memory that is sent: for rows from a cursor or a vector from a model, which
-   * need not become objects first. Set status and fields before; the handler then returns nothing. The same writer each
-   * time.
+   * Returns a writer that writes a JSON body directly into the memory that is sent: for rows from a cursor or a vector from a model,
+   * without building objects first. Set status and headers before the first call; the handler then returns nothing. Every call returns
+   * the same writer.
    */
   writer(): JsonWriter;
-  /** Closes the connection without a response, or in the middle of one. What the handler returns is dropped. */
+  /** Closes the connection without a response, or in the middle of one. The handler's return value is ignored. */
   destroy(): void;
 }
 
-/** What a handler may return, or promise, on any route. */
+/** Values that a handler may return, or promise, on any route. */
 export type Body =
   | Uint8Array
   | ArrayBufferView
@@ -189,16 +190,16 @@ export type Body =
   | undefined;
 
 /**
- * What a handler returns, or promises:
- * - `string`: `text/plain; charset=utf-8`; bytes (`Uint8Array`, other views, `ArrayBuffer`): sent as they are,
- *   `application/octet-stream`; `Blob`: by its own type; `URLSearchParams`: `application/x-www-form-urlencoded`. Each unless set.
- * - `undefined`: no body (204 unless set), or what `res.writer()` has written.
- * - `Response`: its status, fields and body, beside the fields that were set on `res`.
- * - an async iterable of bytes or strings, a `ReadableStream` or a Node.js stream, or the iterator of a generator: streamed
+ * Handles a request. It returns, or promises, one of:
+ * - `string`: sent as `text/plain; charset=utf-8`; bytes (`Uint8Array`, other views, `ArrayBuffer`): `application/octet-stream`;
+ *   `Blob`: its own type; `URLSearchParams`: `application/x-www-form-urlencoded`. A content type that was set takes precedence.
+ * - `undefined`: no body (status 204 unless set), or the body written with `res.writer()`.
+ * - `Response`: its status, headers and body, plus the headers set on `res`.
+ * - an async iterable of bytes or strings, a `ReadableStream`, a Node.js stream, or the iterator of a generator: streamed
  *   (docs/streaming.md).
  * - any other JSON value: `application/json`. A `Map`, `Set`, `Error`, promise, `req` or `res` in it fails with RESPONSE_INVALID.
  *
- * On a route with a response schema, everything but bytes, `Response` and `undefined` is written by the schema; it streams nothing.
+ * On a route with a response schema, the schema serializes everything except bytes, `Response` and `undefined`; nothing is streamed.
  */
 export type Handler<Req = ShardRequest, T = unknown> = (
   req: Req,
@@ -208,60 +209,61 @@ export type Handler<Req = ShardRequest, T = unknown> = (
 type Result<T> = T | Body;
 
 /**
- * Runs around handlers: what comes before `next` before them, what comes behind it when they have settled.
- * @param next runs what is inside, once. It resolves with what the handler has returned, before that is serialized
- * @returns what is to be sent in place of what `next` resolved with; `undefined` for just that. Without a call of `next`, it is
- * the response, and if it is `undefined`, `res` must say what is: a status, or a body by `res.writer()`
+ * Runs around handlers: code before `next()` runs before them, code after `await next()` runs when they have settled.
+ * @param next runs the inner middleware and the handler, once. Resolves with what the handler returned, before it is serialized
+ * @returns the response in place of the one that `next` resolved with, or `undefined` to keep that one. Middleware that does not call
+ * `next` returns the response, or sets a status or writes a body with `res.writer()` and returns `undefined`
  */
 export type Middleware = (req: ShardRequest, res: ShardResponse, next: () => Promise<unknown>) => unknown;
 
-/** Called with what a handler threw; its return value is the response, as a handler's is. */
+/** Called with what a handler threw. Its return value is sent like that of a handler. */
 export type ErrorHandler = (error: unknown, req: ShardRequest, res: ShardResponse) => unknown;
 
-/** Enters the async context of a request and calls `run` in it, before it returns. */
+/** Enters the async context of a request and calls `run` in it before it returns. */
 export type ContextEntry = (req: ShardRequest, run: () => void) => unknown;
 
-/** Which shard it is that starts or ends. */
+/** The shard that starts or ends. */
 export interface ShardInfo {
-  /** Its number, from 0 on. */
+  /** Its number, counted from 0. */
   readonly shard: number;
   /** Name of its group. */
   readonly group: string;
 }
 
-/** Called when a shard starts or ends; what it promises is awaited. */
+/** Called when a shard starts or ends. A promise that it returns is awaited. */
 export type LifecycleListener = (info: ShardInfo) => unknown;
 
 /**
- * Schemas of what a route takes: Standard Schemas (zod, valibot, arktype and others), or JSON Schemas (TypeBox). Values of
- * `params`, `query` and `headers` are converted from text for a JSON Schema. What does not match gets 400, before the handler.
+ * Schemas of the parts of a request: Standard Schemas (zod, valibot, arktype and others), or JSON Schemas (TypeBox). With a JSON
+ * Schema, the text values of `params`, `query` and `headers` are converted. A request that does not match gets 400, and the handler is
+ * not called.
  */
 export interface RequestSchemas {
   params?: unknown;
   query?: unknown;
   headers?: unknown;
-  /** Of a JSON body: another content type gets 415. */
+  /** Schema of a JSON body. Other content types get 415. */
   body?: unknown;
 }
 
-/** What a route may be given beside its handler. */
+/** Options of a route. */
 export interface RouteOptions
   extends RouteScheduling,
     RequestBodyOptions,
     Pick<RequestSchemas, 'params' | 'query' | 'headers'> {
-  /** A schema of the JSON body; or `'stream'`: the handler is started once the head is there, and reads the body with `req.stream()`. */
+  /** Schema of the JSON body; or `'stream'`: the handler starts when the head has arrived and reads the body with `req.stream()`. */
   body?: unknown;
   /**
-   * Schema of what the handler returns: JSON Schema, TypeBox, or a Standard Schema that has a JSON Schema. It is compiled to a
-   * writer, which is faster than JSON.stringify, leaves out what the schema does not name, and fails on what does not match.
-   * Or schemas by status: `{ 200: A, 404: B, '4xx': C, default: D }`.
+   * Schema of what the handler returns: JSON Schema, TypeBox, or a Standard Schema that has a JSON Schema; or schemas by status:
+   * `{ 200: A, 404: B, '4xx': C, default: D }`. It is compiled to a writer that is faster than JSON.stringify, omits properties that
+   * the schema does not name, and fails on values that do not match.
    */
   response?: unknown;
-  /** In place of the server's option: compresses what the handler returns, or not. */
+  /** Whether and how to compress responses. Overrides the server's option. */
   compress?: boolean | CompressOptions;
 }
 
-/** The types of a request of a route with the pattern `P` and the options `O`. */
+/** Types of the requests of a route with the pattern `P` and the options `O`. */
 export interface RequestOf<P extends string, O = object> extends RequestTypes {
   params: O extends { params: infer S } ? Infer<S> : ParamsOf<P>;
   query: O extends { query: infer S } ? Infer<S> : Query;
@@ -269,7 +271,7 @@ export interface RequestOf<P extends string, O = object> extends RequestTypes {
   body: O extends { body: infer S } ? (S extends string ? never : Infer<S>) : unknown;
 }
 
-/** What the handler of a route with the options `O` returns, apart from bytes and nothing. */
+/** Return type of the handler of a route with the options `O`, apart from bytes and `undefined`. */
 export type ResponseOf<O> = [O] extends [{ response: infer S }]
   ? [keyof S] extends [never]
     ? unknown

@@ -1,9 +1,9 @@
-/* What header fields of responses may be. */
+/* Checks of response headers. */
 import { inspect } from 'node:util';
 import { LoopShardError } from '../errors.js';
 import { NOT_IN_VALUE, TOKEN } from '../options/field-syntax.js';
 
-/** Fields that describe the message as it is sent, which only the server knows. */
+/** Headers that only the server may set: they describe the message on the connection. */
 export const SERVER_FIELDS: ReadonlySet<string> = new Set([
   'transfer-encoding',
   'connection',
@@ -11,13 +11,16 @@ export const SERVER_FIELDS: ReadonlySet<string> = new Set([
   'date',
   'upgrade',
 ]);
-/** Templates of response heads must have room for it. */
+/** Limited so that it fits into the templates of response heads. */
 const MAX_TYPE_LENGTH = 1_024;
 
 /** @throws LoopShardError HEADER_INVALID */
 export function checkFieldName(name: unknown): string {
   if (typeof name === 'string' && TOKEN.test(name)) return name;
-  throw new LoopShardError('HEADER_INVALID', `Invalid header name: ${inspect(name)}.`);
+  throw new LoopShardError(
+    'HEADER_INVALID',
+    `Invalid header name: expected a token of RFC 9110, got ${inspect(name)}.`,
+  );
 }
 
 /**
@@ -34,7 +37,7 @@ export function checkFieldValue(name: string, value: unknown): string {
   if (!NOT_IN_VALUE.test(value)) return value;
   throw new LoopShardError(
     'HEADER_INVALID',
-    `Invalid value of the header \`${name}\`: it has a line break or another character that headers cannot carry.`,
+    `Invalid value of the header \`${name}\`: it contains a line break or another character that is not allowed in headers.`,
   );
 }
 
@@ -44,6 +47,6 @@ export function checkContentType(mime: unknown): string {
   if (type.length <= MAX_TYPE_LENGTH) return type;
   throw new LoopShardError(
     'HEADER_INVALID',
-    `Invalid content type: it has ${type.length} characters, but at most ${MAX_TYPE_LENGTH} are possible.`,
+    `Invalid content type: expected at most ${MAX_TYPE_LENGTH} characters, got ${type.length}.`,
   );
 }

@@ -3,7 +3,7 @@ import type { Handler, Middleware, ShardRequest, ShardResponse } from './handler
 import { type AppResponse, isUntouched } from './response.js';
 import { createRouter } from './routing.js';
 
-/** Middleware, and the paths that it is for: those at and below `prefix`, a find-my-way pattern. */
+/** Middleware for the paths at and below `prefix`, a find-my-way pattern. */
 export interface MiddlewareEntry {
   prefix: string;
   middleware: Middleware;
@@ -12,14 +12,14 @@ export interface MiddlewareEntry {
 /** Whether a request's path lies at or below a prefix. */
 type PathTest = (path: string) => boolean;
 
-/** A segment that is what it says. */
+/** A segment without parameters or wildcards. */
 const LITERAL = /^[^:*]*$/;
-/** A parameter that takes any segment. */
+/** A parameter that matches any segment. */
 const PLAIN_PARAMETER = /^:[^:*(?.-]+$/;
 
 /**
- * A handler with middleware around it: composed once, so that a route without any is called as it is.
- * @param pattern of the route; nothing for what no route matches
+ * Wraps middleware around a handler. Done once per route, so that a route without middleware costs nothing.
+ * @param pattern pattern of the route; `undefined` for a `notFound` handler
  */
 export function compose(entries: readonly MiddlewareEntry[], pattern: string | undefined, handler: Handler): Handler {
   let composed = handler;
@@ -32,12 +32,12 @@ export function compose(entries: readonly MiddlewareEntry[], pattern: string | u
 }
 
 /**
- * Whether all paths that a route's pattern matches lie at or below a prefix, or none of them; where that depends on the path,
- * the test of one.
+ * Tells whether all paths that a pattern matches lie at or below a prefix (true), or none (false). If that depends on the path,
+ * returns a test for it.
  */
 function coverage(prefix: string, pattern: string): boolean | PathTest {
   const wanted = segmentsOf(prefix);
-  // A regular expression may have slashes of its own.
+  // A regular expression may contain slashes.
   if (wanted.length > 0 && (pattern === '*' || pattern.includes('('))) return pathTest(prefix);
   const given = pattern.split('/').slice(1);
   for (const [i, segment] of wanted.entries()) {
@@ -51,7 +51,7 @@ function coverage(prefix: string, pattern: string): boolean | PathTest {
   return true;
 }
 
-/** Whether a path lies at or below the prefix: by the router that routes are found with, so that both decode alike. */
+/** Creates a test whether a path lies at or below the prefix. It uses the same router as routes do, so that both decode paths alike. */
 export function pathTest(prefix: string): PathTest {
   const bare = `/${segmentsOf(prefix).join('/')}`;
   if (bare === '/') return () => true;
@@ -61,7 +61,7 @@ export function pathTest(prefix: string): PathTest {
   return (path) => router.find('GET', path) !== null;
 }
 
-/** @param prefix `/a/b`, `/a/b/` and `/a/b/*` are the same */
+/** Splits a prefix. `/a/b`, `/a/b/` and `/a/b/*` give the same segments. */
 function segmentsOf(prefix: string): string[] {
   const segments = prefix.split('/').slice(1);
   while (segments.at(-1) === '' || segments.at(-1) === '*') segments.pop();
@@ -79,14 +79,14 @@ function wrap(middleware: Middleware, inner: Handler, covers: PathTest | undefin
       if (hasSettled)
         throw misused('after it had settled. Return a promise that settles later, or use `async` and `await`');
       outcome = run(inner, req, res);
-      // Middleware that answers in place of a handler need not wait for it: that it fails then is nobody's business.
+      // Middleware may respond without awaiting `next()`. A later failure of the handler must not be an unhandled rejection.
       outcome.catch(() => {});
       return outcome;
     };
     const settle = (value: unknown) => {
       hasSettled = true;
       if (value !== undefined) return value;
-      // Unless it has something to say, it is what is inside that does.
+      // Middleware that returns nothing keeps the response of the inner handler.
       if (outcome === undefined && isUntouched(res as AppResponse)) throw neitherNextNorResponse();
       return outcome;
     };
@@ -95,7 +95,7 @@ function wrap(middleware: Middleware, inner: Handler, covers: PathTest | undefin
   };
 }
 
-/** What a handler throws at once is a rejection too: `next` is waited for, or not. */
+/** Turns a synchronous throw into a rejection, because middleware may or may not await `next()`. */
 async function run(handler: Handler, req: ShardRequest, res: ShardResponse): Promise<unknown> {
   return handler(req, res);
 }

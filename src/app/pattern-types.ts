@@ -1,19 +1,19 @@
 /* The parameters of a find-my-way pattern, as types. */
 
-/** Path parameters: decoded, by name; `*` for a wildcard. */
+/** Decoded path parameters by name; `*` for a wildcard. */
 export type Params = Readonly<Record<string, string | undefined>>;
 
-/** What ends the name of a parameter. */
+/** Characters that end the name of a parameter. */
 type NameEnd = '/' | '-' | '.' | '(' | ':' | '?' | '*';
 
-/** The name at the start of `S`, and what follows it. */
+/** Splits `S` into the name at its start and the rest. */
 type TakeName<S extends string, Name extends string = ''> = S extends `${infer C}${infer Rest}`
   ? C extends NameEnd
     ? [Name, S]
     : TakeName<Rest, `${Name}${C}`>
   : [Name, ''];
 
-/** What follows the regular expression of a parameter, if it has one. */
+/** Skips the regular expression at the start of `S`, if any. */
 type SkipExpression<S extends string> = S extends `(${string})${infer Rest}` ? Rest : S;
 
 type Required<S extends string> = S extends `${string}:${infer Rest}`
@@ -38,10 +38,10 @@ type Optional<S extends string> = S extends `${string}:${infer Rest}`
 
 type Wildcard<S extends string> = S extends `${string}*` ? '*' : never;
 
-/** The parameters of requests that the pattern `P` matches: `{ id: string }` for `/users/:id`. Any, if it is no literal. */
+/** Parameters of the pattern `P`: `{ id: string }` for `/users/:id`. Any parameters if `P` is not a literal type. */
 export type ParamsOf<P extends string> = string extends P
   ? Params
   : Flat<{ readonly [K in Required<P> | Wildcard<P>]: string } & { readonly [K in Optional<P>]?: string }>;
 
-/** One object type, as editors are to show it. */
+/** Flattens an intersection so that editors show a single object type. */
 type Flat<T> = { [K in keyof T]: T[K] };

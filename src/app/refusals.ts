@@ -2,20 +2,20 @@ import type { RefusalTemplate } from '../contract/messages.js';
 import { LoopShardError } from '../errors.js';
 import { checkFieldName, checkFieldValue, SERVER_FIELDS } from './header-checks.js';
 
-/** What is sent when the HTTP thread answers in place of a handler: 404, 405, 413, 429, 503, 504 and the like. */
+/** Template of the responses that the HTTP thread sends in place of a handler: 404, 405, 413, 429, 503, 504 and similar. */
 export interface RefusalOptions {
-  /** Which: a status, a class such as `4xx`, or all of them. Of several templates for a status, the most specific one counts. Default: all. */
+  /** A status, or a class such as `4xx`. If several templates match a status, the most specific one is used. Default: all. */
   status?: number | '4xx' | '5xx';
-  /** Header fields beside those that belong to the refusal. */
+  /** Additional headers. */
   headers?: Readonly<Record<string, string>>;
   /** Content type of `body`. Default `application/json`. */
   type?: string;
-  /** The body: `{statusCode}`, `{code}` and `{message}` in it are replaced, in a JSON type as JSON. Default: the three as JSON. */
+  /** The body. `{statusCode}`, `{code}` and `{message}` are replaced; as JSON if `type` is JSON. Default: a JSON object with all three. */
   body?: string;
 }
 
 const KEYS: readonly string[] = ['status', 'headers', 'type', 'body'];
-/** Fields of a refusal that are the server's, beside those of all responses; `type` is the content type. */
+/** Headers that the server sets on refusals, in addition to `SERVER_FIELDS`; `type` is the content type. */
 const OWN_FIELDS = ['content-length', 'content-type', 'allow'];
 
 /** @throws LoopShardError OPTION_UNKNOWN, OPTION_INVALID, HEADER_INVALID */
@@ -25,15 +25,15 @@ export function refusalTemplate(options: RefusalOptions): RefusalTemplate {
   if (unknown !== undefined) {
     throw new LoopShardError(
       'OPTION_UNKNOWN',
-      `Unknown option \`${unknown}\` of refusals. All options: ${KEYS.join(', ')}.`,
+      `Unknown option \`${unknown}\` of \`app.refusals()\`. All options: ${KEYS.join(', ')}.`,
     );
   }
   const { status, headers = {}, type = 'application/json', body } = options;
   const isStatus = Number.isInteger(status) && Number(status) >= 400 && Number(status) <= 599;
   if (status !== undefined && status !== '4xx' && status !== '5xx' && !isStatus) {
-    throw invalid("a `status` from 400 to 599, '4xx' or '5xx'", status);
+    throw invalid("`status` to be an integer from 400 to 599, '4xx' or '5xx'", status);
   }
-  if (body !== undefined && typeof body !== 'string') throw invalid('a `body` that is a string', body);
+  if (body !== undefined && typeof body !== 'string') throw invalid('`body` to be a string', body);
   const lines = Object.entries(headers).map(([name, value]) => checkLine(name.toLowerCase(), value));
   checkFieldValue('content-type', type);
   return { status: status === undefined ? undefined : String(status), lines, type, body };

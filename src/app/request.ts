@@ -15,7 +15,7 @@ const querystring = lazily<typeof FastQuerystring>('fast-querystring');
 const secureJson = lazily<typeof SecureJsonParse>('secure-json-parse');
 const cookie = lazily<typeof Cookie>('cookie');
 
-/** Where a request lies, and who has sent it. What reads it throws REQUEST_FINISHED once it was answered. */
+/** Access to the data of a request and to its sender. All reads throw REQUEST_FINISHED once the request is finished. */
 export interface RequestSource extends RequestName {
   readonly id: string;
   readonly method: Method;
@@ -27,7 +27,7 @@ export interface RequestSource extends RequestName {
   params(method: Method, path: string): Params;
   /** @param name in any case */
   header(name: string): string | undefined;
-  /** Calls `visit` with name, as it was sent, and value of each header field. */
+  /** Calls `visit` with the name, as it was sent, and the value of each header. */
   fields(visit: (name: string, value: string) => void): void;
   bytes(): Uint8Array;
   text(): string;
@@ -35,13 +35,13 @@ export interface RequestSource extends RequestName {
   onAbort(listener: () => void): void;
 }
 
-/** What validation has made of the parts of a request. */
+/** Validated parts of a request. */
 export type Validated = { [part in keyof RequestSchemas]?: { value: unknown } };
 
-/** Names the method by which validation, whose copy of this module may be another one, gives a request what it has made of it. */
+/** Key of the method that sets validated parts. A global symbol, because validation may load another copy of this module. */
 export const VALIDATED = Symbol.for('loopshard.validated');
 
-/** What handlers get. It shows the API and nothing else. Shard. */
+/** The `req` of handlers. Has only public members of the API. Shard only. */
 export class AppRequest implements ShardRequest {
   readonly #source: RequestSource;
   #validated: Validated | undefined;
@@ -173,7 +173,7 @@ export class AppRequest implements ShardRequest {
   json<J = unknown>(): J {
     const text = this.text();
     try {
-      // It ignores a byte order mark, as RFC 8259 section 8.1 lets it: some clients send one.
+      // It ignores a byte order mark, which some clients send (permitted by RFC 8259 section 8.1).
       return secureJson().parse(text) as J;
     } catch (cause) {
       throw new LoopShardError('BODY_INVALID', `The request body is not valid JSON: ${(cause as Error).message}.`, {
@@ -215,7 +215,7 @@ export class AppRequest implements ShardRequest {
   }
 }
 
-/** Between the values of several fields of one name (RFC 9110 section 5.3; for cookie RFC 9113 section 8.2.3). */
+/** Separator for joining repeated headers (RFC 9110 section 5.3; for cookie RFC 9113 section 8.2.3). */
 export function separatorOf(name: string): string {
   return name === 'cookie' ? '; ' : ', ';
 }

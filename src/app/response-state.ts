@@ -4,7 +4,7 @@ import type { CompressRules } from '../options/compression.js';
 import { matches } from './entity-tags.js';
 import type { RequestSource } from './request.js';
 
-/** Fields of a body that is not sent. */
+/** Headers that describe the body, removed if it is not sent. */
 const BODY_FIELDS = new Set([
   'content-encoding',
   'content-language',
@@ -13,42 +13,42 @@ const BODY_FIELDS = new Set([
   'last-modified',
 ]);
 
-/** What responses ask of the shard that they are made on. */
+/** Functions of the shard that a response needs. */
 export interface ResponseHost {
-  /** A JSON writer behind the room that the head as set by now will need. */
+  /** Opens a JSON writer that leaves room for the head as currently set. */
   openWriter(request: RequestSource): JsonWriter;
   /** Closes the connection. */
   destroy(request: RequestSource): void;
 }
 
-/** What is known of a response until its handler settles: status, header fields, JSON writer. Shard. */
+/** State of a response until its handler settles: status, headers, JSON writer. Shard only. */
 export class ResponseState {
-  /** 0 while the body decides. */
+  /** 0 if the body determines the status. */
   statusCode = 0;
   contentType: string | undefined;
-  /** Bytes of a stream, if the handler has said how many there are. */
+  /** Length of a stream in bytes, if the handler has set it. */
   contentLength: number | undefined;
-  /** What `res.writer()` has given out. */
+  /** The writer that `res.writer()` has returned. */
   jsonWriter: JsonWriter | undefined;
-  /** What the handler returned is being written: its getters are not to write a response too. */
+  /** The handler's value is being serialized: its getters must not open a writer. */
   hasValue = false;
-  /** What is sent is no value of the route's schema, whatever it is. */
+  /** The route's schema does not apply to the response. */
   isPlain = false;
-  /** The head of a stream is made: nothing of it can be changed. */
+  /** The head of a stream has been built and cannot be changed. */
   isSealed = false;
-  /** The body is sent by the chunked coding (RFC 9112 section 7.1). */
+  /** The body uses the chunked transfer coding (RFC 9112 section 7.1). */
   isChunked = false;
-  /** By which it is compressed. */
+  /** Compression rules, if the response may be compressed. */
   compress: CompressRules | undefined;
-  /** What `res.etag()` has set; no value for one that is computed. */
+  /** Set by `res.etag()`. `value` is `undefined` if the tag is computed. */
   tag: { value: string | undefined; isWeak: boolean } | undefined;
-  /** The fields that the body decides on are set. */
+  /** The headers that depend on the body are set. */
   isDescribed = false;
-  /** Fields that no handler sees and no error takes back: whole lines, Latin-1. */
+  /** Headers that handlers do not see and errors do not remove: complete lines, Latin-1. */
   keptLines = '';
   readonly #source: RequestSource;
   readonly #host: ResponseHost;
-  /** The request was answered. */
+  /** The request is finished: its response was sent, or nobody waits for it. */
   #finished = false;
   /** The handler has closed the connection. */
   #isDestroyed = false;
@@ -73,7 +73,7 @@ export class ResponseState {
     this.#host.destroy(this.#source);
   }
 
-  /** Only what would be a 200 can be one (RFC 9110 section 13.2.1). */
+  /** Only a response that would be a 200 can become a 304 (RFC 9110 section 13.2.1). */
   get fresh(): boolean {
     if (this.tag === undefined || (this.statusCode || 200) !== 200) return false;
     const tag = this.field('etag') ?? this.tag.value;
@@ -82,34 +82,34 @@ export class ResponseState {
     return mayBe && matches(this.#source.header('if-none-match'), tag);
   }
 
-  /** Nothing says what is to be sent: no status, no body, no end of the connection. */
+  /** Neither a status nor a body was set, and the connection was not closed. */
   get isUntouched(): boolean {
     return this.statusCode === 0 && this.jsonWriter === undefined && !this.#isDestroyed;
   }
 
-  /** What a field was set to; the last one of several. */
+  /** Returns the value of a header; the last one of several. */
   field(name: string): string | undefined {
     return this.#fields?.findLast((field) => field[0] === name)?.[1];
   }
 
-  /** All values that a field was set to. */
+  /** Returns all values of a header. */
   values(name: string): string[] {
     return this.#fields?.filter((field) => field[0] === name).map(([, value]) => value) ?? [];
   }
 
-  /** A 304 describes no representation that it does not carry (RFC 9110 section 15.4.5). */
+  /** Removes headers that describe the body: a 304 should not have them (RFC 9110 section 15.4.5). */
   leaveOutBody(): void {
     this.contentType = undefined;
     this.#fields = this.#fields?.filter(([name]) => !BODY_FIELDS.has(name));
   }
 
-  /** Sets a field whose name and value are known to be valid, in the place of those of its name. */
+  /** Sets a header and replaces earlier values. Name and value must be valid. */
   set(name: string, value: string): void {
     this.remove(name);
     this.add(name, value);
   }
 
-  /** Adds a field whose name and value are known to be valid. */
+  /** Adds a header. Name and value must be valid. */
   add(name: string, value: string): void {
     this.#fields ??= [];
     this.#fields.push([name, value]);
@@ -121,7 +121,7 @@ export class ResponseState {
     }
   }
 
-  /** The request was answered: nothing that its handler still does has an effect. */
+  /** Marks the request as finished: later calls of its handler have no effect. */
   finish(): void {
     this.#finished = true;
     this.jsonWriter?.abandon();
@@ -129,12 +129,12 @@ export class ResponseState {
 
   #checkUnfinished(): void {
     if (!this.#finished) return;
-    throw new LoopShardError('REQUEST_FINISHED', 'Cannot change the response: the request was already answered.');
+    throw new LoopShardError('REQUEST_FINISHED', 'Cannot change the response: the request is already finished.');
   }
 
   /**
-   * Back to the start, for an answer in the place of this one.
-   * @param keepsFields the fields that were set stay
+   * Discards the response so that another one can replace it.
+   * @param keepsFields keeps headers that were set, except those that describe the body
    */
   reset(statusCode: number, keepsFields = false): void {
     this.statusCode = statusCode;
@@ -152,7 +152,7 @@ export class ResponseState {
     this.jsonWriter = undefined;
   }
 
-  /** @throws LoopShardError HEADER_INVALID, REQUEST_FINISHED: status and fields cannot be changed any more */
+  /** @throws LoopShardError HEADER_INVALID, REQUEST_FINISHED if status and headers can no longer be changed */
   checkOpen(): void {
     this.#checkUnfinished();
     if (this.isSealed) {
@@ -168,7 +168,7 @@ export class ResponseState {
     );
   }
 
-  /** The fields but the content type, as they are sent: whole lines, Latin-1. */
+  /** Formats the headers, without the content type: complete lines, Latin-1. */
   lines(): string {
     let lines = this.keptLines;
     if (this.#fields === undefined) return lines;
@@ -180,6 +180,6 @@ export class ResponseState {
 function writtenAlready(): LoopShardError {
   return new LoopShardError(
     'RESPONSE_INVALID',
-    'Cannot open `res.writer()`: the response is being written already. Do not use it in getters, `toJSON` or streams.',
+    'Cannot open `res.writer()`: the response is already being written. Do not use it in getters, `toJSON` or streams.',
   );
 }

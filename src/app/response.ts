@@ -21,16 +21,16 @@ const COOKIE_ATTRIBUTES: readonly string[] = [
   'sameSite',
   'secure',
 ] satisfies (keyof CookieOptions)[];
-/** What stands in a URL as it is; `%` too, as what was encoded before stays so. */
+/** Matches characters that a URL cannot contain. `%` is allowed, so that encoded text is not encoded again. */
 const NOT_IN_URL = /[^\x21\x23-\x3b\x3d\x3f-\x5f\x61-\x7a\x7c\x7e]+/g;
 
-/** Has a response carry these lines, with their ends, whatever becomes of it: an error does not take them back. */
+/** Adds header lines, with their line ends, to a response. Errors do not remove them. */
 export let keepLines: (response: AppResponse, lines: string) => void;
 
-/** Whether neither status nor body nor the end of the connection were asked for. */
+/** Whether neither a status nor a body was set and the connection was not closed. */
 export let isUntouched: (response: AppResponse) => boolean;
 
-/** What handlers get. It shows the API and nothing else. Shard. */
+/** The `res` of handlers. Has only public members of the API. Shard only. */
 export class AppResponse implements ShardResponse {
   readonly #state: ResponseState;
 
@@ -158,7 +158,7 @@ export class AppResponse implements ShardResponse {
     return { statusCode: this.statusCode };
   }
 
-  /** The name in lower case, if it may be set now. */
+  /** Returns the name in lower case. Throws if the header cannot be set. */
   #checkName(name: string): string {
     this.#state.checkOpen();
     const key = checkFieldName(name).toLowerCase();
@@ -168,7 +168,7 @@ export class AppResponse implements ShardResponse {
     return key;
   }
 
-  /** Only of streams, where it is checked: the server counts all other bodies. */
+  /** Sets the length of a stream. For all other bodies the server computes it. */
   #setLength(value: unknown): this {
     const length = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
     if (!Number.isSafeInteger(length) || Number(length) < 0) {
@@ -182,7 +182,7 @@ export class AppResponse implements ShardResponse {
   }
 }
 
-/** The library ignores attributes that it does not know, so that a cookie with `httponly` would be one for scripts. */
+/** Rejects unknown attributes. The cookie library ignores them, so a cookie with `httponly` would be readable by scripts. */
 function checkCookie(name: string, value: unknown, options: object): void {
   if (typeof value !== 'string' && typeof value !== 'number') {
     throw new LoopShardError(
@@ -206,6 +206,6 @@ function valuesOf(name: string, value: string | number | readonly string[]): rea
 }
 
 function encode(text: string): string {
-  // Half of a surrogate pair stands for no character.
+  // `encodeURIComponent` throws on a lone surrogate.
   return encodeURIComponent(text.toWellFormed());
 }

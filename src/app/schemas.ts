@@ -2,18 +2,18 @@
 import { LoopShardError } from '../errors.js';
 import { type CompiledWriter, compileWriter } from '../json/compile.js';
 
-/** What the response schema of a route says. */
+/** The compiled response schemas of a route. */
 export interface ResponseSchemas {
   /**
-   * The writer of values that are sent with this status; nothing if they are sent as they are.
-   * @param isErrorHandlers the value is an error handler's
-   * @throws LoopShardError RESPONSE_INVALID: the route says nothing of this status
+   * Returns the writer for a status, or `undefined` if no schema applies.
+   * @param isErrorHandlers whether an error handler returned the value
+   * @throws LoopShardError RESPONSE_INVALID if the route has no schema for this status
    */
   writer(status: number, isErrorHandlers: boolean): CompiledWriter | undefined;
 }
 
 const STATUS_KEY = /^([1-5]\d\d|[1-5]xx|default)$/i;
-/** Keywords of which a schema has at least one, unless it is `{}`. */
+/** A schema has at least one of these keywords, unless it is `{}`. */
 const KEYWORDS = new Set([
   '$ref',
   '$dynamicRef',
@@ -77,7 +77,7 @@ const KEYWORDS = new Set([
 
 /**
  * @param response a schema, or schemas by status
- * @param name of the route
+ * @param name name of the route
  * @throws LoopShardError SCHEMA_INVALID, ROUTE_INVALID
  */
 export function compileResponse(response: unknown, name: string): ResponseSchemas {
@@ -87,20 +87,20 @@ export function compileResponse(response: unknown, name: string): ResponseSchema
   if (statuses.some((key) => key !== 'default')) {
     throw new LoopShardError(
       'ROUTE_INVALID',
-      `The \`response\` of ${name} mixes statuses (${statuses.join(', ')}) with other keys (${keys.filter((key) => !STATUS_KEY.test(key)).join(', ')}). Pass a schema, or an object with a schema for each status.`,
+      `Invalid \`response\` of ${name}: it mixes statuses (${statuses.join(', ')}) with other keys (${keys.filter((key) => !STATUS_KEY.test(key)).join(', ')}). Pass a schema, or an object with a schema for each status.`,
     );
   }
   if (keys.length > 0 && !keys.some((key) => KEYWORDS.has(key)) && !isForeignSchema(response)) {
     throw new LoopShardError(
       'ROUTE_INVALID',
-      `The \`response\` of ${name} is neither a schema nor schemas by status: it has ${keys.join(', ')}. Pass a JSON Schema such as \`{ type: 'object', properties: { ${keys[0]}: … } }\`, or \`{ 200: schema }\`.`,
+      `Invalid \`response\` of ${name}: expected a schema or schemas by status, got an object with ${keys.join(', ')}. Pass a JSON Schema such as \`{ type: 'object', properties: { ${keys[0]}: … } }\`, or \`{ 200: schema }\`.`,
     );
   }
   const writer = compile(response, name);
   return { writer: (_status, isErrorHandlers) => (isErrorHandlers ? undefined : writer) };
 }
 
-/** Standard Schemas and TypeBox's own have keys of their own. */
+/** Standard Schemas and TypeBox schemas may have keys that JSON Schema does not define. */
 function isForeignSchema(schema: unknown): boolean {
   const object = schema as object;
   return '~standard' in object || '~kind' in object || Object.getOwnPropertySymbols(object).length > 0;

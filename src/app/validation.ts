@@ -1,4 +1,4 @@
-/* What a route takes, checked before its handler. */
+/* Validates requests before their handlers run. */
 import { inspect } from 'node:util';
 import type { Ajv as AjvClass, ErrorObject, Options, ValidateFunction } from 'ajv';
 import { lazily } from '../core/lazily.js';
@@ -14,14 +14,14 @@ const drafts = {
 };
 const formats = lazily<{ default: (ajv: AjvClass) => void }>('ajv-formats');
 
-/** In the order in which they are checked: the body, which costs the most, at the end. */
+/** In the order in which they are checked. The body costs the most, so it comes last. */
 export const PARTS = ['params', 'query', 'headers', 'body'] as const satisfies readonly (keyof RequestSchemas)[];
 type Part = (typeof PARTS)[number];
 
-/** What is wrong with a part of a request. */
+/** An error in a part of a request. */
 export interface ValidationIssue {
   in: Part;
-  /** A JSON pointer (RFC 6901) into that part. */
+  /** JSON pointer (RFC 6901) into that part. */
   path: string;
   message: string;
 }
@@ -41,8 +41,8 @@ type StandardResult =
 const JSON_TYPE = /^application\/(?:[^;\s]+\+)?json[\t ]*(?:;|$)/i;
 
 /**
- * A handler behind the checks of its route; the handler itself if it has none.
- * @param name of the route
+ * Wraps a handler in the validation of its route. Returns the handler itself if the route has no schemas.
+ * @param name name of the route
  * @throws LoopShardError SCHEMA_INVALID
  */
 export function validated(handler: Handler, schemas: RequestSchemas, name: string): Handler {
@@ -144,25 +144,25 @@ function standardCheck(schema: StandardSchema, part: Part): Check {
 }
 
 function pointer(path: readonly (PropertyKey | { key: PropertyKey })[]): string {
-  // Not `path.map`: paths of arktype are of a subclass of Array, whose constructor takes something else.
+  // Not `path.map`: arktype's paths are a subclass of Array with an incompatible constructor.
   const keys = Array.from(path, (step) => String(typeof step === 'object' ? step.key : step));
   return keys.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
 
-/** Instances of ajv, by draft and whether they convert. Their schemas are the app's: made while it is loaded, and few. */
+/** Instances of ajv, by draft and conversion. They keep all schemas, which are few: those of the app's routes. */
 const instances = new Map<string, AjvClass>();
 
 function jsonSchemaCheck(schema: boolean | object, part: Part): Check {
   const validate = ajvFor(schema, part !== 'body').compile(schema as object) as ValidateFunction;
   return (value) => {
-    // Conversion and defaults change the value in place: what it was read from stays as it was sent.
+    // ajv converts values and fills in defaults in place, so it gets a copy.
     const holder = part === 'body' ? value : Object.assign(Object.create(null), value);
     if (validate(holder)) return { value: holder };
     return { issues: validate.errors!.map((error) => issueOf(error, part)) };
   };
 }
 
-/** A property that is missing or too much is what the path leads to, as Standard Schemas have it. */
+/** Converts an error of ajv. For a missing or unexpected property, the path includes that property, as in Standard Schemas. */
 function issueOf({ instancePath, keyword, params, message }: ErrorObject, part: Part): ValidationIssue {
   const { missingProperty, additionalProperty, unevaluatedProperty } = params as Record<string, string | undefined>;
   const property = missingProperty ?? additionalProperty ?? unevaluatedProperty;
@@ -170,7 +170,7 @@ function issueOf({ instancePath, keyword, params, message }: ErrorObject, part: 
   return { in: part, path, message: message ?? keyword };
 }
 
-/** @param converts values are text: they are converted to what the schema says */
+/** @param converts whether to convert text values to the types of the schema */
 function ajvFor(schema: boolean | object, converts: boolean): AjvClass {
   const { $schema } = schema as { $schema?: unknown };
   const draft = /draft-0[67]/.test(String($schema)) ? '07' : /2019-09/.test(String($schema)) ? '2019-09' : '2020-12';

@@ -1,4 +1,4 @@
-/** The core on its own: rings, permits and doorbells in shared memory, for any threads of one process. */
+/** The core alone: rings, permits and doorbells in shared memory, for any threads of a process. */
 export { LoopShardError, type LoopShardErrorCode } from '../errors.js';
 export { Doorbell } from './doorbell.js';
 export { CoreMemory, type SharedCore } from './memory.js';

@@ -4,9 +4,9 @@ import { LoopShardError } from '../errors.js';
 const require = createRequire(import.meta.url);
 
 /**
- * A CommonJS module of a dependency that is loaded by its first use. Every shard loads what it imports, again whenever it is
- * restarted; what few of them need, or is imported through the bridge to CommonJS, took a third of the CPU time of that.
- * @param name as `require` takes it
+ * Loads a CommonJS dependency on first use. Every shard loads its imports again whenever it is restarted. Dependencies that few apps
+ * need, and imports of CommonJS from ES modules, took a third of the CPU time of a start.
+ * @param name name for `require`
  */
 export function lazily<T>(name: string): () => T {
   let loaded: T | undefined;
@@ -23,6 +23,6 @@ function load(name: string): unknown {
   }
 }
 
-/** What is to be done where files that the package needs are not where it looks for them. */
+/** Advice if files of the package are not found. */
 export const BUNDLED =
   'If your code is bundled, mark loopshard as external and install it beside the bundle: its threads load files of the package.';

@@ -17,21 +17,20 @@ const PAGE_BYTES = 65_536;
 /** Addresses must stay non-negative as 32-bit integers. */
 const MAX_MEMORY_BYTES = 2 ** 31 - PAGE_BYTES;
 
-/** What one thread sends to another (by `postMessage` or `workerData`) so that both use the same core. */
+/** Sent from one thread to another by `postMessage` or `workerData`, so that both use the same core. */
 export interface SharedCore {
   memory: WasmMemory;
   module: WasmModule;
 }
 
-/** Bytes from `start` up to `end`. */
+/** An address range, without `end`. */
 export interface Arena {
   start: number;
   end: number;
 }
 
 /**
- * One block of shared memory, this thread's WASM instance over it, and this thread's views of it. The memory never grows,
- * so the views never go stale.
+ * A block of shared memory, with this thread's WASM instance and views. The memory never grows, so the views stay valid.
  */
 export class CoreMemory {
   readonly buffer: SharedArrayBuffer;
@@ -42,7 +41,7 @@ export class CoreMemory {
   readonly bytes: Buffer<SharedArrayBuffer>;
   readonly wasm: CoreFunctions;
   readonly #shared: SharedCore;
-  /** Where this thread allocates, if not from what is free for all. */
+  /** Where this thread allocates, if not from the common free space. */
   readonly #arena: Arena | undefined;
 
   private constructor(shared: SharedCore, arena?: Arena) {
@@ -57,21 +56,21 @@ export class CoreMemory {
   }
 
   /**
-   * A new block.
-   * @param bytes room for what will be allocated; the control area comes on top
-   * @throws LoopShardError MEMORY_EXHAUSTED if the block would be larger than 2 GiB or cannot be had
+   * Creates a block.
+   * @param bytes space for allocations, without the control area
+   * @throws LoopShardError MEMORY_EXHAUSTED if the block would be larger than 2 GiB or cannot be reserved
    */
   static create(bytes: number): CoreMemory {
     const total = Math.ceil((DYNAMIC_OFFSET + bytes) / PAGE_BYTES) * PAGE_BYTES;
     if (!(total <= MAX_MEMORY_BYTES)) {
       throw new LoopShardError(
         'MEMORY_EXHAUSTED',
-        `Cannot create shared memory of ${bytes} bytes: at most ${MAX_MEMORY_BYTES - DYNAMIC_OFFSET} are possible. Use fewer or smaller slots.`,
+        `Cannot create shared memory of ${bytes} bytes: the maximum is ${MAX_MEMORY_BYTES - DYNAMIC_OFFSET}. Use fewer or smaller slots.`,
       );
     }
     const pages = total / PAGE_BYTES;
     const memory = allocatePages(pages);
-    // The header leads: instances check nothing, so it is written before the first view is handed out.
+    // Instances do not check the memory, so the header is written before the first one is created.
     const header = new Int32Array(memory.buffer, 0, LINE_BYTES / 4);
     header[VERSION_OFFSET >> 2] = VERSION;
     header[MEMORY_BYTES_OFFSET >> 2] = total;
@@ -81,9 +80,9 @@ export class CoreMemory {
   }
 
   /**
-   * Another thread's block.
-   * @param arena bytes that are this thread's alone, for it to allocate from; whoever comes after it may have them again
-   * @throws LoopShardError LAYOUT_MISMATCH if it was not made by this version of LoopShard
+   * Attaches to another thread's block.
+   * @param arena range from which only this thread allocates; a successor of the thread may reuse it
+   * @throws LoopShardError LAYOUT_MISMATCH if it was not created by this version of LoopShard
    */
   static attach(shared: SharedCore, arena?: Arena): CoreMemory {
     const { buffer } = shared.memory;
@@ -106,13 +105,14 @@ export class CoreMemory {
     return new CoreMemory(shared, arena && { ...arena });
   }
 
-  /** What another thread needs to attach. */
+  /** Returns what another thread needs to attach. */
   share(): SharedCore {
     return this.#shared;
   }
 
   /**
-   * Room for `bytes` bytes on cache lines of its own, never given back; zeroed unless it comes from an arena. Any thread.
+   * Allocates `bytes` bytes on separate cache lines. They are never freed. Zeroed unless they come from an arena. Any thread.
+   * @returns the address
    * @throws LoopShardError MEMORY_EXHAUSTED
    */
   allocate(bytes: number): number {
@@ -137,7 +137,7 @@ function allocateFrom(arena: Arena, bytes: number): number {
 function exhausted(wanted: number, left: number): LoopShardError {
   return new LoopShardError(
     'MEMORY_EXHAUSTED',
-    `Cannot allocate ${wanted} bytes: ${left} bytes of the shared memory are left. Create it larger.`,
+    `Cannot allocate ${wanted} bytes: only ${left} bytes of the shared memory are left. Create a larger one.`,
   );
 }
 
@@ -153,14 +153,14 @@ function allocatePages(pages: number): WasmMemory {
   }
 }
 
-/** V8 reserves some 10 GiB of address space for each memory, whatever its size, up to Node.js 22: a limit of it is met first. */
+/** Up to Node.js 22, V8 reserves about 10 GiB of address space for each memory of any size, so a limit of it is reached first. */
 function adviceOnAddressSpace(): string {
   const limit = addressSpaceLimit();
   if (limit === undefined) return 'Use fewer or smaller slots.';
   return `V8 reserves up to 10 GiB of address space for it, and the process is limited to ${limit} bytes: raise \`ulimit -v\`.`;
 }
 
-/** In bytes; undefined if there is none, or the system does not tell. */
+/** The limit in bytes; `undefined` if none is set or it cannot be read. */
 function addressSpaceLimit(): string | undefined {
   try {
     return /^Max address space +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { LoopShardError } from '../errors.js';
 import { BUNDLED, lazily } from './lazily.js';
 
-/** Functions of the WASM core; what each does is said where it is written, in assembly/. Addresses are byte offsets. */
+/** Functions of the WASM core, documented in assembly/. Addresses are byte offsets. */
 export interface CoreFunctions {
   doorbellPark(doorbell: number): number;
   doorbellUnpark(doorbell: number): void;
@@ -86,7 +86,7 @@ export interface CoreFunctions {
 /** A compiled `WebAssembly.Module`. */
 export type WasmModule = object;
 
-/** A `WebAssembly.Memory` that is shared. */
+/** A shared `WebAssembly.Memory`. */
 export interface WasmMemory {
   readonly buffer: SharedArrayBuffer;
 }
@@ -95,7 +95,7 @@ const loader = lazily<typeof import('@assemblyscript/loader')>('@assemblyscript/
 
 let compiled: WasmModule | undefined;
 
-/** The core, compiled once per thread that has no compiled module handed to it. */
+/** Compiles the core, once per thread that was not given a compiled module. */
 export function compileCore(): WasmModule {
   compiled ??= new WebAssembly.Module(readCore());
   return compiled;
@@ -116,6 +116,6 @@ function readCore(): Buffer {
 
 export function instantiateCore(module: WasmModule, memory: WasmMemory): CoreFunctions {
   const imports = { env: { memory: memory as WebAssembly.Memory } };
-  // The loader's own exports are wrapped, to count arguments that none of these functions leaves out.
+  // The loader's own exports are wrapped to count arguments, which these functions do not need.
   return loader().instantiateSync(module as WebAssembly.Module, imports).instance.exports as unknown as CoreFunctions;
 }

@@ -3,41 +3,41 @@ import type { Doorbell } from './doorbell.js';
 
 const enqueue = globalThis.queueMicrotask;
 
-/** Belt and braces under the doorbell: how often a parked thread looks for itself. */
+/** How often a parked thread checks for work by itself, in case a ring was lost. */
 const LOOK_MS = 1_000;
 
-/** Parks an event loop on a doorbell without freezing it: `Atomics.waitAsync`. For the doorbell's owner. */
+/** Parks an event loop on a doorbell without blocking it, by `Atomics.waitAsync`. Owner of the doorbell only. */
 export class Parking {
-  /** Times that work was found which no ring announced. Zero, or there is a bug. */
+  /** How often work was found that no ring announced. Must stay 0. */
   lostWakeUps = 0;
   readonly #doorbell: Doorbell;
   readonly #hasWork: () => boolean;
   readonly #wake: () => void;
   #parked = false;
-  /** A wait that has not settled. At most one: an abandoned second one would swallow the wake-up of the first. */
+  /** A wait is pending. At most one: with two, a ring would wake only the older one. */
   #waiting = false;
-  /** There was work and no ring when we looked last. */
+  /** The last check found work without a ring. */
   #unannounced = false;
   readonly #look: NodeJS.Timeout;
 
   /**
-   * @param hasWork looks at the rings
-   * @param wake called once for each time the thread parked, unless it unparked itself
+   * @param hasWork checks the rings
+   * @param wake called once each time the thread has parked, unless it unparks itself
    */
   constructor(doorbell: Doorbell, hasWork: () => boolean, wake: () => void) {
     this.#doorbell = doorbell;
     this.#hasWork = hasWork;
     this.#wake = wake;
-    // One timer for all: a timeout of its own for each wait costs more than the wait.
+    // One timer for all waits: a separate timeout costs more than a wait.
     this.#look = setInterval(() => this.#lookForWork(), LOOK_MS).unref();
   }
 
-  /** The thread has parked, and nothing has woken it yet. */
+  /** Whether the thread is parked. */
   get isParked(): boolean {
     return this.#parked;
   }
 
-  /** Parks, and returns `true`; or sees on the last look that there is work, and returns `false`. */
+  /** Parks and returns `true`, or returns `false` if the last check finds work. */
   park(): boolean {
     const bell = this.#doorbell.park();
     if (this.#hasWork()) {
@@ -46,19 +46,19 @@ export class Parking {
     }
     this.#parked = true;
     this.#unannounced = false;
-    // A wait of an earlier time still stands: it settles with the same ring.
+    // If an earlier wait is still pending, it settles with the same ring.
     if (!this.#waiting) this.#wait(bell);
     return true;
   }
 
-  /** The thread is awake for another reason. */
+  /** Called when the thread wakes up for another reason. */
   unpark(): void {
     if (!this.#parked) return;
     this.#parked = false;
     this.#doorbell.unpark();
   }
 
-  /** Never again. */
+  /** Stops parking for good. */
   stop(): void {
     clearInterval(this.#look);
     this.unpark();
@@ -67,7 +67,7 @@ export class Parking {
   #wait(bell: number): void {
     const outcome = this.#doorbell.waitAsync(bell, Number.POSITIVE_INFINITY);
     this.#waiting = true;
-    // A string means that the bell was rung since it was read.
+    // A string means that the bell has rung since its value was read.
     if (typeof outcome === 'string') enqueue(() => this.#settle());
     else outcome.then(() => this.#settle());
   }
@@ -79,7 +79,7 @@ export class Parking {
     this.#wake();
   }
 
-  /** Work that no ring announces from one look to the next was published without one. */
+  /** Counts a lost wake-up if two checks in a row find work without a ring. */
   #lookForWork(): void {
     const silent = this.#parked && this.#doorbell.parked && this.#hasWork();
     if (!silent || !this.#unannounced) {

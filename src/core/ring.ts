@@ -8,31 +8,31 @@ import {
 import { LoopShardError } from '../errors.js';
 import type { CoreMemory } from './memory.js';
 
-/** From so many values on a loop takes longer than a call of `set`. */
+/** From this many values on, `set` is faster than a loop. */
 const LONG = 64;
 
-/** What the largest batch takes. */
+/** Size of the largest batch. */
 export const BATCH_BYTES = MAX_BATCH * RING_ENTRY_BYTES;
 
-/** Bytes that a ring of `capacity` entries takes. */
+/** Size of a ring with `capacity` entries, in bytes. */
 export function ringBytes(capacity: number): number {
   return RING_ENTRIES_OFFSET + capacity * RING_ENTRY_BYTES;
 }
 
-/** The smallest power of two that is not below `entries`. */
+/** Rounds `entries` up to a power of two. */
 export function ringCapacity(entries: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(2, entries)));
 }
 
 /**
- * A bounded queue of 32-bit integers between threads: one producer; one consumer that polls, or any number that claim.
- * Nothing here blocks.
+ * A bounded queue of 32-bit integers between threads, with one producer, and either one consumer that polls or any number that claim.
+ * No method blocks.
  */
 export class Ring {
   readonly address: number;
   readonly capacity: number;
   readonly #core: CoreMemory;
-  /** Where batches cross between WASM and JavaScript; this thread's alone. */
+  /** Buffer for batches between WASM and JavaScript, used only by this thread. */
   readonly #batch: number;
 
   private constructor(core: CoreMemory, address: number, batch: number) {
@@ -51,9 +51,9 @@ export class Ring {
   }
 
   /**
-   * Makes an empty ring, for others to attach to.
-   * @param address where it lies, if that was allocated before: `ringBytes(capacity)` that nobody uses any more
-   * @returns its address
+   * Initializes an empty ring, for others to attach to.
+   * @param address `ringBytes(capacity)` bytes that are no longer in use. Default: newly allocated
+   * @returns the address of the ring
    * @throws LoopShardError OPTION_INVALID, MEMORY_EXHAUSTED
    */
   static initialize(core: CoreMemory, capacity: number, address?: number): number {
@@ -70,24 +70,24 @@ export class Ring {
   }
 
   /**
-   * The ring that another thread created, by its `address`.
-   * @param batch address of `BATCH_BYTES` that only this thread uses; rings may share it
+   * Attaches to the ring that another thread created at `address`.
+   * @param batch address of `BATCH_BYTES` bytes that only this thread uses; several rings may share them
    */
   static attach(core: CoreMemory, address: number, batch = core.allocate(BATCH_BYTES)): Ring {
     return new Ring(core, address, batch);
   }
 
-  /** Values that wait. A moment's estimate while other threads run. */
+  /** Number of queued values. An estimate while other threads run. */
   get length(): number {
     return this.#core.wasm.ringLength(this.address);
   }
 
-  /** The producer only. `false` when the ring is full. */
+  /** Publishes a value. Returns `false` if the ring is full. Producer only. */
   publish(value: number): boolean {
     return this.#core.wasm.ringPublish(this.address, value) === 1;
   }
 
-  /** The producer only: as many of `values` as fit (at most 1,024 a call), with one publication. Returns how many. */
+  /** Publishes as many of `values` as fit, at most 1,024, at once. Returns how many. Producer only. */
   publishBatch(values: Int32Array): number {
     const count = Math.min(values.length, MAX_BATCH);
     const { i32, wasm } = this.#core;
@@ -97,13 +97,13 @@ export class Ring {
     return wasm.ringPublishBatch(this.address, this.#batch, count);
   }
 
-  /** The only consumer: fills `into` with what waits, oldest first (at most 1,024 a call). Returns how many. */
+  /** Moves queued values to `into`, oldest first, at most 1,024. Returns how many. For a single consumer. */
   poll(into: Int32Array): number {
     const max = Math.min(into.length, MAX_BATCH);
     return this.#copy(into, this.#core.wasm.ringPoll(this.address, this.#batch, max));
   }
 
-  /** Like `poll`, for rings that several threads consume: each value goes to one of them. */
+  /** Like `poll`, for rings with several consumers: each value goes to one of them. */
   claim(into: Int32Array): number {
     const max = Math.min(into.length, MAX_BATCH);
     return this.#copy(into, this.#core.wasm.ringClaim(this.address, this.#batch, max));

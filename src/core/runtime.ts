@@ -1,12 +1,12 @@
-/* Looked at before anything that needs it: what flags of Node.js can take away. Imported for this effect too. */
+/* Checks for features that flags of Node.js can disable. Imported early for this side effect. */
 import { LoopShardError } from '../errors.js';
 
 if (typeof WebAssembly === 'undefined') throw missing('WebAssembly', '--jitless');
-// Packages that LoopShard uses extend built-in objects when they are loaded.
+// Dependencies extend built-in objects when they are loaded.
 if (Object.isFrozen(Object)) throw missing('Changing built-in objects', '--frozen-intrinsics');
 
 /**
- * JSON writers do without compiling, routers do not.
+ * Checks that code can be compiled from strings, which routers need. JSON writers work without it.
  * @throws LoopShardError RUNTIME_UNSUPPORTED
  */
 export function requireCompiling(): void {

@@ -4,7 +4,7 @@ import type { CoreMemory } from './memory.js';
 
 const MAX_PERMITS = 2 ** 30;
 
-/** Permits in shared memory: any thread may take, wait for, and give back. */
+/** A counting semaphore in shared memory. Any thread may acquire and release permits. */
 export class Semaphore {
   readonly address: number;
   readonly #core: CoreMemory;
@@ -18,7 +18,7 @@ export class Semaphore {
 
   /**
    * @param permits 1 to 2³⁰
-   * @param address where it lies, if that was allocated before: `SEMAPHORE_BYTES` that nobody uses any more
+   * @param address `SEMAPHORE_BYTES` bytes that are no longer in use. Default: newly allocated
    * @throws LoopShardError OPTION_INVALID, MEMORY_EXHAUSTED
    */
   static create(core: CoreMemory, permits: number, address = core.allocate(SEMAPHORE_BYTES)): Semaphore {
@@ -27,12 +27,12 @@ export class Semaphore {
     return new Semaphore(core, address);
   }
 
-  /** The semaphore that another thread created, by its `address`. */
+  /** Attaches to the semaphore that another thread created at `address`. */
   static attach(core: CoreMemory, address: number): Semaphore {
     return new Semaphore(core, address);
   }
 
-  /** Permits that can be taken now. A moment's estimate while other threads run. */
+  /** Number of free permits. An estimate while other threads run. */
   get available(): number {
     return this.#core.wasm.semaphoreAvailable(this.address);
   }
@@ -41,22 +41,22 @@ export class Semaphore {
     return this.#core.wasm.semaphoreLimit(this.address);
   }
 
-  /** Changes the limit while permits are out; they stay out. */
+  /** Changes the limit. Permits that are held stay valid. */
   setLimit(permits: number): void {
     checkPermits(permits);
     this.#core.wasm.semaphoreSetLimit(this.address, permits);
   }
 
-  /** Takes `permits`, all or none, without waiting. */
+  /** Acquires all of `permits` or none, without waiting. */
   tryAcquire(permits = 1): boolean {
     checkPermits(permits);
     return this.#core.wasm.semaphoreTryAcquire(this.address, permits) === 1;
   }
 
   /**
-   * Takes `permits`, all at once, and blocks the calling thread until it has them.
-   * @param timeoutMs how long to wait at the most; for ever by default
-   * @returns `false` if the time ran out
+   * Acquires `permits`, all at once, and blocks the calling thread until it has them.
+   * @param timeoutMs how long to wait, at most. Default: no limit
+   * @returns `false` on timeout
    */
   acquire(permits = 1, timeoutMs = Number.POSITIVE_INFINITY): boolean {
     checkPermits(permits);
@@ -85,7 +85,7 @@ export class Semaphore {
     return true;
   }
 
-  /** Gives permits back and wakes who waits. */
+  /** Releases permits and wakes waiters. */
   release(permits = 1): void {
     checkPermits(permits);
     this.#core.wasm.semaphoreRelease(this.address, permits);

@@ -1,10 +1,10 @@
 import { AsyncResource } from 'node:async_hooks';
 import { setImmediate } from 'node:timers';
 
-/** Has something run in the next turn of the event loop: once, however often that is asked for. For one thread. */
+/** Runs a function in the next turn of the event loop, once however often it is scheduled. For one thread. */
 export class Turn {
   readonly #run: () => void;
-  /** The async context in which the turn was made: who schedules it must not carry a context over to others. */
+  /** The async context in which the turn was created. The context of the code that schedules it must not leak into it. */
   readonly #scope = new AsyncResource('LOOPSHARD_TURN');
   readonly #onImmediate = () => {
     this.#isDue = false;
@@ -22,7 +22,7 @@ export class Turn {
     setImmediate(this.#onImmediate);
   }
 
-  /** Runs it at once, unless it is due anyway. */
+  /** Runs the function immediately, unless it is already scheduled. */
   run(): void {
     if (!this.#isDue) this.#run();
   }

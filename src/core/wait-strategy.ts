@@ -2,14 +2,14 @@ import { performance } from 'node:perf_hooks';
 
 const now = performance.now.bind(performance);
 
-/** Waits that were longer than this on average are not worth a core; waking a parked thread takes about half of it. */
+/** If waits are longer than this on average, the thread parks immediately. Waking a parked thread takes about half of it. */
 const WORTH_MS = 0.15;
-/** How much the latest wait counts. */
+/** Weight of the latest wait. */
 const WEIGHT = 1 / 8;
 
 /**
- * Whether to wait awake for work, or to park at once: by how long the latest waits took, awake or parked. A thread that waits
- * awake spares a wake-up of tens of microseconds, but takes a core from whoever has work. For one thread.
+ * Decides whether a thread without work stays awake or parks immediately, by the length of its latest waits. Staying awake avoids a
+ * wake-up of tens of microseconds, but uses a core that other threads may need. For one thread.
  */
 export class WaitStrategy {
   readonly #turns: number;
@@ -19,28 +19,28 @@ export class WaitStrategy {
   #meanMs = 0;
 
   /**
-   * @param turns of the event loop to wait awake at the most
-   * @param worthMs waits that were longer than this on average are not waited for awake
+   * @param turns maximum number of turns of the event loop to stay awake
+   * @param worthMs mean wait above which the thread parks immediately
    */
   constructor(turns: number, worthMs = WORTH_MS) {
     this.#turns = turns;
     this.#worthMs = worthMs;
   }
 
-  /** There was nothing to do in a turn. Returns whether to stay awake for another one. */
+  /** Called after a turn without work. Returns whether to stay awake for another one. */
   wait(): boolean {
     if (this.#waited === 0) this.#since = now();
     return this.#waited++ < this.#turns && this.#meanMs <= this.#worthMs;
   }
 
-  /** What was waited for has come. */
+  /** Called when the expected work has arrived. */
   rewarded(): void {
     if (this.#waited === 0) return;
     this.#meanMs += (now() - this.#since - this.#meanMs) * WEIGHT;
     this.#waited = 0;
   }
 
-  /** Something else has come: the wait begins anew. */
+  /** Called when other work has arrived: starts a new wait. */
   restart(): void {
     this.#waited = 0;
   }

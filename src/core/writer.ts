@@ -1,10 +1,9 @@
 import type { CoreMemory } from './memory.js';
 
 /**
- * Writes bytes and JSON into a region of shared memory, and never past its end. Used by the thread that owns the region.
+ * Writes bytes and JSON into a region of shared memory, and never past its end. Owner of the region only.
  *
- * Every method returns `false` when what it was given does not fit; then nothing counts as written, and the writer still
- * stands where it stood before.
+ * Every method returns `false` if its argument does not fit; the position is then unchanged.
  */
 export class Writer {
   readonly #core: CoreMemory;
@@ -28,22 +27,22 @@ export class Writer {
     return this.#start;
   }
 
-  /** Behind its last byte. */
+  /** Address after its last byte. */
   get limit(): number {
     return this.#limit;
   }
 
-  /** Where the next byte goes. */
+  /** Address of the next byte to write. */
   get position(): number {
     return this.#position;
   }
 
-  /** Bytes written so far. */
+  /** Number of bytes written so far. */
   get length(): number {
     return this.#position - this.#start;
   }
 
-  /** What was written: a view, valid until the region is written again. */
+  /** Returns a view of the bytes written, valid until the region is written again. */
   view(): Uint8Array {
     return this.#core.u8.subarray(this.#start, this.#position);
   }
@@ -53,14 +52,14 @@ export class Writer {
     this.#position = this.#start;
   }
 
-  /** Goes on in another region, which begins with what was written so far. */
+  /** Continues in another region, which must begin with the bytes written so far. */
   moveTo(start: number, bytes: number): void {
     this.#position += start - this.#start;
     this.#start = start;
     this.#limit = start + bytes;
   }
 
-  /** Bytes as they are. */
+  /** Writes bytes unchanged. */
   raw(bytes: Uint8Array): boolean {
     if (bytes.length > this.#limit - this.#position) return false;
     this.#core.u8.set(bytes, this.#position);
@@ -68,29 +67,29 @@ export class Writer {
     return true;
   }
 
-  /** One byte: an ASCII character of punctuation, by its code. */
+  /** Writes one byte, an ASCII code. */
   byte(code: number): boolean {
     if (this.#position === this.#limit) return false;
     this.#core.u8[this.#position++] = code;
     return true;
   }
 
-  /** An integer of magnitude up to 2⁵³, in digits. */
+  /** Writes a safe integer in decimal. */
   integer(value: number): boolean {
     if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is not a safe integer.`);
     return this.advance(this.#core.wasm.writeInteger(this.#position, this.#limit, value));
   }
 
-  /** A JSON string: quoted, escaped as JSON.stringify escapes it. */
+  /** Writes a JSON string, escaped as by JSON.stringify. */
   string(value: string): boolean {
-    // UTF-8 has no lone surrogates; JSON.stringify escapes them.
+    // UTF-8 cannot represent lone surrogates; JSON.stringify escapes them.
     if (!value.isWellFormed()) return this.raw(Buffer.from(JSON.stringify(value)));
     return this.advance(this.#writeString(value));
   }
 
   #writeString(value: string): number {
-    // The raw text goes to the far end of the free space, and is escaped from there to where it belongs: what is written
-    // can overtake what is still to be read only if the escaped text does not fit with the raw one, so it is refused.
+    // The raw text is put at the end of the free space and escaped from there to its place. If the output would overtake the unread
+    // input, both do not fit together, and the core reports that.
     const free = this.#limit - this.#position;
     const text = Buffer.byteLength(value);
     if (text + 2 > free) return 0;
@@ -100,8 +99,8 @@ export class Writer {
   }
 
   /**
-   * Counts as written what a function of the core has written from `position` on.
-   * @param position where that ended; 0 if it did not fit
+   * Moves the position after a function of the core has written there.
+   * @param position end of the bytes written; 0 if they did not fit
    */
   advance(position: number): boolean {
     if (position === 0) return false;

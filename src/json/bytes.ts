@@ -5,8 +5,8 @@ let untypedWriter: CompiledWriter | undefined;
 const compiled = new WeakMap<object, CompiledWriter>();
 
 /**
- * JSON of one value. A schema is compiled once and kept as long as its object lives.
- * @throws LoopShardError SCHEMA_INVALID, VALUE_MISMATCH (also for `undefined`, which is no JSON), DEPTH_EXCEEDED
+ * Writes a value as JSON. A schema is compiled once and cached as long as its object lives.
+ * @throws LoopShardError SCHEMA_INVALID, VALUE_MISMATCH (also for `undefined`, which is not a JSON value), DEPTH_EXCEEDED
  */
 export function jsonBytes(value: unknown): Uint8Array<ArrayBuffer>;
 export function jsonBytes<const S>(value: Infer<S>, schema: S): Uint8Array<ArrayBuffer>;

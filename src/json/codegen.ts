@@ -8,30 +8,30 @@ import { Variants } from './variants.js';
 
 const PROPERTIES_PER_GUARD = 40;
 const GUARD = 'if (t > TG) flush();';
-/** An object with more properties is written by several functions: V8 optimises functions, and none that are too large. */
+/** An object with more properties is written by several functions, because V8 does not optimise very large ones. */
 const PROPERTIES_PER_FUNCTION = 48;
-/** Lines from which on what would be written in place becomes a unit. */
+/** Once a unit has more lines, further containers become separate units instead of being written in place. */
 const LINES_PER_UNIT = 400;
 
-/** Objects with more patterns are left to the plain lane: each set of them is a case. */
+/** Objects with more patterns are left to the plain lane, because each subset of patterns needs a case. */
 const MAX_PATTERNS = 3;
 
-/** A property that was read already: a discriminator. */
+/** A property that was already read: a discriminator. */
 interface Prefetched {
   readonly property: string;
   readonly variable: string;
 }
 
-/** A function of the generated code, and the constant text that it writes. */
+/** A generated function, and the constant text that it writes. */
 export interface Unit {
-  /** An expression: a function that takes the address of the fragments and returns the function. */
+  /** An expression: a function that takes the address of the fragments and returns the generated function. */
   readonly source: string;
   readonly fragments: Fragments;
-  /** The units that it calls, by number. */
+  /** Numbers of the units that it calls. */
   readonly calls: ReadonlySet<number>;
 }
 
-/** A choice that generated code leaves to the selector, and the nodes whose cases it has. */
+/** A choice that generated code leaves to the selector, and the nodes that it has cases for. */
 export interface GeneratedChoice {
   readonly node: Node;
   readonly type: number;
@@ -39,26 +39,25 @@ export interface GeneratedChoice {
 }
 
 /**
- * Generates the JavaScript that puts values of one plan on the tape, in units: one function for each node that is used in
- * several places or is large, generated when it is first called. All names that it makes begin with `$`, as no name of the
- * runtime does, and what schemas say stands in string literals only.
+ * Generates the JavaScript that puts values of one plan on the tape, in units: one function for each node that is large or used in
+ * several places, generated when it is first called. All generated names begin with `$`, unlike those of the runtime, and text from
+ * schemas appears in string literals only.
  *
- * The generated code reads each value once. What it cannot write itself it passes to the plain lane, part by part; it
- * throws BAIL only for what is an error.
+ * The generated code reads each value once. Parts that it cannot write are passed to the plain lane. It throws BAIL only for errors.
  */
 export class Generator {
-  /** Nodes that the generated code names by number. */
+  /** Nodes that the generated code refers to by number. */
   readonly nodes: Node[] = [];
-  /** Choices that the generated code names by number. */
+  /** Choices that the generated code refers to by number. */
   readonly choices: GeneratedChoice[] = [];
   readonly #planner: Planner;
   readonly #variants: Variants;
   readonly #maxDepth: number;
-  /** Whether depths need no check, because no value of the schema can be so deep. */
+  /** Whether depth checks are unnecessary, because no value of the schema can be deep enough. */
   readonly #isShallow: boolean;
   readonly #hasFallbacks: boolean;
   readonly #numbers = new Map<Node, number>();
-  /** The numbers of units, by node and property that was read before, and what they write. */
+  /** Numbers of units, by node and prefetched property, and what the units write. */
   readonly #unitNumbers = new Map<string, number>();
   readonly #subjects: { readonly node: Node; readonly property: string }[] = [];
   readonly #units: Unit[] = [];
@@ -73,8 +72,8 @@ export class Generator {
   #names = 0;
 
   /**
-   * @param depth levels of nesting that values of `root` can have
-   * @param coerce whether an absent required property may be written all the same
+   * @param depth maximum nesting of values of `root`
+   * @param coerce whether an absent required property may still be written
    */
   constructor(planner: Planner, root: Node, depth: number, maxDepth: number, coerce: boolean) {
     this.#planner = planner;
@@ -85,7 +84,7 @@ export class Generator {
     this.#unitNumber(root, '');
   }
 
-  /** The source of a function body that takes `env` and returns a `LaneCode`; the first unit is in it. */
+  /** Returns the source of a function body that takes `env` and returns a `LaneCode`. It includes the first unit. */
   source(): string {
     return `${RUNTIME}
 const $write = (${this.unit(0).source})(env.fragments);
@@ -98,17 +97,17 @@ return {
 };`;
   }
 
-  /** All units, generated if they were not. */
+  /** Yields all units, and generates missing ones. */
   *units(): Iterable<Unit> {
     for (let number = 0; number < this.#subjects.length; number++) yield this.unit(number);
   }
 
-  /** The number of the node that a unit writes, for whoever must write it without its code. */
+  /** Returns the number of the node that a unit writes, so that it can be written without the unit's code. */
   subject(number: number): number {
     return this.#number(this.#subjects[number].node);
   }
 
-  /** Unit `number`, from 0, which is the whole value's. */
+  /** Returns a unit by number. Unit 0 writes the complete value. */
   unit(number: number): Unit {
     return (this.#units[number] ??= this.#generate(number));
   }
@@ -164,7 +163,7 @@ return {
     return number;
   }
 
-  /** The expression of the fragment that waits, with the kind of a token. */
+  /** Returns the expression for the pending fragment, combined with the kind of a token. */
   #fragment(pending: Pending, kind: number = TOKEN_NOTHING): string {
     const name = (text: string) => (text === '' ? String(kind) : `F + ${this.#fragments.offset(text) + kind}`);
     if (pending.first === pending.rest) return name(pending.first);
@@ -176,7 +175,7 @@ return {
     this.#line(`i32[t++] = ${this.#fragment(pending)};`);
   }
 
-  /** A part in place, or a call. Returns the text that waits behind it. */
+  /** Emits a part, in place or as a call. Returns the pending text that follows it. */
   #emit(node: Node, x: string, key: string, pending: Pending, level: number, prefetched?: Prefetched): Pending {
     if (!this.#planner.isContainer(node)) return this.#inPlace(node, x, key, pending, level, prefetched);
     let after = NONE;
@@ -186,14 +185,14 @@ return {
       const call = `units[${number}](${x}, ${key}, ${prefetched?.variable ?? '0'});`;
       this.#line(level === 0 ? call : `depth += ${level}; ${call} depth -= ${level};`);
     } else after = this.#inPlace(node, x, key, pending, level, prefetched);
-    // What is written behind the containers that end here, level by level, must not add up.
+    // Containers that end here, level by level, must not use up the room on the tape without a check.
     this.#line(GUARD);
     return after;
   }
 
-  /** Whether a container is written by a unit of its own. */
+  /** Whether a container gets its own unit. */
   #isUnit(node: Node): boolean {
-    // A node is written in place once at most, so that code grows with the schema, and not with its paths.
+    // A node is written in place at most once, so that the code grows with the schema and not with its paths.
     if (this.#planner.isShared(node) || this.#written.has(node) || this.#lines.length > LINES_PER_UNIT) return true;
     this.#written.add(node);
     return false;
@@ -252,7 +251,7 @@ return {
     return NONE;
   }
 
-  /** A node that takes values of several types. */
+  /** Emits a node that accepts values of several types. */
   #several(node: Node, x: string, key: string, pending: Pending, level: number): Pending {
     const { types, constants } = this.#planner.accepted(node);
     const number = this.#number(node);
@@ -278,7 +277,7 @@ return {
     return NONE;
   }
 
-  /** The test for what is neither a plain object nor like one, and may be something else to JSON.stringify. */
+  /** Returns the test for values other than plain objects, which JSON.stringify may treat differently. */
   #isExotic(number: number, x: string): string {
     return (
       `typeof ${x} !== 'object' || ${x} === null || ${x}.toJSON !== undefined || ` +
@@ -292,7 +291,7 @@ return {
     const isOneOwn =
       shape !== undefined && this.#planner.describesObjects(node) && shape.patterns.length <= MAX_PATTERNS;
     if (isOneOwn && this.#planner.accepted(node).types === OBJECT) {
-      // The text of an object, wherever it comes from, ends with the bracket that is returned as waiting.
+      // The text of any object ends with the bracket that is returned as pending.
       this.#line(`if (${this.#isExotic(number, x)}) oddOpen(${this.#fragment(pending)}, ${x}, ${number}, ${key});`);
       this.#line('else {');
       this.#flushPending(this.#members(number, shape, x, pending, level, prefetched));
@@ -342,7 +341,7 @@ return {
     }
   }
 
-  /** The opening bracket and the properties. Returns what waits before the closing bracket. */
+  /** Emits the opening bracket and the properties. Returns the pending text before the closing bracket. */
   #members(
     number: number,
     shape: ObjectShape,
@@ -438,7 +437,7 @@ return {
     }
   }
 
-  /** A property that is written even where it is absent. */
+  /** Emits a property that is written even if it is absent. */
   #withFallback(
     { node, label, fallback, required }: Property,
     value: string,
@@ -463,8 +462,8 @@ return {
   }
 
   /**
-   * The test whether a property is written: what a toJSON makes undefined is absent too, so objects that have one are
-   * converted here, once.
+   * Returns the test whether a property is written. If `toJSON` returns undefined, the property counts as absent, so objects with
+   * `toJSON` are converted here, once.
    */
   #isPresent(node: Node, value: string, key: string): string {
     const { types } = this.#planner.accepted(node);
@@ -485,7 +484,7 @@ return {
     return first ? { condition: first, first: label, rest: `,${label}` } : append(pending, label);
   }
 
-  /** Properties that are not listed, by the patterns that their names match. */
+  /** Emits unlisted properties, by the patterns that their names match. */
   #extras(
     extras: readonly Extra[],
     number: number,
@@ -531,7 +530,7 @@ return {
     }
     const shape = this.#planner.array(node);
     if (shape.prefix.length === 0 && this.#planner.isAny(shape.items)) {
-      // JSON.stringify's own, except for vectors, which it would take for objects.
+      // As JSON.stringify does, except for typed arrays, which it would write as objects.
       this.#line(
         `if (!isArray(${x}) || ${x}.toJSON !== undefined) odd(${this.#fragment(pending)}, ${x}, ${number}, ${key});`,
       );
@@ -546,7 +545,7 @@ return {
     }
     const size = this.#name();
     const f = this.#fragment(pending);
-    // If nothing but an array is taken, the text of one ends with the bracket that is returned as waiting.
+    // If only arrays are accepted, any text ends with the bracket that is returned as pending.
     const isOnly = this.#planner.accepted(node).types === ARRAY;
     this.#line(`let ${size} = 1;`);
     this.#line(`if (${isExotic}) ${isOnly ? 'oddOpen' : 'odd'}(${f}, ${x}, ${number}, ${key});`);
@@ -562,7 +561,7 @@ return {
     if (maxItems < Number.POSITIVE_INFINITY) this.#line(`if (${x}.length > ${maxItems}) throw BAIL;`);
   }
 
-  /** The opening bracket and the items. Returns what waits behind the last. */
+  /** Emits the opening bracket and the items. Returns the pending text after the last one. */
   #items(shape: ArrayShape, x: string, size: string, opening: Pending, level: number): Pending {
     const { prefix, items } = shape;
     this.#bounds(shape, x);
@@ -594,7 +593,7 @@ return {
     return after;
   }
 
-  /** The function that writes all items, where they are numbers. */
+  /** Returns the function that writes all items at once, if they are numbers. */
   #listCall(items: Node): 'numbers' | 'integers' | undefined {
     const { types, constants } = this.#planner.accepted(items);
     if (constants.length > 0 || (types & ~NUMBER) !== 0 || types === 0) return undefined;
@@ -602,29 +601,29 @@ return {
   }
 
   #item(node: Node, value: string, i: string, before: Pending, level: number): void {
-    // In an array, what JSON.stringify leaves out of objects is null, which only an untyped item may be.
+    // JSON.stringify writes undefined and functions in an array as null, which only an untyped item may become.
     if (this.#planner.isAny(node)) this.#line(`any(${this.#fragment(before)}, ${value}, ${i}, false);`);
     else this.#flushPending(this.#emit(node, value, i, before, level));
   }
 }
 
-/** What holds for properties that are not listed, by the patterns that their names match, as bits. */
+/** Returns the rules for unlisted properties, indexed by the set of matching patterns as bits. */
 function extraCases({ patterns, extra }: ObjectShape): readonly Extra[] {
   return Array.from({ length: 2 ** patterns.length }, (_, matches) =>
     extra(patterns.filter((_, i) => (matches >> i) & 1)),
   );
 }
 
-/** What waits before the next property, and whether one was written before it. */
+/** The pending text before the next property, and whether a property was written before it. */
 interface PropertyState {
   pending: Pending;
-  /** The variable that says, as long as `open`, whether no property was written yet; empty while none is needed. */
+  /** While `open`, the variable that is true if no property was written yet; empty while not needed. */
   first: string;
-  /** Whether no property that is always written has come: only the running program knows which is the first. */
+  /** Whether all properties so far are optional, so that only the running code knows which one is the first. */
   open: boolean;
 }
 
-/** The expression that reads a property. One that every object inherits is read only where it is the object's own. */
+/** Returns the expression that reads a property. A name that all objects inherit is read only if it is an own property. */
 function readOf(key: string, x: string): string {
   const name = JSON.stringify(key);
   return key in Object.prototype ? `own(${x}, ${name})` : `${x}[${name}]`;

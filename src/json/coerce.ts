@@ -1,9 +1,9 @@
 import { BOOLEAN, FRACTION, INTEGER, STRING } from './parts.js';
 
 /**
- * The text of a prepared value of another type, converted to the first of string, number and boolean that the schema
- * takes; `undefined` if there is no conversion.
- * @param types that the schema takes
+ * Converts a prepared value of another type to the first of string, number and boolean that the schema accepts, and returns its JSON
+ * text; `undefined` if no conversion is possible.
+ * @param types types that the schema accepts
  */
 export function coerced(types: number, value: unknown): string | undefined {
   const text = types & STRING ? stringOf(value) : undefined;

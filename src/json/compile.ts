@@ -15,51 +15,51 @@ import { jsonSchemaOf } from './standard.js';
 
 const DEFAULT_MAX_DEPTH = 1000;
 
-/** What `explain` tells. */
+/** Result of `explain`. */
 export interface WriterExplanation {
   /**
-   * 'wasm': formed in shared memory by generated code and the WASM kernels. 'v8': formed by JSON.stringify, then copied, whole
-   * or in part. As it is in the memory that was written to last.
+   * 'wasm': written in shared memory by generated code and the WASM kernels. 'v8': written by JSON.stringify, completely or in part,
+   * and then copied. For the memory that was written to last.
    */
   lane: 'wasm' | 'v8';
-  /** Why this lane. */
+  /** Why this lane is used. */
   reason: string;
   /**
-   * Values so far of which the lane left a part to JSON.stringify: lone surrogates, dates and other objects with toJSON,
-   * proxies and the like. Slow but right; a number that grows with every value is worth a look.
+   * Number of values so far of which a part was left to JSON.stringify: lone surrogates, dates and other objects with toJSON, proxies
+   * and similar. This is slow but correct; check the data if the number grows with every value.
    */
   fallbacks: number;
 }
 
-/** What `debug` shows. */
+/** Result of `debug`. */
 export interface WriterDebugging {
-  /** A line for each place of a value: its types, its properties, and the choices that the value makes. */
+  /** A line for each place of a value: its types, its properties, and the choices that depend on the value. */
   plan: string;
-  /** The functions that were generated, the whole value's first; empty where JSON.stringify writes. */
+  /** The generated functions, beginning with that of the complete value; empty if JSON.stringify writes everything. */
   code: string[];
 }
 
 const REASONS = {
-  asked: 'The option lane asks for it.',
-  typed: 'It is the faster, or as fast, for typed schemas on every version of V8 that was measured.',
-  untyped: 'The schema says nothing of its values: JSON.stringify forms the text, which is written at once.',
+  asked: 'The option `lane` selects it.',
+  typed: 'For typed schemas it was at least as fast on every measured version of V8.',
+  untyped: 'The schema does not restrict its values, so JSON.stringify writes the text, which is then copied.',
   forbidden: 'This process forbids generating code from strings.',
 };
 
-/** Writes the values of one schema. Made by `compileWriter`; for use in the thread that made it. */
+/** Writes the values of one schema. Created by `compileWriter`, for use in the same thread. */
 export class CompiledWriter<T = unknown> {
   readonly #plain: PlainLane;
   readonly #root: Node;
-  /** Undefined where the plain lane writes everything. */
+  /** `undefined` if the plain lane writes everything. */
   readonly #generator: Generator | undefined;
-  /** Compiled when the schema was, for the first core. */
+  /** Compiled together with the schema, for the first core. */
   #factory: LaneFactory | undefined;
   readonly #lanes = new WeakMap<CoreMemory, Lane | null>();
   #explanation: { lane: 'wasm' | 'v8'; reason: string };
   #fallbacks = 0;
   #lane: Lane | null = null;
   #core: CoreMemory | undefined;
-  /** The memory that was written to last has no room for the generated code. */
+  /** The memory that was written to last has no room for the data of the generated code. */
   #hasNoRoom = false;
 
   constructor(schema: unknown, options: WriterOptions = {}) {
@@ -88,24 +88,24 @@ export class CompiledWriter<T = unknown> {
         : { lane: 'wasm', reason: lane === 'wasm' ? REASONS.asked : REASONS.typed };
   }
 
-  /** Which machinery writes, and why. */
+  /** Tells which lane writes, and why. */
   explain(): WriterExplanation {
     const gap = this.#hasNoRoom ? NO_ROOM : (this.#lane?.gap ?? '');
     const explanation = gap === '' ? this.#explanation : { lane: 'v8' as const, reason: gap };
     return { ...explanation, fallbacks: this.#fallbacks };
   }
 
-  /** The plan of the schema and the code that was generated for it, for people to read. Its form is no promise. */
+  /** Returns the plan and the generated code of the schema, for reading. The format may change. */
   debug(): WriterDebugging {
     const units = this.#generator === undefined ? [] : [...this.#generator.units()];
     return { plan: describePlan(this.#plain.planner, this.#root), code: units.map((unit) => unit.source) };
   }
 
   /**
-   * Writes straight into the memory of `core`, from `position`, never at or past `limit`. The bytes between must be the
-   * calling thread's own.
-   * @returns the position behind the value, or 0 if it does not fit: to write it elsewhere it must be read again. Where a
-   *   value may be too large, `writeOrSpill` reads it once
+   * Writes directly into the memory of `core`, from `position` up to, but not including, `limit`. The calling thread must own these
+   * bytes.
+   * @returns the position after the value, or 0 if it does not fit. To write it elsewhere, it must be read again; use `writeOrSpill` for
+   *   values that may be too large
    * @throws LoopShardError VALUE_MISMATCH, DEPTH_EXCEEDED; whatever a getter or toJSON method of the value throws
    */
   write(core: CoreMemory, position: number, limit: number, value: T): number {
@@ -113,8 +113,8 @@ export class CompiledWriter<T = unknown> {
   }
 
   /**
-   * Writes as `write` does; a value that does not fit goes to private memory. It is read once.
-   * @returns the position behind the value, or all its bytes if it did not fit
+   * Writes like `write`, but a value that does not fit goes to private memory. It is read only once.
+   * @returns the position after the value, or all its bytes if it did not fit
    * @throws as `write` does
    */
   writeOrSpill(core: CoreMemory, position: number, limit: number, value: T): number | Uint8Array<ArrayBuffer> {
@@ -122,14 +122,14 @@ export class CompiledWriter<T = unknown> {
   }
 
   /**
-   * The value in memory of its own, which can be transferred.
+   * Returns the value in its own memory, which can be transferred.
    * @throws as `write` does
    */
   toBytes(value: T): Uint8Array<ArrayBuffer> {
     const region = this.#generator && staging();
     if (region === undefined) this.#hasNoRoom = this.#generator !== undefined;
     const lane = region && this.#laneIn(region.core);
-    // A getter or toJSON of a value that lies in the region may ask for the bytes of another one.
+    // A getter or toJSON of a value that is being written may call this for another value.
     if (!region || !lane || lane.tape.busy) return encoded(this.#plainText(lane, value));
     const end = this.#run(lane, region.start, region.limit, value, true);
     if (typeof end !== 'number') return end;
@@ -137,9 +137,9 @@ export class CompiledWriter<T = unknown> {
   }
 
   /**
-   * Writes at `offset` of `target`, and not past its end.
-   * @returns the offset behind the value, or 0 if it does not fit
-   * @throws LoopShardError OPTION_INVALID if the offset lies outside; as `write` does
+   * Writes at `offset` of `target`, but not past its end.
+   * @returns the offset after the value, or 0 if it does not fit
+   * @throws LoopShardError OPTION_INVALID if the offset is outside of `target`; as `write` does
    */
   writeInto(target: Uint8Array | CoreMemory, offset: number, value: T): number {
     const size = target instanceof CoreMemory ? target.buffer.byteLength : target.length;
@@ -172,7 +172,7 @@ export class CompiledWriter<T = unknown> {
     return spills ? encoded(text) : 0;
   }
 
-  /** The whole value by the plain lane: there is no other, or it is in the middle of a value. */
+  /** Writes the complete value by the plain lane, if the other lane is missing or in the middle of a value. */
   #plainText(lane: Lane | null | undefined, value: T): string {
     if (lane) this.#fallbacks++;
     return this.#plain.text(value);
@@ -182,7 +182,7 @@ export class CompiledWriter<T = unknown> {
     const { tape, sink } = lane;
     if (lane.isUntidy) this.#tidy(lane);
     sink.begin(position, limit, spills);
-    // From here to `try`, nothing is called: that could fail where the stack is full.
+    // No calls from here to `try`: they could overflow the stack.
     lane.isUntidy = true;
     tape.busy = true;
     try {
@@ -204,7 +204,7 @@ export class CompiledWriter<T = unknown> {
     }
   }
 
-  /** After a value with which something out of the ordinary was done. If there is no stack left for it, before the next one. */
+  /** Cleans up after a value that needed special treatment; before the next value if no stack was left. */
   #tidy(lane: Lane): void {
     const { sink } = lane;
     lane.rewind();
@@ -214,7 +214,7 @@ export class CompiledWriter<T = unknown> {
     lane.isUntidy = false;
   }
 
-  /** The error of a value that does not match, with the path, for which it is read again. */
+  /** Returns the error of a value that does not match. The value is read again to find the path. */
   #explained(value: T, reason: unknown): unknown {
     try {
       this.#plain.text(value);
@@ -223,8 +223,11 @@ export class CompiledWriter<T = unknown> {
     }
     if (reason instanceof LoopShardError) return reason;
     return isStackOverflow(reason)
-      ? new LoopShardError('DEPTH_EXCEEDED', 'The value is nested too deeply to be written.')
-      : new LoopShardError('VALUE_MISMATCH', 'The value does not match its schema, and reads differently each time.');
+      ? new LoopShardError('DEPTH_EXCEEDED', 'Invalid value: it is nested too deeply.')
+      : new LoopShardError(
+          'VALUE_MISMATCH',
+          'Invalid value: it does not match its schema, and changes each time it is read.',
+        );
   }
 
   #laneIn(core: CoreMemory): Lane | null {
@@ -248,9 +251,9 @@ export class CompiledWriter<T = unknown> {
 }
 
 /**
- * Compiles a schema. Expensive (about a millisecond for a small one): do it once.
- * @param schema JSON Schema; a TypeBox schema, whose type the values then have; or a Standard Schema that can be turned
- *   into JSON Schema
+ * Compiles a schema. Takes about a millisecond for a small one, so do it once.
+ * @param schema a JSON Schema; a TypeBox schema, which also defines the type of the values; or a Standard Schema that can be converted
+ *   to JSON Schema
  * @throws LoopShardError SCHEMA_INVALID, OPTION_INVALID
  */
 export function compileWriter<const S>(schema: S, options?: WriterOptions): CompiledWriter<Infer<S>> {
@@ -258,7 +261,7 @@ export function compileWriter<const S>(schema: S, options?: WriterOptions): Comp
 }
 
 /**
- * The parts of a schema, and the levels of nesting that its values can have.
+ * Reads a schema. Returns its root part and the maximum nesting of its values.
  * @throws LoopShardError SCHEMA_INVALID
  */
 function read(schema: unknown, schemas: WriterOptions['schemas']): { part: Part; depth: number } {
@@ -267,15 +270,15 @@ function read(schema: unknown, schemas: WriterOptions['schemas']): { part: Part;
     return { part, depth: depthOf(part) };
   } catch (cause) {
     if (!isStackOverflow(cause)) throw cause;
-    throw new LoopShardError('SCHEMA_INVALID', 'The schema is nested too deeply to be compiled.', { cause });
+    throw new LoopShardError('SCHEMA_INVALID', 'Invalid schema: it is nested too deeply.', { cause });
   }
 }
 
 let compilations = 0;
 
 /**
- * Every compilation has a source of its own: V8 shares what it has learned between functions of the same source, and
- * then treats what each of them closes over, the WASM functions above all, as variable.
+ * Compiles a source that is made unique: V8 shares type feedback between functions with the same source, and would then treat captured
+ * values, above all the WASM functions, as variable.
  */
 function compileSource(source: string): LaneFactory {
   return new Function('env', `${source}\n// ${compilations++}`) as LaneFactory;

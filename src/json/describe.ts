@@ -2,7 +2,7 @@ import { wanted } from './mismatch.js';
 import { ARRAY, OBJECT } from './parts.js';
 import { extraOf, type Node, type Planner } from './plan.js';
 
-/** The plan below `root` as text: a line for each place, indented by its depth. A node is described where it comes first. */
+/** Formats the plan below `root`: a line for each place, indented by its depth. A node is described at its first occurrence. */
 export function describePlan(planner: Planner, root: Node): string {
   const lines: string[] = [];
   const numbers = new Map<Node, number>();

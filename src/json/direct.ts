@@ -10,36 +10,36 @@ const DEFAULT_MAX_DEPTH = 1000;
 const COMMA = 0x2c;
 
 export interface JsonWriterOptions {
-  /** Objects and arrays inside each other. Default 1,000. */
+  /** Maximum nesting of objects and arrays. Default 1,000. */
   maxDepth?: number;
-  /** Shared memory to write into; private memory is used when it is full. Default: private memory alone. */
+  /** Shared memory to write into. When it is full, private memory is used. Default: private memory only. */
   core?: CoreMemory;
-  /** First byte of the calling thread's own region of `core`. */
+  /** Address of the region of `core` that the calling thread owns. */
   position?: number;
-  /** The byte behind the region. */
+  /** Address after the region. */
   limit?: number;
   /**
-   * Asked for a larger region of `core` when this one is full. It copies what was written to the beginning of the new one.
-   * Default: none, and private memory is used.
+   * Provides a larger region of `core` when this one is full, and copies the bytes written to its beginning. Default: none; private
+   * memory is used.
    */
   grow?: Grow;
 }
 
 /**
- * Writes one JSON document part by part, without building it as objects first. Nesting is enforced: a part that has no
- * place throws NESTING_INVALID, and what was written before stays valid. Every method returns the writer.
+ * Writes a JSON document part by part, without building objects first. Nesting is checked: a misplaced part throws NESTING_INVALID and
+ * leaves the document unchanged. Every method returns the writer.
  *
- * For the thread that made it.
+ * For the thread that created it.
  */
 export class JsonWriter {
   readonly #nesting: Nesting;
   readonly #region: Region;
-  /** A region that is on loan until `finish`. */
+  /** A region borrowed until `finish`. */
   readonly #loan: Loan | undefined;
   readonly #given: boolean;
   #result: Uint8Array | undefined;
 
-  /** @throws LoopShardError OPTION_INVALID if a core comes without its region */
+  /** @throws LoopShardError OPTION_INVALID if a core is passed without a region */
   constructor(options: JsonWriterOptions = {}) {
     const { core, position, limit, grow, maxDepth = DEFAULT_MAX_DEPTH } = options;
     this.#nesting = new Nesting(maxDepth);
@@ -52,23 +52,23 @@ export class JsonWriter {
     if (position === undefined || limit === undefined || !(position <= limit && limit <= core.buffer.byteLength)) {
       throw new LoopShardError(
         'OPTION_INVALID',
-        'The option `core` needs `position` and `limit`: the bytes that the writer may use.',
+        'Option `core` needs `position` and `limit`, the range of bytes that the writer may use.',
       );
     }
     this.#region = new Region(core, position, limit, grow);
   }
 
-  /** Bytes written so far. */
+  /** Number of bytes written so far. */
   get length(): number {
     return this.#region.length;
   }
 
-  /** Whether all of it lies in the region that the writer was given; else `finish` returns private bytes. */
+  /** Whether everything written is in the given region; otherwise `finish` returns private bytes. */
   get inPlace(): boolean {
     return this.#given && this.#region.inPlace;
   }
 
-  /** The address behind the last byte, while `inPlace`. */
+  /** The address after the last byte, while `inPlace`. */
   get position(): number {
     return this.#region.position;
   }
@@ -110,7 +110,7 @@ export class JsonWriter {
     return this;
   }
 
-  /** NaN and infinities are null, as JSON.stringify has them. */
+  /** Writes a number. NaN and infinities become null, as in JSON.stringify. */
   number(value: number): this {
     expectType(value, 'number', 'number');
     this.#before();
@@ -118,7 +118,10 @@ export class JsonWriter {
     return this;
   }
 
-  /** @throws LoopShardError VALUE_MISMATCH for a fraction, NaN or an infinity */
+  /**
+   * Writes an integer.
+   * @throws LoopShardError VALUE_MISMATCH for a fraction, NaN or an infinity
+   */
   integer(value: number | bigint): this {
     if (typeof value !== 'bigint' && !Number.isInteger(value)) throw mismatch('integer', value);
     this.#before();
@@ -140,7 +143,7 @@ export class JsonWriter {
     return this;
   }
 
-  /** An array of numbers: a vector from a model, a column of a table. */
+  /** Writes an array of numbers, such as a vector from a model or a column of a table. */
   numbers(values: NumberArray): this {
     if (!types.isTypedArray(values) || types.isBigInt64Array(values) || types.isBigUint64Array(values)) {
       throw mismatch('numbers', values);
@@ -152,7 +155,7 @@ export class JsonWriter {
     return this;
   }
 
-  /** Bytes that are one JSON value already. They are not checked. */
+  /** Writes bytes that are already a JSON value. They are not checked. */
   raw(bytes: Uint8Array): this {
     if (!types.isUint8Array(bytes)) throw mismatch('raw', bytes);
     this.#before();
@@ -160,7 +163,7 @@ export class JsonWriter {
     return this;
   }
 
-  /** Any value, as JSON.stringify writes it. */
+  /** Writes any value, like JSON.stringify. */
   value(value: unknown): this {
     const text = untyped(value, '', []);
     if (text === undefined) throw mismatch('value', value);
@@ -171,7 +174,7 @@ export class JsonWriter {
 
   /**
    * Ends the document. May be called again.
-   * @returns a view of the region while `inPlace`, else private bytes
+   * @returns a view of the region if `inPlace`, otherwise private bytes
    * @throws LoopShardError NESTING_INVALID if something is still open, or nothing was written
    */
   finish(): Uint8Array {
@@ -183,7 +186,7 @@ export class JsonWriter {
     return this.#result;
   }
 
-  /** The region is no longer the writer's: every further part throws. May be called at any time. */
+  /** Takes the region away from the writer: every further part throws. May be called at any time. */
   abandon(): void {
     this.#nesting.close();
     if (this.#result === undefined) giveBack(this.#loan);
@@ -206,5 +209,5 @@ function expectType(value: unknown, type: string, method: string): void {
 
 function mismatch(method: string, value: unknown): LoopShardError {
   const kind = value === null ? 'null' : typeof value === 'number' ? String(value) : typeof value;
-  return new LoopShardError('VALUE_MISMATCH', `${method}() was given ${kind}, which it cannot write.`);
+  return new LoopShardError('VALUE_MISMATCH', `Invalid argument of \`${method}()\`: it cannot write ${kind}.`);
 }

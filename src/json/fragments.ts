@@ -2,19 +2,19 @@ import { FRAGMENT_ALIGNMENT_BYTES, FRAGMENT_PADDING_BYTES, FRAGMENT_TEXT_OFFSET 
 import type { CoreMemory } from '../core/memory.js';
 import { unlessExhausted } from './tape.js';
 
-/** Fragments in the memory of one core. */
+/** Fragments in the memory of a core. */
 export interface PlacedFragments {
   readonly address: number;
-  /** Gives the memory back once `owner`, who uses it, is gone. */
+  /** Frees the memory once `owner`, which uses it, is garbage-collected. */
   hold(owner: object): void;
 }
 
-/** The constant text of one compiled writer: keys and punctuation, each text once. */
+/** The constant text of a compiled writer: keys and punctuation, each text once. */
 export class Fragments {
   readonly #offsets = new Map<string, number>();
   #bytes = 0;
 
-  /** Where `text` will lie, in bytes from the address that `place` returns. */
+  /** Returns the offset of `text` from the address that `place` returns, in bytes. */
   offset(text: string): number {
     const known = this.#offsets.get(text);
     if (known !== undefined) return known;
@@ -26,7 +26,7 @@ export class Fragments {
 
   /**
    * Writes the fragments to memory of `core`.
-   * @returns where they are, or `undefined` if the core has no memory left
+   * @returns their address, or `undefined` if the core has no memory left
    */
   place(core: CoreMemory): PlacedFragments | undefined {
     const memory = FragmentMemory.of(core);
@@ -53,11 +53,11 @@ interface Block {
   readonly shift: number;
 }
 
-/** The memory for fragments in one core: blocks of powers of two, which are used again once their owners are gone. */
+/** The memory for fragments in a core: blocks with sizes of powers of two, reused once their owners are garbage-collected. */
 class FragmentMemory {
   static readonly #memories = new WeakMap<CoreMemory, FragmentMemory>();
   readonly #core: CoreMemory;
-  /** Free blocks by the power of their size. */
+  /** Free blocks, by the binary logarithm of their size. */
   readonly #free: number[][] = [];
   readonly #owners = new FinalizationRegistry<Block>(({ address, shift }) => this.#blocks(shift).push(address));
 

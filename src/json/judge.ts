@@ -3,13 +3,13 @@ import { LoopShardError } from '../errors.js';
 import { ARRAY, BOOLEAN, type Choice, FRACTION, INTEGER, NULL, NUMBER, OBJECT, type Part, STRING } from './parts.js';
 import { Converted, isAbsent, isList, jsonEqual, unboxed } from './values.js';
 
-/** Thrown by a judge that would have to run code of the value's: the value must be settled first. */
+/** Thrown by a judge that would have to run code of the value, such as getters: the value must be settled first. */
 export const UNSETTLED = Symbol('unsettled');
 
-/** Parts and choices that one level of a value goes through, at most, as a rule. */
+/** Usual maximum of parts and choices for one level of a value. */
 const STEPS_PER_LEVEL = 16;
 
-/** The type of a value that was prepared, as one bit; 0 for what JSON cannot hold. */
+/** Returns the type of a prepared value as a bit; 0 for values that JSON cannot represent. */
 export function typeOf(value: unknown): number {
   switch (typeof value) {
     case 'string':
@@ -29,8 +29,8 @@ export function typeOf(value: unknown): number {
 }
 
 /**
- * Decides whether a value is valid under a part, by all keywords of the specification (`format` is an annotation), without
- * running code of the value's. Each object is judged once for each part, so a judgement takes time linear in the value.
+ * Decides whether a value is valid under a part, by all keywords of the specification (`format` is an annotation), without running
+ * code of the value. Each object is judged once for each part, so a judgement takes time linear in the size of the value.
  */
 export class Judge {
   readonly #maxDepth: number;
@@ -41,14 +41,14 @@ export class Judge {
     this.#maxDepth = maxDepth;
   }
 
-  /** Forgets its verdicts: the values may change from now on. */
+  /** Clears the cached verdicts, because values may change from now on. */
   reset(): void {
     this.#depth = 0;
     if (this.#verdicts.size > 0) this.#verdicts.clear();
   }
 
   /**
-   * The branches that apply, by index; `undefined` if the value matches none.
+   * Returns the indexes of the branches that apply; `undefined` if the value matches none.
    * @throws UNSETTLED; LoopShardError DEPTH_EXCEEDED
    */
   decide(choice: Choice, raw: unknown): readonly number[] | undefined {
@@ -101,7 +101,7 @@ export class Judge {
     return part.choices.every((choice) => this.#follows(choice, value)) && this.#leavesNothing(part, type, value);
   }
 
-  /** Whether the branches that apply are valid: `then`, `else` and dependent schemas were not judged by deciding. */
+  /** Whether the branches that apply are valid: `decide` does not judge `then`, `else` and dependent schemas. */
   #follows(choice: Choice, value: unknown): boolean {
     const decided = this.#once(choice, value, () => this.#decide(choice, value));
     if (decided === undefined) return false;
@@ -109,7 +109,7 @@ export class Judge {
     return choice.kind === 'any' || decided.every((i) => this.#isValid(choice.branches[i], value));
   }
 
-  /** A writer takes the first branch of `oneOf` that matches; as a condition of something else, a second one counts. */
+  /** Whether no second branch of `oneOf` matches. Writers use the first match, but in a condition `oneOf` needs exactly one. */
   #isOnly({ branches }: Choice, index: number, value: unknown): boolean {
     return !branches.some((branch, i) => i > index && this.#isValid(branch, value));
   }
@@ -166,7 +166,7 @@ export class Judge {
     return true;
   }
 
-  /** `unevaluatedProperties` and `unevaluatedItems`: what no part that applies has looked at. */
+  /** Checks `unevaluatedProperties` and `unevaluatedItems`, for properties and items that no applicable part has evaluated. */
   #leavesNothing(part: Part, type: number, value: unknown): boolean {
     if (type === OBJECT && part.unevaluatedProperties !== undefined) {
       for (const key of presentKeys(value as object)) {
@@ -184,7 +184,7 @@ export class Judge {
     return true;
   }
 
-  /** @param asking `unevaluatedProperties` of the part that asks, which does not count */
+  /** @param asking the `unevaluatedProperties` that is being checked, which itself does not count */
   #evaluatesKey(part: Part, object: object, key: string, asking?: Part): boolean {
     if (part.properties?.has(key) || part.additional !== undefined) return true;
     if (part.unevaluatedProperties !== undefined && part.unevaluatedProperties !== asking) return true;
@@ -200,14 +200,14 @@ export class Judge {
     return this.#applied(part, list).some((next) => this.#evaluatesItem(next, list, i));
   }
 
-  /** The parts that apply to the same value, besides the part itself. */
+  /** Returns the other parts that apply to the same value. */
   #applied(part: Part, value: object): readonly Part[] {
     const chosen = part.choices.flatMap((choice) => (this.decide(choice, value) ?? []).map((i) => choice.branches[i]));
     return [...part.same, ...chosen];
   }
 }
 
-/** A value as it is judged: what its conversion gave, or itself if there is nothing to convert. */
+/** Returns the value to judge: the result of its conversion, or the value itself if it needs none. */
 function judged(value: unknown): unknown {
   if (value instanceof Converted) return value.json;
   if (typeof value !== 'object' || value === null) return value;
@@ -215,13 +215,13 @@ function judged(value: unknown): unknown {
   return unboxed(value);
 }
 
-/** Whether the property is the object's own and neither a function nor a getter. */
+/** Whether the property is an own property and neither a function nor a getter. */
 function isData(object: object, key: string): boolean {
   const property = Object.getOwnPropertyDescriptor(object, key);
   return property !== undefined && 'value' in property && typeof property.value !== 'function';
 }
 
-/** A property's value; no getter is called. */
+/** Returns the value of a property without calling a getter. */
 export function peek(object: object, key: string): unknown {
   const property = Object.getOwnPropertyDescriptor(object, key);
   if (property === undefined || !property.enumerable) return undefined;
@@ -229,7 +229,7 @@ export function peek(object: object, key: string): unknown {
   return property.value;
 }
 
-/** An item's value; what JSON.stringify has no text for is null. */
+/** Returns the value of an item; null if JSON.stringify cannot represent it. */
 function item(list: ArrayLike<unknown>, i: number): unknown {
   const value = types.isTypedArray(list) ? list[i] : peek(list, String(i));
   return isAbsent(value) ? null : value;
@@ -266,7 +266,7 @@ function fitsNumber(part: Part, value: number | bigint): boolean {
   return part.multipleOf === 0 || isMultiple(Number(value), part.multipleOf);
 }
 
-/** 0.0075 is a multiple of 0.0001, although the quotient of the doubles is not an integer. */
+/** Whether `value` is a multiple in decimal: 0.0075 is a multiple of 0.0001, although the quotient of the doubles is not an integer. */
 function isMultiple(value: number, divisor: number): boolean {
   const quotient = value / divisor;
   if (!Number.isFinite(quotient)) return Number.isFinite(value) && Number.isInteger(1 / divisor);
@@ -290,6 +290,6 @@ function characters(text: string): number {
 function tooDeep(maxDepth: number): LoopShardError {
   return new LoopShardError(
     'DEPTH_EXCEEDED',
-    `The value is nested more than ${maxDepth} levels deep. Remove the cycle, or raise \`maxDepth\`.`,
+    `Invalid value: it is nested more than ${maxDepth} levels deep. Remove the cycle, or raise \`maxDepth\`.`,
   );
 }

@@ -15,36 +15,36 @@ import { Sink } from './sink.js';
 import { Tape } from './tape.js';
 import { converted, isAbsent, isList, jsonEqual, ownValue, settled } from './values.js';
 
-/** Thrown by generated code: the value does not match, and the plain lane can say where. */
+/** Thrown by generated code if the value does not match. The plain lane then finds the place. */
 export const BAIL = Symbol('bail');
 
-/** What generated code is for its callers. */
+/** The interface of generated code. */
 interface LaneCode {
-  /** Writes `value` from `start`, not past `end`; returns the position behind it, or throws FULL, BAIL or what the value throws. */
+  /** Writes `value` from `start`, not past `end`. Returns the position after it, or throws FULL, BAIL or whatever the value throws. */
   write(start: number, end: number, value: unknown): number;
-  /** Empties the tape: needed before the next value when `write` has thrown. */
+  /** Empties the tape. Needed before the next value if `write` has thrown. */
   rewind(): void;
 }
 
-/** A compiled writer in one core. */
+/** A compiled writer in a core. */
 export interface Lane extends LaneCode {
   readonly tape: Tape;
   readonly sink: Sink;
-  /** Something is to be done before the next value is written. */
+  /** Cleanup is needed before the next value is written. */
   isUntidy: boolean;
-  /** Why the plain lane writes a part of the schema for want of generated code; empty if it need not. */
+  /** Why the plain lane writes a part of the schema that has no generated code; empty if all parts have code. */
   gap: string;
 }
 
-/** A function that takes what the generated code uses. */
+/** Creates the generated code from the environment that it uses. */
 export type LaneFactory = (env: object) => LaneCode;
 
-/** Why a schema, or a part of one, has no generated code. */
-export const NO_ROOM = 'There is no room left in shared memory for what the generated code needs.';
+/** Reasons why a schema, or a part of it, has no generated code. */
+export const NO_ROOM = 'The shared memory has no room left for the data of the generated code.';
 export const notAccepted = (error: unknown) =>
-  `JavaScript does not accept the generated code, which is a fault of LoopShard: ${error}`;
+  `The generated code is not valid JavaScript, which is a bug in LoopShard: ${error}`;
 
-/** What generated code is given in place of a unit for which there is no memory. */
+/** Passed to generated code instead of a unit that has no memory. */
 const NO_UNIT = { source: '', fragments: 0, calls: [] };
 
 /** @returns `undefined` if the core has no room for the tape or the fragments */
@@ -61,7 +61,7 @@ export function openLane(
   if (tape === undefined || fragments === undefined) return undefined;
   const sink = new Sink(core);
   const { address } = tape;
-  /** Where the fragments of units are, by number. */
+  /** Addresses of the fragments of units, by number. */
   const addresses: number[] = [];
   const env = {
     i32: core.i32,
@@ -84,7 +84,7 @@ export function openLane(
     unit: (number: number) => {
       const { source, calls, fragments } = generator.unit(number);
       const node = generator.subject(number);
-      // A unit that was placed may be asked for again: there was no room on the stack to compile it.
+      // A unit may be requested again after its fragments were placed, if the stack was too full to compile it.
       let address = addresses[number];
       if (address === undefined) {
         const placed = fragments.place(core);
@@ -98,7 +98,7 @@ export function openLane(
       return { source, calls, fragments: address, node };
     },
     refuse: (error: unknown) => {
-      // The unit is made again when it is next called, from a shorter stack.
+      // The unit is compiled again when it is next called, with more stack left.
       if (isStackOverflow(error)) throw error;
       lane.gap = notAccepted(error);
     },
@@ -114,7 +114,7 @@ export function openLane(
   return lane;
 }
 
-/** What the generated code asks about values that are not as it expects them most. */
+/** Functions that generated code calls for unusual values. */
 function judgements(generator: Generator, plainLane: PlainLane, sink: Sink): object {
   const { nodes, choices } = generator;
   const { planner, selector } = plainLane;
@@ -169,7 +169,7 @@ function judgements(generator: Generator, plainLane: PlainLane, sink: Sink): obj
     choose: (choice: number, value: object) => {
       const { node, type, cases } = choices[choice];
       chosen.value = value;
-      // Its verdicts hold for this value only.
+      // The verdicts of the judge are valid for this value only.
       sink.isTouched = true;
       let next: Node | undefined;
       try {
@@ -194,14 +194,14 @@ function lazily<T>(make: (node: number) => T): (node: number) => T {
   return (node) => (made[node] ??= make(node));
 }
 
-/** The properties that generated code reads of objects of this node. */
+/** Returns the properties that generated code reads from objects of this node. */
 function ownKeys(planner: Planner, node: Node): readonly string[] {
   if (node.choice === undefined) return planner.object(node).properties.map(({ key }) => key);
   const discriminator = planner.discriminator(node);
   return discriminator === undefined ? [] : [discriminator.property];
 }
 
-/** Whether all that the schema can find in an object with this prototype is the object's own. */
+/** Whether an object with this prototype inherits none of the properties that the schema reads. */
 function inheritsNothing(keys: readonly string[], value: object, prototype: object): boolean {
   if (isList(value) || types.isBoxedPrimitive(value) || 'toJSON' in prototype) return false;
   return keys.every((key) => key in Object.prototype || !(key in prototype));

@@ -2,9 +2,9 @@ import { LoopShardError } from '../errors.js';
 
 const COMMA = 0x2c;
 
-/** What may come next. */
+/** What may be written next. */
 enum Next {
-  /** The one value of the document. */
+  /** The value of the document. */
   Document,
   /** Nothing: the document is complete. */
   Nothing,
@@ -19,7 +19,7 @@ enum Next {
 const OBJECT = 0;
 const ARRAY = 1;
 
-/** Keeps a document valid: says which punctuation a part needs, and refuses a part that has no place. */
+/** Keeps a document valid: determines the punctuation before each part, and rejects misplaced parts. */
 export class Nesting {
   readonly #maxDepth: number;
   readonly #open: number[] = [];
@@ -33,7 +33,7 @@ export class Nesting {
     return this.#next === Next.Nothing;
   }
 
-  /** Before a value. Returns the comma to write, or 0. */
+  /** Called before a value. Returns the comma to write, or 0. */
   value(): number {
     switch (this.#next) {
       case Next.Document:
@@ -48,17 +48,19 @@ export class Nesting {
       case Next.Item:
         return COMMA;
       case Next.Nothing:
-        throw wrong('The document is complete; a second value has no place.');
+        throw wrong('Cannot write another value: the JSON document is already complete.');
       default:
-        throw wrong('An object wants a key before each value; call key() first.');
+        throw wrong('Call `key()` before writing a value inside an object.');
     }
   }
 
-  /** Before a key. Returns the comma to write, or 0. */
+  /** Called before a key. Returns the comma to write, or 0. */
   key(): number {
     if (this.#next !== Next.FirstKey && this.#next !== Next.Key) {
       throw wrong(
-        this.#next === Next.Value ? 'The last key has no value yet.' : 'A key has a place in an object only.',
+        this.#next === Next.Value
+          ? 'Cannot write another key: the last one has no value yet.'
+          : 'Cannot write a key outside of an object.',
       );
     }
     const comma = this.#next === Next.Key ? COMMA : 0;
@@ -66,12 +68,12 @@ export class Nesting {
     return comma;
   }
 
-  /** `before` does what a value needs before it. */
+  /** Begins a container. `before` writes the punctuation before it. */
   begin(object: boolean, before: () => void): void {
     if (this.#open.length >= this.#maxDepth) {
       throw new LoopShardError(
         'DEPTH_EXCEEDED',
-        `The document is nested more than ${this.#maxDepth} levels deep. Close an array or an object, or raise \`maxDepth\`.`,
+        `Cannot nest more than ${this.#maxDepth} levels deep. End an array or an object, or raise \`maxDepth\`.`,
       );
     }
     before();
@@ -83,16 +85,18 @@ export class Nesting {
     const kind = this.#open.at(-1);
     if (kind !== (object ? OBJECT : ARRAY)) {
       throw wrong(
-        `There is no ${object ? 'object' : 'array'} to end here${kind === undefined ? '' : '; end what is open inside it first'}.`,
+        kind === undefined
+          ? `Cannot end an ${object ? 'object' : 'array'}: none is open.`
+          : `Cannot end an ${object ? 'object' : 'array'}: the innermost open container is an ${object ? 'array' : 'object'}.`,
       );
     }
-    if (this.#next === Next.Value) throw wrong('The last key has no value yet.');
+    if (this.#next === Next.Value) throw wrong('Cannot end an object: its last key has no value yet.');
     this.#open.pop();
     const outer = this.#open.at(-1);
     this.#next = outer === undefined ? Next.Nothing : outer === OBJECT ? Next.Key : Next.Item;
   }
 
-  /** Nothing has a place any more. */
+  /** Rejects every further part. */
   close(): void {
     this.#open.length = 0;
     this.#next = Next.Nothing;
@@ -103,8 +107,8 @@ export class Nesting {
     if (this.#next === Next.Nothing) return;
     throw wrong(
       this.#open.length > 0
-        ? `${this.#open.length} objects or arrays are still open; end them first.`
-        : 'Nothing was written.',
+        ? `Cannot finish the JSON document: ${this.#open.length} objects or arrays are still open. End them first.`
+        : 'Cannot finish the JSON document: nothing was written.',
     );
   }
 }

@@ -1,9 +1,9 @@
-/** Private memory that grows: where the bytes go that a region has no room for. */
+/** Growable private memory for bytes that do not fit into a region. */
 export class Overflow {
   #bytes: Uint8Array<ArrayBuffer>;
   #length = 0;
 
-  /** @param bytes room to begin with */
+  /** @param bytes initial size */
   constructor(bytes: number) {
     this.#bytes = new Uint8Array(Math.max(bytes, 1024));
   }
@@ -23,7 +23,7 @@ export class Overflow {
     this.#length = needed;
   }
 
-  /** All that was appended, in memory of its own size. */
+  /** Returns all appended bytes, in memory of exactly their size. */
   bytes(): Uint8Array<ArrayBuffer> {
     return this.#bytes.slice(0, this.#length);
   }

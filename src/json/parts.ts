@@ -2,7 +2,7 @@ import { LoopShardError } from '../errors.js';
 import { type Dialect, RECURSIVE_ANCHOR, type Resource, SchemaReferences, type Target } from './references.js';
 import type { JsonSchemaObject } from './schema.js';
 
-/** Sets of JSON types as bits. `number` is INTEGER | FRACTION. */
+/** JSON types as bits of a set. `number` is INTEGER | FRACTION. */
 export const NULL = 1;
 export const BOOLEAN = 2;
 export const INTEGER = 4;
@@ -24,10 +24,10 @@ const TYPES: Readonly<Record<string, number>> = {
 };
 
 /**
- * Which of several parts apply is for the value to say.
+ * A choice among parts, made by the value.
  *
- * - `any`: all branches that the value matches, at least one; `one`: the first that it matches.
- * - `if`: branch 0 and 1 (`then`) if it matches branch 0, else branch 2 (`else`).
+ * - `any`: all branches that the value matches, at least one; `one`: the first one that it matches.
+ * - `if`: branches 0 and 1 (`then`) if the value matches branch 0, otherwise branch 2 (`else`).
  * - `dependent`: branch 0 if the object has the property `key`.
  */
 export interface Choice {
@@ -35,30 +35,30 @@ export interface Choice {
   readonly kind: 'any' | 'one' | 'if' | 'dependent';
   readonly branches: readonly Part[];
   readonly key: string;
-  /** OpenAPI's: the property whose value names the branch, and the branch of each name. */
+  /** OpenAPI's discriminator: the property whose value names the branch, and the branch for each name. */
   readonly discriminator: { readonly property: string; readonly names: ReadonlyMap<string, number> } | undefined;
 }
 
-/** Where a part was found: in the schema of another part, by these keys. */
+/** Where a part was found: the part that contains it, and the keys that lead to it. */
 interface Origin {
   readonly parent: Part | undefined;
   readonly segments: readonly (string | number)[];
 }
 
-/** What most parts have of most things. */
+/** Default of list properties, which are empty for most parts. */
 const NONE: readonly never[] = [];
 const ROOT: Origin = { parent: undefined, segments: [] };
 
-/** One schema object (or boolean) in one dynamic scope: its keywords checked, its references resolved. */
+/** A schema object (or boolean) in a dynamic scope, with keywords checked and references resolved. */
 export class Part {
-  /** A schema `false`. */
+  /** The schema is `false`. */
   never = false;
   types = ALL;
   constants: readonly unknown[] | undefined;
   format = '';
-  /** The text of `default`. */
+  /** The JSON text of `default`. */
   fallback: string | undefined;
-  /** Parts that always hold for the same value: `$ref`, `$dynamicRef`, `allOf`. */
+  /** Parts that always apply to the same value: `$ref`, `$dynamicRef`, `allOf`. */
   same: readonly Part[] = NONE;
   choices: readonly Choice[] = NONE;
   not: Part | undefined;
@@ -78,9 +78,9 @@ export class Part {
   contains: Part | undefined;
   minContains = 1;
   maxContains = Number.POSITIVE_INFINITY;
-  /** Whether `contains` evaluates the items that match it: since draft 2020-12. */
+  /** Whether `contains` evaluates the items that match it, as from draft 2020-12 on. */
   containsEvaluates = false;
-  /** What `contains` says of each item: nothing, or, if the item matches it, all that it says. */
+  /** Applies `contains` to each item as a condition: to items that match, it applies completely, to others not at all. */
   mayContain: Part | undefined;
   minItems = 0;
   maxItems = Number.POSITIVE_INFINITY;
@@ -96,7 +96,7 @@ export class Part {
   maxLength = Number.POSITIVE_INFINITY;
   pattern: RegExp | undefined;
 
-  /** How many places lead to the part. */
+  /** Number of places that lead to the part. */
   uses = 1;
 
   constructor(
@@ -104,7 +104,7 @@ export class Part {
     readonly origin: Origin,
   ) {}
 
-  /** Where the schema stands, as a JSON pointer from the root by the way on which it was found first. */
+  /** Location of the schema: a JSON pointer from the root along the first way on which it was found. */
   get path(): string {
     const segments: (string | number)[] = [];
     for (let at: Origin | undefined = this.origin; at !== undefined; at = at.parent?.origin) {
@@ -113,7 +113,7 @@ export class Part {
     return ['#', ...segments.map((key) => String(key).replaceAll('~', '~0').replaceAll('/', '~1'))].join('/');
   }
 
-  /** Whether the part names properties, so that others are unlisted. */
+  /** Whether the part names properties, so that other properties count as unlisted. */
   get namesProperties(): boolean {
     return (
       this.properties !== undefined ||
@@ -133,17 +133,17 @@ export class Part {
   }
 }
 
-/** What each dynamic anchor means: the outermost resource that has it. */
+/** The target of each dynamic anchor: in the outermost resource that has it. */
 type Scope = ReadonlyMap<string, Target>;
 
-/** Keywords that draft 7 does not know. */
+/** Keywords that do not exist in draft 7. */
 const SINCE_2019 = [
   ...['dependentSchemas', 'dependentRequired', 'unevaluatedProperties', 'unevaluatedItems', 'minContains'],
   ...['maxContains', '$recursiveRef', '$dynamicRef', 'prefixItems'],
 ];
 const SINCE_2020 = ['prefixItems', '$dynamicRef'];
 
-/** Reads schemas into parts. Each schema object is one part, however often it is referred to. */
+/** Reads schemas into parts. Each schema object becomes one part, however often it is referenced. */
 export class PartReader {
   readonly #references: SchemaReferences;
   readonly #known = new Map<object, Map<Resource, Map<Scope, Part>>>();
@@ -161,7 +161,7 @@ export class PartReader {
     this.#nothing.types = 0;
   }
 
-  /** @throws LoopShardError SCHEMA_INVALID with the keyword and where it stands */
+  /** @throws LoopShardError SCHEMA_INVALID with the keyword and its location */
   root(): Part {
     const { root } = this.#references;
     const part = this.#part(root.root, root, this.#entered(new Map(), root), ROOT);
@@ -194,14 +194,14 @@ export class PartReader {
       known.uses++;
       return known;
     }
-    // In the map before it is read: that is what ends a recursion.
+    // Added to the map before it is read, to end recursion.
     const part = this.#create(origin);
     scopes.set(scope, part);
     this.#read(part, new Keywords(schema as Record<string, unknown>, part, resource.dialect), resource, scope);
     return part;
   }
 
-  /** The scope inside `resource`: what an outer resource has named already keeps its meaning. */
+  /** Returns the scope inside `resource`. Anchors of outer resources take precedence. */
   #entered(scope: Scope, resource: Resource): Scope {
     const added = [...resource.dynamic].filter(([name]) => !scope.has(name));
     if (added.length === 0) return scope;
@@ -218,7 +218,7 @@ export class PartReader {
     const reference = keywords.text('$ref');
     if (reference !== undefined) {
       part.same = [this.#target(keywords, '$ref', this.#resolve(keywords, '$ref', reference, resource), scope)];
-      // Before 2019-09, nothing beside a reference counts.
+      // Before 2019-09, keywords beside a reference are ignored.
       if (resource.dialect === 'draft-07') return;
     }
     this.#readReferences(part, keywords, resource, scope);
@@ -239,7 +239,7 @@ export class PartReader {
     return this.#part(schema, resource, this.#entered(scope, resource), { parent: keywords.part, segments: [keyword] });
   }
 
-  /** OpenAPI 3.0: null, or what the rest of the schema says. */
+  /** Reads `nullable` of OpenAPI 3.0: the value is null, or matches the rest of the schema. */
   #readNullable(part: Part, keywords: Keywords, at: At): boolean {
     const { nullable: _nullable, ...rest } = keywords.schema;
     if (Object.keys(rest).every((keyword) => ANNOTATIONS.has(keyword))) return false;
@@ -302,7 +302,7 @@ export class PartReader {
     if (typeof propertyName !== 'string') return undefined;
     const references = branches.map((branch) => (branch as JsonSchemaObject | null)?.$ref);
     const names = new Map<string, number>();
-    // A schema is known by its own name too, and a mapping may give its name alone.
+    // The name of a schema is valid too, and a mapping may contain the name alone.
     for (const [i, reference] of references.entries()) {
       if (typeof reference === 'string') names.set(reference.slice(reference.lastIndexOf('/') + 1), i);
     }
@@ -357,8 +357,8 @@ export class PartReader {
 }
 
 /**
- * A part that says `part` of an item unless the item matches one of `contained`.
- * @param id that no other part or choice has
+ * Creates a part that applies `part` to items that match none of `contained`.
+ * @param id unique among parts and choices
  */
 export function unlessContained(id: number, part: Part, contained: readonly Part[]): Part {
   const condition = new Part(id, part.origin);
@@ -371,7 +371,7 @@ export function unlessContained(id: number, part: Part, contained: readonly Part
 
 type At = (schema: unknown, ...path: (string | number)[]) => Part;
 
-/** Keywords that say nothing of the value. */
+/** Keywords that do not restrict the value. */
 const ANNOTATIONS = new Set(['title', 'description', 'example', 'examples', 'deprecated', 'readOnly', 'writeOnly']);
 
 function readAssertions(part: Part, keywords: Keywords): void {
@@ -379,12 +379,12 @@ function readAssertions(part: Part, keywords: Keywords): void {
     const read = ASSERTIONS.get(keyword);
     if (read !== undefined && keywords.has(keyword)) read(part, keywords);
   }
-  // OpenAPI 3.0 and draft 4 say with a boolean that the bound itself is excluded.
+  // In OpenAPI 3.0 and draft 4, a boolean excludes the bound itself.
   if (keywords.is('exclusiveMinimum')) part.exclusiveMinimum = part.minimum;
   if (keywords.is('exclusiveMaximum')) part.exclusiveMaximum = part.maximum;
 }
 
-/** How each keyword that holds no schema is read. */
+/** Readers of the keywords that contain no schema. */
 const ASSERTIONS: ReadonlyMap<string, (part: Part, keywords: Keywords) => void> = new Map([
   ['type', (part, keywords) => (part.types = typesOf(keywords))],
   [
@@ -446,7 +446,7 @@ function typesOf(keywords: Keywords): number {
   return types;
 }
 
-/** The keywords of one schema object, with checks that name the keyword and where it stands. */
+/** The keywords of a schema object. Errors name the keyword and its location. */
 class Keywords {
   readonly schema: Readonly<Record<string, unknown>>;
   readonly part: Part;
@@ -487,7 +487,7 @@ class Keywords {
 
   count(keyword: string): number | undefined {
     const value = this.number(keyword);
-    if (value !== undefined && value < 0) throw this.invalid(keyword, 'expected a number from 0');
+    if (value !== undefined && value < 0) throw this.invalid(keyword, 'expected a non-negative number');
     return value;
   }
 
@@ -502,7 +502,7 @@ class Keywords {
   }
 
   names(keyword: string): readonly string[] {
-    // Drafts 3 and 4 have a boolean here, of the property itself.
+    // In drafts 3 and 4, `required` is a boolean of the property itself.
     if (typeof this.get(keyword) === 'boolean') return [];
     const names = this.list(keyword);
     if (names.every((name) => typeof name === 'string')) return names as string[];
@@ -520,7 +520,7 @@ class Keywords {
     return Object.entries(this.object(keyword) ?? {});
   }
 
-  /** The JSON text of a keyword's value. */
+  /** Returns the JSON text of a keyword's value. */
   json(keyword: string): string {
     const text = JSON.stringify(this.get(keyword));
     if (text === undefined) throw this.invalid(keyword, 'expected a JSON value');
@@ -532,11 +532,11 @@ class Keywords {
       try {
         return new RegExp(pattern, flags);
       } catch (error) {
-        // Many patterns in use are only valid without the flag.
+        // Many patterns in use are only valid without the flag `u`.
         if (!(error instanceof SyntaxError)) throw error;
       }
     }
-    throw this.invalid(keyword, `"${pattern}" is not a regular expression of JavaScript`);
+    throw this.invalid(keyword, `expected a regular expression of JavaScript, got "${pattern}"`);
   }
 
   invalid(keyword: string, reason: string): LoopShardError {
@@ -544,14 +544,14 @@ class Keywords {
   }
 }
 
-/** A part that leads to itself without going into the value says nothing, and evaluating it would never end. */
+/** Rejects parts that refer to themselves for the same value: evaluating them would never end. */
 function refuseCircles(parts: readonly Part[]): void {
   const done = new Set<Part>();
   const open = new Set<Part>();
   const visit = (part: Part) => {
     if (done.has(part)) return;
     if (part.same.length === 0 && part.choices.length === 0 && part.not === undefined) return;
-    if (open.has(part)) throw invalid(`The schema at ${part.path} leads back to itself for the same value.`);
+    if (open.has(part)) throw invalid(`Invalid schema at ${part.path}: it refers to itself for the same value.`);
     open.add(part);
     for (const next of part.same) visit(next);
     for (const choice of part.choices) for (const branch of choice.branches) visit(branch);
@@ -562,13 +562,13 @@ function refuseCircles(parts: readonly Part[]): void {
   for (const part of parts) visit(part);
 }
 
-/** Levels of nesting that values of the part can have; infinite if it is recursive. */
+/** Returns the maximum nesting of values of the part; infinite if it is recursive. */
 export function depthOf(root: Part): number {
   const known = new Map<Part, number>();
   const visit = (part: Part): number => {
     const depth = known.get(part);
     if (depth !== undefined) return depth;
-    // Until it is known: whoever comes back here goes round in a circle.
+    // Assumed until known: a visit before that means that the part is recursive.
     known.set(part, Number.POSITIVE_INFINITY);
     let deepest = 0;
     const add = (next: Part | undefined, levels: number) => {

@@ -1,6 +1,6 @@
 /**
- * Constant text that waits for the token which it will precede. Behind the start of an array, or before the first property
- * that is present, there are two candidates: `first` if `condition` holds, `rest` if not.
+ * Pending constant text, written together with the token that follows it. After the start of an array, or before the first property
+ * that is present, it has two variants: `first` if `condition` is true, `rest` otherwise.
  */
 export interface Pending {
   condition: string;

@@ -1,16 +1,15 @@
 import { types } from 'node:util';
 import { coerced } from './coerce.js';
 import { Judge, typeOf, UNSETTLED } from './judge.js';
-import { explained, isStackOverflow, mismatch, missing, notAllowed, tooDeep, wanted } from './mismatch.js';
+import { explained, isStackOverflow, mismatch, missing, notAllowed, tooDeep, wanted, wrongLength } from './mismatch.js';
 import { ARRAY, INTEGER, NUMBER, OBJECT, STRING } from './parts.js';
 import { type ArrayShape, extraOf, type Node, type ObjectShape, type Planner } from './plan.js';
 import { Selector } from './select.js';
 import { Converted, converted, isAbsent, jsonEqual, original, ownValue, prepared, settled } from './values.js';
 
 /**
- * Writes by the plan without any haste: what the fast lanes do not take on (objects with a toJSON of their own, proxies,
- * unions that only a look at the whole value decides) and what they find wrong, with the path. Its output is the definition
- * of theirs.
+ * The slow reference implementation. It writes what generated code does not support (objects with their own toJSON, proxies, unions that
+ * only the complete value decides) and finds the path of mismatches. Generated code must produce the same output.
  */
 export class PlainLane {
   readonly planner: Planner;
@@ -39,12 +38,12 @@ export class PlainLane {
     }
   }
 
-  /** A value was written: what was found out about its parts holds no longer. */
+  /** Called after a value was written: clears what was cached about its parts. */
   finish(): void {
     this.#judge.reset();
   }
 
-  /** The text of a part of the value; paths of errors begin at the part. */
+  /** Returns the text of a part of the value. Paths in errors begin at the part. */
   part(node: Node, value: unknown, key: string): string {
     const path: string[] = [];
     try {
@@ -57,7 +56,7 @@ export class PlainLane {
     }
   }
 
-  /** The text of a required property that is absent, if there is one. */
+  /** Returns the text to write for an absent required property, if any. */
   absent(node: Node): string | undefined {
     return this.#coerce ? coerced(this.planner.accepted(node).types, null) : undefined;
   }
@@ -66,7 +65,7 @@ export class PlainLane {
     if (path.length > this.#maxDepth) throw tooDeep(path, this.#maxDepth);
     if (this.planner.isAny(node)) return untyped(raw, key, path);
     const accepted = this.planner.accepted(node);
-    // Before toJSON is called: it may be patched, and there is but one way to write an integer.
+    // Before toJSON is called, because BigInt.prototype.toJSON may be patched, and the digits are the only valid text.
     if (typeof raw === 'bigint' && takesBigInts(accepted.types)) return String(raw);
     const date = accepted.types & STRING ? this.#date(node, raw) : undefined;
     if (date !== undefined) return date;
@@ -82,7 +81,7 @@ export class PlainLane {
     throw mismatch(path, value, wanted(accepted));
   }
 
-  /** RFC 3339, section 5.6: full-date or full-time, where the schema asks for one of them. */
+  /** Formats a date as full-date or full-time (RFC 3339 section 5.6), if the schema's `format` is one of them. */
   #date(node: Node, raw: unknown): string | undefined {
     const date = original(raw);
     if (!types.isDate(date) || Number.isNaN(date.getTime())) return undefined;
@@ -93,7 +92,7 @@ export class PlainLane {
 
   #scalar(node: Node, type: number, value: unknown): string | undefined {
     const { types: taken, constants, texts } = this.planner.accepted(node);
-    // -0 is 0, and 1e21 is 1e+21, as JSON.stringify has them.
+    // As in JSON.stringify, -0 becomes 0 and 1e21 becomes 1e+21.
     if (typeof value === 'bigint') {
       if (takesBigInts(taken)) return String(value);
     } else if (taken & type) return JSON.stringify(value);
@@ -166,7 +165,7 @@ export class PlainLane {
     const { minItems, maxItems } = shape;
     if (list.length < minItems || list.length > maxItems) {
       const allowed = maxItems < Number.POSITIVE_INFINITY ? `${minItems} to ${maxItems}` : `at least ${minItems}`;
-      throw mismatch(path, `${list.length} items`, `${allowed} items`);
+      throw wrongLength(path, list.length, allowed);
     }
     return this.#items(shape.items, list, path, shape.prefix);
   }
@@ -184,15 +183,15 @@ export class PlainLane {
   }
 }
 
-/** Whether BigInts are written as digits: where integers are asked for, and not any number. */
+/** Whether BigInts are written as digits: if the schema accepts integers, but not all numbers. */
 function takesBigInts(types: number): boolean {
   return (types & NUMBER) === INTEGER;
 }
 
-/** JSON.stringify's own text of a value of which the schema says nothing; `undefined` if it has none. */
+/** Returns JSON.stringify's text of a value that the schema does not restrict; `undefined` if it has none. */
 export function untyped(value: unknown, key: string, path: readonly string[]): string | undefined {
   try {
-    // Wrapped, so that a toJSON method is told its key.
+    // Wrapped in an object, so that toJSON gets the key.
     if (typeof value !== 'object' || value === null || !('toJSON' in value)) return JSON.stringify(value);
     const text = JSON.stringify({ [key]: value });
     return text === '{}' ? undefined : text.slice(JSON.stringify(key).length + 2, -1);

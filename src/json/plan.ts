@@ -3,35 +3,35 @@ import { ALL, ARRAY, BOOLEAN, type Choice, NULL, OBJECT, type Part, STRING, unle
 import type { WriterOptions } from './schema.js';
 import { jsonEqual } from './values.js';
 
-/** One property of an object, in the order in which it is written. */
+/** A property of an object, in the order of writing. */
 export interface Property {
   readonly key: string;
   /** `"key":` */
   readonly label: string;
   readonly required: boolean;
   readonly node: Node;
-  /** The text that is written where the property is absent. */
+  /** The text to write if the property is absent. */
   readonly fallback: string | undefined;
 }
 
-/** How the object of one node is written. */
+/** How the object of a node is written. */
 export interface ObjectShape {
   readonly properties: readonly Property[];
-  /** The patterns on which depends what holds for a property that is not among `properties`. */
+  /** Patterns that decide about properties that are not in `properties`. */
   readonly patterns: readonly RegExp[];
-  /** What holds for such a property, by the patterns that its name matches: a subset of `patterns`. */
+  /** Returns the rule for such a property, by the subset of `patterns` that its name matches. */
   readonly extra: (matching: readonly RegExp[]) => Extra;
 }
 
-/** A property that is not listed: its node; or it is left out; or it is not allowed. */
+/** The rule for an unlisted property: its node, or it is omitted or rejected. */
 export type Extra = Node | 'omit' | 'reject';
 
-/** What holds for a property of this name, which is not among the listed ones. */
+/** Returns the rule for an unlisted property. */
 export function extraOf({ patterns, extra }: ObjectShape, key: string): Extra {
   return extra(patterns.length === 0 ? patterns : patterns.filter((pattern) => pattern.test(key)));
 }
 
-/** How the array of one node is written. */
+/** How the array of a node is written. */
 export interface ArrayShape {
   readonly prefix: readonly Node[];
   readonly items: Node;
@@ -39,45 +39,45 @@ export interface ArrayShape {
   readonly maxItems: number;
 }
 
-/** Which values a node takes, as far as types and constants tell. */
+/** The values that a node accepts, as far as types and constants determine. */
 export interface Accepted {
-  /** Types of which every value is taken. */
+  /** Types of which every value is accepted. */
   readonly types: number;
-  /** Single values besides these. */
+  /** Additional single values. */
   readonly constants: readonly unknown[];
   readonly texts: readonly string[];
 }
 
-/** How the branch of a choice is found by one property of the object: its value names the branch. */
+/** A property whose value determines the branch of a choice. */
 export interface Discriminator {
   readonly property: string;
   readonly branches: ReadonlyMap<unknown, number>;
 }
 
 /**
- * All that holds for one place of a value: the conjunction of parts, with the choices among them that were made. The same
- * parts and choices are the same node, so that a schema is a graph of nodes, however many paths lead through it.
+ * The rules for one place of a value: a conjunction of parts, with the choices already made. Equal parts and choices give the same node,
+ * so that a schema becomes a graph of nodes, however many paths lead through it.
  */
 export class Node {
   constructor(
     readonly id: number,
-    /** All parts that apply, those of references before those that refer. */
+    /** All parts that apply. Referenced parts come before the parts that refer to them. */
     readonly members: readonly Part[],
     /** The next choice to make for an object or an array. */
     readonly choice: Choice | undefined,
     /** Members that apply because another one does. */
     readonly links: ReadonlyMap<Part, readonly Part[]>,
-    /** The parts and decisions that make the node. */
+    /** The parts and decisions that define the node. */
     readonly roots: readonly Part[],
     readonly decisions: ReadonlyMap<Choice, readonly number[]>,
   ) {}
 }
 
-/** Nodes of one plan that are kept; what the data makes beyond them is planned anew each time. */
+/** Maximum number of cached nodes of a plan. Further nodes that depend on the data are planned each time. */
 const MAX_NODES = 100_000;
 const NOTHING: Accepted = { types: 0, constants: [], texts: [] };
 
-/** Plans how values are written: turns parts into nodes, each when it is first asked for. */
+/** Plans how values are written: turns parts into nodes, each on first use. */
 export class Planner {
   readonly #unlisted: NonNullable<WriterOptions['unlisted']>;
   readonly #useDefaults: boolean;
@@ -89,7 +89,7 @@ export class Planner {
   readonly #contributing = new Map<Part, boolean>();
   readonly #required = new Map<Part, readonly string[]>();
   readonly #discriminators = new WeakMap<Node, Discriminator | null>();
-  /** Parts that `unevaluatedItems` makes of others, by those. */
+  /** Parts created for `unevaluatedItems`, by the parts they depend on. */
   readonly #conditional = new Map<string, Part>();
   #count = 0;
   readonly any: Node;
@@ -100,12 +100,12 @@ export class Planner {
     this.any = this.node([]);
   }
 
-  /** The node of a place for which all of `parts` hold. */
+  /** Returns the node of a place to which all of `parts` apply. */
   node(parts: readonly Part[]): Node {
     return this.#node(parts, new Map());
   }
 
-  /** The node in which the choice of `node` was made: the branches `indexes` apply. */
+  /** Returns the node after the choice of `node`: the branches `indexes` apply. */
   variant(node: Node, indexes: readonly number[]): Node {
     return this.#node(node.roots, new Map(node.decisions).set(node.choice!, indexes));
   }
@@ -121,7 +121,7 @@ export class Planner {
     return node;
   }
 
-  /** Whether nothing is known of the node's values. */
+  /** Whether the node accepts any value. */
   isAny(node: Node): boolean {
     return node.members.every(saysNothing) && node.choice === undefined;
   }
@@ -157,7 +157,7 @@ export class Planner {
     return accepted;
   }
 
-  /** The `format` of the node's strings: the first that a part which takes strings has. */
+  /** Returns the `format` of the node's strings: that of the first part that accepts strings and has one. */
   format(node: Node): string {
     const parts = new Set(node.members);
     for (const part of parts) {
@@ -169,7 +169,7 @@ export class Planner {
     return '';
   }
 
-  /** The properties without which no object is valid under the part, as far as its references and `allOf` tell. */
+  /** Returns the required properties of the part, including those of its references and `allOf`. */
   required(part: Part): readonly string[] {
     let required = this.#required.get(part);
     if (required === undefined) {
@@ -179,20 +179,20 @@ export class Planner {
     return required;
   }
 
-  /** The branches of the node's choice that a value of `type` (OBJECT or ARRAY) can match. */
+  /** Returns the branches of the node's choice that a value of `type` (OBJECT or ARRAY) can match. */
   candidates(node: Node, type: number): readonly number[] {
     const { branches } = node.choice!;
     return [...branches.keys()].filter((i) => takes(this.#acceptedBy(branches[i]), type));
   }
 
-  /** The only branch of the node's choice that a value of `type` can match; `undefined` if only the value tells. */
+  /** Returns the only branch of the node's choice that a value of `type` can match; `undefined` if it depends on the value. */
   onlyCandidate(node: Node, type: number): number | undefined {
     const { kind } = node.choice!;
     const candidates = kind === 'any' || kind === 'one' ? this.candidates(node, type) : [];
     return candidates.length === 1 ? candidates[0] : undefined;
   }
 
-  /** Those of the branches that say more than whether they match: nothing is written otherwise because of the others. */
+  /** Returns the branches that affect the output. The others only decide whether the value matches. */
   contributing(node: Node, indexes: readonly number[]): readonly number[] {
     return indexes.filter((i) => this.#contributes(node, node.choice!.branches[i]));
   }
@@ -218,7 +218,7 @@ export class Planner {
     return shapes;
   }
 
-  /** The property by which the branch for an object is found, if there is one. */
+  /** Returns the property that determines the branch for an object, if any. */
   discriminator(node: Node): Discriminator | undefined {
     let found = this.#discriminators.get(node);
     if (found === undefined) {
@@ -243,7 +243,7 @@ export class Planner {
     return undefined;
   }
 
-  /** The branch of each constant of the property, if all branches have constants there and no two the same. */
+  /** Returns the branch for each constant of the property, if all branches have constants and no constant occurs twice. */
   #byConstant(
     property: string,
     candidates: readonly number[],
@@ -268,21 +268,21 @@ export class Planner {
     return accepted;
   }
 
-  /** Whether the node describes objects; if not, they are written as JSON.stringify has them. */
+  /** Whether the node describes objects. If not, JSON.stringify writes them. */
   describesObjects(node: Node): boolean {
     return (
       node.members.some((member) => member.namesProperties || member.required.length > 0) || this.#unlisted === 'reject'
     );
   }
 
-  /** Whether values of the node may be objects or arrays of which the schema says something. */
+  /** Whether values of the node may be objects or arrays that the schema describes. */
   isContainer(node: Node): boolean {
     const { types } = this.accepted(node);
     if ((types & (OBJECT | ARRAY)) === 0) return false;
     return node.choice !== undefined || this.describesObjects(node) || this.describesArrays(node);
   }
 
-  /** Whether the node is reached in several places. */
+  /** Whether several places use the node. */
   isShared(node: Node): boolean {
     return node.roots.some((part) => part.uses > 1);
   }
@@ -335,7 +335,7 @@ export class Planner {
   }
 
   #unlistedIn(members: readonly Part[]): Node | 'omit' | 'reject' {
-    // `{ type: 'object' }` alone names no property: nothing was chosen, so nothing is left out.
+    // `{ type: 'object' }` alone names no property, so all properties are written.
     const chosen = members.some((member) => member.namesProperties);
     return this.#unlisted === 'write' || (this.#unlisted === 'omit' && !chosen) ? this.any : this.#unlisted;
   }
@@ -381,7 +381,7 @@ export class Planner {
         parts.push(part);
         evaluating.add(member);
       }
-      // A condition that says nothing more of an item than whether it holds is none for a writer.
+      // If `contains` only decides whether an item matches, it does not affect the output.
       const { mayContain } = member;
       if (mayContain !== undefined && this.#shapes(member.contains!)) parts.push(mayContain);
     }
@@ -397,7 +397,7 @@ export class Planner {
 
 const EVERYTHING: Accepted = { types: ALL, constants: [], texts: [] };
 
-/** A part that is only a reference is what it refers to. */
+/** Replaces a part that is only a reference by its target. */
 function referred(part: Part): Part {
   while (part.same.length === 1 && isBare(part) && part.choices.length === 0) part = part.same[0];
   return part;
@@ -407,7 +407,7 @@ function saysNothing(part: Part): boolean {
   return part.same.length === 0 && part.choices.length === 0 && isBare(part);
 }
 
-/** Whether nothing that a writer looks at stands beside the references and choices of the part. */
+/** Whether the part has only references and choices, and no other keywords that affect writing. */
 function isBare(part: Part): boolean {
   return (
     part.types === ALL &&
@@ -422,7 +422,7 @@ function isBare(part: Part): boolean {
   );
 }
 
-/** The same parts and decisions, with parts that are nothing but a choice already made as what they chose. */
+/** Returns the same parts and decisions in canonical form: a part that is only a choice already made becomes the chosen branches. */
 function canonical(
   parts: readonly Part[],
   made: ReadonlyMap<Choice, readonly number[]>,
@@ -463,7 +463,7 @@ function flattened(id: number, roots: readonly Part[], decisions: ReadonlyMap<Ch
   return new Node(id, members, open, links, roots, decisions);
 }
 
-/** A part with `unevaluatedProperties` or `unevaluatedItems`, and the members whose evaluations it sees. */
+/** A part with `unevaluatedProperties` or `unevaluatedItems`, and the members whose evaluations count for it. */
 interface ScopeOfPart {
   readonly member: Part;
   readonly scope: readonly Part[];
@@ -476,8 +476,8 @@ function scopeOf(node: Node, member: Part): ScopeOfPart {
 }
 
 /**
- * What holds for a property: the parts of all members that look at it.
- * @param key `undefined` for one that no member lists
+ * Returns the parts that apply to a property, from all members.
+ * @param key `undefined` for a property that no member lists
  */
 function propertyParts(
   members: readonly Part[],
@@ -495,7 +495,7 @@ function propertyParts(
     if (found.length > 0) evaluating.add(member);
     parts.push(...found);
   }
-  // From the inside out: what an inner part evaluates is evaluated for an outer one.
+  // From the inside out, because what an inner part evaluates counts as evaluated for an outer one.
   for (const { member, scope } of [...scopes].sort((a, b) => a.scope.length - b.scope.length)) {
     if (scope.some((part) => evaluating.has(part))) continue;
     parts.push(member.unevaluatedProperties!);
@@ -512,7 +512,7 @@ function distinct(patterns: readonly RegExp[]): readonly RegExp[] {
   return patterns.filter((pattern, i) => patterns.findIndex((other) => isSame(other, pattern)) === i);
 }
 
-/** Properties for which the part, or one that always holds with it, has constants. */
+/** Returns the properties for which the part, or one that always applies with it, has constants. */
 function constantProperties(part: Part): string[] {
   const own = [...(part.properties ?? [])].filter(([, property]) => referred(property).constants !== undefined);
   return [...own.map(([key]) => key), ...part.same.flatMap(constantProperties)];
@@ -527,7 +527,7 @@ function ownAccepted(part: Part): Accepted {
   );
 }
 
-/** Types and constants, with all values of a type that were listed singly as the type. */
+/** Combines types and constants. If all values of a type are listed, they become the type. */
 function accept(types: number, values: readonly unknown[]): Accepted {
   if (values.includes(null)) types |= NULL;
   if (values.includes(true) && values.includes(false)) types |= BOOLEAN;
@@ -551,7 +551,7 @@ function either(a: Accepted, b: Accepted): Accepted {
   return accept(a.types | b.types, [...a.constants, ...b.constants]);
 }
 
-/** JSON values, each once. */
+/** A set of JSON values. */
 class Constants {
   readonly values: unknown[] = [];
   readonly #scalars = new Set<unknown>();
@@ -574,7 +574,7 @@ class Constants {
   }
 }
 
-/** Whether some value of the type can be taken. */
+/** Whether any value of the type is accepted. */
 function takes(accepted: Accepted, type: number): boolean {
   return (accepted.types & type) !== 0 || accepted.constants.some((constant) => (typeOf(constant) & type) !== 0);
 }

@@ -4,34 +4,34 @@ import { LoopShardError } from '../errors.js';
 
 const fastUri = lazily<typeof FastUri>('fast-uri');
 
-/** The drafts whose keywords differ. Everything before 2019-09 is read as draft 7. */
+/** Drafts with different keywords. All drafts before 2019-09 are read as draft 7. */
 export type Dialect = 'draft-07' | '2019-09' | '2020-12';
 
-/** A schema with an identifier of its own: the base of the references inside it. */
+/** A schema with its own identifier, which is the base of the references inside it. */
 export interface Resource {
   readonly uri: string;
   readonly root: unknown;
   readonly dialect: Dialect;
-  /** What `#name` means in this resource. */
+  /** Targets of `#name` in this resource. */
   readonly anchors: Map<string, object>;
-  /** The anchors among them that `$dynamicRef` may find from elsewhere. */
+  /** The subset of anchors that `$dynamicRef` may find from other resources. */
   readonly dynamic: Map<string, object>;
-  /** What references in this resource were found to mean. */
+  /** Cached results for references in this resource. */
   readonly found: Map<string, Target | string>;
 }
 
-/** What a reference means: a schema and the resource in which it lies. */
+/** The target of a reference: a schema, and the resource that contains it. */
 export interface Target {
   readonly schema: unknown;
   readonly resource: Resource;
 }
 
-/** The base of a document that says nothing of its own address. */
+/** Base URI of a document without an identifier. */
 const UNNAMED = 'schema:///';
-/** The name under which `$recursiveAnchor` (2019-09) is kept: it is a dynamic anchor that has none. */
+/** Key for `$recursiveAnchor` (2019-09), a dynamic anchor without a name. */
 export const RECURSIVE_ANCHOR = '';
 
-/** Where the schemas are in the value of a keyword: it is one, or has one for each key, or a list of them. */
+/** How a keyword contains schemas: as its value, in a map by key, or in a list. */
 const SCHEMAS_IN: ReadonlyMap<string, 'value' | 'map' | 'list'> = new Map([
   ...['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependencies'].map(
     (keyword) => [keyword, 'map'] as const,
@@ -44,15 +44,15 @@ const SCHEMAS_IN: ReadonlyMap<string, 'value' | 'map' | 'list'> = new Map([
 ]);
 
 /**
- * The resources of a schema and of the documents that it may refer to (draft 2020-12, sections 8.2 and 9): `$id` gives a
- * base and a name, `$anchor` a name in its resource, and a fragment is resolved in the resource that the reference names.
+ * The resources of a schema and of the documents that it may refer to (draft 2020-12, sections 8.2 and 9): `$id` defines a base and a
+ * name, `$anchor` a name in its resource, and a fragment is resolved in the resource that the reference names.
  */
 export class SchemaReferences {
   readonly #resources = new Map<string, Resource>();
   readonly #places = new Map<object, Resource>();
   readonly root: Resource;
 
-  /** @param documents further documents, by the URI that references use */
+  /** @param documents other documents, by the URI that references use */
   constructor(root: unknown, documents: Readonly<Record<string, unknown>> = {}) {
     this.root = this.#document(root, UNNAMED);
     for (const [uri, document] of Object.entries(documents)) {
@@ -60,20 +60,21 @@ export class SchemaReferences {
     }
   }
 
-  /** The resource in which `schema` lies, which is `around` unless it has an identifier. */
+  /** Returns the resource that contains `schema`, which is `around` unless the schema has an identifier. */
   resourceOf(schema: object, around: Resource): Resource {
     return this.#places.get(schema) ?? around;
   }
 
-  /** Every resource, in the order in which they were found. */
+  /** Returns all resources, in the order in which they were found. */
   resources(): Iterable<Resource> {
     return this.#resources.values();
   }
 
   /**
-   * @param from the resource in which the reference stands
-   * @param place the keyword and where it stands, for the error
-   * @throws LoopShardError SCHEMA_INVALID if nothing has this name
+   * Resolves a reference.
+   * @param from the resource that contains the reference
+   * @param place the keyword and its location, for the error
+   * @throws LoopShardError SCHEMA_INVALID if the reference has no target
    */
   resolve(reference: string, from: Resource, place: string): Target {
     const found = this.find(reference, from);
@@ -81,7 +82,7 @@ export class SchemaReferences {
     throw new LoopShardError('SCHEMA_INVALID', `Cannot resolve ${place}: "${reference}" ${found}.`);
   }
 
-  /** What `resolve` returns, or why it cannot. */
+  /** Returns the target, or the reason why the reference cannot be resolved. */
   find(reference: string, from: Resource): Target | string {
     let found = from.found.get(reference);
     if (found === undefined) from.found.set(reference, (found = this.#find(reference, from)));
@@ -94,15 +95,15 @@ export class SchemaReferences {
     const resource = hash === 0 ? from : this.#resources.get(uri);
     if (resource === undefined) return this.#byKey(reference);
     const fragment = decoded(hash < 0 ? '' : reference.slice(hash + 1));
-    if (fragment === undefined) return 'is not percent-encoded correctly';
+    if (fragment === undefined) return 'has invalid percent-encoding';
     if (fragment === '') return { schema: resource.root, resource };
     if (fragment.startsWith('/')) return this.#follow(resource, fragment);
     const schema = resource.anchors.get(fragment);
     if (schema !== undefined) return { schema, resource };
-    return `names no \`$anchor\` of ${named(resource)}`;
+    return `matches no \`$anchor\` of ${named(resource)}`;
   }
 
-  /** A bare key of the root's `$defs`, for TypeBox, which writes its own references so. */
+  /** Resolves a bare key of the root's `$defs`, as in references of TypeBox. */
   #byKey(reference: string): Target | string {
     const { $defs, definitions } = (this.root.root ?? {}) as Record<string, unknown>;
     for (const parts of [$defs, definitions]) {
@@ -111,7 +112,7 @@ export class SchemaReferences {
         return { schema, resource: isObject(schema) ? this.resourceOf(schema, this.root) : this.root };
       }
     }
-    return 'is the `$id` of no schema. Pass the document that has it in the option `schemas`';
+    return 'matches no `$id`. Pass the document that has it in the option `schemas`';
   }
 
   #follow(start: Resource, pointer: string): Target | string {
@@ -120,7 +121,7 @@ export class SchemaReferences {
     for (const part of pointer.split('/').slice(1)) {
       const key = part.replaceAll('~1', '/').replaceAll('~0', '~');
       if (typeof schema !== 'object' || schema === null || !Object.hasOwn(schema, key)) {
-        return `points at nothing in ${named(start)}`;
+        return `does not exist in ${named(start)}`;
       }
       schema = (schema as Record<string, unknown>)[key];
       if (isObject(schema)) resource = this.#places.get(schema) ?? resource;
@@ -164,7 +165,7 @@ export class SchemaReferences {
     if (typeof $id !== 'string' || isReference) return around;
     const uri = fastUri().resolve(around.uri, $id);
     const hash = $id.indexOf('#');
-    // Draft 7 has no `$anchor`: there, an identifier that is a fragment is one.
+    // Draft 7 has no `$anchor`; an `$id` with a fragment has the same meaning.
     if (hash >= 0 && $id.length > hash + 1) {
       const resource = hash === 0 ? around : this.#resource(schema, withoutFragment(uri), around);
       resource.anchors.set($id.slice(hash + 1), schema);

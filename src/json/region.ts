@@ -10,7 +10,7 @@ import { Writer } from '../core/writer.js';
 import { Overflow } from './overflow.js';
 import { Tape } from './tape.js';
 
-/** Typed arrays of which every element is a JSON number. */
+/** Typed arrays whose elements are JSON numbers. */
 export type NumberArray =
   | Float64Array
   | Float32Array
@@ -22,18 +22,18 @@ export type NumberArray =
   | Uint8Array
   | Uint8ClampedArray;
 
-/** Of a byte of text, escaped; and what stands around a text. */
+/** Maximum size of an escaped byte of text, and the size of the quotes around a text. */
 const MAX_ESCAPED_BYTES = 6;
 const QUOTES_BYTES = 2;
-/** Of one number, with its comma. */
+/** Maximum size of a number with its comma. */
 const MAX_NUMBER_BYTES = 26;
 
-/** Provides a larger region for `bytes` bytes that begins with what was written, or nothing: then private memory is used. */
+/** Provides a larger region for `bytes` bytes that begins with the bytes written; `undefined` to use private memory. */
 export type Grow = (bytes: number) => { position: number; limit: number } | undefined;
 
 /**
- * A place to write that never ends: a region of shared memory; a larger one when that is full, if there is one; and then
- * private memory that grows, for which the region is the antechamber.
+ * An unlimited place to write: a region of shared memory; when it is full, a larger region, if one is available; and then growable
+ * private memory, with the region as its buffer.
  */
 export class Region {
   readonly #writer: Writer | undefined;
@@ -42,8 +42,8 @@ export class Region {
   #overflow: Overflow | undefined;
 
   /**
-   * @param core without one, all goes to private memory, and the region is empty
-   * @param grow asked for a larger region when this one is full
+   * @param core `undefined` to write to private memory only; the region is then empty
+   * @param grow provides a larger region when this one is full
    */
   constructor(core: CoreMemory | undefined, start: number, limit: number, grow?: Grow) {
     this.#writer = core && new Writer(core, start, limit - start);
@@ -51,22 +51,22 @@ export class Region {
     this.#grow = grow;
   }
 
-  /** Whether all that was written lies in the region. */
+  /** Whether everything written is in the region. */
   get inPlace(): boolean {
     return this.#overflow === undefined;
   }
 
-  /** Behind the last byte in the region. */
+  /** Address after the last byte in the region. */
   get position(): number {
     return this.#writer?.position ?? 0;
   }
 
-  /** Bytes written, wherever they lie. */
+  /** Number of bytes written, in the region and in private memory. */
   get length(): number {
     return (this.#overflow?.length ?? 0) + (this.#writer?.length ?? 0);
   }
 
-  /** All that was written: a view of the region, or private bytes. */
+  /** Returns everything written: a view of the region, or private bytes. */
   bytes(): Uint8Array {
     if (this.#overflow === undefined && this.#writer !== undefined) return this.#writer.view();
     return this.#moveOut().bytes();
@@ -83,12 +83,12 @@ export class Region {
     if (!this.#writer?.raw(bytes)) this.#moveOut().append(bytes);
   }
 
-  /** JSON text as it is. */
+  /** Writes JSON text unchanged. */
   text(text: string): void {
     this.raw(Buffer.from(text));
   }
 
-  /** A JSON string. */
+  /** Writes a JSON string. */
   string(value: string): void {
     const tape = this.#tape;
     const writer = this.#writer;
@@ -98,7 +98,7 @@ export class Region {
     }
     const source = tape.address + TAPE_TEXT_OFFSET;
     const bytes = tape.bytes.utf8Write(value, source, TAPE_TEXT_BYTES);
-    // UTF-8 has no lone surrogates; JSON.stringify escapes them.
+    // UTF-8 cannot represent lone surrogates; JSON.stringify escapes them.
     if (bytes !== value.length && !value.isWellFormed()) {
       this.text(JSON.stringify(value));
       return;
@@ -126,11 +126,11 @@ export class Region {
     }
   }
 
-  /** Numbers with commas between them. */
+  /** Writes numbers separated by commas. */
   numbers(values: NumberArray): void {
     const tape = this.#tape;
     const writer = this.#writer;
-    // In small regions a chunk might never fit.
+    // In a small region a full chunk might never fit.
     const chunk = writer
       ? Math.min(TAPE_ARRAY_NUMBERS, Math.floor((writer.limit - writer.start) / MAX_NUMBER_BYTES))
       : 0;
@@ -150,7 +150,7 @@ export class Region {
     }
   }
 
-  /** Makes room for `bytes` bytes more: in a larger region, or by emptying this one into private memory. */
+  /** Makes room for another `bytes` bytes: in a larger region, or by moving this one's bytes to private memory. */
   #makeRoom(bytes: number): void {
     const larger = this.#overflow === undefined ? this.#grow?.(this.length + bytes) : undefined;
     if (larger === undefined) {
@@ -160,7 +160,7 @@ export class Region {
     this.#writer?.moveTo(larger.position, larger.limit - larger.position);
   }
 
-  /** Empties the region into private memory. */
+  /** Moves the bytes of the region to private memory. */
   #moveOut(): Overflow {
     const writer = this.#writer;
     this.#overflow ??= new Overflow(writer === undefined ? 0 : 2 * (writer.limit - writer.start));

@@ -1,7 +1,7 @@
 /*
- * The fixed part of every generated writer, as source text, so that it shares its variables with the generated part:
- * t, n, c are where the next token, number and char go (indexes of i32, f64, u8), `joined.text` is what goes to the tape as text.
- * An object of its own, and a new one after each flush: a young object takes a string without a word to the garbage collector.
+ * The fixed part of every generated writer, as source text, so that it shares its variables with the generated part: t, n and c are the
+ * indexes of the next token, number and char (in i32, f64, u8), and `joined.text` is the text for the tape. `joined` is replaced by a new
+ * object after each flush, because storing a string in a young object needs no write barrier of the garbage collector.
  */
 import {
   TAPE_ARRAY_NUMBERS,
@@ -141,7 +141,7 @@ function int(f, x, node, key) {
   num(f, x, node, key);
 }
 function bool(f, x, node, key) {
-  // Arithmetic, because no branch on a fresh boolean can be predicted.
+  // Arithmetic, because the branch predictor cannot predict arbitrary booleans.
   const no = +(x === false);
   if ((no | +(x === true)) === 0) return odd(f, x, node, key);
   i32[t++] = f | (${TOKEN_TRUE} + no);
@@ -218,8 +218,8 @@ function integers(f, list, node) {
 }`;
 
 /*
- * Units are made when they are first called, by direct eval, so that they share the variables of the runtime. In strict
- * mode, nothing that is evaluated can add to them.
+ * Units are created on their first call, by direct eval, so that they share the variables of the runtime. In strict mode, evaluated code
+ * cannot add variables to it.
  */
 const UNITS = `
 const units = [];

@@ -1,6 +1,6 @@
 /**
- * A JSON Schema: drafts 7, 2019-09 and 2020-12, by its `$schema`, the last where there is none; and what TypeBox, zod and
- * OpenAPI add. Keywords that no draft has are annotations, and ignored.
+ * A JSON Schema of draft 7, 2019-09 or 2020-12, by its `$schema`, with the extensions of TypeBox, zod and OpenAPI. Default: 2020-12.
+ * Unknown keywords are annotations and ignored.
  */
 export type JsonSchema = boolean | JsonSchemaObject;
 
@@ -14,7 +14,7 @@ export interface JsonSchemaObject {
   readonly $defs?: Readonly<Record<string, unknown>>;
   readonly definitions?: Readonly<Record<string, unknown>>;
   readonly type?: string | readonly string[];
-  /** OpenAPI 3.0's way to allow null. */
+  /** OpenAPI 3.0: whether null is allowed. */
   readonly nullable?: boolean;
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
@@ -26,7 +26,7 @@ export interface JsonSchemaObject {
   readonly then?: unknown;
   readonly else?: unknown;
   readonly dependentSchemas?: Readonly<Record<string, unknown>>;
-  /** OpenAPI's: which property names the branch of `anyOf` or `oneOf`. */
+  /** OpenAPI: the property that names the branch of `anyOf` or `oneOf`. */
   readonly discriminator?: { readonly propertyName: string; readonly mapping?: Readonly<Record<string, string>> };
   readonly default?: unknown;
   readonly format?: string;
@@ -59,8 +59,8 @@ type Properties<P, S> = { [K in keyof P as K extends Required<S> ? K : never]: I
 };
 
 /**
- * The values that a schema describes, as far as its TypeScript type says: TypeBox's own `static` where there is one,
- * the output of a Standard Schema, else what the literal types of the keywords tell. `unknown` for a schema of which nothing is known when compiling.
+ * The type of the values that a schema describes: TypeBox's `static`, the output of a Standard Schema, or inferred from the literal types
+ * of the keywords. `unknown` if the type of the schema is not known at compile time.
  */
 export type Infer<S> = S extends { static: infer T }
   ? T
@@ -84,24 +84,24 @@ export type Infer<S> = S extends { static: infer T }
                   : Named[T]
                 : unknown;
 
-/** How a writer is compiled. */
+/** Options of `compileWriter`. */
 export interface WriterOptions {
   /**
-   * Convert what does not match instead of refusing it: numbers, booleans and bigints to strings, numeric strings to
-   * numbers, `null` of a required scalar to its empty value, anything to booleans. Default false.
+   * Converts values that do not match instead of rejecting them: numbers, booleans and bigints to strings, numeric strings to numbers,
+   * `null` for a required scalar to its empty value, anything to booleans. Default false.
    */
   coerce?: boolean;
-  /** Objects and arrays inside each other. Default 1,000. */
+  /** Maximum nesting of objects and arrays. Default 1,000. */
   maxDepth?: number;
   /**
-   * Properties of which the schema says nothing, neither in `properties` nor by `additionalProperties`: leave them out, write
-   * them behind the others, or refuse the value. Default 'omit': a response schema is also what keeps secrets in.
+   * What to do with properties that the schema mentions neither in `properties` nor by `additionalProperties`: omit them, write them
+   * after the others, or reject the value. Default 'omit', so that a response schema also protects secrets.
    */
   unlisted?: 'omit' | 'write' | 'reject';
-  /** Write a property that is absent, and whose schema has a `default`, with that. Default false. */
+  /** Writes the `default` of its schema for an absent property. Default false. */
   useDefaults?: boolean;
-  /** Documents that the schema refers to, by their URI. Default: none. */
+  /** Documents that the schema refers to, by URI. Default: none. */
   schemas?: Readonly<Record<string, unknown>>;
-  /** Which machinery writes. Default 'auto': the faster for the schema on the running version of V8. */
+  /** Which implementation writes. Default 'auto': the faster one for the schema. */
   lane?: 'auto' | 'wasm' | 'v8';
 }

@@ -3,7 +3,7 @@ import { OBJECT } from './parts.js';
 import type { Node, Planner } from './plan.js';
 import { isAbsent } from './values.js';
 
-/** Makes the choices of nodes, for both lanes: by type, by discriminator, and only then by judging the value. */
+/** Makes the choices of nodes, for both lanes: by type, by discriminator, and otherwise by judging the value. */
 export class Selector {
   readonly #planner: Planner;
   readonly #judge: Judge;
@@ -14,13 +14,13 @@ export class Selector {
   }
 
   /**
-   * The node behind the next choice of `node`, or `undefined` if the value matches no branch.
-   * @param type of the value: OBJECT or ARRAY
+   * Returns the node after the next choice of `node`, or `undefined` if the value matches no branch.
+   * @param type type of the value: OBJECT or ARRAY
    * @throws UNSETTLED; LoopShardError DEPTH_EXCEEDED
    */
   select(node: Node, type: number, value: object): Node | undefined {
     const choice = node.choice!;
-    // What can match one branch only need not be judged: writing it finds what is wrong with it.
+    // A value that can match only one branch need not be judged: writing it reveals a mismatch.
     const index = this.#planner.onlyCandidate(node, type) ?? (type === OBJECT ? this.#named(node, value) : undefined);
     if (index !== undefined) return this.#planner.variant(node, [index]);
     const possible = type === OBJECT ? this.#withRequired(node, value) : undefined;
@@ -30,7 +30,7 @@ export class Selector {
     return decided && this.#planner.variant(node, this.#planner.contributing(node, decided));
   }
 
-  /** The branches whose required properties the object has; `undefined` if not one of the branches must apply. */
+  /** Returns the branches whose required properties the object has; `undefined` if the choice does not require a branch to apply. */
   #withRequired(node: Node, value: object): readonly number[] | undefined {
     const { kind, branches } = node.choice!;
     if (kind !== 'any' && kind !== 'one') return undefined;

@@ -1,12 +1,12 @@
 import type { CoreMemory } from '../core/memory.js';
 import { Overflow } from './overflow.js';
 
-/** Thrown by generated code: the value does not fit between position and limit. */
+/** Thrown by generated code if the value does not fit between position and limit. */
 export const FULL = Symbol('full');
 
 /**
- * Where generated code writes: a region of shared memory and, if it may spill, private memory, for which the region then is
- * the antechamber. So a value that outgrows its region is not read a second time.
+ * The output of generated code: a region of shared memory and, if it may spill, private memory with the region as its buffer. A value
+ * that outgrows its region is thus not read a second time.
  */
 export class Sink {
   readonly #core: CoreMemory;
@@ -16,14 +16,14 @@ export class Sink {
   #overflow: Overflow | undefined;
   /** Whether a part of the value was left to JSON.stringify or the plain lane. */
   fellBack = false;
-  /** Whether there is anything to tidy up after the value. */
+  /** Whether cleanup is needed after the value. */
   isTouched = false;
 
   constructor(core: CoreMemory) {
     this.#core = core;
   }
 
-  /** Before a value. */
+  /** Called before a value. */
   begin(start: number, limit: number, spills: boolean): void {
     this.#start = start;
     this.#limit = limit;
@@ -31,8 +31,8 @@ export class Sink {
   }
 
   /**
-   * After a value.
-   * @returns `position` if the value lies in the region, else its bytes
+   * Called after a value.
+   * @returns `position` if the value is in the region, otherwise its bytes
    */
   end(position: number): number | Uint8Array<ArrayBuffer> {
     const overflow = this.#overflow;
@@ -41,22 +41,22 @@ export class Sink {
     return overflow.bytes();
   }
 
-  /** Makes ready for the next value. */
+  /** Prepares for the next value. */
   reset(): void {
     this.#overflow = undefined;
     this.fellBack = false;
     this.isTouched = false;
   }
 
-  /** Notes that a part of the value is left to JSON.stringify or the plain lane. */
+  /** Records that a part of the value is left to JSON.stringify or the plain lane. */
   fallBack(): void {
     this.fellBack = true;
     this.isTouched = true;
   }
 
   /**
-   * Empties the region.
-   * @returns its start
+   * Moves the bytes of the region to private memory.
+   * @returns the start of the region
    * @throws FULL if the value must lie in the region
    */
   moveOut(position: number): number {
@@ -68,8 +68,8 @@ export class Sink {
   }
 
   /**
-   * Writes text that is well-formed.
-   * @returns the position behind it
+   * Writes well-formed text.
+   * @returns the position after it
    * @throws FULL
    */
   put(position: number, text: string): number {
@@ -80,7 +80,7 @@ export class Sink {
     return start;
   }
 
-  /** The JSON of a string that has lone surrogates, or for which there is no room to be quoted in. */
+  /** Returns the JSON of a string that has lone surrogates or does not fit into the region for quoting. */
   quote(text: string): string {
     this.fallBack();
     return JSON.stringify(text);

@@ -1,12 +1,12 @@
 import { CoreMemory } from '../core/memory.js';
 import { unlessExhausted } from './tape.js';
 
-/** Where values are formed when nobody provides shared memory. */
+/** Size of the region in which values are written if the caller provides no shared memory. */
 const STAGING_BYTES = 256 * 1024;
-/** Room for tapes, fragments and loans; most of it is never touched, so it takes no memory. */
+/** Space for tapes, fragments and loans. Most of it is never touched, so it uses no physical memory. */
 const CONSTANT_BYTES = 16 * 1024 * 1024;
 
-/** A region of a core that is this thread's own. */
+/** A region of a core that this thread owns. */
 export interface Staging {
   readonly core: CoreMemory;
   readonly start: number;
@@ -15,7 +15,7 @@ export interface Staging {
 
 let kept: Staging | null | undefined;
 
-/** This thread's region for values that go to private memory; `undefined` if the system has no memory for it. */
+/** Returns this thread's region for values that go to private memory; `undefined` if the system has no memory for it. */
 export function staging(): Staging | undefined {
   if (kept === undefined) kept = unlessExhausted(create) ?? null;
   return kept ?? undefined;
@@ -28,17 +28,17 @@ function create(): Staging {
 }
 
 const LOAN_BYTES = 16 * 1024;
-/** Writers that were never finished keep their region; the others then do without one. */
+/** Maximum number of loans. Writers that are never finished keep their region; beyond the limit, writers get none. */
 const MAX_LOANS = 256;
 const loans: number[] = [];
 const free: number[] = [];
 
-/** A small region on loan; `number` is what `giveBack` wants. */
+/** A small borrowed region; `number` is the argument of `giveBack`. */
 export interface Loan extends Staging {
   readonly number: number;
 }
 
-/** A small region for a writer that was given none; `undefined` when all are out or there is no memory. */
+/** Borrows a small region for a writer without its own; `undefined` if all are in use or memory is exhausted. */
 export function borrow(): Loan | undefined {
   const core = staging()?.core;
   if (core === undefined) return undefined;

@@ -1,6 +1,6 @@
 import { LoopShardError } from '../errors.js';
 
-/** What a Standard Schema has, if it can be turned into JSON Schema (zod, arktype, valibot's `toStandardJsonSchema`). */
+/** A Standard Schema, with a `jsonSchema` if it can be converted (zod, arktype, valibot's `toStandardJsonSchema`). */
 interface StandardSchema {
   readonly '~standard': {
     readonly vendor: string;
@@ -16,8 +16,8 @@ type StandardJsonSchema = NonNullable<StandardSchema['~standard']['jsonSchema']>
 const DRAFT = { target: 'draft-2020-12' };
 
 /**
- * The JSON Schema of what a Standard Schema puts out; other schemas as they are.
- * @throws LoopShardError SCHEMA_INVALID if it has none
+ * Returns the JSON Schema for the output of a Standard Schema; other schemas unchanged.
+ * @throws LoopShardError SCHEMA_INVALID if a Standard Schema cannot be converted
  */
 export function jsonSchemaOf(schema: unknown): unknown {
   if (!isStandard(schema)) return schema;
@@ -25,18 +25,20 @@ export function jsonSchemaOf(schema: unknown): unknown {
   if (jsonSchema === undefined) {
     throw new LoopShardError(
       'SCHEMA_INVALID',
-      `This schema of ${vendor} cannot be turned into JSON Schema by itself. Convert it and pass the result.`,
+      `Invalid schema of ${vendor}: it has no conversion to JSON Schema. Convert it yourself and pass the result.`,
     );
   }
   try {
     return openWhatIsStripped(jsonSchema.output(DRAFT), inputOf(jsonSchema));
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new LoopShardError('SCHEMA_INVALID', `This schema of ${vendor} has no JSON Schema: ${reason}`, { cause });
+    throw new LoopShardError('SCHEMA_INVALID', `Cannot convert this schema of ${vendor} to JSON Schema: ${reason}`, {
+      cause,
+    });
   }
 }
 
-/** The JSON Schema of what a schema takes, if it has one. */
+/** Returns the JSON Schema for the input of a schema, if it has one. */
 function inputOf(jsonSchema: StandardJsonSchema): unknown {
   try {
     return jsonSchema.input?.(DRAFT);
@@ -46,8 +48,9 @@ function inputOf(jsonSchema: StandardJsonSchema): unknown {
 }
 
 /**
- * Removes `additionalProperties: false` where only the output is closed: zod says so of every object, because parsing strips it. A writer
- * gets values that nobody has parsed, and strips them itself. Objects whose input is closed too, as that of `z.strictObject`, stay closed.
+ * Removes `additionalProperties: false` where only the output is closed: zod sets it for every object, because parsing strips unknown
+ * properties. A writer gets unparsed values and strips them itself. Objects whose input is closed too, as with `z.strictObject`, stay
+ * closed.
  */
 function openWhatIsStripped(output: unknown, input: unknown): unknown {
   if (typeof output !== 'object' || output === null) return output;
@@ -62,7 +65,7 @@ function openWhatIsStripped(output: unknown, input: unknown): unknown {
 
 function isStandard(schema: unknown): schema is StandardSchema {
   if ((typeof schema !== 'object' || schema === null) && typeof schema !== 'function') return false;
-  // zod gives what its toJSONSchema returns a `~standard` too: it is JSON Schema already.
+  // The result of zod's toJSONSchema has `~standard` too, but is already a JSON Schema.
   if ('$schema' in schema) return false;
   const standard = (schema as Partial<StandardSchema>)['~standard'];
   return typeof standard === 'object' && standard !== null;

@@ -19,15 +19,15 @@ import {
 import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 
-/** `utf8Write` is Node's own, without the argument checks of `write`, which cost as much as a short string. */
+/** `utf8Write` is an internal method without the argument checks of `write`, which take as long as a short string. */
 export interface FastBuffer extends Buffer<SharedArrayBuffer> {
   utf8Write(text: string, offset: number, bytes: number): number;
 }
 
-/** This thread's tape (assembly/json/layout.ts) in one core. */
+/** This thread's tape (assembly/json/layout.ts) in a core. */
 export class Tape {
   readonly address: number;
-  /** This thread is in the middle of a value: a toJSON method or a getter that writes JSON itself must not use the tape. */
+  /** A value is being written: a toJSON method or a getter that writes JSON itself must not use the tape. */
   busy = false;
   readonly core: CoreMemory;
   readonly f64: Float64Array<SharedArrayBuffer>;
@@ -41,10 +41,10 @@ export class Tape {
   }
 
   /**
-   * What `jsonRun` would write, as JavaScript: for text that it cannot take (lone surrogates, pairs split between strings)
-   * and for regions that are too small for one tape.
-   * @param words of the tape
-   * @param text the strings of its tokens, one behind the other
+   * Does in JavaScript what `jsonRun` does: for text that it does not support (lone surrogates, pairs split between strings) and for
+   * regions that are too small for one tape.
+   * @param words number of words on the tape
+   * @param text the concatenated strings of its tokens
    */
   json(words: number, text: string): string {
     const { i32, bytes } = this.core;
@@ -106,7 +106,7 @@ export class Tape {
 
   static readonly #tapes = new WeakMap<CoreMemory, Tape | null>();
 
-  /** `undefined` if the core has no memory left for one. */
+  /** Returns this thread's tape, or `undefined` if the core has no memory left for one. */
   static of(core: CoreMemory): Tape | undefined {
     let tape = Tape.#tapes.get(core);
     if (tape === undefined) {
@@ -117,7 +117,7 @@ export class Tape {
   }
 }
 
-/** What `allocate` returns, or `undefined` if the memory is exhausted, which is no reason for a writer to fail. */
+/** Calls `allocate`, but returns `undefined` if the memory is exhausted, because writers work without it. */
 export function unlessExhausted<T>(allocate: () => T): T | undefined {
   try {
     return allocate();
@@ -127,7 +127,7 @@ export function unlessExhausted<T>(allocate: () => T): T | undefined {
   }
 }
 
-/** The method is undocumented; should it ever go, the documented one does the same. */
+/** Adds `utf8Write` if it is missing: the method is undocumented, but a documented one does the same. */
 function withUtf8Write(buffer: Buffer<SharedArrayBuffer>): FastBuffer {
   const fast = buffer as FastBuffer;
   if (typeof fast.utf8Write === 'function') return fast;

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 
-/** Number, String, Boolean and BigInt objects as the primitives that JSON.stringify takes them for. */
+/** Converts Number, String, Boolean and BigInt objects to primitives, like JSON.stringify. */
 export function unboxed(value: unknown): unknown {
   if (!types.isBoxedPrimitive(value)) return value;
   if (types.isNumberObject(value)) return Number(value);
@@ -11,7 +11,7 @@ export function unboxed(value: unknown): unknown {
 }
 
 /**
- * A value whose `toJSON` was called: what it was and what it became. Dates need both, and no `toJSON` may be called twice.
+ * A value whose `toJSON` was called, with the original and the result. Dates need both, and `toJSON` must not be called twice.
  * JSON.stringify writes it as `json`.
  */
 export class Converted {
@@ -25,7 +25,7 @@ export class Converted {
   }
 }
 
-/** What JSON.stringify writes in place of `value` (SerializeJSONProperty, steps 2 and 4). */
+/** Returns the value that JSON.stringify writes in place of `value` (SerializeJSONProperty, steps 2 and 4). */
 export function prepared(value: unknown, key: string): unknown {
   if (value === null || (typeof value !== 'object' && typeof value !== 'bigint' && typeof value !== 'function')) {
     return value;
@@ -34,36 +34,36 @@ export function prepared(value: unknown, key: string): unknown {
   return unboxed(typeof toJSON === 'function' ? toJSON.call(value, key) : value);
 }
 
-/** `prepared`, for a value that is looked at again: it remembers that `toJSON` was called. */
+/** Like `prepared`, for a value that is read again later: the result remembers that `toJSON` was called. */
 export function converted(value: unknown, key: string): unknown {
   if (value instanceof Converted || typeof value === 'bigint') return value;
   const json = prepared(value, key);
   return json === value || isAbsent(json) ? json : new Converted(value, json);
 }
 
-/** What `value` was before its `toJSON` was called, if that has happened. */
+/** Returns the original of a converted value; other values unchanged. */
 export function original(value: unknown): unknown {
   return value instanceof Converted ? value.raw : value;
 }
 
-/** Values that JSON.stringify leaves out of objects. */
+/** Whether JSON.stringify omits the value from objects. */
 export function isAbsent(value: unknown): boolean {
   return value === undefined || typeof value === 'function' || typeof value === 'symbol';
 }
 
-/** What JSON.stringify sees of a property: own and enumerable. */
+/** Returns the value of a property if it is own and enumerable, as JSON.stringify does. */
 export function ownValue(object: object, key: string): unknown {
   return Object.prototype.propertyIsEnumerable.call(object, key) ? (object as Record<string, unknown>)[key] : undefined;
 }
 
-/** Typed arrays count as arrays: that is how vectors come. */
+/** Whether a value is written as an array. Typed arrays count as arrays, so that vectors can be written. */
 export function isList(value: unknown): value is ArrayLike<unknown> {
   return Array.isArray(value) || types.isTypedArray(value);
 }
 
 /**
- * A copy of a prepared value in which every getter was read and every `toJSON` called once, in JSON.stringify's order.
- * Judging and writing it runs no code of the value's.
+ * Copies a prepared value. Every getter is read and every `toJSON` called once, in JSON.stringify's order, so that judging and writing
+ * the copy runs no code of the value.
  */
 export function settled(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || types.isTypedArray(value)) return value;
@@ -77,7 +77,7 @@ export function settled(value: unknown): unknown {
   for (const key of Object.keys(value)) {
     const part = settledPart((value as Record<string, unknown>)[key], key);
     if (isAbsent(part)) continue;
-    // By definition, not by assignment: `__proto__` is a key like any other.
+    // Defined instead of assigned, because assigning `__proto__` would set the prototype.
     if (key === '__proto__') Object.defineProperty(copy, key, { value: part, enumerable: true });
     else copy[key] = part;
   }
@@ -89,7 +89,7 @@ function settledPart(value: unknown, key: string): unknown {
   return taken instanceof Converted ? new Converted(taken.raw, settled(taken.json)) : settled(taken);
 }
 
-/** Whether two JSON values are equal; numbers by their value. */
+/** Whether two JSON values are equal. Numbers and BigInts are compared by value. */
 export function jsonEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a === 'bigint' || typeof b === 'bigint') {

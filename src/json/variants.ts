@@ -1,23 +1,23 @@
 import { OBJECT } from './parts.js';
 import type { Node, Planner } from './plan.js';
 
-/** A choice of which several branches may apply has code for each set of them only if it has at most so many. */
+/** A choice where several branches may apply gets code for each set of branches only if it has at most this many. */
 const MAX_BRANCHES_OF_SETS = 3;
-/** Nodes of choices made in one place; what the data chooses beyond them is left to the plain lane. */
+/** Maximum number of variants of one place. Further ones are left to the plain lane. */
 const MAX_VARIANTS = 256;
 
-/** The nodes behind choices that are worth code of their own. */
+/** The nodes after choices for which code is generated. */
 export class Variants {
   readonly #planner: Planner;
   readonly #known = new Map<Node, Map<number, readonly Node[]>>();
-  /** How many there are, by the parts of the place where the choices are made. */
+  /** Number of variants, by the parts of the place where the choice is made. */
   readonly #counts = new Map<string, number>();
 
   constructor(planner: Planner) {
     this.#planner = planner;
   }
 
-  /** @param type of the value: OBJECT or ARRAY */
+  /** @param type type of the value: OBJECT or ARRAY */
   of(node: Node, type: number): readonly Node[] {
     let known = this.#known.get(node);
     if (known === undefined) this.#known.set(node, (known = new Map()));
@@ -44,7 +44,7 @@ export class Variants {
   }
 }
 
-/** The sets of branches that may apply. */
+/** Returns the sets of branches that may apply. */
 function decisions(kind: string, candidates: readonly number[]): readonly (readonly number[])[] {
   switch (kind) {
     case 'if':
@@ -57,7 +57,7 @@ function decisions(kind: string, candidates: readonly number[]): readonly (reado
   return candidates.map((i) => [i]);
 }
 
-/** All subsets but the empty one. */
+/** Returns all subsets except the empty one. */
 function subsets(indexes: readonly number[]): number[][] {
   return Array.from({ length: 2 ** indexes.length - 1 }, (_, set) => indexes.filter((_, i) => ((set + 1) >> i) & 1));
 }

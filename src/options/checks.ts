@@ -1,4 +1,4 @@
-/* Checks of options, of a server and of its routes. Each error says what was wrong, what was expected, and what to do. */
+/* Checks options of servers and routes. Each error says what was wrong, what was expected, and what to do. */
 import { inspect } from 'node:util';
 import { MAX_SHARDS } from '../../assembly/layout.js';
 import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
@@ -20,7 +20,7 @@ import {
   type Shedding,
 } from './scheduling.js';
 
-/** Creates the errors for wrong options of a server or of a route. */
+/** Checks values and creates the errors for invalid options of a server or a route. */
 export class Subject {
   readonly #code: LoopShardErrorCode;
   readonly #of: string;
@@ -28,7 +28,7 @@ export class Subject {
 
   /**
    * @param of follows the name of the option, such as " of `GET /report`"
-   * @param path the option as users write it, such as `scheduling.permits`
+   * @param path returns the option as users write it, such as `scheduling.permits`
    */
   constructor(code: LoopShardErrorCode, of = '', path: (name: string) => string = (name) => name) {
     this.#code = code;
@@ -36,7 +36,7 @@ export class Subject {
     this.#path = path;
   }
 
-  /** The option in backquotes, and what it is of. */
+  /** Formats the option in backquotes, with what it belongs to. */
   named(name: string): string {
     const [option, ...inside] = name.split('.');
     return `\`${[this.#path(option), ...inside].join('.')}\`${this.#of}`;
@@ -67,7 +67,7 @@ export class Subject {
     throw this.invalid(name, alternatives(known), value);
   }
 
-  /** A plain object whose keys are all `known`. */
+  /** Checks that the value is a plain object with `known` keys only. */
   object<T extends object>(name: string, value: T, known: readonly string[]): T {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw this.invalid(name, `an object with ${alternatives(known)}`, value);
@@ -80,19 +80,19 @@ export class Subject {
   }
 }
 
-/** A value as its author wrote it. Of objects only what they are: they may hold secrets, such as keys or variables. */
+/** Formats a value as the user wrote it. The contents of objects are not shown, because they may be secrets. */
 export function show(value: unknown): string {
   if (Array.isArray(value)) return 'an array';
   if (typeof value === 'object' && value !== null) return 'an object';
   return typeof value === 'function' ? 'a function' : inspect(value, { maxStringLength: 100 });
 }
 
-/** Names in backquotes. */
+/** Formats names in backquotes. */
 export function list(names: readonly unknown[]): string {
   return names.map((name) => `\`${name}\``).join(', ');
 }
 
-/** As in "`a`, `b` or `c`". */
+/** Formats names as "`a`, `b` or `c`". */
 export function alternatives(names: readonly unknown[]): string {
   const quoted = names.map((name) => `\`${name}\``);
   return [quoted.slice(0, -1).join(', '), ...quoted.slice(-1)].filter((part) => part !== '').join(' or ');
@@ -118,7 +118,7 @@ export function checkDispatch(dispatch: unknown, subject: Subject): Dispatch {
 }
 
 /**
- * The groups, in order. Shards without groups are all in `default`.
+ * Returns the groups, in order. Without groups, all shards are in `default`.
  * @throws LoopShardError
  */
 export function checkGroups(groups: Record<string, number> | undefined, shards: number, subject: Subject): Group[] {
@@ -144,7 +144,7 @@ export function checkGroups(groups: Record<string, number> | undefined, shards: 
   return checked;
 }
 
-/** Where adaptive permits begin: low, so that the limiter first learns how long handlers take without load. */
+/** Initial adaptive permits: low, so that the limiter first learns how long handlers take without load. */
 const INITIAL_PERMITS = 20;
 
 /** @throws LoopShardError */
@@ -206,7 +206,7 @@ export function checkHealth(health: boolean | HealthPaths, subject: Subject): Re
   };
 }
 
-/** The names of a pattern's parameters, as find-my-way reads them. */
+/** Returns the names of a pattern's parameters, by find-my-way's syntax. */
 function parameters(pattern: string): string[] {
   return [...pattern.matchAll(/:([^/:*(?.-]+)/g)].map(([, name]) => name);
 }
@@ -235,7 +235,7 @@ export function checkRouteScheduling(options: RouteScheduling, pattern: string, 
 }
 
 /**
- * The niceness of each group's shards, in the order of the groups.
+ * Returns the niceness of each group's shards, in the order of the groups.
  * @throws LoopShardError
  */
 export function checkNice(

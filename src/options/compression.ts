@@ -1,4 +1,4 @@
-/* Which responses are compressed, as an option of a server and of its routes. */
+/* The option `compress` of servers and routes. */
 import zlib from 'node:zlib';
 import { list, type Subject } from './checks.js';
 
@@ -18,7 +18,7 @@ export interface CompressOptions {
   encodings?: readonly Encoding[];
 }
 
-/** `CompressOptions`, checked and with defaults, as they are sent to the shards. */
+/** `CompressOptions`, checked and with defaults, as sent to the shards. */
 export interface CompressRules {
   thresholdBytes: number;
   types: readonly string[] | undefined;

@@ -3,7 +3,7 @@ import type { SectionName } from './table.js';
 
 type Sections = Required<Pick<ServeOptions, SectionName>>;
 
-/** The options as they were given, without their sections. */
+/** The given options, without their sections. */
 export type FlatOptions = Omit<ServeOptions, SectionName> &
   Sections['limits'] &
   Sections['timeouts'] &

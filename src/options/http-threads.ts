@@ -3,7 +3,7 @@ import { LoopShardError } from '../errors.js';
 import type { FlatOptions } from './flat-options.js';
 import { pathOf } from './table.js';
 
-/** Since this version of Node.js several threads can listen on one port (`reusePort`). */
+/** First version of Node.js with `reusePort`, which lets several threads listen on one port. */
 const MAJOR = 22;
 const MINOR = 12;
 
@@ -20,7 +20,7 @@ const LEAST_CORES = 4;
 const OF_EACH_CORE = 2 / 3;
 const MOST_BY_DEFAULT = 11;
 
-/** The number of HTTP threads of a server that does not set it: by its cores, where several are possible. */
+/** Returns the default number of HTTP threads: by the cores, if several are possible. */
 export function defaultHttpThreads(options: FlatOptions, cores = availableParallelism()): number {
   const { path, fd, priority, tls, shards } = options;
   const hasFunctions = priority !== undefined || tls?.SNICallback !== undefined || tls?.pskCallback !== undefined;
@@ -30,13 +30,16 @@ export function defaultHttpThreads(options: FlatOptions, cores = availableParall
 }
 
 /**
- * Checks whether a server can have several HTTP threads.
+ * Checks that the server can have this many HTTP threads.
  * @throws LoopShardError OPTION_INVALID
  */
 export function checkHttpThreads(httpThreads: number, options: FlatOptions): void {
   if (httpThreads === 1) return;
   const { path, fd, priority, tls, shards } = options;
-  if (shards === 0) throw invalid('With `shards: 0`, everything runs in the calling thread: leave out `httpThreads`');
+  if (shards === 0)
+    throw invalid(
+      'Cannot use `httpThreads` with `shards: 0`, where everything runs in the calling thread. Leave `httpThreads` out',
+    );
   if (!canReusePort()) {
     throw invalid(
       `\`httpThreads\` above 1 needs Linux and Node.js ${MAJOR}.${MINOR} or later, where several threads can listen on one port. This is Node.js ${process.version} on ${process.platform}`,
@@ -44,7 +47,7 @@ export function checkHttpThreads(httpThreads: number, options: FlatOptions): voi
   }
   if (path !== undefined || fd !== undefined) {
     const name = path === undefined ? 'fd' : 'path';
-    throw invalid(`Set either \`${name}\` or \`httpThreads\`: only one thread can listen there`);
+    throw invalid(`Set either \`${name}\` or \`httpThreads\`: only one thread can listen on a \`${name}\``);
   }
   if (priority !== undefined) throw invalid(cannotPass(pathOf('priority')));
   if (tls === undefined) return;
@@ -59,7 +62,7 @@ export function checkHttpThreads(httpThreads: number, options: FlatOptions): voi
 }
 
 function cannotPass(name: string): string {
-  return `\`${name}\` is a function, which cannot be passed to several HTTP threads. Export it from a module and name that as \`httpModule\`, or set \`httpThreads: 1\``;
+  return `\`${name}\` is a function, which cannot be passed to several HTTP threads. Export it from a module and set \`httpModule\` to its path, or set \`httpThreads: 1\``;
 }
 
 function invalid(sentence: string): LoopShardError {

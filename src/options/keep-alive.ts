@@ -1,8 +1,8 @@
 const MS_PER_S = 1_000;
 
 /**
- * The header lines that tell clients how long their connection may be idle, as node:http sends them, so that clients do not send a
- * request just as the server closes. Empty for less than a second, which the header cannot express.
+ * Returns the header lines that announce the keep-alive timeout, as node:http sends them, so that clients do not send a request just as
+ * the server closes the connection. Empty for less than a second, which the header cannot express.
  */
 export function keepAliveLines(limits: { keepAliveTimeoutMs: number; maxRequestsPerConnection: number }): string {
   const seconds = Math.floor(limits.keepAliveTimeoutMs / MS_PER_S);

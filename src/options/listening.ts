@@ -5,20 +5,20 @@ import { list, Subject } from './checks.js';
 import type { FlatOptions } from './flat-options.js';
 import { OPTIONS, type OptionName } from './table.js';
 
-/** Where a server listens, checked. */
+/** The checked options for listening. */
 export interface Listening {
   /** With `reusePort`, several threads can listen there. */
   target: Pick<ListenOptions, 'host' | 'port' | 'path' | 'ipv6Only'> & { fd?: number; reusePort?: boolean };
-  /** For messages. */
+  /** The target in words, for messages. */
   name: string;
   tls: TlsOptions | undefined;
-  /** In place of all that: connections from inside the process. */
+  /** Connections from inside the process, instead of listening. */
   source?: ConnectionSource;
 }
 
-/** Connections that come from inside the process. */
+/** A source of connections inside the process. */
 export interface ConnectionSource {
-  /** Has `onConnection` called with the server's end of each connection. */
+  /** Starts to call `onConnection` with the server's end of each connection. */
   open(onConnection: (socket: Socket) => void): void;
 }
 
@@ -44,7 +44,7 @@ export function resolveListening(options: FlatOptions, port: number): Listening 
   return { target: { host, port, ipv6Only: ipv6Only === true }, name: `port ${port} of ${host}`, tls };
 }
 
-/** A server listens in one place. */
+/** Rejects options that name more than one place to listen. */
 function refuseContradictions(options: FlatOptions): void {
   const places: OptionName[][] = [['path'], ['fd'], ['host', 'port', 'ipv6Only']];
   const given = places.map((names) => names.filter((name) => options[name] !== undefined));
@@ -59,7 +59,7 @@ function checkTls(tls: TlsOptions, hasModule: boolean): void {
   if (typeof tls !== 'object' || tls === null) {
     throw subject.invalid('tls', 'an object such as `{ key, cert }`', tls);
   }
-  // An `httpModule` may provide the certificate: then HTTP threads check once it is loaded.
+  // An `httpModule` may provide the certificate. HTTP threads check it once the module is loaded.
   if (!hasModule) checkCertificate(tls);
   checkSecureContext(tls);
 }

@@ -4,13 +4,13 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { LoopShardError } from '../errors.js';
 import { show } from './checks.js';
 
-/** What Node.js loads as a module, in the order in which they are suggested. */
+/** Extensions of modules, in the order in which they are suggested. */
 const EXTENSIONS = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts'];
 
 /**
- * The URL of a module that threads load.
- * @param module a URL, or a path, which is relative to the working directory
- * @param what the module that is expected, in words
+ * Returns the URL of a module that threads load.
+ * @param module a URL, or a path relative to the working directory
+ * @param what describes the expected module, for messages
  * @throws LoopShardError MODULE_NOT_FOUND
  */
 export function moduleUrl(module: URL | string, what: string): string {
@@ -44,7 +44,7 @@ function toPath(url: URL): string {
   }
 }
 
-/** @param path of no file */
+/** @param path a path that does not exist */
 function suggestion(path: string, what: string): string {
   const directory = dirname(path);
   const others = existsSync(directory) && statSync(directory).isDirectory() ? readdirSync(directory) : [];

@@ -1,4 +1,4 @@
-/* The options of a server inside: without sections, checked, with defaults. */
+/* The internal form of a server's options: without sections, checked, with defaults. */
 import type { CompressRules } from './compression.js';
 import type { FlatOptions } from './flat-options.js';
 import type { Listening } from './listening.js';
@@ -7,18 +7,18 @@ import type { Group, HealthPaths, Permits, PriorityFunction, Shedding } from './
 import type { NamesOf } from './table.js';
 import type { TrustProxyRule } from './trust-proxy.js';
 
-/** The options that the table alone describes, which are checked alike. */
+/** Options that are checked by the table alone. */
 type Plain = Exclude<NamesOf<'integer' | 'boolean' | 'choice'>, 'port' | 'shards' | 'ipv6Only' | 'logLevel'>;
 
-/** Every option, checked and with its default. */
+/** All options, checked and with defaults. */
 export interface ResolvedOptions extends Required<Pick<FlatOptions, Plain | 'dispatch' | 'resourceLimits'>> {
   listening: Listening;
-  /** URL. */
+  /** A URL. */
   httpModule: string | undefined;
   groups: Group[];
-  /** One shard runs all groups, in the calling thread. */
+  /** `shards: 0`: one shard in the calling thread runs all groups. */
   isLocal: boolean;
-  /** Of each group. */
+  /** By group. */
   shardNice: number[];
   permits: Permits;
   shed: Required<Shedding> | undefined;
@@ -27,12 +27,12 @@ export interface ResolvedOptions extends Required<Pick<FlatOptions, Plain | 'dis
   env: Record<string, string> | undefined;
   execArgv: readonly string[] | undefined;
   compress: CompressRules | undefined;
-  /** Name of the field in lower case. */
+  /** Name of the header in lower case. */
   requestId: string | undefined;
   trustProxy: TrustProxyRule;
-  /** Lines of each response head that say how long the connection may be idle. */
+  /** Lines of each response head that announce the keep-alive timeout. */
   keepAliveLines: string;
-  /** Of the log without `logger`. */
+  /** Level of the default log. */
   logLevel: LogLevel;
   logger: Logger | undefined;
 }

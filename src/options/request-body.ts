@@ -1,6 +1,6 @@
 import type { Subject } from './checks.js';
 
-/** How large the request bodies of a route may be. */
+/** Limits for the request bodies of a route. */
 export interface RequestBodyOptions {
   /**
    * Largest request body, 0 to 1 GiB; with `body: 'stream'` up to 2⁵³ − 1, and `Infinity` for any size. A larger one gets 413.
@@ -9,11 +9,11 @@ export interface RequestBodyOptions {
   maxBodyBytes?: number;
 }
 
-/** What a body that is gathered may have. */
+/** Largest size of a body that is not streamed. */
 export const MOST_BODY_BYTES = 2 ** 30;
 
 /**
- * @returns nothing if the route does not say
+ * @returns `undefined` if the route sets no limit
  * @throws LoopShardError
  */
 export function checkMaxBody(

@@ -1,21 +1,21 @@
-/* The option for ids of requests that are shared by several services. */
+/* The option `requestId`: request IDs shared by several services. */
 
 import type { Subject } from './checks.js';
 import { TOKEN } from './field-syntax.js';
 
 export interface RequestIdOptions {
-  /** Header that carries the id, in the request and in the response. Default `x-request-id`. */
+  /** Header with the ID, in the request and in the response. Default `x-request-id`. */
   header?: string;
 }
 
-/** Ids of clients go into logs, so they are visible ASCII and short. */
+/** IDs from clients are logged, so they must be short and visible ASCII. */
 const SANE_ID = /^[\x21-\x7e]{1,128}$/;
 const DEFAULT_HEADER = 'x-request-id';
-/** Headers with another meaning. */
+/** Headers that cannot be used, because they have another meaning. */
 const OTHERS = ['host', 'content-type', 'content-length', 'transfer-encoding', 'connection', 'date', 'cookie', 'etag'];
 
 /**
- * The name of the header in lower case, or `undefined` without the option.
+ * Returns the name of the header in lower case, or `undefined` without the option.
  * @throws LoopShardError
  */
 export function checkRequestId(requestId: boolean | RequestIdOptions, subject: Subject): string | undefined {

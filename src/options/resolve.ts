@@ -74,7 +74,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
 type Plain = Required<Pick<FlatOptions, Exclude<NamesOf<'integer' | 'boolean' | 'choice'>, 'logLevel'>>> &
   Pick<FlatOptions, 'logLevel'>;
 
-/** The options that the table alone describes. `httpThreads` and `logLevel` are absent unless given. */
+/** Checks the options that the table describes completely. `httpThreads` and `logLevel` are absent unless given. */
 function resolvePlain(given: FlatOptions): Plain {
   const values: Partial<Record<OptionName, unknown>> = {};
   for (const name of OPTION_NAMES) {
@@ -113,7 +113,7 @@ function checkTogether(given: FlatOptions, options: ResolvedOptions): void {
   }
 }
 
-/** Each HTTP thread has two slots at the least, of each shard if there are several groups. */
+/** Checks that each HTTP thread gets at least two slots; with several groups, two of each shard. */
 function checkSlots({ slots, groups, httpThreads }: ResolvedOptions): void {
   const shards = groups.length > 1 ? groups.reduce((sum, { count }) => sum + count, 0) : 1;
   const least = 2 * httpThreads * shards;

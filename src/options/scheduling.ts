@@ -16,13 +16,13 @@ export type KeySource = { header: string } | { cookie: string } | { param: strin
  */
 export type Dispatch = 'least-loaded' | 'round-robin' | 'route-hash' | { key: KeySource };
 
-/** Under overload `low` is rejected first, then `normal`, and `high` last. `high` has slots of its own. */
+/** Under overload `low` is rejected first, then `normal`, and `high` last. Some slots are reserved for `high`. */
 export type Priority = 'high' | 'normal' | 'low';
 
 /** Returns the priority of a request by its method and path. HTTP thread only. */
 export type PriorityFunction = (method: Method, path: string) => Priority;
 
-/** By rank: the index is what is stored in shared memory. */
+/** By rank: shared memory stores the index. */
 export const PRIORITIES = ['high', 'normal', 'low'] as const satisfies readonly Priority[];
 export const DISPATCH_NAMES = ['least-loaded', 'round-robin', 'route-hash'] as const;
 export const KEY_SOURCES = ['header', 'cookie', 'param', 'query'] as const;
@@ -49,11 +49,11 @@ export interface Shedding {
   retryAfterSeconds?: number;
 }
 
-/** Health checks, which the HTTP thread answers itself, with any method. */
+/** Health checks. The HTTP thread responds to them itself, for any method. */
 export interface HealthPaths {
   /** Path that returns 200 while the HTTP thread runs. Default `/livez`. */
   livez?: string;
-  /** Path that returns 200 while the server accepts requests, and 503 while it drains, lacks shards or sheds for long. Default `/readyz`. */
+  /** Path that returns 200 while the server accepts requests, and 503 if it drains, lacks shards or sheds for long. Default `/readyz`. */
   readyz?: string;
   /** How long the server may shed before `readyz` returns 503, 0 to 3,600,000 ms. Default 5,000. */
   shedGraceMs?: number;
@@ -68,7 +68,7 @@ export interface RouteScheduling {
   /** Default: what `scheduling.priority` of the server returns, otherwise `normal`. */
   priority?: Priority;
   /**
-   * Requests of the route in flight over all shards, 1 to 65,536. Further ones wait in a queue of their own, so they do not
+   * Requests of the route in flight over all shards, 1 to 65,536. Further ones wait in their own queue, so they do not
    * hold back other routes. Default: unlimited.
    */
   maxConcurrency?: number;
@@ -78,7 +78,7 @@ export interface RouteScheduling {
   handlerTimeoutMs?: number;
 }
 
-/** Shards with queues of their own: `count` shards, numbered from `first`. */
+/** A group of shards with its own queues: `count` shards, numbered from `first`. */
 export interface Group {
   name: string;
   first: number;
@@ -87,18 +87,18 @@ export interface Group {
 
 export const DEFAULT_GROUP = 'default';
 
-/** Permits of each shard, and the bounds of the limiter, if there is one. */
+/** Permits of each shard, and the bounds of the adaptive limiter, if any. */
 export interface Permits {
   initial: number;
   adaptive: { min: number; max: number } | undefined;
 }
 
-/** Deadlines are kept in microseconds of 31 bits. */
+/** Limited because deadlines are stored as 31-bit microseconds. */
 export const MAX_TIMEOUT_MS = 1_800_000;
 export const MAX_PERMITS = 65_536;
 export const MAX_NICE = 19;
 
-/** The names of RouteScheduling. */
+/** Keys of `RouteScheduling`. */
 export const ROUTE_SCHEDULING = [
   'group',
   'dispatch',

@@ -1,4 +1,4 @@
-/* The sections of the options: from what the user wrote to one flat object, and back for the command line. */
+/* Converts options from sections to a flat object, and back for the command line. */
 import { closest, distance } from 'fastest-levenshtein';
 import { LoopShardError } from '../errors.js';
 import { list, Subject, show } from './checks.js';
@@ -19,7 +19,7 @@ import {
 const subject = new Subject('OPTION_INVALID');
 
 /**
- * The options without their sections. Checks names only, not values.
+ * Returns the options without their sections. Checks names only, not values.
  * @throws LoopShardError OPTION_UNKNOWN, OPTION_INVALID
  */
 export function flatten(options: ServeOptions): FlatOptions {
@@ -33,7 +33,7 @@ export function flatten(options: ServeOptions): FlatOptions {
   return flat as FlatOptions;
 }
 
-/** The inverse of `flatten`. Names that are not in the table are ignored. */
+/** Reverses `flatten`. Ignores names that are not in the table. */
 export function nest(flat: FlatOptions): ServeOptions {
   const nested: Record<string, unknown> = pick(flat, namesIn(undefined));
   for (const section of SECTION_NAMES) {
@@ -54,7 +54,7 @@ function contents(section: SectionName, value: unknown): Record<string, unknown>
   return value;
 }
 
-/** @returns the name, if it is one of an option of the section */
+/** Returns the name if it is an option of the section; throws otherwise. */
 function checkName(name: string, value: unknown, section: SectionName | undefined): string {
   if (isSection(name)) throw subject.wrong(`Option \`${name}\` belongs at the top level, not in \`${section}\`.`);
   if (!isOption(name)) throw unknown(name, section);
@@ -66,7 +66,7 @@ function checkName(name: string, value: unknown, section: SectionName | undefine
   throw subject.wrong(`Option \`${name}\` belongs ${where}${others}: \`${right}\`.`);
 }
 
-/** How the option is written, with its value or an example of it. */
+/** Formats the option as code, with its value or an example. */
 function example(name: OptionName, value: unknown = entryOf(name).default): string {
   const isShown = ['number', 'string', 'boolean'].includes(typeof value);
   return `{ ${name}: ${isShown ? show(value) : '…'} }`;
@@ -80,7 +80,7 @@ function unknown(name: string, section: SectionName | undefined): LoopShardError
   return new LoopShardError('OPTION_UNKNOWN', `Unknown option \`${given}\`. ${help}`);
 }
 
-/** The path of the option or section with the most similar name, if one is similar enough for a slip. */
+/** Returns the path of the option or section with the most similar name, if it is similar enough to be a typo. */
 function nearest(name: string): string | undefined {
   const near = closest(name, [...OPTION_NAMES, ...SECTION_NAMES]);
   if (distance(name, near) > Math.max(2, name.length / 3)) return undefined;

@@ -27,9 +27,9 @@ export interface ServeOptions {
    */
   tls?: TlsOptions;
   /**
-   * Worker threads that run handlers. There are at least two by default, even on one core, so that one slow handler
-   * does not hold back the others. With 0, handlers of all groups run in the calling thread: for a debugger. Range: 0
-   * to 64. Default: number of cores, from 2 to 16.
+   * Worker threads that run handlers. At least two by default, even on one core, so that one slow handler does not hold
+   * back the others. With 0, handlers of all groups run in the calling thread, for use with a debugger. Range: 0 to 64.
+   * Default: number of cores, from 2 to 16.
    */
   shards?: number;
   /**
@@ -56,14 +56,14 @@ export interface ServeOptions {
    */
   health?: boolean | HealthPaths;
   /**
-   * Compress responses with br, zstd or gzip. Shards do so, for clients that accept it. An object sets `thresholdBytes`
-   * (default 1,024), `types` and `encodings`. Routes can override it. Default: `false`.
+   * Compress responses with br, zstd or gzip. Shards compress them, for clients that accept it. An object sets
+   * `thresholdBytes` (default 1,024), `types` and `encodings`. Routes can override it. Default: `false`.
    */
   compress?: boolean | CompressOptions;
   /**
-   * Take request ids from `x-request-id`, or generate UUIDs. `req.id` is the client's if that is 1 to 128 visible ASCII
+   * Take request IDs from `x-request-id`, or generate UUIDs. `req.id` is the client's if that is 1 to 128 visible ASCII
    * characters, otherwise a UUID. Logs and responses of handlers contain it too. `{ header: 'x-correlation-id' }` uses
-   * another header. With `false`, the server assigns `req.id`. Default: `false`.
+   * another header. With `false`, the server generates `req.id`. Default: `false`.
    */
   requestId?: boolean | RequestIdOptions;
   /**
@@ -73,8 +73,8 @@ export interface ServeOptions {
    */
   trustProxy?: TrustProxy;
   /**
-   * Log a line for each response. When it was sent, or its client has disconnected: method, target, status, bytes,
-   * duration, id and address, at level `info`. Default: `false`.
+   * Log a line for each response. Written when the response was sent or its client disconnected: method, target,
+   * status, bytes, duration, ID and address, at level `info`. Default: `false`.
    */
   accessLog?: boolean;
   /**
@@ -83,14 +83,14 @@ export interface ServeOptions {
    */
   logLevel?: 'info' | 'warn' | 'error' | 'silent';
   /**
-   * An object with the methods `error`, `warn` and `info`. By default pino, to standard error: readable lines in a
+   * An object with the methods `error`, `warn` and `info`. By default pino, to standard error: readable lines on a
    * terminal, otherwise JSON. Default: pino to stderr.
    */
   logger?: Logger;
   /**
    * Abort `req.signal` when a client ends its side. Most clients that end their side of the connection are gone, but
-   * some only have nothing more to send and still wait for the response: the server cannot tell them apart. In both
-   * cases `req.signal` is aborted once a response cannot be sent. Default: `false`.
+   * some have only finished sending and still wait for the response. The server cannot tell them apart. With either
+   * value, `req.signal` is aborted once a response cannot be sent. Default: `false`.
    */
   abortOnHalfClose?: boolean;
   /** What a client may send, receive and hold. */
@@ -103,14 +103,14 @@ export interface ServeOptions {
   memory?: MemoryOptions;
   /** What happens to shards that fail or hang. */
   recovery?: RecoveryOptions;
-  /** What each shard's thread is started with. */
+  /** How each shard's thread is started. */
   threads?: ThreadOptions;
 }
 
 /** What a client may send, receive and hold. */
 export interface LimitOptions {
   /**
-   * Largest request body; larger ones get 413. Routes with `body: 'stream'` have a limit of their own. Range: 0 to
+   * Largest request body; larger ones get 413. Routes with `body: 'stream'` have their own limit. Range: 0 to
    * 1,073,741,824. Default: 1 MiB.
    */
   maxBodyBytes?: number;
@@ -122,12 +122,12 @@ export interface LimitOptions {
   maxTargetBytes?: number;
   /** Largest request head, target included; larger ones get 431. Range: 256 to 65,535. Default: 24,576. */
   maxHeadBytes?: number;
-  /** Header fields of a request; more get 431. Range: 1 to 256. Default: 100. */
+  /** Headers of a request; more get 431. Range: 1 to 256. Default: 100. */
   maxHeaderFields?: number;
   /** Open connections; further ones are closed immediately. Range: 1 to 1,048,576. Default: 16,384. */
   maxConnections?: number;
   /**
-   * Responses that each shard streams at once; further ones get 503. Such as Server-Sent Events. A stream takes a
+   * Responses that each shard streams at once; further ones get 503. For example Server-Sent Events. A stream uses a
    * socket, but neither a permit nor a slot. Reaching the limit is logged. Range: 1 to 1,048,576. Default: 16,384.
    */
   maxStreams?: number;
@@ -160,8 +160,8 @@ export interface TimeoutOptions {
    */
   sendTimeoutMs?: number;
   /**
-   * How long the server discards input after the last response of a connection. Up to 64 MiB, and only while bytes
-   * arrive. So a client that is still sending gets to read an early response, such as 413. Range: 1 to 2,147,483,647.
+   * How long the server discards input after the last response of a connection. At most 64 MiB, and only while bytes
+   * arrive. This lets a client that is still sending read an early response, such as 413. Range: 1 to 2,147,483,647.
    * Default: 30,000.
    */
   lingerTimeoutMs?: number;
@@ -172,8 +172,8 @@ export interface TimeoutOptions {
   queueTimeoutMs?: number;
   /**
    * Requests whose handler has not settled within this time get 504; 0 disables the timeout. Their `req.signal` is
-   * aborted, their permit and slot are free again, `req` and `res` have no effect any more, and the handler counts as
-   * abandoned until it settles (`recovery.maxAbandoned`). For a stream, it is the time until its first chunk. Routes
+   * aborted, their permit and slot are released, `req` and `res` no longer have any effect, and the handler counts as
+   * abandoned until it settles (`recovery.maxAbandoned`). For a stream, the time until its first chunk counts. Routes
    * can override it. Range: 0 to 1,800,000. Default: 0.
    */
   handlerTimeoutMs?: number;
@@ -185,10 +185,10 @@ export interface TimeoutOptions {
   /** How long `close()` waits for open requests. Then it drops them. Range: 0 to 2,147,483,647. Default: 10,000. */
   closeTimeoutMs?: number;
   /**
-   * How long `/readyz` returns 503 before the server stops accepting connections. A load balancer can take the server
-   * out in this time. Each response closes its connection, spread over the time, so that clients do not all reconnect
-   * elsewhere at once. Idle connections stay open until their next request, or the end. Range: 0 to 2,147,483,647.
-   * Default: 0.
+   * How long `/readyz` returns 503 before the server stops accepting connections. A load balancer can remove the server
+   * during this time. Responses close their connections, spread over the time, so that clients do not all reconnect
+   * elsewhere at once. Idle connections stay open until their next request or the end of the delay. Range: 0 to
+   * 2,147,483,647. Default: 0.
    */
   drainDelayMs?: number;
 }
@@ -200,12 +200,12 @@ export interface SchedulingOptions {
    * long handlers take; an object sets its bounds: `{ initial: 20, min: 4, max: 1024 }`. Default: 512.
    */
   permits?: number | 'adaptive' | AdaptivePermits;
-  /** Most requests that a shard claims at once. Range: 1 to 1,024. Default: 256. */
+  /** Requests that a shard claims at once, at most. Range: 1 to 1,024. Default: 256. */
   batch?: number;
   /**
-   * Requests queued for each shard; further ones get 503. At least `batch`. It also bounds the queue of each route with
-   * `maxConcurrency`, there at most half of the slots of its group. Requests of low priority get 503 when half of it is
-   * used. Range: 1 to 65,536. Default: 4,096.
+   * Requests queued for each shard; further ones get 503. At least `batch`. It also limits the queue of each route with
+   * `maxConcurrency`, which holds at most half of the slots of its group. Requests of low priority get 503 when the
+   * queue is half full. Range: 1 to 65,536. Default: 4,096.
    */
   maxQueue?: number;
   /**
@@ -222,12 +222,12 @@ export interface SchedulingOptions {
   shed?: boolean | Shedding;
   /**
    * A function `(method, path) => 'high' | 'normal' | 'low'`. For requests whose route has no `priority`. The path is
-   * not decoded. HTTP thread only: everything waits for it, so keep it short. Default: all are `normal`.
+   * not decoded. Runs on the HTTP thread and blocks it, so keep it fast. Default: all are `normal`.
    */
   priority?: PriorityFunction;
   /**
-   * Niceness of shards, 0 to 19, or by group; Linux only. As `nice` defines it: shards with a higher number give way to
-   * other threads. By group: `{ cpu: 19 }`. Default: 0.
+   * Niceness of shards, 0 to 19, or by group; Linux only. Shards with a higher number give way to other threads, as
+   * with `nice`. By group: `{ cpu: 19 }`. Default: 0.
    */
   shardNice?: number | Record<string, number>;
   /** How idle shards sleep: `async`, or `sync` for handlers without timers or sockets. Default: `async`. */
@@ -261,23 +261,23 @@ export interface RecoveryOptions {
    */
   maxRestarts?: number;
   /**
-   * Abandoned handlers of a shard before it is replaced; 0 disables the limit. Abandoned are handlers that have not
-   * settled after their 504 (`timeouts.handlerTimeoutMs`), and generators that have not ended a second after they were
-   * told to. A shard with more of them, or with more than half of its share of `memory.slots`, claims nothing more,
+   * Abandoned handlers of a shard before it is replaced; 0 disables the limit. A handler is abandoned if it has not
+   * settled when its request gets 504 (`timeouts.handlerTimeoutMs`), a generator if it has not ended a second after it
+   * was told to. A shard with more of them, or with more than half of its share of `memory.slots`, claims nothing more,
    * lets its other requests settle within half of `timeouts.closeTimeoutMs`, and ends; one shard of a group at a time.
    * Range: 0 to 1,000,000. Default: 512.
    */
   maxAbandoned?: number;
   /**
    * How long a shard's event loop may be blocked before its queue goes to others; 0 disables the check. A stuck shard
-   * gets no more requests and does not count as ready. Its queued requests get 503 if there is no other shard. It is
-   * used again once its event loop turns. Range: 0 to 2,147,483,647. Default: 10,000.
+   * gets no more requests and does not count as ready. Its queued requests get 503 if no other shard can run them. It
+   * is used again once its event loop is no longer blocked. Range: 0 to 2,147,483,647. Default: 10,000.
    */
   stuckAfterMs?: number;
   /**
    * How long a group may have no free permit and no progress before `/readyz` returns 503; 0 disables the check. No
-   * progress means that no handler starts or settles. The log and the event `stalled` report it, until a permit is
-   * free. Range: 0 to 2,147,483,647. Default: 30,000.
+   * progress means that no handler starts or settles. The group is stalled until a permit is free. The log and the
+   * event `stalled` report it. Range: 0 to 2,147,483,647. Default: 30,000.
    */
   stalledAfterMs?: number;
   /**
@@ -290,7 +290,7 @@ export interface RecoveryOptions {
   onUncaught?: 'replace' | 'exit' | 'continue';
 }
 
-/** What each shard's thread is started with. */
+/** How each shard's thread is started. */
 export interface ThreadOptions {
   /**
    * V8 limits of each shard, such as `{ maxOldGenerationSizeMb: 256 }`. A shard that exceeds them ends and is replaced.

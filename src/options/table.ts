@@ -15,23 +15,23 @@ import {
 } from '../../assembly/layout.js';
 import { DISPATCH_NAMES, MAX_NICE, MAX_PERMITS, MAX_TIMEOUT_MS } from './scheduling.js';
 
-/** The groups of options, in the order in which they are documented. Called sections here: a group is a group of shards. */
+/** Sections of options, in the order in which they are documented. Not called groups, because a group is a group of shards. */
 export const SECTIONS = {
   limits: { type: 'LimitOptions', text: 'What a client may send, receive and hold.' },
   timeouts: { type: 'TimeoutOptions', text: 'How long each step may take, in milliseconds.' },
   scheduling: { type: 'SchedulingOptions', text: 'Which shard runs a request, when, and what happens under overload.' },
   memory: { type: 'MemoryOptions', text: 'The shared memory, which is reserved at the start.' },
   recovery: { type: 'RecoveryOptions', text: 'What happens to shards that fail or hang.' },
-  threads: { type: 'ThreadOptions', text: "What each shard's thread is started with." },
+  threads: { type: 'ThreadOptions', text: "How each shard's thread is started." },
 } as const;
 
 export type SectionName = keyof typeof SECTIONS;
 
 /** A flag of the command line. */
 export interface Flag {
-  /** As commander takes it. */
+  /** In commander's syntax. */
   flag: string;
-  /** In place of the option's text and default. */
+  /** Replaces the option's text and default. */
   text?: string;
 }
 
@@ -42,11 +42,11 @@ interface Common {
   text: string;
   /** Further sentences of the docstring. */
   details?: string;
-  /** The default in words, where it is not a constant. */
+  /** The default in words, if it is not a constant. */
   defaultText?: string;
-  /** In place of the flag that follows from name and kind. */
+  /** Replaces the flag derived from name and kind. */
   flags?: readonly Flag[];
-  /** An option at the top level that only `--help-all` shows. */
+  /** Marks a top-level option that only `--help-all` shows. */
   isRare?: true;
 }
 
@@ -70,10 +70,10 @@ export interface ChoiceOption extends Common {
   default?: string;
 }
 
-/** An option with a check of its own. */
+/** An option with its own check. */
 export interface OtherOption extends Common {
   kind: 'other';
-  /** In TypeScript. */
+  /** TypeScript type. */
   type: string;
   default?: number | string | boolean;
 }
@@ -83,7 +83,7 @@ export type OptionEntry = IntegerOption | BooleanOption | ChoiceOption | OtherOp
 const LEAST_SHARDS = 2;
 const MOST_SHARDS = 16;
 
-/** As many as there are cores; but at least two, so that one shard responds while a slow handler occupies the other. */
+/** One shard per core, but at least two, so that one shard responds while a slow handler occupies the other. */
 export function defaultShards(cores = availableParallelism()): number {
   return Math.min(MOST_SHARDS, Math.max(LEAST_SHARDS, cores));
 }
@@ -92,7 +92,7 @@ const MAX_MS = 2 ** 31 - 1;
 const MIB = 2 ** 20;
 
 export const OPTIONS = {
-  // ── the few that people need first ──────────────────────────────────────────────────────────────────────────────
+  // ── top level ───────────────────────────────────────────────────────────────────────────────────────────────────
   port: {
     kind: 'integer',
     lowest: 0,
@@ -149,7 +149,7 @@ export const OPTIONS = {
     defaultText: `number of cores, from ${LEAST_SHARDS} to ${MOST_SHARDS}`,
     text: 'worker threads that run handlers',
     details:
-      'There are at least two by default, even on one core, so that one slow handler does not hold back the others. With 0, handlers of all groups run in the calling thread: for a debugger.',
+      'At least two by default, even on one core, so that one slow handler does not hold back the others. With 0, handlers of all groups run in the calling thread, for use with a debugger.',
     flags: [
       {
         flag: '--shards <number>',
@@ -198,16 +198,16 @@ export const OPTIONS = {
     type: 'boolean | CompressOptions',
     text: 'compress responses with br, zstd or gzip',
     details:
-      'Shards do so, for clients that accept it. An object sets `thresholdBytes` (default 1,024), `types` and `encodings`. Routes can override it.',
+      'Shards compress them, for clients that accept it. An object sets `thresholdBytes` (default 1,024), `types` and `encodings`. Routes can override it.',
     default: false,
     flags: [{ flag: '--compress' }],
   },
   requestId: {
     kind: 'other',
     type: 'boolean | RequestIdOptions',
-    text: 'take request ids from `x-request-id`, or generate UUIDs',
+    text: 'take request IDs from `x-request-id`, or generate UUIDs',
     details:
-      "`req.id` is the client's if that is 1 to 128 visible ASCII characters, otherwise a UUID. Logs and responses of handlers contain it too. `{ header: 'x-correlation-id' }` uses another header. With `false`, the server assigns `req.id`.",
+      "`req.id` is the client's if that is 1 to 128 visible ASCII characters, otherwise a UUID. Logs and responses of handlers contain it too. `{ header: 'x-correlation-id' }` uses another header. With `false`, the server generates `req.id`.",
     default: false,
     flags: [{ flag: '--request-id' }],
   },
@@ -225,7 +225,7 @@ export const OPTIONS = {
     default: false,
     text: 'log a line for each response',
     details:
-      'When it was sent, or its client has disconnected: method, target, status, bytes, duration, id and address, at level `info`.',
+      'Written when the response was sent or its client disconnected: method, target, status, bytes, duration, ID and address, at level `info`.',
   },
   logLevel: {
     kind: 'choice',
@@ -239,7 +239,7 @@ export const OPTIONS = {
     kind: 'other',
     type: 'Logger',
     text: 'an object with the methods `error`, `warn` and `info`',
-    details: 'By default pino, to standard error: readable lines in a terminal, otherwise JSON.',
+    details: 'By default pino, to standard error: readable lines on a terminal, otherwise JSON.',
     defaultText: 'pino to stderr',
     flags: [],
   },
@@ -248,7 +248,7 @@ export const OPTIONS = {
     default: false,
     text: 'abort `req.signal` when a client ends its side',
     details:
-      'Most clients that end their side of the connection are gone, but some only have nothing more to send and still wait for the response: the server cannot tell them apart. In both cases `req.signal` is aborted once a response cannot be sent.',
+      'Most clients that end their side of the connection are gone, but some have only finished sending and still wait for the response. The server cannot tell them apart. With either value, `req.signal` is aborted once a response cannot be sent.',
     isRare: true,
   },
 
@@ -260,7 +260,7 @@ export const OPTIONS = {
     highest: 2 ** 30,
     default: MIB,
     text: 'largest request body; larger ones get 413',
-    details: "Routes with `body: 'stream'` have a limit of their own.",
+    details: "Routes with `body: 'stream'` have their own limit.",
   },
   maxResponseBytes: {
     section: 'limits',
@@ -293,7 +293,7 @@ export const OPTIONS = {
     lowest: 1,
     highest: MAX_FIELDS,
     default: 100,
-    text: 'header fields of a request; more get 431',
+    text: 'headers of a request; more get 431',
   },
   maxConnections: {
     section: 'limits',
@@ -311,7 +311,7 @@ export const OPTIONS = {
     default: 16_384,
     text: 'responses that each shard streams at once; further ones get 503',
     details:
-      'Such as Server-Sent Events. A stream takes a socket, but neither a permit nor a slot. Reaching the limit is logged.',
+      'For example Server-Sent Events. A stream uses a socket, but neither a permit nor a slot. Reaching the limit is logged.',
   },
   maxRequestsPerConnection: {
     section: 'limits',
@@ -375,7 +375,7 @@ export const OPTIONS = {
     default: 30_000,
     text: 'how long the server discards input after the last response of a connection',
     details:
-      'Up to 64 MiB, and only while bytes arrive. So a client that is still sending gets to read an early response, such as 413.',
+      'At most 64 MiB, and only while bytes arrive. This lets a client that is still sending read an early response, such as 413.',
   },
   queueTimeoutMs: {
     section: 'timeouts',
@@ -394,7 +394,7 @@ export const OPTIONS = {
     default: 0,
     text: 'requests whose handler has not settled within this time get 504; 0 disables the timeout',
     details:
-      'Their `req.signal` is aborted, their permit and slot are free again, `req` and `res` have no effect any more, and the handler counts as abandoned until it settles (`recovery.maxAbandoned`). For a stream, it is the time until its first chunk. Routes can override it.',
+      'Their `req.signal` is aborted, their permit and slot are released, `req` and `res` no longer have any effect, and the handler counts as abandoned until it settles (`recovery.maxAbandoned`). For a stream, the time until its first chunk counts. Routes can override it.',
   },
   startTimeoutMs: {
     section: 'timeouts',
@@ -422,7 +422,7 @@ export const OPTIONS = {
     default: 0,
     text: 'how long `/readyz` returns 503 before the server stops accepting connections',
     details:
-      'A load balancer can take the server out in this time. Each response closes its connection, spread over the time, so that clients do not all reconnect elsewhere at once. Idle connections stay open until their next request, or the end.',
+      'A load balancer can remove the server during this time. Responses close their connections, spread over the time, so that clients do not all reconnect elsewhere at once. Idle connections stay open until their next request or the end of the delay.',
   },
 
   // ── scheduling ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -441,7 +441,7 @@ export const OPTIONS = {
     lowest: 1,
     highest: MAX_BATCH,
     default: 256,
-    text: 'most requests that a shard claims at once',
+    text: 'requests that a shard claims at once, at most',
   },
   maxQueue: {
     section: 'scheduling',
@@ -451,7 +451,7 @@ export const OPTIONS = {
     default: 4_096,
     text: 'requests queued for each shard; further ones get 503',
     details:
-      'At least `batch`. It also bounds the queue of each route with `maxConcurrency`, there at most half of the slots of its group. Requests of low priority get 503 when half of it is used.',
+      'At least `batch`. It also limits the queue of each route with `maxConcurrency`, which holds at most half of the slots of its group. Requests of low priority get 503 when the queue is half full.',
   },
   dispatch: {
     section: 'scheduling',
@@ -489,7 +489,7 @@ export const OPTIONS = {
     type: 'PriorityFunction',
     text: "a function `(method, path) => 'high' | 'normal' | 'low'`",
     details:
-      'For requests whose route has no `priority`. The path is not decoded. HTTP thread only: everything waits for it, so keep it short.',
+      'For requests whose route has no `priority`. The path is not decoded. Runs on the HTTP thread and blocks it, so keep it fast.',
     defaultText: 'all are `normal`',
     flags: [],
   },
@@ -498,7 +498,7 @@ export const OPTIONS = {
     kind: 'other',
     type: 'number | Record<string, number>',
     text: `niceness of shards, 0 to ${MAX_NICE}, or by group; Linux only`,
-    details: 'As `nice` defines it: shards with a higher number give way to other threads. By group: `{ cpu: 19 }`.',
+    details: 'Shards with a higher number give way to other threads, as with `nice`. By group: `{ cpu: 19 }`.',
     default: 0,
     flags: [{ flag: '--shard-nice <number>' }],
   },
@@ -557,7 +557,7 @@ export const OPTIONS = {
     default: 512,
     text: 'abandoned handlers of a shard before it is replaced; 0 disables the limit',
     details:
-      'Abandoned are handlers that have not settled after their 504 (`timeouts.handlerTimeoutMs`), and generators that have not ended a second after they were told to. A shard with more of them, or with more than half of its share of `memory.slots`, claims nothing more, lets its other requests settle within half of `timeouts.closeTimeoutMs`, and ends; one shard of a group at a time.',
+      'A handler is abandoned if it has not settled when its request gets 504 (`timeouts.handlerTimeoutMs`), a generator if it has not ended a second after it was told to. A shard with more of them, or with more than half of its share of `memory.slots`, claims nothing more, lets its other requests settle within half of `timeouts.closeTimeoutMs`, and ends; one shard of a group at a time.',
   },
   stuckAfterMs: {
     section: 'recovery',
@@ -567,7 +567,7 @@ export const OPTIONS = {
     default: 10_000,
     text: "how long a shard's event loop may be blocked before its queue goes to others; 0 disables the check",
     details:
-      'A stuck shard gets no more requests and does not count as ready. Its queued requests get 503 if there is no other shard. It is used again once its event loop turns.',
+      'A stuck shard gets no more requests and does not count as ready. Its queued requests get 503 if no other shard can run them. It is used again once its event loop is no longer blocked.',
   },
   stalledAfterMs: {
     section: 'recovery',
@@ -577,7 +577,7 @@ export const OPTIONS = {
     default: 30_000,
     text: 'how long a group may have no free permit and no progress before `/readyz` returns 503; 0 disables the check',
     details:
-      'No progress means that no handler starts or settles. The log and the event `stalled` report it, until a permit is free.',
+      'No progress means that no handler starts or settles. The group is stalled until a permit is free. The log and the event `stalled` report it.',
   },
   onUncaught: {
     section: 'recovery',
@@ -619,7 +619,7 @@ export const OPTIONS = {
 
 export type OptionName = keyof typeof OPTIONS;
 
-/** The names of one kind. */
+/** Names of the options of one kind. */
 export type NamesOf<Kind extends OptionEntry['kind']> = {
   [Name in OptionName]: (typeof OPTIONS)[Name]['kind'] extends Kind ? Name : never;
 }[OptionName];
@@ -627,23 +627,23 @@ export type NamesOf<Kind extends OptionEntry['kind']> = {
 export const OPTION_NAMES = Object.keys(OPTIONS) as OptionName[];
 export const SECTION_NAMES = Object.keys(SECTIONS) as SectionName[];
 
-/** The entry with the type that all entries share. */
+/** Returns an entry with the common type of all entries. */
 export function entryOf(name: OptionName): OptionEntry {
   return OPTIONS[name];
 }
 
-/** The options of a section, or of the top level, in the order of the table. */
+/** Returns the options of a section, or of the top level, in the order of the table. */
 export function namesIn(section: SectionName | undefined): OptionName[] {
   return OPTION_NAMES.filter((name) => entryOf(name).section === section);
 }
 
-/** An option as messages name it: `memory.slots`. */
+/** Returns an option as messages name it: `memory.slots`. */
 export function pathOf(name: OptionName): string {
   const { section } = entryOf(name);
   return section === undefined ? name : `${section}.${name}`;
 }
 
-/** The flags of an option; none for what only code can pass. */
+/** Returns the flags of an option; none if only code can pass it. */
 export function flagsOf(name: OptionName): readonly Flag[] {
   const entry = entryOf(name);
   if (entry.flags !== undefined) return entry.flags;

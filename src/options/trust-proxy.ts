@@ -5,15 +5,15 @@ import type { Subject } from './checks.js';
 const proxyAddr = lazily<typeof ProxyAddr>('proxy-addr');
 
 /**
- * Which proxies are believed what they say of clients (X-Forwarded-For, -Proto and -Host): `true` for all; a number for that many
- * in front of the server; addresses and subnets, or `loopback`, `linklocal` and `uniquelocal`, in an array or separated by commas.
+ * Proxies whose X-Forwarded-For, -Proto and -Host are trusted: `true` for all; a number for that many in front of the server;
+ * addresses and subnets, or `loopback`, `linklocal` and `uniquelocal`, in an array or separated by commas.
  */
 export type TrustProxy = boolean | number | string | readonly string[];
 
-/** After the check: hops, or addresses; nothing for none. */
+/** The checked option: a number of hops, or addresses; `undefined` to trust none. */
 export type TrustProxyRule = number | readonly string[] | undefined;
 
-/** Whether the proxy with this address is believed, which is so many hops away from the server. */
+/** Whether to trust the proxy with this address, `hop` hops away from the server. */
 export type TrustedProxies = (address: string, hop: number) => boolean;
 
 /** @throws LoopShardError OPTION_INVALID */
@@ -34,7 +34,7 @@ export function checkTrustProxy(value: TrustProxy, subject: Subject): TrustProxy
   return addresses;
 }
 
-/** @param rule checked */
+/** Creates the test for a checked rule. */
 export function trustedProxies(rule: TrustProxyRule): TrustedProxies | undefined {
   if (rule === undefined) return undefined;
   if (typeof rule === 'number') return (_address, hop) => hop < rule;

@@ -10,14 +10,14 @@ import type { CompressRules } from '../options/compression.js';
 import type { TrustedProxies } from '../options/trust-proxy.js';
 import type { HttpChannels } from './http-channels.js';
 
-/** What everything on one shard shares. */
+/** Objects and settings shared by all parts of a shard. */
 export interface ShardContext {
   readonly shard: number;
   /** Name of its group. */
   readonly group: string;
   readonly core: CoreMemory;
   readonly map: MemoryMap;
-  /** Whose slots and extents are whose. */
+  /** The shard's view of slots and extents. */
   readonly side: ShardSide;
   readonly addresses: ReturnType<typeof shardAddresses>;
   readonly app: AppDefinition;
@@ -30,14 +30,14 @@ export interface ShardContext {
   readonly http: HttpChannels;
   readonly maxResponseBytes: number;
   readonly compress: CompressRules | undefined;
-  /** Name of the field that names requests, in lower case. */
+  /** Name of the request ID header, in lower case. */
   readonly requestId: string | undefined;
-  /** Which proxies are believed what they say of clients. */
+  /** Proxies whose forwarding headers are trusted. */
   readonly trusted: TrustedProxies | undefined;
-  /** Lines of each response head that say how long the connection may be idle. */
+  /** Lines of each response head that announce the keep-alive timeout. */
   readonly keepAliveLines: string;
-  /** Handlers that may run on after their requests were answered with 504 before the shard says so; 0 for any number. */
+  /** Handlers that may still run after their requests got 504 before the shard reports it; 0 means no limit. */
   readonly maxAbandoned: number;
-  /** Responses that may be streamed at a time. */
+  /** Limit of responses that are streamed at a time. */
   readonly maxStreams: number;
 }

@@ -2,20 +2,20 @@ import { performance } from 'node:perf_hooks';
 import { clearTimeout, setInterval, setTimeout } from 'node:timers';
 import type { MessagePort } from 'node:worker_threads';
 
-/** The thread is terminated at the end of the grace: it ends by itself before. */
+/** The thread is terminated when the grace period ends, so it must exit before. */
 const GRACE_PART = 0.9;
-/** What keeps the event loop alive and is no request to the system, such as an interval or an idle connection, ends after this time. */
+/** How long intervals, idle connections and similar handles may keep the event loop alive. */
 const LINGER_MS = 100;
 const LOOK_MS = 10;
 
 /**
- * Ends the thread in order: handlers settle, the app closes, listeners of `beforeExit` are called and their promises awaited, what was asked
- * of the system comes back, and `exit` is emitted. Node.js itself emits `beforeExit` only where nothing is left that keeps the
- * event loop alive, which is rare where there are pools of connections. Shard.
- * @param channel unreferenced, so that an event loop without work ends
- * @param settled no handler is in flight
- * @param closeApp is called once they have, and awaited
- * @param handlersMs what handlers may use of `graceMs`; the rest is for listeners of `beforeExit` and what they start
+ * Ends the thread in order: handlers settle, the app closes, listeners of `beforeExit` are called and their promises awaited, pending
+ * system requests finish, and `exit` is emitted. Node.js itself emits `beforeExit` only if nothing keeps the event loop alive, which
+ * connection pools usually do. Shard only.
+ * @param channel is unreferenced, so that an event loop without work ends
+ * @param settled resolves when no handler is in flight
+ * @param closeApp called after that, and awaited
+ * @param handlersMs part of `graceMs` for handlers; the rest is for listeners of `beforeExit` and what they start
  */
 export async function endInOrder(
   channel: MessagePort,
@@ -32,18 +32,18 @@ export async function endInOrder(
   await within(Promise.allSettled(flushed), deadline - performance.now());
   channel.unref();
   const lingersUntil = Math.min(deadline, performance.now() + LINGER_MS);
-  // It does not keep the thread alive: where nothing else does, the thread ends before.
+  // Unreferenced: without other work the thread ends earlier.
   setInterval(() => {
     if (performance.now() >= (hasRequests() ? deadline : lingersUntil)) process.exit(0);
   }, LOOK_MS).unref();
 }
 
-/** Something was asked of the system that has not come back, such as a file or a name. */
+/** Whether system requests, such as file operations or name lookups, are pending. */
 function hasRequests(): boolean {
   return process.getActiveResourcesInfo().some((type) => type.includes('Req'));
 }
 
-/** Waits for `promise`, for so long at most. */
+/** Waits for `promise`, but at most `ms` milliseconds. */
 export function within(promise: Promise<unknown>, ms: number): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise((resolve) => {

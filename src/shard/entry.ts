@@ -1,4 +1,4 @@
-/* Where the thread of a shard begins: its main module. */
+/* Main module of a shard's thread. */
 import { constants, setPriority } from 'node:os';
 import { workerData } from 'node:worker_threads';
 import type { ShardReport, ShardStart } from '../contract/messages.js';
@@ -12,7 +12,7 @@ import { handleUncaught } from './uncaught.js';
 markOwnThread('shard');
 await runShard(workerData);
 
-/** Loads the module, says so, and does what the control thread and the HTTP threads say from then on. */
+/** Loads the user's module, reports the result, and starts the shard. */
 async function runShard(start: ShardStart): Promise<void> {
   const { channel } = start;
   const report = (message: ShardReport) => channel.postMessage(message);
@@ -32,7 +32,7 @@ async function runShard(start: ShardStart): Promise<void> {
   }
 }
 
-/** Node.js takes listeners for signals on any thread, and calls them on the main thread only. */
+/** Reports listeners for signals: Node.js accepts them on any thread but calls them on the main thread only. */
 function watchSignals(onListener: (signal: string) => void): void {
   const watch = (event: string | symbol) => {
     if (typeof event !== 'string' || !(event in constants.signals)) return;
@@ -42,7 +42,7 @@ function watchSignals(onListener: (signal: string) => void): void {
   process.on('newListener', watch);
 }
 
-/** Linux counts niceness by thread, and 0 means the calling one; elsewhere it would be the whole process's. */
+/** Linux has a nice value for each thread, and 0 means the calling one. Elsewhere it would apply to the whole process. */
 function giveWay(nice: number): void {
   if (nice > 0 && process.platform === 'linux') setPriority(0, nice);
 }

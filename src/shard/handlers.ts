@@ -37,36 +37,36 @@ import { discardStream, isStream, ownStream } from './streams/stream-source.js';
 import { StreamedResponses } from './streams/streamed-responses.js';
 import { type Task, Tasks } from './tasks.js';
 
-/** How often responses that wait for an extent look for one. */
+/** Interval at which responses that wait for an extent try again. */
 const RETRY_MS = 2;
 const SCOPE = { requireManualDestroy: true };
 
-/** What a shard's loop does about handlers. */
+/** Callbacks of the shard's loop. */
 export interface HandlerEvents {
   /**
-   * A slot is done.
-   * @param handlerUs how long its handler took; 0 if that says nothing about how long handlers take
-   * @param hasPermit it has one: none was given back before
+   * Called when a slot is complete.
+   * @param handlerUs how long its handler took; 0 if the time is not representative
+   * @param hasPermit whether it still holds a permit
    */
   onComplete(slot: number, handlerUs: number, hasPermit: boolean): void;
-  /** The permit of a slot is free that is not done. */
+  /** Called when a slot releases its permit before it is complete. */
   onPermit(): void;
-  /** A stream is over whose slot was given back before. */
+  /** Called when a stream without a slot is over. */
   onDetachedEnded(): void;
 }
 
-/** Starts handlers and turns what becomes of them into responses: each on its own, none waits for another. Shard. */
+/** Starts handlers and turns their results into responses. Handlers do not wait for each other. Shard only. */
 export class Handlers implements ResponseHost {
   readonly #context: ShardContext;
   readonly #responder: Responder;
   readonly #streams: StreamedResponses;
   readonly #events: HandlerEvents;
   readonly #tasks = new Tasks();
-  /** Handlers whose requests were answered for them, and that have not settled. */
+  /** Number of handlers that have not settled although the HTTP thread has already responded. */
   #abandoned = 0;
-  /** The request whose code runs, wherever it has got to. */
+  /** The request of the running code, across asynchronous calls. */
   readonly #running = new AsyncLocalStorage<SlotRequest>();
-  /** Requests whose bodies were gathered, and that wait for a permit. */
+  /** Requests with complete bodies that wait for a permit. */
   readonly #gathered: Gathered[] = [];
   /** Responses that wait for an extent. */
   readonly #waiting = new Set<Task>();
@@ -94,9 +94,10 @@ export class Handlers implements ResponseHost {
   }
 
   /**
-   * Starts the handler of a claimed slot, unless it is too late for that. Whatever the handler does, it is answered.
-   * @param now the server's clock
-   * @returns the clock again, once the handler lets go of the thread
+   * Starts the handler of a claimed slot, unless the request has timed out in the queue. Never throws: the request gets a response
+   * whatever the handler does.
+   * @param now time by the server's clock
+   * @returns the time when the handler has yielded the thread
    */
   start(slot: number, now: number): number {
     const context = this.#context;
@@ -154,21 +155,21 @@ export class Handlers implements ResponseHost {
     return request.finished ? this.#settledAt : context.clock.nowUs();
   }
 
-  /** Handlers that were started and have not settled, but for those that were abandoned. */
+  /** Number of started handlers that have not settled, without abandoned ones. */
   get inFlight(): number {
     return this.#tasks.withSlot;
   }
 
-  /** These, and streams that go on without a slot. */
+  /** As `inFlight`, plus streams without a slot. */
   get unfinished(): number {
     return this.#tasks.size;
   }
 
-  // ── what the HTTP thread says ───────────────────────────────────────────────────────────────────────────────────
+  // ── commands of the HTTP thread ─────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Nobody waits for the response of the request any more. It may have settled already, or not been started yet.
-   * @param isGone it cannot be sent
+   * Aborts a request: nobody waits for its response. It may have settled already, or not been started yet.
+   * @param isGone whether the response cannot be sent
    */
   abort(name: RequestName, isGone: boolean): void {
     const task = this.#tasks.find(name);
@@ -177,21 +178,21 @@ export class Handlers implements ResponseHost {
     if (isGone) task.stream?.cancel();
   }
 
-  /** What became of the bytes of a stream. */
+  /** Called when the client has taken bytes of a stream, or the stream was cancelled. */
   onStreamAnswer(answer: StreamAnswer): void {
     this.#tasks.find(answer)?.stream?.onTaken(answer.taken, answer.spent);
   }
 
-  /** A piece of a request body. */
+  /** Called with a piece of a request body. */
   onBodyPiece(piece: BodyPiece): void {
     const task = this.#tasks.find(piece);
     if (task === undefined) return;
     task.request.receiveBody(piece);
-    // What kept the slot of a stream may have been this.
+    // The missing end of the body may have been the only reason for a stream to keep its slot.
     if (piece.last !== undefined && task.stream?.isBegun === true) this.#detach(task);
   }
 
-  /** The HTTP thread has ended. `requests` are those of them that shards have started. */
+  /** Called when an HTTP thread has ended. `requests` are its requests that shards have started. */
   onHttpThreadGone(http: number, requests: readonly RequestName[]): void {
     for (const { slot, sequence } of requests) {
       if (this.#tasks.find({ slot, sequence }) === undefined) continue;
@@ -203,7 +204,7 @@ export class Handlers implements ResponseHost {
     }
   }
 
-  // ── what responses ask ──────────────────────────────────────────────────────────────────────────────────────────
+  // ── functions for responses ─────────────────────────────────────────────────────────────────────────────────────
 
   openWriter(name: RequestName): JsonWriter {
     return this.#responder.openWriter(this.#tasks.find(name)!);
@@ -218,15 +219,15 @@ export class Handlers implements ResponseHost {
   }
 
   #scopeOf(request: SlotRequest): AsyncResource {
-    // Not `run`, which leaves again: that is half of what a scope costs from Node.js 24 on. No code of users runs in what is
-    // entered here, and the next request enters its own.
+    // `run` would also leave the context, which is half the cost of a scope from Node.js 24 on. No user code runs in the context
+    // that is entered here, and the next request enters its own.
     this.#running.enterWith(request);
     return newScope();
   }
 
   /**
-   * Has all code of the request run in the async context that the app enters.
-   * @returns what is to be called for a handler: one that fails if the context could not be entered
+   * Enters the async context of the app for all code of the request.
+   * @returns the handler to call; if the context could not be entered, one that throws the error
    */
   #enter(task: Task, entry: ContextEntry, handler: Handler): Handler {
     return task.scope.runInAsyncScope(() => {
@@ -241,17 +242,17 @@ export class Handlers implements ResponseHost {
     });
   }
 
-  /** A body that is larger than any extent comes in pieces; its handler is started when all of it is here. */
+  /** Collects a body that is larger than any extent, and starts the handler when it is complete. */
   async #gather(task: Task, handler: Handler): Promise<void> {
     const { request } = task;
     const chunks: Uint8Array[] = [];
-    // A client that sends its body slowly holds up nobody.
+    // A client that sends its body slowly must not hold a permit.
     task.hasPermit = false;
     this.#events.onPermit();
     try {
       for await (const chunk of request.openBody()) chunks.push(chunk);
     } catch {
-      // The HTTP thread has answered, or nobody waits any more.
+      // The HTTP thread has responded, or the client no longer waits.
       if (!task.request.finished) this.#giveBack(task);
       return;
     }
@@ -261,7 +262,7 @@ export class Handlers implements ResponseHost {
     this.startGathered();
   }
 
-  /** There may be a permit for a request whose body was gathered. */
+  /** Starts requests with complete bodies while permits are available. */
   startGathered(): void {
     while (this.#gathered.length > 0) {
       const { task, handler } = this.#gathered[0];
@@ -276,7 +277,7 @@ export class Handlers implements ResponseHost {
     }
   }
 
-  /** Everything that may call code of users runs in the request's scope: a getter of what a handler gives is such code too. */
+  /** Runs everything that may call user code in the request's scope, including getters of returned values. */
   #run(task: Task, handler: Handler): void {
     task.scope.runInAsyncScope(this.#runHere, this, task, handler);
   }
@@ -297,7 +298,7 @@ export class Handlers implements ResponseHost {
     this.#succeed(task, result);
   }
 
-  /** Only native promises are sure to settle once and to call nothing back at once. */
+  /** Wraps thenables in native promises, which settle at most once and never call back synchronously. */
   #settleLater(task: Task, result: PromiseLike<unknown>): void {
     Promise.resolve(result).then(
       (value) => this.#succeed(task, value),
@@ -305,7 +306,7 @@ export class Handlers implements ResponseHost {
     );
   }
 
-  /** What a handler gave is ours from now on: it is sent, or it is discarded. */
+  /** Sends or discards what a handler returned. We own the value from here on. */
   #succeed(task: Task, value: unknown): void {
     task.hasSettled = true;
     let stream: AsyncIterable<unknown> | undefined;
@@ -332,11 +333,11 @@ export class Handlers implements ResponseHost {
       this.#discard(task, stream);
       return this.#fail(task, error);
     }
-    // Out of the block: in one that catches, V8 does not inline calls of WASM.
+    // Outside the `try` block, in which V8 does not inline WASM calls.
     this.#settle(task, outcome);
   }
 
-  /** Has a stream that is not sent let go of what it holds, while it can still look at its request. */
+  /** Ends a stream that is not sent so that it releases its resources, while it can still read its request. */
   #discard({ scope }: Task, stream: AsyncIterable<unknown> | undefined): void {
     if (stream !== undefined) scope.runInAsyncScope(discardStream, undefined, stream);
   }
@@ -351,31 +352,31 @@ export class Handlers implements ResponseHost {
     if (rule === undefined) return this.#failPlainly(task, error, failure);
     task.response.reset(failure.statusCode, rule.keepHeaders);
     const handler: Handler = (req, res) => rule.handler(error, req, res) as never;
-    // What the handler has entered, it sees: from Node.js 24 on, the scope would begin anew.
+    // Keeps the async context that the handler has entered. From Node.js 24 on, running in the scope would reset it.
     if (this.#running.getStore() === task.request) this.#runHere(task, handler);
     else this.#run(task, handler);
   }
 
-  /** The answer that an error has by itself. What is the server's fault goes to the log, and the client is told no more than that. */
+  /** Sends the default response of an error. Server errors are logged, and the client gets no details. */
   #failPlainly(task: Task, error: unknown, failure: Failure, isReported = false): void {
     const { request, response, route } = task;
     response.reset(failure.statusCode, route.errorRules.at(-1)?.keepHeaders === true);
     for (const [name, value] of failure.headers) response.set(name, value);
-    // Nothing more of the user's code runs.
+    // No more user code runs for this request.
     task.failures = Number.POSITIVE_INFINITY;
-    // Whoever fails because the client has left has done what it should.
+    // A failure caused by the client's disconnect is expected.
     if (failure.isLogged && !isReported && !request.isAborted) this.#report(request, error);
     this.#settle(task, this.#responder.respondPlainly(task, failure.body));
   }
 
-  /** The response is written, or waits for an extent. */
+  /** Completes a request whose response is written, or waits for an extent. */
   #settle(task: Task, outcome: typeof WRITTEN | typeof NO_ROOM): void {
     if (outcome === NO_ROOM) return this.#wait(task);
     const { clock, times } = this.#context;
     this.#settledAt = clock.nowUs();
     const handlerUs = Math.max(1, this.#settledAt - task.startedAt);
     times.recordHandler(handlerUs);
-    // How long a client takes to send its body says nothing about how long handlers take.
+    // With a streamed body, the time depends on the client.
     this.#finish(task, task.request.isBodyStreamed ? 0 : handlerUs);
   }
 
@@ -384,7 +385,7 @@ export class Handlers implements ResponseHost {
     this.#events.onComplete(task.slot, handlerUs, task.hasPermit);
   }
 
-  /** The request is over: `req` and `res` have no effect any more. */
+  /** Ends a request: `req` and `res` have no effect from now on. */
   #cutOff(task: Task): void {
     this.#tasks.remove(task);
     this.#responder.discard(task);
@@ -395,13 +396,13 @@ export class Handlers implements ResponseHost {
 
   // ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Has all streams whose heads were sent end, and those that begin later. */
+  /** Tells all streams to end: those whose heads were sent, and those that begin later. */
   drain(): void {
     this.#isDraining = true;
     for (const task of this.#tasks) if (task.stream?.isBegun === true) tellClosing(task);
   }
 
-  /** The head of the response was sent. From now on it costs others nothing: neither a permit nor, if possible, a slot. */
+  /** Called when the head of a stream was sent. Releases its permit and, if possible, its slot. */
   #begun(task: Task): void {
     if (this.#isDraining) tellClosing(task);
     this.#detach(task);
@@ -410,7 +411,7 @@ export class Handlers implements ResponseHost {
     this.#events.onPermit();
   }
 
-  /** Gives the slot back, unless the handler still needs its memory: the stream goes on without one. */
+  /** Releases the slot, unless the handler still needs its memory. The stream continues without a slot. */
   #detach(task: Task): void {
     const { slot, view, request, hasPermit } = task;
     if (!task.hasSlot || request.finished || !request.detach()) return;
@@ -431,11 +432,11 @@ export class Handlers implements ResponseHost {
     this.#events.onDetachedEnded();
   }
 
-  // ── exceptions that nobody caught ───────────────────────────────────────────────────────────────────────────────
+  // ── uncaught exceptions ─────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * The request in whose async context the caller runs, if it is in flight: in a listener of `uncaughtException` the context is still that of
-   * whoever threw.
+   * Returns the request in whose async context the caller runs, if it is in flight. A listener of `uncaughtException` runs in the
+   * context of the code that threw.
    */
   culprit(): { id: string; method: string; target: string } | undefined {
     const task = this.#findCulprit();
@@ -444,13 +445,13 @@ export class Handlers implements ResponseHost {
     return { id, method, target };
   }
 
-  /** Answers that request with 500; without effect if there is none. */
+  /** Responds to that request with 500. Does nothing if no such request is in flight. */
   failCulprit(error: unknown): void {
     const task = this.#findCulprit();
     if (task === undefined) return;
-    // Of a response that is being sent nothing can be taken back: it breaks off.
+    // A response that is already being sent can only be broken off.
     if (task.stream?.isBegun === true) return task.stream.cancel();
-    // It may still write to the slot's memory: it has until its time is over to settle.
+    // The handler may still use the slot's memory, so the slot is kept until it settles or times out.
     if (task.request.isViewTaken && !task.hasSettled) return;
     this.#responder.discard(task);
     const { stream } = task;
@@ -471,12 +472,12 @@ export class Handlers implements ResponseHost {
     const { counters } = this.#context;
     counters.add(COUNTER_EXTENT_WAITS_OFFSET, 1);
     counters.set(COUNTER_EXTENT_WAITING_OFFSET, this.#waiting.size);
-    // Whoever gives an extent back need not know who waits for one: a few looks are cheaper than a look at each return.
+    // Polling is cheaper than checking for waiting responses whenever an extent is released.
     this.#retries ??= setInterval(() => this.#retry(), RETRY_MS);
   }
 
   #retry(): void {
-    // What is no smaller than something that found no room finds none either.
+    // If a response found no room, larger ones will not find any either.
     let tooLarge = Number.POSITIVE_INFINITY;
     for (const task of this.#waiting) {
       const { bytes } = task.unsent!;
@@ -496,12 +497,11 @@ export class Handlers implements ResponseHost {
     this.#retries = undefined;
   }
 
-  // ── requests that were answered for their handlers ──────────────────────────────────────────────────────────────
+  // ── requests whose handlers time out ────────────────────────────────────────────────────────────────────────────
 
   /**
-   * The HTTP thread has answered the request `sequence` in `slot`, since its handler takes too long: it is cut off, its permit
-   * is free, and its slot too, unless a handler that has not settled was given a view of the slot's memory: then that stays its
-   * own until it settles.
+   * Called when the HTTP thread has responded with 504 because the handler took too long. Ends the request and releases its permit and
+   * its slot. If the handler has a view of the slot's memory, the slot is kept until the handler settles.
    */
   abandon(name: RequestName): void {
     const task = this.#tasks.find(name);
@@ -511,7 +511,7 @@ export class Handlers implements ResponseHost {
     this.#abandon(task);
   }
 
-  /** Nobody waits for it any more: what it holds goes back, but for the memory that it may still look at. */
+  /** Releases what a request holds once nobody waits for it, except memory that its handler may still read. */
   #abandon(task: Task): void {
     if (task.request.finished) return;
     if (!task.hasSettled) {
@@ -531,7 +531,7 @@ export class Handlers implements ResponseHost {
     } else this.#events.onComplete(slot, 0, task.hasPermit);
   }
 
-  /** The handler of a request that was answered has settled. */
+  /** Called when the handler of a finished request settles. */
   #settledLate(task: Task): void {
     task.hasSettled = true;
     if (!task.isAbandoned) return;
@@ -565,7 +565,7 @@ interface Gathered {
   handler: Handler;
 }
 
-/** Those who stream for as long as somebody listens end now. */
+/** Aborts a stream so that a source without an end of its own stops. */
 function tellClosing({ request }: Task): void {
   request.abort(false, new LoopShardError('SERVER_CLOSING', 'The server is closing.'));
 }
@@ -579,7 +579,7 @@ function enterContext(entry: ContextEntry, request: AppRequest): AsyncResource {
   if (scope !== undefined) return scope;
   throw new LoopShardError(
     'CONTEXT_INVALID',
-    'The function that was passed to `app.context()` returned without having called `run`. Call `run()` before it returns.',
+    'The function passed to `app.context()` returned without calling `run`. Call `run()` before it returns.',
   );
 }
 
@@ -591,7 +591,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }
 
-/** It has waited for longer than it may. */
+/** Whether the request has waited in the queue for too long. */
 function isLate({ queueDeadline }: SlotView, now: number): boolean {
   // 32 bits are wide enough: the HTTP thread takes a late request back long before the difference wraps.
   return queueDeadline !== 0 && ((now - queueDeadline) | 0) >= 0;

@@ -3,7 +3,7 @@ import type { HttpGenerations } from '../contract/http-generations.js';
 import { httpOf, type MemoryMap } from '../contract/memory-map.js';
 import type { HttpEnd, RequestCommand } from '../contract/messages.js';
 
-/** The shard's channels to the HTTP threads, one each. Shard. */
+/** The shard's channels, one to each HTTP thread. Shard only. */
 export class HttpChannels {
   readonly #map: MemoryMap;
   readonly #generations: HttpGenerations;
@@ -19,9 +19,9 @@ export class HttpChannels {
   }
 
   /**
-   * The channels do not keep the event loop alive.
-   * @param obey called with each message from now on
-   * @param catchUp does what the control thread has said so far: it has told of an HTTP thread that is not known yet
+   * Starts listening. The channels do not keep the event loop alive.
+   * @param obey called with each message
+   * @param catchUp processes pending messages of the control thread, which announce HTTP threads that the shard does not know yet
    */
   listen(obey: (command: RequestCommand) => void, catchUp: () => void): void {
     this.#obey = obey;
@@ -34,21 +34,21 @@ export class HttpChannels {
     port.unref();
   }
 
-  /** The channel to the HTTP thread that has submitted the request in the slot. */
+  /** Returns the channel to the HTTP thread that submitted the request in the slot. */
   of(slot: number): MessagePort {
     const http = httpOf(this.#map, slot);
     if (this.#ends[http].generation !== this.#generations.of(http)) this.#catchUp?.();
     return this.#ends[http].port;
   }
 
-  /** Another thread takes the place of the HTTP thread `http`. */
+  /** Replaces the channel when a new thread takes the number `http`. */
   replace(http: number, end: HttpEnd): void {
     this.#ends[http].port.close();
     this.#ends[http] = end;
     this.#listenTo(end.port);
   }
 
-  /** Takes one message that has come, for a thread whose event loop does not turn. `false` if there is none. */
+  /** Processes one pending message, for a thread whose event loop is blocked. Returns `false` if no message is pending. */
   receive(): boolean {
     for (const { port } of this.#ends) {
       const received = receiveMessageOnPort(port);

@@ -3,10 +3,10 @@ import { type AppDefinition, definitionOf } from '../app/definition.js';
 import { importModule, pathOf } from '../contract/module-failure.js';
 import { LoopShardError } from '../errors.js';
 
-/** @throws LoopShardError MODULE_FAILED, MODULE_WITHOUT_APP, or what a wrong route is refused with */
+/** @throws LoopShardError MODULE_FAILED, MODULE_WITHOUT_APP, or the error of an invalid route */
 export async function loadApp(url: string): Promise<AppDefinition> {
   const module = await importModule(url);
-  // A CommonJS module's exports come as the default.
+  // The default export of a CommonJS module is its `exports` object.
   const app =
     definitionOf(module.default) ?? definitionOf((module.default as { default?: unknown } | undefined)?.default);
   if (app !== undefined) return app;
@@ -16,7 +16,7 @@ export async function loadApp(url: string): Promise<AppDefinition> {
   );
 }
 
-/** What to do about a module without an app. */
+/** Advice for a module without an app. */
 function adviceFor(module: object): string {
   const named = Object.entries(module).find(([, value]) => definitionOf(value) !== undefined)?.[0];
   if (named !== undefined) return `It exports one as \`${named}\`: write \`export default ${named}\`.`;

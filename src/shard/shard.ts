@@ -28,19 +28,19 @@ import { Gradient2 } from './loop/limiter.js';
 import { ShardLoop } from './loop/loop.js';
 import { prepareNegotiation } from './response/negotiation.js';
 
-/** How long what is in flight may take when a shard ends, and the whole end, in milliseconds. */
+/** Time limits when a shard ends, in milliseconds: for handlers in flight, and in total. */
 export interface EndTimes {
   handlersMs: number;
   graceMs: number;
 }
 
 /**
- * Has the thread end, or whatever else the shard runs on.
- * @param settled resolves when no handler is in flight; then `closeApp` is to be called
+ * Ends the thread, or whatever else runs the shard.
+ * @param settled resolves when no handler is in flight; `closeApp` must be called after that
  */
 export type EndShard = (settled: Promise<void>, closeApp: () => Promise<void>, times: EndTimes) => void;
 
-/** One shard: what the control thread and the HTTP threads say to it is done by its loop and its handlers. */
+/** A shard: passes the commands of the control thread and the HTTP threads to its loop and its handlers. */
 export class Shard {
   readonly loop: ShardLoop;
   readonly #context: ShardContext;
@@ -72,10 +72,10 @@ export class Shard {
     }
   }
 
-  /** Does from now on what it is told, and says that it is ready. */
+  /** Starts to listen for commands, and reports that the shard is ready. */
   begin(): void {
     const { app, channel, http, times } = this.#context;
-    // The listener also keeps the event loop alive: a parked shard has nothing else that would.
+    // This listener also keeps the event loop alive while the shard is parked.
     channel.on('message', (command: ShardCommand) => this.#obey(command));
     http.listen(
       (command) => obeyHttp(this.loop.handlers, command),
@@ -110,7 +110,7 @@ export class Shard {
         return http.replace(command.http, command.end);
       case 'gone':
         this.loop.handlers.onHttpThreadGone(command.http, command.requests);
-        // The thread may have ended in the middle of a ring.
+        // The HTTP thread may have ended after publishing but before ringing the doorbell.
         return this.loop.look();
       case 'drain':
         return this.loop.handlers.drain();
@@ -120,15 +120,15 @@ export class Shard {
   }
 
   /**
-   * Begins the end: responses that are streams are told, and what was started settles.
-   * @param settled no handler is in flight
+   * Ends the shard: streamed responses are told to end, and started requests settle.
+   * @param settled resolves when no handler is in flight
    */
   end(settled: Promise<void>, times: EndTimes): void {
     this.loop.handlers.drain();
     this.#end(settled, () => this.#closeApp(), times);
   }
 
-  /** What was opened last is closed first. A listener that fails does not keep the others from being called. */
+  /** Calls the `onClose` listeners in reverse order. If one fails, the others are still called. */
   async #closeApp(): Promise<void> {
     const { app, shard, group } = this.#context;
     for (const listener of app.onClose.toReversed()) {
@@ -160,7 +160,7 @@ function expectTable(table: RouteTable, expected: RouteTable): void {
   if (isDeepStrictEqual(comparable(table), comparable(expected))) return;
   throw new LoopShardError(
     'ROUTES_DIFFER',
-    'The module does not define the same routes each time it is loaded. Make its routes depend on nothing that differs between threads, and restart the server after the module was changed.',
+    'The module does not define the same routes each time it is loaded. Routes must not depend on anything that differs between threads. Restart the server after you change the module.',
   );
 }
 
@@ -194,7 +194,7 @@ function createContext(start: ShardStart, app: AppDefinition): ShardContext {
   };
 }
 
-/** The other shards of the group. */
+/** Returns the other shards of the group. */
 function othersOf({ shard, group: { first, count } }: ShardStart): number[] {
   return Array.from({ length: count }, (_, i) => first + i).filter((other) => other !== shard);
 }

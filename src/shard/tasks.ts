@@ -8,19 +8,19 @@ import type { SlotView } from '../contract/slot-view.js';
 import type { SlotRequest } from './request/request.js';
 import type { Reply } from './response/responder.js';
 
-/** A response that is sent in pieces. */
+/** A streamed response. */
 export interface TaskStream {
-  /** Its head was sent, or is about to be. */
+  /** Its head was sent, or is about to be sent. */
   readonly isBegun: boolean;
-  /** The kernel has taken bytes, whose buffers can be used again; or `STREAM_CANCELLED`: nobody waits for more. */
+  /** Called when the kernel has taken bytes, with buffers that can be reused; or with `STREAM_CANCELLED` when nobody waits for more. */
   onTaken(bytes: number, spent?: ArrayBuffer[]): void;
-  /** The client has gone: the source hears it, and the request is over when it has let go. */
+  /** Called when the client disconnects: ends the source. The request is over once the source has ended. */
   cancel(): void;
-  /** Nothing more is sent: the response ends in its middle. */
+  /** Stops sending in the middle of the response. */
   breakOff(): void;
 }
 
-/** A request in the hands of its handler. */
+/** A request that was started and is not over. */
 export interface Task extends Reply {
   readonly slot: number;
   readonly view: SlotView;
@@ -32,34 +32,34 @@ export interface Task extends Reply {
   readonly res: AppResponse;
   /** By the server's clock. */
   readonly startedAt: number;
-  /** In which everything of the user's runs that belongs to the request. */
+  /** Async scope of all user code of the request. */
   scope: AsyncResource;
-  /** The response, if it is one. */
+  /** The response, if it is streamed. */
   stream: TaskStream | undefined;
-  /** How many of the handler and the error handlers around it have failed: each has one try. */
+  /** How many of the handler and its error handlers have failed. Each is called at most once. */
   failures: number;
-  /** None of its code is under way: no handler was started, or what it gave is here, and no stream. */
+  /** No user code is running: no handler was started, or it has settled, and no stream is open. */
   hasSettled: boolean;
-  /** It counts among those that the shard has permits for. */
+  /** It holds one of the shard's permits. */
   hasPermit: boolean;
-  /** The slot is its own; a stream that goes on without one is known by the name of its request alone. */
+  /** It owns its slot. A stream without a slot is identified only by the name of its request. */
   hasSlot: boolean;
-  /** It was answered with 504, and its handler has not settled. */
+  /** It got 504, and its handler has not settled. */
   isAbandoned: boolean;
   /** Its connection is to be closed, and nothing is sent. */
   isDestroyed: boolean;
 }
 
-/** The requests that were started and are not over, and whatever came for requests that were not started yet. Shard. */
+/** Requests that were started and are not over, and early aborts of requests that were not started yet. Shard only. */
 export class Tasks {
   readonly #bySlot: (Task | undefined)[] = [];
-  /** Those without a slot, by `requestKey`. */
+  /** Tasks without a slot, by `requestKey`. */
   readonly #detached = new Map<number, Task>();
-  /** By slot: requests whose clients had left before they were started. */
+  /** By slot: requests whose clients disconnected before they were started. */
   readonly #left = new Map<number, { sequence: number; isGone: boolean }>();
   #withSlot = 0;
 
-  /** Those that have a slot. */
+  /** Number of tasks that have a slot. */
   get withSlot(): number {
     return this.#withSlot;
   }
@@ -68,7 +68,7 @@ export class Tasks {
     return this.#withSlot + this.#detached.size;
   }
 
-  /** The request has been started. */
+  /** Adds a request that was started. */
   add(task: Task): void {
     this.#bySlot[task.slot] = task;
     this.#withSlot++;
@@ -78,7 +78,7 @@ export class Tasks {
     if (left?.sequence === task.sequence) task.request.abort(left.isGone);
   }
 
-  /** The request is over. */
+  /** Removes a request that is over. */
   remove(task: Task): void {
     if (task.hasSlot) {
       this.#bySlot[task.slot] = undefined;
@@ -86,7 +86,7 @@ export class Tasks {
     } else this.#detached.delete(requestKey(task));
   }
 
-  /** The slot is about to carry another request. */
+  /** Separates a task from its slot, which is about to carry another request. */
   detach(task: Task): void {
     this.remove(task);
     task.hasSlot = false;
@@ -99,7 +99,7 @@ export class Tasks {
     return this.#detached.size === 0 ? undefined : this.#detached.get(requestKey(name));
   }
 
-  /** The client of a request that may be started here later has left. */
+  /** Remembers that a client disconnected before its request was started. */
   noteLeft({ slot, sequence }: RequestName, isGone: boolean): void {
     this.#left.set(slot, { sequence, isGone: isGone || this.#left.get(slot)?.isGone === true });
   }

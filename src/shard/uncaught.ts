@@ -7,10 +7,10 @@ import type { Shard } from './shard.js';
 const LAST_REPORTS = 10;
 
 /**
- * Has an exception that nobody caught fail the request that caused it, and no other. The state of the thread cannot be trusted
- * afterwards, so it claims nothing more, lets what it has started settle within the grace, and ends, unless `onUncaught` is
- * `continue`. With `exit`, nothing is done: Node.js ends the thread at once. An app with a listener of its own decides itself,
- * as in Node.js: the thread goes on. Shard.
+ * Makes an uncaught exception fail only the request that caused it. The state of the thread can no longer be trusted, so it claims
+ * nothing more, lets started requests settle within the grace period, and ends, unless `onUncaught` is `continue`. With `exit` this
+ * does nothing: Node.js ends the thread immediately. If the app has its own listener, the app decides, as in Node.js: the thread
+ * continues. Shard only.
  */
 export function handleUncaught(channel: MessagePort, shard: Shard, start: ShardStart): void {
   const { handlers } = shard.loop;
@@ -23,7 +23,7 @@ export function handleUncaught(channel: MessagePort, shard: Shard, start: ShardS
     const request = handlers.culprit();
     const report: ShardReport = { type: 'uncaught', error: describe(error), ends, ...(request && { request }) };
     if (!isEnding || reportsLeft-- > 0) channel.postMessage(report);
-    // First, so that the response below is the last thing that it waits for.
+    // Before `failCulprit`, so that the loop also waits for that response.
     const settled = ends ? shard.loop.stop() : undefined;
     handlers.failCulprit(error);
     if (settled === undefined) return;

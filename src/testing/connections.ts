@@ -2,13 +2,13 @@ import type { Socket } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
 import type { ConnectionSource } from '../options/listening.js';
 
-/** Where a client seems to connect from. */
+/** Address that the app sees for a client. */
 export interface Client {
   remoteAddress: string;
   remotePort: number;
 }
 
-/** Connections without a network: what is written on one end is read on the other. */
+/** Connections inside the process, without a network. */
 export class InnerConnections implements ConnectionSource {
   #onConnection: ((socket: Socket) => void) | undefined;
 
@@ -19,7 +19,7 @@ export class InnerConnections implements ConnectionSource {
   /** Returns the client's end of a new connection. */
   connect(client: Client): Duplex {
     const [near, far] = duplexPair();
-    // An end that is gone takes the other one with it, as the sockets of a connection do.
+    // When one end closes, the other one closes too, as with sockets.
     near.once('close', () => far.destroy());
     far.once('close', () => near.destroy());
     const { remoteAddress, remotePort } = client;

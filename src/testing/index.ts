@@ -1,4 +1,4 @@
-/** Tests of an app without a port and without threads. */
+/** Tests an app without a port and without threads. */
 
 export type { InjectedCookie, InjectOptions, InjectResponse } from './request.js';
 export { close, createTestServer, inject, type TestOptions, type TestServer } from './test-server.js';

@@ -12,24 +12,24 @@ import type { Client } from './connections.js';
 const cookies = lazily<typeof Cookie>('cookie');
 const querystring = lazily<typeof FastQuerystring>('fast-querystring');
 
-/** A request to an app, in the words of light-my-request. */
+/** A request to an app, with the option names of light-my-request. */
 export interface InjectOptions {
   /** Default `GET`. */
   method?: string;
-  /** Path with its query, or a whole URL, whose host becomes the field Host. */
+  /** Path with its query, or a complete URL, whose host becomes the header Host. */
   url: string;
   /** Added to the query of `url`; a value may be an array. */
   query?: Record<string, string | number | boolean | readonly (string | number | boolean)[]>;
   headers?: Record<string, string | number | readonly string[]>;
-  /** Sent as the field Cookie. */
+  /** Sent as the header Cookie. */
   cookies?: Record<string, string>;
-  /** The body: text, bytes or a stream as they are, any other value as JSON with its content type. */
+  /** The body: text, bytes or a stream is sent unchanged, any other value as JSON with its content type. */
   payload?: unknown;
-  /** The same as `payload`. */
+  /** Alias of `payload`. */
   body?: unknown;
   /** Address of the client. Default `127.0.0.1`. */
   remoteAddress?: string;
-  /** Ends the request: the client leaves, and the promise is rejected with its reason. */
+  /** Aborts the request: the client disconnects, and the promise is rejected with the signal's reason. */
   signal?: AbortSignal;
 }
 
@@ -40,22 +40,22 @@ export interface InjectedCookie {
   [attribute: string]: unknown;
 }
 
-/** A response, in the shape that light-my-request gives it. */
+/** A response, in the format of light-my-request. */
 export interface InjectResponse {
   statusCode: number;
   statusMessage: string;
-  /** By name in lower case. */
+  /** By lower-case name. */
   headers: IncomingHttpHeaders;
   trailers: NodeJS.Dict<string>;
   /** The body. */
   rawPayload: Buffer;
   /** The body as UTF-8. */
   payload: string;
-  /** The same as `payload`. */
+  /** Alias of `payload`. */
   body: string;
-  /** What the response sets. */
+  /** Cookies that the response sets. */
   cookies: readonly InjectedCookie[];
-  /** The body, parsed. Throws a SyntaxError for what is no JSON. */
+  /** Parses the body as JSON. Throws a SyntaxError if it is not JSON. */
   json<T = unknown>(): T;
 }
 
@@ -71,7 +71,7 @@ const FIELDS: readonly (keyof InjectOptions)[] = [
   'signal',
 ];
 
-/** What is known of a request before it is sent. */
+/** A checked request, ready to be sent. */
 export interface CheckedRequest {
   method: string;
   target: string;
@@ -124,7 +124,7 @@ function withQuery(target: string, query: InjectOptions['query']): string {
   return added === '' ? target : `${target}${target.includes('?') ? '&' : '?'}${added}`;
 }
 
-/** Sets the fields that the body needs. */
+/** Converts the payload and sets the headers that it needs. */
 function payloadOf(payload: unknown, headers: OutgoingHttpHeaders): CheckedRequest['payload'] {
   if (payload === undefined || payload instanceof Readable) return payload;
   if (types.isUint8Array(payload) || typeof payload === 'string') return withLength(payload, headers);
@@ -140,7 +140,7 @@ function withLength<T extends string | Uint8Array>(payload: T, headers: Outgoing
   return payload;
 }
 
-/** Sends a request over a connection of its own, by Node.js's client, and reads the whole response. */
+/** Sends a request over a new connection with Node.js's client, and reads the complete response. */
 export function exchange(
   { method, target, headers, payload, signal }: CheckedRequest,
   connection: Duplex,

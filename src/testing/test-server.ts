@@ -11,7 +11,7 @@ import { standardLogger } from '../server/standard-logger.js';
 import { InnerConnections } from './connections.js';
 import { checkRequest, exchange, type InjectOptions, type InjectResponse } from './request.js';
 
-/** What a test server takes: the options of `serve()` that are not about threads and sockets. */
+/** Options of a test server: those of `serve()`, without threads and sockets. */
 export type TestOptions = Omit<ServeOptions, (typeof NOT_FOR_TESTS)[number]>;
 
 const NOT_FOR_TESTS = [
@@ -28,28 +28,28 @@ const NOT_FOR_TESTS = [
   'threads',
 ] as const satisfies readonly (keyof ServeOptions)[];
 
-/** An app that answers in the thread of the test. */
+/** An app that runs in the thread of the test. */
 export interface TestServer {
   /**
    * Sends a request through the same decoding, middleware, validation and serialization as over a socket.
    * @param request a path, or a method with a URL and more
-   * @returns the whole response
+   * @returns the complete response
    * @throws LoopShardError OPTION_INVALID, OPTION_UNKNOWN; an error with the code ECONNRESET if the app closed the connection
    */
   inject(request: InjectOptions | string): Promise<InjectResponse>;
-  /** Ends the app: what is in flight settles, then the listeners of `app.onClose()` are called. */
+  /** Closes the app: waits for requests in flight, then calls the listeners of `app.onClose()`. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Of apps that were not given options. */
+/** Servers started by `inject()`. */
 const servers = new WeakMap<AppDefinition, Promise<TestServer>>();
-/** For as long as a response is awaited: nothing else keeps the process alive. */
+/** Interval of a timer that keeps the process alive while a response is awaited. */
 const AWAKE_MS = 2 ** 30;
 
 /**
  * Starts an app in the calling thread: `app.onStart()` is called with shard 0 of the group `default`, which runs the routes of all groups.
- * Modules that the test has mocked stay mocked, and breakpoints hold.
+ * Mocked modules stay mocked, and breakpoints work.
  * @throws LoopShardError OPTION_INVALID, OPTION_UNKNOWN, MODULE_FAILED if a listener of `app.onStart()` fails
  */
 export async function createTestServer(app: App, options: TestOptions = {}): Promise<TestServer> {
@@ -58,7 +58,7 @@ export async function createTestServer(app: App, options: TestOptions = {}): Pro
   if (wrong !== undefined) {
     throw new LoopShardError(
       'OPTION_INVALID',
-      `A test server has no option \`${wrong}\`: it has neither sockets nor threads of its own.`,
+      `Option \`${wrong}\` is not available for a test server, which has no sockets or threads. Leave it out.`,
     );
   }
   const connections = new InnerConnections();
@@ -83,8 +83,8 @@ export async function createTestServer(app: App, options: TestOptions = {}): Pro
 }
 
 /**
- * Sends a request to an app, in the calling thread and without a port. The first one starts the app, with the options that `serve()` has by
- * default; `close(app)` ends it.
+ * Sends a request to an app, in the calling thread and without a port. The first request starts the app, with the default options of
+ * `serve()`; `close(app)` closes it.
  * @param request a path, or a method with a URL and more
  * @throws LoopShardError as `createTestServer` and its `inject`
  */
@@ -98,7 +98,7 @@ export async function inject(app: App, request: InjectOptions | string): Promise
   return (await server).inject(request);
 }
 
-/** Ends an app that `inject` has started; without effect if there is none. The next `inject` starts it again. */
+/** Closes an app that `inject` has started; does nothing otherwise. The next `inject` starts it again. */
 export async function close(app: App): Promise<void> {
   const definition = checkApp(app, 'close()');
   const server = servers.get(definition);

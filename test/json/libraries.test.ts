@@ -144,8 +144,8 @@ describe('what is written by a schema, its library reads', () => {
 
   test('a Standard Schema that has no JSON Schema is refused in words', () => {
     expect(() => compileWriter(v.object({ a: v.string() }))).toThrow(
-      /schema of valibot cannot be turned into JSON Schema/,
+      /schema of valibot: it has no conversion to JSON Schema/,
     );
-    expect(() => compileWriter(z.object({ a: z.date() }))).toThrow(/schema of zod has no JSON Schema/);
+    expect(() => compileWriter(z.object({ a: z.date() }))).toThrow(/Cannot convert this schema of zod to JSON Schema/);
   });
 });

@@ -144,16 +144,16 @@ describe('references', () => {
 
   test('that cannot be resolved are refused in words', () => {
     const wrong: [schema: unknown, message: RegExp][] = [
-      [{ $ref: '#/$defs/none' }, /Cannot resolve `\$ref` at #: "#\/\$defs\/none" points at nothing in the schema/],
+      [{ $ref: '#/$defs/none' }, /Cannot resolve `\$ref` at #: "#\/\$defs\/none" does not exist in the schema/],
       [
         { properties: { a: { $ref: '#none' } } },
-        /`\$ref` at #\/properties\/a: "#none" names no `\$anchor` of the schema/,
+        /`\$ref` at #\/properties\/a: "#none" matches no `\$anchor` of the schema/,
       ],
       [
         { $ref: 'https://example.org/none' },
-        /is the `\$id` of no schema. Pass the document that has it in the option `schemas`/,
+        /matches no `\$id`. Pass the document that has it in the option `schemas`/,
       ],
-      [{ $ref: '#/%' }, /is not percent-encoded correctly/],
+      [{ $ref: '#/%' }, /has invalid percent-encoding/],
       [{ $dynamicRef: '#none' }, /Cannot resolve `\$dynamicRef`/],
     ];
     for (const [schema, message] of wrong) expect(() => compileWriter(schema)).toThrow(message);

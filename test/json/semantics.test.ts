@@ -112,25 +112,29 @@ describe('what does not match', () => {
     const rows = { type: 'array', items: user };
     expect(code(rows, [{ id: 1, name: 'a' }, { id: 1 }])).toEqual([
       'VALUE_MISMATCH',
-      expect.stringContaining('/1/name is missing'),
+      expect.stringContaining('Missing value at /1/name'),
     ]);
-    expect(code(rows, [{ id: '1', name: 'a' }])[1]).toContain('/0/id is a string, and its schema wants an integer');
-    expect(code(rows, [{ id: 1.5, name: 'a' }])[1]).toContain('/0/id is 1.5');
+    expect(code(rows, [{ id: '1', name: 'a' }])[1]).toContain('at /0/id: expected an integer, got a string');
+    expect(code(rows, [{ id: 1.5, name: 'a' }])[1]).toContain('at /0/id: expected an integer, got 1.5');
     expect(code(rows, [{ id: Number.NaN, name: 'a' }])[0]).toBe('VALUE_MISMATCH');
-    expect(code(rows, [{ id: 1, name: 'a', tags: ['x', null] }])[1]).toContain('/0/tags/1 is null');
-    expect(code(rows, [null])[1]).toContain('/0 is null, and its schema wants an object');
-    expect(code(rows, {})[1]).toContain('The value is an object, and its schema wants an array');
+    expect(code(rows, [{ id: 1, name: 'a', tags: ['x', null] }])[1]).toContain(
+      'at /0/tags/1: expected a string, got null',
+    );
+    expect(code(rows, [null])[1]).toContain('at /0: expected an object, got null');
+    expect(code(rows, {})[1]).toContain('Invalid value: expected an array, got an object');
     expect(code(user, [])[0]).toBe('VALUE_MISMATCH');
     expect(code(user, undefined)[0]).toBe('VALUE_MISMATCH');
     expect(code({}, undefined)[0]).toBe('VALUE_MISMATCH');
     expect(code({ type: 'object', properties: { 'a/b~c': { type: 'null' } } }, { 'a/b~c': 1 })[1]).toContain(
-      '/a~1b~0c is 1',
+      'at /a~1b~0c: expected null, got 1',
     );
     expect(code({ const: 'x' }, 'y')[0]).toBe('VALUE_MISMATCH');
     expect(code({ enum: ['x', 1] }, '1')[1]).toContain('"x" or 1');
     expect(code({ anyOf: [{ type: 'string' }, { type: 'null' }] }, 3)[1]).toContain('a string or null');
     expect(code({ type: 'array', prefixItems: [{}], items: false }, [1, 2])[0]).toBe('VALUE_MISMATCH');
-    expect(code({ type: 'array', items: { type: 'number' }, minItems: 2 }, [1])[1]).toContain('at least 2 items');
+    expect(code({ type: 'array', items: { type: 'number' }, minItems: 2 }, [1])[1]).toContain(
+      'expected at least 2 items, got 1',
+    );
     expect(code({ properties: { a: false } }, { a: 1 })[0]).toBe('VALUE_MISMATCH');
   });
 
@@ -152,7 +156,7 @@ describe('properties that the schema does not list', () => {
     expect(write(user, value)).toBe('{"id":1,"name":"a"}');
     expect(write(user, value, { unlisted: 'write' })).toBe('{"id":1,"name":"a","secret":"x"}');
     expect(code(user, value, { unlisted: 'reject' })[1]).toContain(
-      '/secret is a property that the schema does not allow',
+      'Unexpected property at /secret: the schema does not allow it',
     );
     expect(code({ ...user, additionalProperties: false }, value)[0]).toBe('VALUE_MISMATCH');
     expect(write({ ...user, additionalProperties: false }, { id: 1, name: 'a' })).toBe('{"id":1,"name":"a"}');

@@ -17,7 +17,7 @@ const ANSWERED = 0.98;
 /** @typedef {import('../../scheduling/generator-process.js').OpenLoopGenerator} OpenLoopGenerator */
 
 /**
- * How long the thread that reads and writes sockets is held up by large answers.
+ * Measures how long large responses block the thread that reads and writes sockets.
  * @returns {import('../../scheduling/scenario.js').Scenario}
  */
 export function holdup() {
@@ -80,7 +80,7 @@ export function holdup() {
     judge: (samples) => {
       const load = { variant: LOOPSHARD, phase: '' };
       return [
-        // A server that answers little is not held up.
+        // A server with low throughput is not blocked.
         atLeast('answers in time, of those that were due', ANSWERED, figureSpread(samples, load, 'answered')),
         withinUs("p99 of the HTTP thread's loop delay", HELD_UP_US, figureSpread(samples, load, 'delayP99Us')),
       ];

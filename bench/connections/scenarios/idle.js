@@ -9,7 +9,7 @@ const ALONE = 'alone';
 const BESIDE = `beside ${count(HELD_CONNECTIONS)} idle connections`;
 
 /**
- * What connections that ask cost beside those that do not.
+ * Measures active connections next to many idle ones.
  * @returns {import('../../scheduling/scenario.js').Scenario}
  */
 export function idle() {

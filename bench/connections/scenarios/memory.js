@@ -10,8 +10,7 @@ import { VARIANTS } from '../variants.js';
 const WARM_UP_REQUESTS = 5_000;
 
 /**
- * What an idle connection costs in resident memory. Each measurement has a process of its own, since memory that was once
- * taken stays.
+ * Measures the resident memory of an idle connection. Each measurement uses a new process, because processes do not return memory.
  * @returns {import('../../scheduling/scenario.js').Scenario}
  */
 export function memory() {

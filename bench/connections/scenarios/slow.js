@@ -16,7 +16,7 @@ const SUCCESS = 0.99;
 const P99_GROWTH = 2;
 
 /**
- * Whether clients are served while others attack by being slow.
+ * Measures whether clients are served during attacks by slow clients.
  * @returns {import('../../scheduling/scenario.js').Scenario}
  */
 export function slow() {

@@ -17,7 +17,7 @@ const SUCCESS = 0.99;
 const P99_OF_NODE = 1;
 
 /**
- * What clients of Server-Sent Events cost the others, and how much memory each of them takes.
+ * Measures how clients of Server-Sent Events affect others, and their memory.
  * @returns {import('../../scheduling/scenario.js').Scenario}
  */
 export function streams() {

@@ -1,4 +1,4 @@
-/** What every server of these benches answers, besides a small object at `/`. */
+/** Responses of every server of these benches, in addition to a small object at `/`. */
 
 export { CONTENT_TYPE, MESSAGE } from '../../http/servers/workload.js';
 
@@ -7,11 +7,11 @@ export const ALIVE = { status: 'ok' };
 /** For clients that read slowly. */
 export const LARGE = Buffer.alloc(256 * 1024, 'x');
 
-/** Of Server-Sent Events: time between two of them. */
+/** Interval of Server-Sent Events. */
 export const EVENT_MS = 2_000;
 
 /** An event. */
 export const event = () => ({ data: { at: Date.now() } });
 
-/** How long a connection may be idle: LoopShard's default. That of node:http, 5 s, would end them while they are counted. */
+/** Keep-alive timeout: LoopShard's default. With that of node:http, 5 s, connections would end while they are counted. */
 export const KEEP_ALIVE_TIMEOUT_MS = 65_000;

@@ -1,4 +1,4 @@
-// The least that two threads can do: each wakes the other and waits.
+// The minimum that two threads can do: each wakes the other and waits.
 import { workerData } from 'node:worker_threads';
 import { ANSWER_INDEX, QUESTION_INDEX, STOP } from '../echo.js';
 

@@ -1,4 +1,4 @@
-// Takes and gives back permits all the time, until it is terminated.
+// Acquires and releases permits in a loop until it is terminated.
 import { workerData } from 'node:worker_threads';
 import { CoreMemory, Semaphore } from 'loopshard/core';
 

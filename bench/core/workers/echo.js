@@ -1,4 +1,4 @@
-// Adds one to what lies in each slot that comes through a ring, and sends the slot back through another one.
+// Adds one to the value in each slot that arrives through a ring, and sends the slot back through another ring.
 import { parentPort, workerData } from 'node:worker_threads';
 import { CoreMemory, Doorbell, Ring } from 'loopshard/core';
 import { SLOT_SHIFT, STOP } from '../echo.js';
@@ -23,7 +23,7 @@ function echo() {
   return true;
 }
 
-/** Looks a few times more, as far as is wanted, before it is worth going to sleep. */
+/** Checks `spins` more times before it goes to sleep. */
 function hasCome() {
   for (let i = 0; i < workerData.spins; i++) if (there.length > 0) return true;
   return false;
@@ -37,7 +37,7 @@ if (workerData.blocks) {
     bell.unpark();
   }
 } else {
-  // A wait that is asynchronous does not keep the event loop alive.
+  // An asynchronous wait does not keep the event loop alive.
   const alive = setInterval(() => {}, 1_000);
   while (!isStopped) {
     if (echo()) continue;

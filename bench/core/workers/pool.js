@@ -1,5 +1,5 @@
 /**
- * What a piscina pool runs.
+ * Task of a piscina pool.
  * @param {number} value
  */
 export default (value) => value + 1;

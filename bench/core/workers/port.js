@@ -1,4 +1,4 @@
-// Adds one to a number that comes by postMessage, or to what lies in a buffer that is transferred, and sends it back.
+// Adds one to a number that arrives by postMessage, or to the number in a transferred buffer, and sends it back.
 import { parentPort } from 'node:worker_threads';
 
 parentPort?.on('message', (message) => {

@@ -1,4 +1,4 @@
-// Sleeps on a doorbell, and again as soon as it is woken, until it is terminated.
+// Sleeps on a doorbell, again and again, until it is terminated.
 import { workerData } from 'node:worker_threads';
 import { CoreMemory, Doorbell } from 'loopshard/core';
 

@@ -1,6 +1,6 @@
 /**
- * Tells the bench where this server listens and what it is. The server ends when its standard input does, so none
- * outlives the bench, however that ended.
+ * Reports the port and version of this server to the bench. The server ends when its standard input ends, so that it never outlives the
+ * bench.
  * @param {number} port
  * @param {string} version
  * @param {() => unknown} [close]

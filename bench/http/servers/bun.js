@@ -1,4 +1,4 @@
-// Runs under Bun only: the native server that the JavaScript ones are held against.
+// Runs under Bun only: a native server for comparison with the JavaScript ones.
 import { announce } from './announce.js';
 import { CONTENT_TYPE, MESSAGE } from './workload.js';
 

@@ -1,7 +1,7 @@
 import Fastify from 'fastify';
 import { MESSAGE } from './workload.js';
 
-/** The plain Fastify that both of its servers run: no logger, no schema. */
+/** The plain Fastify app of both Fastify servers: no logger, no schema. */
 export function createFastify() {
   const app = Fastify();
   app.get('/', () => ({ message: MESSAGE.message }));

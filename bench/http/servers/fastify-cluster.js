@@ -4,11 +4,11 @@ import { announce } from './announce.js';
 
 const PROCESSES = 2;
 
-// Which app: a module that exports createFastify().
+// Argument: a module that exports createFastify().
 const { createFastify } = await import(process.argv[2] ?? './fastify-app.js');
 
 if (cluster.isPrimary) {
-  // Port 0 means the same free port to every process of a cluster.
+  // Port 0 is the same free port for all processes of a cluster.
   const workers = Array.from({ length: PROCESSES }, () => cluster.fork());
   const [[address]] = await Promise.all(workers.map((worker) => once(worker, 'listening')));
   announce(address.port, createFastify().version);

@@ -2,7 +2,7 @@ import Fastify from 'fastify';
 import { announce } from './announce.js';
 import { makeRows, ROWS_SCHEMA } from './rows.js';
 
-// With "schema" as its argument, Fastify serializes by the schema.
+// With the argument "schema", Fastify serializes by the schema.
 const options = process.argv[2] === 'schema' ? { schema: { response: { 200: ROWS_SCHEMA } } } : {};
 const app = Fastify();
 app.get('/', options, () => makeRows());

@@ -1,6 +1,6 @@
 import { announce } from './announce.js';
 
-// Which app: a module that exports createFastify().
+// Argument: a module that exports createFastify().
 const { createFastify } = await import(process.argv[2] ?? './fastify-app.js');
 const app = createFastify();
 await app.listen({ port: 0, host: '127.0.0.1' });

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { serve } from 'loopshard';
 import { announce } from './announce.js';
 
-/** Which app, and the options of serve() as JSON. */
+/** Arguments: the app, and the options of serve() as JSON. */
 const [app = 'loopshard-app.js', given = '{"shards":1}'] = process.argv.slice(2);
 const options = JSON.parse(given);
 

@@ -1,4 +1,4 @@
-// The limit for JavaScript on libuv: one 'data' event in, one write of a ready buffer out, nothing parsed.
+// The upper limit for JavaScript on libuv: one 'data' event in, one write of a prepared buffer out, no parsing.
 import { createServer } from 'node:net';
 import { announce } from './announce.js';
 import { BODY, CONTENT_TYPE } from './workload.js';
@@ -23,10 +23,10 @@ setInterval(() => {
 
 const server = createServer({ noDelay: true }, (socket) => {
   socket.on('data', (chunk) => {
-    // No client of this bench pipelines or sends a body: a request ends where a chunk ends with an empty line.
+    // Clients of this bench neither pipeline nor send bodies, so a request ends with a chunk that ends with an empty line.
     if (chunk.latin1Slice(chunk.length - END_OF_HEAD.length, chunk.length) === END_OF_HEAD) socket.write(answer);
   });
-  // A load generator resets its connections when its time is up.
+  // Load generators reset their connections when the time is up.
   socket.on('error', () => socket.destroy());
 });
 

@@ -1,4 +1,4 @@
-/** A page of a table: what a database driver would hand to a handler. Fresh objects each time. */
+/** Returns a page of a table, as from a database driver: new objects each time. */
 
 const NAMES = ['Ada Lovelace', 'Grace Hopper', 'Konrad Zuse', 'Edsger Dijkstra', 'Barbara Liskov', 'Donald Knuth'];
 const COUNT = 100;

@@ -1,7 +1,7 @@
-/** What the workload `sizes` sends and answers: the same bytes on every server. */
+/** Requests and responses of the workload `sizes`, with the same bytes on every server. */
 import { makeRows } from './rows.js';
 
-/** Bytes of the texts and of the raw answers, by the names in their paths. */
+/** Sizes of texts and raw responses, by the names in their paths. */
 export const ANSWER_BYTES = {
   '4k': 4_000,
   '15k': 15_000,
@@ -11,17 +11,17 @@ export const ANSWER_BYTES = {
   '1m': 2 ** 20,
 };
 
-/** Rows of the JSON answers. */
+/** Numbers of rows of the JSON responses. */
 export const ROW_COUNTS = [300, 1_000];
 
-/** The largest request of this workload has 1 MB; Fastify's limit is 1 MiB, and so is LoopShard's. */
+/** The largest request of this workload has 1 MB. The limit of Fastify and LoopShard is 1 MiB. */
 export const BODY_LIMIT_BYTES = 4 * 2 ** 20;
 
 const LINE = 'Pages and lists are larger than sixteen kilobytes as a rule.\n';
 
 /** @param {number} bytes */
 export function makeText(bytes) {
-  // Through a buffer: what repeat() and slice() return refers to other strings.
+  // Converted through a buffer, because repeat() and slice() return strings that refer to others.
   return Buffer.from(LINE.repeat(Math.ceil(bytes / LINE.length)).slice(0, bytes)).toString('latin1');
 }
 
@@ -31,7 +31,7 @@ export function makeBytes(bytes) {
 }
 
 /**
- * What the handlers of POST answer: enough to show that they have parsed the whole body.
+ * The response of POST handlers, which shows that they have parsed the complete body.
  * @param {{ rows: { id: number }[], padding: string }} posted
  */
 export function summarize({ rows, padding }) {
@@ -39,7 +39,7 @@ export function summarize({ rows, padding }) {
 }
 
 /**
- * The routes of GET: `handler` answers `path`, with a response schema where `hasSchema`.
+ * The GET routes: `handler` responds to `path`, with a response schema if `hasSchema`.
  * @returns {{ path: string, handler: () => unknown, hasSchema: boolean }[]}
  */
 export function makeRoutes() {

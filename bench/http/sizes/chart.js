@@ -16,7 +16,7 @@ const HEIGHT = 420;
 const MARGIN = { top: 56, right: 24, bottom: 48, left: 64 };
 const FOOT = 56;
 
-/** Told apart without colours too, by their marks. */
+/** The marks make lines distinguishable without colours. */
 const STYLES = [
   { colour: '#b3261e', dash: '' },
   { colour: '#e8710a', dash: '' },
@@ -25,8 +25,8 @@ const STYLES = [
 ];
 
 /**
- * Draws requests/s over size, both axes logarithmic in effect: a panel for each kind of answer, a line for each server, and
- * its lowest to highest round as a bar.
+ * Draws requests/s by size, with logarithmic axes: a panel for each kind of response, a line for each server, and a bar from its lowest
+ * to its highest round.
  * @param {Panel[]} panels
  * @param {string[]} notes below the panels
  * @returns {string} an SVG document
@@ -90,8 +90,8 @@ function text(x, y, content, attributes = '') {
 const BAR_WIDTH = 40;
 
 /**
- * The same for a terminal. A bar is as long as its share of the best at its size: the rates of 4 kB and 1 MiB have no scale in
- * common.
+ * Draws the same for a terminal. The length of a bar is relative to the best server at its size, because the rates of 4 kB and 1 MiB have
+ * no common scale.
  * @param {Panel} panel
  */
 export function drawBars({ title, sizes, lines }) {

@@ -7,16 +7,16 @@ import { ANSWER_BYTES, BODY_LIMIT_BYTES, makeBytes, makeText, ROW_COUNTS, summar
 /** @typedef {import('../peers.js').Peer} Peer */
 
 /**
- * What LoopShard is to reach against another server.
+ * A target of LoopShard relative to another server.
  * @typedef {object} Goal
  * @property {string} peer id of LoopShard's server
  * @property {string} against id
  * @property {'requestsPerSecond' | 'p99Us'} figure
- * @property {number | undefined} reach quotient of the two figures: at least of requests/s, at most of p99. Undefined: only shown
+ * @property {number | undefined} reach ratio of the two figures: minimum for requests/s, maximum for p99. Undefined: only shown
  */
 
 /**
- * One request and its answer: a row of the table.
+ * A request and its response: a row of the table.
  * @typedef {object} Exchange
  * @property {string} id what --only takes
  * @property {string} title
@@ -33,7 +33,7 @@ export const TWO_SHARDS = 'loopshard-2';
 export const FASTIFY = 'fastify';
 export const CLUSTER = 'fastify-cluster';
 
-/** Where the load generator finds what it posts: thrown away with the build. */
+/** Directory of the files that the load generator posts, deleted with the build. */
 const POSTS = new URL('../../../build/bench-http-sizes/', import.meta.url);
 
 const APP = new URL('../servers/fastify-sizes-app.js', import.meta.url).href;
@@ -58,7 +58,7 @@ export const SIZES_PEERS = [
 const EVERYBODY = SIZES_PEERS.map(({ id }) => id);
 const TWO_OF_EACH = [TWO_SHARDS, CLUSTER];
 
-/** Smaller answers fit a slot, and have goals of their own in the workload `message`. */
+/** Smaller responses fit into a slot and have their own goals in the workload `message`. */
 const LARGE_FROM_BYTES = 20_000;
 const LARGE = { single: 1.3, double: 1 };
 const ROWS = { rate: 0.95, p99: 1 };
@@ -68,7 +68,7 @@ const POST_RATE = 1;
 /** No row has less. */
 const MIN_ROW_BYTES = 120;
 
-/** Bytes of the JSON that is posted, by the names in their ids. */
+/** Sizes of the posted JSON, by the names in their IDs. */
 const POST_BYTES = { '20k': 20_000, '80k': 80_000, '1m': 1_000_000 };
 
 /** @param {number} bytes */
@@ -157,7 +157,7 @@ function posts() {
 }
 
 /**
- * Rows whose JSON has exactly so many bytes.
+ * Creates rows whose JSON has exactly this many bytes.
  * @param {number} bytes
  */
 function makeDocument(bytes) {

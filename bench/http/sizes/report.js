@@ -9,7 +9,7 @@ import { SIZES_PEERS } from './exchanges.js';
 /** @typedef {import('./exchanges.js').Goal} Goal */
 
 /**
- * A goal, and what came of it.
+ * A goal and its result.
  * @typedef {Goal & { exchange: string, ratio: import('../statistics.js').Spread | undefined,
  * verdict: import('../targets.js').Target['verdict'] }} JudgedGoal
  */
@@ -20,7 +20,7 @@ against cluster(2). Behind each ratio is what it is to reach.`;
 const TITLES = { requestsPerSecond: 'requests/s', p99Us: 'p99 in ms' };
 
 /**
- * Holds every exchange against its goals; those without a number to reach are left out.
+ * Judges every exchange by its goals. Goals without a number are omitted.
  * @param {Exchange[]} exchanges
  * @param {Measurement[]} measurements
  * @param {number} connections
@@ -57,7 +57,7 @@ function isReached({ figure, reach = 0 }, value) {
 }
 
 /**
- * A table of requests/s, and one of p99 for what has goals or figures of it.
+ * Formats a table of requests/s, and one of p99 for exchanges with such goals.
  * @param {Exchange[]} exchanges
  * @param {Measurement[]} measurements
  * @param {number} connections
@@ -90,7 +90,7 @@ function sizesTable(exchanges, measurements, connections, figure) {
       const goal = goals.find((candidate) => candidate.peer === peer.id && candidate.figure === figure);
       return goal ? [formatGoal(goal, goalRatio(goal, id, measurements, connections))] : [];
     });
-    // What has no ratio with one shard has only the one with two.
+    // Exchanges without a ratio for one shard have only that for two shards.
     return [title, ...cells, ...(hasSingle && ratios.length === 1 ? ['', ...ratios] : ratios)];
   });
   const heads = peers.map(({ title }) => title.replace('LoopShard, ', ''));

@@ -16,11 +16,11 @@ import { formatSizes, judgeExchanges } from './report.js';
 /** @typedef {import('../rounds.js').Step} Step */
 /** @typedef {import('../rounds.js').Measurement} Measurement */
 
-/** Kinds of exchange that come in more sizes than a line needs. */
+/** Kinds of exchanges with more sizes than a line needs. */
 const CHARTED = { text: 'text: requests/s by size', bytes: 'bytes: requests/s by size' };
 
 /**
- * Measures requests and answers of every size, and prints and draws the result.
+ * Measures requests and responses of every size, and prints and draws the result.
  * @param {import('../options.js').Options} options
  * @param {(text: string) => void} print
  */
@@ -62,7 +62,7 @@ export async function runSizes(options, print) {
 }
 
 /**
- * Compares every answer with the reference, byte for byte, and plans a load for it.
+ * Compares every response with the reference, byte by byte, and plans its load.
  * @param {import('../server-process.js').RunningServer[]} servers
  * @param {Exchange[]} exchanges
  * @param {number} connections

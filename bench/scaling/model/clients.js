@@ -2,7 +2,7 @@
 /** @typedef {import('./random.js').Random} Random */
 /** @typedef {import('../workloads.js').Workload} Workload */
 
-/** What becomes of a request, in this order. */
+/** The states of a request, in order. */
 export const STATES = /** @type {const} */ ([
   'idle',
   'sent',
@@ -15,8 +15,8 @@ export const STATES = /** @type {const} */ ([
 ]);
 
 /**
- * A connection of the load generator and the only request that it has in flight. The states of the request follow one another:
- * whoever answers it twice, or runs it on two shards, fails here.
+ * A connection of the load generator and its only request in flight. The states of the request must follow in order, so that running it
+ * twice, or responding twice, fails here.
  */
 export class Connection {
   /** @type {(typeof STATES)[number]} */
@@ -25,7 +25,7 @@ export class Connection {
   /** CPU time of the handler, in microseconds. */
   handlerUs = 0;
   isHeavy = false;
-  /** Numbers the request: the server's threads tell by it whether they look at the same one again. */
+  /** Number of the request, by which the server's threads recognize it. */
   sequence = 0;
   /** The shard whose ring the request was put into. */
   shard = -1;
@@ -46,7 +46,7 @@ export class Connection {
 }
 
 /**
- * Whoever has sockets.
+ * A thread or process with sockets.
  * @typedef {object} Server
  * @property {number} index
  * @property {(connection: Connection) => void} receive a request has arrived on the connection
@@ -98,12 +98,12 @@ export class Clients {
     connection.sentAt = this.#events.now;
     const { handlerUs, heavyUs, heavyShare } = this.#workload;
     connection.isHeavy = heavyShare > 0 && this.#random.next() < heavyShare;
-    // Handlers of exactly the same length would march in step, which real ones do not.
+    // Handlers of exactly the same length would run in lockstep, unlike real ones.
     connection.handlerUs = (connection.isHeavy ? heavyUs : handlerUs) * (1 + SPREAD * (2 * this.#random.next() - 1));
     this.#network.send(connection);
   }
 
-  /** The response is with the client. */
+  /** Called when the response has reached the client. */
   receive(/** @type {Connection} */ connection) {
     connection.become('answered', 'idle');
     this.answered++;
@@ -116,7 +116,7 @@ export class Clients {
     this.#isMeasuring = true;
   }
 
-  /** No further request is sent, and the responses that are still to come do not count. */
+  /** Stops sending requests. Responses that arrive later do not count. */
   end() {
     this.#isMeasuring = false;
     this.#isOver = true;
@@ -150,7 +150,7 @@ export class RemoteNetwork {
     this.#events.at(this.#events.now + this.#delay(), this.#onResponse, connection);
   }
 
-  /** A tenth more or less, so that nobody marches in step. */
+  /** Varies by a tenth, so that clients do not run in lockstep. */
   #delay() {
     return this.#halfUs * (0.9 + 0.2 * this.#random.next());
   }

@@ -14,13 +14,13 @@ const MOST_OUTSTANDING = 2_048;
 export const WORTH_US = 150;
 const WORTH_OF_SEVERAL_US = 60;
 
-/** How long a wait may be that an HTTP thread waits awake for. */
+/** Mean wait up to which an HTTP thread stays awake. */
 export function worthUs(/** @type {number} */ httpThreads) {
   return httpThreads > 1 ? WORTH_OF_SEVERAL_US : WORTH_US;
 }
 
 /**
- * Changes that are proposed to the dispatch code: they change what it is told, and when.
+ * Proposed changes to the dispatch code: what information it gets, and when.
  * @typedef {object} Rules
  * @property {boolean} helpsAtLooks wakes a shard for requests behind a long handler at the next look, and not only by the 2 ms watch
  */
@@ -28,7 +28,7 @@ export function worthUs(/** @type {number} */ httpThreads) {
 /** The dispatch code as it is. @type {Rules} */
 export const TODAY = { helpsAtLooks: false };
 
-/** What the simulation suggests: docs/scaling.md. @type {Rules} */
+/** Rules suggested by the simulation: docs/scaling.md. @type {Rules} */
 export const PROPOSED = { helpsAtLooks: true };
 
 /** The words of a shard in shared memory that other threads read. */
@@ -145,7 +145,7 @@ export function createClaims(side, words, batch) {
   return new Claims(/** @type {any} */ (context), batch);
 }
 
-/** Publishes how long requests keep the shard's thread. */
+/** Publishes how long requests occupy the shard's thread. */
 export function createThreadTime(/** @type {ShardWords} */ words) {
   const counters = {
     put: (/** @type {number} */ offset, /** @type {number} */ value) => {

@@ -1,5 +1,5 @@
 /**
- * What happens at a virtual time.
+ * An event at a virtual time.
  * @typedef {object} Entry
  * @property {number} time microseconds
  * @property {number} order of events at the same time, the earlier scheduled one fires first
@@ -8,7 +8,7 @@
  * @property {number} version lets the receiver recognise an event that it no longer wants
  */
 
-/** Virtual time in microseconds, and what is scheduled in it: a binary heap, so the same calls give the same run. */
+/** Virtual time in microseconds, and the scheduled events, in a binary heap. The same calls give the same run. */
 export class Events {
   now = 0;
   /** @type {Entry[]} */
@@ -49,7 +49,7 @@ export class Events {
     this.now = time;
   }
 
-  /** Where the current run ends: nobody may move the clock past it. */
+  /** End of the current run. The clock must not move past it. */
   horizon = 0;
 
   /** Fires events until none is left or `isOver`. */

@@ -9,14 +9,14 @@ const IDLE_TURNS = 50;
 const GATHER_TURNS = 2;
 const GATHER_REQUESTS = 32;
 const LOAD = 8;
-/** How long a handler runs before requests behind it are helped: WAKE_US of src/http/admission/policies.ts. */
+/** How long a handler runs before another shard is woken for requests behind it: WAKE_US of src/http/admission/policies.ts. */
 const HELP_AFTER_US = 100;
 /** As in src/http/admission/watch.ts. */
 const LOOK_US = 2_000;
 
 /** An HTTP thread: reads what has arrived, dispatches it, rings doorbells, takes completions, writes responses. */
 export class HttpThread {
-  /** The word that shards look at: ring the doorbell. */
+  /** The word that tells shards to ring the doorbell. */
   parked = 0;
   dispatcher;
   #server;
@@ -27,13 +27,13 @@ export class HttpThread {
   #events;
   /** @type {Connection[]} */
   #inbox = [];
-  /** What the current turn handles, and how far it has come. */
+  /** Connections of the current turn, and its progress. */
   /** @type {Connection[]} */
   #batch = [];
   #at = 0;
   /** The doorbell was rung and the event loop has not seen it. */
   #isRung = false;
-  /** The thread itself thinks that it is parked. */
+  /** The thread considers itself parked. */
   #isParked = false;
   /** `setImmediate` is pending. */
   #isDue = false;
@@ -72,13 +72,13 @@ export class HttpThread {
     this.dispatcher = new Dispatcher(server.words, isGiven, httpThreads);
   }
 
-  /** A request has arrived. */
+  /** Called when a request has arrived. */
   receive(/** @type {Connection} */ connection) {
     this.#inbox.push(connection);
     this.#thread.wake(this.#costs.wake.wokenUs);
   }
 
-  /** A shard has completed something. Returns whether the thread was parked. */
+  /** Called when a shard has completed a request. Returns whether the thread was parked. */
   ring() {
     if (this.parked === 0) return false;
     this.parked = 0;

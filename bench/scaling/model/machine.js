@@ -6,7 +6,7 @@ const SLEEPING = 0;
 const RUNNABLE = 1;
 const RUNNING = 2;
 
-/** What a core does. */
+/** The state of a core. */
 class Core {
   /** @type {Thread | undefined} */
   thread;
@@ -16,13 +16,13 @@ class Core {
   segmentStart = 0;
   /** Changes whenever the core stops doing what it did: events of before are ignored. */
   version = 0;
-  /** When the core looks whether another thread should have it. */
+  /** When the core checks whether another thread should run. */
   alarmAt = Number.POSITIVE_INFINITY;
 }
 
 /**
- * A thread of the operating system. Its code is a chain of segments: `run` says how much CPU time the next one takes and what
- * follows it, `sleep` that nothing does until somebody calls `wake`.
+ * A thread of the operating system. Its code is a chain of segments: `run` takes CPU time and then continues, `sleep` waits until `wake`
+ * is called.
  */
 export class Thread {
   /** CPU time used, in microseconds. */
@@ -56,7 +56,7 @@ export class Thread {
   }
 
   /**
-   * The thread's own code: uses the CPU for `us` microseconds, and then goes on with `next`.
+   * Uses the CPU for `us` microseconds, and then continues with `next`. Called by the thread itself.
    * @param {number} us
    * @param {() => void} next
    */
@@ -65,12 +65,12 @@ export class Thread {
     this.next = next;
   }
 
-  /** The thread's own code: leaves the CPU until it is woken. */
+  /** Leaves the CPU until the thread is woken. Called by the thread itself. */
   sleep() {
     this.state = SLEEPING;
   }
 
-  /** Anybody: has a thread that sleeps go on, at the cost of `us` microseconds of its own CPU time. */
+  /** Wakes a sleeping thread, at the cost of `us` microseconds of its own CPU time. Called by anyone. */
   wake(/** @type {number} */ us) {
     if (this.state !== SLEEPING) return;
     this.run(us, this.#first);

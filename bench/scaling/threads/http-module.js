@@ -2,7 +2,7 @@ import { noteThread } from './roles.js';
 
 noteThread('HTTP threads');
 
-/** Without this, HTTP threads would not take the module. Nobody offers to upgrade. */
+/** HTTP threads reject a module without exports. No client sends an upgrade. */
 export function onUpgrade(/** @type {unknown} */ _request, /** @type {import('node:stream').Duplex} */ socket) {
   socket.destroy();
 }

@@ -1,5 +1,5 @@
 /*
- * npm run bench:threads: what a light request costs each kind of thread, by the number of HTTP threads and of shards, on this machine.
+ * npm run bench:threads: measures the CPU time of a light request on each kind of thread, by the number of HTTP threads and shards.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
@@ -33,9 +33,9 @@ const options = new Command('npm run bench:threads --')
   .option('--http-threads <list>', 'HTTP threads', integers, canReusePort() ? [1, 2, 4] : [1])
   .option('--shards <list>', 'shards', integers, [1, 2, 4, 8, 16])
   .option('--connections <list>', 'connections', integers, [50])
-  .option('--rounds <n>', 'rounds, each in the opposite order of the one before', positiveInteger, 3)
-  .option('--seconds <n>', 'of each run', positiveInteger, 2)
-  .option('--json <file>', 'writes the raw results there')
+  .option('--rounds <n>', 'rounds, every other one in reverse order', positiveInteger, 3)
+  .option('--seconds <n>', 'length of each run', positiveInteger, 2)
+  .option('--json <file>', 'file for the raw results')
   .parse()
   .opts();
 

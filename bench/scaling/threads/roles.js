@@ -2,12 +2,12 @@ import { readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path';
 
 /*
- * Which thread of a server is what, for bench:threads. A thread notes itself in a file as soon as it loads its module. Linux only.
+ * The roles of a server's threads, for bench:threads. A thread records its role in a file when it loads its module. Linux only.
  */
 const NS_PER_US = 1_000;
 
 /**
- * Notes that the calling thread is a `role`.
+ * Records the role of the calling thread.
  * @param {string} role
  */
 export function noteThread(role) {
@@ -17,8 +17,8 @@ export function noteThread(role) {
 }
 
 /**
- * CPU time of a process so far, in microseconds, by the roles of its threads; `rest` is of those that noted none: garbage
- * collection, compilation, and the thread that called `serve()`.
+ * Returns the CPU time of a process so far, in microseconds, by the roles of its threads. `rest` is the time of threads without a role:
+ * garbage collection, compilation, and the thread that called `serve()`.
  * @param {number} pid
  * @param {string} directory
  * @returns {Record<string, number>}

@@ -1,4 +1,4 @@
-// The options of serve() as JSON. Which thread is what goes to the directory THREAD_ROLES.
+// Argument: the options of serve() as JSON. The roles of threads are recorded in the directory THREAD_ROLES.
 import { createRequire } from 'node:module';
 import { serve } from 'loopshard';
 import { announce } from '../../http/servers/announce.js';

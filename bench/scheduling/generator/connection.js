@@ -1,20 +1,20 @@
 import { connect } from 'node:net';
 import { ResponseReader } from './response-reader.js';
 
-/** What is read is looked at before the next read, so all connections may read into the same bytes. */
+/** All connections read into the same buffer, because each read is processed before the next one. */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
 
 /**
- * One connection that carries one request at a time. When the server ends it, it connects again.
+ * A connection with one request at a time. It reconnects when the server ends it.
  * @typedef {object} ConnectionEvents
  * @property {(connection: Connection, status: number) => void} onAnswer
- * @property {(connection: Connection) => void} onLost the server ended it while it owed an answer
- * @property {(connection: Connection) => void} onReady it can carry a request (again)
- * @property {(error: Error) => void} onFailure the load makes no sense any more
+ * @property {(connection: Connection) => void} onLost called if the server ended it before responding
+ * @property {(connection: Connection) => void} onReady called when it can carry a request (again)
+ * @property {(error: Error) => void} onFailure called if the load cannot continue
  */
 
 export class Connection {
-  /** What it carries: the number of the request's kind, and when it was due, in ms of the load's clock. */
+  /** The current request: the number of its kind, and when it was due, in ms of the load's clock. */
   kind = 0;
   dueMs = 0;
   isBusy = false;
@@ -40,7 +40,7 @@ export class Connection {
     const socket = connect({ port: this.#port, host: '127.0.0.1', noDelay: true, onread });
     this.#socket = socket;
     socket.once('connect', () => this.#events.onReady(this));
-    // 'close' follows, and says enough once there was a connection.
+    // Once connected, errors are handled in 'close', which always follows.
     socket.on('error', (error) => {
       if (socket.connecting || /** @type {NodeJS.ErrnoException} */ (error).syscall === 'connect') this.#fail(error);
     });

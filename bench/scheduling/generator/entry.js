@@ -1,4 +1,4 @@
-// The load generator's process: a plan comes in as a message, its result goes back as one.
+// The load generator's process: receives a plan as a message and sends back the result.
 import { runLoad } from './load.js';
 
 process.on('message', async (/** @type {import('./load.js').LoadPlan} */ plan) => {

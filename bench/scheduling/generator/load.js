@@ -3,12 +3,12 @@ import { histogram, summary } from './recorder.js';
 import { Stream } from './stream.js';
 
 /**
- * A load of several streams at once.
+ * A load of several concurrent streams.
  * @typedef {object} LoadPlan
  * @property {number} port on 127.0.0.1
  * @property {number} seconds
- * @property {number} graceSeconds how long to wait for the last answers
- * @property {number} seed of the times, the kinds and the choice among a kind's requests
+ * @property {number} graceSeconds how long to wait for the last responses
+ * @property {number} seed seed of the times, the kinds and the choice among a kind's requests
  * @property {import('./stream.js').StreamPlan[]} streams whose kinds have names of their own
  */
 
@@ -25,7 +25,7 @@ import { Stream } from './stream.js';
  * Opens the connections, then loads a server.
  * @param {LoadPlan} plan
  * @returns {Promise<LoadResult>}
- * @throws Error of a server that cannot be reached or answers what is no HTTP
+ * @throws Error if the server cannot be reached or its responses are not HTTP
  */
 export async function runLoad({ port, seconds, graceSeconds, seed, streams: plans }) {
   /** @type {(error: Error) => void} */

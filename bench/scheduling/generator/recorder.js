@@ -5,19 +5,19 @@ const MAX_US = 600e6;
 /** @typedef {{ count: number, p50Us: number, p99Us: number, maxUs: number }} Latencies */
 
 /**
- * What became of the requests of one kind.
+ * Outcome of the requests of one kind.
  * @typedef {object} Outcome
  * @property {number} due requests that should have been sent
- * @property {number} ok answers with 2xx that came before the load was over
+ * @property {number} ok 2xx responses that arrived before the load was over
  * @property {number} okPerSecond
- * @property {number} refused answers with 503 that came before the load was over
- * @property {number} lost connections that the server ended without having said so
- * @property {number} unanswered requests whose connection was lost, or that had no answer when the load and its grace were
- * over, sent or not
- * @property {Record<string, number>} statuses of all answers
- * @property {Latencies} accepted from when a request was due to its 2xx; one without an answer counts with the time it had
- * waited
- * @property {Latencies} refusals from when a request was due to its 503
+ * @property {number} refused 503 responses that arrived before the load was over
+ * @property {number} lost connections that the server ended without announcing it
+ * @property {number} unanswered requests, sent or not, whose connection was lost or that had no response after the load and its grace
+ * period
+ * @property {Record<string, number>} statuses of all responses
+ * @property {Latencies} accepted time from when a request was due to its 2xx response; a request without a response counts with the time
+ * it has waited
+ * @property {Latencies} refusals time from when a request was due to its 503 response
  */
 
 export class Recorder {

@@ -1,25 +1,24 @@
 /**
- * Reads the answers of one connection as their bytes come in. It understands what the servers of these benches send: a
- * status line, fields, and a body as long as content-length says (RFC 9112 section 6). Anything else is an error, not a
- * guess.
+ * Reads the responses of a connection as their bytes arrive. It supports what the servers of these benches send: a status line, headers,
+ * and a body with content-length (RFC 9112 section 6). Anything else is an error.
  */
 export class ResponseReader {
-  /** What has come of a head that is not complete; one character for each byte. */
+  /** The beginning of an incomplete head, one character per byte. */
   #head = '';
   #bodyBytesLeft = 0;
   #status = 0;
   #closes = false;
   #onResponse;
 
-  /** @param {(status: number, closes: boolean) => void} onResponse for each complete answer; `closes`: it is the last */
+  /** @param {(status: number, closes: boolean) => void} onResponse for each complete response; `closes`: it is the last one */
   constructor(onResponse) {
     this.#onResponse = onResponse;
   }
 
   /**
    * @param {Buffer} buffer
-   * @param {number} length how many of its bytes have just come
-   * @throws Error of an answer that this reader does not understand
+   * @param {number} length number of new bytes
+   * @throws Error if a response is not supported
    */
   push(buffer, length) {
     let offset = 0;
@@ -49,7 +48,7 @@ export class ResponseReader {
     const head = this.#head.slice(0, end);
     this.#head = '';
     this.#bodyBytesLeft = this.#parseHead(head);
-    // 1xx announces another answer to the same request.
+    // After 1xx, another response to the same request follows.
     if (this.#bodyBytesLeft === 0 && this.#status >= 200) this.#onResponse(this.#status, this.#closes);
     return end + 4 - before;
   }

@@ -1,5 +1,5 @@
 /**
- * Random numbers from 0 to 1, the same ones for the same seed (mulberry32).
+ * Generates random numbers from 0 to 1 (mulberry32). The same seed gives the same numbers.
  * @param {number} seed
  * @returns {() => number}
  */
@@ -14,8 +14,7 @@ export function seededRandom(seed) {
 }
 
 /**
- * When requests are due that come from many people who know nothing of each other (a Poisson process): ms from the start,
- * ascending.
+ * Returns when requests of many independent clients are due (a Poisson process), in ms from the start, ascending.
  * @param {number} perSecond
  * @param {number} seconds
  * @param {() => number} random
@@ -31,7 +30,7 @@ export function arrivalTimes(perSecond, seconds, random) {
 }
 
 /**
- * Draws one of several by their weights.
+ * Creates a function that draws an index by weight.
  * @param {number[]} weights
  * @param {() => number} random
  * @returns {() => number} an index

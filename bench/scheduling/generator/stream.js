@@ -3,15 +3,15 @@ import { Recorder, record } from './recorder.js';
 import { arrivalTimes, seededRandom, weightedChoice } from './schedule.js';
 
 /**
- * Requests of one kind: their weight among the stream's, and their bytes, of which one is drawn each time.
+ * Requests of one kind: their weight within the stream, and their texts, of which one is drawn each time.
  * @typedef {{ name: string, weight: number, requests: string[] }} Kind
  */
 
 /**
- * Requests over connections of their own.
+ * Requests over their own connections.
  * @typedef {object} StreamPlan
- * @property {number} [perSecond] open loop: requests are due at times that do not depend on the answers. Without it, each
- * connection sends its next request when it has its answer (closed loop)
+ * @property {number} [perSecond] rate of an open loop, where requests are due at times that do not depend on responses. Without it, each
+ * connection sends its next request when it has its response (closed loop)
  * @property {number} connections
  * @property {Kind[]} kinds
  */
@@ -25,9 +25,9 @@ import { arrivalTimes, seededRandom, weightedChoice } from './schedule.js';
  */
 
 /**
- * Sends the requests of one plan. In an open loop, a request's time counts from when it was due, also when no connection
- * was free or this process was late: a server that stalls is charged for everybody who would have waited (coordinated
- * omission; Gil Tene, "How NOT to Measure Latency").
+ * Sends the requests of a plan. In an open loop, a request's time counts from when it was due, even if no connection was free or this
+ * process was late, so that a stall of the server affects all requests that would have waited (coordinated omission; Gil Tene, "How NOT
+ * to Measure Latency").
  */
 export class Stream {
   /** @type {Connection[]} */
@@ -82,12 +82,12 @@ export class Stream {
     else for (const connection of this.#free.splice(0)) this.#send(connection, this.#clock.now());
   }
 
-  /** Makes a closed loop end with the answers that it waits for. An open loop has sent or queued all of its requests. */
+  /** Ends a closed loop after its pending responses. An open loop has already sent or queued all of its requests. */
   stop() {
     this.#isStopped = true;
   }
 
-  /** Resolves when every answer is here. */
+  /** Resolves when all responses have arrived. */
   answered() {
     const isQueueEmpty = () => this.#next >= (this.#times?.length ?? 0);
     return this.#until(() => isQueueEmpty() && !this.#connections.some(({ isBusy }) => isBusy));
@@ -100,7 +100,7 @@ export class Stream {
   }
 
   /**
-   * Counts what has no answer yet as unanswered.
+   * Counts requests without a response as unanswered.
    * @returns {Record<string, import('./recorder.js').Outcome>} by the kinds' names
    */
   finish() {
@@ -123,7 +123,7 @@ export class Stream {
     const now = this.#clock.now();
     while (this.#next < times.length && times[this.#next] <= now) {
       const connection = this.#free.shift();
-      // The next free connection goes on here.
+      // The next free connection continues here.
       if (!connection) return;
       this.#send(connection, times[this.#next++]);
     }

@@ -5,7 +5,7 @@ import { compareLoads } from '../samples.js';
 import { atLeast, atMost } from '../targets.js';
 import { loopshard } from '../variants.js';
 
-/** Calls at once that the downstream bears, and how long each takes then. */
+/** Concurrent calls that the downstream can handle, and how long each takes then. */
 const BEARS = 50;
 const SERVICE_MS = 50;
 const CAPACITY = (BEARS * 1000) / SERVICE_MS;
@@ -36,7 +36,7 @@ const COLUMNS = [
 const load = (/** @type {string} */ variant) => ({ variant, phase: '' });
 
 /**
- * What handlers call collapses when too many call it at once.
+ * Handlers call a service that collapses under too many concurrent calls.
  * @returns {import('../scenario.js').Scenario}
  */
 export function adaptive() {
@@ -58,7 +58,7 @@ export function adaptive() {
     phases: [''],
     rounds: 3,
     seconds: 15,
-    // As long as what counts: the limiter has to find its limit.
+    // As long as a measured load, because the limiter must find its limit.
     warmUpSeconds: (seconds) => seconds,
     before: async () => {
       const server = await startServer(DOWNSTREAM, process.execPath);

@@ -20,7 +20,7 @@ const LOOPSHARDS = NICE.map((shardNice) =>
 );
 
 /**
- * Whether a server says in time that it lives, when all cores compute.
+ * Measures whether health checks get timely responses while all cores are busy.
  * @returns {import('../scenario.js').Scenario}
  */
 export function health() {

@@ -6,7 +6,7 @@ import { CLUSTER, CORES, FASTIFY, loopshard, PISCINA } from '../variants.js';
 
 const WORKS = { short: 0.2, long: 20 };
 const LONG_SHARE = 0.05;
-/** Of the work that the cores could do if they did nothing else. */
+/** Share of the work that the cores could do if they did nothing else. */
 const UTILIZATION = 0.5;
 const CONNECTIONS = 200;
 
@@ -53,7 +53,7 @@ const COLUMNS = [
 const load = (/** @type {string} */ variant) => ({ variant, phase: '' });
 
 /**
- * Most requests are short, and some are a hundred times as long.
+ * Most requests are short, and some take a hundred times as long.
  * @returns {import('../scenario.js').Scenario}
  */
 export function mixed() {

@@ -12,7 +12,7 @@ const P99_RATIO = 2;
 const P99_ADDED_US = 5_000;
 
 /**
- * One group of shards has more to compute than it can, the other one little.
+ * One group of shards is overloaded, the other one has little load.
  * @returns {import('../scenario.js').Scenario}
  */
 export function neighbour() {

@@ -13,7 +13,7 @@ import { CORES, loopshard } from '../variants.js';
 
 const BURNER = fileURLToPath(new URL('../servers/burner.js', import.meta.url));
 const NICE = [0, 5, 10];
-/** The default, and as many as there are cores. */
+/** The default, and one shard per core. */
 const SHARDS = [...new Set([Math.max(1, CORES - 1), CORES])];
 const CONNECTIONS = 50;
 const PROBE = { perSecond: 100, connections: 20 };
@@ -53,7 +53,7 @@ function idOf(shardNice, shards) {
 }
 
 /**
- * What shards lose by giving way to others, and what the HTTP thread gains.
+ * Measures what shards lose by giving way to other threads, and what the HTTP thread gains.
  * @returns {import('../scenario.js').Scenario}
  */
 export function nice() {

@@ -13,7 +13,7 @@ const WORK_MS = 5;
 const CONNECTIONS = 1_000;
 const GRACE_SECONDS = 2;
 
-/** A closed loop with enough connections for every core to have work, and too few for anybody to refuse any. */
+/** A closed loop with enough connections to keep every core busy, and too few for any server to reject requests. */
 const PEAK = 'peak';
 const PEAK_CONNECTIONS = 2 * CORES;
 const PEAK_SECONDS = 10;
@@ -24,7 +24,7 @@ const OVERLOADS = ['3 × capacity', '10 × capacity'];
 const GOODPUT_SHARE = 0.9;
 const REFUSED_WITHIN_US = 50_000;
 const ACCEPTED_P99_RATIO = 3;
-/** All slots of LoopShard's shared memory, and as much again for the connections and their requests. */
+/** Size of all slots of LoopShard's shared memory, and the same again for connections and their requests. */
 const MEMORY_GROWTH_BYTES = 128 * 2 ** 20;
 
 const LIMITS = { scheduling: { shed: { targetMs: 20, intervalMs: 200 } } };
@@ -37,7 +37,7 @@ const VARIANTS = [
 ];
 
 /**
- * More requests than anybody could answer.
+ * More requests than any server can handle.
  * @returns {import('../scenario.js').Scenario}
  */
 export function overload() {
@@ -92,7 +92,7 @@ const COLUMNS = [
 ];
 
 /**
- * What a server answers when it always has work, but no queue to speak of.
+ * Measures the throughput of a server that always has work, but almost no queue.
  * @param {RunningServer} server
  * @param {Bench} bench
  */

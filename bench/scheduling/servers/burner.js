@@ -1,4 +1,4 @@
-// Another process of the machine, of normal priority, that wants one core.
+// A competing process of normal priority that uses one core.
 import { answerQuestions } from './questions.js';
 
 const SLICE_MS = 5;
@@ -6,7 +6,7 @@ const SLICE_MS = 5;
 let since = performance.now();
 let before = process.cpuUsage();
 
-/** How many cores this process has had since it was asked for the last time. */
+/** Returns how many cores this process has used since the last call. */
 function cores() {
   const { user, system } = process.cpuUsage(before);
   const share = (user + system) / 1_000 / (performance.now() - since);

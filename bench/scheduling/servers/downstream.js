@@ -1,8 +1,8 @@
-// A service that many call at once, such as a database: it bears so many calls, and beyond them it collapses.
+// A service such as a database, which collapses beyond a number of concurrent calls.
 import { createServer } from 'node:http';
 import { announce } from '../../http/servers/announce.js';
 
-/** Arguments: how many calls at once it bears, and how long one takes as long as there are no more than that. */
+/** Arguments: the number of concurrent calls that it can handle, and how long a call takes up to that number. */
 const [bears, serviceMs] = process.argv.slice(2).map(Number);
 
 const BODY = '{"from":"downstream"}';
@@ -12,7 +12,7 @@ let inFlight = 0;
 
 const server = createServer((_request, response) => {
   inFlight++;
-  // With twice as many, each takes four times as long: it answers half as many in a second.
+  // With twice as many calls, each takes four times as long, so throughput is halved.
   const crowding = Math.max(1, inFlight / bears);
   setTimeout(
     () => {

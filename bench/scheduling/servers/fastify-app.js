@@ -3,12 +3,12 @@ import Fastify from 'fastify';
 import { readSettings } from './settings.js';
 import { answer } from './work.js';
 
-/** Its default looks once a second: too seldom to be of use in a load that comes at once. */
+/** The default checks once a second, which is too rare for a sudden load. */
 const PRESSURE = { maxEventLoopDelay: 50, sampleInterval: 100, retryAfter: 1 };
 
 /**
- * The Fastify of all of its servers: no logger, no schema.
- * @param {(name: string, iterations: number) => unknown} [work] what a route does
+ * The Fastify app of all Fastify servers: no logger, no schema.
+ * @param {(name: string, iterations: number) => unknown} [work] the work of a route
  */
 export async function createFastify(work = answer) {
   const settings = readSettings();

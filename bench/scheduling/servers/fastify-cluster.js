@@ -7,7 +7,7 @@ import { readSettings } from './settings.js';
 
 if (cluster.isPrimary) {
   const { processes } = readSettings();
-  // Port 0 means the same free port to every process of a cluster.
+  // Port 0 is the same free port for all processes of a cluster.
   const workers = Array.from({ length: processes }, () => cluster.fork());
   const [[address]] = await Promise.all(workers.map((worker) => once(worker, 'listening')));
   answerQuestions({

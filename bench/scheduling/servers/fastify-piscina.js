@@ -1,4 +1,4 @@
-// What people do by hand: Fastify answers, and a pool of threads works.
+// A common combination: Fastify responds, and a pool of threads does the work.
 import { Piscina } from 'piscina';
 import { announce } from '../../http/servers/announce.js';
 import { createFastify, listen } from './fastify-app.js';

@@ -20,7 +20,7 @@ if (textBytes) {
   app.get('/text', () => text);
 }
 if (downstream) {
-  // As many connections as there are calls: what limits them is to be the permits.
+  // As many connections as calls, so that only the permits limit them.
   const agent = new Agent({ connections: null, pipelining: 1 });
   const { origin, pathname: path } = new URL(downstream);
   app.get('/downstream', routeOptions.downstream ?? {}, async (_req, res) => {

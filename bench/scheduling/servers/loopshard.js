@@ -1,4 +1,4 @@
-// Its argument: the options of serve(), as JSON.
+// Argument: the options of serve() as JSON.
 import { createRequire } from 'node:module';
 import { serve } from 'loopshard';
 import { announce } from '../../http/servers/announce.js';

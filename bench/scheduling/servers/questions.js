@@ -40,7 +40,7 @@ export function ask(other, question) {
   });
 }
 
-/** Resident memory of this process, in bytes: now, and at the most since its start. */
+/** Returns the resident memory of this process in bytes: current, and maximum since its start. */
 export function memory() {
   return { rss: process.memoryUsage.rss(), maxRss: process.resourceUsage().maxRSS * 1024 };
 }

@@ -1,12 +1,12 @@
 /**
- * What a scenario makes of the servers, in the environment of their processes: cluster workers and shards inherit it.
+ * Settings of a scenario for the servers, passed in the environment, which cluster workers and shards inherit.
  * @typedef {object} Settings
  * @property {Record<string, number>} iterations of the native work behind each route `/name`
  * @property {Record<string, object>} [routeOptions] of LoopShard's routes, by name
- * @property {boolean} [ownHealth] whether LoopShard answers /livez itself, so that the app has no such route
- * @property {number} [textBytes] of LoopShard's route /text, beside which there are /message and /rows then
- * @property {string} [downstream] what the route /downstream calls
- * @property {boolean} [underPressure] whether Fastify refuses requests while its event loop is late
+ * @property {boolean} [ownHealth] whether LoopShard itself responds to /livez, so that the app has no such route
+ * @property {number} [textBytes] size of LoopShard's route /text; adds the routes /message and /rows too
+ * @property {string} [downstream] URL that the route /downstream calls
+ * @property {boolean} [underPressure] whether Fastify rejects requests while its event loop is late
  * @property {number} processes of a cluster, or threads of a piscina pool
  */
 

@@ -10,7 +10,7 @@ export function derive(iterations) {
 }
 
 /**
- * What the route `/name` answers, on every server.
+ * Returns the response of the route `/name`, on every server.
  * @param {string} name
  * @param {number} iterations
  */

@@ -1,47 +1,47 @@
 import { COUNTER_BATCHES_OFFSET, COUNTER_STEALS_OFFSET } from '../../../assembly/layout.js';
 import type { ShardContext } from '../context.js';
 
-/** How long the slots of one claim may take to be started: what waits behind them waits in the ring, for whoever is free. */
+/** Time to start the slots of one claim, at most. Other requests stay in the ring, where any free shard can take them. */
 const CLAIM_US = 1_000;
-/** What is started sooner than another shard could be awake is not left to it; but few, since one of them may be slow. */
+/** Slots that start within this time are not left to other shards, which need as long to wake up. At most `FEW`, since one may be slow. */
 const SOON_US = 50;
 const FEW = 8;
-/** What a start is thought to take before any was seen: then a claim has 8 slots. */
+/** Assumed time of a start before the first measurement: a claim then has 8 slots. */
 const UNKNOWN_US = CLAIM_US / 8;
-/** A slow start counts at once, a faster one by this part: claims grow again after some hundred starts. */
+/** A slow start counts fully, a faster one with this weight: claims grow again after a few hundred starts. */
 const DECAY = 1 / 64;
 
-/** How much a shard takes out of the rings at once: what it can start within a millisecond. Shard. */
+/** Decides how many slots a shard claims at a time: as many as it can start within a millisecond. Shard only. */
 export class Claims {
   readonly #context: ShardContext;
   readonly #maxClaim: number;
-  /** Microseconds for which a start keeps the thread: of the slowest lately. */
+  /** How long a start occupies the thread, in microseconds; dominated by recent slow ones. */
   #startUs = UNKNOWN_US;
 
-  /** @param maxClaim slots of one claim at the most */
+  /** @param maxClaim maximum number of slots of one claim */
   constructor(context: ShardContext, maxClaim: number) {
     this.#context = context;
     this.#maxClaim = maxClaim;
   }
 
-  /** Claims from the shard's own rings. Returns how many slots are in hand. */
+  /** Claims from the shard's own rings. Returns the number of slots claimed. */
   claim(): number {
     return this.#count(this.#context.side.claim(this.#most(CLAIM_US), Math.min(FEW, this.#most(SOON_US))));
   }
 
-  /** Claims from the rings of the group's other shards. Returns how many slots are in hand. */
+  /** Claims from the rings of the group's other shards. Returns the number of slots claimed. */
   steal(): number {
     const count = this.#count(this.#context.side.steal(this.#most(CLAIM_US)));
     if (count > 0) this.#context.counters.add(COUNTER_STEALS_OFFSET, count);
     return count;
   }
 
-  /** A start has kept the thread for `us` microseconds. */
+  /** Records that a start occupied the thread for `us` microseconds. */
   learn(us: number): void {
     this.#startUs += us > this.#startUs ? us - this.#startUs : (us - this.#startUs) * DECAY;
   }
 
-  /** How many slots are started within `us` microseconds. */
+  /** Number of slots that can be started within `us` microseconds. */
   #most(us: number): number {
     return Math.max(1, Math.min(this.#maxClaim, us / this.#startUs));
   }

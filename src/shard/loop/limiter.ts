@@ -1,24 +1,24 @@
-/** Samples of a window, at the least, and its length in microseconds. */
+/** Minimum number of samples of a window, and its minimum length in microseconds. */
 const WINDOW_SAMPLES = 10;
 const WINDOW_US = 100_000;
-/** Windows over which the long-term mean forgets. */
+/** Span of the long-term mean, in windows. */
 const LONG_WINDOWS = 600;
-/** Windows whose plain mean the long-term mean begins with. */
+/** The long-term mean starts as the plain mean of this many windows. */
 const WARM_UP_WINDOWS = 10;
-/** The short-term mean may be that much longer than the long-term one before the limit goes down. */
+/** The limit shrinks once the short-term mean exceeds the long-term one by this factor. */
 const TOLERANCE = 1.5;
-/** Handlers above what the means allow for: what lets the limit grow. */
+/** Handlers added to the computed limit in each window, so that it can grow. */
 const HEADROOM = 4;
-/** How much of a new limit counts. */
+/** Weight of a new limit. */
 const SMOOTHING = 0.2;
-/** A long-term mean that is that much too long is of another time, and shrinks by a part with each window. */
+/** A long-term mean that is longer by this factor is outdated, and decays with each window. */
 const STALE = 2;
 const STALE_DECAY = 0.95;
 
 /**
- * Adaptive permits, after Gradient2 of Netflix's concurrency-limits: the limit shrinks by the ratio of how long handlers took in
- * the long term to how long they take now, and otherwise grows by a few. Vegas, the other well-known one, compares with the
- * *shortest* time ever seen, which a server whose routes take different times cannot go by. Shard.
+ * Adaptive permits, after Gradient2 of Netflix's concurrency-limits: the limit shrinks by the ratio of the long-term to the current
+ * handler time, and otherwise grows by a few. Vegas, the other well-known algorithm, compares with the *shortest* time ever seen, which
+ * does not work for routes with different handler times. Shard only.
  */
 export class Gradient2 {
   readonly #min: number;
@@ -43,7 +43,7 @@ export class Gradient2 {
     this.#onChange = onChange;
   }
 
-  /** A handler took `us`, and `inFlight` were in flight, itself included. */
+  /** Records that a handler took `us` microseconds while `inFlight` handlers, including itself, were in flight. */
   sample(us: number, inFlight: number, nowUs: number): void {
     if (this.#samples === 0) this.#windowStart = nowUs;
     this.#samples++;
@@ -56,7 +56,7 @@ export class Gradient2 {
 
   #endWindow(shortMeanUs: number, mostInFlight: number): void {
     this.#learn(shortMeanUs);
-    // A limit that nobody reaches says nothing about whether it is too high.
+    // If the limit is not reached, the times do not show whether it is too high.
     if (mostInFlight >= this.#limit / 2) {
       const gradient = Math.max(0.5, Math.min(1, (TOLERANCE * this.#longMeanUs) / shortMeanUs));
       const wanted = this.#limit * gradient + HEADROOM;

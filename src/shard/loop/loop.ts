@@ -14,13 +14,13 @@ import type { Gradient2 } from './limiter.js';
 import { ThreadTime } from './thread-time.js';
 
 /**
- * Turns without a request for which the shard waits awake at the most, if so few were started in the last turn that hardly
- * anything is going on: then a core is idle. Under load it parks at once, and the core goes to who has work; so it does where
- * another shard is awake that the next request goes to (docs/internals.md).
+ * Turns without a request that the shard stays awake, at most. It stays awake only if the last turn started few requests, because then
+ * a core is idle. Under load it parks immediately, and so does a shard if the next request goes to another shard that is awake
+ * (docs/internals.md).
  */
 const IDLE_TURNS = 50;
 const SMALL_TURN = 2;
-/** How long a turn may start handlers before the event loop has its turn: promises, timers, sockets. */
+/** How long a turn may start handlers before it yields to promises, timers and sockets. */
 const TURN_US = 1_000;
 /** How long `park: 'sync'` blocks at a time. */
 const SYNC_PARK_MS = 1_000;
@@ -30,7 +30,7 @@ export interface LoopOptions {
   park: 'async' | 'sync';
 }
 
-/** The shard's loop: claims what may start, starts it, gives back what is done. Between turns the event loop runs. */
+/** The shard's loop: claims slots, starts their handlers, and completes them. Between its turns the event loop runs. */
 export class ShardLoop {
   readonly #context: ShardContext;
   readonly #claims: Claims;
@@ -41,14 +41,14 @@ export class ShardLoop {
   readonly #batch: number;
   readonly #limiter: Gradient2 | undefined;
   readonly #receive: () => boolean;
-  /** The part of the claim in hand that has not been started. */
+  /** The current claim: index of the next slot to start, and number of slots. */
   #next = 0;
   #count = 0;
   readonly #waiting = new WaitStrategy(IDLE_TURNS);
   readonly #threadTime: ThreadTime;
-  /** Hardly anything is going on. */
+  /** The load is low. */
   #calm = false;
-  /** Nothing can be claimed for want of permits; the next handler that settles wakes the loop. */
+  /** Out of permits: nothing can be claimed until a handler settles and wakes the loop. */
   #starved = false;
   #stopped = false;
   /** Called when the last handler has settled after `stop`. */
@@ -56,8 +56,8 @@ export class ShardLoop {
   readonly #turn = new Turn(() => this.#runTurn());
 
   /**
-   * @param limiter of adaptive permits
-   * @param receive takes a message of the HTTP thread and does what it says; returns whether there was one
+   * @param limiter for adaptive permits
+   * @param receive processes one pending message; returns whether one was pending
    */
   constructor(context: ShardContext, options: LoopOptions, limiter: Gradient2 | undefined, receive: () => boolean) {
     this.#context = context;
@@ -81,7 +81,7 @@ export class ShardLoop {
     this.#schedule();
   }
 
-  /** Claims no more, and starts what it has claimed. Resolves when no handler is in flight. */
+  /** Stops claiming, and starts the slots already claimed. Resolves when no handler is in flight. */
   stop(): Promise<void> {
     this.#stopped = true;
     this.#parking.stop();
@@ -96,12 +96,12 @@ export class ShardLoop {
     if (this.#stopped && this.#count === 0 && this.handlers.unfinished === 0) this.#onSettled?.();
   }
 
-  /** There may be something to claim that no doorbell announces. */
+  /** Checks for requests that no doorbell announced. */
   look(): void {
     this.#schedule();
   }
 
-  /** There may be more permits than there were. */
+  /** Checks for work after the number of permits has changed. */
   permitsChanged(): void {
     this.handlers.startGathered();
     this.#starved = false;
@@ -132,14 +132,14 @@ export class ShardLoop {
     else this.#checkSettled();
   }
 
-  /** A shard that would park otherwise takes what waits for others. */
+  /** Takes requests queued for other shards before it parks. */
   #stealOrPark(): void {
     this.#count = this.#claims.steal();
     if (this.#count > 0) this.#schedule();
     else this.#park();
   }
 
-  /** Starts handlers, as many as a turn has time for and a batch holds. Returns how many. */
+  /** Starts handlers until the time of the turn or the batch is used up. Returns how many were started. */
   #startHandlers(): number {
     const { clock, counters, side } = this.#context;
     let started = 0;
@@ -168,7 +168,7 @@ export class ShardLoop {
     return this.#count > 0;
   }
 
-  /** The response of `slot` is written: the slot goes back, its permit is free, and the HTTP thread is told. */
+  /** Publishes the response of `slot` to the HTTP thread and releases its permit. */
   #complete(slot: number, handlerUs: number, hasPermit: boolean): void {
     const { side, clock } = this.#context;
     if (handlerUs > 0) this.#limiter?.sample(handlerUs, this.handlers.inFlight + 1, clock.nowUs());
@@ -200,7 +200,7 @@ export class ShardLoop {
 
   #parkBlocking(): void {
     const bell = this.#doorbell.park();
-    // The HTTP thread rings behind each message: one that came before the shard said that it parks is found by this look.
+    // The HTTP thread rings after each message. A message sent before the shard announced that it parks is found by this check.
     if (!this.#context.side.hasWork() && !this.#receive()) this.#doorbell.wait(bell, SYNC_PARK_MS);
     this.#doorbell.unpark();
     this.#schedule();

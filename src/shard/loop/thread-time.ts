@@ -2,28 +2,28 @@ import { performance } from 'node:perf_hooks';
 import { COUNTER_THREAD_TIME_OFFSET } from '../../../assembly/layout.js';
 import type { CounterWriter } from '../../contract/counters.js';
 
-/** How much the latest turn counts. */
+/** Weight of the latest turn. */
 const WEIGHT = 1 / 8;
-/** Taken when the module is loaded: tests in handlers may put others in their place. */
+/** Captured when the module is loaded, because tests in handlers may replace it. */
 const utilization = performance.eventLoopUtilization.bind(performance);
-/** The first turn counts no more than that, in microseconds: code that runs for the first time is slow. */
+/** Maximum for the first turn, in microseconds: code is slow when it runs for the first time. */
 const FIRST_US = 500;
-/** A turn counts as so many times the mean at the most: when threads outnumber cores, some turns are interrupted for milliseconds. */
+/** Maximum for a turn, as a multiple of the mean: when threads outnumber cores, some turns are interrupted for milliseconds. */
 const OUTLIER = 4;
-/** A turn of the event loop in which nothing happens takes no longer: what a longer one took, code of users did. */
+/** Maximum time of an empty turn of the event loop. Any time above that was spent in user code. */
 const EMPTY_TURN_US = 20;
 const US_PER_MS = 1_000;
 const NS_PER_US = 1_000;
 
 /**
- * How much of the shard's thread a request takes: its start, and what its handler does behind an `await`, by Node.js's event
- * loop utilization. The HTTP thread goes by it when it picks a shard. Shard.
+ * Measures the thread time of a request: its start, and what its handler does after an `await`, by Node.js's event loop utilization.
+ * The HTTP thread uses it to pick a shard. Shard only.
  */
 export class ThreadTime {
   readonly #counters: CounterWriter;
-  /** What handlers have done between turns for requests that were started before. */
+  /** Time that handlers of earlier requests took between turns. */
   #behindUs = 0;
-  /** How long the event loop had been active at the end of the last turn, if handlers were in flight then. */
+  /** Active time of the event loop at the end of the last turn; -1 if no handlers were in flight then. */
   #activeUs = -1;
   #meanUs = 0;
 
@@ -32,10 +32,10 @@ export class ThreadTime {
   }
 
   /**
-   * A turn of the shard's loop is over.
-   * @param started requests
-   * @param us for which it has started them
-   * @param inFlight handlers that have not settled
+   * Records a turn of the shard's loop.
+   * @param started number of requests started
+   * @param us time spent starting them, in microseconds
+   * @param inFlight number of handlers that have not settled
    */
   turned(started: number, us: number, inFlight: number): void {
     const active = this.#activeUs >= 0 || inFlight > 0 ? activeUs() : -1;
@@ -57,7 +57,7 @@ export class ThreadTime {
   }
 }
 
-/** Without the time for which the event loop waited for something to happen. */
+/** Active time of the event loop in microseconds, without the time it was idle. */
 function activeUs(): number {
   return utilization().active * US_PER_MS;
 }

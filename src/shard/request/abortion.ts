@@ -1,21 +1,21 @@
 import { AsyncResource } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
 
-/** Something to be called in the async context in which it was passed. */
+/** A listener, called in the async context in which it was added. */
 interface Listener {
   listener: () => void;
   scope: AsyncResource;
 }
 
-/** Whether anybody still waits for the response of a request, and who is to be told when nobody does. Shard. */
+/** Tracks whether the client still waits for a response, and calls listeners when it does not. Shard only. */
 export class Abortion {
-  /** Nobody waits for the response, as far as the HTTP thread can tell. */
+  /** The client no longer waits for the response, as far as the HTTP thread can tell. */
   isAborted = false;
   /** The response cannot be sent. */
   isGone = false;
   #reason: unknown;
   #controller: AbortController | undefined;
-  /** In which the signal's listeners run: they are the request's. */
+  /** Async scope of the signal's listeners: that of the request. */
   #scope: AsyncResource | undefined;
   #listeners: Listener[] = [];
 
@@ -23,14 +23,14 @@ export class Abortion {
     if (this.#controller !== undefined) return this.#controller.signal;
     const controller = new AbortController();
     this.#controller = controller;
-    // It is passed to whatever the handler starts. Node.js 20 warns of more than ten listeners, later versions do not.
+    // Handlers pass the signal to many operations. Node.js 20 warns about more than ten listeners, later versions do not.
     setMaxListeners(0, controller.signal);
     this.#scope = newScope();
     if (this.isAborted) controller.abort(this.#reason);
     return controller.signal;
   }
 
-  /** Calls `listener` in a microtask once the request is aborted. What it throws is nobody's but the app's. */
+  /** Calls `listener` in a microtask once the request is aborted, so that an exception of it is the app's and not ours. */
   onAbort(listener: () => void): void {
     const bound: Listener = { listener, scope: newScope() };
     if (this.isAborted) tell(bound);
@@ -39,7 +39,7 @@ export class Abortion {
 
   /**
    * @param isGone the response cannot be sent
-   * @param reason of the signal
+   * @param reason reason of the signal
    */
   abort(isGone = false, reason?: unknown): void {
     if (isGone) this.isGone = true;
@@ -52,7 +52,7 @@ export class Abortion {
   }
 }
 
-/** The caller's async context. Not `AsyncResource.bind`, which takes several times the memory. */
+/** Captures the caller's async context. `AsyncResource.bind` would use several times as much memory. */
 function newScope(): AsyncResource {
   return new AsyncResource('LOOPSHARD_ABORT', { requireManualDestroy: true });
 }

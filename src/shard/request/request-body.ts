@@ -1,7 +1,7 @@
 import { BODY_WINDOW_BYTES, type BodyPiece } from '../../contract/messages.js';
 import { LoopShardError } from '../../errors.js';
 
-/** The HTTP thread hears of bytes that were taken when there are so many of them, not for each piece. */
+/** Bytes taken are reported to the HTTP thread once they reach this number, not for each piece. */
 const REPORTED_BYTES = BODY_WINDOW_BYTES / 4;
 
 type Result = IteratorResult<Uint8Array, undefined>;
@@ -13,23 +13,23 @@ interface Reader {
 
 const DONE: Result = { done: true, value: undefined };
 
-/** A request body on its way: what the handler has not read of it. Nothing of it is asked for before it is read. Shard. */
+/** The unread part of a streamed request body. Nothing is requested from the HTTP thread before the handler reads. Shard only. */
 export class RequestBody implements AsyncIterableIterator<Uint8Array> {
   readonly #report: (taken: number, spent: ArrayBuffer[]) => void;
   #isAsked = false;
   #pieces: BodyPiece[] = [];
   #readers: Reader[] = [];
-  /** What comes behind the pieces, once that is known. */
+  /** What follows the pieces, once that is known. */
   #end: Result | LoopShardError | undefined;
   #taken = 0;
   #spent: ArrayBuffer[] = [];
 
-  /** @param report tells the HTTP thread how many bytes the handler has taken; the first call has the pieces sent */
+  /** @param report tells the HTTP thread how many bytes the handler has taken; the first call requests the pieces */
   constructor(report: (taken: number, spent: ArrayBuffer[]) => void) {
     this.#report = report;
   }
 
-  /** Nothing more will come. */
+  /** No more pieces will arrive. */
   get isOver(): boolean {
     return this.#end !== undefined;
   }
@@ -40,7 +40,7 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
 
   next(): Promise<Result> {
     const result = new Promise<Result>((resolve, reject) => this.#readers.push({ resolve, reject }));
-    // Whoever has left it behind shall not end the shard by that; whoever waits for it hears of it all the same.
+    // A handler that ignores this promise must not cause an unhandled rejection. One that awaits it still gets the error.
     result.catch(() => {});
     if (!this.#isAsked && this.#end === undefined) {
       this.#isAsked = true;
@@ -50,7 +50,7 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
     return result;
   }
 
-  /** The handler wants no more. The rest is not asked for. */
+  /** Called when the handler stops reading. The rest is not requested. */
   return(): Promise<Result> {
     this.#finish(DONE);
     return Promise.resolve(DONE);
@@ -63,7 +63,7 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
     this.#serve();
   }
 
-  /** Its request has settled. */
+  /** Called when the request is finished. */
   close(): void {
     if (this.#pieces.length === 0 && this.#end !== undefined) return;
     this.#finish(finished());
@@ -86,7 +86,7 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
     }
   }
 
-  /** What the handler gets is its own: a large piece is copied, so that its buffer can be used again. */
+  /** Returns a chunk that the handler may keep. A large piece is copied so that its buffer can be reused. */
   #take({ bytes, length }: BodyPiece): Buffer {
     const buffer = bytes!;
     const isOwn = buffer.byteLength === length && length < REPORTED_BYTES;
@@ -105,13 +105,13 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
 function incomplete(): LoopShardError {
   return new LoopShardError(
     'BODY_INCOMPLETE',
-    'The request body will never be whole: the client has left or stalled, or has sent what the route does not take.',
+    'The request body is incomplete: the client disconnected or stalled, or the server rejected the rest.',
   );
 }
 
 function finished(): LoopShardError {
   return new LoopShardError(
     'REQUEST_FINISHED',
-    'The request was already answered, and the rest of its body is not kept. Read what you need before the handler settles.',
+    'Cannot read the request body: the request is already finished. Read what you need before the handler settles.',
   );
 }

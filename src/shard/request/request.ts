@@ -23,25 +23,25 @@ import { RequestBody } from './request-body.js';
 
 const HTTP_10 = ' HTTP/1.0';
 
-/** Memory that a request record lies in. */
+/** Memory that contains a request record. */
 interface RecordMemory {
   readonly bytes: Buffer;
   readonly u8: Uint8Array;
   readonly u16: Uint16Array;
 }
 
-/** What the slot's words say of a request. */
+/** A request's words in its slot. */
 type RequestWords = Pick<SlotView, 'sequence' | 'method' | 'targetBytes' | 'headBytes' | 'bodyBytes' | 'peer' | 'has'>;
 
-/** A request over its record: in its slot, in an extent, or in a copy once the slot carries another one. */
+/** A request, read from its record: in its slot, in an extent, or in a copy once the slot carries another request. */
 export class SlotRequest implements RequestSource {
   readonly slot: number;
   readonly #context: ShardContext;
   #words: RequestWords;
   #memory: RecordMemory;
-  /** The route reads its bodies as streams. */
+  /** The route has `body: 'stream'`. */
   readonly #isStreamed: boolean;
-  /** The field index, and the head behind it. */
+  /** Address of the field index, and of the head that follows it. */
   #start: number;
   #head: number;
   readonly #fieldCount: number;
@@ -50,10 +50,10 @@ export class SlotRequest implements RequestSource {
   #isViewTaken = false;
   #isDetached = false;
   #abortion: Abortion | undefined;
-  /** A body that comes in pieces, if it is read. */
+  /** A streamed body, if it is being read. */
   #body: RequestBody | undefined;
   #id: string | undefined;
-  /** A body that has come in pieces, put together: it is larger than any extent. */
+  /** A body larger than any extent, assembled from its pieces. */
   #gathered: Buffer | undefined;
 
   constructor(context: ShardContext, slot: number, view: SlotView, isStreamed: boolean) {
@@ -108,7 +108,7 @@ export class SlotRequest implements RequestSource {
     return this.#own.sequence;
   }
 
-  /** The client speaks HTTP/1.0. The record has the version behind the target, unless there are no fields: 1.1 has one. */
+  /** Whether the client uses HTTP/1.0. The version follows the target. A request without headers is 1.0, because 1.1 requires Host. */
   get isHttp10(): boolean {
     const end = this.#head + this.#own.targetBytes;
     if (this.#fieldCount === 0) return true;
@@ -169,12 +169,12 @@ export class SlotRequest implements RequestSource {
     return wholeBody(this.#memory.u8.slice(start, end));
   }
 
-  /** The body is not in the record: it comes, or has come, as a stream. */
+  /** The body is not in the record: it arrives in pieces. */
   get isBodyStreamed(): boolean {
     return this.#own.has(SLOT_BODY_STREAM_FLAG);
   }
 
-  /** The body, which comes in pieces. */
+  /** Opens the streamed body. */
   openBody(): RequestBody {
     const { slot, sequence } = this;
     this.#body = new RequestBody((taken, spent) => {
@@ -184,27 +184,27 @@ export class SlotRequest implements RequestSource {
     return this.#body;
   }
 
-  /** A piece of the body is here; or the body breaks off, which means that nobody waits for the response. */
+  /** Receives a piece of the body. If the body breaks off, the client does not wait for the response either. */
   receiveBody(piece: BodyPiece): void {
-    // First, as the handler may settle when it hears that there is no more to read.
+    // Before `receive`, because the handler may settle when it sees the end of the body.
     if (piece.last === 'broken') this.abort();
     this.#body?.receive(piece);
   }
 
-  /** Gives the request the body that has come in pieces. */
+  /** Sets the body that was assembled from its pieces. */
   gather(body: Buffer): void {
     this.#gathered = body;
   }
 
-  /** The handler was given a view of the memory that the slot is for. */
+  /** The handler was given a view of the slot's memory. */
   get isViewTaken(): boolean {
     return this.#isViewTaken;
   }
 
   /**
-   * Nobody waits for the response.
-   * @param isGone it cannot be sent
-   * @param reason of the signal
+   * Aborts the request: nobody waits for the response.
+   * @param isGone whether the response cannot be sent
+   * @param reason reason of the signal
    */
   abort(isGone = false, reason?: unknown): void {
     this.#aborting.abort(isGone, reason);
@@ -226,8 +226,8 @@ export class SlotRequest implements RequestSource {
   }
 
   /**
-   * Copies what the slot has of the request, so that the slot can carry another one.
-   * @returns `false` if the slot is still needed: the handler has a view of its memory, or the body is on its way
+   * Copies the request out of its slot, so that the slot can carry another one.
+   * @returns `false` if the slot is still needed: the handler has a view of its memory, or the body is still arriving
    */
   detach(): boolean {
     const isComing = this.isBodyStreamed && this.#gathered === undefined && this.#body?.isOver !== true;
@@ -246,19 +246,19 @@ export class SlotRequest implements RequestSource {
     return true;
   }
 
-  /** Where the body lies. */
+  /** Address range of the body. */
   get #bodyRange(): { start: number; end: number } {
     const { headBytes, bodyBytes } = this.#own;
     const start = this.#head + headBytes;
     return { start, end: start + bodyBytes };
   }
 
-  /** It was answered. */
+  /** The handler has settled, or the request was taken from it. */
   get finished(): boolean {
     return this.#finished;
   }
 
-  /** The handler has settled: the slot is about to carry somebody else's request. */
+  /** Ends access to the request: the slot is about to carry another one. */
   finish(): void {
     this.#finished = true;
     this.#body?.close();
@@ -269,7 +269,7 @@ export class SlotRequest implements RequestSource {
     return isSaneId(sent) ? sent : randomUUID();
   }
 
-  /** The request's words, until it is answered. */
+  /** The request's words. Throws once the request is finished. */
   get #own(): RequestWords {
     this.#check();
     return this.#words;
@@ -279,11 +279,11 @@ export class SlotRequest implements RequestSource {
     if (!this.#finished) return;
     throw new LoopShardError(
       'REQUEST_FINISHED',
-      'Cannot read the request: it was already answered, and its memory is reused. Read or copy what you need before the handler settles.',
+      'Cannot read the request: it is already finished, and its memory is reused. Read or copy what you need before the handler settles.',
     );
   }
 
-  /** Without a body there is nothing to wait for, but a handler that only works then is wrong. */
+  /** Throws on streaming routes even if the request has no body, so that the mistake shows with every request. */
   #checkWhole(): void {
     this.#check();
     if (!this.#isStreamed) return;
@@ -293,7 +293,7 @@ export class SlotRequest implements RequestSource {
     );
   }
 
-  /** Is the name of the field at `at` the lower-case `name` of the same length? Field names are ASCII tokens. */
+  /** Whether the field at `at` has the lower-case `name` of the same length. Field names are ASCII tokens. */
   #isName(at: number, name: string): boolean {
     const { u16, u8: bytes } = this.#memory;
     const start = this.#head + u16[at + (FIELD_NAME_OFFSET >> 1)];
@@ -312,7 +312,7 @@ export class SlotRequest implements RequestSource {
   }
 }
 
-/** A body that is here already. */
+/** Yields a body that has arrived completely. */
 async function* wholeBody(bytes: Uint8Array): AsyncGenerator<Uint8Array, undefined> {
   if (bytes.length > 0) yield bytes;
   return undefined;

@@ -1,4 +1,4 @@
-/* What a handler may return beside text, bytes and JSON. */
+/* Converts return values of handlers other than text, bytes and JSON. */
 import { types } from 'node:util';
 import { checkContentType, checkFieldValue, SERVER_FIELDS } from '../../app/header-checks.js';
 import { AppRequest } from '../../app/request.js';
@@ -8,7 +8,7 @@ import { LoopShardError } from '../../errors.js';
 
 const BYTES = 'application/octet-stream';
 
-/** As much as is needed of the classes that Node.js loads when they are named for the first time. */
+/** The members used here. The classes are not named, because Node.js loads them on first use. */
 interface FetchResponse {
   readonly status: number;
   readonly type: string;
@@ -24,7 +24,8 @@ interface FetchBlob {
 }
 
 /**
- * Text, bytes, a stream or a JSON value, from whatever a handler has returned; sets on `response` what that says of itself.
+ * Converts what a handler returned to text, bytes, a stream or a JSON value. Status and headers of a `Response` and the like are set on
+ * `response`.
  * @throws LoopShardError RESPONSE_INVALID
  */
 export function bodyOf(value: unknown, response: ResponseState): unknown {
@@ -70,7 +71,7 @@ function bodyOfResponse(given: FetchResponse, response: ResponseState): unknown 
   response.isPlain = true;
   response.statusCode = given.status;
   const coding = given.headers.get('content-encoding');
-  // What `fetch` has received it has decoded: then its coding and length are no longer true.
+  // `fetch` decodes what it receives, so content-encoding and content-length no longer apply.
   const isDecoded = given.url !== '' && coding !== null;
   for (const [name, value] of given.headers) {
     if (name === 'content-type') response.contentType = checkContentType(value);
@@ -90,22 +91,22 @@ function bodyOfBlob(blob: FetchBlob, response: ResponseState): unknown {
   return blob.stream();
 }
 
-/** What JSON makes `{}` of, by name, and what to return in its place. */
+/** Names a value that JSON would turn into `{}`, with advice what to return instead. */
 function misuse(value: object): [name: string, advice: string] | undefined {
   if (types.isMap(value)) return ['a `Map`', 'Return `Object.fromEntries(map)` or `[...map]`.'];
   if (types.isSet(value)) return ['a `Set`', 'Return `[...set]`.'];
   if (types.isPromise(value)) return ['a promise', 'Await it first.'];
-  if (types.isNativeError(value)) return ['an `Error`', 'Throw it, or return what the client is to know of it.'];
+  if (types.isNativeError(value)) return ['an `Error`', 'Throw it, or return an object with what the client may see.'];
   if (value instanceof AppRequest) return ['`req`', 'Return the body.'];
   if (value instanceof AppResponse)
     return ['`res`', 'Set status and headers on `res`, and return the body, or nothing.'];
   return undefined;
 }
 
-/** Classes of the language and the web whose instances have their properties in JSON, or a `toJSON`. */
+/** Built-in classes whose instances have a useful JSON representation. */
 const WITH_PROPERTIES = new Set(['Object', 'Array', 'Arguments', 'Boolean', 'Number', 'String', 'Date']);
 
-/** An instance of a built-in class of which JSON shows nothing, by name. */
+/** Names an instance of a built-in class that has no JSON representation. */
 function opaque(value: object): [name: string, advice: string] | undefined {
   const tag = Object.prototype.toString.call(value).slice('[object '.length, -1);
   if (WITH_PROPERTIES.has(tag) || Object.keys(value).length > 0) return undefined;
@@ -121,7 +122,7 @@ function notJson([name, advice]: [string, string], path: string): LoopShardError
 }
 
 /**
- * Looks for what JSON has made `{}` of. Of all JSON, little has that in it.
+ * Searches a value for objects that JSON has turned into `{}`.
  * @throws LoopShardError RESPONSE_INVALID
  */
 export function checkInside(value: unknown, path = ''): void {
@@ -134,7 +135,7 @@ export function checkInside(value: unknown, path = ''): void {
   }
 }
 
-/** What an iterator yields, one after the other. */
+/** Makes an async iterator of an iterator. */
 class IteratorStream implements AsyncIterableIterator<unknown> {
   readonly #iterator: Iterator<unknown>;
 

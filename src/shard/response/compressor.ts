@@ -3,12 +3,12 @@ import zlib, { constants } from 'node:zlib';
 import type { Encoding } from '../../options/compression.js';
 import { toBytes } from '../streams/stream-source.js';
 
-/** Node.js has it from 22.15 on; it is chosen only where it is there. */
+/** Available from Node.js 22.15 on. It is negotiated only if available. */
 const zstd = zlib as unknown as { zstdCompressSync(bytes: Uint8Array): Buffer; createZstdCompress(): Engine };
-/** Brotli's quality that takes as long as gzip does by default, and packs better; its own default takes a hundred times longer. */
+/** Takes as long as gzip's default and compresses better. Brotli's default quality takes a hundred times longer. */
 const BROTLI_QUALITY = 4;
 
-/** Compresses at once: a shard that waits for zlib's threads is slower for what is small (docs/internals.md). */
+/** Compresses synchronously: for small bodies, that is faster than zlib's threads (docs/internals.md). */
 export function compress(encoding: Encoding, bytes: Uint8Array): Buffer {
   if (encoding === 'gzip') return zlib.gzipSync(bytes);
   if (encoding === 'br') return zlib.brotliCompressSync(bytes, brotli(bytes.length));
@@ -33,15 +33,15 @@ function createEngine(encoding: Encoding): Engine {
   return zstd.createZstdCompress();
 }
 
-/** gzip's own default would forget what it has seen; ZSTD_e_flush has no name where Node.js has no zstd. */
+/** gzip's default flush would reset the dictionary. ZSTD_e_flush (1) has no named constant in Node.js versions without zstd. */
 const FLUSH_KINDS = { gzip: constants.Z_SYNC_FLUSH, br: constants.BROTLI_OPERATION_FLUSH, zstd: 1 } as const;
 
-/** What a stream yields, compressed: each chunk is flushed, so that nothing waits for the next one. Shard. */
+/** Compresses a stream. Each chunk is flushed, so that it does not wait for the next one. Shard only. */
 export class CompressedStream implements AsyncIterableIterator<Uint8Array> {
   readonly #encoding: Encoding;
   readonly #engine: Engine;
   readonly #source: AsyncIterator<unknown>;
-  /** Taken from the source before. */
+  /** The chunk that was already read from the source. */
   #first: Uint8Array | undefined;
   #ready: Buffer[] = [];
   #isOver = false;
@@ -91,7 +91,7 @@ export class CompressedStream implements AsyncIterableIterator<Uint8Array> {
     return new Promise((resolve, reject) => {
       this.#fail = reject;
       this.#engine.write(chunk);
-      // In the next turn, when 'data' has told of everything.
+      // Resolve in the next turn, after all 'data' events.
       this.#engine.flush(FLUSH_KINDS[this.#encoding], () => setImmediate(resolve));
     });
   }

@@ -2,10 +2,10 @@ import { STATUS_CODES } from 'node:http';
 import { clearTimeout, setTimeout } from 'node:timers';
 import type { CoreMemory } from '../../core/memory.js';
 
-/** Taken when the module is loaded: a handler may put a fake in its place. */
+/** Captured when the module is loaded, because a handler may replace the global. */
 const RealDate = Date;
 
-/** The lines that many responses share: status line, date, how long the connection may be idle, content type. In shared memory, to be copied by WASM. */
+/** Lines that many responses share: status line, date, keep-alive, content type. In shared memory, so that WASM can copy them. */
 export interface Template {
   address: number;
   bytes: number;
@@ -14,26 +14,26 @@ export interface Template {
 
 const MS_PER_S = 1_000;
 
-/** What a head needs beside its template and its own fields: content-length, ten digits, the empty line. */
+/** Bytes of a head besides its template and its own headers: content-length with ten digits, and the empty line. */
 const LENGTH_AND_END_BYTES = 30;
 
-/** Writes response heads in front of their bodies. Shard. */
+/** Writes response heads in front of their bodies. Shard only. */
 export class HeadWriter {
   readonly #core: CoreMemory;
   readonly #start: number;
   readonly #end: number;
   readonly #keepAliveLines: string;
   #next: number;
-  /** The template that was asked for last, as a rule the next one too. */
+  /** The latest template, which is usually needed again. */
   #latest: { statusCode: number; contentType: string | undefined; template: Template } | undefined;
-  /** Ends with the second that the templates say. */
+  /** Fires at the end of the second in the templates' date. */
   #second: NodeJS.Timeout | undefined;
   /** By status and content type. */
   readonly #templates = new Map<number, Map<string | undefined, Template>>();
 
   /**
-   * @param area of the templates: from `start` up to `end`
-   * @param keepAliveLines what every head says of how long the connection stays
+   * @param area address range for templates, without `end`
+   * @param keepAliveLines lines in every head that announce the keep-alive timeout
    */
   constructor(core: CoreMemory, area: { start: number; end: number }, keepAliveLines: string) {
     this.#core = core;
@@ -43,7 +43,7 @@ export class HeadWriter {
     this.#next = area.start;
   }
 
-  /** The template for a response that is sent now. To look at the clock for each of them would cost as much as all the rest. */
+  /** Returns the template for a response. Templates are dropped by a timer: reading the clock here would double the cost. */
   template(statusCode: number, contentType: string | undefined): Template {
     const latest = this.#latest;
     if (latest?.statusCode === statusCode && latest.contentType === contentType) return latest.template;
@@ -52,14 +52,14 @@ export class HeadWriter {
     return template;
   }
 
-  /** Bytes from the first of a head to the first of its body, at the most. */
+  /** Maximum size of a head in bytes. */
   room(template: Template, lines: string): number {
     return template.bytes + lines.length + LENGTH_AND_END_BYTES;
   }
 
   /**
    * Writes the head so that the body follows at `bodyStart`.
-   * @param contentLength bytes, or -1 for a response without one
+   * @param contentLength bytes, or -1 for a response without content-length
    * @returns the address of the first byte
    */
   write(bodyStart: number, template: Template, lines: string, contentLength: number): number {
@@ -68,7 +68,7 @@ export class HeadWriter {
     return wasm.writeHeadBefore(bodyStart, template.address, template.bytes, lines.length, contentLength);
   }
 
-  /** The same head in a buffer of its own, for a response that is sent in pieces. */
+  /** Returns the same head in its own buffer, for a streamed response. */
   bytes(template: Template, lines: string, contentLength: number): Buffer {
     const length = contentLength < 0 ? '' : `content-length: ${contentLength}\r\n`;
     return Buffer.from(`${template.text}${length}${lines}\r\n`, 'latin1');

@@ -1,7 +1,7 @@
-/** UTF-16 units of a text that are encoded at once. */
+/** UTF-16 units that are encoded at a time. */
 const PIECE_UNITS = 64 * 1024;
 
-/** A body that is larger than any extent, as a stream of its pieces. */
+/** Streams a body that is larger than any extent. */
 export async function* inPieces(body: string | Uint8Array): AsyncGenerator<Uint8Array, undefined> {
   if (typeof body !== 'string') {
     yield body;
@@ -9,7 +9,7 @@ export async function* inPieces(body: string | Uint8Array): AsyncGenerator<Uint8
   }
   for (let at = 0; at < body.length; ) {
     let end = Math.min(at + PIECE_UNITS, body.length);
-    // Not between two surrogates: each alone would be encoded as a replacement character.
+    // Do not split a surrogate pair: each half alone would be encoded as a replacement character.
     if (end < body.length && isHighSurrogate(body.charCodeAt(end - 1))) end--;
     yield Buffer.from(body.slice(at, end));
     at = end;

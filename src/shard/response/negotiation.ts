@@ -6,29 +6,29 @@ import type { CompressRules, Encoding } from '../../options/compression.js';
 const compressible = lazily<typeof Compressible>('compressible');
 const negotiator = lazily<typeof Negotiator>('negotiator');
 
-/** Loads what negotiation needs: its first use may come when no file can be opened any more. */
+/** Loads the libraries early: at the first use, the process may be out of file descriptors. */
 export function prepareNegotiation(): void {
   compressible();
   negotiator();
 }
 
-/** Values of Accept-Encoding whose outcome is remembered: browsers send a few. */
+/** Size of the cache by Accept-Encoding. Browsers send only a few different values. */
 const REMEMBERED = 256;
 
-/** With the second parameter, which the types do not know. */
+/** Includes the second parameter, which negotiator's types lack. */
 type Encodings = (available: string[], options: { preferred: string[] }) => string[];
 
-/** What a response that might be compressed says of itself. */
+/** Properties of a response that decide whether it is compressed. */
 export interface Candidate {
   type: string | undefined;
-  /** Of the body; nothing for a stream. */
+  /** Size of the body; `undefined` for a stream. */
   bytes: number | undefined;
   cacheControl: string | undefined;
   contentEncoding: string | undefined;
   contentRange: string | undefined;
 }
 
-/** By the rules, the response is compressed for clients that want it; caches have to know, whoever asks. */
+/** Whether the response is compressed for clients that accept it. Such responses need `vary`, whoever requests them. */
 export function isEligible(rules: CompressRules, candidate: Candidate): boolean {
   const { type, bytes, cacheControl, contentEncoding, contentRange } = candidate;
   if (type === undefined || contentEncoding !== undefined || contentRange !== undefined) return false;
@@ -44,7 +44,7 @@ function isListed(types: readonly string[], type: string): boolean {
   return types.some((one) => one === bare || one === `${main}/*`);
 }
 
-/** Which coding a client gets (RFC 9110 section 12.5.3). Shard. */
+/** Chooses the content coding for a client (RFC 9110 section 12.5.3). Shard only. */
 export class Negotiation {
   readonly #outcomes = new Map<string, Encoding | undefined>();
 

@@ -2,17 +2,17 @@ import { EXTENT_HEAD_BYTES, FIELD_BYTES, NO_EXTENT } from '../../../assembly/lay
 import type { SlotView } from '../../contract/slot-view.js';
 import type { ShardContext } from '../context.js';
 
-/** Where a response lies: in its slot, behind the request record, or in an extent. */
+/** Memory for a response: in its slot after the request record, or in an extent. */
 export interface Place {
-  /** NO_EXTENT in the slot. */
+  /** NO_EXTENT if the response is in the slot. */
   extent: number;
-  /** Where the head ends and the body begins. */
+  /** Address where the head ends and the body begins. */
   bodyStart: number;
-  /** Behind the last byte that may be written. */
+  /** Address after the last byte that may be written. */
   limit: number;
 }
 
-/** Finds room for responses. Shard. */
+/** Finds room for responses. Shard only. */
 export class Placement {
   readonly #context: ShardContext;
 
@@ -20,7 +20,7 @@ export class Placement {
     this.#context = context;
   }
 
-  /** Behind the request record. There may be no room for the head: then `limit` lies in front of `bodyStart`. */
+  /** Returns the rest of the slot. If it has no room for the head, `limit` is below `bodyStart`. */
   inSlot(view: SlotView, headRoom: number): Place {
     const { record, data, end } = view;
     let bodyStart = data + headRoom;
@@ -28,7 +28,7 @@ export class Placement {
     return { extent: NO_EXTENT, bodyStart, limit: end };
   }
 
-  /** In an extent, which is this shard's until the slot is completed; nothing if none is free. */
+  /** Takes an extent, which the shard owns until the slot is completed. Returns `undefined` if none is free. */
   inExtent(headRoom: number, bodyBytes: number): Place | undefined {
     const { extents } = this.#context.side;
     const extent = extents.take(headRoom + bodyBytes);
@@ -37,12 +37,12 @@ export class Placement {
     return { extent, bodyStart: start + headRoom, limit: start + extents.bytes(extent) };
   }
 
-  /** Bytes of the largest body that an extent has room for. */
+  /** Size of the largest body that fits into an extent, in bytes. */
   mostBytes(headRoom: number): number {
     return this.#context.side.extents.mostBytes - Math.max(headRoom, EXTENT_HEAD_BYTES);
   }
 
-  /** Gives back what nothing is sent from. */
+  /** Releases a place that is not used. */
   release({ extent }: Place): void {
     if (extent !== NO_EXTENT) this.#context.side.extents.give(extent);
   }

@@ -4,21 +4,21 @@ import type { Encoding } from '../../options/compression.js';
 import type { SlotRequest } from '../request/request.js';
 import { isEligible, Negotiation } from './negotiation.js';
 
-/** The client has it already: 304. */
+/** The client already has the representation: send 304. */
 export const NOT_MODIFIED = 'not modified';
-/** It is sent as it is. */
+/** Send the body unchanged. */
 export const AS_IT_IS = 'as it is';
 
 const ACCEPT_ENCODING = 'accept-encoding';
 
-/** What can be said of a response only when its body is there: entity tag, coding, whether the client has it already. Shard. */
+/** Computes what depends on the body of a response: entity tag, content coding, and whether it becomes a 304. Shard only. */
 export class Representations {
   readonly #negotiation = new Negotiation();
 
   /**
-   * Sets the fields that describe the body.
-   * @param body nothing for a stream
-   * @returns how it is sent
+   * Sets the headers that describe the body.
+   * @param body `undefined` for a stream
+   * @returns how to send it
    * @throws LoopShardError HEADER_INVALID
    */
   describe(
@@ -54,12 +54,12 @@ export class Representations {
 }
 
 function weakly(isWeak: boolean, body: Uint8Array | undefined): string {
-  // A stream has no bytes to go by; `etag()` is refused for it.
+  // `body` is always set here: for a stream, `etag()` without a value throws.
   const tag = tagOf(body ?? new Uint8Array());
   return isWeak ? weaken(tag) : tag;
 }
 
-/** Caches keep an answer for each value of the field (RFC 9110 section 12.5.5). */
+/** Makes caches keep a separate response for each value of Accept-Encoding (RFC 9110 section 12.5.5). */
 function vary(response: ResponseState): void {
   const before = response.field('vary');
   if (before === undefined) return response.set('vary', ACCEPT_ENCODING);

@@ -39,49 +39,49 @@ const BYTES = 'application/octet-stream';
 const JSON_TYPE = 'application/json';
 /** A text type without parameters. */
 const TEXT_TYPE = /^text\/[\w.+-]+$/i;
-/** Header fields of a response, at the most. */
+/** Maximum size of the headers of a response. */
 const MAX_FIELDS_BYTES = 64 * 1024;
-/** In the place of a body's length: there is no content-length. */
+/** Passed instead of a length if the head has no content-length. */
 const WITHOUT_LENGTH = -1;
 const CHUNKED_LINE = 'transfer-encoding: chunked\r\n';
-/** How much larger than the latest one a response by a schema may be, so that it need not be copied. */
+/** Extents for responses with a schema are larger than the latest response by this factor, so that a slightly larger one is not copied. */
 const EXPECTED_MARGIN = 1.25;
 
-/** Bodies up to this size are compressed at once, larger ones by zlib's threads, as streams (docs/internals.md). */
+/** Bodies up to this size are compressed synchronously, larger ones by zlib's threads, as streams (docs/internals.md). */
 const SYNC_COMPRESS_BYTES = 64 * 1024;
 const NOTHING_MORE: AsyncIterator<unknown> = { next: async () => ({ done: true, value: undefined }) };
 
-/** The response is in the slot, or in the extent that the slot names. */
+/** The response was written to the slot, or to the extent named in the slot. */
 export const WRITTEN = Symbol('written');
-/** The response waits for an extent: `retry` goes on. */
+/** The response waits for an extent; call `retry` later. */
 export const NO_ROOM = Symbol('no room');
 
-/** The response is sent in pieces, as its source yields them. */
+/** The response is streamed from its source. */
 export interface Streamed {
   source: AsyncIterable<unknown>;
-  /** Bytes of the body, if that is known. */
+  /** Length of the body in bytes, if known. */
   length: number | undefined;
 }
 
 export type Outcome = typeof WRITTEN | typeof NO_ROOM | Streamed;
 
-/** A request that is being answered. */
+/** A request and its response in progress. */
 export interface Reply {
   readonly slot: number;
   readonly view: SlotView;
-  /** Of the route. */
+  /** Number of the route. */
   readonly number: number;
   readonly request: SlotRequest;
   readonly response: ResponseState;
-  /** Of the route. */
+  /** Response schemas of the route. */
   readonly schemas: ResponseSchemas | undefined;
-  /** How many of the handler and the error handlers around it have failed. */
+  /** How many of the handler and its error handlers have failed. */
   readonly failures: number;
-  /** Its connection is to be closed, and nothing is sent. */
+  /** The handler closed the connection: nothing is sent. */
   readonly isDestroyed: boolean;
-  /** What `res.writer()` writes to. */
+  /** Where `res.writer()` writes. */
   place: Place | undefined;
-  /** What waits for an extent. */
+  /** The response that waits for an extent. */
   unsent: Unsent | undefined;
 }
 
@@ -89,35 +89,35 @@ interface Unsent {
   status: number;
   type: string | undefined;
   body: string | Uint8Array;
-  /** Of the body. */
+  /** Length of the body. */
   bytes: number;
   contentLength: number | undefined;
 }
 
-/** A response head before it is written. */
+/** Parts of a response head. */
 interface Head {
   template: Template;
   lines: string;
-  /** Bytes from its first byte to the first byte of the body, at the most. */
+  /** Maximum size in bytes. */
   room: number;
 }
 
 export interface StreamHead {
   bytes: Uint8Array;
   encoding: Encoding | undefined;
-  /** Bytes of the body, if the head says so. */
+  /** The content-length in the head, if any. */
   length: number | undefined;
 }
 
-/** Turns what a handler returned into a response in shared memory. Shard. */
+/** Turns what a handler returned into a response in shared memory. Shard only. */
 export class Responder {
   readonly #context: ShardContext;
   readonly #heads: HeadWriter;
   readonly #placement: Placement;
   readonly #representations = new Representations();
-  /** What names the request in the response too. */
+  /** Header for the request ID, if responses have one. */
   readonly #idField: string | undefined;
-  /** By route: bytes of the latest body that was written by its schema and did not fit its slot. */
+  /** By route: size of the latest body that was written by its schema and did not fit its slot. */
   readonly #expected = new Map<number, number>();
 
   constructor(context: ShardContext) {
@@ -128,7 +128,7 @@ export class Responder {
   }
 
   /**
-   * Writes the response, if it is not a stream and there is room for it.
+   * Writes the response, unless it is a stream or waits for an extent.
    * @throws LoopShardError RESPONSE_INVALID, RESPONSE_TOO_LARGE, HEADER_INVALID, VALUE_MISMATCH; whatever `toJSON` throws
    */
   respond(reply: Reply, value: unknown): Outcome {
@@ -150,8 +150,8 @@ export class Responder {
   }
 
   /**
-   * Answers with JSON that has been formed, whatever the handler has begun: as it is, without an entity tag, of any length.
-   * It never fails.
+   * Sends a JSON body unchanged, without an entity tag and without a size limit, in place of whatever the handler has begun.
+   * Never throws.
    */
   respondPlainly(reply: Reply, json: string): typeof WRITTEN | typeof NO_ROOM {
     const { response } = reply;
@@ -161,34 +161,34 @@ export class Responder {
     try {
       outcome = send();
     } catch {
-      // The fields of the error, or those that were kept, are too large.
+      // The headers of the error, or those kept from the handler, are too large.
       response.reset(statusCode);
       outcome = send();
     }
     return outcome as typeof WRITTEN | typeof NO_ROOM;
   }
 
-  /** Gives the slot back without a response. */
+  /** Completes the slot without a response. */
   respondNothing(reply: Reply): typeof WRITTEN {
     this.discard(reply);
     reply.view.mark(SLOT_ABANDONED_FLAG);
     return WRITTEN;
   }
 
-  /** Goes on with a response that waits for an extent. */
+  /** Tries again to send a response that waits for an extent. */
   retry(reply: Reply): Outcome {
     const { status, type, body, contentLength } = reply.unsent!;
     return this.#send(reply, status, type, body, contentLength, Number.POSITIVE_INFINITY);
   }
 
-  /** Gives up what was begun of a response. */
+  /** Discards the response in progress. */
   discard(reply: Reply): void {
     if (reply.place !== undefined) this.#placement.release(reply.place);
     reply.place = undefined;
     reply.unsent = undefined;
   }
 
-  // ── with an entity tag, compressed, or not at all because the client has it ─────────────────────────────────────
+  // ── entity tags, compression and 304 ────────────────────────────────────────────────────────────────────────────
 
   #respondDescribed(reply: Reply, value: unknown): Outcome {
     const { request, response } = reply;
@@ -201,7 +201,7 @@ export class Responder {
     const writer = isWritten || types.isUint8Array(value) ? undefined : this.#writer(reply, status);
     const body = isWritten ? finishWritten(response, value) : toBytes(value, writer);
     if (!this.#isHead(reply)) checkLength(response, body);
-    // From here on it would be that of other bytes, if they are compressed.
+    // Compression changes the length.
     response.contentLength = undefined;
     if (isText(value, writer)) nameCharset(response);
     response.contentType ??= types.isUint8Array(value) ? BYTES : isText(value, writer) ? TEXT : JSON_TYPE;
@@ -214,10 +214,10 @@ export class Responder {
     this.#checkLimit(body.length);
     const status = reply.response.statusCode || 200;
     if (encoding === undefined) return this.#send(reply, status, undefined, body);
-    // How long it would be compressed is not known without doing it.
+    // The compressed length is only known after compression.
     if (this.#isHead(reply)) return this.#send(reply, status, undefined, body, WITHOUT_LENGTH);
     if (body.length <= SYNC_COMPRESS_BYTES) return this.#send(reply, status, undefined, compress(encoding, body));
-    // A copy: the handler may change its own.
+    // Copied, because the handler may change its bytes.
     const source = new CompressedStream(encoding, Uint8Array.from(body), NOTHING_MORE);
     this.discard(reply);
     return { source, length: undefined };
@@ -241,7 +241,7 @@ export class Responder {
 
   // ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Answers HEAD, which needs no stream; any other request gets it. */
+  /** Opens a stream, or responds to HEAD without reading it. */
   #openBody(reply: Reply, source: AsyncIterable<unknown>): Outcome {
     const { request, response } = reply;
     if (this.#writer(reply, response.statusCode || 200) !== undefined) throw streamWithSchema();
@@ -255,10 +255,10 @@ export class Responder {
   }
 
   /**
-   * The head of a response that is sent in pieces.
-   * @param standardType the content type, unless the handler has set one
-   * @param length bytes of the body, if that is known
-   * @returns its bytes, and how the body is to be compressed; WRITTEN or NO_ROOM if the response has no body after all
+   * Builds the head of a streamed response.
+   * @param standardType content type to use if the handler has set none
+   * @param length length of the body in bytes, if known
+   * @returns the head and the content coding; WRITTEN or NO_ROOM if the response has no body after all
    * @throws LoopShardError HEADER_INVALID
    */
   streamHead(
@@ -277,7 +277,7 @@ export class Responder {
     response.contentType ??= standardType;
     describeEvents(response);
     let encoding: Encoding | undefined;
-    // Nothing at all would be longer when it is compressed.
+    // An empty body would grow if it were compressed.
     if (!response.isDescribed && hasBody && length === undefined) {
       const how = this.#representations.describe(request, response, undefined);
       if (how !== AS_IT_IS && how !== NOT_MODIFIED) encoding = how;
@@ -289,9 +289,9 @@ export class Responder {
     return { bytes: this.#heads.bytes(template, lines, said ?? WITHOUT_LENGTH), encoding, length: said };
   }
 
-  // ── bodies that are written as they are formed ──────────────────────────────────────────────────────────────────
+  // ── bodies that are written in place ────────────────────────────────────────────────────────────────────────────
 
-  /** A JSON writer behind the room for the head. */
+  /** Opens a JSON writer that leaves room for the head. */
   openWriter(reply: Reply): JsonWriter {
     const { response } = reply;
     if (isBodiless(response.statusCode)) throw bodiless(response.statusCode);
@@ -307,7 +307,7 @@ export class Responder {
     });
   }
 
-  /** A larger place for a JSON writer, or nothing if it shall go on in private memory. */
+  /** Moves a JSON writer to a larger place. Returns `undefined` if it must continue in private memory. */
   #grow(reply: Reply, head: Head, bytes: number): { position: number; limit: number } | undefined {
     this.#checkLimit(bytes);
     const most = this.#placement.mostBytes(head.room);
@@ -321,7 +321,7 @@ export class Responder {
     return { position: larger.bodyStart, limit: larger.limit };
   }
 
-  /** What the handler wrote with `res.writer()`. The head takes the room that was left for it. */
+  /** Sends what the handler wrote with `res.writer()`. The head goes into the room that was left for it. */
   #respondWritten(reply: Reply, value: unknown): Outcome {
     const { response } = reply;
     const body = finishWritten(response, value);
@@ -334,7 +334,7 @@ export class Responder {
     return this.#finish(reply, this.#head(reply, status, JSON_TYPE), reply.place!, body.length);
   }
 
-  /** The body goes right to where it is sent from, if it is no larger than those before it. The value is read once. */
+  /** Writes the body directly to where it is sent from, if it is not larger than earlier ones. Reads the value only once. */
   #writeBySchema(reply: Reply, status: number, writer: CompiledWriter, value: unknown): Outcome {
     const head = this.#head(reply, status, JSON_TYPE);
     const place = this.#placeBySchema(reply, head);
@@ -349,7 +349,7 @@ export class Responder {
     return this.#send(reply, status, JSON_TYPE, end);
   }
 
-  /** In the slot, unless the latest response of the route was too large for it. */
+  /** Chooses the slot, unless the latest response of the route was too large for it. */
   #placeBySchema(reply: Reply, head: Head): Place {
     const inSlot = this.#placement.inSlot(reply.view, head.room);
     const expected = this.#expected.get(reply.number) ?? 0;
@@ -359,20 +359,20 @@ export class Responder {
     return this.#placement.inExtent(head.room, wanted) ?? inSlot;
   }
 
-  // ── bodies that are there ───────────────────────────────────────────────────────────────────────────────────────
+  // ── complete bodies ─────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** No body; 204 and 304 have no length either (RFC 9110 sections 15.3.5 and 15.4.5). */
+  /** Sends a response without a body; 204 and 304 also have no content-length (RFC 9110 sections 15.3.5 and 15.4.5). */
   #empty(reply: Reply, status: number): Outcome {
-    // What a GET would have is said to a HEAD, without it being made.
+    // A HEAD may declare the length that a GET would have.
     const length = this.#isHead(reply) ? (reply.response.contentLength ?? 0) : 0;
     return this.#send(reply, status, undefined, '', isUnframed(status) ? WITHOUT_LENGTH : length);
   }
 
   /**
-   * Writes head and body into the slot or into an extent; what is larger is sent in pieces.
-   * @param standardType the content type, unless the handler has set one
-   * @param contentLength the length that the head says, if it is not that of the body
-   * @param limit of the body, in bytes
+   * Writes head and body into the slot or into an extent. Larger bodies are streamed.
+   * @param standardType content type to use if the handler has set none
+   * @param contentLength content-length, if it differs from the length of the body
+   * @param limit maximum length of the body in bytes
    * @throws LoopShardError RESPONSE_TOO_LARGE
    */
   #send(
@@ -393,12 +393,12 @@ export class Responder {
       if (bytes > limit) throw tooLarge(bytes, limit);
       return this.#finish(reply, head, inSlot, contentLength ?? bytes);
     }
-    // Text has at least as many bytes as units, and as a rule no more: it is counted only if it does not fit.
+    // Text has at least as many bytes as UTF-16 units, usually exactly as many, so its bytes are counted only if it does not fit.
     if (body.length > limit) throw tooLarge(bytesOf(body), limit);
     const said = contentLength ?? (isHead ? bytesOf(body) : undefined);
     const bytes = this.#sendFromExtent(reply, head, isHead ? '' : body, isHead ? 0 : body.length, limit, said);
     if (bytes === undefined) return WRITTEN;
-    // The handler may change its own bytes.
+    // Copied, because the handler may change its bytes.
     const kept = typeof body === 'string' ? body : Uint8Array.prototype.slice.call(body);
     this.discard(reply);
     if (bytes > this.#placement.mostBytes(head.room)) {
@@ -411,8 +411,8 @@ export class Responder {
 
   /**
    * Writes head and body into an extent.
-   * @param wanted bytes of the body, at least
-   * @returns the bytes that it has if there is no extent for them
+   * @param wanted minimum length of the body in bytes
+   * @returns the length of the body if no extent is free for it, otherwise `undefined`
    */
   #sendFromExtent(
     reply: Reply,
@@ -459,14 +459,14 @@ export class Responder {
     const start = this.#heads.write(bodyStart, template, lines, bytes);
     const isSent = bytes !== WITHOUT_LENGTH && !this.#isHead(reply);
     reply.view.writeResponse(start, bodyStart - start, isSent ? bytes : 0, extent);
-    // It is the slot's from now on, and what else was begun is nobody's.
+    // The slot owns this place from now on. Release any other one.
     if (reply.place !== undefined && reply.place !== place) this.#placement.release(reply.place);
     reply.place = undefined;
     reply.unsent = undefined;
     return WRITTEN;
   }
 
-  /** Of the route's schema for what is sent with this status. */
+  /** Returns the writer of the route's schema for this status. */
   #writer({ schemas, response, failures }: Reply, status: number): CompiledWriter | undefined {
     return response.isPlain ? undefined : schemas?.writer(status, failures > 0);
   }
@@ -483,18 +483,18 @@ export class Responder {
   }
 }
 
-/** @throws LoopShardError RESPONSE_INVALID: the handler has said another number of bytes than the body has */
+/** @throws LoopShardError RESPONSE_INVALID if the handler has set a wrong content-length */
 function checkLength({ contentLength }: ResponseState, body: string | Uint8Array): void {
   if (contentLength !== undefined && bytesOf(body) !== contentLength) throw wrongLength(bytesOf(body), contentLength);
 }
 
-/** Fields of a stream of Server-Sent Events, however the handler made it. */
+/** Sets the headers of server-sent events, whether or not the handler used `eventStream()`. */
 function describeEvents(response: ResponseState): void {
   if (!isEventStream(response.contentType)) return;
   for (const [name, value] of EVENT_STREAM_FIELDS) if (response.field(name) === undefined) response.set(name, value);
 }
 
-/** Text is sent as UTF-8, which a client need not guess (RFC 6657). */
+/** Adds the charset to a text type, so that clients need not guess it (RFC 6657). */
 function nameCharset(response: ResponseState): void {
   if (response.contentType !== undefined && TEXT_TYPE.test(response.contentType)) {
     response.contentType += '; charset=utf-8';

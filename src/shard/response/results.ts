@@ -1,4 +1,4 @@
-/* What a handler gave, as bytes or text; and what is wrong with it. */
+/* Converts results of handlers to bytes or text, and defines their errors. */
 import { types } from 'node:util';
 import type { ResponseState } from '../../app/response-state.js';
 import type { CoreMemory } from '../../core/memory.js';
@@ -13,27 +13,27 @@ const MAX_BYTES_PER_UNIT = 3;
 
 const byteLengthOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'byteLength')!.get!;
 
-/** Bytes of a body. Not the property of an array, which a subclass can change: it is what `set` copies. */
+/** Size of a body in bytes. Uses the original getter, because a subclass can override `byteLength` while `set` copies the real bytes. */
 export function bytesOf(body: string | Uint8Array): number {
   return typeof body === 'string' ? Buffer.byteLength(body) : byteLengthOf.call(body);
 }
 
-/** Whether a body has at most `room` bytes, without counting those of a text if its length says so. */
+/** Whether a body has at most `room` bytes. Counts the bytes of a text only if its length does not decide. */
 export function fits(body: string | Uint8Array, room: number): boolean {
   if (typeof body !== 'string') return byteLengthOf.call(body) <= room;
   return body.length * MAX_BYTES_PER_UNIT <= room || (body.length <= room && Buffer.byteLength(body) <= room);
 }
 
-/** From so many bytes on a copy by `fill` is faster than one by `set`, which copies into shared memory word by word. */
+/** From this size on, `fill` copies faster than `set`, which copies into shared memory word by word. */
 const FILL_BYTES = 4_096;
-/** Text that does not fit leaves less room than its next character needs. */
+/** Text that does not fit leaves less room than this. */
 const MAX_BYTES_PER_CHARACTER = 4;
-/** In the place of the bytes of a text that did not fit. */
+/** Returned instead of a size if the text did not fit. */
 export const INCOMPLETE = -1;
 
 /**
- * Copies a body to its place, text as UTF-8. Bytes have to fit.
- * @returns how many bytes it has; INCOMPLETE for text that did not fit
+ * Copies a body to its place, text as UTF-8. A body of bytes must fit.
+ * @returns its size in bytes, or INCOMPLETE for text that did not fit
  */
 export function copyBody({ bytes, u8 }: CoreMemory, body: string | Uint8Array, { bodyStart, limit }: Place): number {
   if (typeof body !== 'string') {
@@ -66,7 +66,7 @@ export function stringify(value: unknown): string {
 }
 
 /**
- * What was written with `res.writer()`.
+ * Returns the body that was written with `res.writer()`.
  * @throws LoopShardError RESPONSE_INVALID, NESTING_INVALID
  */
 export function finishWritten({ jsonWriter }: ResponseState, value: unknown): Uint8Array {
@@ -77,7 +77,7 @@ export function finishWritten({ jsonWriter }: ResponseState, value: unknown): Ui
   );
 }
 
-/** Sent as it is, in UTF-8: not by the schema of the route, which has none. */
+/** Whether a value is sent as plain text: a string on a route without a schema. */
 export function isText(value: unknown, writer: CompiledWriter | undefined): value is string {
   return typeof value === 'string' && writer === undefined;
 }
@@ -99,28 +99,28 @@ export function streamWithSchema(): LoopShardError {
 export function tagWithoutBody(): LoopShardError {
   return new LoopShardError(
     'HEADER_INVALID',
-    'Cannot compute the entity tag of a stream: its body comes later. Pass a value to `res.etag()`.',
+    'Cannot compute the entity tag of a stream: its body is not known yet. Pass a value to `res.etag()`.',
   );
 }
 
-/** No content is sent with this status (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5). */
+/** Whether responses with this status have no content (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5). */
 export function isBodiless(status: number): boolean {
   return isUnframed(status) || status === 205;
 }
 
-/** A client reads no body behind such a head, whatever it says (RFC 9112 section 6.3). After 205 it does: that says its length is 0. */
+/** Whether clients ignore the length in such a head (RFC 9112 section 6.3). For 205 they do not, so it needs `content-length: 0`. */
 export function isUnframed(status: number): boolean {
   return status === 204 || status === 304;
 }
 
 export function bodiless(status: number): LoopShardError {
-  return new LoopShardError('RESPONSE_INVALID', `A response with status ${status} has no body to write.`);
+  return new LoopShardError('RESPONSE_INVALID', `Cannot write a body: a response with status ${status} has none.`);
 }
 
 export function fieldsTooLarge(bytes: number, limit: number): LoopShardError {
   return new LoopShardError(
     'HEADER_INVALID',
-    `The response headers have ${bytes} bytes, but at most ${limit} are possible. Set fewer or shorter headers.`,
+    `The response headers are too large: expected at most ${limit} bytes, got ${bytes}. Set fewer or shorter headers.`,
   );
 }
 
@@ -134,6 +134,6 @@ export function tooLarge(bytes: number, limit: number): LoopShardError {
 export function wrongLength(bytes: number, said: number): LoopShardError {
   return new LoopShardError(
     'RESPONSE_INVALID',
-    `The response has ${bytes} bytes, but its \`content-length\` says ${said}. Leave the header out: the server counts.`,
+    `The response has ${bytes} bytes, but its \`content-length\` is ${said}. Leave the header out: the server sets it.`,
   );
 }

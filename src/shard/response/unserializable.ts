@@ -1,9 +1,9 @@
-/* What JSON.stringify cannot write, by its place in what a handler has returned. */
+/* Locates values that JSON.stringify cannot write. */
 import { LoopShardError } from '../../errors.js';
 
 /**
- * The error to report for one of JSON.stringify: with the place of what it could not write, if that is found.
- * @param value that was to be written
+ * Returns an error with the location of the value that JSON.stringify could not write, or the original error if it is not found.
+ * @param value the value passed to JSON.stringify
  */
 export function explainUnserializable(error: unknown, value: unknown): unknown {
   if (!(error instanceof TypeError)) return error;
@@ -11,12 +11,12 @@ export function explainUnserializable(error: unknown, value: unknown): unknown {
     const sentence = find(value, '', []);
     return sentence === undefined ? error : new LoopShardError('RESPONSE_INVALID', sentence, { cause: error });
   } catch {
-    // A getter that throws.
+    // A getter has thrown.
     return error;
   }
 }
 
-/** @param ancestors of the value, outermost first */
+/** @param ancestors the objects that contain the value, outermost first */
 function find(value: unknown, path: string, ancestors: readonly object[]): string | undefined {
   const place = path === '' ? '' : ` at ${path}`;
   if (typeof value === 'bigint') {
@@ -26,7 +26,7 @@ function find(value: unknown, path: string, ancestors: readonly object[]): strin
   if (ancestors.includes(value)) {
     return `The handler returned an object that contains itself${place}, which JSON cannot represent. Return a copy without the cycle.`;
   }
-  // What it becomes is not known.
+  // JSON.stringify writes the result of `toJSON()`, which may differ on each call.
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return undefined;
   for (const [key, inner] of Object.entries(value)) {
     const found = find(inner, `${path}/${key}`, [...ancestors, value]);

@@ -3,22 +3,22 @@ import type { RequestReport, StreamPiece } from '../../contract/messages.js';
 import { SMALL_PIECE_BYTES, StreamBatch } from '../../contract/stream-batch.js';
 import { Turn } from '../../core/turn.js';
 
-/** What has something to send. */
+/** A stream that has gathered something to send. */
 interface Sender {
   flush(): void;
 }
 
-/** To an HTTP thread. */
+/** Messages to one HTTP thread. */
 interface Outgoing {
   port: MessagePort;
   batch: StreamBatch;
-  /** Called when the batch is sent. */
+  /** Called when the batch was sent. */
   onSent: (() => void)[];
 }
 
 /**
- * What the streams of a shard send within a turn of its event loop: what one of them yields in that turn goes as one piece, and small
- * pieces of all of them go in one message. Shard.
+ * Batches what the streams of a shard send within a turn of its event loop: each stream's chunks become one piece, and small pieces of
+ * all streams go in one message. Shard only.
  */
 export class StreamOutbox {
   readonly #outgoing = new WeakMap<MessagePort, Outgoing>();
@@ -26,15 +26,15 @@ export class StreamOutbox {
   #due: Sender[] = [];
   readonly #turn = new Turn(() => this.#run());
 
-  /** Has the sender flush what it has gathered, in the next turn. */
+  /** Calls `sender.flush()` in the next turn. */
   schedule(sender: Sender): void {
     this.#due.push(sender);
     this.#turn.schedule();
   }
 
   /**
-   * Sends a piece, behind those that were posted before; at the latest in the next turn, at once if it is the last one of its stream.
-   * @param onSent called once it is in the channel
+   * Sends a piece after those posted earlier: immediately if it is the last one of its stream, otherwise by the next turn.
+   * @param onSent called once it was posted to the channel
    * @returns whether its buffer was transferred
    */
   post(port: MessagePort, piece: StreamPiece, onSent?: () => void): boolean {

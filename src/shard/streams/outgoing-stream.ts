@@ -8,33 +8,33 @@ import type { StreamOutbox } from './outbox.js';
 import type { PieceBuffer } from './piece-buffer.js';
 import { toBytes } from './stream-source.js';
 
-/** How long a source may take to let go of what it holds before its request is over without that: a generator cannot be hurried. */
+/** How long a source may take to end before its request is finished without it. A generator that awaits cannot be interrupted. */
 const LET_GO_MS = 1_000;
 
-/** What a stream does once it has its first chunk. */
+/** State of a stream once it has its first chunk. */
 export interface OpenedStream {
-  /** Gathers the body, the head in front. */
+  /** Gathers the head and the body. */
   pieces: PieceBuffer;
   headBytes: number;
-  /** The end of the body is the end of the connection. */
+  /** The end of the connection marks the end of the body. */
   closes: boolean;
-  /** Bytes of the body, if that is known or was said. */
+  /** Length of the body in bytes, if known or declared. */
   length: number | undefined;
-  /** Whatever is to be sent in place of the source, its first chunk included: its compressed bytes. */
+  /** Compressed bytes to send instead of the source, including its first chunk. */
   instead: AsyncIterator<unknown> | undefined;
 }
 
-/** By it the content type is chosen, unless the handler has. */
+/** The first chunk. It determines the content type if the handler has set none. */
 export interface FirstChunk {
   bytes: Uint8Array;
   isText: boolean;
 }
 
-/** What becomes of streams. */
+/** Callbacks of streams. */
 export interface StreamEvents {
   /**
-   * The first chunk is here, or the end: makes the head. If the response turns out to have no body, it is written, or waits for an extent.
-   * @param length bytes of the body, if that is known
+   * Builds the head once the first chunk, or the end, is known. If the response has no body, it is written, or waits for an extent.
+   * @param length length of the body in bytes, if known
    * @throws LoopShardError HEADER_INVALID, TOO_MANY_STREAMS
    */
   open(
@@ -43,37 +43,37 @@ export interface StreamEvents {
     first: FirstChunk | undefined,
     source: AsyncIterator<unknown>,
   ): OpenedStream | Bodiless;
-  /** The response has no body: there is no stream. */
+  /** Called if the response has no body and is not streamed. */
   onBodiless(task: Task, outcome: Bodiless): void;
-  /** It failed before there was a head: another answer can be given. */
+  /** Called if the stream failed before the head was built: another response can be sent. */
   onFailed(task: Task, error: unknown): void;
-  /** The head was sent, and more will follow. */
+  /** Called when the head was sent and more will follow. */
   onBegun(task: Task): void;
-  /** Nobody waits for it any more. */
+  /** Called when nobody waits for the stream any more. */
   onCancelled(task: Task): void;
-  /** The source was to end `LET_GO_MS` ago, and holds on. What becomes of the stream is told if it ever lets go. */
+  /** Called if the source has not ended within `LET_GO_MS`. If it ends later, the stream's final callback still follows. */
   onHeld(task: Task): void;
-  /** All was sent that will be. */
+  /** Called when everything was sent. */
   onEnded(task: Task): void;
-  /** It failed, and the connection will be cut. */
+  /** Called if the stream failed after the head was sent. The connection will be closed. */
   onBroken(task: Task, error: unknown): void;
 }
 
 export type Bodiless = typeof WRITTEN | typeof NO_ROOM;
 
-/** The response body of one request on its way: pulled from its source as fast as the client takes it. Shard. */
+/** A response body, pulled from its source as fast as the client reads it. Shard only. */
 export class OutgoingStream implements TaskStream {
   readonly #task: Task;
   readonly #outbox: StreamOutbox;
   readonly #port: MessagePort;
-  /** Of the body, in bytes, if it is known. */
+  /** Length of the body in bytes, if known. */
   readonly #length: number | undefined;
   readonly #events: StreamEvents;
   #source: AsyncIterator<unknown>;
   #opened: OpenedStream | undefined;
-  /** Bytes that the source has yielded. */
+  /** Number of bytes that the source has yielded. */
   #yielded = 0;
-  /** Bytes that were sent and that the kernel has not taken. */
+  /** Number of bytes that were sent but not yet taken by the kernel. */
   #untaken = 0;
   #isCancelled = false;
   #isOver = false;
@@ -81,8 +81,8 @@ export class OutgoingStream implements TaskStream {
   #wake: (() => void) | undefined;
 
   /**
-   * @param port of the HTTP thread that the request came from
-   * @param length of the body, in bytes, if it is known
+   * @param port channel to the HTTP thread of the request
+   * @param length length of the body in bytes, if known
    */
   constructor(
     task: Task,
@@ -104,7 +104,7 @@ export class OutgoingStream implements TaskStream {
     return this.#opened !== undefined;
   }
 
-  /** Sends all there is, and says what became of it. */
+  /** Sends everything and reports the result. */
   async run(): Promise<void> {
     try {
       await this.#task.scope.runInAsyncScope(() => this.#pump());
@@ -145,24 +145,24 @@ export class OutgoingStream implements TaskStream {
     }
   }
 
-  /** @throws LoopShardError RESPONSE_INVALID: more bytes than were said */
+  /** @throws LoopShardError RESPONSE_INVALID if the source yields more bytes than declared */
   #count(chunk: Uint8Array): void {
     this.#yielded += chunk.length;
     const { length } = this.#opened!;
     if (length !== undefined && this.#yielded > length) throw wrongLength('more', length);
   }
 
-  /** Gathers a chunk. A promise only if that has to wait. */
+  /** Gathers a chunk. Returns a promise only if it must wait. */
   #write(chunk: Uint8Array): Promise<void> | undefined {
     const { pieces } = this.#opened!;
     const taken = pieces.add(chunk, 0);
     if (pieces.isFull) return this.#writeRest(chunk, taken);
-    // Nothing to send but the head: that is what an empty chunk at the start is for.
+    // An empty chunk at the start sends the head alone.
     if (pieces.length > 0 || pieces.hasHead) this.#flushSoon();
     return undefined;
   }
 
-  /** Sends what is full, and goes on with the chunk behind it. */
+  /** Sends full pieces until the rest of the chunk fits. */
   async #writeRest(chunk: Uint8Array, from: number): Promise<void> {
     const { pieces } = this.#opened!;
     for (let at = from; pieces.isFull; at += pieces.add(chunk, at)) {
@@ -173,14 +173,14 @@ export class OutgoingStream implements TaskStream {
     if (pieces.length > 0) this.#flushSoon();
   }
 
-  /** What comes in one turn of the event loop goes together. */
+  /** Sends what is yielded within one turn of the event loop together. */
   #flushSoon(): void {
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
     this.#outbox.schedule(this);
   }
 
-  /** Without credit it stays scheduled, and is tried again when there is some. */
+  /** Sends what was gathered. Without credit it stays scheduled until credit arrives. */
   flush(): void {
     if (!this.#flushScheduled || !this.#mayPost()) return;
     this.#flushScheduled = false;
@@ -204,7 +204,7 @@ export class OutgoingStream implements TaskStream {
     const isFirst = pieces.hasHead;
     const taken = pieces.take(last === 'whole');
     const { bytes, start, end } = taken;
-    // The first piece is not counted: it is the answer's, not the stream's.
+    // The first piece is not counted: the HTTP thread treats it as part of the response.
     if (!isFirst) this.#untaken += end - start;
     const { slot, sequence } = this.#task;
     const piece: StreamPiece = { slot, sequence, bytes, start, end };
@@ -229,7 +229,7 @@ export class OutgoingStream implements TaskStream {
       void this.#returnSource().then(() => this.#events.onFailed(this.#task, error));
       return;
     }
-    // What was yielded before it failed goes first.
+    // Also sends what was gathered before the failure.
     this.#post('broken');
     this.#events.onBroken(this.#task, error);
     void this.#returnSource().then(() => this.#end());
@@ -261,7 +261,7 @@ export class OutgoingStream implements TaskStream {
     try {
       await this.#task.scope.runInAsyncScope(() => this.#source.return?.());
     } catch {
-      // What it says at the end of a response that nobody gets is nobody's business.
+      // The response was not sent completely anyway, so an error at the end has no effect.
     }
     clearTimeout(held);
   }

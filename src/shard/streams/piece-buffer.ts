@@ -1,38 +1,38 @@
 import { STREAM_PIECE_BYTES } from '../../contract/messages.js';
 
-/** Around the data of a chunk (RFC 9112 section 7.1): its size in hexadecimal and a line end before it … */
+/** Framing before the data of a chunk (RFC 9112 section 7.1): its size in hexadecimal and a line end. */
 const SIZE_LINE_BYTES = STREAM_PIECE_BYTES.toString(16).length + 2;
-/** … and behind it a line end, and the last chunk if this one is. */
+/** Framing after the data: a line end, and the last chunk at the end of the body. */
 const LINE_END = '\r\n';
 const LAST_CHUNK = '0\r\n\r\n';
 const TAIL_BYTES = LINE_END.length + LAST_CHUNK.length;
-/** Of a buffer for a whole piece without a head. */
+/** Size of a buffer for a full piece without a head. */
 const WHOLE_BYTES = SIZE_LINE_BYTES + STREAM_PIECE_BYTES + TAIL_BYTES;
-/** What is made first for a stream of little chunks. */
+/** Smallest capacity for data, for streams of small chunks. */
 const SMALLEST_BYTES = 1_024;
-/** Of a buffer for that, without a head. */
+/** Size of a buffer with that capacity, without a head. */
 const SMALL_BYTES = SIZE_LINE_BYTES + SMALLEST_BYTES + TAIL_BYTES;
 
-/** Buffers of that size that are not in use, of all streams: most streams have nothing to send for most of the time. */
+/** Unused buffers of that size, shared by all streams: most streams have nothing to send most of the time. */
 const spare: ArrayBuffer[] = [];
 const MOST_SPARE = 64;
 
-/** A piece as it is sent, in a buffer of its own. */
+/** A piece ready to be sent, in its own buffer. */
 export interface Piece {
   bytes: ArrayBuffer;
   start: number;
   end: number;
 }
 
-/** Gathers what a stream yields, and frames it: one chunk of the chunked coding, or bytes as they are. Shard. */
+/** Gathers what a stream yields into pieces, framed as a chunk of the chunked coding or unframed. Shard only. */
 export class PieceBuffer {
-  /** Bytes that were gathered. */
+  /** Number of bytes gathered. */
   length = 0;
   readonly #isChunked: boolean;
-  /** Goes in front of the first piece. */
+  /** Written in front of the first piece. */
   #head: Uint8Array | undefined;
   #buffer: Buffer = Buffer.alloc(0);
-  /** Of the size of whole pieces without a head. */
+  /** Free buffers of `WHOLE_BYTES` or more. */
   readonly #buffers: ArrayBuffer[] = [];
 
   constructor(isChunked: boolean, head: Uint8Array) {
@@ -46,9 +46,9 @@ export class PieceBuffer {
     else if (bytes.byteLength === SMALL_BYTES && spare.length < MOST_SPARE) spare.push(bytes);
   }
 
-  /** Takes buffers that are free again. */
+  /** Takes back buffers that the HTTP thread has returned. */
   reuse(buffers: ArrayBuffer[]): void {
-    // Some have come with less room for data than a whole piece needs.
+    // Some are too small for a full piece.
     for (const buffer of buffers) if (buffer.byteLength >= WHOLE_BYTES) this.#buffers.push(buffer);
   }
 
@@ -60,7 +60,7 @@ export class PieceBuffer {
     return this.#head !== undefined;
   }
 
-  /** Copies what fits of `chunk` from `from` on. Returns how many bytes that is. */
+  /** Copies as much of `chunk` as fits, starting at `from`. Returns the number of bytes copied. */
   add(chunk: Uint8Array, from: number): number {
     const count = Math.min(chunk.length - from, STREAM_PIECE_BYTES - this.length);
     this.#makeRoom(this.length + count);
@@ -69,7 +69,7 @@ export class PieceBuffer {
     return count;
   }
 
-  /** What was gathered, ready to be sent; gathering starts anew. */
+  /** Returns the gathered bytes as a piece and starts a new one. */
   take(isLast: boolean): Piece {
     this.#makeRoom(this.length);
     let start = this.#room;
@@ -92,7 +92,7 @@ export class PieceBuffer {
     return { bytes: buffer.buffer as ArrayBuffer, start, end };
   }
 
-  /** Bytes in front of the data. */
+  /** Number of bytes reserved in front of the data. */
   get #room(): number {
     return SIZE_LINE_BYTES + (this.#head?.length ?? 0);
   }
@@ -101,7 +101,7 @@ export class PieceBuffer {
     const room = this.#room + TAIL_BYTES;
     if (this.#buffer.length > 0 && this.#buffer.length >= room + bytes) return;
     const wanted = Math.max(bytes, 2 * this.length, SMALLEST_BYTES);
-    // Not from Node.js's pool: the buffer is transferred.
+    // Not from Node.js's pool, because the buffer may be transferred.
     const needed = room + Math.min(wanted, STREAM_PIECE_BYTES);
     const used = needed <= SMALL_BYTES ? spare.pop() : needed <= WHOLE_BYTES ? this.#buffers.pop() : undefined;
     const larger = Buffer.from(used ?? new ArrayBuffer(needed));

@@ -1,21 +1,21 @@
 import { types } from 'node:util';
 import { LoopShardError } from '../../errors.js';
 
-/** What a handler may return to have its response streamed: an AsyncIterable; ReadableStreams and Node.js streams are some. */
+/** Whether a returned value is streamed: an AsyncIterable, such as a ReadableStream or a Node.js stream. */
 export function isStream(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 
 /**
- * Takes over a stream that a handler has returned: an error of it that comes when nobody iterates over it, before its first
- * chunk or after the client has left, is nobody's and must not end the shard.
+ * Takes ownership of a stream that a handler has returned. An 'error' event while nobody iterates over it, before the first chunk or
+ * after the client has disconnected, must not end the shard.
  */
 export function ownStream(stream: AsyncIterable<unknown>): void {
   const { on } = stream as { on?: unknown };
   if (typeof on === 'function') on.call(stream, 'error', () => {});
 }
 
-/** What streams have beside their iterators. */
+/** Methods by which streams release their resources. */
 interface Disposable {
   getReader?: () => { read(): Promise<IteratorResult<unknown>>; cancel(): Promise<unknown> };
   cancel?: () => unknown;
@@ -24,9 +24,9 @@ interface Disposable {
 }
 
 /**
- * Iterates over a stream. `return` has it give up what it holds at once, while a chunk is awaited too: the iterators of streams
- * would wait for that chunk first. Only a generator cannot be hurried.
- * @throws whatever the stream throws when its iterator is asked for
+ * Iterates over a stream. `return` makes the stream release its resources immediately, even while a chunk is awaited: the iterators of
+ * streams would wait for that chunk first. Only a generator cannot be interrupted.
+ * @throws whatever the stream throws when its iterator is created
  */
 export function iterate(stream: AsyncIterable<unknown>): AsyncIterator<unknown> {
   const { getReader, destroy } = stream as Disposable;
@@ -48,19 +48,19 @@ export function iterate(stream: AsyncIterable<unknown>): AsyncIterator<unknown> 
   };
 }
 
-/** Has a stream that is never read give up what it holds: a file, a connection. */
+/** Makes a stream that is never read release its resources, such as a file or a connection. */
 export function discardStream(stream: AsyncIterable<unknown>): void {
   const { cancel, destroy, return: end } = stream as Disposable;
   const dispose = [cancel, destroy, end].find((method) => typeof method === 'function');
   if (dispose === undefined) return;
   try {
-    // Nobody waits for what becomes of it.
+    // The result does not matter, but a rejection must be handled.
     Promise.resolve(dispose.call(stream)).catch(() => {});
   } catch {}
 }
 
 /**
- * A chunk that a stream has yielded.
+ * Converts a chunk of a stream to bytes.
  * @throws LoopShardError RESPONSE_INVALID
  */
 export function toBytes(chunk: unknown): Uint8Array {
@@ -68,6 +68,6 @@ export function toBytes(chunk: unknown): Uint8Array {
   if (types.isUint8Array(chunk)) return chunk;
   throw new LoopShardError(
     'RESPONSE_INVALID',
-    `A stream yielded ${chunk === null ? 'null' : `a ${typeof chunk}`}, which cannot be sent. Yield bytes or strings.`,
+    `Invalid chunk of a stream: expected bytes or a string, got ${chunk === null ? 'null' : `a ${typeof chunk}`}.`,
   );
 }

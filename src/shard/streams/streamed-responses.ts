@@ -18,35 +18,35 @@ import { iterate } from './stream-source.js';
 
 const TEXT = 'text/plain; charset=utf-8';
 const BYTES = 'application/octet-stream';
-/** It is said again that there are too many once there have been fewer than this part of what there may be. */
+/** `streamsFull` is reported again only after the number of streams has dropped below this share of the limit. */
 const QUIET = 0.9;
 
 export interface StreamedEvents {
-  /** The stream failed before its first chunk: another answer can be given. */
+  /** Called if the stream failed before its first chunk: another response can be sent. */
   onFailed(task: Task, error: unknown): void;
-  /** The response turned out to have no body. It is written, or waits for an extent. */
+  /** Called if the response has no body. It is written, or waits for an extent. */
   onBodiless(task: Task, outcome: Bodiless): void;
-  /** The head was sent, and more will follow. */
+  /** Called when the head was sent and more will follow. */
   onBegun(task: Task): void;
-  /** The stream failed in the middle; `onEnded` follows. */
+  /** Called if the stream failed in the middle; `onEnded` follows. */
   onBroken(task: Task, error: unknown): void;
-  /** Nothing more is sent of it, and its source does not let go. */
+  /** Called if the stream has stopped sending but its source does not end. */
   onHeld(task: Task): void;
-  /** The stream is over, whatever became of it. */
+  /** Called when the stream is over, successfully or not. */
   onEnded(task: Task): void;
-  /** The stream is over, and its request was answered before. */
+  /** Called when the stream is over and its request was already finished. */
   onLate(task: Task): void;
 }
 
-/** Responses that are sent in pieces: the head goes with the first chunks. Shard. */
+/** The streamed responses of a shard. The head is sent with the first chunks. Shard only. */
 export class StreamedResponses implements StreamEvents {
   readonly #context: ShardContext;
   readonly #responder: Responder;
   readonly #events: StreamedEvents;
   readonly #outbox = new StreamOutbox();
-  /** Those whose heads were made, and that are not over. */
+  /** Streams whose heads were built and that are not over. */
   readonly #open = new Set<Task>();
-  /** It was said that there are as many as there may be. */
+  /** `streamsFull` was reported. */
   #isFull = false;
 
   constructor(context: ShardContext, responder: Responder, events: StreamedEvents) {
@@ -55,13 +55,13 @@ export class StreamedResponses implements StreamEvents {
     this.#events = events;
   }
 
-  /** @throws whatever the stream throws when its iterator is asked for */
+  /** @throws whatever the stream throws when its iterator is created */
   start(task: Task, { source, length }: Streamed): void {
     const iterator = task.scope.runInAsyncScope(iterate, undefined, source) as AsyncIterator<unknown>;
     const stream = new OutgoingStream(task, iterator, length, this.#outbox, this.#context.http.of(task.slot), this);
     task.stream = stream;
     void stream.run();
-    // The client has left while the handler had not returned it yet.
+    // The client disconnected before the handler returned the stream.
     if (task.request.isGone) stream.cancel();
   }
 
@@ -105,7 +105,7 @@ export class StreamedResponses implements StreamEvents {
   }
 
   onBroken(task: Task, error: unknown): void {
-    // Whoever fails because the client has left has done what it should.
+    // A failure caused by the client's disconnect is expected.
     if (!task.request.finished && !task.request.isAborted) this.#events.onBroken(task, error);
   }
 
@@ -123,7 +123,7 @@ export class StreamedResponses implements StreamEvents {
     if (this.#isOver(task)) this.#events.onEnded(task);
   }
 
-  /** The stream is over. `false` if its request was answered before. */
+  /** Removes a stream that is over. Returns `false` if its request was already finished. */
   #isOver(task: Task): boolean {
     if (this.#open.delete(task)) this.#count();
     task.stream = undefined;
