@@ -25,7 +25,7 @@ describe.each(Object.entries(groups))('%s', (_group, members) => {
   });
 });
 
-/** Small enough to be sent a byte at a time. */
+/** Small enough to send byte by byte. */
 const MAX_SLOW_BYTES = 600;
 
 async function byteByByte(wire: Wire, bytes: Buffer): Promise<void> {
@@ -34,15 +34,15 @@ async function byteByByte(wire: Wire, bytes: Buffer): Promise<void> {
   }
 }
 
-test('what is valid is the same when it comes byte by byte', async () => {
+test('handles a valid request the same way when it arrives byte by byte', async () => {
   const slow = cases.filter((one) => isValid(one) && one.input.length <= MAX_SLOW_BYTES);
   expect(slow.length).toBeGreaterThan(80);
   const results = await Promise.all(slow.map((one) => replay(running.port, one, byteByByte)));
   for (const [i, one] of slow.entries()) expect([one.rule, results[i]]).toMatchObject([one.rule, expected(one)]);
 });
 
-test('what is refused for its head is refused when it comes byte by byte', async () => {
-  // A method that nobody knows cannot be told from no method before its line is complete.
+test('rejects an invalid head the same way when it arrives byte by byte', async () => {
+  // An unknown method cannot be told from a malformed one until its line is complete.
   const refused = cases.filter(
     (one) =>
       !isValid(one) && one.input.length <= MAX_SLOW_BYTES && !one.answers.includes(501) && one.answers.length < 2,

@@ -13,10 +13,10 @@ const parsers = new Parsers(core, core.allocate(HEAD_INDEX_BYTES));
 const extent = core.allocate(BODY_BYTES);
 parsers.index.limit({ maxTargetBytes: 8_192, maxHeadBytes: 24_576, maxHeaderFields: 100 });
 
-/** How bodies are taken: from the parser's memory, as streams, or in records outside of the parser. */
+/** How bodies are read: from the parser's memory, as streams, or in records outside the parser. */
 type Way = 'small' | 'streamed' | 'large';
 
-/** Room for one record, of which only the body is written. */
+/** Room for one record; only its body is written. */
 const records = (way: Way): RecordRoom => ({
   fitsSlot: () => way !== 'large',
   mostBytes: BODY_BYTES,
@@ -29,7 +29,7 @@ const records = (way: Way): RecordRoom => ({
   memory: core.u8,
 });
 
-/** Everything that is known of a request once it is complete. */
+/** All properties of a complete request. */
 function describe(request: RequestParser): string {
   const start = request.headStart;
   const entries = new Uint16Array(Uint8Array.from(request.fields()).buffer);
@@ -46,7 +46,7 @@ function describe(request: RequestParser): string {
   return JSON.stringify({ method, target, fields, keepAlive, isHttp10, upgrade, bodyBytes, body });
 }
 
-/** The requests in `pieces`, and why the parser gave up. */
+/** The requests in `pieces`, and why the parser rejected them. */
 function parse(pieces: Buffer[], way: Way = 'small'): string[] {
   const seen: string[] = [];
   let streamed = '';
@@ -97,7 +97,7 @@ test.each(ways)('a valid request is the same wherever it is split (%s)', (way) =
   }
 });
 
-test.each(ways)('and however often (%s)', (way) => {
+test.each(ways)('a valid request is the same however often it is split (%s)', (way) => {
   const random = createRandom();
   for (const { rule, input } of valid) {
     const bytes = Buffer.from(input, 'latin1');
@@ -114,6 +114,6 @@ test.each(ways)('and however often (%s)', (way) => {
   }
 });
 
-test('no parser is lost', () => {
+test('no parser leaks', () => {
   expect(parsers.open).toBe(0);
 });

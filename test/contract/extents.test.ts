@@ -18,7 +18,7 @@ function setUp(extentBytes = 2 ** 21) {
 const free = (extents: Extents) => extents.stats().reduce((sum, one) => sum + one.free, 0);
 const total = (extents: Extents) => extents.stats().reduce((sum, one) => sum + one.total, 0);
 
-test('an extent has room for what was asked for, and the smallest that has is taken', () => {
+test('takes the smallest extent that is large enough', () => {
   const { shards } = setUp(2 ** 25);
   const [extents] = shards;
   for (const bytes of [0, 1, 36_864, 36_865, 69_632, 69_633, 300_000, 1_052_672]) {
@@ -31,7 +31,7 @@ test('an extent has room for what was asked for, and the smallest that has is ta
   expect(extents.take(1_052_673)).toBe(NO_EXTENT);
 });
 
-test('no two extents share a byte, and all come back', () => {
+test('extents do not overlap, and all are returned', () => {
   const { shards } = setUp(2 ** 25);
   const [extents, other] = shards;
   const taken: number[] = [];
@@ -46,7 +46,7 @@ test('no two extents share a byte, and all come back', () => {
   expect(free(extents)).toBe(total(extents));
 });
 
-test('requests get half of each class, so that there are extents for their responses', () => {
+test('requests get half of each class, so that extents remain for their responses', () => {
   const { http, shards } = setUp(2 ** 25);
   for (const { bytes, total: count } of http.stats()) {
     const taken: number[] = [];
@@ -73,7 +73,7 @@ test('an extent is passed on with its slot, once', () => {
   expect(free(http)).toBe(total(http));
 });
 
-test('threads that are terminated anywhere leave no extent behind, and none that two have had', async () => {
+test('terminating threads at any time neither leaks an extent nor gives one to two owners', async () => {
   const random = createRandom();
   const { core, http } = setUp(2 ** 22);
   let shared = 0;
@@ -88,19 +88,19 @@ test('threads that are terminated anywhere leave no extent behind, and none that
       return worker;
     });
     await Promise.all(workers.map((worker) => once(worker, 'message')));
-    // Nothing is waited for: the thread is ended at an instant that it knows nothing of.
+    // Wait for nothing: the thread must end at an arbitrary instant.
     await sleep(random() * 10);
     await Promise.all(workers.map((worker) => worker.terminate()));
     for (const shard of [0, 1]) http.reclaim(shardOwned(shard));
     expect([free(http), shared]).toEqual([total(http), 0]);
-    // The hints are right too: every one can be taken.
+    // The hints must be right too: every extent can be taken.
     const taken = Array.from({ length: total(http) }, () => http.take(1));
     expect(taken).not.toContain(NO_EXTENT);
     for (const extent of taken) http.give(extent);
   }
 });
 
-test('requests of all HTTP threads together get half of each class, and none of them more by taking at the same time', () => {
+test('concurrent HTTP threads together get at most half of each class for requests', () => {
   const memory = createServerMemory({
     httpThreads: 2,
     shards: 1,
@@ -120,7 +120,7 @@ test('requests of all HTTP threads together get half of each class, and none of 
   expect(ofClass).toHaveLength(total >> 1);
   first.giveOfRequest(ofClass[0]);
   expect(second.takeForRequest(1)).toBe(ofClass[0]);
-  // Of two that announce the last one before either looks, none gets it.
+  // If two announce the last one before either checks, neither gets it.
   second.giveOfRequest(ofClass[0]);
   sides[0].figures.add(0, 1);
   expect(sides[1].figures.take(0, total >> 1)).toBe(false);

@@ -13,10 +13,10 @@ const ROUNDS = 10_000;
 const [ROUND, DONE, JITTER, CLAIMED, IDLE] = [0, 32, 64, 96, 128];
 
 /*
- * A ring is full of one slot that waits and entries of slots that were recalled. While a shard claims, the HTTP thread submits one
- * of these again: a refusal must leave it with the HTTP thread, though the shard meets its stale entry at that moment.
+ * The ring is full: one slot is waiting, and the other entries belong to recalled slots. While a shard claims, the HTTP thread submits
+ * one of these slots again. If the ring rejects it, the HTTP thread must stay its owner, though the shard reads its stale entry then.
  */
-test('a slot that a full ring refuses has one owner, whatever a shard claims meanwhile', async () => {
+test('a slot rejected by a full ring has one owner, even while a shard claims', async () => {
   const random = createRandom();
   const core = CoreMemory.create(2 ** 20);
   const { wasm, i32 } = core;
@@ -54,7 +54,7 @@ test('a slot that a full ring refuses has one owner, whatever a shard claims mea
   }
   Atomics.store(words, ROUND, -1);
   await once(worker, 'exit');
-  // Both came about, or the test has proved nothing.
+  // Both outcomes must have occurred, or the test has proved nothing.
   expect(Math.min(refused, submitted)).toBeGreaterThan(20);
-  // Both threads need a core at once for each round.
+  // Each round needs a core for both threads at once.
 }, 120_000);

@@ -23,8 +23,8 @@ import {
 } from '../../build/src/contract/memory-map.js';
 
 /*
- * docs/scaling.md lists the words that are written on the way of a light request, and by whom. No two of these threads, or groups of
- * threads, write to the same cache line.
+ * docs/scaling.md lists the words written for a light request, and who writes them. No two of these threads, or groups of threads,
+ * write to the same cache line.
  */
 const HTTP_THREADS = 3;
 const SHARDS = 3;
@@ -37,7 +37,7 @@ const { core, map } = createServerMemory({
   extentBytes: 2 ** 21,
 });
 
-/** Who writes to which bytes. */
+/** Which thread writes which bytes. */
 function* written(): Generator<[writer: string, start: number, bytes: number]> {
   for (let http = 0; http < HTTP_THREADS; http++) {
     const { doorbell, sequence, outstanding, waiting, poll, headIndex } = httpAddresses(map, http);

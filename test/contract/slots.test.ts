@@ -5,7 +5,7 @@ import { HttpSide } from '../../build/src/contract/http-side.js';
 import { createServerMemory, slotAddress } from '../../build/src/contract/memory-map.js';
 import { boundTo, ShardSide, submittedTo } from '../../build/src/contract/shard-side.js';
 
-/* Ownership, step by step: what a claim, a completion, a recall and a full ring leave behind. */
+/* Slot ownership, step by step: the state after a claim, a completion, a recall and a full ring. */
 function setUp({ permits = 3, slots = 8 } = {}) {
   const { core, map } = createServerMemory({ shards: 2, permits, slots, slotBytes: 2_048, extentBytes: 2 ** 21 });
   const http = new HttpSide(core, map);
@@ -19,9 +19,9 @@ function setUp({ permits = 3, slots = 8 } = {}) {
     owner: (slot: number) => core.i32[slotAddress(map, slot) >> 2],
     available: (shard: number) => http.words.permits(shard).available,
     submit: (shard: number, slot: number, bound = false) => http.submit(slot, shard, bound),
-    /** Everything that waits for the shard, as far as its permits go. */
+    /** Claims everything that waits for the shard, as far as its permits allow. */
     claim: (shard: number) => list(alone[shard], alone[shard].claim(10, 1)),
-    /** What a shard takes of its own rings that another one may claim from too. */
+    /** Claims the shard's share of its own rings when another shard may steal from them. */
     claimShare: (shard: number) => list(thieves[shard], thieves[shard].claim(10, 1)),
     steal: (shard: number) => list(thieves[shard], thieves[shard].steal(10)),
     complete: (shard: number, slot: number, hasPermit = true) => alone[shard].complete(slot, hasPermit),
@@ -53,7 +53,7 @@ test('a slot passes from the HTTP thread to a shard and back', () => {
   expect([owner(slot), slots.free]).toEqual([layout.SLOT_FREE_STATE, 8]);
 });
 
-test('a slot is completed once, by the shard that started it, with its permit or without', () => {
+test('a slot is completed once, by the shard that started it, with or without its permit', () => {
   const { slots, submit, claim, start, complete, poll, available } = setUp();
   const [first, second] = [slots.take(), slots.take()];
   expect(complete(0, first)).toBe(false);
@@ -69,7 +69,7 @@ test('a slot is completed once, by the shard that started it, with its permit or
   expect([poll(0), poll(1)]).toEqual([[first, second], []]);
 });
 
-test('slots that are taken back again and again do not fill the ring, and those that wait keep their order', () => {
+test('slots that are recalled repeatedly do not fill the ring, and waiting slots keep their order', () => {
   const { slots, http, submit, claim } = setUp({ slots: 4, permits: 8 });
   const [first, other, last] = [slots.take(), slots.take(), slots.take()];
   submit(0, first);
@@ -83,7 +83,7 @@ test('slots that are taken back again and again do not fill the ring, and those 
   expect([claim(0), http.queued(0)]).toEqual([[], 0]);
 });
 
-test('claims stop at the permits; the rest stays in the ring', () => {
+test('claims stop when the permits run out; the rest stays in the ring', () => {
   const { slots, submit, claim, available } = setUp();
   const taken = Array.from({ length: 5 }, () => slots.take());
   for (const slot of taken) submit(0, slot);
@@ -91,7 +91,7 @@ test('claims stop at the permits; the rest stays in the ring', () => {
   expect([available(0), claim(0)]).toEqual([0, []]);
 });
 
-test('another shard claims by the same step, and nobody claims twice', () => {
+test('another shard claims in the same step, and no slot is claimed twice', () => {
   const { slots, owner, submit, claim, steal, available } = setUp();
   const taken = Array.from({ length: 4 }, () => slots.take());
   for (const slot of taken) submit(0, slot);
@@ -101,7 +101,7 @@ test('another shard claims by the same step, and nobody claims twice', () => {
   expect([available(0), available(1)]).toEqual([1, 1]);
 });
 
-test('a shard takes its share of what others may claim too, rounded up', () => {
+test('a shard takes its share of slots that others may steal, rounded up', () => {
   const { slots, submit, claimShare } = setUp({ permits: 8 });
   const taken = Array.from({ length: 5 }, () => slots.take());
   for (const slot of taken) submit(0, slot);
@@ -110,7 +110,7 @@ test('a shard takes its share of what others may claim too, rounded up', () => {
   expect(claimShare(0)).toEqual(taken.slice(4));
 });
 
-test('an entry whose slot was recalled is skipped, and its permit returned', () => {
+test('skips the entry of a recalled slot, and returns its permit', () => {
   const { slots, http, submit, claim, available } = setUp();
   const [first, second] = [slots.take(), slots.take()];
   submit(0, first);
@@ -128,7 +128,7 @@ test('a claimed slot cannot be recalled', () => {
   expect(http.recall(slot)).toBe(false);
 });
 
-test('an entry whose slot was recalled and submitted to another ring leads to no claim', () => {
+test('does not claim through the entry of a slot that was recalled and submitted to another ring', () => {
   const { slots, http, owner, submit, claim } = setUp();
   const slot = slots.take();
   submit(0, slot);
@@ -139,7 +139,7 @@ test('an entry whose slot was recalled and submitted to another ring leads to no
   expect(claim(1)).toEqual([slot]);
 });
 
-test('a slot that is bound to a shard is not claimed through an older entry of it in the ring that others claim from', () => {
+test('does not steal a slot that is bound to a shard through an older entry in the shared ring', () => {
   const { slots, http, owner, submit, steal, claim } = setUp();
   const slot = slots.take();
   submit(0, slot);
@@ -149,7 +149,7 @@ test('a slot that is bound to a shard is not claimed through an older entry of i
   expect(claim(0)).toEqual([slot]);
 });
 
-test('a ring has room for all slots, also for one that was taken back and whose entry is still in it', () => {
+test('a ring has room for all slots, including one that was recalled while its entry remains', () => {
   const { slots, http, submit, claim } = setUp({ permits: 8 });
   const taken = Array.from({ length: 8 }, () => slots.take());
   expect(slots.take()).toBe(-1);
@@ -160,7 +160,7 @@ test('a ring has room for all slots, also for one that was taken back and whose 
   expect(claim(1)).toEqual([...taken.slice(0, 3), ...taken.slice(4), taken[3]]);
 });
 
-test('the oldest slot is found past entries of slots that were recalled, which are left behind', () => {
+test('finds the oldest slot behind entries of recalled slots, and removes these', () => {
   const { slots, http, submit } = setUp();
   const taken = Array.from({ length: 3 }, () => slots.take());
   for (const slot of taken) submit(0, slot);
@@ -169,7 +169,7 @@ test('the oldest slot is found past entries of slots that were recalled, which a
   expect(http.oldest(1, false)).toBe(-1);
 });
 
-test('a claimed slot is either started or taken back, and one that was taken back can go to another shard', () => {
+test('a claimed slot is either started or revoked, and a revoked slot can go to another shard', () => {
   const { slots, http, owner, submit, claim, start, complete } = setUp();
   const [first, second] = [slots.take(), slots.take()];
   for (const slot of [first, second]) submit(0, slot);
@@ -182,7 +182,7 @@ test('a claimed slot is either started or taken back, and one that was taken bac
   expect([complete(0, second), complete(1, second)]).toEqual([false, true]);
 });
 
-test('what an ended shard had claimed or started is reclaimed once, and what it had completed is not', () => {
+test('reclaims once what an ended shard had claimed or started, but not what it had completed', () => {
   const { slots, http, submit, claim, start, complete } = setUp();
   const [first, second, third] = [slots.take(), slots.take(), slots.take()];
   for (const slot of [first, second, third]) submit(0, slot);

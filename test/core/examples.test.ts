@@ -9,11 +9,11 @@ async function run(file: string): Promise<string> {
   return program.stdout;
 }
 
-test('a queue of jobs: each is done once', async () => {
+test('a job queue runs each job once', async () => {
   expect(await run('examples/job-queue/main.js')).toBe('40 jobs done by 2 workers; 91034 primes were counted\n');
 });
 
-test('back-pressure: the producer waits, no more than the permits are under way, nothing is lost', async () => {
+test('back-pressure: the producer waits, at most as many jobs as permits are in flight, and none is lost', async () => {
   const lines = (await run('examples/back-pressure/main.js')).split('\n');
   const [, most] = /^2000 messages sent, at most (\d+) waited; the producer waited for permits$/.exec(lines[0])!;
   expect(Number(most)).toBeLessThanOrEqual(16);

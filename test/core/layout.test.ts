@@ -5,7 +5,7 @@ import * as layout from '../../build/assembly/layout.js';
 
 const wasm = new URL('../../build/loopshard.wasm', import.meta.url);
 
-test('every constant of the layout is the same in WASM and in JavaScript', () => {
+test('WASM and JavaScript have the same layout constants', () => {
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 2, shared: true });
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(wasm)), { env: { memory } });
   const globals = Object.entries(exports).filter(([, value]) => value instanceof WebAssembly.Global);
@@ -19,7 +19,7 @@ test('the WASM module keeps its constants where the layout says', () => {
   expect(options.memoryBase).toBe(layout.STATIC_DATA_OFFSET);
 });
 
-test('words of different writers lie on lines of their own', () => {
+test('words with different writers are on different cache lines', () => {
   const writers = [
     [layout.RING_TAIL_OFFSET, layout.RING_HEAD_OFFSET, layout.RING_MASK_OFFSET, layout.RING_ENTRIES_OFFSET],
     [
@@ -55,7 +55,7 @@ test.each([
   );
 });
 
-test('memory that cannot be had is refused', () => {
+test('rejects memory that cannot be allocated', () => {
   expect(() => CoreMemory.create(2 ** 31)).toThrow(expect.objectContaining({ code: 'MEMORY_EXHAUSTED' }));
   expect(() => CoreMemory.create(1_000).allocate(2 ** 20)).toThrow(
     expect.objectContaining({ code: 'MEMORY_EXHAUSTED' }),

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { lazily } from '../../build/src/core/lazily.js';
 
-test('a dependency that is not there, as in an app that was bundled, is named', () => {
+test('names a missing dependency, as in a bundled app', () => {
   const load = lazily('no-such-dependency');
   expect(load).toThrow(
     expect.objectContaining({
@@ -11,7 +11,7 @@ test('a dependency that is not there, as in an app that was bundled, is named', 
   );
 });
 
-test('a dependency is loaded by its first use, once', () => {
+test('loads a dependency once, on first use', () => {
   const load = lazily<{ name: string }>('../../../package.json');
   expect(load().name).toBe('loopshard');
   expect(load()).toBe(load());

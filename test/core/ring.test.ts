@@ -12,7 +12,7 @@ const message = <T>(from: Worker): Promise<T> =>
     from.once('error', reject);
   });
 
-test('gives back what it was given, in order, up to its capacity', () => {
+test('returns values in order, up to its capacity', () => {
   const core = CoreMemory.create(100_000);
   const ring = Ring.create(core, 100);
   expect(ring.capacity).toBe(128);
@@ -29,7 +29,7 @@ test('gives back what it was given, in order, up to its capacity', () => {
   expect(ring.poll(into)).toBe(0);
 });
 
-test('agrees with an array under random operations, and across the wrap of its positions', () => {
+test('agrees with an array under random operations, even when positions wrap around', () => {
   const random = createRandom();
   const core = CoreMemory.create(100_000);
   const ring = Ring.create(core, 16);
@@ -55,13 +55,13 @@ test('agrees with an array under random operations, and across the wrap of its p
   }
 });
 
-test.each([0, 1, 2.5, 2 ** 21, Number.NaN])('a capacity of %s is refused', (capacity) => {
+test.each([0, 1, 2.5, 2 ** 21, Number.NaN])('rejects a capacity of %s', (capacity) => {
   expect(() => Ring.create(CoreMemory.create(1_000), capacity)).toThrow(
     expect.objectContaining({ code: 'OPTION_INVALID' }),
   );
 });
 
-test('a million values through two rings and a thread that parks come back in order', async () => {
+test('a million values return in order through two rings and a thread that parks', async () => {
   const core = CoreMemory.create(1_000_000);
   const there = Ring.create(core, 1_024);
   const back = Ring.create(core, 1_024);
@@ -90,7 +90,7 @@ test('a million values through two rings and a thread that parks come back in or
     received += got;
     if (got === 0) {
       const value = ours.park();
-      // A bounded wait whose timeout would be a lost wake-up.
+      // A bounded wait: a timeout would be a lost wake-up.
       if (back.length === 0 && !ours.wait(value, 5_000)) throw new Error('a wake-up was lost');
       ours.unpark();
     }
@@ -99,7 +99,7 @@ test('a million values through two rings and a thread that parks come back in or
   await echo.terminate();
 });
 
-test('each value goes to exactly one of several claimers', async () => {
+test('delivers each value to exactly one of several claimers', async () => {
   const core = CoreMemory.create(1_000_000);
   const ring = Ring.create(core, 512);
   const total = 300_000;

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { expect, test } from '@jest/globals';
 import { CoreMemory, Semaphore } from 'loopshard/core';
 
-test('permits are taken all or none, and come back', () => {
+test('takes all permits or none, and returns them', () => {
   const semaphore = Semaphore.create(CoreMemory.create(1_000), 3);
   expect([semaphore.tryAcquire(), semaphore.tryAcquire(2), semaphore.available]).toEqual([true, true, 0]);
   expect(semaphore.tryAcquire()).toBe(false);
@@ -12,7 +12,7 @@ test('permits are taken all or none, and come back', () => {
   expect([semaphore.available, semaphore.limit]).toEqual([3, 3]);
 });
 
-test('a limit that is lowered under what is out takes effect as permits come back', () => {
+test('applies a lowered limit as outstanding permits are returned', () => {
   const semaphore = Semaphore.create(CoreMemory.create(1_000), 4);
   semaphore.tryAcquire(4);
   semaphore.setLimit(2);
@@ -24,11 +24,11 @@ test('a limit that is lowered under what is out takes effect as permits come bac
   expect([semaphore.available, semaphore.limit]).toEqual([3, 5]);
 });
 
-test('acquireAsync waits for a release, and gives up after its timeout', async () => {
+test('acquireAsync waits for a release, and times out', async () => {
   const semaphore = Semaphore.create(CoreMemory.create(1_000), 1);
   semaphore.tryAcquire();
   expect(await semaphore.acquireAsync(1, 5)).toBe(false);
-  // A pending waitAsync keeps no event loop alive.
+  // A pending waitAsync does not keep the event loop alive.
   const alive = setInterval(() => {}, 1_000);
   const waiting = Promise.all([semaphore.acquireAsync(), semaphore.acquireAsync()]);
   semaphore.release();
@@ -39,7 +39,7 @@ test('acquireAsync waits for a release, and gives up after its timeout', async (
   expect(semaphore.acquire(1, 5)).toBe(false);
 });
 
-test('threads that fight for permits never hold more than there are', async () => {
+test('never grants more permits than exist to competing threads', async () => {
   const core = CoreMemory.create(10_000);
   const semaphore = Semaphore.create(core, 3);
   const held = core.allocate(4);
@@ -61,7 +61,7 @@ test('threads that fight for permits never hold more than there are', async () =
   await Promise.all(workers.map((worker) => worker.terminate()));
 }, 60_000);
 
-test.each([0, -1, 1.5, 2 ** 31])('%s permits are refused', (permits) => {
+test.each([0, -1, 1.5, 2 ** 31])('rejects %s permits', (permits) => {
   const core = CoreMemory.create(1_000);
   expect(() => Semaphore.create(core, permits)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }));
   expect(() => Semaphore.create(core, 1).release(permits)).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }));

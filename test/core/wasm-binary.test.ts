@@ -3,9 +3,9 @@ import { expect, test } from '@jest/globals';
 import binaryen from 'binaryen';
 import { DYNAMIC_OFFSET, STATIC_DATA_OFFSET } from '../../build/assembly/layout.js';
 
-/* What the release binary consists of, read from its bytes. */
+/* The contents of the release binary, read from its bytes. */
 const binary = readFileSync(new URL('../../build/loopshard.wasm', import.meta.url));
-// The declarations of binaryen lag behind its exports.
+// The type declarations of binaryen lag behind its exports.
 interface DataSegments {
   getNumDataSegments(): number;
   getDataSegmentByIndex(index: number): number;
@@ -21,11 +21,11 @@ const globals = Array.from({ length: module.getNumGlobals() }, (_, i) =>
   binaryen.getGlobalInfo(module.getGlobalByIndex(i)),
 );
 
-test('functions have their names, or the next tests would prove nothing', () => {
+test('functions have names, as the next tests require', () => {
   expect(functions.map(({ name }) => name)).toEqual(expect.arrayContaining(['assembly/slot/slotClaim']));
 });
 
-test('nothing of the AssemblyScript runtime is in it: no allocator, no garbage collector, no strings', () => {
+test('contains no AssemblyScript runtime: no allocator, no garbage collector, no strings', () => {
   const runtime = functions
     .map(({ name }) => name)
     .filter((name) => /~lib\/(rt|string|array|arraybuffer|gc|util)/.test(name));
@@ -42,13 +42,13 @@ test('its memory is shared, imported and never grown', () => {
   expect(module.emitText()).not.toContain('memory.grow');
 });
 
-/** The fixed addresses that instructions of a module in text form store to. */
+/** The constant addresses of the store instructions in a module's text. */
 function fixedStores(text: string): number[] {
   const pattern = /\((?:i32|i64|f32|f64|v128)\.(?:atomic\.)?store\S*(?: offset=(\d+))?[^\n]*\n\s+\(i32\.const (\d+)\)/g;
   return [...text.matchAll(pattern)].map(([, offset, address]) => Number(offset ?? 0) + Number(address));
 }
 
-test('it has no mutable static data: all data are constant tables that no instruction writes to', () => {
+test('has no mutable static data: all data are constant tables that no instruction writes to', () => {
   const text = module.emitText();
   for (let i = 0; i < module.getNumDataSegments(); i++) {
     const { offset, data } = module.getDataSegmentInfo(module.getDataSegmentByIndex(i));
@@ -61,8 +61,8 @@ test('it has no mutable static data: all data are constant tables that no instru
   expect(fixedStores(text).filter(inTables)).toEqual([]);
 });
 
-test('its globals are the layout, the marks of its own data, and where the HTTP thread has its head index', () => {
+test('its only globals are the layout, the bounds of its own data, and the address of the HTTP thread’s head index', () => {
   const mutable = globals.filter((global) => global.mutable).map(({ name }) => name);
-  // A mutable global is an instance's own: no other thread sees it.
+  // A mutable global belongs to its instance: no other thread sees it.
   expect(mutable).toEqual(['assembly/head/headIndex']);
 });

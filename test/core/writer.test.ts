@@ -38,7 +38,7 @@ test.each([
   expect(text()).toBe(JSON.stringify(value));
 });
 
-test('at every size of the space, what fits is whole and what does not is nothing', () => {
+test('writes the whole value if it fits, and nothing otherwise, for every buffer size', () => {
   const value = 'ab"\n\x01ü\\end';
   const whole = JSON.stringify(value);
   const needed = Buffer.byteLength(whole);
@@ -56,7 +56,7 @@ test('at every size of the space, what fits is whole and what does not is nothin
   }
 });
 
-test('pieces follow each other, and reset starts over', () => {
+test('appends pieces, and starts over after reset', () => {
   const { writer, text } = setUp(100);
   writer.byte(0x7b);
   writer.string('n');

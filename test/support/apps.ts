@@ -2,13 +2,13 @@ import type { App } from 'loopshard';
 import { createTestServer, type InjectOptions, type InjectResponse, type TestOptions } from 'loopshard/testing';
 import type { Logged } from './server.js';
 
-/** An app that answers in the thread of the test, and what it has logged. */
+/** An app that responds in the test's thread, and its log. */
 export interface RunningApp {
   ask(url: string, options?: Omit<InjectOptions, 'url'>): Promise<InjectResponse>;
   logged: Logged[];
 }
 
-/** Apps of a test file, which ends them with `close`. */
+/** The apps of a test file; `close` ends them. */
 export class Apps {
   readonly #closers: (() => Promise<void>)[] = [];
 

@@ -1,6 +1,6 @@
 /**
- * The body in the chunked coding at the start of `bytes`, and what follows it; nothing if its end is not there. Strict, unlike
- * what clients may be (RFC 9112 section 7.1).
+ * Decodes the chunked body at the start of `bytes`. Returns it with what follows, or nothing if the body is incomplete. Stricter
+ * than clients must be (RFC 9112 section 7.1).
  */
 export function decodeChunked(bytes: Buffer): { body: Buffer; chunks: number; rest: Buffer } | undefined {
   const parts: Buffer[] = [];

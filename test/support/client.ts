@@ -1,24 +1,24 @@
 import { connect, type Socket } from 'node:net';
 
-/** A response as it came over the wire. */
+/** A response as received. */
 export interface RawResponse {
   statusLine: string;
   status: number;
-  /** Fields in the order in which they came, names in lower case. */
+  /** Headers in the order received, names in lower case. */
   fields: [string, string][];
   body: Buffer;
 }
 
-/** The value of a response's field. */
+/** The value of a response header. */
 export function field(response: RawResponse, name: string): string | undefined {
   return response.fields.find(([key]) => key === name)?.[1];
 }
 
-/** A raw connection: writes what it is told, and takes responses apart by their content-length. */
+/** A raw connection: writes the given bytes, and splits responses by their content-length. */
 export class RawClient {
   readonly socket: Socket;
   ended = false;
-  /** What came and was not read; joined when somebody looks at it. */
+  /** Received but unread bytes; joined when they are read. */
   #chunks: Buffer[] = [];
   #pendingBytes = 0;
   #waiting: (() => void)[] = [];
@@ -58,13 +58,13 @@ export class RawClient {
     });
   }
 
-  /** Bytes that came and were not read. */
+  /** Received but unread bytes. */
   get pending(): Buffer {
     if (this.#chunks.length !== 1) this.#chunks = [Buffer.concat(this.#chunks)];
     return this.#chunks[0];
   }
 
-  /** Takes bytes out of what came, which the caller has understood. */
+  /** Removes bytes that the caller has parsed. */
   skip(bytes: number): void {
     this.#chunks = [this.pending.subarray(bytes)];
     this.#pendingBytes -= bytes;
@@ -74,14 +74,14 @@ export class RawClient {
     this.socket.write(bytes);
   }
 
-  /** Writes, and waits until the kernel has it. */
+  /** Writes, and waits until the kernel has the bytes. */
   send(bytes: string | Uint8Array): Promise<void> {
     return new Promise((resolve) => {
       this.socket.write(bytes, () => resolve());
     });
   }
 
-  /** The next response. `hasBody: false` for the answer to HEAD. */
+  /** Reads the next response. Pass `hasBody: false` for the response to HEAD. */
   async response(options: { hasBody?: boolean } = {}): Promise<RawResponse> {
     let end = this.pending.indexOf('\r\n\r\n');
     while (end < 0) {
@@ -106,7 +106,7 @@ export class RawClient {
     return { statusLine, status, fields, body };
   }
 
-  /** Resolves when the server has ended the connection. */
+  /** Resolves when the server has closed the connection. */
   async closed(): Promise<void> {
     while (!this.ended) await this.#change();
   }
@@ -116,7 +116,7 @@ export class RawClient {
   }
 }
 
-/** One request on a connection of its own. */
+/** Sends one request on its own connection. */
 export async function exchange(port: number, bytes: string | Uint8Array, hasBody = true): Promise<RawResponse> {
   const client = await RawClient.open(port);
   try {
@@ -127,12 +127,12 @@ export async function exchange(port: number, bytes: string | Uint8Array, hasBody
   }
 }
 
-/** A GET request's bytes. */
+/** The bytes of a GET request. */
 export function get(target: string, ...fields: string[]): string {
   return `GET ${target} HTTP/1.1\r\nHost: localhost\r\n${fields.map((line) => `${line}\r\n`).join('')}\r\n`;
 }
 
-/** A POST request's bytes. */
+/** The bytes of a POST request. */
 export function post(target: string, body: string | Uint8Array, ...fields: string[]): Buffer {
   const bytes = Buffer.from(body as string);
   const lines = [`POST ${target} HTTP/1.1`, 'Host: localhost', `Content-Length: ${bytes.length}`, ...fields];

@@ -13,68 +13,68 @@ import { until } from './server.js';
 const FIXTURES = join(root, 'test/fixtures/conservation');
 const SHARDS = 4;
 const CONNECTIONS = 24;
-/** How long a client waits for the answers to what it has pipelined. */
+/** How long a client waits for the responses to its pipelined requests. */
 const PATIENCE_MS = 30_000;
 const START_MS = 60_000;
 
 const OPTIONS: ServeOptions = {
   shards: SHARDS,
   scheduling: {
-    // This is not about who gives way to whom.
+    // These tests are not about thread priorities.
     shardNice: 0,
     permits: 64,
   },
   memory: { slots: 1_024 },
   limits: { maxBodyBytes: 4 * 2 ** 20 },
   threads: {
-    // A heap that is exhausted soon.
+    // A small heap, which is exhausted quickly.
     resourceLimits: { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16 },
   },
 };
-/** For servers that have them: shards that end all the time are to be replaced all the time. */
+/** For servers with these options: always replace shards, however often they end. */
 const OPTIONAL: ServeOptions = { recovery: { maxRestarts: 0, stuckAfterMs: 1_000 } };
 
-/** The server's process at rest. */
+/** Measurements of the server's process when idle. */
 export interface Figures {
   stats: ServerStats;
   /** Bytes. */
   rss: number;
-  /** Open ones; 0 where the system does not tell. */
+  /** Open descriptors; 0 if the system does not report them. */
   descriptors: number;
   /** Worker threads. */
   threads: number;
 }
 
-/** Extents by class, or of all together, where the server has them. */
+/** Extents by class, or in total, if the server has them. */
 type Extents = { free: number; total: number } | { free: number; total: number }[];
 
-/** What the clients of one run are to do. */
+/** What the clients of one run do. */
 export interface ClientPlan {
-  /** Names the run: nonces begin with it. */
+  /** Names the run; its nonces begin with this name. */
   run: string;
-  /** Requests of all client processes together. */
+  /** Total number of requests of all client processes. */
   requests: number;
   processes: number;
-  /** Requests that are sent together at the most. */
+  /** Maximum number of requests sent together. */
   pipelined: number;
-  /** Share of the visits in which the client leaves before it has its answers. */
+  /** Share of the visits in which the client disconnects before it has its responses. */
   leaving: number;
   sizes: 'all' | 'large';
 }
 
 export interface Outcome {
   kind: string;
-  /** A status, or what client.js says of a request without an answer. */
+  /** A status, or the outcome that client.js logs for a request without a response. */
   outcome: string;
 }
 
-/** The server of the conservation tests and its clients, in processes of their own, and what they log. */
+/** The server of the conservation tests and its clients, each in its own process, with their logs. */
 export class ConservationRun {
-  /** How long shards took from the end of one thread until the next one was ready, in milliseconds. */
+  /** Time from the end of each shard's thread until its replacement was ready, in milliseconds. */
   readonly recoveries: number[] = [];
-  /** Of the HTTP threads, if there are several; else the only one. */
+  /** The ports of the HTTP threads; one port if there is one thread. */
   ports: number[] = [];
-  /** When HTTP threads ended, in milliseconds since the epoch: connections that ended meanwhile are gone with them. */
+  /** When HTTP threads ended, in milliseconds since the epoch. Connections lost at these times are expected. */
   readonly httpEnds: { port: number; from: number; to: number }[] = [];
   readonly #directory = mkdtempSync(join(tmpdir(), 'loopshard-conservation-'));
   readonly #server;
@@ -84,7 +84,7 @@ export class ConservationRun {
     const args = [OPTIONS, OPTIONAL, httpThreads].map((one) => JSON.stringify(one));
     this.#server = fork(join(FIXTURES, 'server.js'), args, {
       execArgv: ['--expose-gc'],
-      // glibc gives threads arenas of their own, and keeps what those that have ended have freed: RSS would tell of that more than of us.
+      // glibc gives each thread its own arena and keeps memory freed by ended threads, which would dominate the measured RSS.
       env: { ...process.env, CONSERVATION_DIRECTORY: this.#directory, MALLOC_ARENA_MAX: '2' },
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     });
@@ -96,7 +96,7 @@ export class ConservationRun {
     });
   }
 
-  /** Resolves once the server listens. */
+  /** Resolves once the server is listening. */
   async start(): Promise<void> {
     const ended = once(this.#server, 'exit').then(() => Promise.reject(this.#endedEarly()));
     ended.catch(() => {});
@@ -104,7 +104,7 @@ export class ConservationRun {
     this.ports = ports;
   }
 
-  /** Of any HTTP thread. */
+  /** The port of a random HTTP thread. */
   get port(): number {
     return this.ports[0];
   }
@@ -113,13 +113,13 @@ export class ConservationRun {
     return new Error(`the server's process ended: ${this.#stderr}`);
   }
 
-  /** Ends the server wherever it is, and removes the logs. */
+  /** Kills the server if it still runs, and removes the logs. */
   destroy(): void {
     this.#server.kill('SIGKILL');
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
-  /** Asks the server's process for `figures`, `stats`, `logged`, or to `close`. */
+  /** Sends the server's process a command: `figures`, `stats`, `logged` or `close`. */
   ask<T>(question: string): Promise<T> {
     return new Promise((resolve, reject) => {
       const settle = () => void this.#server.off('message', onMessage).off('exit', onExit);
@@ -146,7 +146,7 @@ export class ConservationRun {
     return (await this.stats()).shards.every(({ state }) => state === 'ready');
   }
 
-  /** Resolves once all client processes have all of their answers. Each stops at the first byte that is wrong. */
+  /** Resolves once all client processes have all their responses. Each process stops at the first wrong byte. */
   async runClients({ run, requests, processes, ...plan }: ClientPlan): Promise<void> {
     const clients = Array.from({ length: processes }, async (_, i) => {
       const name = `${run}${i}`;
@@ -190,7 +190,7 @@ export class ConservationRun {
     return starts;
   }
 
-  /** What became of each request, by nonce. */
+  /** The outcome of each request, by nonce. */
   readClients(): Map<string, Outcome> {
     const outcomes = new Map<string, Outcome>();
     for (const line of this.#lines('clients')) {
@@ -201,13 +201,13 @@ export class ConservationRun {
     return outcomes;
   }
 
-  /** The connection was lost when its HTTP thread ended. */
+  /** Whether the connection was lost because its HTTP thread ended. */
   #isGone(outcome: string): boolean {
     const [, port, at] = outcome.split('@').map(Number);
     return this.httpEnds.some((end) => end.port === port && at >= end.from && at <= end.to);
   }
 
-  /** Waits until no client is left and every shard has freed its garbage. */
+  /** Waits until all clients have disconnected and every shard has collected its garbage. */
   async figuresAtRest(): Promise<Figures> {
     await until(() => this.allReady(), 'all shards');
     const alone = () => until(async () => (await this.stats()).connections === 0, 'the end of all connections');
@@ -225,22 +225,22 @@ export class ConservationRun {
   }
 }
 
-/** How often a handler may have been started, by what its client saw. */
+/** How often a handler may have been started, given the outcome that its client saw. */
 const STARTS: Record<string, [number, number]> = {
   200: [1, 1],
-  // The shard ended with it.
+  // The request ended its shard.
   502: [1, 1],
-  // The stream ended with its shard.
+  // The shard ended during the stream.
   cut: [1, 1],
-  // Refused, so never run; nor is what came behind an answer that ended its connection.
+  // Rejected requests never run, nor do requests behind a response that closed the connection.
   503: [0, 0],
   behind: [0, 0],
   left: [0, 1],
-  // The HTTP thread ended, and the connection with it.
+  // The HTTP thread ended, and its connections with it.
   gone: [0, 1],
 };
 
-/** Every way in which the logs of clients and handlers do not fit together, how often, and an example. */
+/** Each kind of mismatch between the logs of clients and handlers, with its count and an example. */
 export function compareLogs(outcomes: Map<string, Outcome>, starts: Map<string, number>): string[] {
   const faults = new Map<string, string[]>();
   const note = (fault: string, nonce: string) => {
@@ -266,7 +266,7 @@ export function countOutcomes(outcomes: Map<string, Outcome>): Record<string, nu
   return counts;
 }
 
-/** What a server at rest has not got back, in words. */
+/** Describes the resources that an idle server has not recovered. */
 export function notBack({ stats }: Figures): string[] {
   const { slots, outstanding, shards, routes } = stats;
   const extents = (stats as unknown as { extents?: Extents }).extents;
@@ -290,7 +290,7 @@ export function notBack({ stats }: Figures): string[] {
   ];
 }
 
-/** Has a run for the tests of a file, which ends with them. */
+/** Creates a run for the tests of a file, and ends it after them. */
 export function useConservationRun(httpThreads = 1): { readonly run: ConservationRun } {
   const scene = {} as { run: ConservationRun };
   beforeAll(async () => {

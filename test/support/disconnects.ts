@@ -20,12 +20,12 @@ const requests = [
   'GET /json HTTP/1.1\r\n\r\n',
 ].map((text) => Buffer.from(text));
 
-/** Starts a server whose parsers are those that `watchParsers` sees. */
+/** Starts a server whose parsers `watchParsers` can see. */
 export function startWatched(options: ServeOptions = {}): Promise<TestServer> {
   return startServer({ ...ONE_HTTP_THREAD, ...options }, 'app.js', serve);
 }
 
-/** The parsers of the servers that are started with `startWatched` from now on. */
+/** The parsers of the servers started with `startWatched` from now on. */
 export function watchParsers(): Set<Parsers> {
   const seen = new Set<Parsers>();
   const { instance } = Parsers.prototype;
@@ -36,18 +36,18 @@ export function watchParsers(): Set<Parsers> {
   return seen;
 }
 
-/** Open descriptors of this process, where the system tells. */
+/** Open descriptors of this process, where the system reports them. */
 function countDescriptors(): number {
   return process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0;
 }
 
-/** A client that leaves somewhere in its requests or in their answers. Resolves once its socket is closed. */
+/** A client that disconnects at some byte of its requests or of their responses. Resolves once its socket is closed. */
 function leaveSomewhere(port: number, random: () => number): Promise<void> {
   const pick = () => requests[Math.floor(random() * requests.length)];
   const bytes = Buffer.concat(Array.from({ length: 1 + Math.floor(random() * 3) }, pick));
   const inRequest = random() < 0.5;
   const sent = inRequest ? Math.floor(random() * bytes.length) : bytes.length;
-  // The shortest answers have about 150 bytes.
+  // The shortest responses have about 150 bytes.
   const wanted = Math.floor(random() < 0.5 ? random() * 150 : random() * 20_000);
   const reset = random() < 0.7;
   return new Promise((resolve) => {
@@ -56,7 +56,7 @@ function leaveSomewhere(port: number, random: () => number): Promise<void> {
     let seen = 0;
     socket.on('error', () => {});
     socket.once('close', () => resolve());
-    // What is refused, or shorter than that, is over by itself.
+    // If the request is rejected or the response is shorter, the connection ends without us.
     socket.once('end', () => socket.destroy());
     socket.once('connect', () => {
       if (inRequest) socket.write(bytes.subarray(0, sent), leave);
@@ -70,8 +70,8 @@ function leaveSomewhere(port: number, random: () => number): Promise<void> {
 }
 
 /**
- * Many clients that leave at random places.
- * @throws if a descriptor, a slot, a permit or a parser is not given back
+ * Runs many clients that disconnect at random places.
+ * @throws if a descriptor, a slot, a permit or a parser leaks
  */
 export async function disconnectMany(
   running: TestServer,

@@ -4,13 +4,13 @@ import { resolveOptions } from '../../build/src/options/resolve.js';
 import { RunningServer } from '../../build/src/server/server.js';
 import { startServer, type TestServer, until } from './server.js';
 
-/** A server with several HTTP threads, each of which listens on a port of its own: a test chooses the thread by the port. */
+/** A server with several HTTP threads. Each listens on its own port, so a test can choose the thread. */
 export interface ServerWithThreads extends TestServer {
   server: RunningServer;
   ports: number[];
 }
 
-/** Works on every version of Node.js: it shares no port. */
+/** Works on every version of Node.js, because no port is shared. */
 export async function startHttpThreads(
   httpThreads: number,
   options: ServeOptions = {},
@@ -28,7 +28,7 @@ export async function startHttpThreads(
   return { ...started, server, ports: server.addresses.map(({ port }) => port) };
 }
 
-/** What handlers of http-threads-app.js say, and what they are told. */
+/** The channel between a test and the handlers of http-threads-app.js. */
 export class Handlers {
   readonly heard: string[] = [];
   readonly #channel = new BroadcastChannel('http-threads-app');
@@ -37,12 +37,12 @@ export class Handlers {
     this.#channel.onmessage = (event) => void this.heard.push((event as { data: string }).data);
   }
 
-  /** Resolves once a handler has said so. */
+  /** Resolves once a handler has sent this message. */
   async until(what: string): Promise<void> {
     await until(() => this.heard.includes(what), what);
   }
 
-  /** Has the handler that is held by this name go on. */
+  /** Releases the handler that is held under this name. */
   release(name: string): void {
     this.#channel.postMessage(name);
   }

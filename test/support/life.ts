@@ -5,7 +5,7 @@ import { afterEach, beforeEach } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
 import { startServer, type TestServer } from './server.js';
 
-/** Directs life.js: what it does when it is loaded and when it is asked are files of a directory. */
+/** Directs life.js through the files of a directory: what it does when it is loaded and when it gets a request. */
 export class Life {
   readonly #dir = mkdtempSync(join(tmpdir(), 'loopshard-'));
 
@@ -19,7 +19,7 @@ export class Life {
     return new URL(`../fixtures/${this.fixture}`, import.meta.url).href;
   }
 
-  /** Where a file of the directory lies. */
+  /** The path of a file in the directory. */
   file(name: string): string {
     return join(this.#dir, name);
   }
@@ -32,7 +32,7 @@ export class Life {
     rmSync(this.file(name));
   }
 
-  /** What all threads have noted, in order; they do once `notes` is marked. */
+  /** The notes of all threads, in order. Threads take notes once `notes` is marked. */
   get notes(): string[] {
     const lines = readFileSync(this.file('notes'), 'utf8').split('\n');
     return lines.slice(0, -1);
@@ -43,15 +43,15 @@ export class Life {
   }
 }
 
-/** What each test of a file has: a life that directs life.js, and the server of it. */
+/** A life that directs life.js, and the server that runs it, for each test of a file. */
 export interface LifeScene {
   readonly life: Life;
-  /** The latest that was started. */
+  /** The latest server that was started. */
   readonly running: TestServer;
   start(options?: ServeOptions): Promise<TestServer>;
 }
 
-/** @param standard options of servers, unless a test has others */
+/** @param standard default options of the servers */
 export function useLife(standard: ServeOptions = {}): LifeScene {
   let life: Life;
   let running: TestServer | undefined;

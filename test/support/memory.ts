@@ -2,11 +2,11 @@ import { connect } from 'node:net';
 import { get } from './client.js';
 import { Program } from './process.js';
 
-/** How much a slow reader takes before it rests, and for how long. */
+/** How much a slow reader reads before it pauses, and for how long. */
 const STRIDE_BYTES = 8 * 2 ** 20;
 const REST_MS = 10;
 
-/** A server in a process of its own, and how much that grows meanwhile. */
+/** A server in its own process, and how much its memory grows. */
 export async function grownBytes(use: (port: number) => Promise<void>, fixture = 'streams.js'): Promise<number> {
   const program = new Program(process.execPath, ['test/fixtures/watched-server.js', fixture]);
   try {
@@ -21,7 +21,7 @@ export async function grownBytes(use: (port: number) => Promise<void>, fixture =
   }
 }
 
-/** Reads what the server streams, resting now and then. Resolves with how many bytes came, head and framing included. */
+/** Reads a streamed response, pausing now and then. Resolves with the number of bytes received, including head and framing. */
 export function readSlowly(port: number, path: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1' });
@@ -43,7 +43,7 @@ export function readSlowly(port: number, path: string): Promise<number> {
   });
 }
 
-/** Sends a body of so many bytes as fast as the server takes it. Resolves with the response's body. */
+/** Sends a body of this many bytes as fast as the server accepts it. Resolves with the response body. */
 export function upload(port: number, path: string, bytes: number): Promise<string> {
   const chunk = Buffer.alloc(STRIDE_BYTES / 8, 'u');
   return new Promise((resolve, reject) => {

@@ -1,5 +1,5 @@
 /**
- * Random numbers from 0 to 1 (mulberry32), the same for the same seed.
+ * Creates a generator of random numbers from 0 to 1 (mulberry32). The same seed gives the same numbers.
  * @param {number} seed
  * @returns {() => number}
  */

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** How long a program has to print what a test waits for. */
+/** How long a test waits for a program to print something. */
 const PATIENCE_MS = 10_000;
 
 interface ProgramOptions {
@@ -12,7 +12,7 @@ interface ProgramOptions {
   descriptors?: number[];
 }
 
-/** A program that a test runs, and what it has printed. */
+/** A program that a test runs, and its output so far. */
 export class Program {
   readonly child: ChildProcess;
   stdout = '';
@@ -20,7 +20,7 @@ export class Program {
   readonly #closed: Promise<number | null>;
   #notify: (() => void)[] = [];
 
-  /** @param descriptors that it inherits as 3 and following */
+  /** @param descriptors inherited by the program as 3 and following */
   constructor(command: string, args: string[], { descriptors = [], ...options }: ProgramOptions = {}) {
     this.child = spawn(command, args, { cwd: root, ...options, stdio: ['ignore', 'pipe', 'pipe', ...descriptors] });
     for (const name of ['stdout', 'stderr'] as const) {
@@ -38,12 +38,12 @@ export class Program {
     });
   }
 
-  /** Resolves with its exit code. */
+  /** Resolves with the exit code. */
   exit(): Promise<number | null> {
     return this.#closed;
   }
 
-  /** Resolves once it has printed what `pattern` matches, with the match. */
+  /** Resolves with the match once the output matches `pattern`. */
   async printed(pattern: RegExp): Promise<RegExpMatchArray> {
     const timer = setTimeout(() => this.child.kill('SIGKILL'), PATIENCE_MS);
     for (;;) {
@@ -65,7 +65,7 @@ export class Program {
   }
 }
 
-/** The `loopshard` command, as it was built. */
+/** The built `loopshard` command. */
 export function loopshard(...args: string[]): Program {
   return new Program(process.execPath, ['build/dist/cli.js', ...args]);
 }

@@ -1,6 +1,6 @@
 import { mulberry32 } from './mulberry.js';
 
-/** The seed of this run: SEED of the environment, or the clock. Printed, so that a failure can be had again. */
+/** The seed of this run: the environment's SEED, or the clock. Printed, so that a failure can be reproduced. */
 export const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
 
 /** Random numbers from 0 to 1. */

@@ -1,6 +1,6 @@
 import { type ServeOptions, type Server, serve as serveInstalled } from 'loopshard';
 
-/** What the servers of a test file have logged. */
+/** The log lines of the servers of a test file. */
 export interface Logged {
   level: string;
   details: Record<string, unknown> & { err?: Error };
@@ -13,15 +13,15 @@ export interface TestServer {
   logged: Logged[];
 }
 
-/** How many HTTP threads each server has whose test does not say: the whole suite can be run with several of them. */
+/** Default number of HTTP threads, so that the whole suite can run with several. */
 const HTTP_THREADS = Number(process.env.LOOPSHARD_TEST_HTTP_THREADS ?? 1);
 
-/** For tests that count what one HTTP thread has: its slots and extents, whose turn it is, who waits in which order. */
+/** For tests that count the slots, extents or queue order of a single HTTP thread. */
 export const ONE_HTTP_THREAD = { httpThreads: 1 };
 
 /**
- * A server on a free port, unless `options` say otherwise, that logs into an array.
- * @param serve of the package as users install it, unless a test looks into its modules
+ * Starts a server that logs into an array, on a free port by default.
+ * @param serve from the package as users install it, unless a test needs its modules
  */
 export async function startServer(
   options: ServeOptions = {},
@@ -49,7 +49,7 @@ function canHaveSeveral({ path, fd, scheduling, tls }: ServeOptions): boolean {
 
 const PATIENCE_MS = 20_000;
 
-/** Resolves once `condition` holds; looks every 2 ms. */
+/** Resolves once `condition` holds; checks it every 2 ms. */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
   while (!(await condition())) {
@@ -58,13 +58,13 @@ export async function until(condition: () => boolean | Promise<boolean>, what: s
   }
 }
 
-/** Resolves once so many handlers are in flight; a request that none has started yet leaves with its client. */
+/** Resolves once this many handlers are in flight. A request that is not started yet is dropped when its client disconnects. */
 export function untilStarted({ server }: TestServer, count: number): Promise<void> {
   const permits = () => server.stats().shards.map(({ permits: { limit, available } }) => limit - available);
   return until(() => permits().reduce((sum, taken) => sum + taken, 0) === count, `the start of ${count} handlers`);
 }
 
-/** Everything that was taken is back: no slot, extent, permit or request is lost. */
+/** Checks that no slot, extent, permit or request has leaked. */
 export async function expectConserved({ server }: TestServer): Promise<void> {
   const conserved = () => {
     const { slots, extents, outstanding, shards, routes } = server.stats();

@@ -10,7 +10,7 @@ import { type App, createApp } from '../../build/src/index.js';
 import type { ShardContext } from '../../build/src/shard/context.js';
 import { HttpChannels } from '../../build/src/shard/http-channels.js';
 
-/** What shard 0 of a server has, over real shared memory, in this thread. */
+/** The state of shard 0 of a server, on real shared memory, in this thread. */
 export interface ShardInThread {
   context: ShardContext;
   map: MemoryMap;
@@ -22,7 +22,7 @@ export interface ShardInThreadOptions {
   shards?: number;
   permits?: number;
   slots?: number;
-  /** The shard may claim from the others. Default true. */
+  /** Whether the shard may steal from the others. Default true. */
   steal?: boolean;
   app?: App;
 }
