@@ -9,11 +9,11 @@ import { createInput, split } from './mutate.js';
 /** @typedef {import('loopshard').Server} Server */
 
 const AT_ONCE = 16;
-/** Rounds between two looks at the server as a whole. */
+/** Rounds between two checks of the server as a whole. */
 const CONNECTIONS_OF_ROUND = 200;
 const PATIENCE_MS = 20_000;
 const RESETS = 0.15;
-/** No more requests than these are ever in hand: 64 of each connection. Slots behind them are full of canaries. */
+/** Maximum number of requests in flight: 64 for each connection. The slots beyond these are full of canaries. */
 const USED_SLOTS = AT_ONCE * 64;
 const SLOTS = USED_SLOTS + 64;
 const CANARY = 0xa5;
@@ -21,7 +21,7 @@ const CANARY = 0xa5;
 const BODY_LIMIT_BYTES = 2 * 2 ** 20;
 const EXPECTED = new Set([100, 200, 204, 400, 404, 405, 408, 413, 414, 417, 421, 431, 501, 505]);
 
-/** A server under fire: mutated cases of the conformance table on several connections at once. */
+/** Sends mutated cases of the conformance table to a server, on several connections at once. */
 export class Campaign {
   connections = 0;
   /** @type {Map<number, number>} */
@@ -66,7 +66,7 @@ export class Campaign {
     return this.#server;
   }
 
-  /** Some connections, and a look whether the server is as it was. */
+  /** Runs some connections, then checks that the server is in its original state. */
   async round() {
     let left = CONNECTIONS_OF_ROUND;
     const worker = async () => {
@@ -76,7 +76,7 @@ export class Campaign {
     await this.#checkServer();
   }
 
-  /** One connection: it must end, and what came before that must be answers. */
+  /** Runs one connection: it must end, and everything received before its end must be valid responses. */
   async #attack() {
     const random = this.#random;
     const input = createInput(random);
@@ -107,7 +107,7 @@ export class Campaign {
    * @param {Buffer} input
    */
   #checkAnswers(received, input) {
-    // Bodies of answers to HEAD are left out, so only the first answer is looked at if there may be such.
+    // Responses to HEAD have no body, so if there may be one, only the first response is checked.
     const head = /^HTTP\/1\.1 (\d{3}) [\w ]*\r\n/.exec(received.latin1Slice(0, 64));
     if (received.length > 0 && head === null)
       throw new Error(`no answer to ${JSON.stringify(input.toString('latin1'))}`);
@@ -132,7 +132,7 @@ export class Campaign {
     }
   }
 
-  /** Slots and permits are back, and the connections closed but for the healthy one's. */
+  /** Checks that all slots and permits are free, and that only the healthy client's connection is open. */
   #isConserved() {
     const { slots, outstanding, shards, connections } = this.server.stats();
     const back = shards.every(({ queued, permits }) => queued === 0 && permits.available === permits.limit);

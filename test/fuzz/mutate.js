@@ -2,12 +2,12 @@ import { cases } from '../conformance/cases/index.js';
 
 /** @typedef {() => number} Random numbers from 0 to 1 */
 
-/** Larger cases would leave no time for the others. */
+/** Larger cases would take too much time from the others. */
 const MAX_CASE_BYTES = 70_000;
 const corpus = cases.filter(({ input }) => input.length <= MAX_CASE_BYTES).map(({ input }) => input);
 corpus.push('GET /large/60000 HTTP/1.1\r\nHost: x\r\n\r\n');
 
-/** Bodies in both directions that need more memory than a slot has, up to more than one piece of any size. */
+/** Request and response bodies that need more memory than a slot has, up to more than one extent of any size. */
 const LARGE_BYTES = [40_000, 300_000, 1_100_000];
 const large = LARGE_BYTES.flatMap((bytes) => {
   const body = 'l'.repeat(bytes);
@@ -19,10 +19,10 @@ const large = LARGE_BYTES.flatMap((bytes) => {
     `POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(4)}0\r\n\r\n`,
   ];
 });
-/** How often: more would leave no time for the others. */
+/** How often large bodies occur: more would take too much time from the others. */
 const LARGE_SHARE = 0.02;
 
-/** What parsers stumble over. */
+/** Text that often breaks parsers. */
 const WORDS = [
   '\r\n',
   '\n',
@@ -73,7 +73,7 @@ const MUTATIONS = [
 ];
 
 /**
- * A few cases of the conformance table in a row, most of them changed in a few places.
+ * Builds an input from a few cases of the conformance table, most of them changed in a few places.
  * @param {Random} random
  */
 export function createInput(random) {
@@ -89,7 +89,7 @@ export function createInput(random) {
 }
 
 /**
- * The input in pieces, small ones more often than large ones.
+ * Splits the input into pieces, mostly small ones.
  * @param {Buffer} input
  * @param {Random} random
  */

@@ -4,14 +4,14 @@ import { CoreMemory } from 'loopshard/core';
 import { compileWriter, jsonBytes } from 'loopshard/json';
 import { text, user } from './lanes.js';
 
-describe('alone', () => {
+describe('without a server', () => {
   test('jsonBytes, with and without a schema', () => {
     expect(Buffer.from(jsonBytes({ a: [1, 'x'] })).toString()).toBe('{"a":[1,"x"]}');
     expect(Buffer.from(jsonBytes({ id: 1, name: 'a' }, user)).toString()).toBe('{"id":1,"name":"a"}');
     expect(jsonBytes(1).buffer.byteLength).toBe(1);
   });
 
-  test('writeInto private and shared memory', () => {
+  test('writeInto writes to private and shared memory', () => {
     const writer = compileWriter(user);
     const target = new Uint8Array(40);
     const end = writer.writeInto(target, 3, { id: 1, name: 'ab' });
@@ -26,13 +26,13 @@ describe('alone', () => {
     );
   });
 
-  test('outputs larger than any region at hand', () => {
+  test('writes outputs larger than any region', () => {
     const rows = Array.from({ length: 120_000 }, (_, id) => ({ id, name: `name ${id}`, tags: ['é'] }));
     const schema = { type: 'array', items: user };
     expect(text(compileWriter(schema), rows) === JSON.stringify(rows)).toBe(true);
   });
 
-  test('memory that is exhausted costs speed, not answers', () => {
+  test('exhausted memory costs speed, but changes no output', () => {
     const core = CoreMemory.create(1);
     const start = core.allocate(1024);
     core.allocate(core.buffer.byteLength - start - 1024);
@@ -42,7 +42,7 @@ describe('alone', () => {
     expect(writer.write(core, start, start + 5, { id: 1, name: 'a' })).toBe(0);
   });
 
-  test('where generating code is forbidden', () => {
+  test('works where generating code is forbidden', () => {
     const script = `import('${new URL('../../build/dist/json/index.js', import.meta.url)}').then(({ compileWriter }) => {
       const writer = compileWriter({ type: 'array', items: { type: 'number' } });
       const { lane, reason } = writer.explain();
@@ -52,8 +52,8 @@ describe('alone', () => {
     expect(stdout.toString()).toBe('[1,2.5] v8 This process forbids generating code from strings.');
   });
 
-  test('where the system has no address space for shared memory', () => {
-    // As V8 refuses it, where the address space is limited.
+  test('works where the system has no address space for shared memory', () => {
+    // The error that V8 throws when the address space is limited.
     const script = `WebAssembly.Memory = class { constructor() { throw new RangeError('could not allocate memory'); } };
     import('${new URL('../../build/dist/json/index.js', import.meta.url)}').then(({ compileWriter, JsonWriter }) => {
       const writer = compileWriter({ type: 'array', items: { type: 'string' } });
@@ -67,7 +67,7 @@ describe('alone', () => {
     expect(stdout.toString()).toBe('true v8 ["x",1.5,[1]]');
   });
 
-  test('a response that outgrows its region is read once', () => {
+  test('reads a response once even if it outgrows its region', () => {
     const core = CoreMemory.create(1 << 20);
     const start = core.allocate(1024);
     const rows = Array.from({ length: 500 }, (_, id) => ({ id, name: `name ${id}`, tags: ['é'] }));
@@ -83,7 +83,7 @@ describe('alone', () => {
     expect(writer.writeOrSpill(core, start, start + 1024, { rows: [] } as never)).toBe(start + '{"rows":[]}'.length);
   });
 
-  test('a value that fails in the middle leaves nothing behind', () => {
+  test('a value that fails halfway leaves no bytes behind', () => {
     const core = CoreMemory.create(1 << 20);
     const start = core.allocate(1024);
     const writer = compileWriter({ type: 'array', items: user }, { lane: 'wasm' });
@@ -109,7 +109,7 @@ describe('alone', () => {
     }
   });
 
-  test('debug shows the plan with its choices, and the code', () => {
+  test('debug shows the plan with its decisions, and the code', () => {
     const kind = { type: 'object', properties: { kind: { const: 'x' } }, required: ['kind'] };
     const schema = {
       type: 'object',
@@ -139,7 +139,7 @@ describe('alone', () => {
     expect(v8).toEqual({ plan, code: [] });
   });
 
-  test('explain counts what the lane could not take', () => {
+  test('explain counts the values that the lane could not write', () => {
     const core = CoreMemory.create(1 << 20);
     const start = core.allocate(1 << 15);
     const list = { type: 'array', items: { type: 'integer' } };
@@ -150,7 +150,7 @@ describe('alone', () => {
     write({ text: 'lone \ud800' });
     expect(writer.explain().fallbacks).toBe(1);
     write({ text: 'fine' });
-    // Spilled, which is something else.
+    // Spilled values are counted separately.
     expect(write({ list: Array.from({ length: 10_000 }, (_, i) => i) })).toBeInstanceOf(Uint8Array);
     expect(writer.explain().fallbacks).toBe(1);
   });

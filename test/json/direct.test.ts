@@ -43,7 +43,7 @@ describe('the direct writer', () => {
     expect(Buffer.from(bytes).toString()).toBe(TEXT);
   });
 
-  test('writes into its region, goes on in private memory, and never past the limit', () => {
+  test('writes into its region, continues in private memory, and never exceeds the limit', () => {
     const core = CoreMemory.create(1 << 20);
     const start = core.allocate(4096);
     const size = Buffer.byteLength(TEXT);
@@ -59,7 +59,7 @@ describe('the direct writer', () => {
     }
   });
 
-  test('grows without an end, whatever the size of the region', () => {
+  test('grows without bound, whatever the size of the region', () => {
     const random = new Random(SEED);
     const core = CoreMemory.create(1 << 20);
     const position = core.allocate(65536);
@@ -73,12 +73,12 @@ describe('the direct writer', () => {
     }
   });
 
-  test('gives regions back and does without one when all are out', () => {
+  test('returns regions, and works without one when none is free', () => {
     const open = Array.from({ length: 300 }, (_, i) => new JsonWriter().beginArray().number(i));
     for (const [i, writer] of open.entries()) expect(Buffer.from(writer.endArray().finish()).toString()).toBe(`[${i}]`);
   });
 
-  test('refuses what would not be JSON', () => {
+  test('rejects calls that would produce invalid JSON', () => {
     const wrong: ((writer: JsonWriter) => unknown)[] = [
       (writer) => writer.finish(),
       (writer) => writer.key('a'),
@@ -100,7 +100,7 @@ describe('the direct writer', () => {
     expect(Buffer.from(deep.endArray().null().endArray().finish()).toString()).toBe('[[],null]');
   });
 
-  test('refuses values of the wrong type before it writes anything', () => {
+  test('rejects values of the wrong type before it writes anything', () => {
     const writer = new JsonWriter().beginArray();
     const loose = writer as unknown as Record<string, (value?: unknown) => unknown>;
     for (const [method, value] of [

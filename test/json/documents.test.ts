@@ -4,7 +4,7 @@ import { text } from './lanes.js';
 import { Random, SEED } from './random.js';
 
 /*
- * Documents of the shapes that JSON benchmarks are made of (twitter, citm_catalog, canada, github_events), grown from a
+ * Documents with the shapes of common JSON benchmarks (twitter, citm_catalog, canada, github_events), generated from a
  * seed.
  */
 const random = new Random(SEED);

@@ -26,7 +26,7 @@ describe('doubles are printed as JSON.stringify prints them', () => {
     });
   });
 
-  test('what is no number, zeros, extremes and the borders between the forms', () => {
+  test('NaN and infinities, zeros, extremes and the borders between the notations', () => {
     const borders = [
       0,
       -0,
@@ -72,7 +72,7 @@ describe('doubles are printed as JSON.stringify prints them', () => {
         comparison.add(-random.below(2 ** 53));
         comparison.add(random.below(2 ** 53) * 2 ** random.below(60));
         comparison.add(Math.fround(random.double()));
-        // Products with nothing below the point, or hardly anything.
+        // Products with few or no decimal places.
         comparison.add((1 + random.below(2 ** 20)) / 2 ** random.below(40));
       }
     });

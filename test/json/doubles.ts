@@ -2,7 +2,7 @@ import { CoreMemory } from 'loopshard/core';
 
 const COUNT = 4096;
 
-/** Prints doubles by the kernel and by JSON.stringify, many at a time, and returns the first that differ. */
+/** Prints doubles with the kernel and with JSON.stringify, in batches, and returns the first difference. */
 export class DoubleComparison {
   readonly #core = CoreMemory.create(COUNT * 48);
   readonly #source = this.#core.allocate(COUNT * 8);
@@ -35,13 +35,13 @@ export class DoubleComparison {
   }
 }
 
-/** Random bit patterns until `count` doubles were compared. */
+/** Yields random bit patterns until `count` doubles were compared. */
 export function compareRandomDoubles(comparison: DoubleComparison, next: () => number, count: number): void {
   for (let i = 0; i < count && comparison.differences.length === 0; i++) comparison.add(next());
   comparison.flush();
 }
 
-/** `value` and its `reach` neighbours on both sides. */
+/** `value` and its `reach` neighbours on each side. */
 export function addNeighbours(comparison: DoubleComparison, value: number, reach: number): void {
   const float = new Float64Array([value]);
   const bits = new BigUint64Array(float.buffer);

@@ -9,11 +9,11 @@ const object = (...keys: string[]) => ({
   required: keys,
 });
 
-/** `if`, `then` and `else`; by their names in strings, because an object with a property `then` is taken for a promise. */
+/** `if`, `then` and `else`. Their names are strings because an object with a property `then` is taken for a promise. */
 const conditional = (...schemas: unknown[]) =>
   Object.fromEntries(['if', 'then', 'else'].map((keyword, i) => [keyword, schemas[i] ?? true]));
 
-/** Each value is valid and written whole; what stands in `lost` besides is valid too, but no applicable part names it. */
+/** Each value is valid and written whole. With the properties of `lost` added it is still valid, but no applicable subschema names them. */
 const CASES: [name: string, schema: unknown, value: object, lost?: object][] = [
   [
     'if, then',
@@ -126,7 +126,7 @@ const CASES: [name: string, schema: unknown, value: object, lost?: object][] = [
   ],
 ];
 
-describe('what a value may contain is what all parts that apply evaluate', () => {
+describe('a value may contain whatever the applicable subschemas evaluate', () => {
   for (const [name, schema, value, lost] of CASES) {
     test(name, () => {
       expect(JSON.parse(write(schema, value))).toEqual(value);
@@ -139,7 +139,7 @@ describe('what a value may contain is what all parts that apply evaluate', () =>
     });
   }
 
-  test('a part that forbids others forbids them although another part names them', () => {
+  test('a subschema that forbids properties does so even if another one names them', () => {
     const closed = { allOf: [{ ...object('a'), additionalProperties: false }, { properties: { b: string } }] };
     expect(write(closed, { a: 'x' })).toBe('{"a":"x"}');
     expect(code(closed, { a: 'x', b: 'y' })[0]).toBe('VALUE_MISMATCH');
@@ -147,7 +147,7 @@ describe('what a value may contain is what all parts that apply evaluate', () =>
     expect(code(unevaluated, { a: 'x', b: 'y', d: 'z' })[0]).toBe('VALUE_MISMATCH');
   });
 
-  test('a value that no branch matches is refused', () => {
+  test('rejects a value that matches no branch', () => {
     for (const keyword of ['anyOf', 'oneOf']) {
       const schema = { [keyword]: [object('a'), object('b')] };
       expect(code(schema, { c: 'x' })[0]).toBe('VALUE_MISMATCH');
@@ -163,7 +163,7 @@ describe('the properties that branches require', () => {
     [keyword]: [circle, square, object('name')],
   }));
 
-  test('tell the branch, so that an error names the place inside of it', () => {
+  test('select the branch, so that an error names the place inside it', () => {
     for (const schema of schemas) {
       expect(write(schema, { side: 1, secret: 'x' })).toBe('{"side":1}');
       expect(code(schema, { side: 'x' })[1]).toContain('at /side: expected a number, got a string');
@@ -171,7 +171,7 @@ describe('the properties that branches require', () => {
     }
   });
 
-  test('leave it to the value where it has those of several branches', () => {
+  test('leave the choice to the value if it has those of several branches', () => {
     const [anyOf, oneOf] = schemas;
     expect(write(anyOf, { radius: 1, side: 2, secret: 'x' })).toBe('{"radius":1,"side":2}');
     expect(write(oneOf, { radius: 'x', side: 2, secret: 'x' })).toBe('{"side":2}');
@@ -191,7 +191,7 @@ describe('OpenAPI’s discriminator', () => {
     discriminator: { propertyName: 'kind', mapping: { feline: '#/components/schemas/Cat', hound: 'Dog' } },
   };
 
-  test('names the branch, by mapping and by the name of its schema', () => {
+  test('selects the branch, by mapping and by schema name', () => {
     const dog = { name: 'Rex', tricks: ['sit'], lives: 1 };
     for (const kind of ['Dog', 'hound']) {
       expect(write(schema, { kind, ...dog })).toBe(`{"kind":"${kind}","name":"Rex","tricks":["sit"]}`);
@@ -199,7 +199,7 @@ describe('OpenAPI’s discriminator', () => {
     expect(write(schema, { kind: 'feline', ...dog })).toBe('{"kind":"feline","name":"Rex","lives":1}');
   });
 
-  test('leaves a value that it does not name to the branches', () => {
+  test('falls back to the branches for a value that it does not name', () => {
     expect(write(schema, { kind: 'cow', name: 'Elsa', lives: 9 })).toBe('{"kind":"cow","name":"Elsa","lives":9}');
   });
 });
@@ -218,7 +218,7 @@ describe('schemas that cannot be compiled', () => {
     [{ $defs: { a: {} }, properties: { b: { $ref: '#/$defs/c' } } }, '$ref', '#/properties/b'],
   ];
   for (const [schema, keyword, path] of wrong) {
-    test(`are refused with the keyword ${keyword} and its path`, () => {
+    test(`are rejected with the keyword ${keyword} and its path`, () => {
       expect(() => compileWriter(schema)).toThrow(
         expect.objectContaining({
           code: 'SCHEMA_INVALID',
@@ -228,7 +228,7 @@ describe('schemas that cannot be compiled', () => {
     });
   }
 
-  test('because they are nested too deeply, or refer to what refers on too often', () => {
+  test('because they are nested too deeply, or chain too many references', () => {
     let nested: object = {};
     for (let level = 0; level < 20_000; level++) nested = { items: nested };
     const $defs = Object.fromEntries(
@@ -241,7 +241,7 @@ describe('schemas that cannot be compiled', () => {
     }
   });
 
-  test('because they lead back to themselves', () => {
+  test('because they refer back to themselves', () => {
     for (const schema of [
       { $ref: '#' },
       { allOf: [{ $ref: '#' }] },

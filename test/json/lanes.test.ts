@@ -3,8 +3,8 @@ import { CoreMemory } from 'loopshard/core';
 import { compileWriter, jsonBytes, type WriterOptions } from 'loopshard/json';
 
 /*
- * One table for all ways to write: each case is a schema, a value that is made anew for each way, and the text, or the code
- * of the error.
+ * One table for all ways of writing. Each case has a schema, a function that makes a new value for each way, and the expected text or
+ * error code.
  */
 const core = CoreMemory.create(4 << 20);
 const BYTES = 1 << 16;
@@ -39,7 +39,7 @@ interface Case {
   name: string;
   schema: unknown;
   make: () => unknown;
-  /** The text, or the code of the error. */
+  /** The expected text or error code. */
   expected: string;
   options?: WriterOptions;
 }
@@ -56,7 +56,7 @@ class Money {
   }
 }
 
-/** An object whose every part may be read once. */
+/** An object whose properties may be read only once. */
 function once(values: Record<string, unknown>): object {
   const object = {};
   for (const [key, value] of Object.entries(values)) {
@@ -72,7 +72,7 @@ function once(values: Record<string, unknown>): object {
   return object;
 }
 
-/** A value whose toJSON may be called once. */
+/** A value whose toJSON may be called only once. */
 function convertedOnce(json: unknown): object {
   let calls = 0;
   return {
@@ -322,7 +322,7 @@ const CASES: Case[] = [
   },
 ];
 
-describe('all ways write the same', () => {
+describe('all ways of writing agree', () => {
   for (const { name, schema, make, expected, options = {} } of CASES) {
     test(name, () => {
       for (const [way, write] of Object.entries(WAYS)) {
@@ -337,7 +337,7 @@ describe('all ways write the same', () => {
     });
   }
 
-  test('a value that was changed since it was written is judged anew', () => {
+  test('checks a value again after it was changed', () => {
     for (const lane of ['wasm', 'v8'] as const) {
       const writer = compileWriter({ type: 'object', properties: { shape: shapes } }, { lane });
       const shape: Record<string, unknown> = { a: 'x', r: 1, s: 'y' };
@@ -347,7 +347,7 @@ describe('all ways write the same', () => {
     }
   });
 
-  test('integers are digits even if BigInt has a toJSON', () => {
+  test('writes integers as digits even if BigInt has a toJSON', () => {
     const prototype = BigInt.prototype as { toJSON?: () => string };
     prototype.toJSON = function (this: bigint) {
       return `${this}n`;
@@ -365,7 +365,7 @@ describe('all ways write the same', () => {
     }
   });
 
-  test('getters and toJSON are called in JSON.stringify’s order', () => {
+  test('calls getters and toJSON in the order of JSON.stringify', () => {
     const order: string[] = [];
     const traced = (name: string, value: unknown) => ({
       get [name]() {

@@ -7,14 +7,14 @@ export function text(writer: CompiledWriter, value: unknown): string {
   return Buffer.from(writer.toBytes(value)).toString();
 }
 
-/** What both lanes write, which must be the same. */
+/** Writes a value in both lanes, whose output must be the same. */
 export function write(schema: unknown, value: unknown, options: WriterOptions = {}): string {
   const [wasm, v8] = lanes.map((lane) => text(compileWriter(schema, { ...options, lane }), value));
   expect(v8).toBe(wasm);
   return wasm;
 }
 
-/** The code and message of the error that both lanes throw, which must be the same. */
+/** The code and message of the error thrown by both lanes, which must be the same. */
 export function code(schema: unknown, value: unknown, options: WriterOptions = {}): [string, string] {
   const [wasm, v8] = lanes.map((lane): [string, string] => {
     try {

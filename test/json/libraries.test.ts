@@ -11,8 +11,8 @@ import { z } from 'zod';
 import { write } from './lanes.js';
 
 /*
- * Round trips: a schema of each library, what a writer made of it writes for a value, and what the library reads from that.
- * (A|B) & (C|D), recursion, records, tuples and optional properties are what they write in ways of their own.
+ * Round trips with each library: its schema becomes a writer, the writer writes a value, and the library parses the result.
+ * The cases are what libraries express differently: (A|B) & (C|D), recursion, records, tuples and optional properties.
  */
 const value = {
   id: 1,
@@ -112,7 +112,7 @@ const ROUND_TRIPS: [library: string, schema: unknown, read: (json: unknown) => u
   ['TypeBox 1', typebox1Schema, (json) => Value.Parse(typebox1Schema, json)],
 ];
 
-describe('what is written by a schema, its library reads', () => {
+describe('each library parses what a writer made from its schema writes', () => {
   for (const [library, schema, read] of ROUND_TRIPS) {
     test(library, () => {
       const json = JSON.parse(write(schema, value));
@@ -121,7 +121,7 @@ describe('what is written by a schema, its library reads', () => {
     });
   }
 
-  test('leaves out properties that the schema does not name, whatever the library', () => {
+  test('leaves out properties that the schema does not name, for every library', () => {
     for (const [library, schema] of ROUND_TRIPS) {
       expect([library, JSON.parse(write(schema, secret))]).toEqual([library, value]);
     }
@@ -142,7 +142,7 @@ describe('what is written by a schema, its library reads', () => {
     expect(write(type({ '+': 'delete', a: 'number' }), inner)).toBe('{"a":1}');
   });
 
-  test('a Standard Schema that has no JSON Schema is refused in words', () => {
+  test('rejects a Standard Schema without a JSON Schema with a clear error', () => {
     expect(() => compileWriter(v.object({ a: v.string() }))).toThrow(
       /schema of valibot: it has no conversion to JSON Schema/,
     );

@@ -7,11 +7,11 @@ import { compileWriter } from 'loopshard/json';
 import { type Form, Models } from './models.js';
 import { Random, SEED } from './random.js';
 
-/** JSON_VALUES=1000000 runs a million. */
+/** JSON_VALUES=1000000 runs a million values. */
 const VALUES = Number(process.env.JSON_VALUES ?? 2_000);
 const VALUES_OF_A_SCHEMA = 20;
 const SCHEMAS_FOR_AJV = 500;
-/** Of 40 schemas, these are what chance would make too seldom. */
+/** Of 40 schemas, these have forms that chance would produce too rarely. */
 const FORMS = new Map<number, Form>([
   [0, 'wide'],
   [1, 'deep'],
@@ -41,7 +41,7 @@ describe('schemas of every form', () => {
         ];
         const parsed = JSON.parse(texts[0]);
         measure(parsed, reach);
-        // Byte for byte what JSON.stringify writes for the value in this order, in all ways.
+        // Byte for byte what JSON.stringify writes for the value in this order, for every way of writing.
         const isSame = texts.every((text) => text === JSON.stringify(parsed)) && isDeepStrictEqual(parsed, expected);
         if (!isSame)
           differences.push({
@@ -50,9 +50,9 @@ describe('schemas of every form', () => {
             expected: JSON.stringify(expected),
           });
       }
-      // Else the plain lane would have been compared with itself.
+      // Otherwise the plain lane would have been compared with itself.
       expect(wasm.explain().lane).toBe('wasm');
-      // Lets the memory of constants be given back.
+      // Gives the garbage collector a chance to free the memory of constants.
       await setImmediate();
     }
     expect(differences.slice(0, 2)).toEqual([]);
@@ -60,12 +60,12 @@ describe('schemas of every form', () => {
     expect(reach.deepest).toBeGreaterThan(50);
   }, 3_600_000);
 
-  test('are given values that are valid under them, by ajv', () => {
+  test('come with values that ajv finds valid', () => {
     const random = new Random(SEED);
     const invalid: unknown[] = [];
     for (let count = 0; count < SCHEMAS_FOR_AJV; count++) {
       const { schema, sample } = new Models(random).document(2);
-      // NaN is a number that is written as null.
+      // NaN is a number but is written as null.
       const ajv = new Ajv2020({
         strict: false,
         strictNumbers: false,
@@ -82,7 +82,7 @@ describe('schemas of every form', () => {
   }, 120_000);
 });
 
-/** Notes how deep and how wide values are. */
+/** Records the depth and width of values. */
 function measure(value: unknown, reach: { deepest: number; widest: number }, level = 0): void {
   reach.deepest = Math.max(reach.deepest, level);
   if (typeof value !== 'object' || value === null) return;
@@ -91,7 +91,7 @@ function measure(value: unknown, reach: { deepest: number; widest: number }, lev
   for (const part of parts) measure(part, reach, level + 1);
 }
 
-/** A value as a validator sees it: plain objects, no `toJSON`. */
+/** The value as a validator sees it: plain objects, no `toJSON`. */
 function dataOf(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(dataOf);

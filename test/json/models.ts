@@ -1,17 +1,17 @@
 import type { Random } from './random.js';
 
-/** A valid value, and what a schema admits of it: the value without what no applicable part names. */
+/** A valid value, and the part of it that the schema admits: without the properties that no applicable subschema names. */
 export interface Sample {
   value: unknown;
   kept: unknown;
 }
 
-/** A schema that can make values of its own. */
+/** A schema that can generate values. */
 export interface Model {
   schema: object;
-  /** @param budget levels that optional parts may still have */
+  /** @param budget levels that optional parts may still add */
   sample(budget: number): Sample;
-  /** Whether its schema admits objects only, and not null. */
+  /** Whether its schema admits objects only, and no null. */
   isObject: boolean;
 }
 
@@ -34,8 +34,8 @@ const STRINGS = [
 const NUMBERS = [0, -0, 1, -1, 0.5, 1e21, 1e-7, 2 ** 53, 123456789.125, Number.NaN];
 
 /**
- * Makes schemas that are wide, deep, shared, recursive, and of many applicators, from a seed. Every property name is used once
- * in a schema, so that it is plain which part admits which property.
+ * Generates schemas from a seed: wide, deep, shared and recursive ones, with many applicators. Each property name occurs once
+ * in a schema, so that it is clear which part admits which property.
  */
 export class Models {
   readonly #random: Random;
@@ -47,7 +47,7 @@ export class Models {
     this.#random = random;
   }
 
-  /** A whole schema, of the form that is asked for. */
+  /** Generates a whole schema of the given form. */
   document(depth = 4, form: Form = 'any'): { schema: object; sample(): Sample } {
     const model = this.#root(depth, form);
     return {
@@ -149,7 +149,7 @@ export class Models {
     };
   }
 
-  /** A model inside of many objects and arrays. */
+  /** Nests a model in many objects and arrays. */
   #deep(model: Model): Model {
     const levels = 20 + this.#random.below(100);
     for (let level = 0; level < levels; level++) {
@@ -171,14 +171,14 @@ export class Models {
   #nullable(model: Model): Model {
     const branches = [model.schema, { type: 'null' }];
     return {
-      // What null matches too must not stand in a `oneOf`: two branches would match.
+      // A schema that also matches null must not occur in a `oneOf`: two branches would match.
       schema: model.isObject && this.#random.below(2) ? { oneOf: branches.reverse() } : { anyOf: branches },
       isObject: false,
       sample: (budget) => (this.#random.below(4) ? model.sample(budget) : { value: null, kept: null }),
     };
   }
 
-  /** The same definition in several places. */
+  /** Uses the same definition in several places. */
   #referred(make: () => Model): Model {
     if (this.#shared.length > 0 && this.#random.below(2)) return this.#random.pick(this.#shared);
     const model = make();
@@ -212,7 +212,7 @@ export class Models {
     return self;
   }
 
-  /** An object of one to three parts, each of another applicator; sometimes with properties that no part names. */
+  /** An object of one to three parts with different applicators, sometimes with properties that no part names. */
   #objectOfParts(depth: number): Model {
     const parts = Array.from({ length: 1 + this.#random.below(3) }, () => this.#part(depth));
     const extra = this.#random.below(3) === 0 ? this.#name() : undefined;
@@ -266,7 +266,7 @@ export class Models {
     };
   }
 
-  /** Fields of which one is always there and nowhere else: what tells a branch from the others. */
+  /** Fields, one of which is required and occurs nowhere else, so that it identifies the branch. */
   #branch(depth: number, constant?: [string, unknown]): Model {
     const fields = this.#fields(depth - 1, 2);
     const [mark, value] = constant ?? [this.#name(), true];
@@ -334,7 +334,7 @@ export class Models {
     };
   }
 
-  /** The same object as an instance of a class, with getters, behind a proxy or in a toJSON, now and then. */
+  /** Sometimes replaces the object by a class instance, an object with getters, a proxy or a toJSON. */
   #dressed({ value, kept }: Sample): Sample {
     const plain = value as object;
     switch (this.#random.below(30)) {
@@ -362,7 +362,7 @@ function objectOf(fields: Fields): Sample {
   };
 }
 
-/** Objects with different properties as one. */
+/** Merges objects with different properties. */
 function merged(samples: Sample[]): Sample {
   const json = (value: unknown) =>
     typeof (value as { toJSON?: unknown }).toJSON === 'function' ? (value as { toJSON(): object }).toJSON() : value;

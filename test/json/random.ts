@@ -1,4 +1,4 @@
-/** Random numbers that a failing test can be repeated with: xorshift64*, by seed. */
+/** Reproducible random numbers from a seed: xorshift64*. */
 export class Random {
   readonly #state = new BigUint64Array(1);
   readonly #float = new Float64Array(1);
@@ -18,13 +18,13 @@ export class Random {
     return BigInt.asUintN(64, x * 0x2545f4914f6cdd1dn);
   }
 
-  /** Any bit pattern, NaN and infinities included. */
+  /** Any bit pattern, including NaN and infinities. */
   double(): number {
     this.#bits[0] = this.bits();
     return this.#float[0];
   }
 
-  /** From 0, below `limit`. */
+  /** An integer from 0, below `limit`. */
   below(limit: number): number {
     return Number(this.bits() >> 11n) % limit;
   }

@@ -1,6 +1,6 @@
 import type { JsonSchemaObject } from 'loopshard/json';
 
-/** What JSON.stringify is given: the value with its properties in the order of the schema, and without unlisted ones. */
+/** The input for JSON.stringify: the value with its properties in the order of the schema, without unlisted ones. */
 export function ordered(schema: JsonSchemaObject, value: unknown): unknown {
   if (value === null || typeof value !== 'object' || 'toJSON' in value) return value;
   if (Array.isArray(value)) {
@@ -9,7 +9,7 @@ export function ordered(schema: JsonSchemaObject, value: unknown): unknown {
   }
   if (schema.properties === undefined && schema.additionalProperties === undefined) return value;
   const result: Record<string, unknown> = {};
-  // By definition, not by assignment: `__proto__` is a key like any other.
+  // Define, do not assign: `__proto__` is a key like any other.
   const define = (key: string, item: unknown) => Object.defineProperty(result, key, { value: item, enumerable: true });
   for (const [key, part] of Object.entries(schema.properties ?? {})) {
     if (Object.hasOwn(value, key))

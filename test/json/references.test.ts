@@ -116,7 +116,7 @@ describe('references', () => {
     test(name, () => expect(JSON.parse(write(schema, value))).toEqual(value));
   }
 
-  test('before 2019-09, siblings of a reference do not count', () => {
+  test('before 2019-09, siblings of a reference are ignored', () => {
     const schema = {
       $schema: 'http://json-schema.org/draft-07/schema#',
       $ref: '#/definitions/a',
@@ -126,7 +126,7 @@ describe('references', () => {
     expect(write(schema, { a: 1, b: 2 })).toBe('{"a":1}');
   });
 
-  test('to documents that the option `schemas` has', () => {
+  test('can point to documents in the option `schemas`', () => {
     const schemas = {
       'https://example.org/api': {
         components: {
@@ -142,7 +142,7 @@ describe('references', () => {
     expect(write({ $ref: 'https://example.org/other.json' }, { k: 1 }, { schemas })).toBe('{"k":1}');
   });
 
-  test('that cannot be resolved are refused in words', () => {
+  test('are rejected with a clear error if they cannot be resolved', () => {
     const wrong: [schema: unknown, message: RegExp][] = [
       [{ $ref: '#/$defs/none' }, /Cannot resolve `\$ref` at #: "#\/\$defs\/none" does not exist in the schema/],
       [

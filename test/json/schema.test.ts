@@ -10,7 +10,7 @@ describe('schemas', () => {
     $ref: '#/$defs/node',
   };
 
-  test('recursion, cycles and depth', () => {
+  test('may be recursive up to `maxDepth`, so that cyclic values are rejected', () => {
     const value = { v: 1, next: { v: 2, next: { v: 3 } } };
     expect(write(tree, value)).toBe(JSON.stringify(value));
     expect(code(tree, value, { maxDepth: 2 })[0]).toBe('DEPTH_EXCEEDED');
@@ -56,7 +56,7 @@ describe('schemas', () => {
     expect(write({ const: { a: [1] } }, { a: [1] })).toBe('{"a":[1]}');
   });
 
-  test('that are wrong are refused with a reason', () => {
+  test('are rejected with a reason if they are invalid', () => {
     for (const schema of [
       3,
       { type: 'text' },

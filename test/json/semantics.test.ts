@@ -2,8 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { compileWriter } from 'loopshard/json';
 import { code, text, user, write } from './lanes.js';
 
-describe('values as JSON.stringify has them', () => {
-  test('undefined, functions and symbols are left out', () => {
+describe('values are written as by JSON.stringify', () => {
+  test('leaves out undefined, functions and symbols', () => {
     expect(
       write(
         { properties: { a: {}, b: { type: 'string' }, c: {}, d: {} } },
@@ -13,7 +13,7 @@ describe('values as JSON.stringify has them', () => {
     expect(write({ type: 'array', items: {} }, [undefined, () => 1, Symbol('x'), 1])).toBe('[null,null,null,1]');
   });
 
-  test('boxed primitives, Map and Set', () => {
+  test('unwraps boxed primitives, and writes Map and Set as objects', () => {
     expect(write({ type: 'array', items: { type: 'number' } }, [new Number(1.5)])).toBe('[1.5]');
     expect(write({ type: 'string' }, new String('x'))).toBe('"x"');
     expect(write({ type: 'boolean' }, new Boolean(false))).toBe('false');
@@ -22,7 +22,7 @@ describe('values as JSON.stringify has them', () => {
     expect(write({ type: 'object' }, new Map([['a', 1]]))).toBe('{}');
   });
 
-  test('toJSON is told its key, and called with the value as this', () => {
+  test('calls toJSON with its key, and with the value as this', () => {
     class Money {
       constructor(readonly cents: number) {}
       toJSON(key: string) {
@@ -49,7 +49,7 @@ describe('values as JSON.stringify has them', () => {
     expect(code({ type: 'string' }, new Date(Number.NaN))[0]).toBe('VALUE_MISMATCH');
   });
 
-  test('integers of BigInt type', () => {
+  test('writes BigInt integers', () => {
     expect(write({ type: 'array', items: { type: 'integer' } }, [2n ** 80n, -1n, 0])).toBe(
       '[1208925819614629174706176,-1,0]',
     );
@@ -61,13 +61,13 @@ describe('values as JSON.stringify has them', () => {
     expect(code({}, { a: 1n })[0]).toBe('VALUE_MISMATCH');
   });
 
-  test('typed arrays are arrays where the schema has one', () => {
+  test('writes typed arrays as arrays where the schema has an array', () => {
     expect(write({ type: 'array', items: { type: 'number' } }, Float32Array.of(0.5, Number.NaN))).toBe('[0.5,null]');
     expect(write({ type: 'array', items: { type: 'integer' } }, Uint8Array.of(1, 255))).toBe('[1,255]');
     expect(write({}, Uint8Array.of(1))).toBe('{"0":1}');
   });
 
-  test('only what is the object’s own and enumerable', () => {
+  test('writes only own enumerable properties', () => {
     const optional = { type: 'object', properties: { a: { type: 'number' }, toString: {} } };
     expect(write(optional, Object.create({ a: 1 }))).toBe('{}');
     expect(write(optional, Object.assign(Object.create(null), { a: 1 }))).toBe('{"a":1}');
@@ -81,7 +81,7 @@ describe('values as JSON.stringify has them', () => {
     expect(write(optional, new Proxy({ a: 1 }, {}))).toBe('{"a":1}');
   });
 
-  test('a getter or toJSON that writes JSON itself', () => {
+  test('a getter or toJSON may write JSON itself', () => {
     const writer = compileWriter(user, { lane: 'wasm' });
     const value = {
       id: 1,
@@ -90,11 +90,11 @@ describe('values as JSON.stringify has them', () => {
       },
     };
     expect(text(writer, value)).toBe(JSON.stringify({ id: 1, name: '{"id":2,"name":"inner"}' }));
-    // The inner value, in whose time the tape is taken.
+    // The inner value is written while the tape is in use.
     expect(writer.explain().fallbacks).toBe(1);
   });
 
-  test('what a getter throws comes through, and the writer lives on', () => {
+  test('rethrows what a getter throws, and the writer stays usable', () => {
     const writer = compileWriter(user);
     const value = {
       id: 1,
@@ -107,7 +107,7 @@ describe('values as JSON.stringify has them', () => {
   });
 });
 
-describe('what does not match', () => {
+describe('a value that does not match the schema', () => {
   test('is an error that names the path', () => {
     const rows = { type: 'array', items: user };
     expect(code(rows, [{ id: 1, name: 'a' }, { id: 1 }])).toEqual([
@@ -138,7 +138,7 @@ describe('what does not match', () => {
     expect(code({ properties: { a: false } }, { a: 1 })[0]).toBe('VALUE_MISMATCH');
   });
 
-  test('is converted on request only', () => {
+  test('is converted only on request', () => {
     const schema = {
       type: 'object',
       properties: { n: { type: 'number' }, s: { type: 'string' }, b: { type: 'boolean' }, i: { type: 'integer' } },
@@ -152,7 +152,7 @@ describe('what does not match', () => {
 
 describe('properties that the schema does not list', () => {
   const value = { id: 1, name: 'a', secret: 'x' };
-  test('are left out, written or refused', () => {
+  test('are left out, written or rejected', () => {
     expect(write(user, value)).toBe('{"id":1,"name":"a"}');
     expect(write(user, value, { unlisted: 'write' })).toBe('{"id":1,"name":"a","secret":"x"}');
     expect(code(user, value, { unlisted: 'reject' })[1]).toContain(

@@ -20,7 +20,7 @@ const schema = {
     last: { type: 'boolean' },
   },
 };
-/** Long strings are written at once, and there are more rows than the tape takes: several flushes, of every kind. */
+/** Long strings are written at once, and the rows exceed the tape: this causes several flushes of every kind. */
 const value = {
   long: 'x'.repeat(1000),
   rows: Array.from({ length: 1000 }, (_, id) => ({ id, name: id % 7 === 0 ? `näme ${id}` : 'name' })),
@@ -41,7 +41,7 @@ describe('a value that may outgrow its region', () => {
   for (let round = 0; round < ROUNDS; round++) rooms.push(random.below(size));
 
   for (const lane of ['wasm', 'v8'] as const) {
-    test(`keeps each byte, in the region or out of it, lane ${lane}`, () => {
+    test(`keeps every byte, inside and outside the region, lane ${lane}`, () => {
       const writer = compileWriter(schema, { lane });
       for (const room of rooms) {
         core.bytes.fill(CANARY, start - MARGIN, start + size + 2 * MARGIN);
@@ -58,7 +58,7 @@ describe('a value that may outgrow its region', () => {
     });
   }
 
-  test('gets its own bytes, which the next one leaves alone', () => {
+  test('gets its own bytes, which the next value does not change', () => {
     const writer = compileWriter(schema, { lane: 'wasm' });
     const first = writer.writeOrSpill(core, start, start + 1000, value) as Uint8Array;
     writer.writeOrSpill(core, start, start + 1000, { ...value, long: 'y'.repeat(1000) });

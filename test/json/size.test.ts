@@ -10,7 +10,7 @@ const keys = (count: number) => Array.from({ length: count }, (_, i) => `k${i}`)
 const each = <T>(names: string[], make: (name: string, i: number) => T): Record<string, T> =>
   Object.fromEntries(names.map((name, i) => [name, make(name, i)]));
 
-/** What V8 and the runtime have names for, and what the generated code names. */
+/** Names that V8, the runtime or the generated code use. */
 const NAMES = [
   'f64',
   'i32',
@@ -67,7 +67,7 @@ describe('schemas of any width', () => {
     }
   });
 
-  test('names that the runtime and the language have', () => {
+  test('names that the runtime and the language use', () => {
     const value = each(NAMES, (name) => [{ x: name }]);
     const row = { type: 'object', properties: { x: { enum: NAMES } }, required: ['x'] };
     const schema = { type: 'object', properties: each(NAMES, () => ({ type: 'array', items: row })), required: NAMES };
@@ -84,7 +84,7 @@ describe('schemas of any width', () => {
     expect(write(schema, value)).toBe(JSON.stringify(value));
   });
 
-  test('many integers in front of an array of objects', () => {
+  test('many integers before an array of objects', () => {
     const names = keys(30);
     const schema = {
       type: 'object',
@@ -100,8 +100,8 @@ describe('schemas of any width', () => {
   });
 });
 
-describe('schemas whose parts are shared', () => {
-  /** Each level refers to the next one twice: as a tree, it has 2 to the power of `levels` leaves. */
+describe('schemas with shared parts', () => {
+  /** Each level refers to the next one twice: expanded as a tree, it has 2 to the power of `levels` leaves. */
   const shared = (levels: number) => ({
     $ref: '#/$defs/d0',
     $defs: {
@@ -117,14 +117,14 @@ describe('schemas whose parts are shared', () => {
   });
   const codeOf = (schema: unknown) => compileWriter(schema, { lane: 'wasm' }).debug().code.join('\n').length;
 
-  test('grow with the schema, not with its paths', () => {
+  test('compile to code that grows with the schema, not with its paths', () => {
     expect(codeOf(shared(40))).toBeLessThan(2.2 * codeOf(shared(20)));
     let value: object = { x: 1 };
     for (let level = 0; level < 40; level++) value = { a: value };
     expect(write(shared(40), value)).toBe(JSON.stringify(value));
   });
 
-  test('also if they are shared as objects, or through allOf', () => {
+  test('do so even if parts are shared as objects, or through allOf', () => {
     const chain = (levels: number, join: (next: object) => object) => {
       let schema: object = { type: 'object', properties: { x: integer } };
       for (let level = 0; level < levels; level++)
@@ -147,11 +147,11 @@ describe('schemas whose parts are shared', () => {
   });
 });
 
-describe('what stands behind containers', () => {
+describe('the tape after containers', () => {
   const number = { type: 'number' };
-  /** Fewer than the generated code writes without a look at the tape. */
+  /** Fewer values than the generated code writes without checking the tape. */
   const rest = keys(37);
-  /** Numbers lie behind the tape, and would be overwritten by one that is too long. */
+  /** Numbers are stored after the tape, so a tape that is too long would overwrite them. */
   const around = (inner: object | undefined, level: number) => ({
     first: level + 0.5,
     ...(inner === undefined ? {} : { next: inner }),
@@ -164,14 +164,14 @@ describe('what stands behind containers', () => {
     return value;
   };
 
-  test('does not outgrow the tape however deep a recursive value is', () => {
+  test('does not overflow, however deep a recursive value is', () => {
     for (const depth of [5, 6, 7, 8, 20, 100, 900]) {
       const value = values(depth);
       expect(write(node({ $ref: '#' }), value)).toBe(JSON.stringify(value));
     }
   });
 
-  test('does not outgrow the tape however deep the schema is', () => {
+  test('does not overflow, however deep the schema is', () => {
     for (const depth of [5, 6, 7, 8, 20, 60]) {
       let schema = node({});
       for (let level = 1; level < depth; level++) schema = node(schema);
@@ -180,7 +180,7 @@ describe('what stands behind containers', () => {
     }
   });
 
-  test('does not outgrow the tape where there are only brackets', () => {
+  test('does not overflow if there are only brackets', () => {
     const schemas = [
       { type: 'object', properties: { first: number, next: { $ref: '#' } } },
       { type: ['array', 'number'], items: { $ref: '#' } },
@@ -219,23 +219,23 @@ describe('unions of recursive schemas', () => {
   };
 
   test('take time linear in the value', () => {
-    // With two or three tries at each of 200 levels, this would not end.
+    // With two or three attempts at each of 200 levels, this would not end.
     const value = nested(200, { z: [{}, { x: 1 }] });
     expect(JSON.parse(write(tree, value))).toEqual(value);
   });
 
-  test('also for a value that matches at no depth, and for one with getters', () => {
+  test('take linear time even if no level matches, or with getters', () => {
     expect(() => compileWriter(tree).toBytes(nested(200, { x: 0, y: 0, z: 0 }) as never)).toThrow(/schema/);
     const last = Object.defineProperty({}, 'x', { enumerable: true, get: () => 1 });
     expect(text(compileWriter(tree), nested(100, last))).toContain('"x":1');
   });
 });
 
-describe('a stack that is nearly full', () => {
-  test('costs the value, and no later one', () => {
+describe('a nearly full stack', () => {
+  test('fails the value, but no later one', () => {
     const core = CoreMemory.create(1 << 20);
     const start = core.allocate(2048);
-    // Code so deeply nested that V8 needs more of the stack for it than there was where it was called.
+    // Code nested so deeply that V8 needs more stack to compile it than was left at the call.
     let part: object = integer;
     let inner: unknown = 1;
     for (let level = 0; level < 200; level++) {
@@ -247,10 +247,10 @@ describe('a stack that is nearly full', () => {
     const value = { a: inner };
     writer.toBytes(value as never);
     writer.write(core, start, start + 2048, {} as never);
-    // What is left is enough for the code once, and not for each time that it could not be compiled.
+    // The remaining memory is enough for the code once, but not for every failed compilation.
     while (unlessExhausted(() => core.allocate(1 << 16)) !== undefined);
     let failures = 0;
-    /** Tries to write at the end of the stack, and then further and further before it. */
+    /** Tries to write at the end of the stack, then further and further before it. */
     const write = (): number => {
       try {
         return write();
@@ -273,10 +273,10 @@ describe('a stack that is nearly full', () => {
 describe('the memory of constants', () => {
   const schemaOf = (i: number) => ({ type: 'object', properties: { [`key ${i}`]: integer, name: string } });
 
-  test('is used again once its writers are gone', async () => {
+  test('is reused once its writers are gone', async () => {
     const core = CoreMemory.create(400_000);
     const start = core.allocate(1024);
-    // A writer takes 256 bytes or more: without reuse, 400 kB would be used up after 1,600 at the latest.
+    // A writer takes at least 256 bytes: without reuse, 400 kB would be used up after at most 1,600 writers.
     let last = '';
     for (let i = 0; i < 2500; i++) {
       const writer = compileWriter(schemaOf(i), { lane: 'wasm' });
@@ -287,11 +287,11 @@ describe('the memory of constants', () => {
     expect(last).toBe('wasm');
   });
 
-  test('that is exhausted while a schema is written is told by explain', () => {
+  test('explain reports that it ran out while a schema was written', () => {
     const core = CoreMemory.create(1 << 20);
     const start = core.allocate(1024);
     const names = keys(3000);
-    // The code of the part is made, and its constants are placed, when a value has the part.
+    // The code of the part is generated, and its constants are stored, when a value first has the part.
     const part = { type: 'object', properties: each(names, () => integer), required: names };
     const schema = {
       properties: { a: integer, b: { $ref: '#/$defs/part' }, c: { $ref: '#/$defs/part' } },
@@ -310,11 +310,11 @@ describe('the memory of constants', () => {
     expect(Buffer.from(bytes).toString()).toBe(JSON.stringify(value));
     expect(writer.explain()).toEqual({ lane: 'v8', reason: expect.stringContaining('no room left'), fallbacks: 1 });
     expect(text(writer, value)).toBe(JSON.stringify(value));
-    // Memory that has room: what counts is where a value was written last.
+    // Memory with free space: what counts is where a value was last written.
     expect(writer.explain().lane).toBe('wasm');
   });
 
-  test('that is exhausted is told by explain', () => {
+  test('explain reports that it ran out', () => {
     const core = CoreMemory.create(1 << 20);
     const start = core.allocate(1024);
     core.allocate(core.buffer.byteLength - start - 1024);
@@ -326,7 +326,7 @@ describe('the memory of constants', () => {
   });
 });
 
-/** Lets the garbage collector run, and what it calls afterwards. */
+/** Runs the garbage collector and its finalizers. */
 async function collected(): Promise<void> {
   const { setFlagsFromString } = await import('node:v8');
   const { runInNewContext } = await import('node:vm');

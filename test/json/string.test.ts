@@ -4,7 +4,7 @@ import { compileWriter } from 'loopshard/json';
 import { Random, SEED } from './random.js';
 
 const BYTES = 1 << 18;
-/** With room for the tape too, without which no text would go through it. */
+/** Leaves room for the tape too; otherwise no text would go through it. */
 const core = CoreMemory.create(BYTES * 4);
 const source = core.allocate(BYTES);
 const target = core.allocate(BYTES);
@@ -16,7 +16,7 @@ function written(value: string): string {
   return core.bytes.toString('utf8', target, end);
 }
 
-/** Joins many short texts, so that one write checks them all, and looks for the culprit only if there is one. */
+/** Joins many short texts so that one write checks them all. Searches for the faulty text only on failure. */
 function compare(texts: string[]): void {
   const all = texts.join(' ');
   if (written(all) === JSON.stringify(all)) return;
@@ -39,7 +39,7 @@ describe('strings are quoted as JSON.stringify quotes them', () => {
     }
   });
 
-  test('surrogates in every kind of pairing', () => {
+  test('surrogates in every combination', () => {
     const kinds = ['\ud800', '\udbff', '\udc00', '\udfff', '\ud83d', '\ude00', 'a', 'é', '"', '漢', ''];
     for (const a of kinds) {
       for (const b of kinds) {
@@ -53,7 +53,7 @@ describe('strings are quoted as JSON.stringify quotes them', () => {
     }
   });
 
-  test('neighbouring strings never borrow a surrogate from each other', () => {
+  test('a surrogate is never paired with one of a neighbouring string', () => {
     const list = compileWriter({ type: 'array', items: { type: 'string' } }, { lane: 'wasm' });
     for (const pad of ['', 'é', 'x'.repeat(20)]) {
       const value = [`${pad}\ud83d`, `\ude00${pad}`, `${pad}😀`, 'é', `${pad}\ud83d`, '', '\ude00'];
@@ -62,7 +62,7 @@ describe('strings are quoted as JSON.stringify quotes them', () => {
     }
   });
 
-  test('nothing is taken of the texts that were written before', () => {
+  test('no bytes of earlier texts leak into later ones', () => {
     const pair = compileWriter({ type: 'array', prefixItems: [{}, { type: 'boolean' }] }, { lane: 'wasm' });
     for (let before = 0; before < 3; before++) {
       for (let units = 0; units < 100; units++) {
@@ -90,7 +90,7 @@ describe('strings are quoted as JSON.stringify quotes them', () => {
 describe('the SIMD scan', () => {
   const bytesOf = (start: number, end: number) => Buffer.from(core.bytes.subarray(start, end)).toString('latin1');
 
-  test('does what the scalar reference does, wherever the special byte lies and wherever the limit', () => {
+  test('agrees with the scalar reference for every position of the special byte and of the limit', () => {
     const random = new Random(SEED);
     for (let round = 0; round < 3000; round++) {
       const bytes = random.below(70);
@@ -118,7 +118,7 @@ describe('the SIMD scan', () => {
     }
   });
 
-  test('quotes short strings up to any limit, from elsewhere and from the end of where they go', () => {
+  test('quotes short strings up to any limit, from a separate buffer and in place', () => {
     const random = new Random(SEED);
     for (let round = 0; round < 20_000; round++) {
       const text = random.text(
@@ -132,7 +132,7 @@ describe('the SIMD scan', () => {
       core.bytes.write(text, from);
       const end = core.wasm.writeString(target, limit, from, bytes);
       const expected = JSON.stringify(text);
-      // In place, there may be too little room for the raw and the escaped text together.
+      // In place, the memory may be too small for the raw and the escaped text together.
       const fits = Buffer.byteLength(expected) + (from === source ? 0 : bytes) <= limit - target;
       if (end !== 0 || fits) expect(core.bytes.toString('utf8', target, end)).toBe(expected);
       expect(core.bytes.subarray(limit, limit + 40).every((byte) => byte === 0xaa)).toBe(true);
@@ -143,7 +143,7 @@ describe('the SIMD scan', () => {
     const random = new Random(SEED);
     for (let round = 0; round < 2000; round++) {
       const text = random.text(['a', 'é', '漢', '😀'], random.below(60)) + 'a'.repeat(random.below(60));
-      // What lies behind may be another text, or the rest of one that lay there before, cut inside a character.
+      // The bytes after it may be another text, or the rest of an older one, cut inside a character.
       for (const behind of [Buffer.from('b漢😀'), Buffer.alloc(20, 0xbf)]) {
         behind.copy(core.bytes, source + core.bytes.write(text, source));
         expect(core.wasm.unitsToBytes(source, text.length)).toBe(Buffer.byteLength(text));

@@ -34,7 +34,7 @@ describe('schemas that TypeBox emits', () => {
     list: ['a', 1],
   };
 
-  test('are written as JSON.stringify writes the value, and give it its type', () => {
+  test('write the value as JSON.stringify does, and infer its type', () => {
     const writer = compileWriter(schema);
     expect(Buffer.from(writer.toBytes(value)).toString()).toBe(JSON.stringify(value));
     expect(writer.explain().fallbacks).toBe(0);
@@ -42,7 +42,7 @@ describe('schemas that TypeBox emits', () => {
     expect(() => writer.toBytes({ ...value, id: 'x' })).toThrow('at /id: expected an integer, got a string');
   });
 
-  test('recursively', () => {
+  test('may be recursive', () => {
     const tree = Type.Recursive((self) => Type.Object({ v: Type.Number(), kids: Type.Array(self) }));
     const forest = {
       v: 1,
@@ -56,7 +56,7 @@ describe('schemas that TypeBox emits', () => {
     expect(writer.explain().fallbacks).toBe(0);
   });
 
-  test('also those of TypeBox 1', () => {
+  test('may come from TypeBox 1', () => {
     const next = Next.Type.Object({
       id: Next.Type.Integer(),
       name: Next.Type.Optional(Next.Type.String()),

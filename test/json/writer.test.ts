@@ -94,10 +94,10 @@ const { example } = fc.letrec<{ example: Example }>((tie) => ({
   ),
 }));
 
-// An untyped undefined at the top or as a required property is a mismatch, not a difference.
+// An untyped undefined at the top level or as a required property is a mismatch, so it is not compared.
 const defined = example.filter(({ schema, value }) => JSON.stringify(ordered(schema, value)) !== undefined);
 
-describe('what a compiled writer writes is what JSON.stringify writes', () => {
+describe('a compiled writer writes what JSON.stringify writes', () => {
   for (const lane of ['wasm', 'v8'] as const) {
     test(`for schemas and values of any form, lane ${lane}`, () => {
       fc.assert(
@@ -113,7 +113,7 @@ describe('what a compiled writer writes is what JSON.stringify writes', () => {
     });
   }
 
-  test('and nothing is written at or past the limit, wherever that lies', () => {
+  test('writes nothing at or past the limit, wherever it is', () => {
     fc.assert(
       fc.property(defined, fc.nat(64), ({ schema, value }, less) => {
         const writer = compileWriter(schema, { lane: 'wasm' });

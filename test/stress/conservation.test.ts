@@ -1,21 +1,21 @@
 /*
- * Everything that a server can lose, under everything that can happen to it: pipelined requests of all sizes in both
- * directions (strings, bytes, JSON with and without a schema, the JSON writer, streams, uploads, HEAD), clients that leave
- * anywhere, and shards that end. The clients' logs are joined with the handlers' log, which each shard's thread writes before
+ * Checks that a server loses nothing, whatever happens to it: pipelined requests of all sizes in both
+ * directions (strings, bytes, JSON with and without a schema, the JSON writer, streams, uploads, HEAD), clients that disconnect
+ * at any point, and shards that end. The clients' logs are compared with the handlers' log, which each shard's thread writes before
  * it does anything else for a request.
  *
- * By default this is a sample. The whole proof:
+ * By default this is a sample. The full run:
  *
  *   CONSERVATION_REQUESTS=1000000 CONSERVATION_ENDS=1000 npm run test:stress -- -t conservation
  *
- * - CONSERVATION_REQUESTS   requests, after a tenth as many that warm up (20,000)
- * - CONSERVATION_ENDS       shard ends, at least: they go on until the requests are through (20); 0: none
- * - CONSERVATION_WAYS       of WAYS, by which shards end in turn; all by default. Nothing but the server's own process can end
- *                           an endless loop, so `loop` has that process terminate the thread once it spins
+ * - CONSERVATION_REQUESTS   requests, after a warm-up with a tenth as many (20,000)
+ * - CONSERVATION_ENDS       minimum number of shard ends; they continue until all requests are done (20); 0: none
+ * - CONSERVATION_WAYS       the ways in which shards end in turn, from WAYS; all by default. A thread in an endless loop cannot end
+ *                           itself, so for `loop` the server's process terminates the thread once it spins
  * - CONSERVATION_HTTP_THREADS  HTTP threads (1, and then 2)
- * - CONSERVATION_HTTP_ENDS  ends of HTTP threads, where there are several, at least: they go on until the requests are through (half of ENDS)
+ * - CONSERVATION_HTTP_ENDS  minimum number of HTTP thread ends if there are several; they continue until all requests are done (half of ENDS)
  * - CONSERVATION_PROCESSES  client processes (2)
- * - SEED                    of all random choices; in which order threads run is not among them
+ * - SEED                    of all random choices; it does not determine the order in which threads run
  */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { get, RawClient } from '../support/client.js';
@@ -44,22 +44,22 @@ const HTTP_ENDS = setting('HTTP_ENDS', ENDS / 2);
 const HTTP_THREADS = process.env.CONSERVATION_HTTP_THREADS?.split(',').map(Number) ?? [1, 2];
 const CHOSEN_WAYS = process.env.CONSERVATION_WAYS?.split(',') ?? WAYS;
 
-/** With as many connections and the same sizes as what follows, and some ends. */
+/** Uses as many connections and the same sizes as the main load, and ends some shards. */
 const WARM_REQUESTS = Math.max(5_000, REQUESTS / 10);
 const WARM_ENDS = Math.min(ENDS, WAYS.length);
 
-/** Share of the ends that come while another shard has not recovered. */
+/** Share of the ends that happen while another shard is still recovering. */
 const OVERLAPPING = 0.2;
 const REFUSED = 0.01;
-/** Of the whole proof only: the median of two dozen, on a machine that others use too, says nothing. */
+/** Checked in the full run only: the median of two dozen on a shared machine means nothing. */
 const RECOVERY_MS = 250;
 const TIMED_ENDS = 1_000;
 const RSS_BYTES = 16 * 2 ** 20;
-/** The same where HTTP threads end too: their replacements want the same cores, and have heaps of their own to warm up. */
+/** The same limit if HTTP threads end too: their replacements compete for the same cores and must warm up their own heaps. */
 const RECOVERY_BESIDE_MS = 1_000;
 const RSS_BESIDE_BYTES = 64 * 2 ** 20;
 const CLOSE_MS = 10_000;
-/** By how much two processes may see the end of a connection at different times. */
+/** Maximum difference between the times at which two processes see the end of a connection. */
 const CLOCK_MS = 100;
 const TIMEOUT_MS = 120_000 + REQUESTS * 10 + ENDS * 5_000;
 
@@ -67,9 +67,9 @@ let scene: ReturnType<typeof useConservationRun>;
 let ends = 0;
 
 /**
- * Ends shards, one after the other or two at a time.
- * @param least ends, unless `isOver` comes later
- * @returns how many ended which way
+ * Ends shards, one or two at a time.
+ * @param least number of ends, unless `isOver` comes later
+ * @returns how many shards ended in each way
  */
 async function endShards(least: number, isOver: () => boolean, random: () => number): Promise<Record<string, number>> {
   const ended: Record<string, number> = {};
@@ -77,7 +77,7 @@ async function endShards(least: number, isOver: () => boolean, random: () => num
     const way = CHOSEN_WAYS[count % CHOSEN_WAYS.length];
     const status = await endShard(way);
     if (status === undefined) continue;
-    // 500 where an exception is the end of its request first, and of its shard then. What is refused has ended nothing.
+    // 500 if an exception first fails its request and then ends its shard. A rejected request has ended nothing.
     if (![500, 502, 503].includes(status)) throw new Error(`the request that ended a shard by ${way} got ${status}`);
     if (status !== 503) {
       count++;
@@ -88,7 +88,7 @@ async function endShards(least: number, isOver: () => boolean, random: () => num
   return ended;
 }
 
-/** Returns the status of the answer; nothing if the HTTP thread ended before there was one. */
+/** Returns the status of the response; nothing if the HTTP thread ended before there was one. */
 async function endShard(way: string): Promise<number | undefined> {
   const { ports } = scene.run;
   try {
@@ -104,8 +104,8 @@ async function endShard(way: string): Promise<number | undefined> {
 }
 
 /**
- * Ends HTTP threads, one after the other; each listens again before the next one ends.
- * @returns how many
+ * Ends HTTP threads, one after the other. Each listens again before the next one ends.
+ * @returns how many ended
  */
 async function endHttpThreads(least: number, isOver: () => boolean, random: () => number): Promise<number> {
   const { run } = scene;
@@ -132,7 +132,7 @@ async function listens(port: number): Promise<boolean> {
   }
 }
 
-/** Requests, and threads that end meanwhile. */
+/** Sends requests while threads end. */
 async function load(
   name: string,
   requests: number,
@@ -172,7 +172,7 @@ describe.each(HTTP_THREADS)('conservation, HTTP threads: %i', (httpThreads) => {
   const httpEnds = httpThreads > 1 ? HTTP_ENDS : 0;
 
   test(
-    `${REQUESTS} requests and ${ENDS} shard ends: nothing is lost, doubled, mixed up or truncated, and all is as before`,
+    `${REQUESTS} requests and ${ENDS} shard ends lose, repeat, mix up or truncate nothing, and leak no resource`,
     async () => {
       const random = createRandom();
       await load('warm', WARM_REQUESTS, WARM_ENDS, Math.min(httpEnds, WAYS.length), random);
@@ -183,7 +183,7 @@ describe.each(HTTP_THREADS)('conservation, HTTP threads: %i', (httpThreads) => {
 
       const start = performance.now();
       const halves = [await load('first', REQUESTS / 2, ENDS / 2, httpEnds / 2, random)];
-      // What grows in the second half as it did in the first would grow for ever.
+      // Memory that grows as much in the second half as in the first would grow forever.
       const middle = await scene.run.figuresAtRest();
       halves.push(await load('second', REQUESTS / 2, ENDS / 2, httpEnds / 2, random));
       const seconds = (performance.now() - start) / 1_000;

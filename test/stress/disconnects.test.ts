@@ -3,7 +3,7 @@ import { exchange, get } from '../support/client.js';
 import { disconnectMany, startWatched, watchParsers } from '../support/disconnects.js';
 import { createRandom } from '../support/random.js';
 
-test('100,000 clients leave at random places of their requests and answers', async () => {
+test('leaks nothing when 100,000 clients disconnect at random places of their requests and responses', async () => {
   const parsers = watchParsers();
   const running = await startWatched();
   await disconnectMany(running, parsers, 100_000, createRandom());

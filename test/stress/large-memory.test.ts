@@ -1,9 +1,9 @@
 /*
- * What large requests and answers leave behind once everybody has gone: 16 kB to 1.6 MB in both directions, every third visit
- * of a client ends before it has its answers. "Before" is measured after a warm-up with as many connections and the same sizes:
- * what a server touches for the first time only then is no leak.
+ * Measures the memory left after large requests and responses: 16 kB to 1.6 MB in both directions, where a third of the clients'
+ * visits end before the responses have arrived. The baseline is measured after a warm-up with as many connections and the same sizes:
+ * memory that a server touches for the first time during the warm-up is no leak.
  *
- * By default this is a sample. The whole proof: LARGE_MEMORY_REQUESTS=100000 npm run test:stress -- -t "large requests"
+ * By default this is a sample. The full run: LARGE_MEMORY_REQUESTS=100000 npm run test:stress -- -t "large requests"
  */
 import { expect, test } from '@jest/globals';
 import { type ClientPlan, compareLogs, notBack, useConservationRun } from '../support/conservation.js';
@@ -16,7 +16,7 @@ const TIMEOUT_MS = 120_000 + REQUESTS * 20;
 const scene = useConservationRun();
 
 test(
-  `memory is as before after ${REQUESTS} large requests, of which many are given up`,
+  `memory returns to its baseline after ${REQUESTS} large requests, many of them aborted`,
   async () => {
     const plan: Omit<ClientPlan, 'run' | 'requests'> = { processes: 2, pipelined: 4, leaving: 0.35, sizes: 'large' };
     await scene.run.runClients({ run: 'warm', requests: WARM_REQUESTS, ...plan });

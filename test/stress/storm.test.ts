@@ -4,7 +4,7 @@ import { get, post, RawClient } from '../support/client.js';
 import { createRandom } from '../support/random.js';
 import { expectConserved, startServer, type TestServer, until } from '../support/server.js';
 
-/* Everything that scheduling does, at once, with clients that leave and shards that end: nothing is lost or mixed up. */
+/* Uses all scheduling features at once, while clients disconnect and shards end: no request is lost or mixed up. */
 const SECONDS = 8;
 const CLIENTS = 48;
 const PATHS = ['quick', 'high', 'low', 'burn', 'sleep', 'late', 'hasty', 'keyed', 'other', 'throw'];
@@ -15,7 +15,7 @@ afterEach(async () => {
   await running.server.close();
 });
 
-/** Sends up to 8 requests at once, and reads their answers or leaves. Returns how many were answered by which status. */
+/** Sends up to 8 requests at once, and reads their responses or disconnects. Returns the number of responses by status. */
 async function visit(port: number, random: () => number, statuses: Map<number, number>, exits: boolean): Promise<void> {
   const client = await RawClient.open(port);
   const nonces = Array.from({ length: 1 + Math.floor(random() * 8) }, () => random().toString(36).slice(2));
@@ -75,7 +75,7 @@ const variants: [string, ServeOptions, boolean][] = [
 ];
 
 test.each(variants)(
-  'a storm, %s',
+  'loses and mixes up no request under random load, %s',
   async (_name, options, exits) => {
     const random = createRandom();
     running = await startServer(options, 'storm-app.js');

@@ -3,7 +3,7 @@ import { grownBytes, readSlowly } from '../support/memory.js';
 
 const MEBIBYTES = 1_024;
 
-test('1 GiB to a slow reader needs less than 64 MiB of memory', async () => {
+test('streams 1 GiB to a slow reader in less than 64 MiB of memory', async () => {
   const grown = await grownBytes(async (port) => {
     expect(await readSlowly(port, `/constant/${MEBIBYTES}`)).toBeGreaterThan(MEBIBYTES * 2 ** 20);
   });

@@ -18,7 +18,7 @@ const PATHS = [
   '/text',
 ];
 
-test('clients of streams leave at random places, and nothing is lost', async () => {
+test('leaks nothing when clients of streams disconnect at random places', async () => {
   const running = await startServer({ compress: true, memory: { slotBytes: 4_096 } }, 'streams.js');
   const random = createRandom();
   const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)];

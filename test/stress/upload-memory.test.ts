@@ -3,7 +3,7 @@ import { grownBytes, upload } from '../support/memory.js';
 
 const BYTES = 2 ** 30;
 
-test('an upload of 1 GiB needs less than 64 MiB of memory', async () => {
+test('receives an upload of 1 GiB in less than 64 MiB of memory', async () => {
   const grown = await grownBytes(async (port) => {
     expect(JSON.parse(await upload(port, '/digest', BYTES))).toMatchObject({ length: BYTES });
   }, 'uploads.js');
