@@ -1,6 +1,6 @@
 /*
- * What a schema admits of a valid value, by the specification and nothing else: the parts that apply are found anew for each
- * value, with ajv to tell which branches it matches. Slow, and independent of how LoopShard plans.
+ * Computes what a schema admits of a valid value, from the specification alone. It determines the applicable subschemas for each
+ * value, and asks ajv which branches match. It is slow, and independent of how LoopShard plans.
  */
 
 /**
@@ -19,12 +19,12 @@ export class Admission {
   constructor(root, matches) {
     this.root = root;
     this.matches = matches;
-    /** Draft 7 and before: what stands beside a reference does not count. */
+    /** Draft 7 and earlier ignore the siblings of a reference. */
     this.isOld = typeof root.$schema === 'string' && /draft-0[3-7]/.test(root.$schema);
   }
 
   /**
-   * The value without what no part that applies evaluates.
+   * The value without the properties that no applicable subschema evaluates.
    * @param {unknown} value
    * @param {string} pointer of its schema
    */

@@ -7,27 +7,27 @@ import { compileWriter } from 'loopshard/json';
 import { Admission } from './admitted.js';
 
 /**
- * How the values of each schema are made: deep ones with few of the optional properties, a flatter one with all of them. Of
- * a recursive schema, deep values with all properties would have no end.
+ * How to generate values for a schema: deep ones with few optional properties, and a flatter one with all of them. With all
+ * properties, deep values of a recursive schema would never end.
  */
 export const MAKINGS = [
   { maxDepth: 8, optionalsProbability: 0 },
   { maxDepth: 8, optionalsProbability: 0.2 },
   { maxDepth: 5, optionalsProbability: 1 },
 ];
-/** Milliseconds of making values for one schema. */
+/** Milliseconds for generating the values of one schema. */
 const PATIENCE = 300;
 
-/** Characters of a schema from which on fast-json-stringify takes minutes to compile it. */
+/** Schema size in characters from which fast-json-stringify takes minutes to compile. */
 const LARGE = 500_000;
 
-/** What came of the schemas of one source. */
+/** The results for the schemas of one source. */
 export class Tally {
   schemas = 0;
   compiled = 0;
   /** @type {string[]} */
   refused = [];
-  /** Schemas for which no value could be made that ajv finds valid. */
+  /** Schemas for which no value valid under ajv could be generated. */
   without = 0;
   values = 0;
   /** @type {string[]} */
@@ -37,7 +37,7 @@ export class Tally {
 }
 
 /**
- * Compiles a schema, makes values for it, writes them and compares.
+ * Compiles a schema, generates values for it, writes them and compares the results.
  * @param {Tally} tally
  * @param {import('./sources.js').Described} described
  * @param {number} seed
@@ -113,7 +113,7 @@ function difference(write, value, wanted) {
 
 /** @param {unknown} a @param {unknown} b */
 function isSame(a, b) {
-  // Through JSON: prototypes and -0 are no difference.
+  // Compares through JSON, which ignores prototypes and -0.
   return isDeepStrictEqual(JSON.parse(JSON.stringify(a) ?? 'null'), JSON.parse(JSON.stringify(b) ?? 'null'));
 }
 
@@ -126,7 +126,7 @@ function attempt(run) {
   }
 }
 
-/** One ajv for each document, so that what its schemas share is compiled once. @type {WeakMap<object, Ajv | undefined>} */
+/** One ajv for each document, so that shared schemas are compiled once. @type {WeakMap<object, Ajv | undefined>} */
 const validators = new WeakMap();
 
 /** @param {any} document */

@@ -1,8 +1,8 @@
 import { load } from './packages.js';
 
 /*
- * What a schema says of a valid value, by the validator of @hyperjump/json-schema: the parts of the value that it evaluates. It
- * resolves references, judges branches and finds what is unevaluated on its own, for every draft.
+ * Finds the parts of a valid value that a schema evaluates, with the validator of @hyperjump/json-schema. That validator
+ * resolves references, judges branches and finds unevaluated properties on its own, for every draft.
  */
 const HYPERJUMP = /** @type {const} */ (['@hyperjump/json-schema', '1.18.0']);
 const dialects = await load(...HYPERJUMP, ['draft-04', 'draft-06', 'draft-07', 'draft-2019-09', 'draft-2020-12']);
@@ -11,9 +11,9 @@ const Instance = await load(...HYPERJUMP, ['instance/experimental']);
 const { registerSchema, unregisterSchema, setShouldValidateSchema } = dialects;
 setShouldValidateSchema(false);
 
-/** The address of a schema that has none. */
+/** The URI for a schema that has none. */
 const ADDRESS = 'https://example.org/schema';
-/** What names properties, so that others are unlisted. */
+/** Keywords that name properties, so that all other properties are unlisted. */
 const NAMING = /\/(properties|patternProperties|additionalProperties|unevaluatedProperties)$/;
 
 /**
@@ -21,7 +21,7 @@ const NAMING = /\/(properties|patternProperties|additionalProperties|unevaluated
  * @typedef {{ place: Place, keyword?: string, required?: string[] }} Evaluation of a place by a schema or one of its keywords
  */
 
-/** Collects the evaluations that hold: those of schemas that are valid, below keywords that are, up to the root. */
+/** Collects the evaluations that hold: those of schemas that are valid under keywords that are valid, up to the root. */
 class Evaluations {
   /** @type {Evaluation[]} */
   all = [];
@@ -46,7 +46,7 @@ class Evaluations {
 }
 
 /**
- * Makes documents known to which schemas refer.
+ * Registers the documents that schemas refer to.
  * @param {Record<string, any>} documents by their URI
  * @param {string} dialect of those that do not say theirs
  */
@@ -57,12 +57,12 @@ export function publish(documents, dialect) {
   }
 }
 
-/** A schema as that validator reads it. */
+/** A schema as the validator of @hyperjump/json-schema reads it. */
 export class Evaluated {
   /** @type {any} */
   #schema;
 
-  /** @param {any} schema @param {string} dialect if it does not say its own */
+  /** @param {any} schema @param {string} dialect if the schema does not declare its own */
   static async of(schema, dialect) {
     try {
       registerSchema(schema, ADDRESS, dialect);
@@ -75,7 +75,7 @@ export class Evaluated {
   }
 
   /**
-   * The value without what no part that applies names; `undefined` if the value is not valid.
+   * The value without the properties that no applicable subschema names; `undefined` if the value is not valid.
    * @param {unknown} value
    * @returns {{ rest: unknown } | undefined}
    */

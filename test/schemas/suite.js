@@ -6,14 +6,14 @@ import { compileWriter } from 'loopshard/json';
 import { Evaluated, publish } from './evaluated.js';
 import { readJson } from './packages.js';
 
-/** The drafts, by their folders in the suite. */
+/** The drafts, by their folder in the suite. */
 const DRAFTS = {
   draft7: 'http://json-schema.org/draft-07/schema#',
   'draft2019-09': 'https://json-schema.org/draft/2019-09/schema',
   'draft2020-12': 'https://json-schema.org/draft/2020-12/schema',
 };
 
-/** A property that no schema of the suite has, and values for it, of which the schema may take one. */
+/** A property that no schema of the suite has, and candidate values for it. */
 const UNLISTED = 'unlisted, by the test';
 const UNLISTED_VALUES = ['text', 1, { inner: [null] }, null, true, [[]]];
 
@@ -21,10 +21,10 @@ const UNLISTED_VALUES = ['text', 1, { inner: [null] }, null, true, [[]]];
 const jsonFiles = (folder) =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.json'));
 
-/** Documents of one of the drafts, or of all. @param {[string, unknown]} document */
+/** Documents of one draft, or of all. @param {[string, unknown]} document */
 const isOfDrafts = ([uri]) => !/localhost:1234\/(draft3|draft-next|v1)\//.test(uri);
 
-/** The documents that the suite refers to: its own, and the meta-schemas, which ajv has. @param {string} suite */
+/** The documents that the suite refers to: its own, and the meta-schemas bundled with ajv. @param {string} suite */
 function documents(suite) {
   /** @type {Record<string, unknown>[]} */
   const [remotes, metaSchemas] = [{}, {}];
@@ -39,9 +39,9 @@ function documents(suite) {
 }
 
 /**
- * Writes every valid instance of the JSON-Schema-Test-Suite in both lanes: with `unlisted: 'write'` it must come back whole,
- * and with 'omit' lose exactly what no applicable part names. So must the instance with a property more in each of its
- * objects, if that is valid.
+ * Writes every valid instance of the JSON-Schema-Test-Suite in both lanes. With `unlisted: 'write'` it must come back whole;
+ * with 'omit' it must lose exactly the properties that no applicable subschema names. The same holds for the instance with one more
+ * property in each of its objects, if that is valid.
  * @param {string} suite
  * @returns {Promise<number>} instances that did not
  */
@@ -100,7 +100,7 @@ async function evaluatedOf(schema, dialect, where) {
 }
 
 /**
- * The value with one property more in each of its objects, if the schema takes one.
+ * Adds one property to each object of the value, if the schema allows it.
  * @param {any} data
  * @param {Evaluated} evaluated
  */
