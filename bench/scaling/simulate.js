@@ -11,16 +11,16 @@ import { meanHandlerUs } from './workloads.js';
 /** @typedef {import('./workloads.js').Workload} Workload */
 
 /**
- * What is simulated.
+ * A simulated case.
  * @typedef {object} Case
  * @property {number} cores
  * @property {Workload} workload
  * @property {number} connections
  * @property {LoopShardPlan | ClusterPlan} server
  * @property {number} seed
- * @property {number} requests about as many are measured
+ * @property {number} requests approximate number of measured requests
  * @property {number} [roundTripUs] of the network between clients and server
- * @property {boolean} [generatorOnMachine] makes the load generator a thread of the same machine
+ * @property {boolean} [generatorOnMachine] runs the load generator as a thread on the same machine
  * @property {import('./costs.js').Costs} [costs]
  */
 
@@ -35,9 +35,9 @@ import { meanHandlerUs } from './workloads.js';
 
 /**
  * @typedef {object} ClusterPlan
- * @property {'cluster'} kind a process for each core
- * @property {'even' | 'random'} spread of connections over the processes: `even` is what Node.js does by default on Linux, `random` is
- * the kernel's way
+ * @property {'cluster'} kind one process for each core
+ * @property {'even' | 'random'} spread of connections over the processes: `even` is Node.js's default on Linux, `random` is
+ * the kernel's method
  * @property {'fastify' | 'nodeHttp'} [framework]
  */
 
@@ -46,7 +46,7 @@ import { meanHandlerUs } from './workloads.js';
  * @typedef {object} Role
  * @property {number} usPerRequest
  * @property {number} utilization share of the time for which a thread was on a core, on average
- * @property {number} highest the same of the busiest thread
+ * @property {number} highest the same for the busiest thread
  * @property {number} threads
  */
 
@@ -58,21 +58,21 @@ import { meanHandlerUs } from './workloads.js';
  * @property {number} lightP99Us of the requests without a heavy handler
  * @property {Record<string, Role>} roles
  * @property {number} busyCores
- * @property {number} requests that were measured
- * @property {number} sent in all
- * @property {number} answered in all
- * @property {number} stolenShare of the requests that were measured
+ * @property {number} requests measured
+ * @property {number} sent in total
+ * @property {number} answered in total
+ * @property {number} stolenShare of the measured requests
  */
 
 const ROUND_TRIP_US = 30;
-/** The part of the measured time that passes before it: threads learn how long handlers take. */
+/** Length of the warm-up relative to the measured time; threads learn how long handlers take. */
 const WARM_UP_SHARE = 0.25;
 const LEAST_WARM_UP_US = 10_000;
 const LEAST_US = 20_000;
 const MOST_US = 4_000_000;
-/** Turns of an event loop that has all connections to serve: fewer would be measured by chance. */
+/** Minimum turns of an event loop that serves all connections. With fewer, the result would depend on chance. */
 const LEAST_TURNS = 5;
-/** Clients begin within this time, not all at once. */
+/** Clients start within this time, not all at once. */
 const START_US = 1_000;
 const US_PER_S = 1e6;
 const ROUNDING = 1 + 1e-9;
@@ -139,7 +139,7 @@ function startServers({ server, cores }, parts) {
 }
 
 /**
- * How long it takes to serve as many requests as are to be measured, roughly.
+ * Estimates how long it takes to serve the measured requests.
  * @param {Case} plan
  * @param {number} roundTripUs
  * @param {import('./costs.js').Costs} costs

@@ -18,14 +18,14 @@ const FORMATS = {
  * @property {string} head
  * @property {string} figure
  * @property {keyof typeof FORMATS} format `ms` takes microseconds, `MiB` bytes
- * @property {Partial<Load> | ((load: Load) => Partial<Load>)} [against] another server or phase: what is shown is the quotient
- * with its figure, round by round
+ * @property {Partial<Load> | ((load: Load) => Partial<Load>)} [against] another server or phase: the column shows the quotient
+ * of the two figures, round by round
  */
 
 const LEGEND = 'Medians over the rounds (lowest–highest).';
 
 /**
- * A table for each phase, then the targets.
+ * Renders a table for each phase, then the targets.
  * @param {import('./scenario.js').Scenario} scenario
  * @param {Sample[]} samples
  * @param {import('../http/targets.js').Target[]} targets

@@ -1,7 +1,7 @@
 import { spread } from '../http/statistics.js';
 
 /**
- * The figures of one load that counts.
+ * The figures of one measured load.
  * @typedef {object} Sample
  * @property {number} round from 1 on
  * @property {string} variant id
@@ -28,7 +28,7 @@ export function figureSpread(samples, load, figure) {
 }
 
 /**
- * Compares a figure of two loads round by round, then takes the median: what slowed a whole round down falls out.
+ * Compares a figure of two loads round by round, then takes the median: the slowness of a whole round cancels out.
  * @param {Sample[]} samples
  * @param {string} figure
  * @param {Load} load

@@ -17,12 +17,12 @@ import { CORES } from './variants.js';
 /** @typedef {import('./samples.js').Figures} Figures */
 
 /**
- * What every server has to answer, by path.
+ * The expected responses of every server, by path.
  * @typedef {Record<string, Pick<import('../http/peers.js').Peer, 'body' | 'type'>>} Answers
  */
 
 /**
- * What a load is given.
+ * The context of a load.
  * @typedef {object} Bench
  * @property {import('./generator-process.js').OpenLoopGenerator} generator
  * @property {Answers} answers of the checked paths
@@ -32,7 +32,7 @@ import { CORES } from './variants.js';
  */
 
 /**
- * One question, and what is measured to answer it.
+ * A question, and the measurements that answer it.
  * @typedef {object} Scenario
  * @property {string} name
  * @property {string} title
@@ -45,11 +45,11 @@ import { CORES } from './variants.js';
  * @property {{ title: string, isBottleneck?: boolean, run: (server: RunningServer, phase: string, bench: Bench) =>
  * Promise<Figures> }} load
  * @property {() => Promise<{ settings: Partial<import('./servers/settings.js').Settings>, answers: Answers,
- * stop: () => Promise<void> }>} [before] starts what the servers need
+ * stop: () => Promise<void> }>} [before] starts what the servers depend on
  * @property {(servers: RunningServer[], bench: Bench) => Promise<string>} [prepare] measures what the loads depend on
  * @property {import('./report.js').Column[]} columns
  * @property {(samples: Sample[]) => import('../http/targets.js').Target[]} judge
- * @property {(figures: Figures) => string} progress a load in a few words
+ * @property {(figures: Figures) => string} progress describes a load in a few words
  */
 
 /** @typedef {Pick<import('./options.js').Options, 'rounds' | 'seconds' | 'only'>} RunOptions */
@@ -137,7 +137,7 @@ async function checkServers(servers, answers) {
 }
 
 /**
- * A round that warms up, then those that count, every other one backwards.
+ * Runs a warm-up round, then the measured rounds, every other one in reverse order.
  * @param {Scenario} scenario
  * @param {RunningServer[]} servers
  * @param {import('./variants.js').Variant[]} variants

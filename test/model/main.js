@@ -1,8 +1,8 @@
 /*
- * Checks the models of the contract with Spin: each configuration without a mistake must hold in every state that can be
- * reached, and each mistake that docs/model.md lists must be found. Skipped where Spin or a C compiler is not installed.
- * An argument is a regular expression: only runs whose names match it are made. With `--within SECONDS` those that take long come
- * last, and what has not ended by then is not made, and said so.
+ * Checks the models of the contract with Spin: each configuration without a mistake must hold in every reachable
+ * state, and each mistake listed in docs/model.md must be found. Skipped if Spin or a C compiler is not installed.
+ * An argument is a regular expression that selects runs by name. With `--within SECONDS`, long runs come
+ * last, and runs not finished by then are skipped and reported.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -37,7 +37,7 @@ async function isInstalled(command, argument) {
  * Generates, compiles and runs the verifier of one configuration.
  * @param {import('./runs.js').Run} configuration
  * @param {AbortSignal | undefined} signal
- * @returns {Promise<string>} what the verifier says
+ * @returns {Promise<string>} the output of the verifier
  */
 async function verify({ model, defines = [], mistake, claim }, signal) {
   const folder = await mkdtemp(join(tmpdir(), 'loopshard-model-'));
@@ -45,7 +45,7 @@ async function verify({ model, defines = [], mistake, claim }, signal) {
   try {
     const names = mistake === undefined ? defines : [...defines, mistake];
     await run('spin', ['-a', ...names.map((name) => `-D${name}`), join(FOLDER, `${model}.pml`)], options);
-    // Only these searches take longer than a compilation with optimisation.
+    // Only these searches take longer than an optimized compilation.
     const level = mistake === undefined && ['slots', 'doorbells'].includes(model) ? '-O1' : '-O0';
     const kind = claim === undefined ? ['-DSAFETY', '-DNOCLAIM'] : [`-DNFAIR=5`];
     await run('gcc', [level, ...kind, '-DCOLLAPSE', `-DMEMLIM=${MEMORY_MB}`, '-o', 'pan', 'pan.c'], options);
@@ -63,7 +63,7 @@ async function verify({ model, defines = [], mistake, claim }, signal) {
 /**
  * @param {import('./runs.js').Run} configuration
  * @param {string} output
- * @returns {string | undefined} what is wrong with the outcome of a run
+ * @returns {string | undefined} why the run failed; undefined if it passed
  */
 function judge({ mistake }, output) {
   const errors = /errors: (\d+)/.exec(output)?.[1];
@@ -87,8 +87,8 @@ function nameOf({ model, defines = [], mistake, claim }) {
 
 /**
  * @param {import('./runs.js').Run} configuration
- * @param {AbortSignal | undefined} signal ends a run for which there is no time
- * @returns {Promise<boolean | undefined>} whether the outcome is as it must be; nothing if there was no time for it
+ * @param {AbortSignal | undefined} signal ends a run that exceeds the time limit
+ * @returns {Promise<boolean | undefined>} whether the run passed; undefined if time ran out
  */
 async function check(configuration, signal) {
   const { mistake } = configuration;
@@ -126,7 +126,7 @@ const start = performance.now();
 const wanted = new RegExp(positionals[0] ?? '');
 const pending = RUNS.filter((configuration) => wanted.test(nameOf(configuration)));
 const signal = values.within === undefined ? undefined : AbortSignal.timeout(Number(values.within) * 1_000);
-// Mistakes are found sooner than their absence is proved.
+// Finding a mistake is faster than proving that there is none.
 if (signal !== undefined) pending.sort((a, b) => Number(a.mistake === undefined) - Number(b.mistake === undefined));
 const counts = { passed: 0, failed: 0, 'not made': 0 };
 async function work() {

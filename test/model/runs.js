@@ -1,9 +1,9 @@
-/** What is checked: configurations of the models (defines, ltl claim) that must hold, and mistakes that must be found. */
+/** The checks: configurations of the models (defines, ltl claim) that must hold, and mistakes that must be found. */
 
 const CORRECT = [
   { model: 'slots', defines: ['REQUESTS=2', 'EXITS=1', 'GIVE_UPS=1'] },
   { model: 'slots', defines: ['REQUESTS=1', 'EXITS=2', 'SPAWN=1'] },
-  // A request that can be given up is never lost: so each with none that can.
+  // Giving up hides a lost request, so each configuration also runs without it.
   { model: 'slots', defines: ['REQUESTS=1', 'EXITS=2', 'SPAWN=1', 'GIVE_UPS=0'] },
   { model: 'slots', defines: ['REQUESTS=2', 'EXITS=0'] },
   { model: 'slots', defines: ['CAPACITY=1', 'REQUESTS=2', 'EXITS=0'] },
@@ -86,8 +86,8 @@ const MISTAKES = [
  * @typedef {object} Run
  * @property {string} model the name of the file
  * @property {string[]} [defines]
- * @property {string} [claim] the ltl formula to check in fair runs; without one, assertions and invalid end states
- * @property {string} [mistake] what must be found
+ * @property {string} [claim] the ltl formula to check in fair runs; without one, checks assertions and invalid end states
+ * @property {string} [mistake] the mistake that must be found
  */
 
 /** @type {Run[]} */

@@ -15,7 +15,7 @@ export const STATES = /** @type {const} */ ([
 ]);
 
 /**
- * A connection of the load generator and its only request in flight. The states of the request must follow in order, so that running it
+ * A connection of the load generator and its only request in flight. The request's states must follow in order, so that running it
  * twice, or responding twice, fails here.
  */
 export class Connection {
@@ -25,12 +25,12 @@ export class Connection {
   /** CPU time of the handler, in microseconds. */
   handlerUs = 0;
   isHeavy = false;
-  /** Number of the request, by which the server's threads recognize it. */
+  /** Number of the request, by which the server's threads identify it. */
   sequence = 0;
-  /** The shard whose ring the request was put into. */
+  /** The shard whose ring contains the request. */
   shard = -1;
 
-  /** @param {Server} server the thread or process that the kernel gave the connection to */
+  /** @param {Server} server the thread or process to which the kernel gave the connection */
   constructor(server) {
     this.server = server;
   }
@@ -53,20 +53,20 @@ export class Connection {
  */
 
 /**
- * How requests get to the server and responses back.
+ * How requests reach the server and responses return.
  * @typedef {object} Network
  * @property {(connection: Connection) => void} send takes a request from the client
  * @property {(connection: Connection) => void} respond takes a response from the server
  */
 
-/** Handlers take up to this part more or less than their mean. */
+/** Handler times vary by up to this share around their mean. */
 const SPREAD = 0.25;
 
-/** A closed loop: each connection sends its next request once it has the response to the one before. */
+/** A closed loop: each connection sends its next request once it has received the previous response. */
 export class Clients {
   sent = 0;
   answered = 0;
-  /** Latencies in microseconds, of requests answered since `startMeasuring`. */
+  /** Latencies in microseconds of requests answered since `startMeasuring`. */
   light = /** @type {number[]} */ ([]);
   heavy = /** @type {number[]} */ ([]);
   #isMeasuring = false;

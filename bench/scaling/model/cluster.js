@@ -1,9 +1,9 @@
 /** @typedef {import('./clients.js').Connection} Connection */
 /** @typedef {import('./machine.js').Thread} Thread */
 
-/** A process of a cluster: one event loop that reads, runs the handler and writes, one request after the other. */
+/** A process of a cluster: one event loop that reads, runs the handler and writes, one request at a time. */
 export class ClusterProcess {
-  /** Only LoopShard's threads are told apart. */
+  /** Only LoopShard's threads have different roles. */
   index = 0;
   #network;
   #wokenUs;

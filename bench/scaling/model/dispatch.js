@@ -1,5 +1,5 @@
 /*
- * The server's own dispatch code in virtual time. This file is the only one that knows how that code is constructed.
+ * The server's own dispatch code in virtual time. Only this file knows how to construct that code.
  */
 import { COUNTER_THREAD_TIME_OFFSET } from '../../../build/assembly/layout.js';
 import { Load } from '../../../build/src/http/admission/load.js';
@@ -7,7 +7,7 @@ import { createPolicy } from '../../../build/src/http/admission/policies.js';
 import { Claims } from '../../../build/src/shard/loop/claims.js';
 import { ThreadTime } from '../../../build/src/shard/loop/thread-time.js';
 
-/** Requests that may be outstanding on a shard while others have room: half of the default of `maxQueue`. */
+/** Requests that may be outstanding on a shard while others have room: half the default of `maxQueue`. */
 const MOST_OUTSTANDING = 2_048;
 
 /** WORTH_MS of src/core/wait-strategy.ts, and WORTH_OF_SEVERAL_MS of src/http/completion/completions.ts. */
@@ -20,15 +20,15 @@ export function worthUs(/** @type {number} */ httpThreads) {
 }
 
 /**
- * Proposed changes to the dispatch code: what information it gets, and when.
+ * Proposed changes to the dispatch code: which information it gets, and when.
  * @typedef {object} Rules
- * @property {boolean} helpsAtLooks wakes a shard for requests behind a long handler at the next look, and not only by the 2 ms watch
+ * @property {boolean} helpsAtLooks wakes a shard for requests behind a long handler at the next look, not only in the 2 ms watch
  */
 
-/** The dispatch code as it is. @type {Rules} */
+/** The current dispatch code. @type {Rules} */
 export const TODAY = { helpsAtLooks: false };
 
-/** Rules suggested by the simulation: docs/scaling.md. @type {Rules} */
+/** The rules that the simulation suggests: docs/scaling.md. @type {Rules} */
 export const PROPOSED = { helpsAtLooks: true };
 
 /** The words of a shard in shared memory that other threads read. */
@@ -45,7 +45,7 @@ export class ShardWords {
   }
 }
 
-/** Counts how many shards the policy considers, because each one costs the HTTP thread time. */
+/** Counts how many shards the policy considers, because each one costs HTTP thread time. */
 class CountingLoad extends Load {
   visits = 0;
 
@@ -58,7 +58,7 @@ class CountingLoad extends Load {
 
 /** Picks shards for the requests of one HTTP thread. */
 export class Dispatcher {
-  /** Requests of this HTTP thread that are outstanding, by shard. The other threads read it. */
+  /** Outstanding requests of this HTTP thread, by shard. The other threads read it. */
   own;
   #looks = 0;
   #load;
@@ -69,7 +69,7 @@ export class Dispatcher {
 
   /**
    * @param {readonly ShardWords[]} words
-   * @param {(shard: number) => boolean} isGiven whether the shard was given something that its doorbell was not rung for
+   * @param {(shard: number) => boolean} isGiven whether the shard was given a request without a ring of its doorbell
    * @param {number} httpThreads
    */
   constructor(words, isGiven, httpThreads) {
@@ -116,7 +116,7 @@ export class Dispatcher {
     this.#load.completed(shard);
   }
 
-  /** Returns how many shards the policy has considered, and how often it has read their words, since the last call. */
+  /** Returns how many shards the policy has considered and how often it has read their words since the last call. */
   takeCounts() {
     const counts = { visits: this.#load.visits, looks: this.#looks };
     this.#load.visits = 0;
@@ -135,7 +135,7 @@ export function createClaims(side, words, batch) {
   const context = {
     side,
     counters: {
-      // Batches and steals are all that it counts. Either shows that the shard has looked at the rings.
+      // It counts only batches and steals. Either shows that the shard has looked at the rings.
       add: () => {
         words.batches++;
       },
@@ -156,9 +156,9 @@ export function createThreadTime(/** @type {ShardWords} */ words) {
 }
 
 /**
- * Computes how many slots `slotClaimPermitted` (assembly/slot.ts) takes out of a ring.
+ * Computes how many slots `slotClaimPermitted` (assembly/slot.ts) takes from a ring.
  * @param {number} length of the ring
- * @param {number} permits that are free
+ * @param {number} permits free
  * @param {number} most
  * @param {number} sharers
  * @param {number} least

@@ -2,13 +2,13 @@
  * An event at a virtual time.
  * @typedef {object} Entry
  * @property {number} time microseconds
- * @property {number} order of events at the same time, the earlier scheduled one fires first
+ * @property {number} order for events at the same time: the one scheduled first fires first
  * @property {(subject: any, version: number) => void} fire
  * @property {any} subject
- * @property {number} version lets the receiver recognise an event that it no longer wants
+ * @property {number} version lets the receiver recognize an outdated event
  */
 
-/** Virtual time in microseconds, and the scheduled events, in a binary heap. The same calls give the same run. */
+/** Virtual time in microseconds, and the scheduled events in a binary heap. The same calls produce the same run. */
 export class Events {
   now = 0;
   /** @type {Entry[]} */
@@ -22,7 +22,7 @@ export class Events {
 
   /**
    * @template T
-   * @param {number} time not before now
+   * @param {number} time not in the past
    * @param {(subject: T, version: number) => void} fire
    * @param {T} subject
    * @param {number} [version]
@@ -42,7 +42,7 @@ export class Events {
     heap[index] = entry;
   }
 
-  /** Fires every event up to `time`, and leaves the clock there. */
+  /** Fires all events up to `time`, and stops the clock there. */
   runUntil(/** @type {number} */ time) {
     this.horizon = time;
     while (this.nextTime <= time) this.#fireNext();
@@ -52,7 +52,7 @@ export class Events {
   /** End of the current run. The clock must not move past it. */
   horizon = 0;
 
-  /** Fires events until none is left or `isOver`. */
+  /** Fires events while `isWanted` and any are left. */
   runWhile(/** @type {() => boolean} */ isWanted) {
     this.horizon = Number.POSITIVE_INFINITY;
     while (this.#heap.length > 0 && isWanted()) this.#fireNext();

@@ -4,17 +4,17 @@ import { WaitInVirtualTime } from './wait.js';
 /** @typedef {import('./clients.js').Connection} Connection */
 /** @typedef {import('./loopshard.js').LoopShard} LoopShard */
 
-/** As in src/http/completion/completions.ts. */
+/** The same as in src/http/completion/completions.ts. */
 const IDLE_TURNS = 50;
 const GATHER_TURNS = 2;
 const GATHER_REQUESTS = 32;
 const LOAD = 8;
-/** How long a handler runs before another shard is woken for requests behind it: WAKE_US of src/http/admission/policies.ts. */
+/** How long a handler runs before another shard is woken for the requests behind it: WAKE_US of src/http/admission/policies.ts. */
 const HELP_AFTER_US = 100;
-/** As in src/http/admission/watch.ts. */
+/** The same as in src/http/admission/watch.ts. */
 const LOOK_US = 2_000;
 
-/** An HTTP thread: reads what has arrived, dispatches it, rings doorbells, takes completions, writes responses. */
+/** An HTTP thread: reads and dispatches requests, rings doorbells, takes completions, writes responses. */
 export class HttpThread {
   /** The word that tells shards to ring the doorbell. */
   parked = 0;
@@ -27,28 +27,28 @@ export class HttpThread {
   #events;
   /** @type {Connection[]} */
   #inbox = [];
-  /** Connections of the current turn, and its progress. */
+  /** Connections of the current turn, and how many of them are done. */
   /** @type {Connection[]} */
   #batch = [];
   #at = 0;
-  /** The doorbell was rung and the event loop has not seen it. */
+  /** The doorbell was rung, and the event loop has not noticed yet. */
   #isRung = false;
   /** The thread considers itself parked. */
   #isParked = false;
   /** `setImmediate` is pending. */
   #isDue = false;
-  /** Costs that belong to the next segment. */
+  /** Costs charged to the next segment. */
   #extraUs = 0;
   #outstanding = 0;
   #gathered = 0;
   #postponed = 0;
   #waiting;
   #given;
-  /** A look at the words of a shard, and at the other threads' requests there. */
+  /** The cost of reading a shard's words and the other threads' requests there. */
   #lookUs;
   #isWatching = false;
   #isWatchDue = false;
-  /** The request that was first in each ring at the last look. */
+  /** The first request in each ring at the last look. */
   #oldest;
 
   /**
@@ -152,7 +152,7 @@ export class HttpThread {
     this.#readNext();
   };
 
-  /** Wakes a shard for requests that wait in a ring behind a handler which takes long. */
+  /** Wakes a shard for requests that wait in a ring behind a long handler. */
   #helpWaiting() {
     const { words, submissions } = this.#server;
     for (let shard = 0; shard < words.length; shard++) {
@@ -222,7 +222,7 @@ export class HttpThread {
     return true;
   }
 
-  /** Takes every completion there is. Returns how many. */
+  /** Takes all available completions. Returns how many. */
   #reapAll() {
     const { completions } = this.#server;
     const { ringUs, completionUs } = this.#costs.http;

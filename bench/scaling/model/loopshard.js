@@ -18,7 +18,7 @@ const PERMITS = 512;
 
 /** The server: HTTP threads and shards, the rings between each pair of them, and the words of the shards. */
 export class LoopShard {
-  /** Requests that a shard took out of another one's ring. */
+  /** Requests that a shard took from another shard's ring. */
   stolen = 0;
   events;
   network;

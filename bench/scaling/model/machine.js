@@ -11,23 +11,23 @@ class Core {
   /** @type {Thread | undefined} */
   thread;
   idleSince = 0;
-  /** When the thread was given the core, and when its current segment began. */
+  /** When the thread was given the core, and when its current segment started. */
   givenAt = 0;
   segmentStart = 0;
-  /** Changes whenever the core stops doing what it did: events of before are ignored. */
+  /** Changes whenever the core stops its current work, so that earlier events are ignored. */
   version = 0;
   /** When the core checks whether another thread should run. */
   alarmAt = Number.POSITIVE_INFINITY;
 }
 
 /**
- * A thread of the operating system. Its code is a chain of segments: `run` takes CPU time and then continues, `sleep` waits until `wake`
+ * A thread of the operating system. Its code is a chain of segments: `run` uses CPU time and then continues, `sleep` waits until `wake`
  * is called.
  */
 export class Thread {
   /** CPU time used, in microseconds. */
   busyUs = 0;
-  /** CPU time in the scheduler's book: the thread with the least runs next. */
+  /** CPU time as the scheduler counts it: the thread with the least runs next. */
   vruntime = 0;
   state = SLEEPING;
   /** @type {Core | undefined} */
@@ -41,7 +41,7 @@ export class Thread {
   /**
    * @param {Machine} machine
    * @param {string} role CPU time is reported by role
-   * @param {() => void} first what the thread does when it is woken
+   * @param {() => void} first what the thread does when it is first woken
    */
   constructor(machine, role, first) {
     this.#machine = machine;
@@ -70,7 +70,7 @@ export class Thread {
     this.state = SLEEPING;
   }
 
-  /** Wakes a sleeping thread, at the cost of `us` microseconds of its own CPU time. Called by anyone. */
+  /** Wakes a sleeping thread, which uses `us` microseconds of its own CPU time to wake. Called by anyone. */
   wake(/** @type {number} */ us) {
     if (this.state !== SLEEPING) return;
     this.run(us, this.#first);
@@ -79,9 +79,9 @@ export class Thread {
 }
 
 /**
- * Cores and a fair scheduler with one run queue for all of them. A thread keeps its core until it sleeps, or until its slice is over
- * and another thread has had less. A thread that is woken goes to the idle core that was used last. If there is none, it takes the
- * core of a thread that has had more than it, or waits for the end of a slice. An idle core takes time to wake up, the longer it has
+ * Cores and a fair scheduler with a single run queue. A thread keeps its core until it sleeps, or until its slice ends
+ * and another thread has used less CPU time. A woken thread goes to the idle core that was used last. If no core is idle, it takes the
+ * core of a thread that has used more, or waits for the end of a slice. An idle core takes longer to wake up the longer it has
  * slept (costs.js).
  */
 export class Machine {
@@ -91,11 +91,11 @@ export class Machine {
   #random;
   #costs;
   #cores;
-  /** Idle cores, the last one to become idle at the end. */
+  /** Idle cores; the last one to become idle is at the end. */
   #idle;
   /** @type {Thread[]} */
   #queue = [];
-  /** The least `vruntime` of threads that ran or were runnable, when that was looked at last. */
+  /** The lowest `vruntime` of running and runnable threads, as of the last check. */
   #floor = 0;
 
   /**
@@ -110,7 +110,7 @@ export class Machine {
     this.#costs = costs;
     this.#cores = Array.from({ length: cores }, () => new Core());
     this.#idle = this.#cores.toReversed();
-    // Linux: once more for each doubling of the cores, up to eight of them.
+    // Linux adds one more slice for each doubling of the cores, up to eight cores.
     this.sliceUs = costs.sliceUs * (1 + Math.floor(Math.log2(Math.min(cores, 8))));
   }
 
@@ -118,7 +118,7 @@ export class Machine {
     return this.#cores.length;
   }
 
-  /** CPU time of a thread, with the part of its current segment that is over. */
+  /** CPU time of a thread, including the elapsed part of its current segment. */
   busyUs(/** @type {Thread} */ thread) {
     const { core } = thread;
     if (core === undefined) return thread.busyUs;
@@ -141,11 +141,11 @@ export class Machine {
     const steps = this.#costs.wakeLatency;
     let step = 0;
     while (idleUs >= steps[step].idleUs) step++;
-    // Half to one and a half times as long.
+    // Varies from half to one and a half times the mean.
     return steps[step].us * (0.5 + this.#random.next());
   }
 
-  /** A thread that is behind takes the core of the thread that is furthest ahead. Otherwise it waits for the end of a slice. */
+  /** A thread that is behind takes the core of the thread furthest ahead. Otherwise it waits for the end of a slice. */
   #enqueueWoken(/** @type {Thread} */ thread) {
     let least = Number.POSITIVE_INFINITY;
     let ahead = this.#cores[0];
@@ -156,7 +156,7 @@ export class Machine {
     }
     for (const { vruntime } of this.#queue) if (vruntime < least) least = vruntime;
     this.#floor = Math.max(this.#floor, least);
-    // What a thread saves while it sleeps is bounded.
+    // Limits the credit that a thread gains while it sleeps.
     thread.vruntime = Math.max(thread.vruntime, this.#floor - this.sliceUs);
     thread.state = RUNNABLE;
     this.#queue.push(thread);
@@ -164,12 +164,12 @@ export class Machine {
     for (const core of this.#cores) this.#setAlarm(core, isBehind && core === ahead ? 0 : this.sliceUs);
   }
 
-  /** CPU time in the scheduler's book of the thread on `core`, up to now. */
+  /** CPU time, as the scheduler counts it, of the thread on `core` up to now. */
   #vruntimeOn(/** @type {Core} */ { thread, segmentStart }) {
     return /** @type {Thread} */ (thread).vruntime + Math.max(0, this.#events.now - segmentStart);
   }
 
-  /** Has the core look for another thread once its own has had it for `afterUs`. */
+  /** Makes the core look for another thread once its own has run for `afterUs`. */
   #setAlarm(/** @type {Core} */ core, /** @type {number} */ afterUs) {
     const time = Math.max(this.#events.now, core.givenAt + afterUs);
     if (core.alarmAt <= time) return;
@@ -205,7 +205,7 @@ export class Machine {
   /**
    * @param {Core} core
    * @param {Thread} thread
-   * @param {number} from when it begins to run there
+   * @param {number} from when it starts to run there
    * @param {number} us CPU time of the switch
    */
   #give(core, thread, from, us) {
@@ -236,7 +236,7 @@ export class Machine {
       }
       const end = events.now + thread.remainingUs;
       if (!(end >= events.now)) throw new Error(`A segment of ${thread.remainingUs} µs on a thread of ${thread.role}.`);
-      // Nothing else happens before the end of the segment: there is no need for an event.
+      // Nothing else happens before the end of the segment, so no event is needed.
       if (end >= events.nextTime || end > events.horizon) {
         events.at(end, this.#onSegmentEnd, core, core.version);
         return;

@@ -1,5 +1,5 @@
 /**
- * First in, first out; nothing moves until half of the array is empty.
+ * A first-in, first-out queue; it moves items only when half of the array is empty.
  * @template T
  */
 export class Queue {
@@ -20,7 +20,7 @@ export class Queue {
     this.#items.push(item);
   }
 
-  /** Takes the first item out; there must be one. */
+  /** Removes and returns the first item; the queue must not be empty. */
   take() {
     const item = this.#items[this.#head++];
     if (this.#head > 64 && this.#head * 2 > this.#items.length) {

@@ -5,14 +5,14 @@ import { WaitInVirtualTime } from './wait.js';
 /** @typedef {import('./loopshard.js').LoopShard} LoopShard */
 /** @typedef {import('./queue.js').Queue<Connection>} Ring */
 
-/** As in src/shard/loop/loop.ts. */
+/** The same as in src/shard/loop/loop.ts. */
 const IDLE_TURNS = 50;
 const SMALL_TURN = 2;
 const TURN_US = 1_000;
 /** The default of `batch`. */
 const BATCH = 256;
 
-/** A shard: claims, runs handlers one after the other, steals, parks. */
+/** A shard: claims, runs handlers one at a time, steals, parks. */
 export class Shard {
   #server;
   #index;

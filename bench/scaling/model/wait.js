@@ -1,7 +1,7 @@
-/** How much the latest wait counts. */
+/** Weight of the latest wait. */
 const WEIGHT = 1 / 8;
 
-/** The same as src/core/wait-strategy.ts, which reads the real clock and so cannot run in virtual time. */
+/** The same as src/core/wait-strategy.ts, which reads the real clock and therefore cannot run in virtual time. */
 export class WaitInVirtualTime {
   #turns;
   #worthUs;
@@ -10,8 +10,8 @@ export class WaitInVirtualTime {
   #meanUs = 0;
 
   /**
-   * @param {number} turns of the event loop to wait awake, at most
-   * @param {number} worthUs waits that are longer on average are not worth a core
+   * @param {number} turns maximum turns of the event loop to wait awake
+   * @param {number} worthUs mean wait above which staying awake is not worth a core
    */
   constructor(turns, worthUs) {
     this.#turns = turns;
