@@ -1,9 +1,9 @@
 /*
  * Doorbells, both ways: HTTP threads wake shards that are parked, shards wake HTTP threads that are parked, and a shard may exit
- * in the middle of a ring. A wake-up that is lost leaves a thread asleep over work: Spin reports that as an invalid end state, for
- * every run ends, since each HTTP thread submits a bounded number of requests. Each access to shared memory is one step.
+ * in the middle of a ring. A lost wake-up leaves a thread asleep while it has work. Spin reports that as an invalid end state, because
+ * every run ends: each HTTP thread submits a bounded number of requests. Each access to shared memory is one step.
  *
- * What passes through the rings is counted and not named, and shards do not steal: slots.pml has that.
+ * Requests in the rings are counted, not identified, and shards do not steal: slots.pml covers that.
  *
  * HTTPS     HTTP threads
  * REQUESTS  for each HTTP thread
@@ -74,7 +74,7 @@ inline sleep(me, value) {
 
 /* ── HTTP thread ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* doorbellRing: of several that find the thread parked, one rings. notify wakes who sleeps. */
+/* doorbellRing: if several threads find it parked, one of them rings. notify wakes a sleeping thread. */
 inline ring(other) {
   if
   :: !parked[other]
@@ -114,7 +114,7 @@ inline reap(s) {
   }
 }
 
-/* The shard's thread has exited. What it had claimed gets 502; what waits in its ring stays for the next thread. */
+/* The shard's thread has exited. Requests that it had claimed get 502; those in its ring wait for the next thread. */
 inline takeBack(s) {
   atomic {
     told[PAIR(h, s)] ->

@@ -1,9 +1,9 @@
 /*
  * The life of an extent: taken by a shard for a response or by the HTTP thread for a request body, written, passed on with
- * its slot, given back once its bytes are flushed, and taken back from a shard that exits at any step; and the waiting for one.
+ * its slot, returned once its bytes are flushed, and reclaimed from a shard that exits at any step. Also covers waiting for an extent.
  *
- * Owner words are the truth, the bitmap has hints. A request passes from thread to thread in single steps here: slots.pml has
- * those. Two requests, one for each slot. Every run ends; a thread that waits for ever makes an invalid end state.
+ * Owner words are authoritative, the bitmap holds hints. Here a request passes between threads in single steps; slots.pml models
+ * the real steps. There are two requests, one for each slot. Every run ends; a thread that waits forever is an invalid end state.
  *
  * EXTENTS  of one size class
  * RESERVED how many of them take responses only
@@ -203,7 +203,7 @@ inline copyOut(r) {
   note[r] = NONE
 }
 
-/* 504 or a client that is gone: answered at once; the slot and its body stay with the shard. */
+/* 504 or a disconnected client: answered immediately; the slot and its body stay with the shard. */
 inline giveUp(r) {
   atomic {
     respond(r);
@@ -466,7 +466,7 @@ end:
   :: else
   fi;
 #endif
-  /* A shard gives nothing back: an extent that it does not need goes with the slot. */
+  /* A shard returns nothing itself: an extent that it does not need goes with the slot. */
   atomic {
     MAY_EXIT;
     assert(place[r] == CLAIMED(me));
@@ -501,7 +501,7 @@ exit:
   }
 }
 
-/* What is left when all is over: every request has had its one response, and every extent is free and can be found. */
+/* The final state: every request has had exactly one response, and every extent is free and can be found. */
 #define IS_FREE(e) (owner[e] == FREE && hint[e])
 active proctype account() {
   atomic {

@@ -1,7 +1,7 @@
 /*
  * A shard's life and the drain: spawning → loading → ready → draining → ended, the next thread after every end, and close(),
- * which ends whatever a shard does. A thread may fail before it is ready, hang in its import, spin for ever, or exit at any step.
- * Runs need not end here: each thread is replaced. The claims are about every fair run.
+ * which ends whatever a shard does. A thread may fail before it is ready, hang in its import, spin forever, or exit at any step.
+ * Runs need not end here, because each thread is replaced. The claims hold for every fair run.
  *
  * The names in #ifdef are the mistakes that docs/model.md lists; each must make Spin fail.
  */

@@ -1,6 +1,6 @@
 /*
  * The life of a slot: taken, submitted, claimed or stolen, recalled, revoked, started, expired, completed, taken over,
- * flushed, released, and taken back from a shard that exits at any step. docs/model.md names the function of each step.
+ * flushed, released, and reclaimed from a shard that exits at any step. docs/model.md names the function of each step.
  *
  * Every access to a word that another thread may change is one step. Accesses share a step only where one atomic instruction
  * makes them, or where no other thread can tell the difference; a comment says why. An exit is possible before every step
