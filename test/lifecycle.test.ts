@@ -58,7 +58,7 @@ describe('onStart', () => {
 
   test('fails the start if it does not settle in time', async () => {
     await expect(
-      start({ timeouts: { startTimeoutMs: 300 }, recovery: { maxRestarts: 0 }, ...ONE_HTTP_THREAD }, 'hang-start'),
+      start({ timeouts: { startTimeoutMs: 1_500 }, recovery: { maxRestarts: 0 }, ...ONE_HTTP_THREAD }, 'hang-start'),
     ).rejects.toThrow();
     expect(notes().slice(0, 3)).toEqual(BEGIN);
   });
