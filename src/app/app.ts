@@ -12,6 +12,7 @@ import {
   DEFINITION,
   definitionOf,
   join,
+  NO_RULES,
   type RouteDefinition,
   type RouteRules,
   type Scope,
@@ -30,6 +31,7 @@ import type {
   ShardRequest,
 } from './handler.js';
 import type { MiddlewareEntry } from './middleware.js';
+import { checkOptionNames } from './option-names.js';
 import { type RefusalOptions, refusalTemplate } from './refusals.js';
 import { compileResponse } from './schemas.js';
 import { PARTS, validated } from './validation.js';
@@ -345,13 +347,7 @@ class AppScope implements App {
   /** Creates a scope below this one. */
   #inner(caller: string, prefix: string, options: ScopeOptions): Scope {
     this.#definition.checkOpen();
-    const unknown = Object.keys(options).find((key) => !SCOPE_OPTIONS.includes(key));
-    if (unknown !== undefined) {
-      throw new LoopShardError(
-        'OPTION_UNKNOWN',
-        `Unknown option \`${unknown}\` of \`${caller}\`. All options: ${SCOPE_OPTIONS.join(', ')}.`,
-      );
-    }
+    checkOptionNames(options, SCOPE_OPTIONS, `\`${caller}\``);
     return {
       prefix: this.#scope.prefix + checkPrefix(caller, prefix),
       parent: this.#scope,
@@ -378,9 +374,6 @@ class AppScope implements App {
 
 const SCOPE_OPTIONS: readonly string[] = [...ROUTE_SCHEDULING, 'compress', 'maxBodyBytes'];
 const ROUTE_OPTIONS: readonly string[] = [...SCOPE_OPTIONS, ...PARTS, 'response'];
-
-/** Rules of a route that no shard runs. */
-const NO_RULES: RouteRules = { scheduling: {}, compress: undefined, body: { isStreamed: false, maxBytes: undefined } };
 
 /**
  * Converts the options of a route, or of its scope, to rules.
@@ -429,10 +422,6 @@ function checkRouteOptions(options: unknown, name: string): RouteOptions {
       `Invalid options of route \`${name}\`: expected an object, got ${inspect(options)}.`,
     );
   }
-  const unknown = Object.keys(options).find((key) => !ROUTE_OPTIONS.includes(key));
-  if (unknown === undefined) return options;
-  throw new LoopShardError(
-    'ROUTE_INVALID',
-    `Unknown option \`${unknown}\` of route \`${name}\`. All options: ${ROUTE_OPTIONS.join(', ')}.`,
-  );
+  checkOptionNames(options, ROUTE_OPTIONS, `route \`${name}\``, 'ROUTE_INVALID');
+  return options;
 }

@@ -3,6 +3,7 @@ import { type CorsRules, corsLines } from '../contract/cors.js';
 import { LoopShardError } from '../errors.js';
 import { TOKEN } from '../options/field-syntax.js';
 import type { Handler } from './handler.js';
+import { checkOptionNames } from './option-names.js';
 import { type AppResponse, keepLines } from './response.js';
 
 /** Which pages of other origins may call the server from a browser. */
@@ -29,13 +30,7 @@ export function corsRules(options: CorsOptions): CorsRules {
   if (typeof options !== 'object' || options === null) {
     throw invalid("an object such as `{ origins: ['https://shop.example'] }`", options);
   }
-  const unknown = Object.keys(options).find((key) => !KEYS.includes(key));
-  if (unknown !== undefined) {
-    throw new LoopShardError(
-      'OPTION_UNKNOWN',
-      `Unknown option \`${unknown}\` of \`app.cors()\`. All options: ${KEYS.join(', ')}.`,
-    );
-  }
+  checkOptionNames(options, KEYS, '`app.cors()`');
   const {
     origins,
     credentials = false,

@@ -39,6 +39,13 @@ export interface RouteRules {
   body: { isStreamed: boolean; maxBytes: number | undefined };
 }
 
+/** Rules of a route that has no options. */
+export const NO_RULES: RouteRules = {
+  scheduling: {},
+  compress: undefined,
+  body: { isStreamed: false, maxBytes: undefined },
+};
+
 /** A route as it was added. */
 export interface RouteDefinition extends RouteRules {
   methods: readonly Method[];
@@ -242,16 +249,14 @@ export class AppDefinition {
 
 /** The default for apps without `notFound`: the same response that the HTTP thread sends. */
 const NOT_FOUND: Route = {
+  ...NO_RULES,
   methods: METHODS,
   pattern: '',
   handler: () => {
     throw new HttpError(404, 'No route matches this path.');
   },
   schemas: undefined,
-  scheduling: {},
-  compress: undefined,
   fixed: undefined,
-  body: { isStreamed: false, maxBytes: undefined },
   middleware: [],
   scopes: [],
   errorRules: [],

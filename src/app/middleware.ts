@@ -1,3 +1,4 @@
+import { isThenable } from '../core/thenable.js';
 import { LoopShardError } from '../errors.js';
 import type { Handler, Middleware, ShardRequest, ShardResponse } from './handler.js';
 import { type AppResponse, isUntouched } from './response.js';
@@ -98,10 +99,6 @@ function wrap(middleware: Middleware, inner: Handler, covers: PathTest | undefin
 /** Turns a synchronous throw into a rejection, because middleware may or may not await `next()`. */
 async function run(handler: Handler, req: ShardRequest, res: ShardResponse): Promise<unknown> {
   return handler(req, res);
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }
 
 /** @param when the rest of the sentence */

@@ -1,6 +1,7 @@
 import type { RefusalTemplate } from '../contract/messages.js';
 import { LoopShardError } from '../errors.js';
 import { checkFieldName, checkFieldValue, SERVER_FIELDS } from './header-checks.js';
+import { checkOptionNames } from './option-names.js';
 
 /** Template of the responses that the HTTP thread sends in place of a handler: 404, 405, 413, 429, 503, 504 and similar. */
 export interface RefusalOptions {
@@ -21,13 +22,7 @@ const OWN_FIELDS = ['content-length', 'content-type', 'allow'];
 /** @throws LoopShardError OPTION_UNKNOWN, OPTION_INVALID, HEADER_INVALID */
 export function refusalTemplate(options: RefusalOptions): RefusalTemplate {
   if (typeof options !== 'object' || options === null) throw invalid('an object', options);
-  const unknown = Object.keys(options).find((key) => !KEYS.includes(key));
-  if (unknown !== undefined) {
-    throw new LoopShardError(
-      'OPTION_UNKNOWN',
-      `Unknown option \`${unknown}\` of \`app.refusals()\`. All options: ${KEYS.join(', ')}.`,
-    );
-  }
+  checkOptionNames(options, KEYS, '`app.refusals()`');
   const { status, headers = {}, type = 'application/json', body } = options;
   const isStatus = Number.isInteger(status) && Number(status) >= 400 && Number(status) <= 599;
   if (status !== undefined && status !== '4xx' && status !== '5xx' && !isStatus) {

@@ -27,6 +27,7 @@ import {
 } from '../contract/messages.js';
 import type { SlotView } from '../contract/slot-view.js';
 import { elapsedUs } from '../core/clock.js';
+import { isThenable } from '../core/thenable.js';
 import { LoopShardError } from '../errors.js';
 import type { JsonWriter } from '../json/direct.js';
 import type { ShardContext } from './context.js';
@@ -585,10 +586,6 @@ function enterContext(entry: ContextEntry, request: AppRequest): AsyncResource {
 
 function newScope(): AsyncResource {
   return new AsyncResource('LOOPSHARD_REQUEST', SCOPE);
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }
 
 /** Whether the request has waited in the queue for too long. */

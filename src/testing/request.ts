@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { inspect, types } from 'node:util';
 import type Cookie from 'cookie';
 import type FastQuerystring from 'fast-querystring';
+import { checkOptionNames } from '../app/option-names.js';
 import { lazily } from '../core/lazily.js';
 import { LoopShardError } from '../errors.js';
 import { METHODS } from '../options/methods.js';
@@ -85,13 +86,7 @@ export interface CheckedRequest {
 export function checkRequest(given: InjectOptions | string): CheckedRequest {
   const options = typeof given === 'string' ? { url: given } : given;
   if (typeof options !== 'object' || options === null) throw invalid('a request', 'a URL or an object', given);
-  const unknown = Object.keys(options).find((key) => !(FIELDS as string[]).includes(key));
-  if (unknown !== undefined) {
-    throw new LoopShardError(
-      'OPTION_UNKNOWN',
-      `Unknown option \`${unknown}\` of \`inject()\`. All options: ${FIELDS.join(', ')}.`,
-    );
-  }
+  checkOptionNames(options, FIELDS, '`inject()`');
   const { method = 'GET', query, cookies: sent, remoteAddress = '127.0.0.1', signal } = options;
   if (typeof method !== 'string' || !(METHODS as readonly string[]).includes(method.toUpperCase())) {
     throw invalid('`method`', 'an HTTP method', method);
