@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createApp, type Handler } from 'loopshard';
+import { createApp, type Handler, type RouteOptions } from 'loopshard';
 import { Apps } from './support/apps.js';
 import { exchange, field, get, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
@@ -221,6 +221,48 @@ describe('what JSON cannot represent', () => {
       const { err } = logged.at(-1)!.details;
       expect(err).toMatchObject({ code: 'RESPONSE_INVALID' });
       expect(err!.message).toContain(`The handler returned ${name}${place}, which JSON cannot represent. `);
+    }
+  });
+
+  const placed = {
+    response: { type: 'object', properties: { a: { type: 'object', properties: { b: {} } } } },
+  } as const;
+  test.each<[string, RouteOptions, (value: unknown) => Handler]>([
+    ['where the response schema describes an object', placed, (value) => () => ({ a: value })],
+    ['where the response schema allows anything', placed, (value) => () => ({ a: { b: { c: value } } })],
+    ['with a response schema that allows anything', { response: {} }, (value) => () => ({ a: value })],
+    [
+      'passed to `res.writer().value()`',
+      {},
+      (value) => (_req, res) => void res.writer().beginArray().value({ a: value }).endArray(),
+    ],
+  ])('is an error %s', async (_place, options, handler) => {
+    for (const [value, name] of [
+      [new Map([[1, 2]]), 'a `Map`'],
+      [Promise.resolve(1), 'a promise'],
+      [error, 'an `Error`'],
+    ]) {
+      const { ask, logged } = await apps.run(createApp().get('/', options, handler(value)));
+      const response = await ask('/');
+      expect(response.statusCode).toBe(500);
+      const { err } = logged.at(-1)!.details;
+      expect(err).toMatchObject({ code: 'VALUE_MISMATCH' });
+      expect(err!.message).toMatch(new RegExp(`^Invalid value at /a.*: JSON cannot represent ${name}\\. `));
+    }
+  });
+
+  test.each<[string, RouteOptions]>([
+    ['without a response schema', {}],
+    ['with a response schema', { response: { properties: { a: { type: 'object', properties: { method: {} } } } } }],
+  ])('includes `req` and `res`, %s', async (_name, options) => {
+    const { ask, logged } = await apps.run(
+      createApp()
+        .get('/req', options, (req) => ({ a: req }))
+        .get('/res', options, (_req, res) => ({ a: res })),
+    );
+    for (const path of ['/req', '/res']) {
+      expect((await ask(path)).statusCode).toBe(500);
+      expect(logged.at(-1)!.details.err!.message).toMatch(/(`req`|`res`|`ShardRequest`|`ShardResponse`)/);
     }
   });
 

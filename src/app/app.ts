@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { LoopShardError } from '../errors.js';
+import { checkOptionNames } from '../option-names.js';
 import { checkRouteScheduling, Subject } from '../options/checks.js';
 import { checkCompress } from '../options/compression.js';
 import { METHODS, type Method } from '../options/methods.js';
@@ -31,7 +32,6 @@ import type {
   ShardRequest,
 } from './handler.js';
 import type { MiddlewareEntry } from './middleware.js';
-import { checkOptionNames } from './option-names.js';
 import { type RefusalOptions, refusalTemplate } from './refusals.js';
 import { compileResponse } from './schemas.js';
 import { PARTS, validated } from './validation.js';

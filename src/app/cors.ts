@@ -1,9 +1,9 @@
 import { inspect } from 'node:util';
 import { type CorsRules, corsLines } from '../contract/cors.js';
 import { LoopShardError } from '../errors.js';
+import { checkOptionNames } from '../option-names.js';
 import { TOKEN } from '../options/field-syntax.js';
 import type { Handler } from './handler.js';
-import { checkOptionNames } from './option-names.js';
 import { type AppResponse, keepLines } from './response.js';
 
 /** Which pages of other origins may call the server from a browser. */

@@ -1,7 +1,7 @@
 import type { RefusalTemplate } from '../contract/messages.js';
 import { LoopShardError } from '../errors.js';
+import { checkOptionNames } from '../option-names.js';
 import { checkFieldName, checkFieldValue, SERVER_FIELDS } from './header-checks.js';
-import { checkOptionNames } from './option-names.js';
 
 /** Template of the responses that the HTTP thread sends in place of a handler: 404, 405, 413, 429, 503, 504 and similar. */
 export interface RefusalOptions {

@@ -55,6 +55,11 @@ export class AppRequest implements ShardRequest {
     this.#source = source;
   }
 
+  /** Tells JSON writers that this object has content, although it has no own properties. */
+  get [Symbol.toStringTag](): string {
+    return 'ShardRequest';
+  }
+
   get id(): string {
     return this.#source.id;
   }

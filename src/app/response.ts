@@ -45,6 +45,11 @@ export class AppResponse implements ShardResponse {
     this.#state = state;
   }
 
+  /** Tells JSON writers that this object has content, although it has no own properties. */
+  get [Symbol.toStringTag](): string {
+    return 'ShardResponse';
+  }
+
   get statusCode(): number {
     return this.#state.statusCode;
   }

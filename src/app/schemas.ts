@@ -131,7 +131,7 @@ function byStatus(response: Record<string, unknown>, name: string): ResponseSche
 
 function compile(schema: unknown, name: string): CompiledWriter {
   try {
-    return compileWriter(schema);
+    return compileWriter(schema, { opaque: 'reject' });
   } catch (cause) {
     const code = cause instanceof LoopShardError ? cause.code : 'SCHEMA_INVALID';
     const message = cause instanceof Error ? cause.message : String(cause);

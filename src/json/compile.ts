@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
+import { checkOptionNames } from '../option-names.js';
 import { Generator } from './codegen.js';
 import { describePlan } from './describe.js';
 import { BAIL, type Lane, type LaneFactory, NO_ROOM, notAccepted, openLane } from './lane.js';
@@ -12,8 +13,18 @@ import type { Infer, WriterOptions } from './schema.js';
 import { FULL } from './sink.js';
 import { staging } from './standalone.js';
 import { jsonSchemaOf } from './standard.js';
+import { type Allowed, checkOption } from './writer-options.js';
 
 const DEFAULT_MAX_DEPTH = 1000;
+
+const CHECKED: Record<Exclude<keyof WriterOptions, 'schemas'>, Allowed> = {
+  unlisted: ['omit', 'write', 'reject'],
+  coerce: [false, true],
+  useDefaults: [false, true],
+  opaque: ['write', 'reject'],
+  maxDepth: 'positive integer',
+  lane: ['auto', 'wasm', 'v8'],
+};
 
 /** Result of `explain`. */
 export interface WriterExplanation {
@@ -63,15 +74,13 @@ export class CompiledWriter<T = unknown> {
   #hasNoRoom = false;
 
   constructor(schema: unknown, options: WriterOptions = {}) {
-    const { coerce = false, maxDepth = DEFAULT_MAX_DEPTH, lane = 'auto', schemas } = options;
-    if (!Number.isInteger(maxDepth) || maxDepth < 1) {
-      throw new LoopShardError('OPTION_INVALID', `Invalid \`maxDepth\`: expected a positive integer, got ${maxDepth}.`);
-    }
+    checkOptions(options);
+    const { coerce = false, maxDepth = DEFAULT_MAX_DEPTH, lane = 'auto', opaque = 'write', schemas } = options;
     const planner = new Planner(options);
     const { part, depth } = read(schema, schemas);
     const root = planner.node([part]);
     this.#root = root;
-    this.#plain = new PlainLane(planner, root, coerce, maxDepth);
+    this.#plain = new PlainLane(planner, root, { coerce, maxDepth, opaque });
     this.#explanation = { lane: 'v8', reason: REASONS.asked };
     if (lane === 'v8') return;
     const generator = new Generator(planner, root, depth, maxDepth, coerce);
@@ -254,10 +263,19 @@ export class CompiledWriter<T = unknown> {
  * Compiles a schema. Takes about a millisecond for a small one, so do it once.
  * @param schema a JSON Schema; a TypeBox schema, which also defines the type of the values; or a Standard Schema that can be converted
  *   to JSON Schema
- * @throws LoopShardError SCHEMA_INVALID, OPTION_INVALID
+ * @throws LoopShardError SCHEMA_INVALID, OPTION_INVALID, OPTION_UNKNOWN
  */
 export function compileWriter<const S>(schema: S, options?: WriterOptions): CompiledWriter<Infer<S>> {
   return new CompiledWriter<Infer<S>>(schema, options);
+}
+
+/** @throws LoopShardError OPTION_INVALID, OPTION_UNKNOWN */
+function checkOptions(options: WriterOptions): void {
+  checkOptionNames(options, [...Object.keys(CHECKED), 'schemas'], '`compileWriter()`');
+  for (const [name, allowed] of Object.entries(CHECKED)) {
+    const value = options[name as keyof WriterOptions];
+    if (value !== undefined) checkOption(name, value, allowed);
+  }
 }
 
 /**

@@ -1,17 +1,22 @@
 import { types } from 'node:util';
 import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
+import { checkOptionNames } from '../option-names.js';
 import { Nesting } from './nesting.js';
 import { untyped } from './plain.js';
 import { type Grow, type NumberArray, Region } from './region.js';
 import { borrow, giveBack, type Loan } from './standalone.js';
+import { checkOption } from './writer-options.js';
 
 const DEFAULT_MAX_DEPTH = 1000;
 const COMMA = 0x2c;
+const NAMES: readonly (keyof JsonWriterOptions)[] = ['maxDepth', 'opaque', 'core', 'position', 'limit', 'grow'];
 
 export interface JsonWriterOptions {
   /** Maximum nesting of objects and arrays. Default 1,000. */
   maxDepth?: number;
+  /** What `value()` does with objects whose content JSON.stringify does not see, as in `WriterOptions`. Default 'write'. */
+  opaque?: 'write' | 'reject';
   /** Shared memory to write into. When it is full, private memory is used. Default: private memory only. */
   core?: CoreMemory;
   /** Address of the region of `core` that the calling thread owns. */
@@ -37,14 +42,22 @@ export class JsonWriter {
   /** A region borrowed until `finish`. */
   readonly #loan: Loan | undefined;
   readonly #given: boolean;
+  readonly #rejectsOpaque: boolean;
   #result: Uint8Array | undefined;
 
-  /** @throws LoopShardError OPTION_INVALID if a core is passed without a region */
+  /**
+   * Unknown options are ignored if `core` is passed, since servers create such a writer for each response.
+   * @throws LoopShardError OPTION_INVALID, also if a core is passed without a region; OPTION_UNKNOWN
+   */
   constructor(options: JsonWriterOptions = {}) {
-    const { core, position, limit, grow, maxDepth = DEFAULT_MAX_DEPTH } = options;
+    const { core, position, limit, grow, maxDepth = DEFAULT_MAX_DEPTH, opaque = 'write' } = options;
+    checkOption('maxDepth', maxDepth, 'positive integer');
+    checkOption('opaque', opaque, ['write', 'reject']);
     this.#nesting = new Nesting(maxDepth);
     this.#given = core !== undefined;
+    this.#rejectsOpaque = opaque === 'reject';
     if (core === undefined) {
+      checkOptionNames(options, NAMES, '`JsonWriter`');
       this.#loan = borrow();
       this.#region = new Region(this.#loan?.core, this.#loan?.start ?? 0, this.#loan?.limit ?? 0);
       return;
@@ -163,9 +176,12 @@ export class JsonWriter {
     return this;
   }
 
-  /** Writes any value, like JSON.stringify. */
+  /**
+   * Writes any value, like JSON.stringify.
+   * @throws LoopShardError VALUE_MISMATCH, DEPTH_EXCEEDED; whatever a getter or toJSON method of the value throws
+   */
   value(value: unknown): this {
-    const text = untyped(value, '', []);
+    const text = untyped(value, '', [], this.#rejectsOpaque);
     if (text === undefined) throw mismatch('value', value);
     this.#before();
     this.#region.text(text);

@@ -9,6 +9,7 @@ import type { CoreMemory } from '../core/memory.js';
 import type { Generator } from './codegen.js';
 import { UNSETTLED } from './judge.js';
 import { isStackOverflow } from './mismatch.js';
+import { mayBeOpaque } from './opaque.js';
 import { type PlainLane, untyped } from './plain.js';
 import type { Node, Planner } from './plan.js';
 import { Sink } from './sink.js';
@@ -133,7 +134,7 @@ function judgements(generator: Generator, plainLane: PlainLane, sink: Sink): obj
       const result = converted(value, key);
       return isAbsent(result) ? undefined : result;
     },
-    untyped: (value: unknown, key: string | number) => untyped(value, String(key), []),
+    untyped: (value: unknown, key: string | number) => untyped(value, String(key), [], plainLane.rejectsOpaque),
     plainText: (node: number, value: unknown, key: string | number) => {
       sink.fallBack();
       return plainLane.part(nodes[node], value, String(key));
@@ -160,7 +161,9 @@ function judgements(generator: Generator, plainLane: PlainLane, sink: Sink): obj
     },
     isPlain: (node: number, value: object) => {
       const prototype = Object.getPrototypeOf(value);
-      if (prototype === null || plainPrototypes[node]?.has(prototype)) return true;
+      if (prototype !== null && plainPrototypes[node]?.has(prototype)) return true;
+      if (plainLane.rejectsOpaque && mayBeOpaque(value)) return false;
+      if (prototype === null) return true;
       if (!inheritsNothing(ownKeys(planner, nodes[node]), value, prototype)) return false;
       (plainPrototypes[node] ??= new WeakSet()).add(prototype);
       return true;

@@ -1,4 +1,5 @@
 import { LoopShardError } from '../errors.js';
+import type { OpaquePart } from './opaque.js';
 import { ARRAY, BOOLEAN, INTEGER, NULL, NUMBER, OBJECT, STRING } from './parts.js';
 import type { Accepted } from './plan.js';
 
@@ -24,6 +25,10 @@ export function missing(path: readonly string[]): LoopShardError {
 
 export function notAllowed(path: readonly string[]): LoopShardError {
   return new LoopShardError('VALUE_MISMATCH', `Unexpected property${place(path)}: the schema does not allow it.`);
+}
+
+export function opaqueAt({ path, name, advice }: OpaquePart): LoopShardError {
+  return new LoopShardError('VALUE_MISMATCH', `Invalid value${place(path)}: JSON cannot represent ${name}. ${advice}`);
 }
 
 export function tooDeep(path: readonly string[], maxDepth: number): LoopShardError {
@@ -69,7 +74,8 @@ export function wanted({ types, texts }: Accepted): string {
   return names.length === 0 ? 'no value' : names.join(' or ');
 }
 
-function place(path: readonly string[]): string {
+/** Returns ` at ` and the JSON Pointer of a path; nothing for an empty one. */
+export function place(path: readonly string[]): string {
   if (path.length === 0) return '';
   return ` at ${path.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')}`;
 }

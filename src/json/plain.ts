@@ -1,11 +1,25 @@
 import { types } from 'node:util';
 import { coerced } from './coerce.js';
 import { Judge, typeOf, UNSETTLED } from './judge.js';
-import { explained, isStackOverflow, mismatch, missing, notAllowed, tooDeep, wanted, wrongLength } from './mismatch.js';
+import {
+  explained,
+  isStackOverflow,
+  mismatch,
+  missing,
+  notAllowed,
+  opaqueAt,
+  tooDeep,
+  wanted,
+  wrongLength,
+} from './mismatch.js';
+import { findOpaque, opaqueKind } from './opaque.js';
 import { ARRAY, INTEGER, NUMBER, OBJECT, STRING } from './parts.js';
 import { type ArrayShape, extraOf, type Node, type ObjectShape, type Planner } from './plan.js';
+import type { WriterOptions } from './schema.js';
 import { Selector } from './select.js';
 import { Converted, converted, isAbsent, jsonEqual, original, ownValue, prepared, settled } from './values.js';
+
+export type LaneOptions = Required<Pick<WriterOptions, 'coerce' | 'maxDepth' | 'opaque'>>;
 
 /**
  * The slow reference implementation. It writes what generated code does not support (objects with their own toJSON, proxies, unions that
@@ -17,10 +31,12 @@ export class PlainLane {
   readonly #judge: Judge;
   readonly #root: Node;
   readonly #coerce: boolean;
+  readonly rejectsOpaque: boolean;
   readonly #maxDepth: number;
 
-  constructor(planner: Planner, root: Node, coerce: boolean, maxDepth: number) {
+  constructor(planner: Planner, root: Node, { coerce, maxDepth, opaque }: LaneOptions) {
     this.planner = planner;
+    this.rejectsOpaque = opaque === 'reject';
     this.#judge = new Judge(maxDepth);
     this.selector = new Selector(planner, this.#judge);
     this.#root = root;
@@ -63,7 +79,7 @@ export class PlainLane {
 
   #text(node: Node, raw: unknown, key: string, path: string[]): string | undefined {
     if (path.length > this.#maxDepth) throw tooDeep(path, this.#maxDepth);
-    if (this.planner.isAny(node)) return untyped(raw, key, path);
+    if (this.planner.isAny(node)) return untyped(raw, key, path, this.rejectsOpaque);
     const accepted = this.planner.accepted(node);
     // Before toJSON is called, because BigInt.prototype.toJSON may be patched, and the digits are the only valid text.
     if (typeof raw === 'bigint' && takesBigInts(accepted.types)) return String(raw);
@@ -101,6 +117,7 @@ export class PlainLane {
   }
 
   #container(node: Node, type: number, given: object, path: string[]): string | undefined {
+    if (type === OBJECT && this.rejectsOpaque) checkOpaque(given, path);
     let value = given;
     while (node.choice !== undefined) {
       let next: Node | undefined;
@@ -121,7 +138,7 @@ export class PlainLane {
     }
     return this.planner.describesObjects(node)
       ? this.#object(this.planner.object(node), value, path)
-      : untyped(new Converted(value, value), '', path);
+      : untyped(new Converted(value, value), '', path, this.rejectsOpaque);
   }
 
   #object(shape: ObjectShape, object: object, path: string[]): string {
@@ -188,8 +205,31 @@ function takesBigInts(types: number): boolean {
   return (types & NUMBER) === INTEGER;
 }
 
-/** Returns JSON.stringify's text of a value that the schema does not restrict; `undefined` if it has none. */
-export function untyped(value: unknown, key: string, path: readonly string[]): string | undefined {
+/** @throws LoopShardError VALUE_MISMATCH */
+function checkOpaque(value: object, path: readonly string[]): void {
+  const kind = opaqueKind(value);
+  if (kind !== undefined) throw opaqueAt({ ...kind, path });
+}
+
+/**
+ * Returns JSON.stringify's text of a value that the schema does not restrict; `undefined` if it has none.
+ * @throws LoopShardError VALUE_MISMATCH, DEPTH_EXCEEDED
+ */
+export function untyped(
+  value: unknown,
+  key: string,
+  path: readonly string[],
+  rejectsOpaque: boolean,
+): string | undefined {
+  const text = stringified(value, key, path);
+  if (rejectsOpaque && text?.includes('{}')) {
+    const found = findOpaque(value instanceof Converted ? value.json : value, opaqueKind, path);
+    if (found !== undefined) throw opaqueAt(found);
+  }
+  return text;
+}
+
+function stringified(value: unknown, key: string, path: readonly string[]): string | undefined {
   try {
     // Wrapped in an object, so that toJSON gets the key.
     if (typeof value !== 'object' || value === null || !('toJSON' in value)) return JSON.stringify(value);

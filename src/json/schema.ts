@@ -98,6 +98,11 @@ export interface WriterOptions {
    * after the others, or reject the value. Default 'omit', so that a response schema also protects secrets.
    */
   unlisted?: 'omit' | 'write' | 'reject';
+  /**
+   * What to do with objects that JSON.stringify writes as `{}` because it does not see their content, such as a Map, a Set, an Error or a
+   * promise: write `{}`, or reject the value. Default 'write'.
+   */
+  opaque?: 'write' | 'reject';
   /** Writes the `default` of its schema for an absent property. Default false. */
   useDefaults?: boolean;
   /** Documents that the schema refers to, by URI. Default: none. */

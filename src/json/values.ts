@@ -1,4 +1,5 @@
 import { types } from 'node:util';
+import { mayBeOpaque, withTagOf } from './opaque.js';
 
 /** Converts Number, String, Boolean and BigInt objects to primitives, like JSON.stringify. */
 export function unboxed(value: unknown): unknown {
@@ -73,7 +74,7 @@ export function settled(value: unknown): unknown {
     for (let i = 0; i < length; i++) list.push(settledPart(value[i], String(i)));
     return list;
   }
-  const copy: Record<string, unknown> = {};
+  const copy: Record<string, unknown> = mayBeOpaque(value) ? withTagOf(value) : {};
   for (const key of Object.keys(value)) {
     const part = settledPart((value as Record<string, unknown>)[key], key);
     if (isAbsent(part)) continue;

@@ -4,9 +4,9 @@ import { Readable } from 'node:stream';
 import { inspect, types } from 'node:util';
 import type Cookie from 'cookie';
 import type FastQuerystring from 'fast-querystring';
-import { checkOptionNames } from '../app/option-names.js';
 import { lazily } from '../core/lazily.js';
 import { LoopShardError } from '../errors.js';
+import { checkOptionNames } from '../option-names.js';
 import { METHODS } from '../options/methods.js';
 import type { Client } from './connections.js';
 

@@ -116,8 +116,13 @@ describe('the direct writer', () => {
       expect(() => loose[method](value)).toThrow(expect.objectContaining({ code: 'VALUE_MISMATCH' }));
     }
     expect(Buffer.from(writer.endArray().finish()).toString()).toBe('[]');
-    expect(() => new JsonWriter({ core: CoreMemory.create(1) })).toThrow(
-      expect.objectContaining({ code: 'OPTION_INVALID' }),
-    );
+    for (const [options, code] of [
+      [{ core: CoreMemory.create(1) }, 'OPTION_INVALID'],
+      [{ maxDepth: -1 }, 'OPTION_INVALID'],
+      [{ opaque: 'omit' }, 'OPTION_INVALID'],
+      [{ depth: 3 }, 'OPTION_UNKNOWN'],
+    ] as const) {
+      expect(() => new JsonWriter(options as never)).toThrow(expect.objectContaining({ code }));
+    }
   });
 });

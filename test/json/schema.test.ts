@@ -69,6 +69,28 @@ describe('schemas', () => {
     ]) {
       expect(() => compileWriter(schema)).toThrow(expect.objectContaining({ code: 'SCHEMA_INVALID' }));
     }
-    expect(() => compileWriter({}, { maxDepth: 0 })).toThrow(expect.objectContaining({ code: 'OPTION_INVALID' }));
+  });
+
+  test.each<[object, string, string]>([
+    [{ maxDepth: 0 }, 'OPTION_INVALID', 'Invalid `maxDepth`: expected a positive integer, got 0.'],
+    [{ maxDepth: '3' }, 'OPTION_INVALID', "Invalid `maxDepth`: expected a positive integer, got '3'."],
+    [{ opaque: true }, 'OPTION_INVALID', "Invalid `opaque`: expected `'write'` or `'reject'`, got true."],
+    [
+      { unlisted: 'keep' },
+      'OPTION_INVALID',
+      "Invalid `unlisted`: expected `'omit'` or `'write'` or `'reject'`, got 'keep'.",
+    ],
+    [{ lane: 'js' }, 'OPTION_INVALID', 'Invalid `lane`: '],
+    [{ coerce: 1 }, 'OPTION_INVALID', 'Invalid `coerce`: expected `false` or `true`, got 1.'],
+    [{ useDefaults: null }, 'OPTION_INVALID', 'Invalid `useDefaults`: '],
+    [
+      { additional: 'omit' },
+      'OPTION_UNKNOWN',
+      'Unknown option `additional` of `compileWriter()`. All options: unlisted, ',
+    ],
+  ])('refuses the options %j', (options, code, message) => {
+    expect(() => compileWriter({}, options)).toThrow(
+      expect.objectContaining({ code, message: expect.stringContaining(message) }),
+    );
   });
 });

@@ -22,6 +22,86 @@ describe('values are written as by JSON.stringify', () => {
     expect(write({ type: 'object' }, new Map([['a', 1]]))).toBe('{}');
   });
 
+  const opaque: [string, object, string][] = [
+    ['a Map', new Map([['a', 1]]), 'a `Map`. Use `Object.fromEntries(map)` or `[...map]`.'],
+    ['a Set', new Set([1]), 'a `Set`. Use `[...set]`.'],
+    ['a promise', Promise.resolve(1), 'a promise. Await it first.'],
+    ['an Error', new TypeError('x'), 'an `Error`. Throw it, or use an object with what the client may see.'],
+    ['an Error with properties', Object.assign(new Error('x'), { code: 'X' }), 'an `Error`. '],
+    ['a RegExp', /x/, 'an instance of `RegExp`. Use a JSON value.'],
+    ['a subclass of Map', new (class Index extends Map {})(), 'a `Map`. '],
+    ['a proxy of a Map', new Proxy(new Map(), {}), 'a `Map`. '],
+  ];
+  test.each(opaque)("rejects %s with `opaque: 'reject'`, wherever it stands", (_name, value, sentence) => {
+    const named = { type: 'object', properties: { code: { type: 'string' }, size: {} } };
+    const branch = { type: 'object', properties: { kind: { const: 'a' }, a: named }, required: ['kind'] };
+    const other = { type: 'object', properties: { kind: { const: 'b' } }, required: ['kind'] };
+    const judged = {
+      anyOf: [
+        { ...named, minProperties: 0 },
+        { type: 'object', maxProperties: 0 },
+      ],
+    };
+    const places: [schema: object, inner: object, path: string][] = [
+      [named, value, ''],
+      [{ type: 'object' }, value, ''],
+      [{ type: ['object', 'null'] }, value, ''],
+      [{ properties: { 'a/b': named } }, { 'a/b': value }, ' at /a~1b'],
+      [{ type: 'array', items: named }, [{ code: 'x' }, value], ' at /1'],
+      [{ additionalProperties: named }, { a: value }, ' at /a'],
+      [{ anyOf: [branch, other] }, { kind: 'a', a: value }, ' at /a'],
+      [{ properties: { a: judged } }, { a: value }, ' at /a'],
+      [
+        { anyOf: [{ properties: { a: judged, b: { minimum: 1 } } }, { properties: { a: judged } }] },
+        {
+          a: value,
+          get b() {
+            return 1;
+          },
+        },
+        ' at /a',
+      ],
+    ];
+    for (const [schema, outer, path] of places) {
+      const [name, message] = code(schema, outer, { opaque: 'reject' });
+      expect([path, name]).toEqual([path, 'VALUE_MISMATCH']);
+      expect(message).toContain(`Invalid value${path}: JSON cannot represent ${sentence}`);
+      expect(code(schema, outer)[0]).toBe('none');
+    }
+  });
+
+  test.each(opaque.filter(([, value]) => Object.keys(value).length === 0))(
+    "rejects %s with `opaque: 'reject'` where the schema says nothing",
+    (_name, value, sentence) => {
+      for (const schema of [
+        {},
+        { type: 'object' },
+        { properties: { a: {} } },
+        { additionalProperties: { items: {} } },
+      ]) {
+        const [name, message] = code(schema, { a: [{}, { b: value }] }, { opaque: 'reject' });
+        expect([name, message]).toEqual(['VALUE_MISMATCH', expect.stringContaining(sentence)]);
+        expect(message).toContain('Invalid value at /a/1/b: ');
+      }
+    },
+  );
+
+  test("writes empty objects with `opaque: 'reject'`, and objects with toJSON", () => {
+    class Empty {}
+    class Count extends Map {
+      toJSON() {
+        return { size: this.size };
+      }
+    }
+    const value = { a: {}, b: new Empty(), c: Object.create(null), d: new Count(), e: new Date(0), f: [Object(1)] };
+    const named = { properties: { size: { type: 'integer' } } };
+    for (const schema of [{}, { properties: { a: named, b: named, c: named, d: named, e: {}, f: {} } }]) {
+      expect(write(schema, value, { opaque: 'reject' })).toBe(
+        '{"a":{},"b":{},"c":{},"d":{"size":0},"e":"1970-01-01T00:00:00.000Z","f":[1]}',
+      );
+    }
+  });
+
   test('calls toJSON with its key, and with the value as this', () => {
     class Money {
       constructor(readonly cents: number) {}

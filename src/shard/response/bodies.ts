@@ -5,6 +5,8 @@ import { AppRequest } from '../../app/request.js';
 import { AppResponse } from '../../app/response.js';
 import type { ResponseState } from '../../app/response-state.js';
 import { LoopShardError } from '../../errors.js';
+import { place } from '../../json/mismatch.js';
+import { findOpaque, type OpaqueKind, type OpaquePart, opaqueKind } from '../../json/opaque.js';
 
 const BYTES = 'application/octet-stream';
 
@@ -42,8 +44,6 @@ export function bodyOf(value: unknown, response: ResponseState): unknown {
 function bodyOfInstance(value: object, response: ResponseState): unknown {
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   if (types.isAnyArrayBuffer(value)) return new Uint8Array(value);
-  const misused = misuse(value);
-  if (misused !== undefined) throw notJson(misused, '');
   const tag = (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
   if (tag === 'Response' && 'bodyUsed' in value) return bodyOfResponse(value as unknown as FetchResponse, response);
   if ((tag === 'Blob' || tag === 'File') && 'arrayBuffer' in value) {
@@ -54,8 +54,9 @@ function bodyOfInstance(value: object, response: ResponseState): unknown {
     response.contentType ??= 'application/x-www-form-urlencoded;charset=UTF-8';
     return String(value);
   }
-  const unfit = typeof (value as { toJSON?: unknown }).toJSON === 'function' ? undefined : opaque(value);
-  if (unfit !== undefined) throw notJson(unfit, '');
+  if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return value;
+  const kind = kindOf(value);
+  if (kind !== undefined) throw notJson({ ...kind, path: [] });
   return value;
 }
 
@@ -91,48 +92,29 @@ function bodyOfBlob(blob: FetchBlob, response: ResponseState): unknown {
   return blob.stream();
 }
 
-/** Names a value that JSON would turn into `{}`, with advice what to return instead. */
-function misuse(value: object): [name: string, advice: string] | undefined {
-  if (types.isMap(value)) return ['a `Map`', 'Return `Object.fromEntries(map)` or `[...map]`.'];
-  if (types.isSet(value)) return ['a `Set`', 'Return `[...set]`.'];
-  if (types.isPromise(value)) return ['a promise', 'Await it first.'];
-  if (types.isNativeError(value)) return ['an `Error`', 'Throw it, or return an object with what the client may see.'];
-  if (value instanceof AppRequest) return ['`req`', 'Return the body.'];
-  if (value instanceof AppResponse)
-    return ['`res`', 'Set status and headers on `res`, and return the body, or nothing.'];
-  return undefined;
+const REQUEST = { name: '`req`', advice: 'Return the body.' };
+const RESPONSE = { name: '`res`', advice: 'Set status and headers on `res`, and return the body, or nothing.' };
+
+function kindOf(value: object): OpaqueKind | undefined {
+  if (value instanceof AppRequest) return REQUEST;
+  if (value instanceof AppResponse) return RESPONSE;
+  return opaqueKind(value);
 }
 
-/** Built-in classes whose instances have a useful JSON representation. */
-const WITH_PROPERTIES = new Set(['Object', 'Array', 'Arguments', 'Boolean', 'Number', 'String', 'Date']);
-
-/** Names an instance of a built-in class that has no JSON representation. */
-function opaque(value: object): [name: string, advice: string] | undefined {
-  const tag = Object.prototype.toString.call(value).slice('[object '.length, -1);
-  if (WITH_PROPERTIES.has(tag) || Object.keys(value).length > 0) return undefined;
-  return [`an instance of \`${tag}\``, 'Return a JSON value.'];
-}
-
-function notJson([name, advice]: [string, string], path: string): LoopShardError {
-  const place = path === '' ? '' : ` at ${path}`;
+function notJson({ path, name, advice }: OpaquePart): LoopShardError {
   return new LoopShardError(
     'RESPONSE_INVALID',
-    `The handler returned ${name}${place}, which JSON cannot represent. ${advice}`,
+    `The handler returned ${name}${place(path)}, which JSON cannot represent. ${advice}`,
   );
 }
 
 /**
- * Searches a value for objects that JSON has turned into `{}`.
- * @throws LoopShardError RESPONSE_INVALID
+ * Checks a value in whose JSON there is an empty object.
+ * @throws LoopShardError RESPONSE_INVALID if it is one of those that JSON.stringify writes as `{}`
  */
-export function checkInside(value: unknown, path = ''): void {
-  if (typeof value !== 'object' || value === null || typeof (value as { toJSON?: unknown }).toJSON === 'function')
-    return;
-  const misused = misuse(value) ?? opaque(value);
-  if (misused !== undefined) throw notJson(misused, path);
-  for (const [key, inner] of Object.entries(value)) {
-    if (typeof inner === 'object') checkInside(inner, `${path}/${key}`);
-  }
+export function checkInside(value: unknown): void {
+  const part = findOpaque(value, kindOf);
+  if (part !== undefined) throw notJson(part);
 }
 
 /** Makes an async iterator of an iterator. */

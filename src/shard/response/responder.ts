@@ -303,6 +303,7 @@ export class Responder {
       core: this.#context.core,
       position: place.bodyStart,
       limit: place.limit,
+      opaque: 'reject',
       grow: (bytes) => this.#grow(reply, head, bytes),
     });
   }

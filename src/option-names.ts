@@ -1,4 +1,4 @@
-import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
+import { LoopShardError, type LoopShardErrorCode } from './errors.js';
 
 /**
  * Rejects options with unknown names.
