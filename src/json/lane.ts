@@ -161,9 +161,10 @@ function judgements(generator: Generator, plainLane: PlainLane, sink: Sink): obj
     },
     isPlain: (node: number, value: object) => {
       const prototype = Object.getPrototypeOf(value);
-      if (prototype !== null && plainPrototypes[node]?.has(prototype)) return true;
+      // Faster than `mayBeOpaque`: database drivers return objects without a prototype.
+      if (prototype === null) return !plainLane.rejectsOpaque || !(Symbol.toStringTag in value);
+      if (plainPrototypes[node]?.has(prototype)) return true;
       if (plainLane.rejectsOpaque && mayBeOpaque(value)) return false;
-      if (prototype === null) return true;
       if (!inheritsNothing(ownKeys(planner, nodes[node]), value, prototype)) return false;
       (plainPrototypes[node] ??= new WeakSet()).add(prototype);
       return true;
