@@ -32,7 +32,7 @@ import { CORES } from './variants.js';
  */
 
 /**
- * A question, and the measurements that answer it.
+ * A scenario: servers, loads, and the figures to report.
  * @typedef {object} Scenario
  * @property {string} name
  * @property {string} title
