@@ -5,7 +5,7 @@ import { Life } from './support/life.js';
 import { ONE_HTTP_THREAD, startServer, until } from './support/server.js';
 import { type Pending, useStage } from './support/stage.js';
 
-/* Abandoned handlers: those that still run after their requests got 504. */
+/* Abandoned handlers: handlers that still run after their requests got 504. */
 const scene = useStage();
 
 async function start(options: ServeOptions): Promise<void> {
@@ -43,7 +43,7 @@ describe('a shard with more abandoned handlers than maxAbandoned', () => {
     });
     const started: Pending[] = [];
     for (const id of ['a', 'b']) started.push(await scene.stage.send(scene.running, `/wait/${id}`));
-    await until(() => scene.stage.started.length === 2, 'the others to start');
+    await until(() => scene.stage.started.length === 2, 'the other requests to start');
     const hung = ['c', 'd', 'e', 'f'].map((id) => scene.stage.send(scene.running, `/limited/ignore/${id}`));
     for (const one of hung) expect((await (await one).response).status).toBe(504);
     await until(() => states.length > 0, 'the replacement to begin');
@@ -69,7 +69,7 @@ describe('a shard with more abandoned handlers than maxAbandoned', () => {
       // The shard may still claim requests before it knows that it is being replaced.
       coming.push(exchange(scene.running.port, get('/thread')));
       return shards()[0].queued >= 5;
-    }, 'what waits');
+    }, 'the waiting requests');
     scene.stage.release('a');
     expect((await waits.response).status).toBe(200);
     for (const response of await Promise.all(coming)) expect(response.status).toBe(200);
@@ -108,7 +108,7 @@ describe('a shard is not replaced', () => {
     await start({ recovery: { maxAbandoned: 2 } });
     for (const ids of [['a', 'b'], ['c', 'd'], ['e']]) {
       await abandon(...ids);
-      await until(() => abandoned()[0] === ids.length, 'the last one');
+      await until(() => abandoned()[0] === ids.length, 'the last handler');
       scene.stage.release(...ids);
       await until(() => abandoned()[0] === 0, 'the end of the handlers');
     }
@@ -124,7 +124,7 @@ describe('a shard is not replaced', () => {
     });
     const ids = ['a', 'b', 'c'];
     const waits = await Promise.all(ids.map((id) => scene.stage.send(scene.running, `/ignore/${id}`)));
-    await until(() => scene.stage.started.length === 3, 'the start of all');
+    await until(() => scene.stage.started.length === 3, 'the start of all handlers');
     const blocks = await scene.stage.send(scene.running, '/hold/block');
     await until(() => shards()[0].state === 'stuck', 'the shard to be stuck');
     for (const { response } of [...waits, blocks]) expect((await response).status).toBe(504);
@@ -135,7 +135,7 @@ describe('a shard is not replaced', () => {
   test('and does not wait for a handler that has a view of its request', async () => {
     await start({ recovery: { maxAbandoned: 1 }, timeouts: { closeTimeoutMs: 60_000 } });
     const viewing = exchange(scene.running.port, post(scene.stage.target('/later/view/a'), 'a body'));
-    await until(() => scene.stage.started.length === 1, 'its start');
+    await until(() => scene.stage.started.length === 1, 'the start of the handler');
     await abandon('b', 'c');
     await until(() => shards()[0].state === 'draining', 'the replacement to begin');
     expect((await viewing).status).toBe(504);
@@ -145,12 +145,12 @@ describe('a shard is not replaced', () => {
   test('if its abandoned handlers settle before its turn to be replaced', async () => {
     await start({ shards: 2, scheduling: { dispatch: 'round-robin', steal: false }, recovery: { maxAbandoned: 1 } });
     const waits = [await scene.stage.send(scene.running, '/wait/a'), await scene.stage.send(scene.running, '/wait/b')];
-    await until(() => scene.stage.started.length === 2, 'the start of both');
+    await until(() => scene.stage.started.length === 2, 'the start of both handlers');
     await abandon('c', 'd', 'e');
-    await until(() => !allReady(), 'the replacement of one');
+    await until(() => !allReady(), 'the replacement of one shard');
     const other = shards().find(({ state }) => state === 'ready')!.shard;
     await abandon('f', 'g');
-    await until(() => abandoned()[other] === 3, 'the last one');
+    await until(() => abandoned()[other] === 3, 'the last handler');
     scene.stage.release('c', 'd', 'e', 'f', 'g');
     await until(() => abandoned()[other] === 0, 'the end of the handlers');
     scene.stage.release('a', 'b');
@@ -163,7 +163,7 @@ describe('a shard is not replaced', () => {
     await start({ recovery: { maxAbandoned: 0 }, memory: { slots: 64 } });
     const ids = Array.from({ length: 40 }, (_, i) => `${i}`);
     await Promise.all(ids.map((id) => abandon(id)));
-    await until(() => abandoned()[0] === 40, 'the last one');
+    await until(() => abandoned()[0] === 40, 'the last handler');
     expect(restarts()).toEqual([0]);
   });
 });
@@ -171,7 +171,7 @@ describe('a shard is not replaced', () => {
 test('abandoned handlers that keep their slots leave half of all slots to others', async () => {
   await start({ memory: { slots: 8 } });
   await abandon('a', 'b', 'c', 'd');
-  await until(() => abandoned()[0] === 4, 'the last one');
+  await until(() => abandoned()[0] === 4, 'the last handler');
   expect(restarts()).toEqual([0]);
   await abandon('e');
   await until(() => restarts()[0] === 1 && allReady(), 'the replacement');

@@ -81,7 +81,7 @@ describe('marks an incomplete response', () => {
     running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD }, 'streams.js');
     const client = await RawClient.open(running.port);
     client.write(get('/ticks?name=x'));
-    await until(() => client.pending.toString('latin1').split('tick').length > 10, 'some of it');
+    await until(() => client.pending.toString('latin1').split('tick').length > 10, 'a part of the response');
     const received = client.pending.length;
     client.destroy();
     const { bytes, ...rest } = await line();
@@ -117,7 +117,7 @@ describe('marks an incomplete response', () => {
   });
 });
 
-test('logs a stream when its last byte was sent, with all bytes and the complete duration', async () => {
+test('logs a stream once its last byte has been sent, with all bytes and the complete duration', async () => {
   running = await startServer({ shards: 1, accessLog: true, ...ONE_HTTP_THREAD }, 'streams.js');
   const client = await RawClient.open(running.port);
   client.write(get('/slow-first/60'));
@@ -227,7 +227,7 @@ function logged(id: string): unknown {
   return targets[0].details.id;
 }
 
-test('logs the same ID that the handler has seen, even if another shard has stolen the request', async () => {
+test('logs the ID that the handler saw, even if another shard stole the request', async () => {
   running = await startServer(
     { shards: 2, scheduling: { dispatch: 'round-robin' }, accessLog: true, ...ONE_HTTP_THREAD },
     'scheduling-app.js',

@@ -29,7 +29,7 @@ describe('figures of several rounds', () => {
     expect(difference).toEqual({ median: 100, min: 50, max: 110 });
   });
 
-  test('omit what was not measured', () => {
+  test('omit targets that were not measured', () => {
     const withGap = [...samples, sample(4, 'ours', Number.NaN), sample(4, 'theirs', 1), sample(5, 'ours', 1)];
     expect(compareLoads(withGap, 'perSecond', load('ours'), load('theirs'))?.max).toBe(2.1);
     expect(figureSpread(withGap, load('ours'), 'perSecond')).toEqual({ median: 150, min: 1, max: 210 });

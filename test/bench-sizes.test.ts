@@ -39,7 +39,7 @@ describe('the options of bench:http', () => {
 });
 
 describe('the exchanges of the workload sizes', () => {
-  test('have the sizes that they are named after', () => {
+  test('have the sizes that their names state', () => {
     for (const { id, bytes, expected, posted } of exchanges) {
       const body = posted ?? expected.body;
       expect([id, Buffer.byteLength(body)]).toEqual([id, bytes]);
@@ -87,7 +87,7 @@ describe('the goals of the workload sizes', () => {
     measurement(round, CLUSTER, 'rows-300', 100 / round, 2_000),
   ]);
 
-  test('are judged round by round, requests/s from below and p99 from above', () => {
+  test('are checked round by round: requests/s must not be lower, p99 not higher', () => {
     const judged = judgeExchanges(chosen, measurements, CONNECTIONS);
     expect(judged.map(({ exchange, peer, figure, verdict }) => [exchange, peer, figure, verdict])).toEqual([
       ['text-20k', 'loopshard', 'requestsPerSecond', 'reached'],

@@ -93,7 +93,7 @@ describe('a shard claims', () => {
     expect(claimed(claims.claim())).toEqual(free.slice(8));
   });
 
-  test('no requests that were taken back, and uses no permits for them', () => {
+  test('no recalled requests, and uses no permits for them', () => {
     const { claims, side, submit, claimed, rings } = memory({ permits: 4 });
     const slots = submit(6);
     for (const slot of slots.slice(0, 4)) expect(rings.recall(slot)).toBe(true);
@@ -141,13 +141,13 @@ describe('on a server', () => {
   test('a handler that blocks delays few requests behind it; other shards run the rest', async () => {
     running = await startServer({ shards: 2 }, 'scheduling-app.js');
     const parked = () => running.server.stats().shards.every(({ parks }) => parks > 0);
-    await until(parked, 'the shards to sleep');
+    await until(parked, 'all shards to sleep');
     const client = await RawClient.open(running.port);
     const others = Array.from({ length: 40 }, (_, i) => get(stage.target(`/run/${i}`))).join('');
     client.write(get(stage.target('/hold/slow')) + others);
-    // Up to seven were claimed with the slow one, before anything was known of it.
+    // Up to seven requests were claimed together with the slow one, before its shard had measured it.
     await until(() => stage.started.length >= 34, 'most of the requests');
-    // From now on the handler is known to be slow, so nothing is claimed together with it.
+    // From now on, the shard knows that the handler is slow and claims nothing together with it.
     stage.release('slow');
     for (let i = 0; i < 41; i++) expect((await client.response()).status).toBe(200);
     client.destroy();

@@ -193,7 +193,7 @@ describe('options of the front end', () => {
     expect(await subjectOf(port)).toBe('first.test');
     writeFileSync(key, 'no key');
     program.child.kill('SIGHUP');
-    await until(() => program.stderr.includes('(TLS_INVALID)'), 'the refusal');
+    await until(() => program.stderr.includes('(TLS_INVALID)'), 'the log line about the refusal');
     expect(await subjectOf(port)).toBe('first.test');
     install('second');
     program.child.kill('SIGHUP');
@@ -204,7 +204,7 @@ describe('options of the front end', () => {
   });
 
   test.each([
-    ['a key alone', ['--tls-key', 'key.pem'], /Set both --tls-key and --tls-cert.*\(OPTION_INVALID\)/],
+    ['only a key', ['--tls-key', 'key.pem'], /Set both --tls-key and --tls-cert.*\(OPTION_INVALID\)/],
     [
       'no such file',
       ['--tls-key', 'a.pem', '--tls-cert', 'b.pem'],
@@ -310,9 +310,9 @@ describe('prints one sentence with a code and no stack, and exits with 1, for', 
       [APP, '--shards', '65'],
       /^loopshard: Option `shards` must be an integer from 0 to 64, got 65\. \(OPTION_INVALID\)$/,
     ],
-    ['options that contradict', [APP, '--slots', '65536', '--slot-bytes', '1048576'], /\(MEMORY_EXHAUSTED\)$/],
+    ['contradictory options', [APP, '--slots', '65536', '--slot-bytes', '1048576'], /\(MEMORY_EXHAUSTED\)$/],
     [
-      'a host of another machine',
+      'a host name of another machine',
       [APP, '--host', '192.0.2.1'],
       /Cannot listen on port 8000 of 192\.0\.2\.1.*\(LISTEN_FAILED\)$/,
     ],
@@ -342,7 +342,7 @@ describe('prints one sentence with a code and no stack, and exits with 1, for', 
       ['serve', APP, '--shards', 'two'],
       "argument 'two' is invalid. It must be an integer.",
     ],
-    ['a list that is not one', ['serve', APP, '--groups', '2'], 'It must be a list such as default=2,cpu=2.'],
+    ['an invalid list', ['serve', APP, '--groups', '2'], 'It must be a list such as default=2,cpu=2.'],
     ['an unknown option', ['serve', APP, '--slot', '5'], "unknown option '--slot'\n(Did you mean --slots?)"],
     ['an unknown option without a command', ['--frobnicate'], "unknown option '--frobnicate'"],
     ['no module', ['serve'], "missing required argument 'module'"],

@@ -66,7 +66,7 @@ test('fails to start with a clear error if memory for the parser is exhausted', 
   });
 });
 
-test('fails only the request whose body finds no memory', async () => {
+test('fails only the request whose body cannot be allocated', async () => {
   running = await startServer({ shards: 1, ...ONE_HTTP_THREAD });
   const { allocUnsafeSlow } = Buffer;
   restore = () => {

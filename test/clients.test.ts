@@ -1,4 +1,4 @@
-/* Tests with third-party clients, which behave like those that servers meet. */
+/* Tests with third-party clients, which behave like the clients of production servers. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

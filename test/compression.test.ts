@@ -106,10 +106,10 @@ describe('does not compress', () => {
     ['below the threshold', '/typed?type=text/plain&bytes=1023'],
     ['not compressible', '/typed?type=image/png'],
     ['of an unknown type', '/typed?type=x/unheard-of'],
-    ['of no type but bytes', '/typed'],
-    ['encoded already', '/typed?type=text/plain&encoding=x-own'],
-    ['not to be transformed', '/typed?type=text/plain&cache=public,%20No-Transform'],
-    ['on a route that says so', '/never'],
+    ['bytes without a type', '/typed'],
+    ['already encoded', '/typed?type=text/plain&encoding=x-own'],
+    ['with `no-transform`', '/typed?type=text/plain&cache=public,%20No-Transform'],
+    ['on a route that disables it', '/never'],
   ])('%s', async (_name, path) => {
     const response = await ask(path, 'gzip');
     expect(field(response, 'content-encoding')).toBe(path.includes('x-own') ? 'x-own' : undefined);
@@ -214,7 +214,7 @@ test.each([
   [true, ['compressible', 'negotiator']],
   [false, []],
 ])(
-  'loads the libraries for negotiation before the shard is ready, if responses are compressed (%s)',
+  'loads the libraries for content negotiation before the shard is ready if compression is enabled (%s)',
   async (compress, loaded) => {
     const other = await startServer({ shards: 1, compress }, 'compress-app.js');
     expect(JSON.parse((await exchange(other.port, get('/loaded'))).body.toString())).toEqual(loaded);

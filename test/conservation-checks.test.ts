@@ -35,13 +35,13 @@ describe('a client of the conservation tests', () => {
   });
 
   test.each([
-    ['an answer of another request', ok('second') + ok('first!'), ['first!', 'second'], 'instead of first!'],
+    ['the response to another request', ok('second') + ok('first!'), ['first!', 'second'], 'instead of first!'],
     ['one wrong byte', ok('firsT'), ['first'], 'at byte'],
-    ['an answer that is too short', ok('firs'), ['first'], 'a length of 4 instead of 5'],
+    ['a response that is too short', ok('firs'), ['first'], 'a length of 4 instead of 5'],
     ['a stream that is too short', chunked('firs'), ['first'], '4 bytes instead of 5'],
     ['a stream that is too long', chunked('first', '!'), ['first'], 'more than 5 bytes'],
-    ['an answer that came twice', ok('first') + ok('first'), ['first'], 'nobody asked for'],
-    ['bytes behind an answer', `${ok('first')}!\r\n\r\n`, ['first', 'second'], 'not an answer'],
+    ['a repeated response', ok('first') + ok('first'), ['first'], 'unexpected response'],
+    ['bytes after a response', `${ok('first')}!\r\n\r\n`, ['first', 'second'], 'not a response'],
   ])('stops at %s', (_what, received, bodies, message) => {
     for (const piece of [1, 4, 10_000]) expect(() => read(received, bodies, piece)).toThrow(message);
   });
@@ -92,12 +92,14 @@ describe('the logs of clients and handlers', () => {
   });
 
   test('do not match if a handler was started for a request that no client sent', () => {
-    expect(compareLogs(new Map(), new Map([['n', 1]]))).toEqual(['1 × started, but never sent, such as n']);
+    expect(compareLogs(new Map(), new Map([['n', 1]]))).toEqual([
+      '1 × started, but not sent by any client, for example n',
+    ]);
     expect(compareLogs(new Map(), new Map([['end-1', 1]]))).toEqual([]);
   });
 });
 
-test('names the resources that a server has not got back, including extents', () => {
+test('names the resources that have leaked, including extents', () => {
   const shard = { shard: 0, outstanding: 0, queued: 0, lostWakeUps: 0, permits: { available: 3, limit: 4 } };
   const stats = {
     ...{ slots: { free: 1, total: 2 }, outstanding: 5, lostWakeUps: 0, shards: [shard], routes: [] },
@@ -110,6 +112,6 @@ test('names the resources that a server has not got back, including extents', ()
     'slots: 1 of 2',
     'extents 1: 0 of 1',
     'permits of shard 0: 3 of 4',
-    'answers: 5',
+    'outstanding requests: 5',
   ]);
 });

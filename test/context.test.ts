@@ -67,7 +67,7 @@ describe("OpenTelemetry's context manager", () => {
   test('fails only the request whose context cannot be entered', async () => {
     await start('?enters');
     expect(await json('/who', by('nobody'))).toEqual({ user: null, code: 'CONTEXT_INVALID' });
-    expect(await json('/who', by('fails'))).toEqual({ user: null, code: 'as asked' });
+    expect(await json('/who', by('fails'))).toEqual({ user: null, code: 'on purpose' });
     expect(await json('/who', by('ada'))).toEqual({ user: 'ada' });
   });
 });

@@ -299,7 +299,7 @@ describe('app.cors()', () => {
   test('can be called only once', () => {
     const twice = () => createApp().cors({ origins: '*' }).cors({ origins: '*' });
     expect(twice).toThrow(
-      '`app.cors()` was called before: it is for the whole server. Call it once, with all `origins`.',
+      '`app.cors()` was already called, and applies to the whole server. Call it once, with all `origins`.',
     );
   });
 });

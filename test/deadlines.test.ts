@@ -66,7 +66,7 @@ test('a request that was claimed but not started in time gets 503, between other
   const client = await RawClient.open(scene.running.port);
   const paths = ['/hold/block', '/run/before', '/late/a', '/run/behind', '/late/b'];
   client.write(paths.map((path) => get(scene.stage.target(path))).join(''));
-  await until(() => scene.stage.started.length === 1 && queued() === 0, 'one claim for all');
+  await until(() => scene.stage.started.length === 1 && queued() === 0, 'one claim of all requests');
   await until(() => scene.running.server.stats().refused.QUEUE_TIMEOUT === 2, 'two timeouts');
   scene.stage.release('block');
   const outcomes = [];
@@ -150,7 +150,7 @@ test('the handler timeout begins when the handler starts', async () => {
   expect((await response).status).toBe(200);
 });
 
-test('504 keeps the order of pipelined responses, has no body for HEAD, and closes on request', async () => {
+test('504 keeps the order of pipelined responses, has no body for HEAD, and honours connection: close', async () => {
   await start({ shards: 2 });
   const client = await RawClient.open(scene.running.port);
   const head = get(scene.stage.target('/limited/ignore/c')).replace('GET', 'HEAD');
@@ -203,7 +203,7 @@ test.each(['reset', 'end'] as const)('the signal is aborted when the client disc
   expect(performance.now() - begin).toBeLessThan(PROMISED_MS + PATIENCE_MS);
 });
 
-test('a client that ends its side and still reads gets its response, and the signal is not aborted', async () => {
+test('a client that ends its side but still reads gets its response, and the signal is not aborted', async () => {
   await start();
   const client = await RawClient.open(scene.running.port, { allowHalfOpen: true });
   client.write(get(scene.stage.target('/wait/a')));
@@ -224,7 +224,7 @@ test('a request whose client disconnects before the start is not started, claime
   await until(() => scene.running.server.stats().shards[0].parks > 0, 'the shard to sleep');
   const first = await RawClient.open(scene.running.port);
   first.write(get(scene.stage.target('/hold/block')) + get(scene.stage.target('/run/claimed')));
-  await until(() => scene.stage.started.length === 1 && queued() === 0, 'one claim for both');
+  await until(() => scene.stage.started.length === 1 && queued() === 0, 'one claim of both requests');
   const waiting = await scene.stage.send(scene.running, '/run/waiting');
   await until(() => queued() === 1, 'the request to wait');
   first.socket.resetAndDestroy();

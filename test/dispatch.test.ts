@@ -14,7 +14,7 @@ import {
 
 const KEYS = 20_000;
 
-/** Shards as dispatch sees them: how long each would have a request wait, which of them sleep, which are full. */
+/** The state of the shards that dispatch reads: how long a request would wait for each, and which are asleep or full. */
 interface Seen {
   waits?: number[];
   asleep?: number[];
@@ -40,20 +40,20 @@ describe('least-loaded', () => {
   const pick = (seen: Seen, policy = createPolicy('least-loaded', group(4), true)) =>
     policy.pick(loadOf(seen), all(4), 0);
 
-  test('picks the first shard that is awake, as long as that gets to the request soon', () => {
+  test('picks the first awake shard that can start the request soon', () => {
     expect(pick({ waits: [80, 0], asleep: [2, 3] })).toBe(0);
     expect(pick({ waits: [150, 80], asleep: [2, 3] })).toBe(1);
     expect(pick({ asleep: [0, 1, 3] })).toBe(2);
   });
 
-  test('wakes the first one that sleeps when it does not', () => {
+  test('wakes the first sleeping shard if no awake one can start the request soon', () => {
     expect(pick({ waits: [150, 150], asleep: [2, 3] })).toBe(2);
     expect(pick({ asleep: [0, 1, 2, 3] })).toBe(0);
-    // One that sleeps may have handlers in flight that will keep its thread.
+    // A sleeping shard may have handlers in flight that will occupy its thread.
     expect(pick({ waits: [500], asleep: [0, 1, 2, 3] })).toBe(1);
   });
 
-  test('picks the one that gets to it first where all have more to do, and equals in turn', () => {
+  test('picks the shard with the shortest wait if all are busy, and takes turns between equal ones', () => {
     expect(pick({ waits: [900, 700, 800, 1_000] })).toBe(1);
     expect(pick({ waits: [900, 900, 900, 900], outstanding: [3, 2, 1, 3] })).toBe(2);
     const policy = createPolicy('least-loaded', group(4), true);
@@ -61,7 +61,7 @@ describe('least-loaded', () => {
     expect(picked).toEqual([0, 1, 2, 3, 0, 1]);
   });
 
-  test('picks one that is full only if all are', () => {
+  test('picks a full shard only if all shards are full', () => {
     expect(pick({ full: [0] })).toBe(1);
     expect(pick({ waits: [0, 700, 700, 600], full: [0, 3] })).toBe(1);
     const outstanding = [9, 7, 8, 9];
@@ -69,7 +69,7 @@ describe('least-loaded', () => {
     expect(pick({ outstanding, waits: [100, 900, 500, 200], full: [0, 1, 2, 3] })).toBe(1);
   });
 
-  test('stays within its group, and picks none that is not ready', () => {
+  test('picks only shards of its group that are ready', () => {
     const policy = createPolicy('least-loaded', group(2, 1), true);
     const load = loadOf({ waits: [0, 500, 600, 0] });
     expect(policy.pick(load, ready(1, 1, 1, 1), 0)).toBe(1);
@@ -84,7 +84,7 @@ describe('least-loaded without stealing', () => {
     for (let i = 0; i < 5; i++) expect(policy.pick(loadOf({ outstanding: [4, 1, 2] }), all(3), 0)).toBe(1);
   });
 
-  test('picks equals in turn, whoever sleeps', () => {
+  test('takes turns between equal shards, asleep or not', () => {
     const policy = createPolicy('least-loaded', group(3), false);
     const load = loadOf({ outstanding: [0, 0, 0], asleep: [1, 2] });
     expect(Array.from({ length: 6 }, () => policy.pick(load, all(3), 0))).toEqual([0, 1, 2, 0, 1, 2]);
@@ -92,7 +92,7 @@ describe('least-loaded without stealing', () => {
 });
 
 test.each<Dispatch>(['least-loaded', 'round-robin', 'route-hash'])(
-  'the only shard of a group is picked (%j)',
+  'picks the only shard of a group (%j)',
   (dispatch) => {
     const policy = createPolicy(dispatch, group(1, 2), true);
     expect(policy.pick(loadOf({ waits: [0, 0, 9_000], full: [2] }), all(4), 7)).toBe(2);
@@ -100,7 +100,7 @@ test.each<Dispatch>(['least-loaded', 'round-robin', 'route-hash'])(
   },
 );
 
-test('round-robin goes on in turn, whatever the load, and skips who is not ready', () => {
+test('round-robin picks shards in turn whatever their load, and skips those that are not ready', () => {
   const policy = createPolicy('round-robin', group(3, 2), true);
   const pick = (shards = all(6)) => policy.pick(loadOf({ waits: [0, 0, 9_000], asleep: [4] }), shards, 0);
   expect([pick(), pick(), pick(), pick()]).toEqual([2, 3, 4, 2]);
@@ -115,7 +115,7 @@ describe.each<Dispatch>(['route-hash', { key: { header: 'x-key' } }])('rendezvou
   const policy = createPolicy(dispatch, group(8), true);
   const before = hashes.map((hash) => policy.pick(loadOf(), all(8), hash));
 
-  test('shares the keys out evenly, whatever the load', () => {
+  test('distributes keys evenly, whatever the load', () => {
     for (let shard = 0; shard < 8; shard++) {
       const share = before.filter((one) => one === shard).length / KEYS;
       expect(share).toBeGreaterThan(0.11);
@@ -124,7 +124,7 @@ describe.each<Dispatch>(['route-hash', { key: { header: 'x-key' } }])('rendezvou
     expect(hashes.map((hash) => policy.pick(loadOf({ waits: [900, 0, 700] }), all(8), hash))).toEqual(before);
   });
 
-  test('a lost shard moves its own keys only, evenly; and has them again when it is back', () => {
+  test('moves only the keys of a lost shard, evenly, and moves them back when it returns', () => {
     const shards = all(8);
     shards[3] = 0;
     const during = hashes.map((hash) => policy.pick(loadOf(), shards, hash));
@@ -136,7 +136,7 @@ describe.each<Dispatch>(['route-hash', { key: { header: 'x-key' } }])('rendezvou
     expect(hashes.map((hash) => policy.pick(loadOf(), all(8), hash))).toEqual(before);
   });
 
-  test('an added shard takes its own share only', () => {
+  test('moves only its share of the keys to an added shard', () => {
     const more = createPolicy(dispatch, group(9), true);
     const after = hashes.map((hash) => more.pick(loadOf(), all(9), hash));
     const moved = after.filter((shard, i) => shard !== before[i]);
@@ -145,7 +145,7 @@ describe.each<Dispatch>(['route-hash', { key: { header: 'x-key' } }])('rendezvou
     expect(moved.length / KEYS).toBeLessThan(0.13);
   });
 
-  test('a group further back has the same shares', () => {
+  test('distributes keys in the same way in a group with higher shard numbers', () => {
     const further = createPolicy(dispatch, group(8, 5), true);
     expect(hashes.map((hash) => further.pick(loadOf(), all(13), hash) - 5)).toEqual(before);
   });
@@ -169,14 +169,14 @@ describe('on a server', () => {
     return JSON.parse(body.toString()).threadId;
   }
 
-  /** The threads of requests, one after the other. */
+  /** Sends requests one after the other. Returns the threads that ran them. */
   async function threads(requests: [string, ...string[]][]): Promise<number[]> {
     const all = [];
     for (const request of requests) all.push(await thread(...request));
     return all;
   }
 
-  // An odd number: taking turns would lead elsewhere the second time.
+  // An odd number, so that shards in turn would run the same requests on other threads the second time.
   const keys = Array.from({ length: 13 }, (_, i) => `k${i}`);
 
   test.each<[string, (key: string) => [string, ...string[]]]>([
@@ -202,18 +202,18 @@ describe('on a server', () => {
     ['/by-cookie', 'Cookie: other=1'],
     ['/by-query?key='],
     ['/by-query'],
-  ])('requests without the key go to the shards in turn (%s %s)', async (...request) => {
+  ])('requests without a key are sent to the shards in turn (%s %s)', async (...request) => {
     expect(new Set(await threads([request, request, request, request])).size).toBe(4);
   });
 
-  test('a route with dispatch of its own: in turn, or always the same shard', async () => {
+  test('a route can have its own dispatch: round-robin or route-hash', async () => {
     const inTurn = await threads(Array.from({ length: 8 }, () => ['/in-turn']));
     expect(new Set(inTurn.slice(0, 4)).size).toBe(4);
     expect(inTurn.slice(4)).toEqual(inTurn.slice(0, 4));
     expect(new Set(await threads(Array.from({ length: 8 }, () => ['/by-route']))).size).toBe(1);
   });
 
-  test('a key keeps its shard when another one is lost, and gets its own back', async () => {
+  test('a key keeps its shard when another shard is lost, and returns to its own after a replacement', async () => {
     const before = await threads(keys.map((key) => [`/by-param/${key}`]));
     const [victim] = before;
     const key = keys[before.indexOf(victim)];
@@ -229,23 +229,23 @@ describe('on a server', () => {
   });
 });
 
-test('light requests stay on a shard that is awake, and heavy ones go to all at once', async () => {
+test('light requests stay on one awake shard, and simultaneous heavy requests use all shards', async () => {
   const running = await startServer({ shards: 4 }, 'scheduling-app.js');
   const threadOf = async (target: string) =>
     JSON.parse((await exchange(running.port, get(target))).body.toString()).threadId;
   const light: number[] = [];
   for (let i = 0; i < 200; i++) light.push(await threadOf('/thread'));
   const most = Math.max(...light.map((one) => light.filter((other) => other === one).length));
-  // In turn it would be 50. A machine that is busy wakes another one now and then.
+  // With shards in turn it would be 50. On a busy machine, another shard is woken now and then.
   expect(most).toBeGreaterThan(120);
-  // They do not wait for one another, though shards know of light ones only.
+  // Heavy requests do not wait for each other, although the shards have only measured light ones so far.
   const heavy = await Promise.all(Array.from({ length: 4 }, () => threadOf('/busy/200')));
   expect(new Set(heavy).size).toBe(4);
   await expectConserved(running);
   await running.server.close();
 });
 
-test('a shard that computes behind an `await` is left alone while another one sleeps', async () => {
+test('a shard that computes after an `await` gets no requests while another shard sleeps', async () => {
   const running = await startServer({ shards: 2 }, 'scheduling-app.js');
   for (let i = 0; i < 200; i++) await exchange(running.port, get('/thread'));
   const before = running.server.stats().shards.map(({ steals }) => steals);
@@ -257,7 +257,7 @@ test('a shard that computes behind an `await` is left alone while another one sl
   });
   let light = 0;
   for (; isBusy; light++) await exchange(running.port, get('/thread'));
-  // Only the first ones were given to it, and taken from it.
+  // Only the first requests were sent to the busy shard, and the other one stole them.
   const stolen = running.server.stats().shards.reduce((sum, { steals }, i) => sum + steals - before[i], 0);
   expect(light).toBeGreaterThan(40);
   expect(stolen).toBeLessThan(light / 4);
@@ -265,7 +265,7 @@ test('a shard that computes behind an `await` is left alone while another one sl
   await running.server.close();
 });
 
-test("the server's dispatch is that of routes without one: by a key, where they have it", async () => {
+test("routes without their own dispatch use the server's, which applies to requests with its key", async () => {
   const running = await startServer(
     { shards: 4, scheduling: { steal: false, dispatch: { key: { query: 'user' } } }, ...ONE_HTTP_THREAD },
     'scheduling-app.js',

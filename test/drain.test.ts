@@ -96,7 +96,7 @@ test('close() drops requests that are not finished after closeTimeoutMs', async 
   expect(logged.map(({ message }) => message)).toEqual(['not drained within 50 ms; dropping the remaining requests']);
 });
 
-test('a request that is half sent when the server begins to drain still gets its response', async () => {
+test('a request that has been half sent when the server begins to drain still gets its response', async () => {
   const { server, port } = await startServer();
   const client = await RawClient.open(port);
   await client.send('GET /sync/half HTTP/1.1\r\nHo');
@@ -130,7 +130,7 @@ test('a response to a slow client arrives completely, and then the connection en
   client.socket.pause();
   client.write(get('/large/20000000'));
   // It is larger than any extent, so it is sent in pieces.
-  await until(() => server.stats().shards.some(({ handlerTime }) => handlerTime.count > 0), 'the answer');
+  await until(() => server.stats().shards.some(({ handlerTime }) => handlerTime.count > 0), 'the response');
   const started = performance.now();
   const closed = server.close();
   client.socket.resume();

@@ -45,7 +45,7 @@ describe('beforeExit, whose promises are awaited, and exit are emitted on a shar
     expect(life.notes).toEqual(['begin', 'end', 'beforeExit', 'flushed', 'came back', 'exit']);
   });
 
-  test('is closed late because requests do not end', async () => {
+  test('is closed late because requests do not settle', async () => {
     const { server, port } = await startServer({ shards: 1, timeouts: { closeTimeoutMs: 5_000 } }, life.fixture);
     const request = exchange(port, get('/slow/60000')).catch(() => {});
     await until(() => server.stats().shards[0].requests === 1, 'the start');

@@ -48,7 +48,7 @@ describe('the tag', () => {
     expect(field({ ...response, body }, 'etag')).toBe(strong(body.toString()));
   });
 
-  test('of a stream must be passed', async () => {
+  test('of a stream must be set by the handler', async () => {
     const client = await fetch(`http://127.0.0.1:${running.port}/tag-stream`);
     expect([client.headers.get('etag'), await client.text()]).toEqual(['"v1"', 'streamed']);
     expect((await ask('/tag-stream-computed')).status).toBe(500);

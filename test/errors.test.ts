@@ -63,7 +63,7 @@ describe('an HttpError', () => {
     expect(response.json()).toMatchObject({ message: 'No.' });
   });
 
-  test('is an Error with a name, a cause and a stack', () => {
+  test('is an `Error` with a name, a cause and a stack', () => {
     const cause = new Error('inner');
     const error = new HttpError(404, 'x', { cause });
     expect([error instanceof Error, error.name, error.cause]).toEqual([true, 'HttpError', cause]);
@@ -105,8 +105,8 @@ describe('the convention of http-errors', () => {
     ['a success', withProperties({ status: 200 }), UNKNOWN],
     ['a redirect', withProperties({ status: 302 }), UNKNOWN],
     ['text', withProperties({ status: '404' }), UNKNOWN],
-    ['no status', withProperties({ code: 'ENOENT' }), UNKNOWN],
-    ['no error', { statusCode: 404 }, UNKNOWN],
+    ['only a code', withProperties({ code: 'ENOENT' }), UNKNOWN],
+    ['a thrown object that is not an error', { statusCode: 404 }, UNKNOWN],
     ['text that is thrown', 'the message', UNKNOWN],
     ['nothing', undefined, UNKNOWN],
     [
@@ -165,8 +165,8 @@ describe('headers that were set before an error', () => {
   test.each<[string, Parameters<typeof app>[0], boolean]>([
     ['are left out', undefined, false],
     ['are left out for an error handler', [say], false],
-    ['are kept for one that asks for it', [say, { keepHeaders: true }], true],
-    ['are kept where it throws', [rethrow, { keepHeaders: true }], true],
+    ['are kept for an error handler that asks for it', [say, { keepHeaders: true }], true],
+    ['are kept if that error handler throws', [rethrow, { keepHeaders: true }], true],
   ])('%s', async (_name, onError, isKept) => {
     const { ask } = await apps.run(app(onError));
     const { statusCode, headers, body } = await ask('/');

@@ -42,13 +42,13 @@ test.each(['says that it is the last one', 'has ended its side'])(
       until(() => {
         received += client.read()?.length ?? 0;
         return received >= bytes || client.readableEnded;
-      }, 'the answers');
+      }, 'the responses');
     await until(
       () => running.server.stats().outstanding === 1,
-      'the second answer, which waits for the first to leave',
+      'the second response, which waits until the first has been sent',
     );
     await receive(950_000);
-    await until(() => running.server.stats().outstanding === 0, 'the third, which waits for the second');
+    await until(() => running.server.stats().outstanding === 0, 'the third response, which waits for the second');
     await receive(Number.POSITIVE_INFINITY);
     expect(received).toBeGreaterThan(2_700_000);
     client.destroy();
@@ -122,7 +122,7 @@ describe('when extents run out', () => {
     for (const client of idle) client.write(head);
     const drips = setInterval(() => idle[0].write('x'), 100);
     const largest = () => running.server.stats().extents.at(-1)!;
-    await until(() => largest().free < largest().total, 'the idle ones');
+    await until(() => largest().free < largest().total, 'the idle clients');
     expect((await exchange(port, post('/length', Buffer.alloc(1_000_000)))).body.toString()).toBe('1000000');
     clearInterval(drips);
     const answered = idle.filter(({ pending }) => pending.toString().startsWith('HTTP/1.1 408'));
@@ -133,7 +133,7 @@ describe('when extents run out', () => {
   test('a request that times out while its response waits releases everything', async () => {
     const port = await start({ memory: { extentBytes: 2 * MIB, slots: 16 } });
     const holds = exchange(port, get('/hold/600'));
-    await until(() => running.server.stats().outstanding === 1, 'the one that holds the extents');
+    await until(() => running.server.stats().outstanding === 1, 'the request that holds the extents');
     const late = Array.from({ length: 4 }, () => exchange(port, post('/large-with-view', Buffer.alloc(20_000))));
     expect((await Promise.all(late)).map(({ status }) => status)).toEqual([504, 504, 504, 504]);
     expect(running.server.stats().shards[0].abandoned).toBe(0);
@@ -143,9 +143,9 @@ describe('when extents run out', () => {
   test('a request that fails while its response waits does not affect other waiting responses', async () => {
     const port = await start({ memory: { extentBytes: 2 * MIB }, recovery: { onUncaught: 'continue' } });
     const holds = exchange(port, get('/hold/400'));
-    await until(() => running.server.stats().outstanding === 1, 'the one that holds the extents');
+    await until(() => running.server.stats().outstanding === 1, 'the request that holds the extents');
     const failing = exchange(port, get('/large-then-throws'));
-    await until(() => waits() === 1, 'the one that fails');
+    await until(() => waits() === 1, 'the request that fails');
     const last = exchange(port, get('/large/250000'));
     expect((await failing).status).toBe(500);
     expect((await last).body.length).toBe(250_000);
@@ -172,8 +172,8 @@ describe('responses that are no longer wanted release everything', () => {
   const rss = () => process.memoryUsage.rss() / MIB;
 
   test.each([
-    ['clients that leave', `/large-later/${LARGE}/20`, true],
-    ['handlers that are answered for', `/large-timeout/${LARGE}`, false],
+    ['clients that disconnect', `/large-later/${LARGE}/20`, true],
+    ['handlers that time out', `/large-timeout/${LARGE}`, false],
   ])('%s', async (_name, path, leaves) => {
     const port = await start({ limits: { maxResponseBytes: 16 * MIB } });
     const round = async () => {

@@ -292,9 +292,9 @@ describe('options', () => {
       ['/x', root, { maxAge: 1 }],
       "Unknown option `maxAge` of `app.files('/x')`. All options: index,",
     ],
-    ['an age that is none', ['/x', root, { maxAgeSeconds: -1 }], '`maxAgeSeconds`'],
-    ['dotfiles of another kind', ['/x', root, { dotfiles: 'hide' }], '`dotfiles`'],
-    ['a prefix that is none', ['x', root], '`app.files()` expects a prefix'],
+    ['an invalid age', ['/x', root, { maxAgeSeconds: -1 }], '`maxAgeSeconds`'],
+    ['an invalid value of `dotfiles`', ['/x', root, { dotfiles: 'hide' }], '`dotfiles`'],
+    ['an invalid prefix', ['x', root], '`app.files()` expects a prefix'],
   ])('%s is rejected at the start', (_name, given, message) => {
     expect(() => createApp().files(...(given as [string, string]))).toThrow(message);
   });

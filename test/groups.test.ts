@@ -42,7 +42,7 @@ test('each group runs its routes on its own shards', async () => {
       busy()
         .slice(1)
         .every((count) => count > 0),
-    'both shards of the group to have one',
+    'a request on both shards of the group',
   );
   expect(busy()[0]).toBe(0);
   stage.release('a', 'b', 'c');
@@ -53,7 +53,7 @@ test('each group runs its routes on its own shards', async () => {
   expect(running.server.stats().shards.map(({ group }) => group)).toEqual(['default', 'slow', 'slow']);
 });
 
-test('a group has slots in proportion to its shards, and using them up does not affect the other group', async () => {
+test('a group has slots in proportion to its shards, and exhausting them does not affect the other group', async () => {
   const pending = await saturate();
   for (let i = 0; i < 20; i++) await thread('/thread');
   expect(running.server.stats().slots).toEqual({ free: 10, total: 30 });

@@ -195,7 +195,7 @@ describe('handlers that misbehave', () => {
     await expectConserved(running);
   });
 
-  test('bytes with a false length are sent completely, and not written anywhere else', async () => {
+  test('bytes with a false length are sent completely, and written nowhere else', async () => {
     const others = await Promise.all([1, 2, 3].map(() => RawClient.open(port)));
     for (const other of others) other.write(get('/later/50/other'));
     expect((await exchange(port, get('/short'))).body.equals(Buffer.alloc(60_000, 'a'))).toBe(true);

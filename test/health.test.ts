@@ -47,7 +47,7 @@ test('responds while every shard is busy, and forbids caching', async () => {
   expect(scene.running.server.stats().shards[0].requests).toBe(1);
 });
 
-test.each(['OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'])('responds to %s like to GET', async (method) => {
+test.each(['OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'])('responds to %s as to GET', async (method) => {
   await start({ health: true, timeouts: { drainDelayMs: 400 } });
   const ask = (path: string) =>
     exchange(scene.running.port, get(path, 'Content-Length: 2').replace('GET', method).concat('{}'), method !== 'HEAD');
@@ -61,7 +61,7 @@ test.each(['OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'])('responds to %s
   await closing;
 });
 
-test('at other paths', async () => {
+test('can have other paths', async () => {
   await start({ health: { livez: '/health/live', readyz: '/health/ready' } });
   expect((await look('/health/live')).status).toBe('live');
   expect((await look('/health/ready')).status).toBe('ready');
@@ -140,7 +140,7 @@ test('is not ready while a group has no shard', async () => {
   });
   scene.stage.release('a');
   expect((await dying.response).status).toBe(502);
-  await until(() => seen.length === 1, 'a look while the thread starts');
+  await until(() => seen.length === 1, 'a health check while the thread starts');
   expect(seen).toEqual(['no shards']);
   await until(async () => (await look('/readyz')).status === 'ready', 'the replacement');
 });

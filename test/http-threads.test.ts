@@ -109,7 +109,7 @@ describe('limits', () => {
     await handlers.until('started a');
     await handlers.until('started b');
     const third = await send(1, '/limited/c');
-    await until(() => running.server.stats().routes[0].waiting === 1, 'the third to wait');
+    await until(() => running.server.stats().routes[0].waiting === 1, 'the third request to wait');
     expect(running.server.stats().routes[0].permits).toEqual({ available: 0, limit: 2 });
     expect(handlers.heard).not.toContain('started c');
     handlers.release('a');
@@ -141,7 +141,7 @@ describe('limits', () => {
   test('setPermits changes the limit of a route for all threads', async () => {
     await start();
     for (const name of ['a', 'b', 'c', 'd']) await send(name < 'c' ? 0 : 1, `/limited/${name}`);
-    await until(() => running.server.stats().routes[0].waiting === 2, 'two to wait');
+    await until(() => running.server.stats().routes[0].waiting === 2, 'two requests to wait');
     running.server.setPermits(4, { route: 'GET /limited/:name' });
     for (const name of ['a', 'b', 'c', 'd']) await handlers.until(`started ${name}`);
     for (const name of ['a', 'b', 'c', 'd']) handlers.release(name);
@@ -156,7 +156,7 @@ describe('limits', () => {
     await until(() => running.server.stats().shards[0].queued === 8, 'a full queue');
     expect((await exchange(running.ports[1], get('/id'))).status).toBe(503);
     handlers.release('a');
-    await until(() => running.server.stats().shards[0].queued === 0, 'an empty queue');
+    await until(() => running.server.stats().shards[0].queued === 0, 'the queue to empty');
     expect((await exchange(running.ports[1], get('/id'))).status).toBe(200);
     await expectConserved(running);
   });
@@ -181,7 +181,7 @@ describe('limits', () => {
     const idle = [await open(0), await open(0), await open(0), await open(0)];
     for (const client of idle) client.write(head);
     const largest = () => running.server.stats().extents.at(-1)!;
-    await until(() => largest().free < largest().total, 'the idle ones');
+    await until(() => largest().free < largest().total, 'the idle clients');
     const { status } = await exchange(running.ports[1], post('/echo', Buffer.alloc(1_000_000)));
     expect(status).toBe(200);
     await until(() => idle.some(({ pending }) => pending.toString().startsWith('HTTP/1.1 408')), 'a refusal');
@@ -283,7 +283,7 @@ describe('an HTTP thread that ends', () => {
     // These requests wait for a permit and are never started.
     await send(0, '/limited/c');
     const other = await send(1, '/limited/d');
-    await until(() => running.server.stats().routes[0].waiting === 2, 'two to wait');
+    await until(() => running.server.stats().routes[0].waiting === 2, 'two requests to wait');
     await end(0);
     await untilBack(0);
     expect(running.server.stats().routes[0]).toMatchObject({ permits: { available: 0, limit: 2 }, waiting: 1 });
@@ -305,7 +305,7 @@ describe('an HTTP thread that ends', () => {
     const limited = () => running.server.stats().routes.find(({ route }) => route.includes('limited-stream'))!;
     expect(limited().permits).toEqual({ available: 0, limit: 2 });
     const waiting = await send(1, '/limited-stream/c');
-    await until(() => limited().waiting === 1, 'one to wait');
+    await until(() => limited().waiting === 1, 'a request to wait');
     await end(0);
     await until(() => waiting.pending.includes('begun'), 'the stream that waited');
     await untilBack(0);
@@ -324,7 +324,7 @@ describe('an HTTP thread that ends', () => {
     await handlers.until('started a');
     await handlers.until('started b');
     const other = await send(1, '/limited/c');
-    await until(() => running.server.stats().routes[0].waiting === 1, 'one to wait');
+    await until(() => running.server.stats().routes[0].waiting === 1, 'a request to wait');
     await end(0);
     await until(() => running.server.stats().httpThreads === 1, 'the end of the thread');
     handlers.release('a');
@@ -392,7 +392,7 @@ describe('an HTTP thread that ends', () => {
     await expectConserved(running);
   });
 
-  test('is terminated and replaced if its event loop is blocked and a shard waits for it', async () => {
+  test('is terminated and replaced if its event loop is blocked while a shard waits for it', async () => {
     await start({ httpModule, shards: 1, recovery: { stuckAfterMs: 300 } });
     const client = await open(0);
     client.write(get('/spin', 'Connection: Upgrade', 'Upgrade: shout'));
@@ -432,7 +432,7 @@ describe('the end of the server', () => {
     for (const port of running.ports) await expect(RawClient.open(port)).rejects.toThrow();
   });
 
-  test('connections that are left after closeTimeoutMs are dropped on all threads', async () => {
+  test('connections that are still open after closeTimeoutMs are dropped on all threads', async () => {
     await start({ timeouts: { closeTimeoutMs: 300 } });
     const pending = [await send(0, '/hold/a'), await send(1, '/hold/b')];
     await handlers.until('started a');
@@ -525,7 +525,7 @@ describe('user code on HTTP threads', () => {
       client.write(get('/', 'Connection: Upgrade', 'Upgrade: shout'));
       await until(() => client.pending.includes('101 Switching'), 'the switch');
       client.write('hello');
-      await until(() => client.pending.includes('HELLO'), 'an answer');
+      await until(() => client.pending.includes('HELLO'), 'a response');
       client.destroy();
     }
   });
@@ -541,7 +541,7 @@ describe('user code on HTTP threads', () => {
     );
   });
 
-  test('is not needed for the access log, which has the lines of all threads', async () => {
+  test('is not needed for the access log, which contains the lines of all threads', async () => {
     await start({ accessLog: true });
     for (const http of [0, 1]) await text(http, `/hold-not/${http}`);
     await text(0, '/id');

@@ -52,7 +52,7 @@ test('maxBufferedBytes: the server stops reading requests of a client that does 
     client.write(get(`/large/${bytes}`));
     sent++;
     const before = sent;
-    await until(() => started() >= before || stuck(), 'the request, or the limit');
+    await until(() => started() >= before || stuck(), 'the request to arrive, or the limit to be reached');
     if (stuck()) break;
   }
   function stuck(): boolean {
@@ -62,7 +62,7 @@ test('maxBufferedBytes: the server stops reading requests of a client that does 
   client.write(get(`/large/${bytes}`).repeat(requests - sent));
   // Others were served meanwhile, so the server has read all it will read from this client.
   for (let i = 0; i < 50; i++) expect((await exchange(running.port, get('/nowhere'))).status).toBe(404);
-  await until(stuck, 'answers that wait');
+  await until(stuck, 'responses that wait');
   // The kernel's buffers, plus one request that reached the limit: fewer than the 64 that may be in flight.
   expect(started()).toBeLessThan(30);
   client.socket.resume();

@@ -57,8 +57,8 @@ describe('the reader', () => {
 
   test('rejects invalid responses', () => {
     const chunked = Buffer.from('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n');
-    expect(() => read([chunked])).toThrow('an answer without content-length');
-    expect(() => read([Buffer.from('SSH-2.0-x\r\n\r\n')])).toThrow('not an answer: SSH-2.0-x');
+    expect(() => read([chunked])).toThrow('a response without content-length');
+    expect(() => read([Buffer.from('SSH-2.0-x\r\n\r\n')])).toThrow('not a response: SSH-2.0-x');
   });
 });
 
@@ -164,7 +164,7 @@ test('fails without a server, or if the server does not use HTTP', async () => {
   }).listen(0, '127.0.0.1');
   await once(stranger, 'listening');
   const { port } = stranger.address() as AddressInfo;
-  await expect(runLoad({ ...plan, port, streams })).rejects.toThrow('not an answer');
+  await expect(runLoad({ ...plan, port, streams })).rejects.toThrow('not a response');
   stranger.close();
   await once(stranger, 'close');
   await expect(runLoad({ ...plan, port, streams })).rejects.toThrow('ECONNREFUSED');

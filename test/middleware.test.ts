@@ -80,7 +80,7 @@ describe("a handler's return value", () => {
     ['returns nothing', (_req, _res, next) => void next()],
     ['awaits and returns nothing', async (_req, _res, next) => void (await next())],
     ['returns what `next` did', (_req, _res, next) => next()],
-    ['returns undefined at once, and the handler is slow', (_req, _res, next) => void next()],
+    ['returns undefined immediately, and the handler is slow', (_req, _res, next) => void next()],
   ])('is sent if middleware %s', async (_name, middleware) => {
     const app = createApp()
       .use(middleware)
@@ -129,7 +129,7 @@ describe('errors', () => {
     ],
     ['before `next`, later', async () => Promise.reject(new HttpError(418, 'no'))],
     [
-      'behind `next`',
+      'after `next`',
       async (_req, _res, next) => {
         await next();
         throw new HttpError(418, 'no');

@@ -113,7 +113,7 @@ async function failureOf(app: App, request: InjectOptions = { url: '/' }): Promi
 
 describe('middleware', () => {
   const untouched =
-    'Middleware neither called `next()` nor responded. `return next()` to go on, return a body, or set a status with `res.status()`.';
+    'Middleware neither called `next()` nor responded. `return next()` to continue, return a body, or set a status with `res.status()`.';
 
   test.each<[string, (...given: never[]) => unknown, string]>([
     ['that does nothing', () => {}, untouched],

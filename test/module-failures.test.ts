@@ -182,7 +182,7 @@ describe('the error for a module without an app as its default export gives advi
 
 describe('a module that serves itself', () => {
   const SENTENCE =
-    'Cannot call `serve()` on a shard: it imports the module that you serve, and would serve it again. Call `serve()` in a module of its own, such as main.js, that does not export the app.';
+    'Cannot call `serve()` on a shard: it imports the module that you serve, and would serve it again. Call `serve()` in a separate module, such as main.js, that does not export the app.';
   const lines = (call: string) => [
     `import { createApp, serve } from ${LOOPSHARD};`,
     'export default createApp();',

@@ -153,7 +153,7 @@ describeWith('nginx', (command) => {
     });
 
     const h2load = findProgram('h2load');
-    (h2load ? test : test.skip)('h2load counts what was answered, over HTTP/2', async () => {
+    (h2load ? test : test.skip)('h2load counts a response to every request, over HTTP/2', async () => {
       const args = ['-n', '3000', '-c', '10', '-m', '10', `https://localhost:${port}/json`];
       const { stdout } = await run(h2load!, args);
       expect(stdout).toContain('Application protocol: h2');

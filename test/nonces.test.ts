@@ -38,8 +38,8 @@ test(`${REQUESTS} requests over ${CONNECTIONS} connections, pipelined, each with
       for (const nonce of nonces) {
         const { status, body } = await connection.response();
         const answer = body.toString();
-        if (status !== 200 || answer !== nonce) throw new Error(`${nonce} was answered with ${status} ${answer}`);
-        if (seen.has(answer)) throw new Error(`${nonce} was answered twice`);
+        if (status !== 200 || answer !== nonce) throw new Error(`${nonce} got the response ${status} ${answer}`);
+        if (seen.has(answer)) throw new Error(`${nonce} got two responses`);
         seen.add(answer);
       }
     }

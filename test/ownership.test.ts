@@ -109,7 +109,7 @@ describe('a stream that is not sent is ended, even if it fails later', () => {
 
 describe('after the end of a request', () => {
   test.each(['/keep-writer', '/keep-writer-stream'])(
-    "what %s has kept writes into nobody else's response",
+    '%s cannot write into the response to another request afterwards',
     async (path) => {
       const first = await RawClient.open(port);
       first.write(get(path));
@@ -118,7 +118,7 @@ describe('after the end of a request', () => {
       await until(() => running.server.stats().outstanding === 0, 'its end');
       const secret = Buffer.alloc(3_000, 'secret ');
       const victims = Array.from({ length: 6 }, () => exchange(port, post('/slow-echo', secret)));
-      await until(() => running.server.stats().outstanding === 6, 'the others');
+      await until(() => running.server.stats().outstanding === 6, 'the other requests');
       const outcomes = await json('/use-kept');
       expect(outcomes.slice(1)).toEqual([
         'REQUEST_FINISHED',
@@ -159,7 +159,7 @@ describe('a request whose handler times out', () => {
     await until(() => running.server.stats().slots.free === 64, 'the slot');
   });
 
-  test('may return a stream too late, which does not affect other requests', async () => {
+  test('may return a stream too late without affecting other requests', async () => {
     expect((await exchange(port, get('/late-stream'))).status).toBe(504);
     for (let i = 0; i < 6; i++) {
       const bodies = Array.from({ length: 3 }, (_, k) => Buffer.from(`${i} ${k}`));
@@ -169,7 +169,7 @@ describe('a request whose handler times out', () => {
     await until(() => running.server.stats().shards[0].permits.available === 8, 'every permit');
   });
 
-  test('keeps its view even after an uncaught exception of its own', async () => {
+  test('keeps its view even after an uncaught exception that it caused', async () => {
     const other = await startServer(
       { shards: 1, memory: { slotBytes: 4_096 }, recovery: { onUncaught: 'continue' } },
       'ownership-app.js',
@@ -184,7 +184,7 @@ describe('a request whose handler times out', () => {
     await other.server.close();
   });
 
-  test('cannot write any more, and releases what it had begun to write', async () => {
+  test('cannot continue to write, and releases the extent that it had begun to write', async () => {
     expect((await exchange(port, get('/hang-with-writer'))).status).toBe(504);
     await until(async () => 'writer' in (await json('/seen')), 'the end of the handler');
     expect(await json('/seen')).toMatchObject({ writer: 'NESTING_INVALID' });

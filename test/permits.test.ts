@@ -32,7 +32,7 @@ test('maxConcurrency limits the requests of a route in flight over all shards, a
   const pending = await Promise.all(
     ['a', 'b', 'c', 'd', 'e'].map((id) => scene.stage.send(scene.running, `/two/${id}`)),
   );
-  await until(() => route('/two/:id').waiting === 3, 'three to wait');
+  await until(() => route('/two/:id').waiting === 3, 'three requests to wait');
   await started(2);
   expect(route('/two/:id').permits).toEqual({ available: 0, limit: 2 });
   expect((await (await scene.stage.send(scene.running, '/run/other')).response).status).toBe(200);
@@ -67,7 +67,7 @@ test('a client that disconnects while its request waits for a permit makes room 
   await start({ shards: 2 });
   const [first, second, third] = await line('/one/:id', '/one', ['a', 'b', 'c']);
   second.leave();
-  await until(() => route('/one/:id').waiting === 1, 'one to leave');
+  await until(() => route('/one/:id').waiting === 1, 'the request to be dropped');
   scene.stage.release('a', 'c');
   expect((await first.response).status).toBe(200);
   expect((await third.response).status).toBe(200);
@@ -143,7 +143,7 @@ test('a ring full of requests whose clients have disconnected accepts the next o
     const leaving = await scene.stage.send(scene.running, '/run/c');
     await until(() => scene.running.server.stats().slots.free === 1, 'the request to arrive');
     leaving.leave();
-    await until(() => scene.running.server.stats().slots.free === 2, 'the client to leave');
+    await until(() => scene.running.server.stats().slots.free === 2, 'the client to disconnect');
   }
   const next = await scene.stage.send(scene.running, '/one/run/d');
   await until(() => route('/one/run/:id').permits.available === 0, 'the request to arrive');

@@ -84,7 +84,7 @@ test('uploads', async () => {
   expect(await program.exit()).toBe(0);
 });
 
-test('the shop, by inject', async () => {
+test('the shop is tested with inject', async () => {
   const program = new Program(process.execPath, [join(folder, 'shop-test.mjs')]);
   expect(await program.exit()).toBe(0);
   expect(program.stdout).toBe("201 Only 1 left.\nmust have required property 'count'\n");
@@ -101,7 +101,7 @@ test('middleware and scopes', async () => {
   await close(app);
 });
 
-test('validation, by a test of its own', async () => {
+test('validation, with the test in docs/testing.md', async () => {
   const program = new Program(process.execPath, ['--test', join(folder, 'shop.test.mjs')]);
   expect(await program.exit()).toBe(0);
   expect(program.stdout).toMatch(/pass 2$/m);
@@ -119,13 +119,13 @@ test('scheduling', async () => {
   expect(await program.exit()).toBe(0);
 });
 
-test('JSON works on its own', async () => {
+test('the JSON writers work without a server', async () => {
   const program = new Program(process.execPath, [join(folder, 'json.mjs')]);
   expect(await program.exit()).toBe(0);
   expect(program.stdout).toBe('{"id":7} wasm\n[1.5,"two",null]\n');
 });
 
-test('the core works on its own', async () => {
+test('the core works without a server', async () => {
   const program = new Program(process.execPath, [join(folder, 'core.mjs')]);
   expect(await program.exit()).toBe(0);
   expect(program.stdout).toBe('3 1,2,3\ntrue false 0\n"a \\"quoted\\" text"\n');

@@ -254,7 +254,7 @@ describe('backpressure', () => {
         before = taken;
         await new Promise((resolve) => setTimeout(resolve, 100));
         return false;
-      }, 'the client to be stopped');
+      }, 'the client to be held back');
       expect(taken).toBeLessThan(bytes.length / 2);
       story.release();
       await expectDigest(client.response(), bytes);
@@ -479,7 +479,7 @@ describe('incomplete bodies', () => {
       expect([answer.status, field(answer, 'connection')]).toEqual([408, 'close']);
       await story.has('BODY_INCOMPLETE');
     }, short.port);
-    // Time that the server takes does not count.
+    // The time that the server itself takes does not count.
     await withStory(async (story, client) => {
       client.write(`${head(`/held/${story.name}`, 'Content-Length: 5', 'Expect: 100-continue')}`);
       await story.has('started');
@@ -582,7 +582,7 @@ test('a response that breaks off while its request is being sent does not affect
     socket.write(bytes.subarray(0, 1_500_000));
     await begun;
     channel.postMessage({ release: name });
-    await until(() => breaks() > before, 'the answer to break off');
+    await until(() => breaks() > before, 'the response to break off');
     for (let i = 0; i < 5; i++) await turn();
     // Nothing was read so far. If the connection ends without a reset, everything can be sent and read.
     socket.write(bytes.subarray(1_500_000));

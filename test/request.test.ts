@@ -151,7 +151,7 @@ describe('the client', () => {
 
   test.each<[string, ServeOptions['trustProxy'], string, string, string[]]>([
     [
-      'true: the leftmost address',
+      'true: the leftmost address of the header',
       true,
       '192.0.2.1, 198.51.100.2',
       '192.0.2.1',
@@ -180,7 +180,7 @@ describe('the client', () => {
       '192.0.2.1',
       ['192.0.2.1', '198.51.100.2', '127.0.0.1'],
     ],
-    ['a proxy that is another one', '10.0.0.0/8', '192.0.2.1', '127.0.0.1', ['127.0.0.1']],
+    ['another proxy than the trusted one', '10.0.0.0/8', '192.0.2.1', '127.0.0.1', ['127.0.0.1']],
     ['IPv6', true, '2001:db8::7', '2001:db8::7', ['2001:db8::7', '127.0.0.1']],
     ['false', false, '192.0.2.1', '127.0.0.1', ['127.0.0.1']],
     ['0', 0, '192.0.2.1', '127.0.0.1', ['127.0.0.1']],

@@ -87,7 +87,7 @@ describe('the start fails with advice if a module listens on a port, which only 
 
   test.each([
     ['while it is loaded', 'await-listen', 'MODULE_FAILED'],
-    ['behind its back', 'listen', 'SHARD_FAILED'],
+    ['in the background', 'listen', 'SHARD_FAILED'],
   ])('%s', async (_when, name, code) => {
     scene.life.mark(name, String(port));
     await expect(startServer({ shards: 2 }, scene.life.fixture)).rejects.toMatchObject({

@@ -36,7 +36,7 @@ test.each(['/throw', '/exit'])(
     });
     const statuses = await Promise.all(Array.from({ length: 5 }, async () => (await exchange(port, get(path))).status));
     expect(statuses).toEqual([502, 502, 502, 502, 502]);
-    await until(allReady, 'the last replacement');
+    await until(allReady, 'the final replacement');
     await expectConserved(scene.running);
     expect(await status('/ok')).toBe(200);
   },
@@ -62,7 +62,7 @@ test('requests with keys that wait for a missing shard go to another one as soon
   for (const response of await Promise.all(keyed)) expect(response.status).toBe(200);
   expect(states().sort()).toEqual(['loading', 'ready']);
   scene.life.mark('go-on');
-  await until(allReady, 'the other one');
+  await until(allReady, 'the other shard');
   await expectConserved(scene.running);
 });
 
@@ -135,7 +135,7 @@ describe('a replacement', () => {
     await until(() => program.stderr.includes('the preload fails'), 'a start that fails');
     expect((await exchange(port, get('/ok'))).status).toBe(503);
     scene.life.unmark('preload-fails');
-    await until(async () => (await exchange(port, get('/ok'))).status === 200, 'a start that does not fail');
+    await until(async () => (await exchange(port, get('/ok'))).status === 200, 'a successful start');
     program.child.kill('SIGTERM');
     expect(await program.exit()).toBe(0);
   });
@@ -196,10 +196,10 @@ test('a module that awaits a promise that never settles fails the start', async 
   });
 });
 
-test('a shard that is lost while another one starts fails the start, with the reason', async () => {
+test('a shard that is lost while another one starts makes the start fail, with the reason', async () => {
   scene.life.mark('die-first');
   scene.life.mark('load-ms', '300');
-  // On a slow machine it dies before the HTTP thread has seen it ready.
+  // On a slow machine, it ends before the HTTP thread has seen it ready.
   await expect(startServer({ shards: 2 }, scene.life.fixture)).rejects.toMatchObject({
     code: 'SHARD_FAILED',
     message: expect.stringMatching(/^Shard 0 ended( before it was ready)?: the first one dies\./),
@@ -223,7 +223,7 @@ describe('a shard whose event loop is blocked for stuckAfterMs', () => {
       await until(() => server.stats().shards.filter(({ requests }) => requests > 0).length > before, 'the start');
     }
     expect(await status('/readyz')).toBe(200);
-    await until(() => states().every((state) => state === 'stuck'), 'both to be stuck');
+    await until(() => states().every((state) => state === 'stuck'), 'both shards to be stuck');
     expect(await status('/readyz')).toBe(503);
     expect(await outcome(exchange(port, get('/ok')))).toEqual([503, 'NO_SHARD']);
     scene.life.mark('release');
@@ -231,7 +231,7 @@ describe('a shard whose event loop is blocked for stuckAfterMs', () => {
       expect((await client.response()).body.toString()).toBe('released');
       client.destroy();
     }
-    await until(allReady, 'both to turn again');
+    await until(allReady, 'both event loops to continue');
     expect([await status('/readyz'), await status('/ok')]).toEqual([200, 200]);
     await expectConserved(scene.running);
   });
@@ -243,10 +243,10 @@ describe('a shard whose event loop is blocked for stuckAfterMs', () => {
       scheduling: { dispatch: 'round-robin', steal: false },
     });
     expect(await status('/spin-later')).toBe(200);
-    await until(() => states().includes('stuck'), 'one to be stuck');
+    await until(() => states().includes('stuck'), 'one shard to be stuck');
     for (let i = 0; i < 4; i++) expect(await status('/ok')).toBe(200);
     scene.life.mark('release');
-    await until(allReady, 'it to turn again');
+    await until(allReady, 'its event loop to continue');
     expect((await exchange(port, get('/ok'))).status).toBe(200);
   });
 
@@ -270,11 +270,11 @@ describe('a shard whose event loop is blocked for stuckAfterMs', () => {
     // Read in one turn, and claimed together by a shard that was asleep.
     client.write(get('/sticky-spin', 'X-Key: same') + get('/sticky', 'X-Key: same').repeat(3));
     const others = () => server.stats().shards.filter(({ state, requests }) => state === 'ready' && requests === 3);
-    await until(() => others().length === 1, 'those behind it');
+    await until(() => others().length === 1, 'the requests behind it');
     scene.life.mark('release');
     for (let i = 0; i < 4; i++) expect((await client.response()).status).toBe(200);
     client.destroy();
-    await until(allReady, 'it to turn again');
+    await until(allReady, 'its event loop to continue');
     await expectConserved(scene.running);
   });
 
@@ -286,15 +286,15 @@ describe('a shard whose event loop is blocked for stuckAfterMs', () => {
     const end = performance.now() + 1_000;
     await until(() => performance.now() > end, 'the time to pass');
     block(1_200);
-    await until(async () => (await status('/ok')) === 200, 'an answer');
+    await until(async () => (await status('/ok')) === 200, 'a response');
     expect(seen).toEqual([]);
   });
 });
 
 test.each([
-  ['a route that the server has no group for', {}, './no-group.js', 'ROUTE_INVALID'],
+  ['a route in a group that the server does not have', {}, './no-group.js', 'ROUTE_INVALID'],
   ['a health path that is a route', { health: { livez: '/ok' } }, './life.js?dir=', 'ROUTE_DUPLICATE'],
-  ['a host that is not here', { host: '192.0.2.1' }, './life.js?dir=', 'LISTEN_FAILED'],
+  ['a host name of another machine', { host: '192.0.2.1' }, './life.js?dir=', 'LISTEN_FAILED'],
 ])('a start that fails for %s keeps no memory', async (_why, options, module, code) => {
   const args = ['--expose-gc', 'test/fixtures/failed-starts.js', JSON.stringify(options), module];
   const program = new Program(process.execPath, args);
@@ -306,7 +306,7 @@ test("close() of shards with park: 'sync' does not wait for their next check", a
   const times: number[] = [];
   for (let i = 0; i < 3; i++) {
     const { server } = await scene.start({ shards: 2, scheduling: { park: 'sync' } });
-    await until(() => server.stats().shards.every(({ parks }) => parks > 0), 'both to sleep');
+    await until(() => server.stats().shards.every(({ parks }) => parks > 0), 'both shards to sleep');
     const began = performance.now();
     await server.close();
     times.push(performance.now() - began);

@@ -39,7 +39,7 @@ test('other shards continue, and no client gets a response to another request', 
       for (let round = 0; round < rounds; round++) {
         const nonce = `${number}-${round}`;
         const dies = number === 0 && round % 50 === 10;
-        if (dies) await until(bothReady, 'both shards, of which one is to die');
+        if (dies) await until(bothReady, 'both shards, one of which will end');
         client.write(get(dies ? '/exit' : `/later/${round % 3}/${nonce}`));
         const { status, body } = await client.response();
         if (status === 200) {
@@ -55,7 +55,7 @@ test('other shards continue, and no client gets a response to another request', 
   );
   expect(answered + lost).toBe(clients.length * rounds);
   expect(lost).toBeGreaterThanOrEqual(3);
-  // Each death loses only what that shard had claimed.
+  // Each end loses only the requests that the shard had claimed.
   expect(lost).toBeLessThanOrEqual(3 * clients.length);
   await until(bothReady, 'the replacements');
 });
@@ -137,7 +137,7 @@ test('a module that was changed under a running server is rejected until its rou
   );
   expect((await exchange(running.port, get('/fine'))).status).toBe(503);
   await rm(marker);
-  await until(bothReady, 'a thread that fits');
+  await until(bothReady, 'a thread with the original routes');
   expect((await exchange(running.port, get('/fine'))).status).toBe(200);
 });
 
@@ -151,7 +151,7 @@ test('more completions than one poll takes are processed if the shard ends at th
   await until(() => running.server.stats().outstanding > 2_000, 'the requests to arrive');
   const killer = await RawClient.open(running.port);
   killer.write(get('/exit-later'));
-  await until(() => running.server.stats().outstanding > 0, 'the last one');
+  await until(() => running.server.stats().outstanding > 0, 'the last request');
   // The HTTP thread is blocked while the shard completes and ends.
   const end = performance.now() + 300;
   while (performance.now() < end);
@@ -193,7 +193,7 @@ describe('a request that a shard had claimed and not started when it ended', () 
       const { shards } = running.server.stats();
       const claimed = shards.every(({ queued }) => queued === 0);
       return stage.started.length === length - waiting && claimed;
-    }, 'a claim for all');
+    }, 'a claim of all requests');
     return client;
   }
 
@@ -234,7 +234,7 @@ describe('a request that a shard had claimed and not started when it ended', () 
     const large = post(stage.target('/sticky/large/1'), 'x'.repeat(10_000), 'X-Key: same');
     const client = await claimTogether([request('/sticky/die/fatal'), large, request('/sticky/run/2')], 2);
     client.write(large);
-    await until(() => running.server.stats().outstanding === 4, 'the last one to arrive');
+    await until(() => running.server.stats().outstanding === 4, 'the last request to arrive');
     stage.release('fatal');
     const outcomes = [];
     for (let i = 0; i < 4; i++) outcomes.push(await outcome(client.response()));
@@ -248,7 +248,7 @@ describe('a request that a shard had claimed and not started when it ended', () 
   test('is dropped if its client has disconnected', async () => {
     const client = await claimTogether(['/sticky/die/fatal', '/sticky/run/1', '/sticky/run/2'].map(request), 2);
     client.socket.resetAndDestroy();
-    await until(() => running.server.stats().connections === 0, 'the client to leave');
+    await until(() => running.server.stats().connections === 0, 'the client to disconnect');
     stage.release('fatal');
     await until(() => restarts() === 1 && bothReady(), 'the replacement');
     await expectConserved(running);

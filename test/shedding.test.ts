@@ -11,7 +11,7 @@ const US_PER_MS = 1_000;
 const LOOK_MS = 2;
 
 describe('Overload, with a target of 50 ms and an interval of 100 ms', () => {
-  /** Looks every 2 ms for a time at a ring in which the oldest request has waited for `waitMs`. */
+  /** Checks every 2 ms for some time a ring in which the oldest request has waited for `waitMs`. */
   class Simulation {
     readonly overload = new Overload({ targetMs: 50, intervalMs: 100 });
     nowUs: number;
@@ -57,7 +57,7 @@ describe('Overload, with a target of 50 ms and an interval of 100 ms', () => {
 
   test('while shedding, lets as many requests wait as the shard processes within the target', () => {
     const simulation = new Simulation();
-    // Two a millisecond: a hundred in 50 ms.
+    // The shard processes two requests per millisecond, so a hundred in 50 ms.
     simulation.look(400, 60, 4);
     const { overload } = simulation;
     expect([overload.refuses(NORMAL, 95), overload.refuses(NORMAL, 101)]).toEqual([false, true]);
@@ -154,7 +154,7 @@ describe('on a server', () => {
     expect((await (await scene.stage.send(scene.running, '/low/y')).response).status).toBe(200);
   });
 
-  test('a queue of one takes one after the other', async () => {
+  test('a queue of one request accepts one after the other', async () => {
     const blocking = await startBlocked({ scheduling: { maxQueue: 1, batch: 1 }, ...ONE_HTTP_THREAD });
     const [waiting] = await queue('/run', 1);
     expect(await outcome((await scene.stage.send(scene.running, '/run/x')).response)).toEqual([503, 'QUEUE_FULL']);
@@ -169,7 +169,7 @@ describe('on a server', () => {
     const blocking = await startBlocked({ scheduling: { maxQueue: 8, batch: 8 }, ...ONE_HTTP_THREAD });
     const [oldest] = await queue('/run', 1);
     for (const { leave } of await queue('/run', 7)) leave();
-    await until(() => scene.running.server.stats().connections === 2, 'the clients to leave');
+    await until(() => scene.running.server.stats().connections === 2, 'the clients to disconnect');
     expect(shard().queued).toBe(1);
     const pending = await queue('/low', 3);
     expect(await outcome((await scene.stage.send(scene.running, '/low/x')).response)).toEqual([503, 'QUEUE_FULL']);
@@ -210,7 +210,7 @@ describe('on a server', () => {
     const seen: string[] = [];
     const priority = (method: string, path: string) => {
       seen.push(`${method} ${path}`);
-      if (path.endsWith('fails')) throw new Error('no idea');
+      if (path.endsWith('fails')) throw new Error('on purpose');
       return path.endsWith('vip') ? 'high' : 'low';
     };
     const blocking = await startBlocked({ scheduling: { maxQueue: 1, batch: 1, priority } });
@@ -287,7 +287,7 @@ describe('on a server', () => {
     );
     waits.sort((a, b) => a - b);
     expect(refused).toBeGreaterThan(100);
-    // Out of about 850 that a shard with its own core would process.
+    // A shard with its own core would process about 850.
     expect(waits.length).toBeGreaterThan(200);
     expect(waits[Math.floor(waits.length * 0.9)]).toBeLessThan(150);
   });

@@ -128,7 +128,7 @@ describe('sessions', () => {
   test.each([
     ['no token', {}],
     ['a token that nobody signed', { session: 'eyJhbGciOiJub25lIn0.eyJ1c2VyIjp7ImlkIjoxfX0.' }],
-    ['something else', { session: 'x' }],
+    ['another kind of value', { session: 'x' }],
   ])('are required: %s gets 401', async (_, cookies) => {
     const response = await send('GET', '/orders/1', { cookies });
     expect([response.statusCode, response.json()]).toEqual([
@@ -211,7 +211,7 @@ describe('images', () => {
 
   test.each([
     ['of another type', 'GIF89a', 'image/gif', 415],
-    ['whose length is too much', Buffer.alloc(2_000_001), 'image/png', 413],
+    ['that announces too many bytes', Buffer.alloc(2_000_001), 'image/png', 413],
     [
       'that exceeds the limit while it arrives',
       Readable.from([Buffer.alloc(1_500_000), Buffer.alloc(1_500_000)]),
@@ -222,7 +222,7 @@ describe('images', () => {
     const before = await stored();
     expect((await upload(2, payload, type)).statusCode).toBe(statusCode);
     // The client gets its response before the handler has cleaned up.
-    await until(async () => isDeepStrictEqual(await stored(), before), 'the end of what was left');
+    await until(async () => isDeepStrictEqual(await stored(), before), 'the removal of the incomplete file');
     expect((await product(2)).image).toBe(null);
   });
 });
@@ -245,9 +245,9 @@ describe('pages of other origins', () => {
     ['a result', 'GET', '/products/1', undefined, 200],
     ['an error of a handler', 'GET', '/products/999', undefined, 404],
     ['an error of validation', 'GET', '/products?limit=x', undefined, 400],
-    ['that there is no such page', 'GET', '/nowhere', undefined, 404],
-    ['that there is no such method', 'PUT', '/products/1', undefined, 405],
-    ['that a body is too large', 'POST', '/session', 'x'.repeat(1_100_000), 413],
+    ['a 404', 'GET', '/nowhere', undefined, 404],
+    ['a 405', 'PUT', '/products/1', undefined, 405],
+    ['a 413', 'POST', '/session', 'x'.repeat(1_100_000), 413],
   ])('read %s', async (_, method, url, payload, statusCode) => {
     const response = await send(method, url, { payload, headers: { origin: ORIGIN } });
     expect([response.statusCode, response.headers['access-control-allow-origin']]).toEqual([statusCode, ORIGIN]);

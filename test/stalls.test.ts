@@ -51,7 +51,7 @@ test('a group without free permits in which no handler settles is not ready, and
     [true, true],
   ]);
   scene.stage.release('a');
-  await until(() => changes.length > 1, 'the end of it');
+  await until(() => changes.length > 1, 'the end of the stall');
   expect([await readiness(), stalled()]).toEqual([
     [200, undefined],
     [false, false],

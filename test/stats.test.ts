@@ -20,7 +20,7 @@ test('stats count requests in flight, by place', async () => {
     await scene.stage.send(scene.running, '/run/b'),
     await scene.stage.send(scene.running, '/sticky/run/c', 'X-Key: 1'),
   );
-  await until(() => stats().shards[0].queued === 2, 'two to wait');
+  await until(() => stats().shards[0].queued === 2, 'two requests to wait');
   await until(() => stats().shards[0].queueAgeMs > 20, 'some time');
   const { state, connections, outstanding, slots, shards } = stats();
   expect({ state, connections, outstanding, slots }).toEqual({
@@ -105,7 +105,7 @@ test('each state change of a shard and of the server emits an event', async () =
   await until(() => stats().shards[0].state === 'ready', 'the replacement');
   expect(stats().shards[0].restarts).toBe(1);
   expect(stats().shards[0].handlerTime.count).toBe(0);
-  await until(async () => (await exchange(scene.running.port, get('/thread'))).status === 200, 'an answer');
+  await until(async () => (await exchange(scene.running.port, get('/thread'))).status === 200, 'a response');
   await scene.running.server.close();
   const restarted = ['ended', 'spawning', 'loading', 'ready'].map((state) => `default 0 ${state}`);
   expect(events).toEqual([...restarted, 'draining', 'default 0 draining', 'default 0 ended', 'closed']);

@@ -72,7 +72,7 @@ test('requests with a key are never stolen', async () => {
   const otherIsDone = () => scene.running.server.stats().shards.some((shard) => shard.queued === 0);
   await until(
     () => scene.stage.started.length - 1 + queued() === 32 && otherIsDone(),
-    'all but those of the busy shard',
+    'all requests but those of the busy shard',
   );
   const waiting = queued();
   expect(waiting).toBeGreaterThan(0);
@@ -111,7 +111,7 @@ test('blocking shards steal too', async () => {
   await finish(blocking);
 });
 
-test('a request goes to a shard with room if the one whose turn it is is full', async () => {
+test('a request is sent to another shard if the next one in turn is full', async () => {
   const { blocking } = await startBlocked({
     scheduling: { steal: false, permits: 1, batch: 1, maxQueue: 1 },
     ...ONE_HTTP_THREAD,

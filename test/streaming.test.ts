@@ -56,7 +56,7 @@ async function nextStreamed(client: RawClient): Promise<Streamed> {
     decoded = decodeChunked(client.pending);
     return decoded !== undefined || client.ended;
   }, 'the end of the stream');
-  if (decoded === undefined) throw new Error('the stream has no end');
+  if (decoded === undefined) throw new Error('the stream is incomplete');
   client.skip(client.pending.length - decoded.rest.length);
   return { head: [statusLine, ...lines].join('\n'), body: decoded.body, chunks: decoded.chunks };
 }
@@ -300,7 +300,7 @@ describe('clients that disconnect', () => {
         const { slots, shards } = server.stats();
         return [slots.total - slots.free, shards[0].permits.limit - shards[0].permits.available, shards[0].streams];
       };
-      await until(() => isDeepStrictEqual(taken(), [view ? 1 : 0, 0, 1]), 'the return of what is not in use');
+      await until(() => isDeepStrictEqual(taken(), [view ? 1 : 0, 0, 1]), 'the return of all that is not in use');
       client.socket.resetAndDestroy();
       await until(() => server.stats().shards[0].abandoned === 1, 'the end of patience');
       expect(taken()).toEqual([view ? 1 : 0, 0, 0]);
@@ -341,7 +341,7 @@ describe('clients that disconnect', () => {
     await other.server.close();
   });
 
-  test('behind another response, a stream gets no further than its window', async () => {
+  test('a stream that waits for an earlier response produces no more than its window', async () => {
     const client = await RawClient.open(port);
     client.write(get('/slow-first/300') + get('/endless?name=waiting&bytes=10000'));
     await until(() => lastSeen('waiting-chunks') > 20, 'the second stream');
@@ -368,9 +368,9 @@ test('a client that stops reading stops the source', async () => {
     const before = chunks;
     chunks = lastSeen('paused-chunks');
     return chunks > 0 && chunks === before;
-  }, 'the stop');
+  }, 'the source to stop');
   client.socket.resume();
-  await until(() => lastSeen('paused-chunks') > chunks + 100, 'the stream to go on');
+  await until(() => lastSeen('paused-chunks') > chunks + 100, 'the stream to continue');
   client.destroy();
 });
 
@@ -493,7 +493,7 @@ describe('limits', () => {
     const said = few.logged.map(({ level, message }) => `${level}: ${message}`);
     expect(said).toEqual(['warn: shard 0 is streaming 2 responses; further ones get 503 (`limits.maxStreams`)']);
     clients[0].destroy();
-    await until(() => few.server.stats().shards[0].streams === 1, 'the end of one');
+    await until(() => few.server.stats().shards[0].streams === 1, 'the end of one stream');
     clients.push(await open());
     for (const client of clients) client.destroy();
     await expectConserved(few);

@@ -3,7 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { root } from './support/process.js';
 
-/* The folder of a file tells its thread. Folders import downwards only, including types. */
+/* The folder of a file determines its thread. Folders only import from those below them; this includes types. */
 const SRC = join(root, 'src');
 const FOR_ALL = new Set(['errors.ts', 'option-names.ts']);
 /** Folders or files, and the folders that each may import from, besides the files for all. */

@@ -135,7 +135,7 @@ test('a client that does not read its response is dropped after sendTimeoutMs', 
 });
 
 test('a client that reads its response slowly gets all of it', async () => {
-  // Longer than the client needs until the kernel announces a new window, and shorter than the complete download.
+  // Longer than the client needs until the kernel announces a new window, but shorter than the complete download.
   const client = await start({ timeouts: { sendTimeoutMs: 1_000 } });
   const bytes = 20_000_000;
   client.write(get(`/large/${bytes}`));
@@ -146,7 +146,7 @@ test('a client that reads its response slowly gets all of it', async () => {
     client.socket.pause();
     setTimeout(() => client.socket.resume(), 10);
   });
-  await until(() => taken > bytes || client.ended, 'the whole answer');
+  await until(() => taken > bytes || client.ended, 'the whole response');
   expect(client.ended).toBe(false);
   client.destroy();
 });
@@ -166,7 +166,7 @@ test.each([
   const piece = Buffer.alloc(65_536);
   const pieces = 45;
   client.write(`POST ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: ${pieces * piece.length}\r\n\r\n`);
-  // Takes longer than a silent client may, but without such a long pause.
+  // Takes longer than a silent client may stay, but never pauses for that long.
   for (let i = 0; i < pieces; i++) {
     await client.send(piece);
     await new Promise((resolve) => setTimeout(resolve, 100));

@@ -14,7 +14,7 @@ describe.each(['/throw', '/reject'])('an uncaught exception, by %s', (path) => {
     const states: string[] = [];
     server.on('shard', ({ shard, state }) => void states.push(`${shard} ${state}`));
     const others = Array.from({ length: 8 }, () => exchange(port, get('/slow/300')));
-    await until(() => started() === 8, 'the others to start');
+    await until(() => started() === 8, 'the other requests to start');
     const fatal = exchange(port, get(path));
     await until(() => states.length > 0, 'the exception');
     const [shard] = states[0].split(' ');
@@ -33,7 +33,7 @@ describe.each(['/throw', '/reject'])('an uncaught exception, by %s', (path) => {
   test('ends the shard immediately with onUncaught: exit', async () => {
     const { port } = await scene.start({ recovery: { onUncaught: 'exit' } });
     const other = exchange(port, get('/slow/20000'));
-    await until(() => started() === 1, 'the other to start');
+    await until(() => started() === 1, 'the other request to start');
     expect((await exchange(port, get(path))).status).toBe(502);
     expect((await other).status).toBe(502);
   });
@@ -51,7 +51,7 @@ test('requests queued for the shard are run by its replacement', async () => {
   const { server, port } = await scene.start({ scheduling: { permits: 2 } });
   const other = exchange(port, get('/slow/600'));
   const fatal = exchange(port, get('/throw-later'));
-  await until(() => started() === 2, 'both to start');
+  await until(() => started() === 2, 'both requests to start');
   const waiting = exchange(port, get('/ok'));
   await until(() => server.stats().shards[0].queued === 1, 'the request that waits');
   expect((await other).status).toBe(200);
@@ -63,7 +63,7 @@ test('requests queued for the shard are run by its replacement', async () => {
 test('requests that arrive while the only shard is replaced are run by its replacement', async () => {
   const { server, port } = await scene.start();
   const other = exchange(port, get('/slow/600'));
-  await until(() => started() === 1, 'the other to start');
+  await until(() => started() === 1, 'the other request to start');
   expect((await exchange(port, get('/throw'))).status).toBe(500);
   await until(() => server.stats().shards[0].state === 'draining', 'the end to begin');
   const coming = Array.from({ length: 5 }, () => exchange(port, get('/ok')));
@@ -74,7 +74,7 @@ test('requests that arrive while the only shard is replaced are run by its repla
 test('a shard that keeps throwing while it ends does not flood the log', async () => {
   const { server, port } = await scene.start();
   const other = exchange(port, get('/slow/600'));
-  await until(() => started() === 1, 'the other to start');
+  await until(() => started() === 1, 'the other request to start');
   expect((await exchange(port, get('/throw-often'))).status).toBe(500);
   expect((await other).status).toBe(200);
   await until(() => server.stats().shards[0].restarts === 1, 'the replacement');

@@ -74,10 +74,10 @@ test('HTTP timeouts do not end an upgraded connection, and large data can be sen
   client.write(get('/x', ...OFFER));
   await until(() => client.pending.length === SWITCHING.length, 'the switch');
   const since = performance.now();
-  await until(() => performance.now() - since > 700, 'the keep-alive timeout of others');
+  await until(() => performance.now() - since > 700, 'the keep-alive timeout of other connections');
   const large = 'abcdefgh'.repeat(250_000);
   client.write(large);
-  await until(() => client.pending.length === SWITCHING.length + large.length, 'all of it');
+  await until(() => client.pending.length === SWITCHING.length + large.length, 'all data');
   expect(client.pending.subarray(SWITCHING.length).toString() === large.toUpperCase()).toBe(true);
   client.socket.end();
   await client.closed();
@@ -92,13 +92,13 @@ test('a listener that does not read makes the client wait', async () => {
   await until(() => taken !== undefined, 'the switch');
   const bytes = 40_000_000;
   client.write(Buffer.alloc(bytes));
-  await until(() => client.socket.writableLength > 0, 'the client is held back');
+  await until(() => client.socket.writableLength > 0, 'the client to be held back');
   expect(taken!.readableLength).toBeLessThan(1_000_000);
   let received = 0;
   taken!.on('data', (chunk: Buffer) => {
     received += chunk.length;
   });
-  await until(() => received === bytes, 'all of it');
+  await until(() => received === bytes, 'all data');
 });
 
 test('a client that disconnects closes the stream', async () => {
@@ -180,7 +180,7 @@ test('later errors of a listener affect only its own connection', async () => {
     await victim.closed();
     victim.destroy();
   }
-  await until(() => closes === 3, 'the end of all three');
+  await until(() => closes === 3, 'the end of all three connections');
   expect(running.logged.map(({ details }) => details.err?.message)).toEqual(failures.slice(0, 2));
   client.write(get('/json'));
   expect((await client.response()).status).toBe(200);
@@ -198,7 +198,7 @@ test('without a listener, with a body, or under HTTP/1.0 it is an ordinary reque
   expect((await client.response()).status).toBe(200);
 });
 
-test('close() waits for upgraded connections, and drops them in the end', async () => {
+test('close() waits for upgraded connections until closeTimeoutMs, then drops them', async () => {
   running.server.onUpgrade(shout, SHOUT);
   client.write(get('/x', ...OFFER));
   await until(() => client.pending.length === SWITCHING.length, 'the switch');

@@ -152,7 +152,7 @@ describe('params, query and headers', () => {
     expect((await ask('/?toString=1&constructor=2')).statusCode).toBe(200);
   });
 
-  test('are checked in this order, and the body last', async () => {
+  test('are checked in this order, then the body', async () => {
     const never = { type: 'object', required: ['never'] };
     const handler = () => 'x';
     const app = createApp()
@@ -293,8 +293,8 @@ describe('a schema', () => {
     ['null', null],
     ['an array', []],
     ['an unknown type', { type: 'strin' }],
-    ['a reference to nothing', { $ref: '#/$defs/nothing' }],
-    ['a pattern that is none', { type: 'string', pattern: '(' }],
+    ['an unresolvable reference', { $ref: '#/$defs/nothing' }],
+    ['an invalid pattern', { type: 'string', pattern: '(' }],
   ])('that is %s is rejected when the route is defined', (_name, body) => {
     expect(() => createApp().post('/a', { body } as RouteOptions, () => 'x')).toThrow(
       expect.objectContaining({

@@ -9,7 +9,7 @@ const HOLDER = fileURLToPath(new URL('./holder.js', import.meta.url));
 
 export const HELD_CONNECTIONS = 10_000;
 
-/** File descriptors that a server and the holder need in addition to the connections. */
+/** File descriptors that the server or the holder needs in addition to those of the connections. */
 const OTHER_DESCRIPTORS = 500;
 
 /**
@@ -20,8 +20,8 @@ export function checkDescriptors() {
   const { stdout } = spawnSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'utf8' });
   const needed = HELD_CONNECTIONS + OTHER_DESCRIPTORS;
   if (stdout.trim() === 'unlimited' || Number(stdout) >= needed) return;
-  throw new BenchError(`A process may have ${count(Number(stdout))} descriptors here, and ${count(needed)} are needed:
-raise the hard limit (ulimit -Hn ${needed}, as root).`);
+  throw new BenchError(`A process may open ${count(Number(stdout))} file descriptors here, but ${count(needed)} are needed.
+Raise the hard limit (ulimit -Hn ${needed}, as root).`);
 }
 
 /**
@@ -36,8 +36,8 @@ export async function hold({ url, peer }, path = '/') {
   const ask = async (/** @type {number} */ connections) => {
     child.send({ port: Number(new URL(url).port), path, count: connections });
     const [{ lost, error }] = await once(child, 'message');
-    if (error) throw new BenchError(`${peer.title} did not take ${count(HELD_CONNECTIONS)} connections: ${error}.`);
-    if (lost > 0) throw new BenchError(`${peer.title} has closed ${count(lost)} of them.`);
+    if (error) throw new BenchError(`${peer.title} did not accept ${count(HELD_CONNECTIONS)} connections: ${error}.`);
+    if (lost > 0) throw new BenchError(`${peer.title} has closed ${count(lost)} of the connections.`);
   };
   await ask(HELD_CONNECTIONS);
   return async () => {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { BROWSER_HEADERS } from '../http/servers/workload.js';
 
-/** Connections that are opened at a time: fewer than a server's backlog. */
+/** Number of connections that are opened at the same time: fewer than a server's backlog. */
 const OPENING = 200;
 
 const fields = Object.entries({ host: '127.0.0.1', ...BROWSER_HEADERS }).map(

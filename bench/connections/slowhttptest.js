@@ -47,7 +47,7 @@ export async function attack(server, { path, args }) {
   const ended = once(child, 'exit');
   const deadline = performance.now() + (3_000 * SLOW_CONNECTIONS) / CONNECTIONS_PER_SECOND;
   while ((await ask(server.child, 'connections')) < ENOUGH * SLOW_CONNECTIONS) {
-    if (performance.now() > deadline) throw new BenchError(`slowhttptest ${args[0]} does not get its connections.`);
+    if (performance.now() > deadline) throw new BenchError(`slowhttptest ${args[0]} could not open its connections.`);
     await sleep(POLL_MS);
   }
   await sleep(SETTLE_MS);

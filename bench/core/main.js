@@ -36,8 +36,7 @@ const { values } = parseArgs({
 
 async function run() {
   const rounds = values.quick ? 1 : Number(values.rounds);
-  if (!(Number.isInteger(rounds) && rounds > 0))
-    throw new Error(`--rounds takes a number from 1 on, not ${values.rounds}.`);
+  if (!(Number.isInteger(rounds) && rounds > 0)) throw new Error(`--rounds must be at least 1, got ${values.rounds}.`);
   const conditions = {
     date: new Date().toISOString(),
     node: process.version,
@@ -55,7 +54,7 @@ async function run() {
   console.log(`\n${describeTrips(trips)}`);
   const targets = judge(trips);
   const rows = targets.map(({ what, reach, figure, verdict }) => [what, reach, figure, verdict]);
-  console.log(`\n${renderTable(['there and back', 'target', 'median (lowest–highest)', ''], rows)}`);
+  console.log(`\n${renderTable(['round trip', 'target', 'median (lowest–highest)', ''], rows)}`);
   if (values.json) writeFileSync(values.json, JSON.stringify({ conditions, operations, trips, targets }, undefined, 2));
 }
 

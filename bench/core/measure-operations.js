@@ -48,7 +48,7 @@ export async function measureOperations(rounds, quick) {
 function check({ title, before, run, isRight }) {
   before?.();
   run();
-  if (!isRight()) throw new Error(`${title}: something else was done.`);
+  if (!isRight()) throw new Error(`${title}: the result is wrong.`);
 }
 
 /**

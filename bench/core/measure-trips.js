@@ -77,6 +77,6 @@ async function timeMany(run, count, id) {
   const us = ((performance.now() - start) * 1_000) / count;
   // Each number below `count` has come back plus one.
   if (sum !== (count * (count + 1)) / 2)
-    throw new Error(`${id}: with ${SLOTS} under way, not what was sent came back.`);
+    throw new Error(`${id}: with ${SLOTS} in flight, the values that came back are wrong.`);
   return us;
 }

@@ -78,7 +78,7 @@ function permits() {
       isRight: () => free.available === 4,
     },
     {
-      title: 'permit: the same, while another thread does it too',
+      title: 'permit: the same while another thread does it as well',
       run: takeAndGive(contended),
       isRight: () => contended.available >= 3,
       end: () => other.terminate(),
@@ -116,12 +116,12 @@ function doorbells() {
   const sleeper = new Worker(new URL('./workers/sleeper.js', import.meta.url), { workerData });
   const started = once(sleeper, 'online');
   return [
-    { title: 'doorbell: ring, nobody sleeps', run: () => awake.ring(), isRight: () => !awake.ring() },
+    { title: 'doorbell: ring an awake thread', run: () => awake.ring(), isRight: () => !awake.ring() },
     {
-      title: 'doorbell: ring, somebody sleeps',
+      title: 'doorbell: ring a sleeping thread',
       before: () => {
         while (!asleep.parked);
-        // It has announced its wait, and reaches it within that time.
+        // The thread has announced its wait, and starts to wait within that time.
         for (const end = performance.now() + 0.1; performance.now() < end; );
       },
       run: () => {
@@ -153,7 +153,7 @@ function writers() {
   return [
     operation('a string of 32 characters', () => writer.string(TEXT), JSON.stringify(TEXT)),
     operation('an integer', () => writer.integer(1_234_567), '1234567'),
-    operation('32 bytes as they are', () => writer.raw(raw), TEXT),
+    operation('32 raw bytes', () => writer.raw(raw), TEXT),
     operation('one byte', () => writer.byte(44), ','),
   ];
 }

@@ -26,7 +26,7 @@ export function describeTrips(results) {
     withRange(spread(result.each), number),
     withRange(compare(results, BASE, result.id, 'each'), ratio),
   ]);
-  const head = ['there and back', 'one: p50 µs', 'p99 µs', '× as fast', `${SLOTS} under way: µs each`, '× as fast'];
+  const head = ['round trip', 'one: p50 µs', 'p99 µs', '× as fast', `${SLOTS} in flight: µs each`, '× as fast'];
   return renderTable(head, rows, ['left', 'right', 'right', 'right', 'right', 'right']);
 }
 
@@ -46,12 +46,8 @@ function compare(results, slower, faster, figure) {
 /** @param {TripResult[]} results */
 export function judge(results) {
   return [
-    atLeast(`${SLOTS} under way: slots, waiting, against postMessage`, 20, compare(results, BASE, 'wait', 'each')),
-    atLeast(
-      'one at a time: slots, looking before waiting, against postMessage',
-      5,
-      compare(results, BASE, 'spin', 'p50'),
-    ),
-    atMost('one at a time: slots, waiting, against bare wait and notify', 1.3, compare(results, 'wait', 'bare', 'p50')),
+    atLeast(`${SLOTS} in flight: slots, waiting, vs. postMessage`, 20, compare(results, BASE, 'wait', 'each')),
+    atLeast('one at a time: slots, checking before waiting, vs. postMessage', 5, compare(results, BASE, 'spin', 'p50')),
+    atMost('one at a time: slots, waiting, vs. bare wait and notify', 1.3, compare(results, 'wait', 'bare', 'p50')),
   ];
 }

@@ -187,7 +187,7 @@ const wrapped = (/** @type {number} */ value) => {
 /** @type {readonly Contender[]} */
 export const CONTENDERS = [
   { id: 'wait', title: 'a slot, both threads wait', start: () => startSlots(true) },
-  { id: 'spin', title: 'a slot, both look 500 times, then wait', start: () => startSlots(true, 500) },
+  { id: 'spin', title: 'a slot, both check 500 times, then wait', start: () => startSlots(true, 500) },
   { id: 'wait-async', title: 'a slot, both waitAsync', start: () => startSlots(false) },
   { id: 'bare', title: 'bare Atomics.wait and notify', start: startBare },
   {

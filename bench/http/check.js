@@ -21,10 +21,10 @@ const TIMEOUT_MS = 5_000;
 export async function checkServer({ peer, url }) {
   try {
     const sizes = (await Promise.all(Array.from({ length: CONNECTIONS }, () => checkConnection(url, peer)))).flat();
-    expect('the bytes of an answer', Math.max(...sizes), Math.min(...sizes));
+    expect('the size of a response', Math.max(...sizes), Math.min(...sizes));
     return sizes[0];
   } catch (error) {
-    throw new BenchError(`${peer.title} answers wrong: ${/** @type {Error} */ (error).message}.`);
+    throw new BenchError(`${peer.title} sends a wrong response: ${/** @type {Error} */ (error).message}.`);
   }
 }
 

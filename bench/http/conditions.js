@@ -42,5 +42,5 @@ export function formatConditions({ servers, ...conditions }) {
   ].join('\n');
 }
 
-const BOTTLENECK = `wrk is not installed, and autocannon takes more processor time than the servers: the generator is the bottleneck.
-The servers look more alike than they are, and the targets are not judged. Debian: apt-get install wrk.`;
+const BOTTLENECK = `wrk is not installed, and autocannon takes more CPU time than the servers: the load generator is the bottleneck.
+The servers look more alike than they are, so the targets are not checked. Debian: apt-get install wrk.`;

@@ -17,11 +17,11 @@ import { runWrk, wrkVersion } from './wrk.js';
 /**
  * @typedef {object} Generator
  * @property {string} title
- * @property {boolean} isBottleneck whether it takes more processor time than the servers that it measures
+ * @property {boolean} isBottleneck whether it takes more CPU time than the servers that it measures
  * @property {(server: { url: string, peer: import('./peers.js').Peer }, connections: number, seconds: number) => Promise<Load>} run
  */
 
-/** @returns {Generator} wrk, or autocannon where it is missing */
+/** @returns {Generator} wrk, or autocannon if wrk is not installed */
 export function chooseGenerator() {
   const version = wrkVersion();
   if (version) return { title: `wrk ${version}, -t1 --latency`, isBottleneck: false, run: runWrk };
@@ -30,7 +30,7 @@ export function chooseGenerator() {
 }
 
 /**
- * Loads a server. Any error, and any response with another size than the checked one, ends the bench.
+ * Loads a server. Any error, and any response whose size differs from the checked one, ends the bench.
  * @param {Generator} generator
  * @param {import('./server-process.js').RunningServer} server
  * @param {number} answerBytes
@@ -43,9 +43,9 @@ export async function loadServer(generator, server, answerBytes, connections, se
   // When the time is up, each connection may have a response in flight that is not counted as a request.
   const extraBytes = load.bytes - load.requests * answerBytes;
   if (extraBytes < 0 || extraBytes > connections * answerBytes) {
-    problems.push(`${load.bytes} bytes for ${load.requests} answers of ${answerBytes} bytes`);
+    problems.push(`${load.bytes} bytes for ${load.requests} responses of ${answerBytes} bytes`);
   }
-  if (load.requests === 0) problems.push('no answer at all');
+  if (load.requests === 0) problems.push('no response at all');
   if (problems.length === 0) return load;
   throw new BenchError(`${server.peer.title} failed under load at c=${connections}: ${problems.join(', ')}.`);
 }

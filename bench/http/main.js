@@ -44,9 +44,9 @@ async function startServers({ peers, node, bun }) {
   for (const peer of peers) {
     const runtime = peer.id === 'bun' ? bun : node;
     if (runtime) servers.push(await startServer(peer, runtime));
-    else say('Bun.serve is left out: give its executable with --bun PATH to compare with it.');
+    else say('Skipping Bun.serve. To compare with it, pass its executable: --bun PATH.');
   }
-  if (servers.length === 0) throw new BenchError('There is no server left to measure.');
+  if (servers.length === 0) throw new BenchError('No server is left to measure.');
   return servers;
 }
 
@@ -57,7 +57,7 @@ async function startServers({ peers, node, bun }) {
 async function checkServers(servers) {
   const checked = [];
   for (const server of servers) checked.push({ ...server, answerBytes: await checkServer(server) });
-  say(`${checked.length} of ${servers.length} servers answer right.`);
+  say(`${checked.length} of ${servers.length} servers respond correctly.`);
   return checked;
 }
 

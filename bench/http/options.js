@@ -155,7 +155,7 @@ function list(value) {
  */
 function integer(name, value) {
   if (/^[1-9]\d{0,5}$/.test(value)) return Number(value);
-  throw new BenchError(`--${name} takes whole numbers from 1 on, not "${value}".`);
+  throw new BenchError(`--${name} must be whole numbers of at least 1, got "${value}".`);
 }
 
 /**

@@ -17,7 +17,7 @@ export const LOOPSHARD = 'loopshard';
 
 const message = { args: [], body: BODY };
 
-/** A small object from every kind of server, to measure the server's overhead. */
+/** Servers of every kind that respond with a small object, to measure their overhead. */
 const MESSAGE_PEERS = [
   { id: LOOPSHARD, title: 'LoopShard', file: 'loopshard.js', ...message, skips: [] },
   { id: 'node-http', title: 'node:http', file: 'node-http.js', ...message, skips: [500] },
@@ -32,7 +32,7 @@ const rows = { body: ROWS_BODY, skips: [] };
 const loopshard = { file: 'loopshard.js', ...rows };
 const fastify = { file: 'fastify-rows.js', ...rows };
 
-/** A hundred rows, with and without a schema, to measure serialization. */
+/** Servers that respond with a hundred rows, with and without a schema, to measure serialization. */
 const ROWS_PEERS = [
   { id: LOOPSHARD, title: 'LoopShard, schema', ...loopshard, args: ['loopshard-rows-schema-app.js'] },
   { id: 'loopshard-plain', title: 'LoopShard, no schema', ...loopshard, args: ['loopshard-rows-app.js'] },

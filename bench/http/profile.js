@@ -16,13 +16,13 @@ const WARM_UP_SECONDS = 1;
 const SAMPLE_INTERVAL_US = 250;
 const ROWS = 15;
 
-// Compared with `perf record -e cpu-clock` of the same load: the parser had 0.5 % here and 3.7 % there.
-const CAVEAT = `Wall-clock samples. (idle) holds libuv's polling and its socket reads as well. The sampling threads need a core
-themselves: where none is free, system calls that wake somebody (socket writes, doorbells) get too large a
-share and plain code too small a one. For shares of CPU time, use: perf record -e cpu-clock.`;
+// With the same load, the parser had 0.5 % here, but 3.7 % in `perf record -e cpu-clock`.
+const CAVEAT = `Wall-clock samples. (idle) includes libuv's polling and its socket reads. The sampling threads need a core
+themselves. If none is free, the share of system calls that wake threads (socket writes, doorbells) is too high,
+and that of plain code too low. For shares of CPU time, use: perf record -e cpu-clock.`;
 
 /**
- * Loads LoopShard once more, under V8's profiler, which writes a file for each thread.
+ * Loads LoopShard again under V8's profiler, which writes a file for each thread.
  * @param {import('./load.js').Generator} generator
  * @param {import('./options.js').Options} options
  * @returns {Promise<string>} the report

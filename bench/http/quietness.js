@@ -23,7 +23,7 @@ export async function busyCores() {
 export function disturbance(before, after) {
   if (Math.max(before, after) < DISTURBED_FROM_CORES) return undefined;
   return `Other processes kept ${before.toFixed(1)} cores busy before the loads and ${after.toFixed(1)} after them: do not trust
-these figures. LoopShard needs its second core; the others gain from a core that never sleeps.`;
+these figures. LoopShard needs its second core; the other servers benefit from a core that never sleeps.`;
 }
 
 function cpuTimes() {

@@ -10,10 +10,10 @@ import { renderTable } from './table.js';
 
 const LEGEND = `Medians over the rounds (lowest–highest). Ratio: LoopShard's requests/s over the server's, compared
 round by round.`;
-const ONE_CONNECTION = `Waking a core that sleeps between two requests decides here (tens of µs on a virtual machine): these figures
-jump with whatever else runs on the cores.`;
+const ONE_CONNECTION = `These figures depend on how fast a core wakes up that sleeps between two requests (tens of µs on a virtual
+machine), so they vary with everything else that runs on the cores.`;
 
-/** From here on, a column of latencies is in milliseconds. */
+/** Latency from which a column is shown in milliseconds. */
 const MILLISECONDS_FROM_US = 5_000;
 
 /**

@@ -23,11 +23,11 @@ const MANY_CONNECTIONS_RATIO = 0.95;
 export function judgeTargets(measurements) {
   const against = (/** @type {string} */ peer) => loopShardRatio(measurements, peer, 50);
   return [
-    atLeast('c=50: requests/s against Fastify', 1.8, against('fastify')),
-    atLeast('c=50: requests/s against Fastify cluster(2)', 1.35, against('fastify-cluster')),
-    atLeast('c=50: requests/s against bare net', 0.85, against('net')),
-    atLeast('c=50: requests/s against Bun.serve', 0.75, against('bun')),
-    atLeast('requests/s at c=500 against c=50', MANY_CONNECTIONS_RATIO, manyConnections(measurements)),
+    atLeast('c=50: requests/s vs. Fastify', 1.8, against('fastify')),
+    atLeast('c=50: requests/s vs. Fastify cluster(2)', 1.35, against('fastify-cluster')),
+    atLeast('c=50: requests/s vs. bare net', 0.85, against('net')),
+    atLeast('c=50: requests/s vs. Bun.serve', 0.75, against('bun')),
+    atLeast('requests/s at c=500 vs. c=50', MANY_CONNECTIONS_RATIO, manyConnections(measurements)),
     addedLatency(measurements),
   ];
 }
@@ -61,7 +61,7 @@ function addedLatency(measurements) {
   const load = (/** @type {string} */ peer) => ({ peer, connections: 1 });
   const added = compareLoads(measurements, load(LOOPSHARD), load('node-http'), (a, b) => a.p50Us - b.p50Us);
   return {
-    what: 'c=1: p50 over that of node:http',
+    what: 'c=1: p50 minus that of node:http',
     reach: `≤ ${signed(ADDED_LATENCY_US)} µs`,
     figure: withRange(added, signed, ' µs'),
     verdict: verdict(added, (us) => us <= ADDED_LATENCY_US),

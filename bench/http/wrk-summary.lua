@@ -1,4 +1,4 @@
--- Posts the JSON of a file, where one is given: wrk [options] url -- file.
+-- Posts the JSON in a file if one is given: wrk [options] url -- file.
 function init(args)
   if not args[1] then return end
   local file = assert(io.open(args[1], "rb"))
@@ -8,7 +8,7 @@ function init(args)
   file:close()
 end
 
--- Prints what wrk counted as one line of JSON. Its own output rounds the latencies; here they are in microseconds.
+-- Prints wrk's counts as one line of JSON, with latencies in microseconds, which wrk's own output rounds.
 function done(summary, latency)
   local errors = summary.errors
   print(string.format(

@@ -7,7 +7,7 @@ import { BenchError } from './errors.js';
 import { BROWSER_HEADERS } from './servers/workload.js';
 
 const SUMMARY_SCRIPT = fileURLToPath(new URL('./wrk-summary.lua', import.meta.url));
-/** Longer than wrk's default of 2 s, so that a busy machine shows in the latencies and does not end the bench. */
+/** Longer than wrk's default of 2 s, so that a busy machine causes high latencies instead of ending the bench. */
 const TIMEOUT = '10s';
 const HEADERS = Object.entries(BROWSER_HEADERS).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
 

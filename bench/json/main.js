@@ -64,7 +64,8 @@ function compareOutputs(name, functions, values) {
       core.bytes.toString('utf8', start, write(value)),
     ]);
     for (const [who, output] of outputs) {
-      if (output !== outputs[1][1]) throw new Error(`${name}: ${who} writes something else than JSON.stringify.`);
+      if (output !== outputs[1][1])
+        throw new Error(`${name}: the output of ${who} differs from that of JSON.stringify.`);
     }
   }
 }
@@ -110,7 +111,7 @@ async function run() {
     `\nNode ${process.version}, V8 ${process.versions.v8}: medians per value, ${cases[0].values.length} values in rotation\n`,
   );
   console.log(
-    '| case | loopshard | JSON.stringify | fast-json-stringify | safe-stable-stringify | against the best | goal |',
+    '| case | loopshard | JSON.stringify | fast-json-stringify | safe-stable-stringify | vs. the best | goal |',
   );
   console.log('|---|---|---|---|---|---|---|');
   for (const [i, entry] of cases.entries()) {

@@ -93,7 +93,7 @@ export async function checkModel(seed, costs) {
       cpuUs.toFixed(1),
     ];
   });
-  const head = ['server', 'requests/s', 'simulated', 'error', 'p50 ms', 'simulated', 'CPU µs a request', 'simulated'];
+  const head = ['server', 'requests/s', 'simulated', 'error', 'p50 ms', 'simulated', 'CPU µs per request', 'simulated'];
   const notes = disturbance(busyBefore, await busyCores());
   return {
     table: renderTable(head, rows),

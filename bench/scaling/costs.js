@@ -2,7 +2,7 @@
  * Costs in microseconds of CPU time, unless stated otherwise. All figures come from one machine: two cores of a virtual Intel Xeon at
  * 2.5 GHz, Linux 6.18, Node.js 20.20, on 27 November 2026. docs/scaling.md describes how they were measured.
  *
- * Sources: [c=50] CPU time by thread (/proc/PID/task/TID/schedstat) under wrk with one thread and 50 connections, beside the turns of the
+ * Sources: [c=50] CPU time by thread (/proc/PID/task/TID/schedstat) under wrk with one thread and 50 connections, together with the turns of the
  * event loops and the parks and batches of the shard; [sweep] the same with 1 to 200 connections; [micro] a loop that does nothing else;
  * [core] docs/core.md; [profile] the profile in docs/performance.md.
  */

@@ -20,7 +20,7 @@ function runSimulations(options) {
   const { cores, costs, seed, rulesName, generatorOnMachine, roundTripUs, json } = options;
   const clients = generatorOnMachine
     ? 'one thread on the same machine'
-    : `on other machines, ${roundTripUs} µs there and back`;
+    : `on other machines, with a round trip of ${roundTripUs} µs`;
   print(`seed      ${seed}\nrules     ${rulesName}\nclients   ${clients}\n`);
   const results = [];
   for (const machine of cores) {

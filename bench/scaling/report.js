@@ -9,7 +9,7 @@ import { WORKLOADS } from './workloads.js';
 
 /** A thread with a higher utilization is the bottleneck. */
 const SATURATED = 0.95;
-/** Below this mean, only some of the threads are saturated. */
+/** If the mean utilization is lower, only some of the threads are saturated. */
 const ALONE = 0.9;
 const ONE_DIGIT = new Intl.NumberFormat('en-US', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
@@ -46,7 +46,7 @@ export function describeMachine(cores, results) {
     'p50 ms',
     'p99 ms',
     'light p99 ms',
-    'CPU µs a request',
+    'CPU µs per request',
     'cores busy',
     'saturated',
   ];

@@ -112,7 +112,7 @@ export function simulate(plan) {
   clients.end();
   events.runWhile(() => clients.answered < clients.sent);
   if (clients.sent !== clients.answered) {
-    throw new Error(`${clients.sent} requests were sent, but ${clients.answered} were answered.`);
+    throw new Error(`${clients.sent} requests were sent, but ${clients.answered} got a response.`);
   }
   return { ...outcome, sent: clients.sent, answered: clients.answered };
 }

@@ -49,5 +49,6 @@ async function run(bench, { scenarios: names, json, ...options }) {
 function checkOnly(scenarios, only) {
   const known = new Set(scenarios.flatMap(({ variants }) => variants.map(({ peer }) => peer.id)));
   const unknown = only.find((id) => !known.has(id));
-  if (unknown !== undefined) throw new BenchError(`--only knows no "${unknown}"; there are ${[...known].join(', ')}.`);
+  if (unknown !== undefined)
+    throw new BenchError(`Unknown value "${unknown}" of --only. Known: ${[...known].join(', ')}.`);
 }

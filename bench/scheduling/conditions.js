@@ -2,7 +2,7 @@ import { readConditions } from '../http/conditions.js';
 import { CORES } from './variants.js';
 
 const SHARED = `The load generator, the HTTP thread and the shards (or the other servers' processes and threads) share the
-${CORES} cores: nobody has one for itself.`;
+${CORES} cores: none of them has a core to itself.`;
 
 /**
  * The conditions that the results of a scenario depend on.

@@ -11,9 +11,9 @@ const POLL_MS = 50;
 const PROMPT_MS = 50;
 
 /**
- * Waits until a LoopShard server has no pending responses and all its resources back.
+ * Waits until a LoopShard server has no outstanding requests and all of its resources are free.
  * @param {RunningServer} server
- * @returns {Promise<string | undefined>} what is still missing after a time limit
+ * @returns {Promise<string | undefined>} the resources that are not free after a time limit
  */
 export async function findLoss(server) {
   const deadline = performance.now() + CONSERVED_WITHIN_MS;
@@ -30,14 +30,14 @@ export async function findLoss(server) {
 function lossOf({ slots, outstanding, shards, lostWakeUps }) {
   const losses = [];
   if (slots.free !== slots.total) losses.push(`${slots.total - slots.free} slots`);
-  if (outstanding !== 0) losses.push(`${outstanding} answers`);
-  if (lostWakeUps !== 0) losses.push(`${lostWakeUps} wake-ups of the HTTP thread`);
+  if (outstanding !== 0) losses.push(`${outstanding} outstanding requests`);
+  if (lostWakeUps !== 0) losses.push(`${lostWakeUps} lost wake-ups of the HTTP thread`);
   for (const { shard, permits, queued, outstanding: owed, lostWakeUps: lost } of shards) {
     if (permits.available !== permits.limit) {
       losses.push(`shard ${shard}: ${permits.limit - permits.available} permits`);
     }
-    if (queued + owed !== 0) losses.push(`shard ${shard}: ${queued} queued, ${owed} owed`);
-    if (lost !== 0) losses.push(`shard ${shard}: ${lost} wake-ups`);
+    if (queued + owed !== 0) losses.push(`shard ${shard}: ${queued} queued, ${owed} outstanding`);
+    if (lost !== 0) losses.push(`shard ${shard}: ${lost} lost wake-ups`);
   }
   return losses.length > 0 ? losses.join(', ') : undefined;
 }
@@ -49,7 +49,7 @@ function lossOf({ slots, outstanding, shards, lostWakeUps }) {
 export async function comeToRest({ url, peer }) {
   const deadline = performance.now() + AT_REST_WITHIN_MS;
   while ((await answerMs(`${url}livez`)) > PROMPT_MS) {
-    if (performance.now() > deadline) throw new BenchError(`${peer.title} does not come to rest after a load.`);
+    if (performance.now() > deadline) throw new BenchError(`${peer.title} is still busy long after a load.`);
     await sleep(POLL_MS);
   }
 }

@@ -29,7 +29,7 @@ export function readOptions(args, { name, description, scenarios }) {
   const command = new Command(`npm run ${name} --`)
     .description(description)
     .argument('[scenario...]', `of ${names.join(', ')}; all by default`, collector(names))
-    .option('--rounds <n>', "measured rounds, after a warm-up round (default: the scenario's)", positiveInteger)
+    .option('--rounds <n>', "measured rounds after a warm-up round (default: the scenario's)", positiveInteger)
     .option('--seconds <n>', "length of each load (default: the scenario's)", positiveInteger)
     .option('--only <list>', 'IDs of servers, separated by commas; an unknown ID lists all', list)
     .option('--quick', `short for --rounds ${QUICK.rounds} --seconds ${QUICK.seconds}, to test that it runs`)
@@ -53,14 +53,14 @@ export function readOptions(args, { name, description, scenarios }) {
 function collector(names) {
   return (value, before = []) => {
     if (names.includes(value)) return [...before, value];
-    throw new InvalidArgumentError(`There are ${names.join(', ')}.`);
+    throw new InvalidArgumentError(`Known: ${names.join(', ')}.`);
   };
 }
 
 /** @param {string} value */
 export function positiveInteger(value) {
   if (/^[1-9]\d{0,5}$/.test(value)) return Number(value);
-  throw new InvalidArgumentError('It takes whole numbers from 1 on.');
+  throw new InvalidArgumentError('It must be a whole number of at least 1.');
 }
 
 /** @param {string} value */

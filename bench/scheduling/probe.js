@@ -48,5 +48,5 @@ export const PROBE_COLUMNS = [
 
 /** @param {import('./samples.js').Figures} figures */
 export function probeProgress({ p50Us, p99Us, burnt }) {
-  return `p50 ${milliseconds(p50Us)} ms   p99 ${milliseconds(p99Us)} ms   beside ${count(burnt)} requests/s`;
+  return `p50 ${milliseconds(p50Us)} ms   p99 ${milliseconds(p99Us)} ms   next to ${count(burnt)} requests/s`;
 }

@@ -3,7 +3,7 @@ import { seededRandom } from './generator/schedule.js';
 
 const TENANTS = 64;
 
-/** The field that dispatch by key goes by. Every server is sent it. */
+/** The header that dispatch by key uses. It is sent to every server. */
 export const TENANT_FIELD = 'x-tenant';
 
 /**

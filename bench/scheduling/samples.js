@@ -9,7 +9,7 @@ import { spread } from '../http/statistics.js';
  * @property {Figures} figures
  */
 
-/** @typedef {Record<string, number>} Figures by name; NaN for what a load did not show */
+/** @typedef {Record<string, number>} Figures by name; NaN if a load did not produce one */
 
 /** @typedef {{ variant: string, phase: string }} Load */
 

@@ -32,7 +32,7 @@ import { CORES } from './variants.js';
  */
 
 /**
- * A question, and the measurements that answer it.
+ * A scenario: servers, loads, and the figures to report.
  * @typedef {object} Scenario
  * @property {string} name
  * @property {string} title
@@ -68,7 +68,7 @@ const WARM_UP_SECONDS = 2;
 export async function runScenario(scenario, generator, options, print) {
   const { rounds = scenario.rounds, seconds = scenario.seconds, only } = options;
   const variants = scenario.variants.filter(({ peer }) => !only || only.includes(peer.id));
-  if (variants.length === 0) throw new BenchError(`--only leaves no server of the scenario ${scenario.name}.`);
+  if (variants.length === 0) throw new BenchError(`No server of the scenario ${scenario.name} matches --only.`);
   print(`${scenario.name}: ${scenario.title}\n`);
   const iterations = calibrate(scenario.works);
   const needs = await scenario.before?.();
@@ -89,7 +89,7 @@ export async function runScenario(scenario, generator, options, print) {
   const judged = scenario.load.isBottleneck ? [] : scenario.judge(samples);
   const targets = [...judged, ...conservationTarget(losses, loads)];
   print(`\n${formatReport(scenario, samples, targets)}`);
-  if (losses.length > 0) print(`\nNot given back:\n${losses.join('\n')}`);
+  if (losses.length > 0) print(`\nLeaked:\n${losses.join('\n')}`);
   if (disturbed) print(`\n${disturbed}`);
   return { scenario: scenario.name, conditions, samples, targets, losses };
 }
@@ -132,7 +132,7 @@ async function checkServers(servers, answers) {
       sizes[peer.id][path] = size;
     }
   }
-  say(`${servers.length} servers answer right.`);
+  say(`${servers.length} servers respond correctly.`);
   return sizes;
 }
 
@@ -182,7 +182,7 @@ function conservationTarget(losses, loads) {
   if (loads === 0) return [];
   return [
     {
-      what: 'after a load: permits, slots and answers all given back',
+      what: 'no permit, slot or request leaked after a load',
       reach: 'always',
       figure: `${loads - losses.length} of ${loads} loads`,
       verdict: losses.length === 0 ? 'reached' : 'MISSED',

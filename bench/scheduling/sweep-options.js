@@ -22,8 +22,8 @@ export function readSweepOptions(args) {
   const command = new Command('npm run bench:sweep --')
     .description('Loads LoopShard with every combination of shards, batch, permits and connections.')
     .option('--shards <list>', 'numbers of shards, separated by commas', integers, [...new Set([1, CORES])])
-    .option('--batch <list>', 'requests claimed at once, at most', integers, [64, 128, 256])
-    .option('--permits <list>', 'handlers in flight on each shard', integers, [256, 512, 1_024])
+    .option('--batch <list>', 'maximum number of requests claimed at once', integers, [64, 128, 256])
+    .option('--permits <list>', 'maximum number of handlers in flight on each shard', integers, [256, 512, 1_024])
     .option('--connections <list>', 'open connections', integers, [50, 100, 200, 500])
     .option('--work <ms>', 'native work in each handler, up to 1,000 ms; 0 for a small object', milliseconds, 0)
     .option('--rounds <n>', 'rounds, every other one in reverse order', positiveInteger, 1)
@@ -41,5 +41,5 @@ function integers(value) {
 function milliseconds(value) {
   const number = Number(value);
   if (value.trim() !== '' && number >= 0 && number <= 1_000) return number;
-  throw new InvalidArgumentError('It takes a number from 0 to 1,000.');
+  throw new InvalidArgumentError('It must be a number from 0 to 1,000.');
 }

@@ -57,7 +57,7 @@ async function run(options) {
   const conditions = conditionsOf(scenario, servers.slice(0, 1), options, workload.iterations, busyBefore);
   print(`${formatConditions(conditions)}\n\n${formatSweep(combinations, options.connections, samples)}`);
   if (generator.isBottleneck)
-    print(`\nautocannon takes more processor time than LoopShard: install wrk for figures that mean something.`);
+    print(`\nautocannon takes more CPU time than LoopShard. Install wrk for meaningful figures.`);
   if (disturbed) print(`\n${disturbed}`);
   if (options.json) writeFileSync(options.json, `${JSON.stringify({ conditions, samples }, null, 2)}\n`);
 }
@@ -115,7 +115,7 @@ async function measure(server, { path, body }, generator, { connections, seconds
     samples.push({ variant: server.peer.id, phase: `c=${count}`, figures: { perSecond, p50Us, p99Us } });
   }
   const loss = await findLoss(server);
-  if (loss) throw new BenchError(`${server.peer.title} does not give back: ${loss}.`);
+  if (loss) throw new BenchError(`${server.peer.title} has leaked: ${loss}.`);
   await checkServer(target);
   await server.stop();
   return samples;

@@ -284,7 +284,7 @@ class AppScope implements App {
     if (this.#definition.cors !== undefined) {
       throw new LoopShardError(
         'OPTION_INVALID',
-        '`app.cors()` was called before: it is for the whole server. Call it once, with all `origins`.',
+        '`app.cors()` was already called, and applies to the whole server. Call it once, with all `origins`.',
       );
     }
     this.#definition.cors = corsRules(options);

@@ -109,6 +109,6 @@ function misused(when: string): LoopShardError {
 function neitherNextNorResponse(): LoopShardError {
   return new LoopShardError(
     'MIDDLEWARE_INVALID',
-    'Middleware neither called `next()` nor responded. `return next()` to go on, return a body, or set a status with `res.status()`.',
+    'Middleware neither called `next()` nor responded. `return next()` to continue, return a body, or set a status with `res.status()`.',
   );
 }

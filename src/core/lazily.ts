@@ -25,4 +25,4 @@ function load(name: string): unknown {
 
 /** Advice if files of the package are not found. */
 export const BUNDLED =
-  'If your code is bundled, mark loopshard as external and install it beside the bundle: its threads load files of the package.';
+  'If your code is bundled, mark loopshard as external and install it next to the bundle: its threads load files of the package.';

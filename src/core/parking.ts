@@ -58,7 +58,7 @@ export class Parking {
     this.#doorbell.unpark();
   }
 
-  /** Stops parking for good. */
+  /** Stops parking permanently. */
   stop(): void {
     clearInterval(this.#look);
     this.unpark();

@@ -218,7 +218,7 @@ export class PartReader {
     const reference = keywords.text('$ref');
     if (reference !== undefined) {
       part.same = [this.#target(keywords, '$ref', this.#resolve(keywords, '$ref', reference, resource), scope)];
-      // Before 2019-09, keywords beside a reference are ignored.
+      // Before 2019-09, keywords next to a reference are ignored.
       if (resource.dialect === 'draft-07') return;
     }
     this.#readReferences(part, keywords, resource, scope);

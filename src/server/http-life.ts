@@ -61,7 +61,7 @@ export class HttpLife {
   address: AddressInfo | undefined;
   /** Acts for the thread until the next one has begun. */
   recovery: HttpRecovery | undefined;
-  /** Counts its answers to `ping`. */
+  /** Counts its replies to `ping`. */
   pongs = 0;
   /** The latest figures it has sent. */
   latest: HttpStats | undefined;

@@ -17,7 +17,7 @@ export async function serve(module: URL | string, options: ServeOptions = {}): P
   if (thread !== undefined) {
     throw new LoopShardError(
       'SERVE_ON_OWN_THREAD',
-      `Cannot call \`serve()\` on ${thread === 'shard' ? 'a shard' : 'an HTTP thread'}: it imports the module that you serve, and would serve it again. Call \`serve()\` in a module of its own, such as main.js, that does not export the app.`,
+      `Cannot call \`serve()\` on ${thread === 'shard' ? 'a shard' : 'an HTTP thread'}: it imports the module that you serve, and would serve it again. Call \`serve()\` in a separate module, such as main.js, that does not export the app.`,
     );
   }
   // Shards import this module with the app, and must not load what only the HTTP thread needs.

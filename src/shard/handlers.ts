@@ -566,7 +566,7 @@ interface Gathered {
   handler: Handler;
 }
 
-/** Aborts a stream so that a source without an end of its own stops. */
+/** Aborts a stream so that an endless source stops. */
 function tellClosing({ request }: Task): void {
   request.abort(false, new LoopShardError('SERVER_CLOSING', 'The server is closing.'));
 }

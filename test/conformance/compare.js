@@ -8,11 +8,11 @@ import { parseAnswers, Wire } from './replay.js';
 /** @typedef {import('./cases/case.js').Case} Case */
 /** @typedef {{ answers: number[], closes: boolean }} Result */
 
-/** node:http says no more when it has been quiet for so long. */
+/** A server that has sent nothing for this long is assumed to send nothing more. */
 const QUIET_MS = 400;
 const AT_ONCE = 40;
 
-/** A server that answers whatever node:http lets through, by the limits that LoopShard has. */
+/** A server that responds to everything that node:http accepts, with LoopShard's limits. */
 const peer = createServer({ maxHeaderSize: 24_576 }, (request, response) => {
   let bytes = 0;
   request.on('data', (chunk) => {
@@ -24,7 +24,7 @@ const peer = createServer({ maxHeaderSize: 24_576 }, (request, response) => {
 peer.maxHeadersCount = 100;
 
 /**
- * What a server answers, without knowing how much that will be.
+ * Collects a server's responses without knowing how many there will be.
  * @param {number} port
  * @param {Case} one
  * @returns {Promise<Result>}
@@ -85,7 +85,7 @@ async function main() {
     }
   }
   console.log(`Node.js ${process.versions.node}\n`);
-  console.log(`| about | cases | same result | LoopShard rejects, node:http accepts | the reverse |`);
+  console.log(`| subject | cases | same result | only LoopShard rejects | only node:http rejects |`);
   console.log(`|---|---|---|---|---|\n${rows.join('\n')}\n`);
   console.log(`| what is sent | rule | LoopShard | node:http |\n|---|---|---|---|\n${differences.join('\n')}`);
   peer.close();

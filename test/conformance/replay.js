@@ -6,9 +6,9 @@ import { connect } from 'node:net';
 const NO_CONTENT = 204;
 
 /**
- * The complete answers in `bytes`, taken apart by their lengths.
+ * Splits `bytes` into complete responses by their lengths.
  * @param {Buffer} bytes
- * @param {boolean} isHead they answer HEAD and have no bodies
+ * @param {boolean} isHead whether these are responses to HEAD, which have no bodies
  * @returns {Answer[]}
  */
 export function parseAnswers(bytes, isHead) {
@@ -27,7 +27,7 @@ export function parseAnswers(bytes, isHead) {
   }
 }
 
-/** A connection that is told what to write, and keeps what it reads. */
+/** A raw connection that collects the bytes it receives. */
 export class Wire {
   received = Buffer.alloc(0);
   ended = false;
@@ -68,11 +68,11 @@ export class Wire {
 }
 
 /**
- * Plays a case: what came back, and whether the connection was ended. A connection that goes on is asked once more, to
- * know that it does.
+ * Replays a case. Returns the responses, and whether the connection was closed. Sends another request on a connection that seems
+ * to be open, to check that it is.
  * @param {number} port
  * @param {Case} one
- * @param {(wire: Wire, bytes: Buffer) => Promise<void> | void} [send] how the bytes are written
+ * @param {(wire: Wire, bytes: Buffer) => Promise<void> | void} [send] writes the bytes
  */
 export async function replay(port, one, send = (wire, bytes) => void wire.socket.write(bytes)) {
   const wire = new Wire(port);

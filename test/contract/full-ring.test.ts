@@ -13,8 +13,8 @@ const ROUNDS = 10_000;
 const [ROUND, DONE, JITTER, CLAIMED, IDLE] = [0, 32, 64, 96, 128];
 
 /*
- * The ring is full: one slot is waiting, and the other entries belong to recalled slots. While a shard claims, the HTTP thread submits
- * one of these slots again. If the ring rejects it, the HTTP thread must stay its owner, though the shard reads its stale entry then.
+ * The ring is full: one slot is queued, and the other entries belong to recalled slots. While a shard claims, the HTTP thread submits
+ * one of these slots again. If the ring rejects it, the HTTP thread must stay its owner, although the shard reads its stale entry.
  */
 test('a slot rejected by a full ring has one owner, even while a shard claims', async () => {
   const random = createRandom();
@@ -48,7 +48,7 @@ test('a slot rejected by a full ring has one owner, even while a shard claims', 
     if (length > 0) submitted++;
     else {
       refused++;
-      if (claimed.includes(slot)) throw new Error(`round ${round}: slot ${slot} was refused and claimed`);
+      if (claimed.includes(slot)) throw new Error(`round ${round}: slot ${slot} was rejected, but also claimed`);
       expect(Atomics.load(i32, owner(slot))).toBe(SLOT_HTTP_STATE);
     }
   }

@@ -42,7 +42,7 @@ function* written(): Generator<[writer: string, start: number, bytes: number]> {
   for (let http = 0; http < HTTP_THREADS; http++) {
     const { doorbell, sequence, outstanding, waiting, poll, headIndex } = httpAddresses(map, http);
     const me = `HTTP thread ${http}`;
-    yield [`${me}, and who wakes it`, doorbell, DOORBELL_BYTES];
+    yield [`${me}, and threads that wake it`, doorbell, DOORBELL_BYTES];
     yield [me, sequence, LINE_BYTES];
     yield [me, outstanding, MAX_SHARDS * WORD_BYTES];
     yield [me, waiting, MAX_LIMITED_ROUTES * WORD_BYTES];
@@ -55,7 +55,7 @@ function* written(): Generator<[writer: string, start: number, bytes: number]> {
     for (let shard = 0; shard < SHARDS; shard++) {
       const { submissions, bound, completions } = attachRings(core, map, http, shard, poll);
       for (const [ring, producer, consumer] of [
-        [submissions, me, `whoever claims from shard ${shard} what ${me} has submitted`],
+        [submissions, me, `shards that claim the requests that ${me} submitted to shard ${shard}`],
         [bound, me, `shard ${shard}, bound requests of ${me}`],
         [completions, `shard ${shard}`, me],
       ] as const) {
@@ -69,7 +69,7 @@ function* written(): Generator<[writer: string, start: number, bytes: number]> {
   for (let shard = 0; shard < SHARDS; shard++) {
     const { doorbell, permits, counters, batch, templates, arena } = shardAddresses(map, shard);
     const me = `shard ${shard}`;
-    yield [`${me}, and who wakes it`, doorbell, DOORBELL_BYTES];
+    yield [`${me}, and threads that wake it`, doorbell, DOORBELL_BYTES];
     yield [me, permits, SEMAPHORE_BYTES];
     yield [me, counters, LINE_BYTES];
     yield [me, batch, MAX_BATCH * WORD_BYTES];

@@ -19,7 +19,7 @@ function setUp({ permits = 3, slots = 8 } = {}) {
     owner: (slot: number) => core.i32[slotAddress(map, slot) >> 2],
     available: (shard: number) => http.words.permits(shard).available,
     submit: (shard: number, slot: number, bound = false) => http.submit(slot, shard, bound),
-    /** Claims everything that waits for the shard, as far as its permits allow. */
+    /** Claims everything that is queued for the shard, as far as its permits allow. */
     claim: (shard: number) => list(alone[shard], alone[shard].claim(10, 1)),
     /** Claims the shard's share of its own rings when another shard may steal from them. */
     claimShare: (shard: number) => list(thieves[shard], thieves[shard].claim(10, 1)),
@@ -182,7 +182,7 @@ test('a claimed slot is either started or revoked, and a revoked slot can go to 
   expect([complete(0, second), complete(1, second)]).toEqual([false, true]);
 });
 
-test('reclaims once what an ended shard had claimed or started, but not what it had completed', () => {
+test('reclaims the slots that an ended shard had claimed or started once, but not those that it had completed', () => {
   const { slots, http, submit, claim, start, complete } = setUp();
   const [first, second, third] = [slots.take(), slots.take(), slots.take()];
   for (const slot of [first, second, third]) submit(0, slot);

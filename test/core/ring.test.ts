@@ -86,7 +86,8 @@ test('a million values return in order through two rings and a thread that parks
     sent += there.publishBatch(batch.subarray(0, count));
     bell.ring();
     const got = back.poll(into);
-    for (let i = 0; i < got; i++) if (into[i] !== received + i) throw new Error(`${into[i]} came for ${received + i}`);
+    for (let i = 0; i < got; i++)
+      if (into[i] !== received + i) throw new Error(`got ${into[i]} instead of ${received + i}`);
     received += got;
     if (got === 0) {
       const value = ours.park();

@@ -53,7 +53,7 @@ export class Campaign {
       limits: { maxBodyBytes: BODY_LIMIT_BYTES },
     });
     CoreMemory.create = create;
-    if (core === undefined) throw new Error('the server has made no memory');
+    if (core === undefined) throw new Error('the server has not created its memory');
     const { slotsAddress, slotStride } = readMemoryMap(core.buffer);
     for (let slot = USED_SLOTS; slot < SLOTS; slot++) {
       const start = slotsAddress + slot * slotStride;
@@ -110,7 +110,7 @@ export class Campaign {
     // Responses to HEAD have no body, so if there may be one, only the first response is checked.
     const head = /^HTTP\/1\.1 (\d{3}) [\w ]*\r\n/.exec(received.latin1Slice(0, 64));
     if (received.length > 0 && head === null)
-      throw new Error(`no answer to ${JSON.stringify(input.toString('latin1'))}`);
+      throw new Error(`no response to ${JSON.stringify(input.toString('latin1'))}`);
     const hasHead = input.includes('HEAD');
     const answers = hasHead ? (head ? [{ status: Number(head[1]) }] : []) : parseAnswers(received, false);
     for (const { status } of answers) {
@@ -124,11 +124,12 @@ export class Campaign {
     if ((await response.text()) !== 'healthy') throw new Error(`a healthy request got ${response.status}`);
     const deadline = performance.now() + PATIENCE_MS;
     while (!this.#isConserved()) {
-      if (performance.now() > deadline) throw new Error(`something is lost: ${JSON.stringify(this.server.stats())}`);
+      if (performance.now() > deadline)
+        throw new Error(`resources have leaked: ${JSON.stringify(this.server.stats())}`);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
     for (const slot of this.#canaries) {
-      if (!slot.every((byte) => byte === CANARY)) throw new Error('a slot that nobody had was written to');
+      if (!slot.every((byte) => byte === CANARY)) throw new Error('a slot that was not in use was written to');
     }
   }
 

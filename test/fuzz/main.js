@@ -10,9 +10,9 @@ function number(text) {
 }
 
 const { minutes, seed } = new Command('test:fuzz')
-  .description('Sends mutated requests to a server and looks whether it stays well.')
-  .option('--minutes <number>', 'how long', number, 10)
-  .option('--seed <number>', 'what the mutations are drawn from', number, Date.now() % 2 ** 31)
+  .description('Sends mutated requests to a server and checks that it responds correctly and leaks nothing.')
+  .option('--minutes <number>', 'duration in minutes', number, 10)
+  .option('--seed <number>', 'seed of the random mutations', number, Date.now() % 2 ** 31)
   .parse()
   .opts();
 
@@ -23,4 +23,6 @@ const end = performance.now() + minutes * 60_000;
 while (performance.now() < end) await campaign.round();
 await campaign.server.destroy();
 const statuses = [...campaign.statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`);
-console.log(`${campaign.connections} connections, each ended, nothing was lost; answers ${statuses.join(', ')}`);
+console.log(
+  `${campaign.connections} connections, all of them ended, nothing leaked; responses by status: ${statuses.join(', ')}`,
+);

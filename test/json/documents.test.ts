@@ -129,7 +129,7 @@ const schemas: [string, unknown, unknown][] = [
     }),
   ],
   [
-    'events, of which the schema says nothing',
+    'events, which the schema does not describe',
     list(100, () => ({ type: 'PushEvent', payload: { commits: list(3, tweet) } })),
     {},
   ],

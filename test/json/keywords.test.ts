@@ -9,7 +9,7 @@ const object = (...keys: string[]) => ({
   required: keys,
 });
 
-/** `if`, `then` and `else`. Their names are strings because an object with a property `then` is taken for a promise. */
+/** `if`, `then` and `else`. Their names are strings because an object with a property `then` is treated as a promise. */
 const conditional = (...schemas: unknown[]) =>
   Object.fromEntries(['if', 'then', 'else'].map((keyword, i) => [keyword, schemas[i] ?? true]));
 
@@ -49,7 +49,7 @@ const CASES: [name: string, schema: unknown, value: object, lost?: object][] = [
   ],
   ['dependencies', { ...object('a'), dependencies: { a: object('b'), x: ['y'] } }, { a: 'x', b: 'y' }, { c: 'z' }],
   [
-    'anyOf beside oneOf',
+    'anyOf next to oneOf',
     { anyOf: [object('a'), object('b')], oneOf: [object('c'), object('d')] },
     { b: 'x', c: 'y' },
     { e: 'z' },
@@ -79,41 +79,41 @@ const CASES: [name: string, schema: unknown, value: object, lost?: object][] = [
   ],
   ['two items', { allOf: [{ items: object('a') }, { items: object('b') }] }, [{ a: 'x', b: 'y' }]],
   [
-    'items beside prefixItems of another part',
+    'items next to prefixItems of another part',
     { allOf: [{ prefixItems: [object('a')] }, { items: object('b') }] },
     [{ a: 'x', b: 'y' }, { b: 'z' }],
   ],
   [
-    'patternProperties beside anyOf',
+    'patternProperties next to anyOf',
     { patternProperties: { '^n': { type: 'number' } }, anyOf: [object('a'), object('b')] },
     { b: 'x', n1: 1 },
     { c: 'z' },
   ],
   [
-    'additionalProperties beside anyOf',
+    'additionalProperties next to anyOf',
     { additionalProperties: { type: 'number' }, anyOf: [{ minProperties: 1 }, { required: ['a'] }] },
     { x: 1 },
   ],
-  ['required beside anyOf', { required: ['a'], anyOf: [object('b'), object('c')] }, { a: 1, b: 'x' }, { e: 'z' }],
+  ['required next to anyOf', { required: ['a'], anyOf: [object('b'), object('c')] }, { a: 1, b: 'x' }, { e: 'z' }],
   [
     'unevaluatedProperties',
     { ...object('a'), anyOf: [object('b'), object('c')], unevaluatedProperties: { type: 'number' } },
     { a: 'x', b: 'y', n: 1 },
   ],
   [
-    'contains beside items',
+    'contains next to items',
     { items: { properties: { a: string } }, contains: { properties: { b: { const: 'y' } }, required: ['b'] } },
     [{ a: 'x' }, { a: 'x', b: 'y' }],
   ],
-  ['unevaluatedItems beside contains', { contains: { const: 1 }, unevaluatedItems: string }, [1, 'x', 1]],
-  ['not is no description', { ...object('a'), not: object('b') }, { a: 'x' }, { c: 'z' }],
+  ['unevaluatedItems next to contains', { contains: { const: 1 }, unevaluatedItems: string }, [1, 'x', 1]],
+  ['not describes nothing', { ...object('a'), not: object('b') }, { a: 'x' }, { c: 'z' }],
   [
     'a union of unions',
     { anyOf: [{ anyOf: [object('a'), object('b')] }, { oneOf: [object('c'), object('d')] }] },
     { b: 'x', d: 'y' },
     { e: 'z' },
   ],
-  ['nullable beside anyOf', { nullable: true, anyOf: [object('a'), object('b')] }, { a: 'x' }, { e: 'z' }],
+  ['nullable next to anyOf', { nullable: true, anyOf: [object('a'), object('b')] }, { a: 'x' }, { e: 'z' }],
   [
     'properties of a key that two parts describe',
     {
@@ -171,7 +171,7 @@ describe('the properties that branches require', () => {
     }
   });
 
-  test('leave the choice to the value if it has those of several branches', () => {
+  test('do not select a branch if the value has those of several', () => {
     const [anyOf, oneOf] = schemas;
     expect(write(anyOf, { radius: 1, side: 2, secret: 'x' })).toBe('{"radius":1,"side":2}');
     expect(write(oneOf, { radius: 'x', side: 2, secret: 'x' })).toBe('{"side":2}');

@@ -115,7 +115,7 @@ const CASES: Case[] = [
     make: () => Uint8Array.of(1, 2),
     expected: '[1,2]',
   },
-  { name: 'a vector where anything may be', schema: {}, make: () => Uint8Array.of(1), expected: '{"0":1}' },
+  { name: 'a vector where any value is allowed', schema: {}, make: () => Uint8Array.of(1), expected: '{"0":1}' },
   {
     name: 'a vector where an object is described',
     schema: optional(string),
@@ -136,13 +136,13 @@ const CASES: Case[] = [
   },
   { name: 'getters, each read once', schema: optional(string), make: () => once({ a: 'x' }), expected: '{"a":"x"}' },
   {
-    name: 'getters beside a lone surrogate',
+    name: 'getters next to a lone surrogate',
     schema: { type: 'object', properties: { a: string, b: string } },
     make: () => once({ a: 'x', b: '\ud800' }),
     expected: '{"a":"x","b":"\\ud800"}',
   },
   {
-    name: 'getters in front of an object with toJSON',
+    name: 'getters before an object with toJSON',
     schema: { type: 'object', properties: { a: string, b: string }, required: ['a', 'b'] },
     make: () => once({ a: 'x', b: new Money(1) }),
     expected: '{"a":"x","b":"b:1"}',
@@ -155,7 +155,7 @@ const CASES: Case[] = [
     expected: '{"kind":"y","v":1}',
   },
   {
-    name: 'a getter that gives undefined',
+    name: 'a getter that returns undefined',
     schema: optional(string),
     make: () => once({ a: undefined }),
     expected: '{}',
@@ -167,7 +167,7 @@ const CASES: Case[] = [
     expected: '{"a":"x"}',
   },
   {
-    name: 'toJSON that gives undefined',
+    name: 'toJSON that returns undefined',
     schema: optional(string),
     make: () => ({ a: convertedOnce(undefined) }),
     expected: '{}',
@@ -203,13 +203,13 @@ const CASES: Case[] = [
     expected: '{"a":2}',
   },
   {
-    name: 'a Date of a format in a union',
+    name: 'a Date with a format in a union',
     schema: { anyOf: [{ type: 'string', format: 'date' }, { type: 'null' }] },
     make: () => new Date(0),
     expected: '"1970-01-01"',
   },
   {
-    name: 'a Date of a format inside a union that is judged',
+    name: 'a Date with a format inside a union whose branches are tested',
     schema: { anyOf: [optional({ type: 'string', format: 'date' }), { type: 'object', properties: { b: string } }] },
     make: () => ({ a: new Date(0), b: 'x' }),
     expected: '{"a":"1970-01-01","b":"x"}',
@@ -225,7 +225,7 @@ const CASES: Case[] = [
   { name: 'a proxy', schema: optional(string), make: () => new Proxy({ a: 'x' }, {}), expected: '{"a":"x"}' },
   { name: 'a proxy in a union', schema: shapes, make: () => new Proxy({ a: 1 }, {}), expected: '{"a":1}' },
   {
-    name: 'a property toJSON that is no function',
+    name: 'a property toJSON that is not a function',
     schema: shapes,
     make: () => ({ a: 'x', toJSON: 1 }),
     expected: '{"a":"x"}',
@@ -237,7 +237,7 @@ const CASES: Case[] = [
     expected: '{"a":"x","__proto__":1}',
   },
   {
-    name: 'what is no object, where only properties are described',
+    name: 'a value that is not an object, where only properties are described',
     schema: { properties: { a: string } },
     make: () => 7,
     expected: '7',
@@ -256,14 +256,14 @@ const CASES: Case[] = [
   },
   { name: 'null among constants', schema: { enum: ['x', null] }, make: () => null, expected: 'null' },
   {
-    name: 'a default that is asked for',
+    name: 'a default that is enabled',
     schema: optional({ type: 'string', default: 'd' }),
     make: () => ({}),
     expected: '{"a":"d"}',
     options: { useDefaults: true },
   },
   {
-    name: 'a default that is not asked for',
+    name: 'a default that is not enabled',
     schema: optional({ type: 'string', default: 'd' }),
     make: () => ({}),
     expected: '{}',
@@ -283,7 +283,7 @@ const CASES: Case[] = [
     options: { useDefaults: true },
   },
   {
-    name: 'a default where nothing else may be',
+    name: 'a default where no other properties are allowed',
     schema: { ...optional({ default: 1 }), additionalProperties: false },
     make: () => ({}),
     expected: '{"a":1}',
@@ -297,13 +297,13 @@ const CASES: Case[] = [
     options: { coerce: true },
   },
   {
-    name: 'unlisted functions where nothing else may be',
+    name: 'unlisted functions where no other properties are allowed',
     schema: { ...optional(string), additionalProperties: false },
     make: () => ({ a: 'x', f() {} }),
     expected: '{"a":"x"}',
   },
   {
-    name: 'unlisted values where nothing else may be',
+    name: 'unlisted values where no other properties are allowed',
     schema: { ...optional(string), additionalProperties: false },
     make: () => ({ a: 'x', b: null }),
     expected: MISMATCH,

@@ -11,7 +11,7 @@ import { Random, SEED } from './random.js';
 const VALUES = Number(process.env.JSON_VALUES ?? 2_000);
 const VALUES_OF_A_SCHEMA = 20;
 const SCHEMAS_FOR_AJV = 500;
-/** Of 40 schemas, these have forms that chance would produce too rarely. */
+/** By schema number: forms that random choices would produce too rarely. All other schemas have a random form. */
 const FORMS = new Map<number, Form>([
   [0, 'wide'],
   [1, 'deep'],

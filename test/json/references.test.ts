@@ -13,7 +13,7 @@ const only = (key: string) => ({
 describe('references', () => {
   const cases: [name: string, schema: unknown, value: unknown][] = [
     [
-      'a pointer below an inner $id means the inner schema',
+      'a pointer below an inner $id is resolved in the inner schema',
       {
         properties: { here: { $ref: '#/definitions/unit' }, there: { $ref: 'https://example.org/other' } },
         definitions: {
@@ -54,7 +54,7 @@ describe('references', () => {
       { k: 1 },
     ],
     [
-      'an $id of draft 7 that is an anchor',
+      'an $id that is an anchor, as in draft 7',
       {
         $schema: 'http://json-schema.org/draft-07/schema#',
         $ref: '#k',
@@ -68,7 +68,7 @@ describe('references', () => {
       { k: 1 },
     ],
     [
-      'what is no schema has no $id',
+      'an $id outside of a schema is ignored',
       {
         $ref: 'https://example.org/k',
         examples: [{ $id: 'https://example.org/k', ...only('wrong') }],
@@ -78,7 +78,7 @@ describe('references', () => {
       { k: 1 },
     ],
     [
-      'siblings of a reference count',
+      'siblings of a reference apply',
       { $ref: '#/$defs/a', properties: { b: integer }, $defs: { a: { properties: { a: integer } } } },
       { a: 1, b: 2 },
     ],
@@ -94,7 +94,7 @@ describe('references', () => {
       { size: 1, within: { size: 2, within: { size: 3 } } },
     ],
     [
-      'a dynamic reference means the outermost anchor',
+      'a dynamic reference resolves to the outermost anchor',
       {
         $id: 'https://example.org/strict',
         $dynamicAnchor: 'node',
@@ -110,7 +110,7 @@ describe('references', () => {
       },
       { kids: [{ kids: [], extra: 1 }], extra: 2 },
     ],
-    ['a bare key of $defs, as TypeBox has it', { $ref: 'A', $defs: { A: only('k') } }, { k: 1 }],
+    ['a bare key of $defs, as in TypeBox', { $ref: 'A', $defs: { A: only('k') } }, { k: 1 }],
   ];
   for (const [name, schema, value] of cases) {
     test(name, () => expect(JSON.parse(write(schema, value))).toEqual(value));

@@ -310,7 +310,7 @@ describe('the memory of constants', () => {
     expect(Buffer.from(bytes).toString()).toBe(JSON.stringify(value));
     expect(writer.explain()).toEqual({ lane: 'v8', reason: expect.stringContaining('no room left'), fallbacks: 1 });
     expect(text(writer, value)).toBe(JSON.stringify(value));
-    // Memory with free space: what counts is where a value was last written.
+    // This memory has free space. What matters is the memory that the value was last written to.
     expect(writer.explain().lane).toBe('wasm');
   });
 

@@ -4,7 +4,7 @@ import { compileWriter } from 'loopshard/json';
 import { Random, SEED } from './random.js';
 
 const BYTES = 1 << 18;
-/** Leaves room for the tape too; otherwise no text would go through it. */
+/** Leaves room for the tape as well; otherwise no text would pass through it. */
 const core = CoreMemory.create(BYTES * 4);
 const source = core.allocate(BYTES);
 const target = core.allocate(BYTES);
@@ -21,7 +21,7 @@ function compare(texts: string[]): void {
   const all = texts.join(' ');
   if (written(all) === JSON.stringify(all)) return;
   for (const text of texts) expect(written(text)).toBe(JSON.stringify(text));
-  throw new Error('The texts differ together, but none of them does alone.');
+  throw new Error('The texts are wrong when written together, but each is right alone.');
 }
 
 describe('strings are quoted as JSON.stringify quotes them', () => {

@@ -1,14 +1,14 @@
 /*
- * Doorbells, both ways: HTTP threads wake shards that are parked, shards wake HTTP threads that are parked, and a shard may exit
- * in the middle of a ring. A lost wake-up leaves a thread asleep while it has work. Spin reports that as an invalid end state, because
- * every run ends: each HTTP thread submits a bounded number of requests. Each access to shared memory is one step.
+ * Doorbells in both directions: HTTP threads wake parked shards, shards wake parked HTTP threads, and a shard may exit while it rings.
+ * A lost wake-up leaves a thread asleep although it has work. Spin reports that as an invalid end state, because every run ends:
+ * each HTTP thread submits a bounded number of requests. Each access to shared memory is a separate step.
  *
- * Requests in the rings are counted, not identified, and shards do not steal: slots.pml covers that.
+ * Requests in the rings are counted but not identified, and shards do not steal: slots.pml covers both.
  *
- * HTTPS     HTTP threads
- * REQUESTS  for each HTTP thread
- * EXITS     how many times shards end on their own, at any step
- * The other names in #ifdef are the mistakes that docs/model.md lists; each must make Spin fail.
+ * HTTPS     number of HTTP threads
+ * REQUESTS  requests per HTTP thread
+ * EXITS     how many times shards exit by themselves, at any step
+ * The other names in #ifdef are the mistakes listed in docs/model.md. Spin must find each of them.
  */
 #ifndef HTTPS
 #define HTTPS 1
@@ -21,27 +21,27 @@
 #endif
 #define SHARDS 2
 
-/* The doorbell of shard s has number s, that of HTTP thread h number SHARDS + h. */
+/* Shard s has doorbell s; HTTP thread h has doorbell SHARDS + h. */
 #define BELLS (SHARDS + HTTPS)
 #define BELL_OF(h) (SHARDS + (h))
 #define PAIR(h, s) ((h) * SHARDS + (s))
 
 byte bell[BELLS];
 bool parked[BELLS];
-bool asleep[BELLS]; /* in Atomics.wait, or its Atomics.waitAsync is pending */
+bool asleep[BELLS]; /* the thread is in Atomics.wait, or its Atomics.waitAsync is pending */
 
 byte submitted[HTTPS * SHARDS];
 byte completed[HTTPS * SHARDS];
 byte claimed[HTTPS * SHARDS];
 
-/* Messages to event loops, which wake them without a doorbell. */
-bool told[HTTPS * SHARDS]; /* the shard has exited, and the HTTP thread has not taken back yet */
+/* Messages to event loops. They wake the thread without a doorbell. */
+bool told[HTTPS * SHARDS]; /* the shard has exited, and the HTTP thread has not taken its slots back yet */
 bool done[HTTPS];
-bool reset[SHARDS]; /* of a mistake only: the parked word is still to be reset */
+bool reset[SHARDS]; /* only for a mistake: the parked word has not been reset yet */
 
 byte exits = EXITS;
 
-/* doorbellPark. `value` is what wait compares with. */
+/* doorbellPark. `value` is the value that Atomics.wait compares the bell with. */
 inline announce(me, value) {
 #if defined(BELL_AFTER_ANNOUNCEMENT) || defined(BELL_AFTER_LOOK)
   parked[me] = true;
@@ -56,7 +56,7 @@ inline announce(me, value) {
 #endif
 }
 
-/* Atomics.wait: compares and goes to sleep in one step. */
+/* Atomics.wait: compares the bell and falls asleep in one step. */
 inline sleep(me, value) {
 #ifdef BELL_AFTER_LOOK
   value = bell[me];
@@ -74,7 +74,7 @@ inline sleep(me, value) {
 
 /* ── HTTP thread ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* doorbellRing: if several threads find it parked, one of them rings. notify wakes a sleeping thread. */
+/* doorbellRing: if several threads find the owner parked, only one of them rings. Clearing `asleep` is Atomics.notify. */
 inline ring(other) {
   if
   :: !parked[other]
@@ -114,7 +114,7 @@ inline reap(s) {
   }
 }
 
-/* The shard's thread has exited. Requests that it had claimed get 502; those in its ring wait for the next thread. */
+/* After the exit of a shard's thread: requests that it had claimed get 502; those in its ring wait for the next thread. */
 inline takeBack(s) {
   atomic {
     told[PAIR(h, s)] ->
@@ -125,7 +125,10 @@ inline takeBack(s) {
   }
 }
 
-/* The shard may have exited between the exchange of a ring and its notify, and others see that it has rung: look at all rings. */
+/*
+ * The shard may have exited after it had cleared the parked word and before its notify. Other threads then assume that the HTTP thread
+ * is awake, so after an exit it checks the rings of all shards.
+ */
 #ifdef EXIT_WITHOUT_LOOK
 #define AFTER_EXIT                                   \
   if                                                 \
@@ -182,7 +185,7 @@ sleeping:
 #endif
   :: next < REQUESTS
   :: next < REQUESTS ->
-    /* A parked HTTP thread that submits stays parked if the shard is awake: neither has anybody to wake. */
+    /* A parked HTTP thread that submits to an awake shard stays parked: no doorbell has to be rung. */
     if
     :: s = 0
     :: s = 1
@@ -239,7 +242,7 @@ inline serve(h) {
     claimed[PAIR(h, me)]--;
     completed[PAIR(h, me)]++
   };
-  /* doorbellRing, by a thread that may exit between any two steps. */
+  /* doorbellRing by a thread that may exit between any two steps. */
   if
   :: !parked[BELL_OF(h)]
   :: else ->
@@ -300,7 +303,7 @@ awake:
   };
 
 exit:
-  /* The exit event. The control thread starts the next one when every HTTP thread has taken back. */
+  /* The exit event. The control thread starts the next thread once every HTTP thread has taken its slots back. */
   atomic {
     value = 0;
     rang = false;

@@ -1,17 +1,19 @@
 /*
  * The life of an extent: taken by a shard for a response or by the HTTP thread for a request body, written, passed on with
- * its slot, returned once its bytes are flushed, and reclaimed from a shard that exits at any step. Also covers waiting for an extent.
+ * its slot, given back once its bytes are flushed, and reclaimed from a shard that exits at any step. Also covers waiting for an
+ * extent.
  *
- * Owner words are authoritative, the bitmap holds hints. Here a request passes between threads in single steps; slots.pml models
- * the real steps. There are two requests, one for each slot. Every run ends; a thread that waits forever is an invalid end state.
+ * Owner words are authoritative; the bitmap only holds hints. Here each transfer of a request between threads is a single step;
+ * slots.pml models the real steps. There are two requests, one per slot. Every run ends, so a thread that waits forever is an
+ * invalid end state.
  *
- * EXTENTS  of one size class
- * RESERVED how many of them take responses only
+ * EXTENTS  number of extents, all of one size class
+ * RESERVED how many of them are reserved for responses
  * BODIES   1: each request has a body that needs an extent
- * ORDERED  1: both requests came over one connection, which is answered in their order
- * EXITS    how many times shards end on their own, at any step
- * GIVE_UPS 1: request 0 may be late or lose its client; 2: either
- * The other names in #ifdef are the mistakes that docs/model.md lists; each must make Spin fail.
+ * ORDERED  1: both requests came over one connection, so their responses are sent in order
+ * EXITS    how many times shards exit by themselves, at any step
+ * GIVE_UPS 1: request 0 may time out or lose its client; 2: either request may
+ * The other names in #ifdef are the mistakes listed in docs/model.md. Spin must find each of them.
  */
 #ifndef EXTENTS
 #define EXTENTS 1
@@ -51,7 +53,7 @@
 /* ── shared memory ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 byte owner[EXTENTS];
 bool hint[EXTENTS];
-byte bytes[EXTENTS]; /* whose: 1 + request for a body, 5 + request for a response */
+byte bytes[EXTENTS]; /* whose bytes it contains: 1 + request for a body, 5 + request for a response */
 byte place[REQUESTS];
 byte body[REQUESTS];
 byte note[REQUESTS]; /* the extent of the response */
@@ -59,13 +61,13 @@ bool wants[SHARDS];  /* the shard waits for an extent */
 
 /* ── messages and events ───────────────────────────────────────────────────────────────────────────────────────────── */
 bool told[SHARDS];    /* to the shard: an extent was given back */
-bool abandon[SHARDS]; /* to the shard: nobody waits for its request; lost with the shard */
+bool abandon[SHARDS]; /* to the shard: no client waits for its request any more; lost if the shard exits */
 bool exited[SHARDS];
 bool spawn[SHARDS];
 bool over;
 
 byte exits = EXITS;
-bool shown[SHARDS]; /* of a mistake only */
+bool shown[SHARDS]; /* only for a mistake: the HTTP thread has seen an error of the shard, which may still run */
 byte responses[REQUESTS];
 
 #define BODY_OF(r) (1 + (r))
@@ -78,7 +80,7 @@ inline respond(r) {
 
 /* ── HTTP thread ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* Tells every shard that waits: one that is told may exit, or may not need it any more. */
+/* Tells every waiting shard, because one that is told may exit, or may no longer need an extent. */
 inline tellWaiting() {
   if
   :: atomic { wants[0] -> wants[0] = false; told[0] = true }
@@ -90,14 +92,14 @@ inline tellWaiting() {
   fi
 }
 
-/* extentGive: the owner word, then the hint, then who waits. */
+/* extentGive: sets the owner word, then the hint, then tells the shards that wait. */
 inline giveBack(e) {
   owner[e] = FREE;
   hint[e] = true;
   tellWaiting()
 }
 
-/* extentTake for a body. If there is none the socket is not read: it is tried again when something has changed. */
+/* extentTake for a body. If no extent is free, the socket is not read; the HTTP thread tries again when a hint is set. */
 inline takeForBody(r) {
   i = RESERVED;
   do
@@ -140,7 +142,7 @@ inline giveBodyBack(r) {
   fi
 }
 
-/* takeOver: the slot, and with it the extent of the response: SHARD(s) → HTTP. */
+/* takeOver: takes over the slot, and with it the extent of the response: SHARD(s) → HTTP. */
 inline takeOver(r, s) {
   atomic {
     place[r] = AT_HTTP;
@@ -177,7 +179,7 @@ inline takeOver(r, s) {
 
 #define IS_NEXT(r) (r == 0 || !ORDERED || answered[0])
 
-/* The kernel has the bytes. */
+/* The kernel has taken the bytes. */
 inline flush(r) {
   d_step {
     assert(note[r] == NONE || bytes[note[r]] == RESPONSE_OF(r));
@@ -196,14 +198,14 @@ inline flush(r) {
   }
 }
 
-/* A response that an earlier one of its connection holds up must not hold an extent that a shard waits for. */
+/* A response that waits for an earlier one of its connection must not keep an extent that a shard waits for. */
 inline copyOut(r) {
   assert(bytes[note[r]] == RESPONSE_OF(r));
   giveBack(note[r]);
   note[r] = NONE
 }
 
-/* 504 or a disconnected client: answered immediately; the slot and its body stay with the shard. */
+/* Timeout or disconnected client: the request gets its response immediately, but a slot that was claimed stays with its shard. */
 inline giveUp(r) {
   atomic {
     respond(r);
@@ -241,7 +243,7 @@ inline takeBackRequest(r, s) {
   fi
 }
 
-/* extentReclaim: frees what the exited shard owns, and sets the hint of everything that is free. */
+/* extentReclaim: frees the extents that the exited shard owns, and sets the hints of all free extents. */
 inline scan(s) {
   i = 0;
   do
@@ -316,7 +318,7 @@ proctype http() {
   :: place[0] == AT_HTTP && !answered[0] -> flush(0)
   :: place[1] == AT_HTTP && !answered[1] && IS_NEXT(1) -> flush(1)
 #ifndef KEEP_OUT_OF_ORDER
-  /* The shard has rung the doorbell after it announced that it waits. */
+  /* Modelled without a doorbell: after announcing that it waits, the shard has rung that of the HTTP thread. */
   :: place[1] == AT_HTTP && !answered[1] && !IS_NEXT(1) && note[1] != NONE && (wants[0] || wants[1]) -> copyOut(1)
 #endif
 #if GIVE_UPS > 0
@@ -354,7 +356,7 @@ end:
   fi
 #endif
 
-/* extentTake: a hint, then the owner word by an exchange, then the hint is cleared. A hint that is wrong stays. */
+/* extentTake: reads a hint, exchanges the owner word, then clears the hint. If the exchange fails, the wrong hint stays. */
 inline take() {
   i = 0;
   do
@@ -466,7 +468,7 @@ end:
   :: else
   fi;
 #endif
-  /* A shard returns nothing itself: an extent that it does not need goes with the slot. */
+  /* A shard never gives back an extent itself: one that it does not need is passed on with the slot. */
   atomic {
     MAY_EXIT;
     assert(place[r] == CLAIMED(me));
@@ -501,7 +503,7 @@ exit:
   }
 }
 
-/* The final state: every request has had exactly one response, and every extent is free and can be found. */
+/* The final state: every request has had exactly one response, and every extent is free and can be found by its hint. */
 #define IS_FREE(e) (owner[e] == FREE && hint[e])
 active proctype account() {
   atomic {

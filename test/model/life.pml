@@ -1,9 +1,9 @@
 /*
- * A shard's life and the drain: spawning → loading → ready → draining → ended, the next thread after every end, and close(),
- * which ends whatever a shard does. A thread may fail before it is ready, hang in its import, spin forever, or exit at any step.
- * Runs need not end here, because each thread is replaced. The claims hold for every fair run.
+ * A shard's life: spawning → loading → ready → draining → ended, then the next thread; and close(), which must complete whatever the
+ * shards do. A thread may fail before it is ready, hang in its import, spin forever, or exit at any step. Runs need not end here,
+ * because each thread is replaced. The LTL claims hold for every fair run.
  *
- * The names in #ifdef are the mistakes that docs/model.md lists; each must make Spin fail.
+ * The names in #ifdef are the mistakes listed in docs/model.md. Spin must find each of them.
  */
 #define SHARDS 2
 
@@ -14,15 +14,15 @@
 #define ENDED 4
 
 byte state[SHARDS];      /* as the control thread sees it */
-bool runs[SHARDS];       /* there is a thread: its exit event has not come */
-bool loaded[SHARDS];     /* message: the thread is there and imports the module */
+bool runs[SHARDS];       /* the shard has a thread that has not exited */
+bool loaded[SHARDS];     /* message: the thread has started and imports the module */
 bool said_ready[SHARDS]; /* message: ready */
 bool go[SHARDS];         /* message to the shard */
 bool close_sent[SHARDS]; /* message to the shard */
 bool spawn[SHARDS];
 bool terminated[SHARDS];
 bool exited[SHARDS];
-bool working[SHARDS];    /* the shard has claimed something and has not completed it */
+bool working[SHARDS];    /* the shard has claimed a request and not completed it */
 bool closing;
 bool closed;
 
@@ -40,7 +40,7 @@ end:
   :: goto hang /* The import never ends. */
   fi;
 #ifdef FAULT_1
-  /* It claims before it was seen ready. */
+  /* The shard claims before the control thread has received its `ready`. */
   if
   :: working[me] = true
   :: true
@@ -72,7 +72,7 @@ exit:
   }
 }
 
-/* Every end is treated alike, whatever the state was: the channel is emptied, all is taken back, then the next thread. */
+/* Handles every exit alike, in any state: empties the channel, takes everything back, then starts the next thread. */
 inline atExit(s) {
   atomic {
 #ifdef FAULT_1
@@ -98,8 +98,8 @@ inline atExit(s) {
 }
 
 /*
- * The control thread is one thread; its event loop gets to every event, so each shard's events are a process that fairness counts.
- * Each of its steps is one turn of the loop.
+ * The control thread, as far as one shard is concerned. It is a single thread, but its event loop handles every event eventually. A
+ * separate process for each shard lets Spin's weak fairness express that. Each step is one turn of the loop.
  */
 proctype life(byte s) {
 end:
@@ -111,7 +111,7 @@ end:
   od
 }
 
-/* Timers. That of a start may fire at any time before the shard is ready, that of close() at any time before its end. */
+/* Timers. The start timeout may fire at any time before the shard is ready, that of close() at any time before the shard has ended. */
 proctype timers(byte s) {
 end:
   do
@@ -135,9 +135,9 @@ proctype user() {
   fi
 }
 
-/* close() ends. */
+/* close() completes. */
 ltl close_ends { [] (closing -> <> closed) }
-/* A start ends: as a shard that is ready, or as one that is replaced or closed. */
+/* Every start ends: the shard becomes ready, is replaced, or is closed. */
 ltl start_ends { [] ((state[0] == LOADING) -> <> (state[0] != LOADING)) }
 
 init {

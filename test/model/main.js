@@ -1,8 +1,8 @@
 /*
  * Checks the models of the contract with Spin: each configuration without a mistake must hold in every reachable
- * state, and each mistake listed in docs/model.md must be found. Skipped if Spin or a C compiler is not installed.
- * An argument is a regular expression that selects runs by name. With `--within SECONDS`, long runs come
- * last, and runs not finished by then are skipped and reported.
+ * state, and each mistake listed in docs/model.md must be found. Does nothing if Spin or gcc is not installed.
+ * The argument is a regular expression that selects runs by name. With `--within SECONDS`, the searches for mistakes
+ * run first, and runs that have not finished by then are stopped and counted.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -14,7 +14,7 @@ import { RUNS } from './runs.js';
 
 const run = promisify(execFile);
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
-/** Milliseconds; a search that takes longer counts as failed. */
+/** In milliseconds; a search that takes longer has failed. */
 const SEARCH_TIMEOUT_MS = 1_200_000;
 const MAX_DEPTH = 100_000;
 const MEMORY_MB = 6_000;
@@ -45,7 +45,7 @@ async function verify({ model, defines = [], mistake, claim }, signal) {
   try {
     const names = mistake === undefined ? defines : [...defines, mistake];
     await run('spin', ['-a', ...names.map((name) => `-D${name}`), join(FOLDER, `${model}.pml`)], options);
-    // Only these searches take longer than an optimized compilation.
+    // Only these searches take so long that an optimized build pays off.
     const level = mistake === undefined && ['slots', 'doorbells'].includes(model) ? '-O1' : '-O0';
     const kind = claim === undefined ? ['-DSAFETY', '-DNOCLAIM'] : [`-DNFAIR=5`];
     await run('gcc', [level, ...kind, '-DCOLLAPSE', `-DMEMLIM=${MEMORY_MB}`, '-o', 'pan', 'pan.c'], options);
@@ -67,7 +67,7 @@ async function verify({ model, defines = [], mistake, claim }, signal) {
  */
 function judge({ mistake }, output) {
   const errors = /errors: (\d+)/.exec(output)?.[1];
-  if (errors === undefined) return 'the verifier has reported no outcome';
+  if (errors === undefined) return 'the verifier reported no result';
   if (mistake !== undefined) {
     return /pan:\d+: (assertion violated|invalid end state|acceptance cycle)/.test(output)
       ? undefined
@@ -128,16 +128,16 @@ const pending = RUNS.filter((configuration) => wanted.test(nameOf(configuration)
 const signal = values.within === undefined ? undefined : AbortSignal.timeout(Number(values.within) * 1_000);
 // Finding a mistake is faster than proving that there is none.
 if (signal !== undefined) pending.sort((a, b) => Number(a.mistake === undefined) - Number(b.mistake === undefined));
-const counts = { passed: 0, failed: 0, 'not made': 0 };
+const counts = { passed: 0, failed: 0, unfinished: 0 };
 async function work() {
   for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
     const isRight = signal?.aborted ? undefined : await check(next, signal);
-    counts[isRight === undefined ? 'not made' : isRight ? 'passed' : 'failed']++;
+    counts[isRight === undefined ? 'unfinished' : isRight ? 'passed' : 'failed']++;
   }
 }
 await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, work));
 console.log(`${((performance.now() - start) / 1000).toFixed(0)} s`);
-const { passed, failed } = counts;
-if (counts['not made'] > 0) console.log(`${counts['not made']} runs were not made within ${values.within} s`);
+const { passed, failed, unfinished } = counts;
+if (unfinished > 0) console.log(`${unfinished} runs did not finish within ${values.within} s`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;

@@ -2,20 +2,20 @@
  * The life of a slot: taken, submitted, claimed or stolen, recalled, revoked, started, expired, completed, taken over,
  * flushed, released, and reclaimed from a shard that exits at any step. docs/model.md names the function of each step.
  *
- * Every access to a word that another thread may change is one step. Accesses share a step only where one atomic instruction
- * makes them, or where no other thread can tell the difference; a comment says why. An exit is possible before every step
- * of a shard that changes memory: an exit before a load leaves the same memory. Idle threads block until there is something to
- * do: doorbells.pml proves that they are woken.
+ * Every access to a word that another thread may change is a separate step. Accesses share a step only if a single atomic
+ * instruction performs them, or if no other thread can observe the difference; a comment then gives the reason. A shard may exit
+ * before every step that changes memory. Exits before a load are left out, because the load changes nothing. Idle threads block
+ * until they have work: doorbells.pml proves that they are woken.
  *
- * HTTPS     HTTP threads; with 2, each has one of the slots, and the control thread is a third one
- * REQUESTS  for each HTTP thread
- * EXITS     how many times shards end on their own, at any step; once it is always shard 0, since they are alike
- * CAPACITY  entries of each ring; with 1, one stale entry makes it full
- * GIVE_UPS  how many requests may be late or lose their client, for each HTTP thread
- * KINDS     1: submission rings; 2: bound rings too
- * HTTP_EXITS how many times HTTP thread 0 ends, at any step; needs HTTPS=2
- * SPAWN     1: shard 0 has still to become ready, as has every thread that replaces one; 0: all threads start ready
- * The other names in #ifdef are the mistakes that docs/model.md lists; each must make Spin fail.
+ * HTTPS      number of HTTP threads; with 2, each owns one of the slots, and the control thread is a separate thread
+ * REQUESTS   requests per HTTP thread
+ * EXITS      how many times shards exit by themselves, at any step; with 1, only shard 0 exits, because the shards are alike
+ * CAPACITY   entries per ring; with 1, a single stale entry fills the ring
+ * GIVE_UPS   how many requests per HTTP thread may time out or lose their client
+ * KINDS      1: only submission rings; 2: bound rings as well
+ * HTTP_EXITS how many times HTTP thread 0 exits, at any step; needs HTTPS=2
+ * SPAWN      1: shard 0 must first become ready, and so must every replacement thread; 0: all threads start ready
+ * The other names in #ifdef are the mistakes listed in docs/model.md. Spin must find each of them.
  */
 #ifndef HTTPS
 #define HTTPS 1
@@ -56,13 +56,16 @@
 #define STARTED(s) (8 + (s))
 #define COMPLETED(s) (10 + (s))
 
-/* States of a shard, as the control thread sees them; `loading` and `draining` allow no other step (life.pml has them). */
+/*
+ * States of a shard, as the control thread sees them. `loading` and `draining` are left out, because they allow no additional
+ * step here; life.pml models them.
+ */
 #define SPAWNING 0
 #define READY 1
 #define ENDED 2
 #define CLOSED 3
 
-/* A ring for each HTTP thread, shard and kind; a completion ring for each HTTP thread and shard. */
+/* One ring for each HTTP thread, shard and kind, and one completion ring for each HTTP thread and shard. */
 #define RING(h, s, kind) (((h) * SHARDS + (s)) * KINDS + (kind))
 #define PAIR(h, s) ((h) * SHARDS + (s))
 #define HOME(x) ((x) % HTTPS)
@@ -72,7 +75,7 @@
 
 /* ── shared memory ─────────────────────────────────────────────────────────────────────────────────────────────────── */
 byte owner[SLOTS];
-bool started[SLOTS]; /* the word that says when the handler was called says something */
+bool started[SLOTS]; /* the word for the time of the handler's call contains a time */
 byte request[SLOTS];  /* the nonce that the HTTP thread wrote */
 byte response[SLOTS]; /* the nonce that the shard wrote */
 bool expired[SLOTS];
@@ -81,7 +84,7 @@ byte tail[HTTPS * SHARDS * KINDS];
 byte entry[HTTPS * SHARDS * KINDS * CAPACITY];
 byte completionHead[HTTPS * SHARDS];
 byte completionTail[HTTPS * SHARDS];
-byte completionEntry[HTTPS * SHARDS * SLOTS]; /* an entry for every slot: it is never full */
+byte completionEntry[HTTPS * SHARDS * SLOTS]; /* one entry per slot, so the ring is never full */
 byte permits[SHARDS];
 
 /* ── messages and events ───────────────────────────────────────────────────────────────────────────────────────────── */
@@ -92,18 +95,18 @@ bool closeSent[SHARDS];
 bool exited[SHARDS]; /* the worker's exit event */
 bool spawn[SHARDS];
 byte state[SHARDS];
-bool toReclaim[HTTPS * SHARDS]; /* the HTTP thread was told of the exit and has not taken back yet */
+bool toReclaim[HTTPS * SHARDS]; /* the HTTP thread was told of the exit and has not taken its slots back yet */
 bool done[HTTPS];
 bool closing;
 
-/* ── what must hold; no thread reads these ─────────────────────────────────────────────────────────────────────────── */
+/* ── bookkeeping for the assertions; no thread of the server reads it ──────────────────────────────────────────────── */
 byte exits = EXITS;
 byte responses[NONCES];
 byte runs[NONCES];
 #if HTTP_EXITS > 0
-bool httpEnds; /* HTTP thread 0 ends before its next step */
+bool httpEnds; /* HTTP thread 0 exits before its next step */
 #endif
-bool shown[SHARDS]; /* of the mistakes only: what a thread shows before its exit event */
+bool shown[SHARDS]; /* only for mistakes: the control thread has seen a sign of the thread's end before its exit event */
 
 inline respond(n) {
   responses[n]++;
@@ -112,7 +115,7 @@ inline respond(n) {
 
 /* ── HTTP thread ───────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* release: HTTP → FREE. What the HTTP thread notes of the slot is its own, so it shares the step. */
+/* release: HTTP → FREE. The HTTP thread's own variables share the step, because no other thread reads them. */
 inline release(x) {
   assert(owner[x] == HTTP);
   owner[x] = FREE;
@@ -128,7 +131,10 @@ inline refuse(x) {
   }
 }
 
-/* Moves a head forward, never back. Any thread. The loop of load and exchange ends with its one successful exchange. */
+/*
+ * Moves a head forward, never back. Any thread. The function loops over a load and an exchange until the exchange succeeds; the
+ * model has only that last pair.
+ */
 inline advanceHead(r, to) {
   if
   :: head[r] < to -> head[r] = to
@@ -136,7 +142,7 @@ inline advanceHead(r, to) {
   fi
 }
 
-/* slotOldest: passes stale entries, to make room. */
+/* slotOldest: moves the head past stale entries, which makes room. */
 inline passStale(r, submitted) {
   position = head[r];
   do
@@ -156,9 +162,9 @@ inline passStale(r, submitted) {
 }
 
 /*
- * sweep: takes all entries out and puts back those whose slots wait in this ring, each slot once. The exchange on the head succeeds
- * only if the entries were read before anybody moved it, and only this thread writes entries: one step. What is put back is
- * written over entries that were looked at.
+ * sweep: takes all entries out and puts back those whose slots are queued in this ring, each slot once. Taking them out is one
+ * step: the exchange on the head succeeds only if no other thread has moved the head since the entries were read, and only this
+ * thread writes entries. Entries that are put back overwrite only entries that were already checked.
  */
 inline sweep(r, submitted) {
   atomic {
@@ -186,7 +192,10 @@ inline sweep(r, submitted) {
   }
 }
 
-/* Only this thread publishes in the ring. Two steps: a claimer that was held up may read the entry that is written over. */
+/*
+ * Only this thread publishes in the ring. The entry and the tail are two steps, because a slow claimer may still read the entry
+ * that is being overwritten.
+ */
 inline publish(r, x) {
   assert(HAS_ROOM(r));
   entry[(r) * CAPACITY + tail[r] % CAPACITY] = x;
@@ -194,8 +203,9 @@ inline publish(r, x) {
 }
 
 /*
- * submit: HTTP → SUBMITTED(s) or BOUND(s), to any shard that is ready; a 503 where none is, or its ring is full. Room only
- * grows while this thread publishes nothing, so the look at the head and the store of the owner word are one step.
+ * submit: HTTP → SUBMITTED(s) or BOUND(s), for any shard that is ready. The request gets 503 if no shard is ready, or if the ring is
+ * full. The check of the head and the store of the owner word are one step, because room can only grow while this thread
+ * publishes nothing.
  */
 inline offer(x) {
   kind = 0;
@@ -223,7 +233,7 @@ inline offer(x) {
   fi
 }
 
-/* The rest of submit: the entry and the tail; or more room, if stale entries take it. */
+/* The rest of submit: makes room if stale entries fill the ring, then writes the entry and the tail. */
 inline deliver(x) {
   if
   :: s < SHARDS && !has_room ->
@@ -264,8 +274,8 @@ inline deliver(x) {
 }
 
 /*
- * take: FREE → HTTP, and the record is written. A stale entry may name the slot: the exchange of whoever meets it fails with
- * either word. No other thread may read the record before the submission.
+ * take: FREE → HTTP, and writes the record. A stale entry may still name the slot, but the exchange of a thread that reads it fails
+ * with FREE as well as with HTTP. All of this is one step, because no other thread may read the record before the submission.
  */
 inline admit(x) {
   atomic {
@@ -283,8 +293,8 @@ inline admit(x) {
 }
 
 /*
- * recall: SUBMITTED or BOUND → HTTP. The load before the exchange only spares an exchange that fails: no other thread changes
- * a word to a waiting one.
+ * recall: SUBMITTED or BOUND → HTTP. The load before the exchange shares its step: it only avoids an exchange that would fail,
+ * because no other thread makes a slot SUBMITTED or BOUND.
  */
 inline recall(x) {
 #ifdef RECALL_BY_STORE
@@ -304,7 +314,7 @@ inline recall(x) {
 #endif
 }
 
-/* revoke: CLAIMED → HTTP, though the shard still means to start it. */
+/* revoke: CLAIMED → HTTP, although the shard still intends to start the request. */
 inline revoke(x) {
 #ifdef REVOKE_BY_STORE
   won = IS_CLAIMED(owner[x]);
@@ -324,8 +334,9 @@ inline revoke(x) {
 }
 
 /*
- * The request is late, or its client is gone: recall it, or revoke it, or answer 504 and tell the shard. A recall that fails would
- * fail later too, so it shares the step of the revocation; the answer is the HTTP thread's own.
+ * The request has timed out, or its client has disconnected. The HTTP thread recalls or revokes it. If neither succeeds, it responds
+ * with 504 and tells the shard. A failing recall shares the step of the revocation, because it would fail at any later time as well.
+ * So does the response, because it changes only the HTTP thread's own variables.
  */
 inline giveUp(x) {
 #if defined(RECALL_BY_STORE) || defined(REVOKE_BY_STORE)
@@ -363,7 +374,7 @@ inline giveUp(x) {
   }
 }
 
-/* takeOver: COMPLETED(c) → HTTP. No other thread changes the word any more, so the comparison and the store are one step. */
+/* takeOver: COMPLETED(c) → HTTP. Comparison and store are one step, because no other thread changes a COMPLETED word. */
 inline takeOver(x, c) {
   atomic {
     if
@@ -387,7 +398,7 @@ inline takeOver(x, c) {
   }
 }
 
-/* poll: only this thread takes from the ring, and what it takes over nobody else changes: one step. */
+/* poll: one step, because only this thread takes entries from the ring, and no other thread changes the slots that they name. */
 inline reap(c) {
   atomic {
     y = completionEntry[PAIR(h, c) * SLOTS + completionHead[PAIR(h, c)] % SLOTS];
@@ -397,7 +408,7 @@ inline reap(c) {
   }
 }
 
-/* The kernel has the bytes: HTTP → FREE. */
+/* The kernel has taken the bytes: HTTP → FREE. */
 inline flush(x) {
   d_step {
 #ifdef RELEASE_BEFORE_FLUSH
@@ -411,7 +422,7 @@ inline flush(x) {
   }
 }
 
-/* The shard's thread has exited: everything of it in the slots of this HTTP thread, completions first. */
+/* After the exit of a shard's thread: takes back the slots of this HTTP thread that the shard had, completions first. */
 inline takeBack(c) {
 #ifndef RECLAIM_WITHOUT_REAP
   do
@@ -458,7 +469,7 @@ inline takeBack(c) {
   }
 }
 
-/* ── control thread: lives ─────────────────────────────────────────────────────────────────────────────────────────── */
+/* ── control thread: the lives of the shards ───────────────────────────────────────────────────────────────────────── */
 
 #define IS_RECLAIMED(s) (!toReclaim[PAIR(0, s)] && !toReclaim[PAIR(HTTPS - 1, s)])
 #ifdef RECLAIM_BEFORE_EXIT
@@ -482,7 +493,7 @@ inline becomeReady(s) {
   }
 }
 
-/* The exit event: the channel is emptied, and every HTTP thread is told. */
+/* On the exit event: empties the channel and tells every HTTP thread. */
 inline end(s) {
   atomic {
 #ifdef FAULT_1
@@ -503,7 +514,10 @@ inline end(s) {
   }
 }
 
-/* Everything is taken back: permits are reset, then the next thread starts. No thread runs, so the order of stores is not seen. */
+/*
+ * Once everything is taken back: resets the permits, then starts the next thread. All stores are one step, because the shard has
+ * no thread that could observe their order.
+ */
 inline restart(s) {
   atomic {
 #ifdef FAULT_1
@@ -544,7 +558,7 @@ inline close() {
 
 #define ALL_DONE (done[0] && done[HTTPS - 1])
 
-/* What is left when all is over: every request has had its one response, all permits and slots are back. */
+/* The final state: every request has had exactly one response, and all permits and slots have been given back. */
 inline account() {
   atomic {
     assert(owner[0] == FREE && owner[1] == FREE);
@@ -557,7 +571,7 @@ inline account() {
   }
 }
 
-/* With one HTTP thread it is the control thread too, and takes back within the exit event. */
+/* A single HTTP thread is also the control thread, and takes the slots back within the exit event. */
 #if HTTPS == 2
 #define ALSO_TAKE_BACK(s) skip
 #else
@@ -589,10 +603,10 @@ proctype control() {
 }
 #endif
 
-/* ── an HTTP thread that ends ──────────────────────────────────────────────────────────────────────────────────────── */
+/* ── an HTTP thread that exits ─────────────────────────────────────────────────────────────────────────────────────── */
 
 #if HTTP_EXITS > 0
-/* Whenever it is scheduled, which is at any step. */
+/* Ends HTTP thread 0 whenever this process is scheduled, which may be at any step. */
 proctype endHttp() {
   byte left = HTTP_EXITS;
 
@@ -604,7 +618,7 @@ proctype endHttp() {
   od
 }
 
-/* Connections are gone, and requests with them: that is the end of each, whatever becomes of its slot. */
+/* All connections end. Each of their requests counts as answered, whatever happens to its slot afterwards. */
 inline loseConnections() {
   atomic {
     x = 0;
@@ -623,7 +637,7 @@ inline loseConnections() {
   }
 }
 
-/* Takes back what no shard has started. Shards go on meanwhile. */
+/* Takes back a slot unless a shard has started it. Shards continue to run meanwhile. */
 inline takeBackOwn(z) {
   do
   :: owner[z] == FREE -> break
@@ -650,7 +664,7 @@ inline takeBackOwn(z) {
   od
 }
 
-/* Empties the completion ring: a slot that was started then may be in it now. */
+/* Empties the completion ring. A slot that was STARTED when takeBackOwn checked it may be in the ring by now. */
 inline drain(c) {
   do
   :: HAS_COMPLETIONS(h, c) ->
@@ -663,7 +677,10 @@ inline drain(c) {
   od
 }
 
-/* HttpRecovery, by the control thread, once the thread has exited. What shards have started stays theirs, and nobody waits for it. */
+/*
+ * HttpRecovery: the control thread does this once the HTTP thread has exited. Slots that shards have started stay with them, although
+ * no client waits for the responses.
+ */
 inline recover() {
   loseConnections();
   if
@@ -683,7 +700,7 @@ inline recover() {
 
 proctype http(byte h) {
   byte nonce[SLOTS];
-  bool answered[SLOTS]; /* the request is answered; its slot is still with a shard */
+  bool answered[SLOTS]; /* the request has had its response, but a shard still has its slot */
   bool sending[SLOTS];
 #ifdef RELEASE_BEFORE_FLUSH
   byte flushing[SLOTS];
@@ -739,10 +756,10 @@ work:
 
 /* ── shard ─────────────────────────────────────────────────────────────────────────────────────────────────────────── */
 
-/* The thread may end instead of its next step. */
+/* The thread may exit instead of making its next step. */
 #define CAN_EXIT (exits > 0 && (EXITS > 1 || me == 0))
 #ifdef RECLAIM_BEFORE_EXIT
-/* The error is seen first, and the thread may still run. */
+/* The control thread sees the error first, while the thread may still run. */
 #define MAY_EXIT                                               \
   if                                                           \
   :: CAN_EXIT && !shown[me] -> exits--; shown[me] = true      \
@@ -759,7 +776,7 @@ work:
 #define OR_EXIT :: atomic { CAN_EXIT -> exits--; goto exit }
 #endif
 
-/* tryStart, against revoke: CLAIMED(me) → STARTED(me). Only from then on the shard touches the slot. */
+/* tryStart: CLAIMED(me) → STARTED(me), unless revoke wins. The shard touches the slot only after this step. */
 inline tryStart() {
 #ifdef START_BY_STORE
   has = (owner[x] == CLAIMED(me));
@@ -788,7 +805,10 @@ inline callHandler() {
   }
 }
 
-/* It is too late: EXPIRED. Or the word says that the handler was called, and then it is: after an exit in between it was not. */
+/*
+ * Either the request has expired, and the shard records that. Or the shard writes the time into the slot and then calls the handler.
+ * If the shard exits between the two, the request counts as started although its handler never ran.
+ */
 inline call() {
   if
   ::
@@ -814,7 +834,7 @@ inline call() {
   fi
 }
 
-/* The slot was revoked: nothing of it is this shard's, and its permit is free. */
+/* The slot was revoked: the shard owns nothing of it any more, and releases the permit. */
 inline letGo() {
   atomic {
     MAY_EXIT;
@@ -826,8 +846,8 @@ inline letGo() {
 }
 
 /*
- * Only this thread publishes in the ring, and only the HTTP thread reads it, the tail first; permits of a shard are changed by its
- * thread, and by nobody else until it has exited: one step.
+ * One step, for two reasons. Only this thread publishes in the ring, and only the HTTP thread reads it, beginning with the tail. The
+ * permits of a shard are changed only by its own thread until that has exited.
  */
 inline publishCompletion() {
   atomic {
@@ -848,8 +868,8 @@ inline publishCompletion() {
 }
 
 /*
- * complete: STARTED(me) → COMPLETED(me), then the permit, then the completion ring. The handler may have settled: the response
- * is written, which no other thread may read before the store of the owner word.
+ * complete: STARTED(me) → COMPLETED(me), then the permit, then the completion ring. If the handler has settled, its response is
+ * written in the same step, because no other thread may read it before the store of the owner word.
  */
 inline complete() {
 #ifdef PUBLISH_BEFORE_COMPLETE
@@ -883,7 +903,7 @@ inline runClaimed() {
   do
   :: true -> break
   ::
-    /* abandon: nobody waits for the request any more, and its handler is cut off. */
+    /* abandon: no client waits for the request any more, so its handler is disconnected from it. */
     atomic {
       starts && nempty(abandon[me]) ->
       abandon[me] ? y, z;
@@ -914,8 +934,8 @@ inline serve() {
 }
 
 /*
- * claim: SUBMITTED(s) or BOUND(s) → CLAIMED(me), at most one slot of the ring, past stale entries. The permit first: it shares
- * the step of the load of the head, as no other thread changes it.
+ * claim: SUBMITTED(s) or BOUND(s) → CLAIMED(me), for at most one slot of the ring, past stale entries. The shard takes the permit
+ * first, in the same step as the load of the head, because no other thread changes its permits.
  */
 inline claim(r, submitted) {
   atomic {
@@ -972,7 +992,7 @@ inline claim(r, submitted) {
 proctype shard(byte me) {
   byte x, y, z, n, position, limit;
 #ifdef HANDLER_KEEPS_VIEW
-  byte view, seen; /* what a handler that was cut off still looks at */
+  byte view, seen; /* the slot and the nonce that a disconnected handler still reads */
 #endif
   bool has, late, starts;
 

@@ -94,7 +94,8 @@ function compile(tally, name, schema) {
     };
   } catch (error) {
     const { code, message } = /** @type {{ code?: string, message: string }} */ (error);
-    if (code !== 'SCHEMA_INVALID') throw new Error(`${name} is not refused, but fails: ${message}`, { cause: error });
+    if (code !== 'SCHEMA_INVALID')
+      throw new Error(`${name} fails to compile with another error: ${message}`, { cause: error });
     tally.refused.push(`${name}: ${message}`);
     return undefined;
   }
@@ -108,7 +109,9 @@ function difference(write, value, wanted) {
   const parsed = attempt(() => JSON.parse(text));
   if (!isSame(parsed, wanted)) return `${text.slice(0, 200)} instead of ${JSON.stringify(wanted).slice(0, 200)}`;
   // Byte for byte what JSON.stringify writes for the value in this order.
-  return text === JSON.stringify(parsed) ? undefined : `${text.slice(0, 200)} is not as JSON.stringify has it`;
+  return text === JSON.stringify(parsed)
+    ? undefined
+    : `${text.slice(0, 200)} differs from the output of JSON.stringify`;
 }
 
 /** @param {unknown} a @param {unknown} b */

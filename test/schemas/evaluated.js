@@ -48,7 +48,7 @@ class Evaluations {
 /**
  * Registers the documents that schemas refer to.
  * @param {Record<string, any>} documents by their URI
- * @param {string} dialect of those that do not say theirs
+ * @param {string} dialect of documents that do not declare their own
  */
 export function publish(documents, dialect) {
   for (const [uri, document] of Object.entries(documents)) {

@@ -5,22 +5,22 @@ import { sources } from './sources.js';
 import { runSuite } from './suite.js';
 
 const { seed, only, suite } = new Command('test:schemas')
-  .description('Compiles the schemas of real descriptions, and compares what is written for values of them.')
-  .option('--seed <number>', 'what the values are made from', Number, 1)
-  .option('--only <name>', 'only sources whose name contains this', '')
-  .option('--suite <folder>', 'a checkout of the JSON-Schema-Test-Suite, which npm does not have')
+  .description('Compiles schemas of real API descriptions, and compares the JSON that is written for generated values.')
+  .option('--seed <number>', 'seed of the generated values', Number, 1)
+  .option('--only <name>', 'use only sources whose names contain this', '')
+  .option('--suite <folder>', 'a checkout of the JSON-Schema-Test-Suite, which is not on npm')
   .parse()
   .opts();
 
 let faults = 0;
 if (suite !== undefined) faults += await runSuite(suite);
-else console.log('No --suite is given: the JSON-Schema-Test-Suite is skipped.\n');
+else console.log('The JSON-Schema-Test-Suite is skipped: pass a checkout with --suite.\n');
 
 const makings = MAKINGS.map((making) => JSON.stringify(making)).join(', ');
 console.log(
-  `For each schema, json-schema-faker makes ${MAKINGS.length} values (seeds from ${seed}; ${makings}). Those that ajv finds valid are written
-in three ways: with \`unlisted: 'omit'\` by either lane, which must give what the schema admits of the value, and with 'write',
-which must give all of it; byte for byte what JSON.stringify writes for that. fast-json-stringify must give what the schema admits.
+  `For each schema, json-schema-faker generates ${MAKINGS.length} values (seeds from ${seed}; ${makings}). Values that ajv finds valid are written
+in three ways: in each lane with \`unlisted: 'omit'\`, whose output must be the part that the schema admits, and with 'write', whose output
+must be the whole value. Both must equal the output of JSON.stringify byte for byte. fast-json-stringify must also write the admitted part.
 `,
 );
 console.log(

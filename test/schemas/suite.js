@@ -43,14 +43,14 @@ function documents(suite) {
  * with 'omit' it must lose exactly the properties that no applicable subschema names. The same holds for the instance with one more
  * property in each of its objects, if that is valid.
  * @param {string} suite
- * @returns {Promise<number>} instances that did not
+ * @returns {Promise<number>} the number of instances for which that does not hold
  */
 export async function runSuite(suite) {
   const { remotes, metaSchemas } = documents(suite);
   const schemas = { ...remotes, ...metaSchemas };
   let faults = 0;
   console.log(
-    '| JSON-Schema-Test-Suite | valid instances | whole | rejected | wrong | judged for omit | lose something | with one more property | lose something |',
+    '| JSON-Schema-Test-Suite | valid instances | written whole | rejected | wrong | checked with omit | of these, shortened | checked with one more property | of these, shortened |',
   );
   console.log('|---|---|---|---|---|---|---|---|---|');
   for (const [draft, $schema] of Object.entries(DRAFTS)) {
@@ -78,7 +78,7 @@ export async function runSuite(suite) {
           const { kind, message } = write(dated, more.data, schemas, more.kept);
           if (kind === 'whole') continue;
           count.wrong++;
-          console.error(`${where}, with a property more: ${message}`);
+          console.error(`${where}, with one more property: ${message}`);
         }
       }
     }
@@ -94,7 +94,7 @@ async function evaluatedOf(schema, dialect, where) {
   try {
     return await Evaluated.of(schema, dialect);
   } catch (error) {
-    console.error(`${where}: @hyperjump/json-schema does not compile it: ${/** @type {Error} */ (error).message}`);
+    console.error(`${where}: @hyperjump/json-schema cannot compile it: ${/** @type {Error} */ (error).message}`);
     return undefined;
   }
 }
@@ -125,7 +125,7 @@ function added(data, value) {
  * @param {any} schema
  * @param {any} data
  * @param {Record<string, unknown>} schemas
- * @param {{ rest: unknown } | undefined} kept what must be left with 'omit'
+ * @param {{ rest: unknown } | undefined} kept the expected result with 'omit'
  * @returns {{ kind: 'whole' | 'refused' | 'wrong', message: string }}
  */
 function write(schema, data, schemas, kept) {
@@ -147,6 +147,6 @@ function write(schema, data, schemas, kept) {
     isDeepStrictEqual(v8, data) &&
     isDeepStrictEqual(omitted, omittedV8) &&
     (kept === undefined || isDeepStrictEqual(omitted, kept.rest));
-  const message = `${JSON.stringify(results)} of ${JSON.stringify(data)}, to be left: ${JSON.stringify(kept?.rest)}`;
+  const message = `${JSON.stringify(results)} of ${JSON.stringify(data)}, expected with omit: ${JSON.stringify(kept?.rest)}`;
   return { kind: isRight ? 'whole' : 'wrong', message };
 }

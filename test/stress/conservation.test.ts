@@ -51,7 +51,7 @@ const WARM_ENDS = Math.min(ENDS, WAYS.length);
 /** Share of the ends that happen while another shard is still recovering. */
 const OVERLAPPING = 0.2;
 const REFUSED = 0.01;
-/** Checked in the full run only: the median of two dozen on a shared machine means nothing. */
+/** Checked only in the full run: the median of two dozen measurements on a shared machine means nothing. */
 const RECOVERY_MS = 250;
 const TIMED_ENDS = 1_000;
 const RSS_BYTES = 16 * 2 ** 20;
@@ -77,7 +77,7 @@ async function endShards(least: number, isOver: () => boolean, random: () => num
     const way = CHOSEN_WAYS[count % CHOSEN_WAYS.length];
     const status = await endShard(way);
     if (status === undefined) continue;
-    // 500 if an exception first fails its request and then ends its shard. A rejected request has ended nothing.
+    // The status is 500 if an exception first fails its request and then ends its shard. A rejected request does not count: it ends no shard.
     if (![500, 502, 503].includes(status)) throw new Error(`the request that ended a shard by ${way} got ${status}`);
     if (status !== 503) {
       count++;
@@ -153,7 +153,7 @@ async function load(
   return { ...ended, ...(http > 0 && { http }) };
 }
 
-/** Of counts by name. */
+/** Sums counts by name. */
 function sumOf(all: readonly Record<string, number>[]): Record<string, number> {
   const sum: Record<string, number> = {};
   for (const [name, count] of all.flatMap((one) => Object.entries(one))) sum[name] = (sum[name] ?? 0) + count;

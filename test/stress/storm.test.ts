@@ -92,13 +92,13 @@ test.each(variants)(
       }
     });
     await Promise.all(visits);
-    await until(() => running.server.stats().shards.every(({ state }) => state === 'ready'), 'all shards');
+    await until(() => running.server.stats().shards.every(({ state }) => state === 'ready'), 'all shards to be ready');
     await until(() => running.server.stats().connections === 0, 'the end of all connections');
     await expectConserved(running);
     expect(statuses.get(200)).toBeGreaterThan(1_000);
     expect(statuses.get(504)).toBeGreaterThan(0);
     expect(changes).toBeGreaterThan(0);
-    process.stderr.write(`answers by status: ${JSON.stringify(Object.fromEntries([...statuses].sort()))}\n`);
+    process.stderr.write(`responses by status: ${JSON.stringify(Object.fromEntries([...statuses].sort()))}\n`);
   },
   60_000,
 );

@@ -7,6 +7,6 @@ test('streams 1 GiB to a slow reader in less than 64 MiB of memory', async () =>
   const grown = await grownBytes(async (port) => {
     expect(await readSlowly(port, `/constant/${MEBIBYTES}`)).toBeGreaterThan(MEBIBYTES * 2 ** 20);
   });
-  process.stderr.write(`grown by ${(grown / 2 ** 20).toFixed(1)} MiB\n`);
+  process.stderr.write(`RSS grew by ${(grown / 2 ** 20).toFixed(1)} MiB\n`);
   expect(grown / 2 ** 20).toBeLessThan(64);
 }, 120_000);

@@ -33,7 +33,10 @@ test('leaks nothing when clients of streams disconnect at random places', async 
     if (random() < 0.2) client.socket.pause();
     client.write(paths.map((path) => get(path, ...fields)).join(''));
     const late = performance.now() + leaveMs;
-    await until(() => client.ended || client.pending.length >= enough || performance.now() > late, 'the leaving');
+    await until(
+      () => client.ended || client.pending.length >= enough || performance.now() > late,
+      'the clients to disconnect',
+    );
     if (how === 'reset') client.socket.resetAndDestroy();
     else {
       if (how === 'end') client.socket.end();

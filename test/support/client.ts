@@ -74,7 +74,7 @@ export class RawClient {
     this.socket.write(bytes);
   }
 
-  /** Writes, and waits until the kernel has the bytes. */
+  /** Writes, and waits until the kernel has taken the bytes. */
   send(bytes: string | Uint8Array): Promise<void> {
     return new Promise((resolve) => {
       this.socket.write(bytes, () => resolve());

@@ -110,7 +110,7 @@ export class ConservationRun {
   }
 
   #endedEarly(): Error {
-    return new Error(`the server's process ended: ${this.#stderr}`);
+    return new Error(`the server's process has ended: ${this.#stderr}`);
   }
 
   /** Kills the server if it still runs, and removes the logs. */
@@ -168,7 +168,7 @@ export class ConservationRun {
       if (failed === undefined && code === 0) return;
       const { slots, outstanding, shards } = await this.stats();
       const owed = JSON.stringify({ slots, outstanding, shards, logged: await this.ask<string[]>('logged') });
-      throw new Error(`client ${name}: ${failed ?? `exit code ${code}`}; the server: ${owed}`);
+      throw new Error(`client ${name}: ${failed ?? `exit code ${code}`}; state of the server: ${owed}`);
     });
     await Promise.all(clients);
   }
@@ -195,7 +195,7 @@ export class ConservationRun {
     const outcomes = new Map<string, Outcome>();
     for (const line of this.#lines('clients')) {
       const [nonce, kind, outcome] = line.split(' ');
-      if (outcomes.has(nonce)) throw new Error(`${nonce} was answered twice`);
+      if (outcomes.has(nonce)) throw new Error(`${nonce} got two responses`);
       outcomes.set(nonce, { kind, outcome: this.#isGone(outcome) ? 'gone' : outcome });
     }
     return outcomes;
@@ -209,7 +209,7 @@ export class ConservationRun {
 
   /** Waits until all clients have disconnected and every shard has collected its garbage. */
   async figuresAtRest(): Promise<Figures> {
-    await until(() => this.allReady(), 'all shards');
+    await until(() => this.allReady(), 'all shards to be ready');
     const alone = () => until(async () => (await this.stats()).connections === 0, 'the end of all connections');
     await alone();
     const collected = new Set<number>();
@@ -219,7 +219,7 @@ export class ConservationRun {
       for (const client of clients) collected.add(JSON.parse((await client.response()).body.toString()).threadId);
       for (const client of clients) client.destroy();
       return collected.size >= SHARDS;
-    }, 'the garbage of all shards');
+    }, 'garbage collection on all shards');
     await alone();
     return this.ask<Figures>('figures');
   }
@@ -255,9 +255,9 @@ export function compareLogs(outcomes: Map<string, Outcome>, starts: Map<string, 
     else if (started < allowed[0] || started > allowed[1]) note(`${kind}: ${outcome}, started ${started} times`, nonce);
   }
   for (const nonce of starts.keys()) {
-    if (!outcomes.has(nonce) && !nonce.startsWith('end-')) note('started, but never sent', nonce);
+    if (!outcomes.has(nonce) && !nonce.startsWith('end-')) note('started, but not sent by any client', nonce);
   }
-  return [...faults].map(([fault, nonces]) => `${nonces.length} × ${fault}, such as ${nonces[0]}`);
+  return [...faults].map(([fault, nonces]) => `${nonces.length} × ${fault}, for example ${nonces[0]}`);
 }
 
 export function countOutcomes(outcomes: Map<string, Outcome>): Record<string, number> {
@@ -277,12 +277,15 @@ export function notBack({ stats }: Figures): string[] {
   for (const { shard, permits } of shards) pools.push([`permits of shard ${shard}`, permits.available, permits.limit]);
   for (const { route, permits } of routes) pools.push([`permits of ${route}`, permits.available, permits.limit]);
   const owed: [string, number][] = [
-    ['answers', outstanding],
-    ['wake-ups', stats.lostWakeUps],
+    ['outstanding requests', outstanding],
+    ['lost wake-ups', stats.lostWakeUps],
   ];
   for (const { shard, ...of } of shards) {
-    owed.push([`answers of shard ${shard}`, of.outstanding], [`queued for shard ${shard}`, of.queued]);
-    owed.push([`wake-ups of shard ${shard}`, of.lostWakeUps]);
+    owed.push(
+      [`outstanding requests of shard ${shard}`, of.outstanding],
+      [`queued requests of shard ${shard}`, of.queued],
+    );
+    owed.push([`lost wake-ups of shard ${shard}`, of.lostWakeUps]);
   }
   return [
     ...pools.filter(([, free, total]) => free !== total).map(([what, free, total]) => `${what}: ${free} of ${total}`),

@@ -89,5 +89,5 @@ export async function disconnectMany(
   await expectConserved(running);
   await until(() => countDescriptors() <= before, 'the return of every descriptor');
   const open = [...parsers].reduce((sum, { open }) => sum + open, 0);
-  if (parsers.size === 0 || open > 0) throw new Error(`${open} parsers are lost`);
+  if (parsers.size === 0 || open > 0) throw new Error(`${open} parsers have leaked`);
 }

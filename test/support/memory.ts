@@ -14,7 +14,7 @@ export async function grownBytes(use: (port: number) => Promise<void>, fixture =
     await use(Number(port));
     program.child.kill('SIGTERM');
     const [, grown, free, total] = await program.printed(/grown by (\d+) bytes; \{"free":(\d+),"total":(\d+)\}/);
-    if (free !== total) throw new Error(`${Number(total) - Number(free)} slots are lost`);
+    if (free !== total) throw new Error(`${Number(total) - Number(free)} slots have leaked`);
     return Number(grown);
   } finally {
     program.child.kill('SIGKILL');

@@ -55,7 +55,7 @@ export class Program {
       if (this.child.exitCode !== null || this.child.signalCode !== null) {
         clearTimeout(timer);
         throw new Error(
-          `it ended with ${this.child.exitCode} before it printed ${pattern}: ${this.stdout}${this.stderr}`,
+          `the program exited with ${this.child.exitCode} before it printed ${pattern}: ${this.stdout}${this.stderr}`,
         );
       }
       await new Promise<void>((resolve) => {

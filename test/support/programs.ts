@@ -32,6 +32,6 @@ export function describeWith(name: string, tests: (command: string) => void): vo
 export async function run(command: string, args: string[]): Promise<{ stdout: string; stderr: string }> {
   const program = new Program(command, args);
   const code = await program.exit();
-  if (code !== 0) throw new Error(`${command} ended with ${code}: ${program.stderr}${program.stdout}`);
+  if (code !== 0) throw new Error(`${command} exited with ${code}: ${program.stderr}${program.stdout}`);
   return program;
 }

@@ -49,11 +49,14 @@ function canHaveSeveral({ path, fd, scheduling, tls }: ServeOptions): boolean {
 
 const PATIENCE_MS = 20_000;
 
-/** Resolves once `condition` holds; checks it every 2 ms. */
+/**
+ * Resolves once `condition` holds; checks it every 2 ms.
+ * @param what completes the sentence "Timed out waiting for"
+ */
 export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`${what} did not come about within ${PATIENCE_MS} ms`);
+    if (performance.now() > deadline) throw new Error(`Timed out after ${PATIENCE_MS} ms waiting for ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }
@@ -77,9 +80,9 @@ export async function expectConserved({ server }: TestServer): Promise<void> {
     return slots.free === slots.total && isFree && outstanding === 0 && back && unlimited;
   };
   await until(conserved, 'the return of every slot and permit').catch((cause) => {
-    throw new Error(`something is lost: ${JSON.stringify(server.stats())}`, { cause });
+    throw new Error(`resources have leaked: ${JSON.stringify(server.stats())}`, { cause });
   });
   const stats = server.stats();
   const lost = [stats.lostWakeUps, ...stats.shards.map((shard) => shard.lostWakeUps)];
-  if (lost.some((count) => count > 0)) throw new Error(`wake-ups were lost: ${JSON.stringify(stats)}`);
+  if (lost.some((count) => count > 0)) throw new Error(`wake-ups have been lost: ${JSON.stringify(stats)}`);
 }

@@ -1,4 +1,4 @@
-/* Types of middleware, handlers, responses and errors. Checked by `npm run typecheck`; nothing of it runs. */
+/* Types of middleware, handlers, responses and errors. Checked by `npm run typecheck`; never run. */
 import { Readable } from 'node:stream';
 import { expectTypeOf } from 'expect-type';
 import {
@@ -42,9 +42,9 @@ app.use('/admin', async (_req, _res, next) => {
 });
 const named: Middleware = (_req, _res, next) => next();
 app.use(named).use('/x', named);
-// @ts-expect-error: one at a time
+// @ts-expect-error: one function at a time
 app.use(named, named);
-// @ts-expect-error: error handlers have `app.onError()`
+// @ts-expect-error: error handlers belong in `app.onError()`
 app.use((_error: Error, _req: unknown, _res: unknown, _next: unknown) => {});
 
 app.get('/user', (req) => {

@@ -1,4 +1,4 @@
-/* Parameters of requests follow from the pattern. Checked by `npm run typecheck`; nothing of it runs. */
+/* Parameters of requests follow from the pattern. Checked by `npm run typecheck`; never run. */
 import { expectTypeOf } from 'expect-type';
 import { type App, createApp, type RequestOf } from 'loopshard';
 
@@ -36,7 +36,7 @@ app.get('/time/12::30/:zone', (req) => {
 for (const method of ['get', 'post', 'put', 'patch', 'delete', 'options', 'all'] as const) {
   app[method]('/:id', (req) => {
     expectTypeOf(req.params.id).toEqualTypeOf<string>();
-    // @ts-expect-error: they cannot be written
+    // @ts-expect-error: parameters are read-only
     req.params.id = 'x';
   });
 }
@@ -50,7 +50,7 @@ app.get(pattern, (req) => {
 app.scope('/:tenant', (tenant) => {
   tenant.get('/users/:id', (req) => {
     expectTypeOf(req.params).toEqualTypeOf<{ readonly tenant: string; readonly id: string }>();
-    // @ts-expect-error: a name that neither has
+    // @ts-expect-error: a name that neither pattern has
     return req.params.tenat;
   });
   tenant.scope('/:region', { group: 'cpu' }, (region) => {
@@ -63,7 +63,7 @@ function routes(scope: App): void {
   scope.get('/:id', (req) => req.params.id);
 }
 app.scope('/a', routes).scope('/:tenant', { maxBodyBytes: 1 }, routes).mount('/b', createApp());
-// @ts-expect-error: options of a scope are those that all routes may have
+// @ts-expect-error: a scope accepts only options that all routes may have
 app.scope('/a', { response: {} }, routes);
 
 expectTypeOf<RequestOf<'/:a/:b?/*'>['params']>().toEqualTypeOf<{

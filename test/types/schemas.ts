@@ -1,4 +1,4 @@
-/* Types of requests and responses follow from schemas. Checked by `npm run typecheck`; nothing of it runs. */
+/* Types of requests and responses follow from schemas. Checked by `npm run typecheck`; never run. */
 import { Type } from '@sinclair/typebox';
 import { type } from 'arktype';
 import { expectTypeOf } from 'expect-type';
@@ -77,7 +77,7 @@ app.get('/none', (req) => {
   expectTypeOf(req.body).toEqualTypeOf<unknown>();
   expectTypeOf(req.json()).toEqualTypeOf<unknown>();
   expectTypeOf(req.json<Product>()).toEqualTypeOf<Product>();
-  // @ts-expect-error: what is read is not written
+  // @ts-expect-error: properties of requests are read-only
   req.id = 'x';
 });
 app.post('/stream', { body: 'stream' }, async (req) => {
@@ -94,22 +94,22 @@ app.get('/response', { response: A }, () => ({ a: 'x' }));
 app.get('/response', { response: A }, async () => ({ a: 'x' }));
 app.get('/response', { response: A }, () => new Uint8Array());
 app.get('/response', { response: A }, (_req, res) => void res.status(204));
-// @ts-expect-error: of another type
+// @ts-expect-error: a value of the wrong type
 app.get('/response', { response: A }, () => ({ a: 7 }));
-// @ts-expect-error: without what is required
+// @ts-expect-error: a required property is missing
 app.get('/response', { response: A }, async () => ({}));
 app.get('/by-status', { response: { 200: A, '4xx': B } }, (req, res) => {
   if (req.query.ok !== undefined) return { a: 'x' };
   res.status(404);
   return { b: 1 };
 });
-// @ts-expect-error: of none of its statuses
+// @ts-expect-error: matches the schema of no status
 app.get('/by-status', { response: { 200: A, '4xx': B } }, () => ({ c: 1 }));
 const C = { type: 'object', properties: { c: { type: 'string' } }, required: ['c'] } as const;
 app.get('/json-schema', { response: C }, () => ({ c: 'x' }));
-// @ts-expect-error: of another type
+// @ts-expect-error: a value of the wrong type
 app.get('/json-schema', { response: C }, () => ({ c: 1 }));
-// @ts-expect-error: an option that there is not
+// @ts-expect-error: an unknown option
 app.get('/unknown', { respones: A }, () => 'x');
 // @ts-expect-error: no handler
 app.get('/unknown', { response: A });

@@ -25,15 +25,15 @@ export function holdup() {
   let prober;
   return {
     name: 'holdup',
-    title: `${count(PER_SECOND)} answers of ${LARGE.length / 1024} KiB a second: how long the HTTP thread is held up`,
+    title: `${count(PER_SECOND)} responses of ${LARGE.length / 1024} KiB per second: how long they block the HTTP thread`,
     works: {},
     variants: VARIANTS.filter(({ peer }) => peer.id !== 'fastify'),
     phases: [''],
     rounds: 5,
     seconds: 5,
     load: {
-      title: `open loop, ${PER_SECOND} GET /large a second over ${CONNECTIONS} connections, and from another process
-            ${PROBE.perSecond} GET /livez a second over ${PROBE.connections}; loop delay: how late timers of 1 ms are`,
+      title: `open loop, ${PER_SECOND} GET /large per second over ${CONNECTIONS} connections, and from another process
+            ${PROBE.perSecond} GET /livez per second over ${PROBE.connections}; loop delay: how late timers of 1 ms fire`,
       run: async (server, _phase, { generator, seconds, seed }) => {
         const port = Number(new URL(server.url).port);
         const large = { perSecond: PER_SECOND, connections: CONNECTIONS, kinds: [kind('large')] };
@@ -69,7 +69,7 @@ export function holdup() {
       return { settings: {}, answers, stop: async () => void stop() };
     },
     columns: [
-      { head: 'answers/s', figure: 'perSecond', format: 'count' },
+      { head: 'responses/s', figure: 'perSecond', format: 'count' },
       { head: 'p99 ms', figure: 'largeP99Us', format: 'ms' },
       { head: 'loop delay p50 ms', figure: 'delayP50Us', format: 'ms' },
       { head: 'p99 ms', figure: 'delayP99Us', format: 'ms' },
@@ -81,11 +81,11 @@ export function holdup() {
       const load = { variant: LOOPSHARD, phase: '' };
       return [
         // A server with low throughput is not blocked.
-        atLeast('answers in time, of those that were due', ANSWERED, figureSpread(samples, load, 'answered')),
+        atLeast('share of due requests with a response in time', ANSWERED, figureSpread(samples, load, 'answered')),
         withinUs("p99 of the HTTP thread's loop delay", HELD_UP_US, figureSpread(samples, load, 'delayP99Us')),
       ];
     },
     progress: ({ perSecond, delayP99Us, delayMaxUs }) =>
-      `${count(perSecond)} answers/s   loop delay p99 ${milliseconds(delayP99Us)} ms, max ${milliseconds(delayMaxUs)} ms`,
+      `${count(perSecond)} responses/s   loop delay p99 ${milliseconds(delayP99Us)} ms, max ${milliseconds(delayMaxUs)} ms`,
   };
 }

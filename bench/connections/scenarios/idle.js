@@ -6,7 +6,7 @@ import { VARIANTS } from '../variants.js';
 
 const ACTIVE_CONNECTIONS = 50;
 const ALONE = 'alone';
-const BESIDE = `beside ${count(HELD_CONNECTIONS)} idle connections`;
+const BESIDE = `next to ${count(HELD_CONNECTIONS)} idle connections`;
 
 /**
  * Measures active connections next to many idle ones.
@@ -39,7 +39,7 @@ export function idle() {
     },
     columns: [
       { head: 'requests/s', figure: 'perSecond', format: 'count' },
-      { head: 'of those alone', figure: 'perSecond', format: 'share', against: { phase: ALONE } },
+      { head: 'vs. alone', figure: 'perSecond', format: 'share', against: { phase: ALONE } },
       { head: 'p50 ms', figure: 'p50Us', format: 'ms' },
       { head: 'p99 ms', figure: 'p99Us', format: 'ms' },
     ],

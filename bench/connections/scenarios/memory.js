@@ -23,8 +23,8 @@ export function memory() {
     rounds: 3,
     seconds: 1,
     load: {
-      title: `${count(HELD_CONNECTIONS)} connections, each of which has had one answer; a fresh process, after ${count(WARM_UP_REQUESTS)}
-            requests; garbage is collected in front of each reading`,
+      title: `${count(HELD_CONNECTIONS)} connections, each of which has had one response; a new process that has served ${count(WARM_UP_REQUESTS)}
+            requests; garbage is collected before each reading`,
       run: (server) => measure(server.peer),
     },
     before: async () => {

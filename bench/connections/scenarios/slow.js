@@ -21,18 +21,18 @@ const P99_GROWTH = 2;
  */
 export function slow() {
   const version = slowhttptestVersion();
-  if (!version) say('slowhttptest is not installed: attacks are left out. Debian: apt-get install slowhttptest.');
+  if (!version) say('slowhttptest is not installed: skipping the attacks. Debian: apt-get install slowhttptest.');
   const attacks = version ? Object.keys(ATTACKS) : [];
   return {
     name: 'slow',
-    title: `healthy clients beside ${count(SLOW_CONNECTIONS)} slow ones`,
+    title: `healthy clients next to ${count(SLOW_CONNECTIONS)} slow ones`,
     works: {},
     variants: VARIANTS,
     phases: [QUIET, ...attacks],
     rounds: 2,
     seconds: 10,
     load: {
-      title: `open loop, ${PER_SECOND} GET / a second over ${HEALTHY_CONNECTIONS} connections, beside slowhttptest ${version} -c ${SLOW_CONNECTIONS}`,
+      title: `open loop, ${PER_SECOND} GET / per second over ${HEALTHY_CONNECTIONS} connections, next to slowhttptest ${version} -c ${SLOW_CONNECTIONS}`,
       run: load,
     },
     before: async () => ({ settings: {}, answers: { '': { body: BODY } }, stop: async () => {} }),
@@ -40,8 +40,8 @@ export function slow() {
       { head: 'answered', figure: 'success', format: 'share' },
       { head: 'p50 ms', figure: 'p50Us', format: 'ms' },
       { head: 'p99 ms', figure: 'p99Us', format: 'ms' },
-      { head: 'of quiet', figure: 'p99Us', format: 'share', against: { phase: QUIET } },
-      { head: 'slow ones at the end', figure: 'slow', format: 'count' },
+      { head: 'vs. quiet', figure: 'p99Us', format: 'share', against: { phase: QUIET } },
+      { head: 'slow clients at the end', figure: 'slow', format: 'count' },
       { head: 'RSS, MiB', figure: 'rss', format: 'MiB' },
     ],
     judge: (samples) => attacks.flatMap((phase) => judge(samples, phase)),
@@ -77,12 +77,12 @@ function judge(samples, phase) {
   const answered = figureSpread(samples, of(phase), 'success');
   return [
     {
-      what: `${phase}: healthy requests that are answered`,
+      what: `${phase}: share of healthy requests with a response`,
       reach: `≥ ${percent(SUCCESS)}`,
       figure: answered ? percent(answered.min) : '–',
       verdict: verdict(answered, () => Number(answered?.min) >= SUCCESS),
     },
-    atMost(`${phase}: p99 against quiet`, P99_GROWTH, compareLoads(samples, 'p99Us', of(phase), of(QUIET))),
+    atMost(`${phase}: p99 vs. quiet`, P99_GROWTH, compareLoads(samples, 'p99Us', of(phase), of(QUIET))),
   ];
 }
 

@@ -12,7 +12,7 @@ import { LOOPSHARD, VARIANTS } from '../variants.js';
 const PER_SECOND = 500;
 const CONNECTIONS = 50;
 const ALONE = 'alone';
-const BESIDE = `beside ${count(HELD_CONNECTIONS)} streams`;
+const BESIDE = `next to ${count(HELD_CONNECTIONS)} streams`;
 const SUCCESS = 0.99;
 const P99_OF_NODE = 1;
 
@@ -30,7 +30,7 @@ export function streams() {
     rounds: 3,
     seconds: 8,
     load: {
-      title: `open loop, ${PER_SECOND} GET / a second over ${CONNECTIONS} connections; the memory of a stream: growth of RSS of a fresh process when they are opened`,
+      title: `open loop, ${PER_SECOND} GET / per second over ${CONNECTIONS} connections; bytes per stream: growth of a new process's RSS while the streams are opened`,
       run: load,
     },
     before: async () => {
@@ -46,8 +46,8 @@ export function streams() {
     judge: (samples) => {
       const of = (/** @type {string} */ variant) => ({ variant, phase: BESIDE });
       return [
-        atLeast('requests that are answered', SUCCESS, figureSpread(samples, of(LOOPSHARD), 'success')),
-        atMost("p99 against node:http's", P99_OF_NODE, compareLoads(samples, 'p99Us', of(LOOPSHARD), of('node-http'))),
+        atLeast('share of requests with a response', SUCCESS, figureSpread(samples, of(LOOPSHARD), 'success')),
+        atMost('p99 vs. node:http', P99_OF_NODE, compareLoads(samples, 'p99Us', of(LOOPSHARD), of('node-http'))),
       ];
     },
     progress: ({ success, p99Us, perStream }) =>
@@ -77,8 +77,8 @@ async function load(server, phase, { generator, seconds, seed }) {
 }
 
 /**
- * What a stream takes of the resident memory of a fresh process, since memory that was once taken stays. Of the shard's heap, garbage is
- * included.
+ * Measures how much the resident memory of a new process grows per stream. A new process is needed because processes do not return
+ * memory. Garbage on the shard's heap is included.
  * @param {import('../../http/peers.js').Peer} peer
  */
 async function measureMemory(peer) {

@@ -1,4 +1,4 @@
-/** The response of every server and the request of every client, the same for all peers. */
+/** The response and the request, which are the same for all servers. */
 
 export const MESSAGE = { message: 'Hello, World!' };
 
@@ -6,7 +6,7 @@ export const BODY = JSON.stringify(MESSAGE);
 
 export const CONTENT_TYPE = 'application/json';
 
-/** Eight headers besides Host, as long as a browser's, because parsing them is part of the work. */
+/** Eight headers in addition to Host, as long as a browser's, because parsing them is part of the work. */
 export const BROWSER_HEADERS = {
   'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36',
   accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8',

@@ -14,13 +14,13 @@ import { SIZES_PEERS } from './exchanges.js';
  * verdict: import('../targets.js').Target['verdict'] }} JudgedGoal
  */
 
-const LEGEND = `Medians over the rounds. Ratios compare round by round: LoopShard with one shard against Fastify, with two shards
-against cluster(2). Behind each ratio is what it is to reach.`;
+const LEGEND = `Medians over the rounds. Ratios are computed round by round: LoopShard with one shard vs. Fastify, with two shards
+vs. cluster(2). Each ratio is followed by its goal.`;
 
 const TITLES = { requestsPerSecond: 'requests/s', p99Us: 'p99 in ms' };
 
 /**
- * Judges every exchange by its goals. Goals without a number are omitted.
+ * Checks every exchange against its goals. Goals without a number are omitted.
  * @param {Exchange[]} exchanges
  * @param {Measurement[]} measurements
  * @param {number} connections

@@ -51,7 +51,7 @@ export async function runSizes(options, print) {
     const { runtime } = servers[0];
     const notes = [
       `${cpu}, ${cores} cores; ${runtime}; ${generator.title}, c=${count}; ${date.slice(0, 10)}`,
-      `Medians of ${rounds} × ${options.seconds} s (bars: lowest to highest); servers side by side, order alternated, answers checked.`,
+      `Medians of ${rounds} × ${options.seconds} s (bars: lowest to highest); servers side by side, in alternating order, responses checked.`,
     ];
     mkdirSync(dirname(svg), { recursive: true });
     writeFileSync(svg, drawChart(panels, notes));
@@ -77,7 +77,7 @@ async function checkExchanges(servers, exchanges, connections) {
       plan.push({ server: { ...target, answerBytes }, connections, exchange: id });
     }
   }
-  say(`${servers.length} servers answer ${exchanges.length} requests right.`);
+  say(`${servers.length} servers respond correctly to ${exchanges.length} requests.`);
   return plan;
 }
 

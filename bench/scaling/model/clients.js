@@ -40,7 +40,8 @@ export class Connection {
    * @param {(typeof STATES)[number]} to
    */
   become(from, to) {
-    if (this.state !== from) throw new Error(`A request that was to be ${from} is ${this.state}: it cannot be ${to}.`);
+    if (this.state !== from)
+      throw new Error(`A request cannot become ${to}: it must be ${from}, but is ${this.state}.`);
     this.state = to;
   }
 }
@@ -66,7 +67,7 @@ const SPREAD = 0.25;
 export class Clients {
   sent = 0;
   answered = 0;
-  /** Latencies in microseconds of requests answered since `startMeasuring`. */
+  /** Latencies in microseconds of requests that got their responses since `startMeasuring`. */
   light = /** @type {number[]} */ ([]);
   heavy = /** @type {number[]} */ ([]);
   #isMeasuring = false;

@@ -22,7 +22,8 @@ export function worthUs(/** @type {number} */ httpThreads) {
 /**
  * Proposed changes to the dispatch code: which information it gets, and when.
  * @typedef {object} Rules
- * @property {boolean} helpsAtLooks wakes a shard for requests behind a long handler at the next look, not only in the 2 ms watch
+ * @property {boolean} helpsAtLooks wakes a shard for requests behind a long handler the next time the policy reads the shards' words,
+ * not only in the 2 ms watch
  */
 
 /** The current dispatch code. @type {Rules} */
@@ -135,7 +136,7 @@ export function createClaims(side, words, batch) {
   const context = {
     side,
     counters: {
-      // It counts only batches and steals. Either shows that the shard has looked at the rings.
+      // It counts only batches and steals. Either shows that the shard has checked the rings.
       add: () => {
         words.batches++;
       },

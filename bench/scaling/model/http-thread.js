@@ -48,7 +48,7 @@ export class HttpThread {
   #lookUs;
   #isWatching = false;
   #isWatchDue = false;
-  /** The first request in each ring at the last look. */
+  /** The first request in each ring at the last check. */
   #oldest;
 
   /**
@@ -268,7 +268,7 @@ export class HttpThread {
     return true;
   }
 
-  // ── the look at the rings of src/http/admission/watch.ts ─────────────────────────────────────────────────────────
+  // ── the check of the rings in src/http/admission/watch.ts ────────────────────────────────────────────────────────
 
   #startWatching() {
     if (this.#isWatching) return;

@@ -112,7 +112,7 @@ try {
     count(median(runs[i].map(({ perSecond }) => perSecond))),
     (median(runs[i].map(({ p99Us }) => p99Us)) / 1_000).toFixed(2),
   ]);
-  const head = ['c', 'H', 'N', ...ROLES, 'CPU µs a request', '÷ best', 'requests/s', 'p99 ms'];
+  const head = ['c', 'H', 'N', ...ROLES, 'CPU µs per request', '÷ best', 'requests/s', 'p99 ms'];
   process.stdout.write(
     `Node.js ${process.versions.node}, ${os.availableParallelism()} cores, wrk on the same ones; medians of ${options.rounds} runs of ${options.seconds} s\n\n`,
   );

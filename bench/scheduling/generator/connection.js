@@ -76,7 +76,7 @@ export class Connection {
    * @param {boolean} closes
    */
   #onResponse(status, closes) {
-    if (!this.isBusy) throw new Error(`an answer (${status}) that nobody asked for`);
+    if (!this.isBusy) throw new Error(`an unexpected response (${status})`);
     this.isBusy = false;
     this.#closesAfterAnswer = closes;
     this.#events.onAnswer(this, status);

@@ -9,7 +9,7 @@ import { Stream } from './stream.js';
  * @property {number} seconds
  * @property {number} graceSeconds how long to wait for the last responses
  * @property {number} seed seed of the times, the kinds and the choice among a kind's requests
- * @property {import('./stream.js').StreamPlan[]} streams whose kinds have names of their own
+ * @property {import('./stream.js').StreamPlan[]} streams; no two kinds have the same name
  */
 
 /**
@@ -18,7 +18,7 @@ import { Stream } from './stream.js';
  * @property {Record<string, import('./recorder.js').Outcome>} kinds
  * @property {import('./recorder.js').Latencies} lateness how late requests were sent, because no connection was free or
  * the generator had no core
- * @property {number} generatorCores that the generator kept busy
+ * @property {number} generatorCores number of cores that the generator kept busy
  */
 
 /**

@@ -58,12 +58,12 @@ export class ResponseReader {
    * @returns {number} bytes of the body
    */
   #parseHead(head) {
-    if (!/^HTTP\/1\.1 \d{3}/.test(head)) throw new Error(`not an answer: ${head.slice(0, 80)}`);
+    if (!/^HTTP\/1\.1 \d{3}/.test(head)) throw new Error(`not a response: ${head.slice(0, 80)}`);
     this.#status = Number(head.slice(9, 12));
     this.#closes = /\r\nconnection: *close/i.test(head);
     if (this.#status < 200 || this.#status === 204 || this.#status === 304) return 0;
     const length = head.match(/\r\ncontent-length: *(\d+)/i);
-    if (!length) throw new Error(`an answer without content-length: ${head.slice(0, 80)}`);
+    if (!length) throw new Error(`a response without content-length: ${head.slice(0, 80)}`);
     return Number(length[1]);
   }
 }

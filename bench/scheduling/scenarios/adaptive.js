@@ -5,8 +5,9 @@ import { compareLoads } from '../samples.js';
 import { atLeast, atMost } from '../targets.js';
 import { loopshard } from '../variants.js';
 
-/** Concurrent calls that the downstream can handle, and how long each takes then. */
+/** The number of concurrent calls that the downstream can handle. */
 const BEARS = 50;
+/** How long a call takes up to that number. */
 const SERVICE_MS = 50;
 const CAPACITY = (BEARS * 1000) / SERVICE_MS;
 const LOAD = 1.2;
@@ -25,11 +26,11 @@ const DOWNSTREAM = {
 const common = { shards: 1, scheduling: { maxQueue: MAX_QUEUE, batch: 64 } };
 /** @type {import('../report.js').Column[]} */
 const COLUMNS = [
-  { head: 'answers/s', figure: 'goodput', format: 'count' },
-  { head: "of the best's", figure: 'goodput', format: 'share', against: { variant: 'oracle' } },
+  { head: 'responses/s', figure: 'goodput', format: 'count' },
+  { head: 'vs. the best', figure: 'goodput', format: 'share', against: { variant: 'oracle' } },
   { head: 'p50 ms', figure: 'p50Us', format: 'ms' },
   { head: 'p99 ms', figure: 'p99Us', format: 'ms' },
-  { head: 'refused/s', figure: 'refused', format: 'count' },
+  { head: 'rejected/s', figure: 'refused', format: 'count' },
   { head: 'unanswered', figure: 'unanswered', format: 'count' },
 ];
 
@@ -42,7 +43,7 @@ const load = (/** @type {string} */ variant) => ({ variant, phase: '' });
 export function adaptive() {
   return {
     name: 'adaptive',
-    title: `handlers call a service that bears ${BEARS} calls at once and collapses beyond them`,
+    title: `handlers call a service that can handle ${BEARS} concurrent calls and collapses beyond that`,
     works: {},
     variants: [
       loopshard('adaptive', "LoopShard, permits 'adaptive'", {
@@ -66,17 +67,17 @@ export function adaptive() {
       return { settings: { downstream: `${server.url}downstream` }, answers, stop: server.stop };
     },
     load: {
-      title: `open loop, ${LOAD * CAPACITY} requests/s over ${CONNECTIONS} connections: ${LOAD} × what the service bears; 1 shard,
+      title: `open loop, ${LOAD * CAPACITY} requests/s over ${CONNECTIONS} connections: ${LOAD} × the capacity of the service; 1 shard,
             maxQueue ${MAX_QUEUE}`,
       run: runDownstream,
     },
     columns: COLUMNS,
     judge: (samples) => [
-      atLeast('answers/s against 512 permits', 2, compareLoads(samples, 'goodput', load('adaptive'), load('static'))),
-      atLeast('answers/s against the best', 0.9, compareLoads(samples, 'goodput', load('adaptive'), load('oracle'))),
-      atMost('p99 against the best', 2, compareLoads(samples, 'p99Us', load('adaptive'), load('oracle'))),
+      atLeast('responses/s vs. 512 permits', 2, compareLoads(samples, 'goodput', load('adaptive'), load('static'))),
+      atLeast('responses/s vs. the best', 0.9, compareLoads(samples, 'goodput', load('adaptive'), load('oracle'))),
+      atMost('p99 vs. the best', 2, compareLoads(samples, 'p99Us', load('adaptive'), load('oracle'))),
     ],
-    progress: ({ goodput, p99Us }) => `${count(goodput)} answers/s   p99 ${milliseconds(p99Us)} ms`,
+    progress: ({ goodput, p99Us }) => `${count(goodput)} responses/s   p99 ${milliseconds(p99Us)} ms`,
   };
 }
 

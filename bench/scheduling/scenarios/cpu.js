@@ -33,14 +33,14 @@ export function cpu() {
     },
     columns: [
       { head: 'requests/s', figure: 'perSecond', format: 'count' },
-      { head: "of LoopShard's", figure: 'perSecond', format: 'share', against: { variant: 'loopshard' } },
+      { head: 'vs. LoopShard', figure: 'perSecond', format: 'share', against: { variant: 'loopshard' } },
       { head: 'p50 ms', figure: 'p50Us', format: 'ms' },
       { head: 'p99 ms', figure: 'p99Us', format: 'ms' },
     ],
     judge: (samples) =>
       [CLUSTER, PISCINA].flatMap(({ peer: { id, title } }) => [
-        atLeast(`requests/s against ${title}`, 1, compareLoads(samples, 'perSecond', load('loopshard'), load(id))),
-        atMost(`p99 against ${title}`, 1, compareLoads(samples, 'p99Us', load('loopshard'), load(id))),
+        atLeast(`requests/s vs. ${title}`, 1, compareLoads(samples, 'perSecond', load('loopshard'), load(id))),
+        atMost(`p99 vs. ${title}`, 1, compareLoads(samples, 'p99Us', load('loopshard'), load(id))),
       ]),
     progress: ({ perSecond, p99Us }) => `${count(perSecond)} requests/s   p99 ${milliseconds(p99Us)} ms`,
   };

@@ -26,14 +26,14 @@ const LOOPSHARDS = NICE.map((shardNice) =>
 export function health() {
   return {
     name: 'health',
-    title: 'whether a server says that it lives, while all cores compute',
+    title: 'responses to health checks while all cores compute',
     works: WORKS,
     variants: [...LOOPSHARDS, FASTIFY, CLUSTER, PISCINA],
     phases: PHASES,
     rounds: 3,
     seconds: 10,
     load: {
-      title: `open loop, ${PROBE.perSecond} GET ${PROBE.path} a second over ${PROBE.connections} connections; when busy, beside a closed
+      title: `open loop, ${PROBE.perSecond} GET ${PROBE.path} per second over ${PROBE.connections} connections; when busy, next to a closed
             loop over ${BURN.connections} connections of ${WORKS.work} ms`,
       run: (server, phase, bench) => runProbe(server, phase, bench, PROBE, BURN),
     },

@@ -6,7 +6,7 @@ import { CLUSTER, CORES, FASTIFY, loopshard, PISCINA } from '../variants.js';
 
 const WORKS = { short: 0.2, long: 20 };
 const LONG_SHARE = 0.05;
-/** Share of the work that the cores could do if they did nothing else. */
+/** Share of the cores' capacity if they did nothing else. */
 const UTILIZATION = 0.5;
 const CONNECTIONS = 200;
 
@@ -30,10 +30,15 @@ const LOOPSHARDS = [
     loopshard(`${id}-steal`, `LoopShard, ${title}, stealing`, { shards, scheduling: { dispatch, steal: true } }),
     loopshard(id, `LoopShard, ${title}`, { shards, scheduling: { dispatch, steal: false } }),
   ]),
-  loopshard('priority', 'LoopShard, short ones first', { shards }, { routeOptions: { short: { priority: 'high' } } }),
+  loopshard(
+    'priority',
+    'LoopShard, short requests first',
+    { shards },
+    { routeOptions: { short: { priority: 'high' } } },
+  ),
   loopshard(
     'groups',
-    'LoopShard, a group for long ones',
+    'LoopShard, group for long requests',
     { groups: { default: 1, long: Math.max(1, CORES - 1) } },
     { routeOptions: { long: { group: 'long' } } },
   ),
@@ -44,7 +49,7 @@ const COLUMNS = [
   { head: 'requests/s', figure: 'perSecond', format: 'count' },
   { head: 'short p50 ms', figure: 'shortP50Us', format: 'ms' },
   { head: 'short p99 ms', figure: 'shortP99Us', format: 'ms' },
-  { head: "of cluster's", figure: 'shortP99Us', format: 'share', against: { variant: CLUSTER.peer.id } },
+  { head: 'vs. cluster', figure: 'shortP99Us', format: 'share', against: { variant: CLUSTER.peer.id } },
   { head: 'long p50 ms', figure: 'longP50Us', format: 'ms' },
   { head: 'long p99 ms', figure: 'longP99Us', format: 'ms' },
   { head: 'failed', figure: 'failed', format: 'count' },
@@ -74,8 +79,8 @@ export function mixed() {
       const against = (/** @type {string} */ id) =>
         compareLoads(samples, 'shortP99Us', load(id), load(CLUSTER.peer.id));
       return [
-        atMost(`short p99, least-loaded and stealing, against ${CLUSTER.peer.title}`, 0.5, against(JUDGED)),
-        atMost(`short p99, a group for long ones, against ${CLUSTER.peer.title}`, 0.5, against('groups')),
+        atMost(`short p99, least-loaded with stealing, vs. ${CLUSTER.peer.title}`, 0.5, against(JUDGED)),
+        atMost(`short p99, group for long requests, vs. ${CLUSTER.peer.title}`, 0.5, against('groups')),
       ];
     },
     progress: ({ perSecond, shortP99Us, longP99Us }) =>

@@ -12,7 +12,7 @@ const P99_RATIO = 2;
 const P99_ADDED_US = 5_000;
 
 /**
- * One group of shards is overloaded, the other one has little load.
+ * One group of shards is overloaded, while the other one has little load.
  * @returns {import('../scenario.js').Scenario}
  */
 export function neighbour() {
@@ -20,14 +20,14 @@ export function neighbour() {
   const settings = { routeOptions: { burn: { group: 'burn' } } };
   return {
     name: 'neighbour',
-    title: `one group of shards wants all ${CORES} cores, the other one little`,
+    title: `one group of shards needs all ${CORES} cores, the other one has little load`,
     works: WORKS,
     variants: [loopshard('loopshard', 'LoopShard, two groups', options, settings), CLUSTER, PISCINA],
     phases: PHASES,
     rounds: 3,
     seconds: 10,
     load: {
-      title: `open loop, ${PROBE.perSecond} requests/s of ${WORKS.short} ms over ${PROBE.connections} connections; when busy, beside a closed
+      title: `open loop, ${PROBE.perSecond} requests/s of ${WORKS.short} ms over ${PROBE.connections} connections; when busy, next to a closed
             loop over ${BURN.connections} connections of ${WORKS.burn} ms`,
       run: (server, phase, bench) => runProbe(server, phase, bench, PROBE, BURN),
     },
@@ -49,7 +49,7 @@ function judgeGroups(samples) {
   const addedUs = compare((busy, quiet) => busy - quiet)?.median ?? 0;
   const shown = times ? `${ratio(times.median)} ×, ${addedUs < 0 ? '' : '+'}${milliseconds(addedUs)} ms` : '–';
   return {
-    what: 'p99 beside a busy group, against a quiet one',
+    what: 'p99 next to a busy group vs. next to a quiet one',
     reach: `≤ ${ratio(P99_RATIO)} × or +${milliseconds(P99_ADDED_US)} ms`,
     figure: shown,
     verdict: verdict(times, (median) => median <= P99_RATIO || addedUs <= P99_ADDED_US),

@@ -28,7 +28,7 @@ const ANSWERS = {
 };
 const LOADS = { message: 'JSON', rows: '100 rows', text: '15 kB of text', half: '0.5 ms of work' };
 const ALONE = '';
-const BESIDE = ', beside a process that burns one core';
+const BESIDE = ', next to a process that keeps one core busy';
 
 const PHASES = new Map(
   Object.entries(LOADS).flatMap(([path, title]) =>
@@ -60,7 +60,7 @@ export function nice() {
   const generator = chooseGenerator();
   return {
     name: 'nice',
-    title: 'shardNice, alone and beside a process of normal priority that burns one core',
+    title: 'shardNice, alone and next to a process of normal priority that keeps one core busy',
     works: { half: 0.5 },
     variants: VARIANTS,
     phases: [...PHASES.keys()],
@@ -68,7 +68,7 @@ export function nice() {
     seconds: 3,
     load: {
       title: `${generator.title}, c=${CONNECTIONS}, closed loop, 8 browser-like headers, over loopback; meanwhile
-            ${PROBE.perSecond} GET /livez a second over ${PROBE.connections} connections, open loop`,
+            ${PROBE.perSecond} GET /livez per second over ${PROBE.connections} connections, open loop`,
       isBottleneck: generator.isBottleneck,
       run: (server, phase, bench) => run(generator, server, phase, bench),
     },
@@ -76,20 +76,20 @@ export function nice() {
     columns: [
       { head: 'requests/s', figure: 'perSecond', format: 'count' },
       {
-        head: 'of shardNice 0',
+        head: 'vs. shardNice 0',
         figure: 'perSecond',
         format: 'share',
         against: ({ variant }) => ({ variant: idOf(0, variant.slice(variant.lastIndexOf('-') + 1)) }),
       },
       { head: 'p99 ms', figure: 'p99Us', format: 'ms' },
       { head: '/livez p99 ms', figure: 'livezP99Us', format: 'ms' },
-      { head: "the other's cores", figure: 'burntCores', format: 'share' },
+      { head: 'cores of the busy process', figure: 'burntCores', format: 'share' },
     ],
     judge: (samples) =>
       VARIANTS.flatMap(({ peer: { id, title } }) =>
         [ALONE, BESIDE].map((company) =>
           withinUs(
-            `${title.replace('LoopShard, ', '')}${company === BESIDE ? ', beside' : ''}: p99 of /livez`,
+            `${title.replace('LoopShard, ', '')}${company === BESIDE ? ', next to a busy process' : ''}: p99 of /livez`,
             WITHIN_US,
             figureSpread(samples, { variant: id, phase: `${LOADS.half}${company}` }, 'livezP99Us'),
           ),

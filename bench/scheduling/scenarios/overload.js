@@ -24,7 +24,7 @@ const OVERLOADS = ['3 × capacity', '10 × capacity'];
 const GOODPUT_SHARE = 0.9;
 const REFUSED_WITHIN_US = 50_000;
 const ACCEPTED_P99_RATIO = 3;
-/** Size of all slots of LoopShard's shared memory, and the same again for connections and their requests. */
+/** The size of all slots in LoopShard's shared memory, plus the same for connections and their requests. */
 const MEMORY_GROWTH_BYTES = 128 * 2 ** 20;
 
 const LIMITS = { scheduling: { shed: { targetMs: 20, intervalMs: 200 } } };
@@ -46,14 +46,14 @@ export function overload() {
   let capacity = 0;
   return {
     name: 'overload',
-    title: 'more requests than anybody could answer',
+    title: 'more requests than any server can handle',
     works: { work: WORK_MS },
     variants: VARIANTS,
     phases: [PEAK, NORMAL, ...OVERLOADS],
     rounds: 2,
     seconds: 30,
     load: {
-      title: `peak: closed loop over ${PEAK_CONNECTIONS} connections, ${PEAK_SECONDS} s at the most; the others: open loop over
+      title: `peak: closed loop over ${PEAK_CONNECTIONS} connections, at most ${PEAK_SECONDS} s; others: open loop over
             ${CONNECTIONS} connections, the same for all servers`,
       run: async (server, phase, bench) => {
         const result = phase === PEAK ? await runPeak(server, bench) : await runOpen(server, phase, bench, capacity);
@@ -62,7 +62,7 @@ export function overload() {
       },
     },
     prepare: async (servers, bench) => {
-      // Of LoopShard, unless --only leaves it out.
+      // The capacity is LoopShard's, unless --only excludes it.
       const measured = servers.find(({ peer }) => peer.id === 'loopshard') ?? servers[0];
       await runPeak(measured, { ...bench, seconds: 1 });
       capacity = (await runPeak(measured, bench)).kinds.work.okPerSecond;
@@ -75,16 +75,16 @@ RSS         at the start: ${memory.join(', ')}`;
     columns: COLUMNS,
     judge,
     progress: ({ goodput, refused, acceptedP99Us }) =>
-      `${count(goodput)} answers/s   ${count(refused)} refused/s   p99 ${milliseconds(acceptedP99Us)} ms`,
+      `${count(goodput)} responses/s   ${count(refused)} rejected/s   p99 ${milliseconds(acceptedP99Us)} ms`,
   };
 }
 
 /** @type {import('../report.js').Column[]} */
 const COLUMNS = [
-  { head: 'answers/s', figure: 'goodput', format: 'count' },
-  { head: 'of peak', figure: 'goodput', format: 'share', against: { phase: PEAK } },
+  { head: 'responses/s', figure: 'goodput', format: 'count' },
+  { head: 'vs. peak', figure: 'goodput', format: 'share', against: { phase: PEAK } },
   { head: 'p99 ms', figure: 'acceptedP99Us', format: 'ms' },
-  { head: 'refused/s', figure: 'refused', format: 'count' },
+  { head: 'rejected/s', figure: 'refused', format: 'count' },
   { head: 'p99 ms', figure: 'refusalP99Us', format: 'ms' },
   { head: 'unanswered', figure: 'unanswered', format: 'count' },
   { head: 'max RSS MiB', figure: 'maxRss', format: 'MiB' },
@@ -152,14 +152,10 @@ function mebibytes(bytes) {
 function judge(samples) {
   const load = (/** @type {string} */ phase) => ({ variant: 'loopshard', phase });
   const targets = OVERLOADS.flatMap((phase) => [
-    atLeast(
-      `${phase}: answers/s against its peak`,
-      GOODPUT_SHARE,
-      compareLoads(samples, 'goodput', load(phase), load(PEAK)),
-    ),
-    withinUs(`${phase}: refusals, p99`, REFUSED_WITHIN_US, figureSpread(samples, load(phase), 'refusalP99Us')),
+    atLeast(`${phase}: responses/s vs. peak`, GOODPUT_SHARE, compareLoads(samples, 'goodput', load(phase), load(PEAK))),
+    withinUs(`${phase}: p99 of rejections`, REFUSED_WITHIN_US, figureSpread(samples, load(phase), 'refusalP99Us')),
     atMost(
-      `${phase}: p99 of what is accepted, against ${NORMAL}`,
+      `${phase}: p99 of accepted requests vs. ${NORMAL}`,
       ACCEPTED_P99_RATIO,
       compareLoads(samples, 'acceptedP99Us', load(phase), load(NORMAL)),
     ),
@@ -177,14 +173,14 @@ function growthOf(samples, load) {
 }
 
 /**
- * @param {number} growth in bytes, infinite of no load
+ * @param {number} growth in bytes, negative infinity without a load
  * @returns {import('../../http/targets.js').Target}
  */
 function memoryTarget(growth) {
   const isMeasured = Number.isFinite(growth);
   const outcome = growth <= MEMORY_GROWTH_BYTES ? 'reached' : 'MISSED';
   return {
-    what: 'RSS at the most, against the start',
+    what: 'maximum RSS minus RSS at the start',
     reach: `≤ +${mebibytes(MEMORY_GROWTH_BYTES)}`,
     figure: isMeasured ? `+${mebibytes(growth)}` : '–',
     verdict: isMeasured ? outcome : 'not measured',

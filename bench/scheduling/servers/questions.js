@@ -22,12 +22,12 @@ export function answerQuestions(answers) {
  */
 export function ask(other, question) {
   return new Promise((resolve, reject) => {
-    const late = () => done(() => reject(new Error(`no answer to "${question}" within ${PATIENCE_MS / 1000} s`)));
+    const late = () => done(() => reject(new Error(`no reply to "${question}" within ${PATIENCE_MS / 1000} s`)));
     const timer = setTimeout(late, PATIENCE_MS);
     const onMessage = (/** @type {{ question?: string, answer?: unknown }} */ message) => {
       if (message.question === question) done(() => resolve(message.answer));
     };
-    const onExit = () => done(() => reject(new Error(`it ended before it answered "${question}"`)));
+    const onExit = () => done(() => reject(new Error(`it exited before it replied to "${question}"`)));
     const done = (/** @type {() => void} */ settle) => {
       clearTimeout(timer);
       other.off('message', onMessage);

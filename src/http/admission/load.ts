@@ -3,7 +3,7 @@ import { elapsedUs } from '../../core/clock.js';
 
 /** The load of each shard, for dispatch. */
 export interface ShardLoad {
-  /** Requests submitted and not given back; those of other HTTP threads as of the last look. */
+  /** Requests submitted and not given back; those of other HTTP threads as of the last read. */
   outstanding(shard: number): number;
   /** Whether the shard is running, or will be soon because it was given a request. */
   isAwake(shard: number): boolean;
@@ -13,7 +13,7 @@ export interface ShardLoad {
   isFull(shard: number): boolean;
 }
 
-/** Minimum interval between two looks at a shard's words, because each look costs one or more cache misses. */
+/** Minimum interval between two reads of a shard's words, because each read costs one or more cache misses. */
 const LOOK_US = 50;
 /** Assumed time of a request before any was measured, so that an unknown shard gets one request at a time. */
 const UNKNOWN_US = 125;
@@ -41,7 +41,7 @@ export class Load implements ShardLoad {
   now = 0;
   readonly #source: LoadSource;
   readonly #most: number;
-  /** Outstanding requests on each shard: this HTTP thread's, and the others' as of the last look. */
+  /** Outstanding requests on each shard: this HTTP thread's, and the others' as of the last read. */
   readonly #own: Int32Array;
   readonly #others: Int32Array;
   /** Minimum time in microseconds between two requests. */
@@ -53,7 +53,7 @@ export class Load implements ShardLoad {
   /** In microseconds: by how much a request takes longer than that, and for how long the shard's thread has been busy. */
   readonly #each: Float64Array;
   readonly #kept: Float64Array;
-  /** The progress of each shard at the last look, and when it was first given a request since; or NOTHING. */
+  /** The progress of each shard at the last read, and when it was first given a request since; or NOTHING. */
   readonly #progress: Int32Array;
   readonly #givenAt: Float64Array;
 
@@ -101,7 +101,7 @@ export class Load implements ShardLoad {
   }
 
   waitUs(shard: number): number {
-    // First, because the look updates the other two values.
+    // First, because reading it updates the other two values.
     const outstanding = this.outstanding(shard);
     return this.#kept[shard] + outstanding * this.#each[shard];
   }

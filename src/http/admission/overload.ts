@@ -3,7 +3,7 @@ import { PRIORITIES } from '../../options/scheduling.js';
 const US_PER_MS = 1_000;
 const HIGH = PRIORITIES.indexOf('high');
 const NORMAL = PRIORITIES.indexOf('normal');
-/** Weight of a new sample of the rate: about ten looks of 2 ms determine it. */
+/** Weight of a new sample of the rate: about ten checks, 2 ms apart, determine it. */
 const RATE_WEIGHT = 0.1;
 
 /**
@@ -18,7 +18,7 @@ export class Overload {
   readonly #intervalUs: number;
   /** Since when the wait has been above the target; while shedding, since when it has been below half of it. */
   #since: number | undefined;
-  /** Whether the wait was above the target at the last look. */
+  /** Whether the wait was above the target at the last check. */
   #late = false;
   #lookedAt: number | undefined;
   /** Requests claimed per millisecond. */
@@ -30,10 +30,10 @@ export class Overload {
   }
 
   /**
-   * Looks at the shard's ring.
+   * Checks the shard's ring.
    * @param nowUs by the server's clock
    * @param waitUs how long the oldest request has waited; 0 if none is queued
-   * @param left number of requests claimed since the last look
+   * @param left number of requests claimed since the last check
    */
   look(nowUs: number, waitUs: number, left: number): void {
     if (this.#lookedAt !== undefined && nowUs !== this.#lookedAt) {

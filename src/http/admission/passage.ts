@@ -1,6 +1,6 @@
 import type { RouteRules } from './route-rules.js';
 
-/** The way of a request from its admission to its shard: one object per slot. HTTP thread. */
+/** The path of a request from its admission to its shard: one object per slot. HTTP thread. */
 export class Passage {
   /** The shard to whose ring the request was submitted, which may differ from the one that runs it; -1 before that. */
   shard = -1;

@@ -11,9 +11,9 @@ export class Queues {
   readonly #shards: Shards;
   /** Requests submitted to each shard's rings, minus those that were taken back; wraps at 2³². */
   readonly #kept: Int32Array;
-  /** Queued requests at the last look plus those submitted since: never too low. */
+  /** Queued requests at the last check plus those submitted since: never too low. */
   readonly #seen: Int32Array;
-  /** Queued requests of other HTTP threads at the last look, and its time; constant with one HTTP thread. */
+  /** Queued requests of other HTTP threads at the last check, and its time; constant with one HTTP thread. */
   readonly #others: Int32Array;
   readonly #lookedAt: Float64Array;
   /** Maximum number of entries of requests that were taken back. */
@@ -42,8 +42,8 @@ export class Queues {
   }
 
   /**
-   * The number of requests queued for `shard`, without a look; never too low. Those of other HTTP threads may be 50 µs old, so each thread
-   * may exceed a limit by what the others submit between two of its looks.
+   * The number of requests queued for `shard`, without a check of the ring; never too low. Those of other HTTP threads may be 50 µs old, so each thread
+   * may exceed a limit by what the others submit between two of its checks.
    */
   seen(shard: number): number {
     const { now } = this.#shards.load;
@@ -56,7 +56,7 @@ export class Queues {
     return this.#seen[shard];
   }
 
-  /** The number of requests queued for `shard` now. A look costs a cache miss, because the shard writes there. */
+  /** The number of requests queued for `shard` now. The check costs a cache miss, because the shard writes there. */
   look(shard: number): number {
     this.#lookAtOthers(shard, this.#shards.load.now);
     return this.lookAtOwn(shard) + this.#others[shard];
@@ -76,7 +76,7 @@ export class Queues {
     else if (this.#stale[shard] > 0) {
       const entries = waiting;
       waiting = this.#count(shard);
-      // Slots claimed during the count are considered stale until the next look.
+      // Slots claimed during the count are considered stale until the next check.
       this.#stale[shard] = Math.max(0, entries - waiting);
     }
     this.#seen[shard] = waiting;
@@ -85,7 +85,7 @@ export class Queues {
 
   /**
    * The number of requests claimed from the rings of `shard` since the start; wraps at 2³².
-   * @param waiting the result of the latest look at this thread's own requests
+   * @param waiting the result of the latest check of this thread's own requests
    */
   claimed(shard: number, waiting: number): number {
     return (this.#kept[shard] - waiting) | 0;

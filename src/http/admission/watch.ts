@@ -5,9 +5,9 @@ import type { Dispatcher } from './dispatcher.js';
 import type { Gate } from './gate.js';
 import type { Queues } from './queues.js';
 
-/** Interval of looks at the rings while requests are queued. */
+/** Interval at which the rings are checked while requests are queued. */
 const LOOK_MS = 2;
-/** Interval of looks at deadlines while any is pending. */
+/** Interval at which deadlines are checked while any is pending. */
 const SWEEP_MS = 10;
 const US_PER_MS = 1_000;
 
@@ -19,7 +19,7 @@ export interface WatchEvents {
 }
 
 /**
- * Looks at the rings regularly while requests are queued: how long they have waited, whether a shard is busy with a handler while another
+ * Checks the rings regularly while requests are queued: how long they have waited, whether a shard is busy with a handler while another
  * one of its group sleeps, and which requests have timed out. HTTP thread.
  */
 export class Watch {
@@ -36,9 +36,9 @@ export class Watch {
   #fast = false;
   #slow = false;
   #sweptAt = 0;
-  /** Requests claimed from each shard's rings at the last look. */
+  /** Requests claimed from each shard's rings at the last check. */
   readonly #left: Int32Array;
-  /** The sequence number of the oldest request in each shard's ring that others could steal, at the last look. */
+  /** The sequence number of the oldest request in each shard's ring that others could steal, at the last check. */
   readonly #oldest: Int32Array;
 
   constructor(
@@ -114,7 +114,7 @@ export class Watch {
     else if (this.#deadlines.pending) this.deadlinePending();
   }
 
-  /** Returns whether to look at the shard again soon. */
+  /** Returns whether to check the shard again soon. */
   #lookAt(shard: number, now: number): boolean {
     const { side } = this.#shards;
     this.#queues.look(shard);
@@ -156,7 +156,7 @@ export class Watch {
     }
   }
 
-  /** If no shard has claimed from the shard's ring since the last look, wakes a sleeping one of its group. */
+  /** If no shard has claimed from the shard's ring since the last check, wakes a sleeping one of its group. */
   #helpIfStuck(shard: number, stealable: number): void {
     const oldest = stealable < 0 ? 0 : this.#exchanges[stealable].sequence;
     const stuck = oldest !== 0 && oldest === this.#oldest[shard];

@@ -53,7 +53,7 @@ export interface Timeouts {
   lingerTimeoutMs: number;
 }
 
-/** The same, in numbers of looks. */
+/** The same, in numbers of checks. */
 export interface Looks {
   head: number;
   request: number;
@@ -68,13 +68,13 @@ export interface Looks {
 /** What to do with a connection that has timed out. */
 export type Expiry = 'none' | 'close' | 'refuse' | 'destroy';
 
-/** Maximum interval between two looks: a timeout fires up to two intervals late. */
+/** Maximum interval between two checks: a timeout fires up to two intervals late. */
 const LONGEST_INTERVAL_MS = 500;
 const SHORTEST_INTERVAL_MS = 10;
-/** Number of looks within the shortest timeout, so that short timeouts are about as accurate. */
+/** Number of checks within the shortest timeout, so that short timeouts are about as accurate. */
 const LOOKS_IN_TIMEOUT = 4;
 
-/** The interval of looks at connections, and the number of looks for each timeout. */
+/** The interval at which connections are checked, and the number of checks for each timeout. */
 export class Schedule {
   readonly intervalMs: number;
   readonly looks: Looks;
@@ -105,13 +105,13 @@ export class Schedule {
 
 /**
  * How long a connection has been waiting for the same thing. Nothing is recorded while requests pass: one interval checks all connections
- * and counts the looks at which nothing had changed. So time does not pass for clients while the server itself is blocked. HTTP thread
+ * and counts the checks that find no change. So time does not pass for clients while the server itself is blocked. HTTP thread
  * only.
  */
 export class Patience {
   #phase = IDLE_PHASE;
   #progress = 0;
-  /** Looks since the last change. */
+  /** Checks since the last change. */
   #looks = -1;
   #unsent = 0;
   #unsentLooks = 0;
@@ -146,7 +146,7 @@ export class Patience {
   }
 
   #isTooSlow(missing: number, limits: Looks): boolean {
-    // Another body than at the last look, or none.
+    // Another body than at the last check, or none.
     const isNew = this.#looks === 0 || missing === 0 || missing > this.#missing;
     if (isNew || this.#missing - missing >= PRESSED_RECEIVE_BYTES) {
       this.#missing = missing;

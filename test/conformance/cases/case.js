@@ -1,27 +1,26 @@
 /**
- * A rule of HTTP/1.1 and what follows from it.
+ * A request that tests a rule of HTTP/1.1, and the expected result.
  *
  * @typedef {object} Case
- * @property {string} section where the rule stands: an RFC and a section
- * @property {string} rule what is tried, in a few words
- * @property {string} input what the client sends, a character a byte
- * @property {number[]} answers status of each answer, in order
- * @property {boolean} closes the server ends the connection behind them
- * @property {string} [body] of the last answer
- * @property {boolean} [ends] the client ends its side after the input
- * @property {boolean} [leads] the first answer is interim: `answers` has it as well
+ * @property {string} section the RFC and the section that contain the rule
+ * @property {string} rule what the client sends, or what the rule says, in a few words
+ * @property {string} input the bytes that the client sends, as latin1
+ * @property {number[]} answers the statuses of the responses in order, interim ones included
+ * @property {boolean} closes whether the server closes the connection after the responses
+ * @property {string} [body] the body of the last response
+ * @property {boolean} [ends] whether the client ends its side after the input
  */
 
-/** A Host field, for requests that are about something else. */
+/** A Host field for requests that test other rules. */
 export const HOST = 'Host: x\r\n';
 
 /**
- * What is answered, and the connection goes on.
+ * A case whose requests get responses, after which the connection stays open.
  * @param {string} section
  * @param {string} rule
  * @param {string} input
- * @param {string} [body] of the last answer
- * @param {number[]} [answers]
+ * @param {string} [body] of the last response
+ * @param {number[]} [answers] statuses
  * @returns {Case}
  */
 export function taken(section, rule, input, body, answers = [200]) {
@@ -29,12 +28,12 @@ export function taken(section, rule, input, body, answers = [200]) {
 }
 
 /**
- * What is answered with `status` or with several, and the connection ends.
+ * A case whose requests get this status or these, after which the server closes the connection.
  * @param {string} section
  * @param {string} rule
  * @param {string} input
  * @param {number | number[]} [status]
- * @param {string} [body] of the last answer
+ * @param {string} [body] of the last response
  * @returns {Case}
  */
 export function closed(section, rule, input, status = 400, body) {
@@ -61,8 +60,8 @@ export function post(fields, body, target = '/length') {
 }
 
 /**
- * A POST request with a body in chunks.
- * @param {string} body as it goes over the wire
+ * A POST request with a chunked body.
+ * @param {string} body with its framing
  * @param {string} [target]
  */
 export function chunks(body, target = '/echo') {

@@ -7,7 +7,7 @@ import { targets } from './targets.js';
 /** @typedef {import('./case.js').Case} Case */
 
 /**
- * Every case, by what it is about.
+ * All cases by subject.
  * @type {Record<string, Case[]>}
  */
 export const groups = {
