@@ -1,4 +1,3 @@
-import { inspect } from 'node:util';
 import { type AppDefinition, definitionOf } from '../app/definition.js';
 import { type FetchApp, fromFetch } from './from-fetch.js';
 
@@ -17,7 +16,7 @@ function isFetchApp(value: unknown): value is FetchApp {
 }
 
 /** Advice for a function that `appOf` does not recognize. */
-export function adviceForFunction(given: (...args: never[]) => unknown): string {
-  const name = given.name === '' ? 'a function' : `the function ${inspect(given.name)}`;
-  return `It exports ${name} with ${given.length} parameters. If it creates the app, call it and export what it returns. Otherwise say what it is: \`export default fromFetch(…)\` for a function from \`Request\` to \`Response\`, \`fromNode(…)\` for one that takes Node.js's request and response, both from \`loopshard/adapters\`.`;
+export function adviceForFunction({ length }: (...args: never[]) => unknown): string {
+  if (length === 0) return 'It exports a function: call it, and export the app that it returns.';
+  return `It exports a function with ${length} parameters. Say what it is: \`export default fromFetch(…)\` if it returns a \`Response\`, or \`fromNode(…)\` if it takes the request and response of Node.js. Both are exports of \`loopshard/adapters\`.`;
 }

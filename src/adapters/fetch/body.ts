@@ -57,7 +57,11 @@ export abstract class LazyBody {
     };
     copyBody = (from) => {
       from.#checkUsable();
-      if (!from.#isOnlyStream) return new BodyPart(from.#content, undefined);
+      if (!from.#isOnlyStream) {
+        from.#endStream();
+        from.#stream = undefined;
+        return new BodyPart(from.#content, undefined);
+      }
       const [kept, copy] = from.body!.tee();
       from.#content = STREAM;
       from.#stream = kept;
@@ -151,7 +155,12 @@ export abstract class LazyBody {
   #use(): void {
     if (this.#content === null) return;
     this.#isUsed = true;
-    if (this.#stream?.locked === false) this.#stream.getReader();
+    this.#endStream();
+  }
+
+  /** Ends a stream whose content is used without reading it, so that other objects with the same stream see that it is used. */
+  #endStream(): void {
+    if (this.#stream?.locked === false) void this.#stream.getReader().cancel();
   }
 
   /** The body can only be read from its stream. */

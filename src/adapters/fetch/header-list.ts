@@ -77,8 +77,9 @@ function fillFromObject(list: HeaderList, init: Record<string, unknown>): void {
 function fillFromPairs(list: HeaderList, init: Iterable<unknown>): void {
   for (const pair of init) {
     if (typeof pair !== 'object' || pair === null || !(Symbol.iterator in pair)) throw notHeaders();
-    const [key, value, ...more] = pair as Iterable<unknown>;
-    if (value === undefined || more.length > 0) {
+    const parts = [...(pair as Iterable<unknown>)];
+    const [key, value] = parts;
+    if (parts.length !== 2) {
       throw new TypeError('Invalid headers: expected pairs of a name and a value.');
     }
     const name = normalizeName(key);

@@ -34,12 +34,22 @@ export function normalizeName(given: unknown): string {
 export function normalizeValue(name: string, given: unknown): string {
   const value = `${given}`;
   if (PLAIN_VALUE.test(value)) return value;
-  if (OUTSIDE_LATIN_1.test(value)) throw invalid(name, value, 'it contains a character outside Latin-1');
+  toLatin1(value, `value of the header \`${name}\``);
   const trimmed = value.replace(SURROUNDING_SPACE, '');
-  if (NOT_IN_VALUE.test(trimmed)) throw invalid(name, value, 'it contains a line break or a NUL character');
+  if (NOT_IN_VALUE.test(trimmed)) {
+    throw new TypeError(
+      `Invalid value of the header \`${name}\`: it contains a line break or a NUL character, got ${inspect(value)}.`,
+    );
+  }
   return trimmed;
 }
 
-function invalid(name: string, value: string, why: string): TypeError {
-  return new TypeError(`Invalid value of the header \`${name}\`: ${why}, got ${inspect(value)}.`);
+/**
+ * Converts to text whose characters are bytes, a `ByteString` of Web IDL.
+ * @throws TypeError
+ */
+export function toLatin1(given: unknown, what: string): string {
+  const text = `${given}`;
+  if (!OUTSIDE_LATIN_1.test(text)) return text;
+  throw new TypeError(`Invalid ${what}: it contains a character outside Latin-1, got ${inspect(text)}.`);
 }

@@ -4,6 +4,7 @@ import type { ResponseState } from '../../app/response-state.js';
 import { LoopShardError } from '../../errors.js';
 import { contentToSend, copyBody, defaultTypeOf, LazyBody } from './body.js';
 import { type HeaderList, indexOf, listOf } from './header-list.js';
+import { toLatin1 } from './header-syntax.js';
 import { headersOver, type LazyHeaders, listIn } from './headers.js';
 import { NativeResponse } from './native.js';
 import { standFor } from './stand-in.js';
@@ -165,9 +166,11 @@ export class LazyResponse extends LazyBody implements Rendered {
       throw new TypeError('Invalid options of `Response`: expected an object.');
     }
     const { status, statusText, headers } = init;
+    const list = headers === undefined ? [] : (listIn(headers)?.slice() ?? listOf(headers));
+    if (statusText !== undefined) this.#statusText = toLatin1(statusText, '`statusText` of a response');
     if (status !== undefined) this.#status = statusOf(status);
-    if (statusText !== undefined) this.#statusText = reasonOf(statusText);
-    return headers === undefined ? [] : (listIn(headers)?.slice() ?? listOf(headers));
+    checkReason(this.#statusText);
+    return list;
   }
 }
 
@@ -186,12 +189,9 @@ function toShort(given: unknown): number {
   return Math.trunc(Number(given)) & 0xffff;
 }
 
-function reasonOf(given: unknown): string {
-  const reason = `${given}`;
-  if (REASON.test(reason)) return reason;
-  throw new TypeError(
-    `Invalid \`statusText\` of a response: expected Latin-1 without line breaks, got ${inspect(reason)}.`,
-  );
+function checkReason(text: string): void {
+  if (REASON.test(text)) return;
+  throw new TypeError(`Invalid \`statusText\` of a response: it contains a control character, got ${inspect(text)}.`);
 }
 
 function locationOf(url: string | URL): string {
