@@ -272,6 +272,12 @@ export const SLOT_BODY_STREAM_FLAG = 1 << 3;
 export const SLOT_ABANDONED_FLAG = 1 << 4;
 /** The request holds one of its route's permits. Set and cleared by the HTTP thread while it owns the slot. */
 export const SLOT_ROUTE_PERMIT_FLAG = 1 << 5;
+/** The connection is closed after the response, which says so. */
+export const SLOT_CLOSES_FLAG = 1 << 6;
+/** Interim responses were sent over the shard's channel: the HTTP thread reads them before it takes the response. */
+export const SLOT_INTERIM_FLAG = 1 << 7;
+/** The client wants the connection closed after the response. */
+export const SLOT_LAST_REQUEST_FLAG = 1 << 8;
 
 /** No handler was called. */
 export const SLOT_NO_START = 0;

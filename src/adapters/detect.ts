@@ -1,5 +1,7 @@
 import { type AppDefinition, definitionOf } from '../app/definition.js';
 import { type FetchApp, fromFetch } from './from-fetch.js';
+import { appOfKind, fromNode } from './from-node.js';
+import { kindOf } from './node/kinds.js';
 
 /**
  * Makes an app of what a module exports, by its kind: an app of LoopShard, an app with a method `fetch`, a function from `Request` to
@@ -7,7 +9,12 @@ import { type FetchApp, fromFetch } from './from-fetch.js';
  * @returns `undefined` if the value is none of them, or might be several
  */
 export function appOf(value: unknown): AppDefinition | undefined {
-  return definitionOf(value) ?? (isFetchApp(value) ? definitionOf(fromFetch(value)) : undefined);
+  const own = definitionOf(value);
+  if (own !== undefined) return own;
+  const kind = kindOf(value);
+  if (kind !== undefined) return definitionOf(appOfKind(kind));
+  if (isFetchApp(value)) return definitionOf(fromFetch(value));
+  return typeof value === 'function' && value.length === 2 ? definitionOf(fromNode(value as never)) : undefined;
 }
 
 function isFetchApp(value: unknown): value is FetchApp {

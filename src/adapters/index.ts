@@ -1,2 +1,3 @@
 /** Runs apps of other frameworks on shards. */
 export { type FetchApp, type FetchOptions, fromFetch } from './from-fetch.js';
+export { fromNode, type NodeApp, type NodeOptions } from './from-node.js';

@@ -3,7 +3,7 @@ import { LoopShardError } from '../errors.js';
 import { checkOptionNames } from '../option-names.js';
 import { checkRouteScheduling, Subject } from '../options/checks.js';
 import { checkCompress } from '../options/compression.js';
-import { METHODS, type Method } from '../options/methods.js';
+import { ALL_METHODS, METHODS, type Method } from '../options/methods.js';
 import { checkMaxBody } from '../options/request-body.js';
 import { ROUTE_SCHEDULING, type RouteScheduling } from '../options/scheduling.js';
 import { middlewareArguments, notAFunction, routeArguments } from './arguments.js';
@@ -156,6 +156,12 @@ export function createApp(): App {
   });
 }
 
+/**
+ * Adds routes of every method for all paths to an app, for a handler that returns a RawReply.
+ * @throws LoopShardError ROUTE_INVALID
+ */
+export let addRaw: (app: App, options: ScopeOptions, handler: Handler) => void;
+
 /** Implements the public API. Everything else is private, so that users see nothing more. */
 class AppScope implements App {
   readonly #definition: AppDefinition;
@@ -165,6 +171,10 @@ class AppScope implements App {
     this.#definition = definition;
     this.#scope = scope;
     Object.defineProperty(this, DEFINITION, { value: definition });
+  }
+
+  static {
+    addRaw = (app, options, handler) => (app as AppScope).#addRaw(options, handler);
   }
 
   get(pattern: string, ...rest: unknown[]): this {
@@ -342,6 +352,15 @@ class AppScope implements App {
       scopes: this.#scopes(),
     });
     return this;
+  }
+
+  #addRaw(options: ScopeOptions, handler: Handler): void {
+    // The pattern of a prefix itself needs its own route.
+    for (const pattern of ['/', '/*']) {
+      const rules = rulesOf({ ...options, body: 'stream' }, pattern, new Subject('OPTION_INVALID', ' of `fromNode()`'));
+      const body = { ...rules.body, isStreamed: false, isAuto: true } as const;
+      this.#push(pattern, pattern, { ...rules, body, methods: ALL_METHODS, handler, isRaw: true });
+    }
   }
 
   /** Creates a scope below this one. */

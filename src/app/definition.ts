@@ -1,9 +1,8 @@
-import type FindMyWay from 'find-my-way';
 import type { CorsRules } from '../contract/cors.js';
 import type { FixedBody, RefusalTemplate, RouteTable } from '../contract/messages.js';
 import { HttpError, LoopShardError } from '../errors.js';
 import type { CompressRules } from '../options/compression.js';
-import { METHODS, type Method } from '../options/methods.js';
+import { type AnyMethod, METHODS } from '../options/methods.js';
 import type { RouteScheduling } from '../options/scheduling.js';
 import { withCors } from './cors.js';
 import type { ContextEntry, ErrorHandler, Handler, LifecycleListener, Params, RouteOptions } from './handler.js';
@@ -35,8 +34,8 @@ export interface RouteRules {
   scheduling: RouteScheduling;
   /** Overrides the server's option. */
   compress: { rules: CompressRules | undefined } | undefined;
-  /** How its request bodies are read. */
-  body: { isStreamed: boolean; maxBytes: number | undefined };
+  /** How its request bodies are read. With `isAuto`, small ones of known length are read whole, others as streams. */
+  body: { isStreamed: boolean; isAuto?: true; maxBytes: number | undefined };
 }
 
 /** Rules of a route that has no options. */
@@ -48,13 +47,15 @@ export const NO_RULES: RouteRules = {
 
 /** A route as it was added. */
 export interface RouteDefinition extends RouteRules {
-  methods: readonly Method[];
+  methods: readonly AnyMethod[];
   pattern: string;
   /** The user's handler, wrapped in request validation. */
   handler: Handler;
   schemas: ResponseSchemas | undefined;
   /** A body that is sent without calling a handler. */
   fixed: FixedBody | undefined;
+  /** The handler returns a RawReply, and gets every target below the pattern, even one that is not a valid URL. */
+  isRaw?: true;
   middleware: readonly MiddlewareEntry[];
   /** Innermost first. */
   scopes: readonly Scope[];
@@ -111,7 +112,7 @@ export class AppDefinition {
   readonly #routes: RouteDefinition[] = [];
   readonly #notFounds: NotFound[] = [];
   readonly #refusals: RefusalTemplate[] = [];
-  readonly #router: FindMyWay.Instance<FindMyWay.HTTPVersion.V1> = createRouter();
+  readonly #router = createRouter();
   readonly #mounted = new Set<AppDefinition>();
   readonly onStart: LifecycleListener[] = [];
   readonly onClose: LifecycleListener[] = [];
@@ -201,12 +202,14 @@ export class AppDefinition {
   table(): RouteTable {
     const { routes, notFounds } = this.#load();
     return {
-      routes: routes.map(({ methods, pattern, scheduling, fixed, body }) => ({
+      routes: routes.map(({ methods, pattern, scheduling, fixed, body, isRaw }) => ({
         methods: [...methods],
         pattern,
         scheduling,
         ...(fixed && { fixed }),
         ...(body.isStreamed && { isStreamed: true }),
+        ...(body.isAuto && { isAuto: true }),
+        ...(isRaw && { takesAnyTarget: true }),
         ...(body.maxBytes !== undefined && { maxBodyBytes: body.maxBytes }),
       })),
       hasNotFound: notFounds.length > 0,
@@ -227,7 +230,7 @@ export class AppDefinition {
   }
 
   /** Returns the parameters of a path that the HTTP thread has routed. */
-  params(method: Method, path: string): Params {
+  params(method: AnyMethod, path: string): Params {
     return this.#router.find(method, path)?.params ?? {};
   }
 

@@ -7,7 +7,7 @@ import type { RequestName } from '../contract/messages.js';
 import type { Peer } from '../contract/peer.js';
 import { lazily } from '../core/lazily.js';
 import { LoopShardError } from '../errors.js';
-import type { Method } from '../options/methods.js';
+import type { AnyMethod, Method } from '../options/methods.js';
 import type { TrustedProxies } from '../options/trust-proxy.js';
 import type { Headers, Params, Query, RequestSchemas, ShardRequest } from './handler.js';
 
@@ -18,7 +18,7 @@ const cookie = lazily<typeof Cookie>('cookie');
 /** Access to the data of a request and to its sender. All reads throw REQUEST_FINISHED once the request is finished. */
 export interface RequestSource extends RequestName {
   readonly id: string;
-  readonly method: Method;
+  readonly method: AnyMethod;
   readonly target: string;
   readonly isHttp10: boolean;
   readonly peer: Peer;
@@ -32,11 +32,21 @@ export interface RequestSource extends RequestName {
   readonly finished: boolean;
   /** The client no longer waits for the response. */
   readonly isAborted: boolean;
-  params(method: Method, path: string): Params;
+  params(method: AnyMethod, path: string): Params;
   /** @param name in any case */
   header(name: string): string | undefined;
   /** Calls `visit` with the name, as it was sent, and the value of each header. */
   fields(visit: (name: string, value: string) => void): void;
+  /** Lines of response heads that say how long an idle connection is kept. */
+  readonly keepAliveLines: string;
+  /** A complete body that is not empty has arrived with the head. */
+  readonly hasBody: boolean;
+  /** The client wants the connection closed after the response. */
+  readonly isLast: boolean;
+  /** Returns names and values of all headers as they were sent, one after the other. */
+  pairs(): string[];
+  /** Has the body that arrives in pieces delivered to `sink`. Returns `undefined` if the body is complete, and `copyBytes()` has it. */
+  deliver(sink: BodySink): BodyFlow | undefined;
   /** Returns the head as it was sent, from the target to the last header value, as Latin-1. */
   head(): string;
   bytes(): Uint8Array;
@@ -45,6 +55,21 @@ export interface RequestSource extends RequestName {
   text(): string;
   stream(): AsyncIterableIterator<Uint8Array>;
   onAbort(listener: () => void): void;
+}
+
+/** Receives a request body as it arrives. Called in the async scope of the request. */
+export interface BodySink {
+  onChunk(chunk: Buffer): void;
+  /** @param trailers names and values of the trailer fields, one after the other */
+  onEnd(trailers: readonly string[]): void;
+  /** The rest of the body never arrives. */
+  onBroken(): void;
+}
+
+/** Requests more of a body. */
+export interface BodyFlow {
+  /** The sink has room for more: the first call starts the transfer. */
+  resume(): void;
 }
 
 /** Validated parts of a request. */
@@ -80,7 +105,7 @@ export class AppRequest implements ShardRequest {
   }
 
   get method(): Method {
-    return this.#source.method;
+    return this.#source.method as Method;
   }
 
   get target(): string {

@@ -19,6 +19,8 @@ export interface ResponseHost {
   openWriter(request: RequestSource): JsonWriter;
   /** Closes the connection. */
   destroy(request: RequestSource): void;
+  /** Sends an interim response (RFC 9110 section 15.2). */
+  inform(request: RequestSource, bytes: Uint8Array): void;
 }
 
 /** State of a response until its handler settles: status, headers, JSON writer. Shard only. */
@@ -71,6 +73,11 @@ export class ResponseState {
     if (this.#finished) return;
     this.#isDestroyed = true;
     this.#host.destroy(this.#source);
+  }
+
+  /** Sends an interim response before the response itself. No effect for HTTP/1.0, which has none. */
+  inform(bytes: Uint8Array): void {
+    if (!this.#finished && !this.#source.isHttp10) this.#host.inform(this.#source, bytes);
   }
 
   /** Only a response that would be a 200 can become a 304 (RFC 9110 section 13.2.1). */

@@ -30,6 +30,9 @@ export let keepLines: (response: AppResponse, lines: string) => void;
 /** Whether neither a status nor a body was set and the connection was not closed. */
 export let isUntouched: (response: AppResponse) => boolean;
 
+/** Key of a response's state. A global symbol, because adapters may come from another copy of this module. */
+export const STATE = Symbol.for('loopshard.responseState');
+
 /** The `res` of handlers. Has only public members of the API. Shard only. */
 export class AppResponse implements ShardResponse {
   readonly #state: ResponseState;
@@ -157,6 +160,10 @@ export class AppResponse implements ShardResponse {
 
   destroy(): void {
     this.#state.destroy();
+  }
+
+  get [STATE](): ResponseState {
+    return this.#state;
   }
 
   [inspect.custom](): object {

@@ -7,7 +7,7 @@ import type { Histogram } from 'node:perf_hooks';
 import type { MessagePort } from 'node:worker_threads';
 import type { SharedCore } from '../core/memory.js';
 import type { CompressRules } from '../options/compression.js';
-import type { Method } from '../options/methods.js';
+import type { AnyMethod } from '../options/methods.js';
 import type { RouteScheduling } from '../options/scheduling.js';
 import type { TrustProxyRule } from '../options/trust-proxy.js';
 import type { CorsRules } from './cors.js';
@@ -19,12 +19,16 @@ export const NOT_FOUND_ROUTE = -1;
 
 /** What the HTTP thread knows about a route. Its position in the table is its number. */
 export interface RouteEntry {
-  methods: readonly Method[];
+  methods: readonly AnyMethod[];
   /** A find-my-way pattern. */
   pattern: string;
   scheduling: RouteScheduling;
   /** Request bodies are read as streams. */
   isStreamed?: true;
+  /** Small request bodies of known length are read whole, others as streams. */
+  isAuto?: true;
+  /** The route also gets targets below its pattern that are not valid URLs. */
+  takesAnyTarget?: true;
   /** Largest request body, instead of the server's limit; `Infinity` disables the limit. */
   maxBodyBytes?: number;
   /** A response that the HTTP thread sends itself; no shard has a handler then. */
@@ -165,6 +169,8 @@ export type RequestReport =
   /** Several small pieces (src/contract/stream-batch.ts). */
   | { type: 'streams'; batch: ArrayBuffer }
   | { type: 'body'; credit: BodyCredit }
+  /** An interim response (RFC 9110 section 15.2), complete with its head's end. */
+  | { type: 'interim'; slot: number; sequence: number; bytes: Uint8Array }
   /** Close the connection without a response. */
   | { type: 'destroy'; slot: number; sequence: number };
 
@@ -249,6 +255,8 @@ export interface BodyPiece {
   length: number;
   /** Set on the last piece: the body is complete, or never will be. */
   last?: 'whole' | 'broken';
+  /** With the last piece of a chunked body: names and values of its trailer fields, one after the other. */
+  trailers?: string[];
 }
 
 /** Bytes of request bodies that one connection may have buffered before handlers read them. */

@@ -42,7 +42,7 @@ const PEER = SLOT_PEER_OFFSET >> 2;
 /** The words of a request at its submission. */
 export interface RequestWords {
   route: number;
-  /** Index in METHODS. */
+  /** Index in ALL_METHODS. */
   method: number;
   /** SLOT_*_FLAG bits. */
   flags: number;
@@ -105,7 +105,7 @@ export class SlotView {
     return this.#i32[this.#word + ROUTE];
   }
 
-  /** Index in METHODS. */
+  /** Index in ALL_METHODS. */
   get method(): number {
     return this.#i32[this.#word + METHOD];
   }

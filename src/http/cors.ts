@@ -1,5 +1,5 @@
 import { type CorsRules, corsLines, preflightLines } from '../contract/cors.js';
-import { METHODS, type Method } from '../options/methods.js';
+import { type AnyMethod, METHODS } from '../options/methods.js';
 import { type Answer, compose, EMPTY, withLines } from './answers.js';
 
 /** The fields of a request that CORS depends on. */
@@ -20,7 +20,7 @@ export function readable(answer: Answer, rules: CorsRules | undefined, request: 
 export function preflightAnswer(
   rules: CorsRules | undefined,
   request: CorsRequest,
-  allowed: readonly Method[],
+  allowed: readonly AnyMethod[],
   keepAliveLines: string,
 ): Answer | undefined {
   if (rules === undefined || request.field('access-control-request-method') === undefined) return undefined;

@@ -46,6 +46,8 @@ export interface StreamedRequest {
   readonly isRead: boolean;
   /** Whether the body is no longer read. */
   readonly isOver: boolean;
+  /** The handler has sent `100 Continue` itself. */
+  onContinued(): void;
   onTaken(bytes: number, spent: ArrayBuffer[], send: (piece: BodyPiece) => void): void;
   close(): void;
 }
@@ -83,7 +85,7 @@ export interface LogEntry {
 
 /** What is known about all requests of a route. */
 export interface RouteTraits {
-  /** Request bodies are read as streams. */
+  /** Request bodies may be read as streams. */
   readonly isStreamed: boolean;
   /** Recent estimate of the size of its largest response, in bytes. */
   responseBytes: number;
@@ -105,12 +107,15 @@ export class Exchange {
   sayKeepAlive = false;
   /** Whether the connection is closed instead of sending this response. */
   isCut = false;
+  /** Interim responses that were not passed to the socket yet. */
+  interim: Uint8Array | undefined;
   /** Whether the response is complete. */
   ready = false;
   /** Response head and body: a view of the slot or of an extent, or private bytes. */
   bytes: Buffer | undefined;
   /** Whether `bytes` is private rather than a view of shared memory. */
   isPrivate = false;
+  /** Bytes of the head; 0 if the app has formed it. */
   headBytes = 0;
   /** Expected size of the response in bytes when the request was admitted. */
   promisedBytes = 0;
@@ -171,6 +176,7 @@ export class Exchange {
     this.close = false;
     this.sayKeepAlive = false;
     this.isCut = false;
+    this.interim = undefined;
     this.ready = false;
     this.stream = undefined;
     this.upload = undefined;

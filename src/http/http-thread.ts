@@ -170,6 +170,10 @@ export class HttpThread implements ConnectionHost<Connection> {
     return this.scheduler.records;
   }
 
+  get methods(): number {
+    return this.scheduler.methods;
+  }
+
   bodyRules(request: RequestInHand): BodyRules {
     return this.scheduler.bodyRules(request);
   }

@@ -1,6 +1,7 @@
 import { EXTENT_CLASSES, NO_EXTENT, SLOT_ROUTE_PERMIT_FLAG } from '../../assembly/layout.js';
 import { bySlot } from '../contract/http-side.js';
 import type { BodyCredit, RequestName, RouteTable } from '../contract/messages.js';
+import { ALL_METHODS, METHODS } from '../options/methods.js';
 import type { HealthPaths, PriorityFunction, Shedding } from '../options/scheduling.js';
 import { Admission } from './admission/admission.js';
 import { Deadlines } from './admission/deadlines.js';
@@ -24,6 +25,9 @@ import { Refusals } from './refusals.js';
 import { FixedRoutes } from './routing/fixed-routes.js';
 import { Router } from './routing/router.js';
 import type { Shards } from './shards.js';
+
+/** Where the status begins in a status line. */
+const STATUS_OFFSET = 'HTTP/1.1 '.length;
 
 export interface SchedulerOptions extends SchedulingDefaults {
   maxQueue: number;
@@ -65,6 +69,8 @@ export class Scheduler {
   readonly #streams: StreamReceiver;
   /** Writes request records. */
   readonly records: RecordWriter;
+  /** How many of ALL_METHODS, from the first one on, have routes. */
+  readonly methods: number;
 
   /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
   constructor(shards: Shards, table: RouteTable, options: SchedulerOptions, events: SchedulerEvents) {
@@ -72,6 +78,8 @@ export class Scheduler {
     this.#events = events;
     // What may fail comes first: the rest starts timers, which would keep the memory of a server that never starts.
     const router = new Router(table);
+    const hasRare = table.routes.some(({ methods }) => methods.length > METHODS.length);
+    this.methods = (hasRare ? ALL_METHODS : METHODS).length;
     const fixed = new FixedRoutes(table, router, options, () => events.readiness());
     this.#rules = new Rules(table, shards, options);
     this.#exchanges = bySlot(shards.side.range, (slot) => new Exchange(slot));
@@ -93,6 +101,7 @@ export class Scheduler {
     shards.events = {
       onStreamPiece: (shard, piece) => this.#streams.receive(shard, piece),
       onBodyCredit: (shard, credit) => this.#onBodyCredit(shard, credit),
+      onInterim: (request, bytes) => this.#onInterim(request, bytes),
       onDestroy: (request) => this.#onDestroy(request),
       onUnknown: events.onUnknown,
     };
@@ -253,6 +262,18 @@ export class Scheduler {
     }
     upload.onTaken(taken, spent, (piece) => this.#shards.sendBody(shard, piece));
     connection.onBodyTaken();
+  }
+
+  /** A handler sends an interim response. */
+  #onInterim({ slot, sequence }: RequestName, bytes: Uint8Array): void {
+    const exchange = this.#exchanges[slot];
+    const { connection, upload } = exchange;
+    // The client has disconnected, or got its response, before the shard could know.
+    if (exchange.sequence !== sequence || connection === undefined || exchange.ready) return;
+    if (Buffer.from(bytes.subarray(STATUS_OFFSET, STATUS_OFFSET + 3)).toString('latin1') === '100')
+      upload?.onContinued();
+    exchange.interim = exchange.interim === undefined ? bytes : Buffer.concat([exchange.interim, bytes]);
+    connection.flush();
   }
 
   /** A handler wants its connection closed. */

@@ -34,6 +34,8 @@ export interface ShardsEvents {
   onStreamPiece(shard: number, piece: StreamPiece): void;
   /** A handler reads the body of its request. */
   onBodyCredit(shard: number, credit: BodyCredit): void;
+  /** A handler sends an interim response. */
+  onInterim(request: RequestName, bytes: Uint8Array): void;
   /** A handler wants its connection closed without a response. */
   onDestroy(request: RequestName): void;
   /** A completion has come from a shard whose channel is unknown: the control thread has sent it, so its messages must be read now. */
@@ -135,6 +137,7 @@ export class Shards {
     else if (report.type === 'streams') {
       for (const piece of piecesOf(report.batch)) this.#events?.onStreamPiece(shard, piece);
     } else if (report.type === 'body') this.#events?.onBodyCredit(shard, report.credit);
+    else if (report.type === 'interim') this.#events?.onInterim(report, report.bytes);
     else this.#events?.onDestroy(report);
   }
 

@@ -8,10 +8,12 @@ import {
   SLOT_ABANDONED_FLAG,
   SLOT_BODY_STREAM_FLAG,
   SLOT_EXPIRED_FLAG,
+  SLOT_INTERIM_FLAG,
   SLOT_STREAM_FLAG,
 } from '../../assembly/layout.js';
 import { type Failure, failureOf } from '../app/failures.js';
 import type { ContextEntry, Handler } from '../app/handler.js';
+import { isRaw, type RawHost, type RawReply } from '../app/raw.js';
 import { AppRequest } from '../app/request.js';
 import { AppResponse } from '../app/response.js';
 import { type ResponseHost, ResponseState } from '../app/response-state.js';
@@ -57,7 +59,7 @@ export interface HandlerEvents {
 }
 
 /** Starts handlers and turns their results into responses. Handlers do not wait for each other. Shard only. */
-export class Handlers implements ResponseHost {
+export class Handlers implements ResponseHost, RawHost {
   readonly #context: ShardContext;
   readonly #responder: Responder;
   readonly #streams: StreamedResponses;
@@ -89,6 +91,7 @@ export class Handlers implements ResponseHost {
       onBegun: (task) => this.#begun(task),
       onBroken: ({ request }, error) => this.#report(request, error),
       onHeld: (task) => this.#abandon(task),
+      onFlushed: (task) => this.#tell(task, () => task.raw!.onFlushed()),
       onEnded: (task) => this.#ended(task),
       onLate: (task) => this.#settledLate(task),
     });
@@ -134,6 +137,8 @@ export class Handlers implements ResponseHost {
       schemas: route.schemas,
       scope: this.#scopeOf(request),
       stream: undefined,
+      raw: undefined,
+      rawStream: undefined,
       place: undefined,
       unsent: undefined,
       failures: 0,
@@ -148,7 +153,8 @@ export class Handlers implements ResponseHost {
     if (known === undefined) response.statusCode = 404;
     const { contextEntry } = context.app;
     const handler = contextEntry === undefined ? route.handler : this.#enter(task, contextEntry, route.handler);
-    if (view.has(SLOT_BODY_STREAM_FLAG) && !route.body.isStreamed) void this.#gather(task, handler);
+    const { isStreamed, isAuto } = route.body;
+    if (view.has(SLOT_BODY_STREAM_FLAG) && !isStreamed && isAuto !== true) void this.#gather(task, handler);
     else {
       context.side.calling(slot, now);
       this.#run(task, handler);
@@ -177,6 +183,10 @@ export class Handlers implements ResponseHost {
     if (task === undefined) return this.#tasks.noteLeft(name, isGone);
     task.request.abort(isGone);
     if (isGone) task.stream?.cancel();
+    if (task.raw === undefined || task.request.finished) return;
+    // As in node:http, a response whose client disconnects is over.
+    if (isGone) this.#settle(task, this.#responder.respondNothing(task));
+    else this.destroy(task);
   }
 
   /** Called when the client has taken bytes of a stream, or the stream was cancelled. */
@@ -188,7 +198,8 @@ export class Handlers implements ResponseHost {
   onBodyPiece(piece: BodyPiece): void {
     const task = this.#tasks.find(piece);
     if (task === undefined) return;
-    task.request.receiveBody(piece);
+    if (task.raw === undefined) task.request.receiveBody(piece);
+    else this.#tell(task, () => task.request.receiveBody(piece));
     // The missing end of the body may have been the only reason for a stream to keep its slot.
     if (piece.last !== undefined && task.stream?.isBegun === true) this.#detach(task);
   }
@@ -217,6 +228,15 @@ export class Handlers implements ResponseHost {
     if (task.stream?.isBegun === true) return task.stream.breakOff();
     const { slot, sequence } = task;
     this.#context.http.of(slot).postMessage({ type: 'destroy', slot, sequence } satisfies RequestReport);
+    if (task.raw !== undefined) this.#settle(task, this.#responder.respondNothing(task));
+  }
+
+  inform(name: RequestName, bytes: Uint8Array): void {
+    const task = this.#tasks.find(name)!;
+    if (task.stream?.isBegun === true) return;
+    const { slot, sequence, view } = task;
+    view.mark(SLOT_INTERIM_FLAG);
+    this.#context.http.of(slot).postMessage({ type: 'interim', slot, sequence, bytes } satisfies RequestReport);
   }
 
   #scopeOf(request: SlotRequest): AsyncResource {
@@ -310,6 +330,7 @@ export class Handlers implements ResponseHost {
   /** Sends or discards what a handler returned. We own the value from here on. */
   #succeed(task: Task, value: unknown): void {
     task.hasSettled = true;
+    if (task.route.isRaw === true && isRaw(value)) return this.#takeRaw(task, value);
     let stream: AsyncIterable<unknown> | undefined;
     let outcome: Outcome;
     try {
@@ -370,6 +391,50 @@ export class Handlers implements ResponseHost {
     this.#settle(task, this.#responder.respondPlainly(task, failure.body));
   }
 
+  // ── responses that the app forms itself ─────────────────────────────────────────────────────────────────────────
+
+  #takeRaw(task: Task, raw: RawReply): void {
+    const { request } = task;
+    if (request.finished) {
+      task.scope.runInAsyncScope(raw.onOver, raw);
+      return this.#settledLate(task);
+    }
+    task.raw = raw;
+    if (task.isDestroyed || request.isAborted) this.#settle(task, this.#responder.respondNothing(task));
+    else if (raw.isComplete) this.onComplete(task);
+    else raw.attach(this, task);
+  }
+
+  onWritten(task: Task): void {
+    if (task.request.finished) return;
+    (task.rawStream ?? this.#streams.startRaw(task, task.raw!)).onWritten();
+  }
+
+  onComplete(task: Task): void {
+    const { request, rawStream } = task;
+    if (request.finished) return;
+    const raw = task.raw!;
+    if (rawStream?.isBegun === true) return rawStream.onWritten();
+    if (this.#responder.respondRaw(task, raw)) return this.#settle(task, WRITTEN);
+    (rawStream ?? this.#streams.startRaw(task, raw)).onWritten();
+  }
+
+  onFailed(task: Task, error: unknown): void {
+    if (task.request.finished) return;
+    if (task.stream?.isBegun !== true) return this.#fail(task, error);
+    this.#report(task.request, error);
+    task.stream.breakOff();
+  }
+
+  /** Calls code of the app from outside, as an event would: an exception that it throws is uncaught. */
+  #tell({ scope }: Task, call: () => void): void {
+    try {
+      scope.runInAsyncScope(call);
+    } catch (error) {
+      scope.runInAsyncScope(process.nextTick, process, rethrow, error);
+    }
+  }
+
   /** Completes a request whose response is written, or waits for an extent. */
   #settle(task: Task, outcome: typeof WRITTEN | typeof NO_ROOM): void {
     if (outcome === NO_ROOM) return this.#wait(task);
@@ -393,6 +458,9 @@ export class Handlers implements ResponseHost {
     if (this.#waiting.size > 0 && this.#waiting.delete(task)) this.#stopWaiting();
     task.request.finish();
     task.response.finish();
+    const { raw } = task;
+    task.rawStream?.drop();
+    if (raw !== undefined && !raw.isSettled) task.scope.runInAsyncScope(raw.onOver, raw);
   }
 
   // ── streams ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -564,6 +632,10 @@ export class Handlers implements ResponseHost {
 interface Gathered {
   task: Task;
   handler: Handler;
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
 
 /** Aborts a stream so that an endless source stops. */

@@ -1,5 +1,6 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { Route } from '../app/definition.js';
+import type { RawReply } from '../app/raw.js';
 import type { AppRequest } from '../app/request.js';
 import type { AppResponse } from '../app/response.js';
 import type { ResponseState } from '../app/response-state.js';
@@ -20,6 +21,14 @@ export interface TaskStream {
   breakOff(): void;
 }
 
+/** A streamed response that the app forms itself. */
+export interface RawTaskStream extends TaskStream {
+  /** The app has written bytes, maybe the last ones. */
+  onWritten(): void;
+  /** Ends a stream that has not begun: the response is sent in another way, or not at all. */
+  drop(): void;
+}
+
 /** A request that was started and is not over. */
 export interface Task extends Reply {
   readonly slot: number;
@@ -36,6 +45,10 @@ export interface Task extends Reply {
   scope: AsyncResource;
   /** The response, if it is streamed. */
   stream: TaskStream | undefined;
+  /** The response, if the app forms its bytes. */
+  raw: RawReply | undefined;
+  /** Its stream: the same as `stream`. */
+  rawStream: RawTaskStream | undefined;
   /** How many of the handler and its error handlers have failed. Each is called at most once. */
   failures: number;
   /** No user code is running: no handler was started, or it has settled, and no stream is open. */

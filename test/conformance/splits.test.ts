@@ -4,6 +4,7 @@ import { CoreMemory } from '../../build/src/core/index.js';
 import type { RecordRoom } from '../../build/src/http/parser/large-record.js';
 import { Parsers } from '../../build/src/http/parser/llhttp.js';
 import { RequestParser } from '../../build/src/http/parser/request-parser.js';
+import { METHODS } from '../../build/src/options/methods.js';
 import { createRandom } from '../support/random.js';
 import { cases, isValid } from './cases/index.js';
 
@@ -70,9 +71,10 @@ function parse(pieces: Buffer[], way: Way = 'small'): string[] {
     },
   };
   const isStreamed = way === 'streamed';
-  const rules = { isStreamed, maxBytes: isStreamed ? Number.POSITIVE_INFINITY : 2 ** 20 };
+  const rules = { isStreamed, isAuto: false, maxBytes: isStreamed ? Number.POSITIVE_INFINITY : 2 ** 20 };
   const parser = new RequestParser(parsers, sink, {
     isSecure: false,
+    methods: METHODS.length,
     bodyRules: () => rules,
     records: records(way),
   });

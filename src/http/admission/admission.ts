@@ -1,6 +1,6 @@
 import type { CorsRules } from '../../contract/cors.js';
 import { NOT_FOUND_ROUTE, type RequestName } from '../../contract/messages.js';
-import { METHODS } from '../../options/methods.js';
+import { ALL_METHODS, METHODS } from '../../options/methods.js';
 import { type Answer, allowAnswer, type Reason } from '../answers.js';
 import { preflightAnswer, readable } from '../cors.js';
 import { Exchange, type Receiver } from '../exchange.js';
@@ -70,9 +70,14 @@ export class Admission {
     const known = this.#routes.find(request, method);
     if (known >= 0) return known;
     const path = readPath(request.headSource, request.headStart, request.targetBytes);
-    const route = path === undefined ? BAD_PATH : this.#parts.router.find(METHODS[method], path);
-    if (route >= 0) this.#routes.remember(request, method, route);
-    return route;
+    const { router } = this.#parts;
+    const route = path === undefined ? BAD_PATH : router.find(ALL_METHODS[method], path);
+    if (route >= 0) {
+      this.#routes.remember(request, method, route);
+      return route;
+    }
+    const any = router.findAny(request.target);
+    return any === NO_ROUTE ? route : any;
   }
 
   /** Routes the request and submits it to a shard, or responds to it. */

@@ -1,6 +1,6 @@
 import { parseCookie } from 'cookie';
 import { parse as parseQuery } from 'fast-querystring';
-import { METHODS } from '../../options/methods.js';
+import { ALL_METHODS } from '../../options/methods.js';
 import type { KeySource } from '../../options/scheduling.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
 import type { Router } from '../routing/router.js';
@@ -12,7 +12,7 @@ export function readKey(request: RequestInHand, source: KeySource, router: Route
     const cookies = request.field('cookie');
     return cookies === undefined ? undefined : nonEmpty(parseCookie(cookies)[source.cookie]);
   }
-  if ('param' in source) return nonEmpty(router.params(METHODS[request.method], request.path)[source.param]);
+  if ('param' in source) return nonEmpty(router.params(ALL_METHODS[request.method], request.path)[source.param]);
   const value = parseQuery(readQuery(request))[source.query];
   return nonEmpty(Array.isArray(value) ? value[0] : value);
 }

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { runApart } from '../../core/apart.js';
-import { METHODS } from '../../options/methods.js';
+import { ALL_METHODS, type Method } from '../../options/methods.js';
 import { PRIORITIES, type PriorityFunction } from '../../options/scheduling.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
 
@@ -27,7 +27,7 @@ export class Ranking {
     const rankOf = this.#priority;
     if (rankOf === undefined) return NORMAL;
     try {
-      const priority = runApart(() => rankOf(METHODS[request.method], request.path));
+      const priority = runApart(() => rankOf(ALL_METHODS[request.method] as Method, request.path));
       const rank = PRIORITIES.indexOf(priority);
       if (rank >= 0) return rank;
       // If it is an async function, its rejection would otherwise be unhandled.

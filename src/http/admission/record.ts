@@ -4,6 +4,7 @@ import {
   SLOT_BODY_STREAM_FLAG,
   SLOT_DATA_OFFSET,
   SLOT_HEAD_REQUEST_FLAG,
+  SLOT_LAST_REQUEST_FLAG,
 } from '../../../assembly/layout.js';
 import type { HttpSide } from '../../contract/http-side.js';
 import type { MemoryMap } from '../../contract/memory-map.js';
@@ -63,6 +64,7 @@ export class RecordWriter implements RecordRoom {
     const { headBytes, bodyBytes, fieldCount, method } = request;
     let flags = method === HEAD ? SLOT_HEAD_REQUEST_FLAG : 0;
     if (request.isStreamed) flags |= SLOT_BODY_STREAM_FLAG;
+    if (!request.keepAlive) flags |= SLOT_LAST_REQUEST_FLAG;
     const extent = request.takeExtent();
     let record = view.data;
     if (extent === NO_EXTENT) {

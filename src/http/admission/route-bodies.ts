@@ -10,12 +10,13 @@ export class RouteBodies {
 
   /** @param maxBytes for routes without a limit */
   constructor({ routes }: RouteTable, maxBytes: number) {
-    this.standard = { isStreamed: false, maxBytes };
-    this.#rules = routes.map(({ isStreamed = false, maxBodyBytes }) => ({
+    this.standard = { isStreamed: false, isAuto: false, maxBytes };
+    this.#rules = routes.map(({ isStreamed = false, isAuto = false, maxBodyBytes }) => ({
       isStreamed,
-      maxBytes: maxBodyBytes ?? (isStreamed ? Number.POSITIVE_INFINITY : maxBytes),
+      isAuto,
+      maxBytes: maxBodyBytes ?? (isStreamed || isAuto ? Number.POSITIVE_INFINITY : maxBytes),
     }));
-    this.areAlike = routes.every(({ isStreamed, maxBodyBytes }) => isStreamed !== true && maxBodyBytes === undefined);
+    this.areAlike = this.#rules.every((rules) => !rules.isStreamed && !rules.isAuto && rules.maxBytes === maxBytes);
   }
 
   /** @param route its number; negative for a request without a route */

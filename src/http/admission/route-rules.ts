@@ -68,7 +68,12 @@ export class Rules {
     this.notFound = this.#rules('', {});
     const limited = limitedRoutes(table);
     this.#byRoute = table.routes.map((route) =>
-      this.#rules(routeName(route), route.scheduling, route.isStreamed === true, limited.indexOf(route)),
+      this.#rules(
+        routeName(route),
+        route.scheduling,
+        route.isStreamed === true || route.isAuto === true,
+        limited.indexOf(route),
+      ),
     );
   }
 

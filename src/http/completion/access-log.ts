@@ -3,7 +3,7 @@ import { clientOf } from '../../contract/client.js';
 import type { HttpSide } from '../../contract/http-side.js';
 import type { Peer } from '../../contract/peer.js';
 import type { Logger } from '../../options/logger.js';
-import { METHODS } from '../../options/methods.js';
+import { ALL_METHODS } from '../../options/methods.js';
 import type { TrustedProxies } from '../../options/trust-proxy.js';
 import type { Exchange, LogEntry } from '../exchange.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
@@ -49,7 +49,7 @@ export class AccessLog {
   entry(request: RequestInHand | undefined, peer: Peer): LogEntry {
     const header = (name: string) => request?.list(name);
     return {
-      method: METHODS[request?.method ?? -1] ?? null,
+      method: ALL_METHODS[request?.method ?? -1] ?? null,
       target: request?.target ?? null,
       ip: clientOf(peer, this.#trusted, header).ips[0],
       since: performance.now(),
@@ -108,7 +108,7 @@ export class AccessLog {
   /** The request id in the response. */
   #named({ bytes, headBytes, ready, stream }: Exchange): string | undefined {
     if (!ready && stream === undefined) return undefined;
-    const head = bytes!.latin1Slice(0, headBytes);
+    const head = bytes!.latin1Slice(0, headBytes || bytes!.length);
     const at = head.indexOf(`\r\n${this.#idField}: `);
     if (at < 0 || this.#idField === undefined) return undefined;
     const start = at + this.#idField.length + '\r\n: '.length;

@@ -1,7 +1,9 @@
 import {
   SLOT_ABANDONED_FLAG,
+  SLOT_CLOSES_FLAG,
   SLOT_EXPIRED_FLAG,
   SLOT_HEAD_REQUEST_FLAG,
+  SLOT_INTERIM_FLAG,
   SLOT_STREAM_FLAG,
 } from '../../../assembly/layout.js';
 import { httpAddresses } from '../../contract/memory-map.js';
@@ -223,6 +225,8 @@ export class Completions {
     const view = this.#shards.side.views[exchange.slot];
     exchange.extent = view.responseExtent;
     if (view.has(WITHOUT_RESPONSE)) return this.#endWithoutResponse(exchange, view, shard);
+    if (view.has(SLOT_INTERIM_FLAG)) this.#shards.receive(shard);
+    if (view.has(SLOT_CLOSES_FLAG)) exchange.close = true;
     const start = view.response;
     const headBytes = view.responseHeadBytes;
     const bytes = headBytes + view.responseBodyBytes;

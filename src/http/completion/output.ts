@@ -23,6 +23,9 @@ const CLOSE_LINE = Buffer.from('connection: close\r\n');
 const KEEP_ALIVE_LINE = Buffer.from('connection: keep-alive\r\n');
 const LINE_END = '\r\n';
 const EMPTY = Buffer.alloc(0);
+const HEAD_END = Buffer.from('\r\n\r\n');
+/** The connection field of a head, and a field keep-alive that follows it. */
+const CONNECTION = /\r\n(connection): *([^\r\n]*)(?:\r\nkeep-alive: *[^\r\n]*)?/i;
 const EMPTY_LINE_BYTES = 2;
 /** Maximum size of a response that is copied to insert a field. */
 const COPIED_BYTES = 16_384;
@@ -35,6 +38,8 @@ export class Output {
   outstanding = 0;
   /** Expected size of their responses in bytes, by recent responses of their routes. */
   promisedBytes = 0;
+  /** Whether the last response was passed to the socket, at least its head: it closes the connection. */
+  isClosing = false;
   readonly #host: OutputHost;
   readonly #socket: Socket;
   readonly #onFlushed: () => void;
@@ -143,6 +148,12 @@ export class Output {
     this.#releaseFlushed();
   }
 
+  /** Passes the interim responses of the first request to the socket. */
+  sendInterim(exchange: Exchange): void {
+    this.#socket.write(exchange.interim!);
+    exchange.interim = undefined;
+  }
+
   #sendFirst(exchange: Exchange): void {
     this.first = exchange.next;
     this.#send(exchange);
@@ -161,7 +172,7 @@ export class Output {
       this.#send(exchange!);
       this.#unflushed.push(exchange!);
       exchange = this.first;
-    } while (mayJoin(exchange));
+    } while (!this.isClosing && mayJoin(exchange));
     this.#socket.uncork();
     this.#releaseFlushed();
   }
@@ -170,6 +181,7 @@ export class Output {
     const socket = this.#socket;
     if (this.first === undefined && this.#host.draining) exchange.close = true;
     let sent = exchange.bytes!.length;
+    if (exchange.close) this.isClosing = true;
     if (exchange.close || exchange.sayKeepAlive) sent = this.#sendWithField(exchange);
     else socket.write(exchange.bytes!);
     if (this.#host.accessLog !== undefined) this.#host.accessLog.answered(exchange, sent);
@@ -177,6 +189,7 @@ export class Output {
 
   /** Inserts or replaces the connection field. Rare, so the head leaves no room for it. Returns the bytes written. */
   #sendWithField(exchange: Exchange): number {
+    if (exchange.headBytes === 0) return this.#sendFormed(exchange);
     const bytes = exchange.bytes!;
     const socket = this.#socket;
     const said = bytes.subarray(0, exchange.headBytes).indexOf(KEEP_ALIVE_LINE);
@@ -196,6 +209,25 @@ export class Output {
       socket.uncork();
     }
     return parts.reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** The same for a head that the app has formed, with names in any case. */
+  #sendFormed({ bytes, close }: Exchange): number {
+    const headEnd = bytes!.indexOf(HEAD_END);
+    const head = bytes!.latin1Slice(0, headEnd);
+    const said = CONNECTION.exec(head);
+    const [line = '', name = 'connection', options = ''] = said ?? [];
+    if (headEnd < 0 || (said !== null && (!close || /\bclose\b/i.test(options)))) {
+      this.#socket.write(bytes!);
+      return bytes!.length;
+    }
+    const wanted = `\r\n${name}: ${close ? 'close' : 'keep-alive'}`;
+    const changed = said === null ? head + wanted : head.replace(line, () => wanted);
+    this.#socket.cork();
+    this.#socket.write(changed, 'latin1');
+    this.#socket.write(bytes!.subarray(headEnd));
+    this.#socket.uncork();
+    return changed.length + bytes!.length - headEnd;
   }
 
   /** Frees the slots whose bytes the kernel has copied. */
@@ -262,5 +294,11 @@ export class Output {
 
 /** Whether it can be sent together with the previous response. */
 function mayJoin(exchange: Exchange | undefined): exchange is Exchange {
-  return exchange?.ready === true && !exchange.isCut && exchange.stream === undefined && exchange.extent === NO_EXTENT;
+  return (
+    exchange?.ready === true &&
+    !exchange.isCut &&
+    exchange.interim === undefined &&
+    exchange.stream === undefined &&
+    exchange.extent === NO_EXTENT
+  );
 }

@@ -1,4 +1,4 @@
-import { TOKEN } from '../../options/field-syntax.js';
+import { TOKEN, trim, trimEnd } from '../../options/field-syntax.js';
 import type { Reason } from '../answers.js';
 
 /** Bytes of framing allowed for each byte of the body: chunks of one byte have five. */
@@ -48,7 +48,7 @@ for (let byte = 0; byte < 128; byte++) if (TOKEN.test(String.fromCharCode(byte))
  * Reads the framing of a chunked body before llhttp, byte by byte, so that the result does not depend on how the body is split:
  *
  * - A chunk that is larger than the rest of the limit is rejected once its size is known, not once its data have arrived.
- * - Sizes, extensions and trailers are limited together. None of them is kept, but a client could send them forever.
+ * - Sizes, extensions and trailers are limited together, although only trailers are kept: a client could send them forever.
  * - Extensions follow the grammar. llhttp accepts empty ones and rejects the white space that recipients must accept, so extensions are
  *   overwritten, in place, with one that it accepts.
  *
@@ -63,6 +63,8 @@ export class ChunkedBody {
   #framingBytes = 0;
   #limitBytes = 0;
   #framingLimitBytes = 0;
+  /** The lines of the trailer section so far. */
+  #trailers = '';
 
   /** Whether more of the body is expected. */
   get isOpen(): boolean {
@@ -79,6 +81,7 @@ export class ChunkedBody {
     this.#left = 0;
     this.#bodyBytes = 0;
     this.#framingBytes = 0;
+    this.#trailers = '';
     this.#limitBytes = limitBytes;
     this.#framingLimitBytes = framingLimitBytes;
   }
@@ -88,6 +91,17 @@ export class ChunkedBody {
     const end = this.#end;
     this.#end = 0;
     return end;
+  }
+
+  /** Names and values of the trailer fields of a complete body, one after the other. */
+  takeTrailers(): string[] {
+    if (this.#trailers === '') return [];
+    const lines = this.#trailers.split('\n');
+    this.#trailers = '';
+    return lines.slice(0, -1).flatMap((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon), trim(trimEnd(line.slice(colon + 1, -1)))];
+    });
   }
 
   /**
@@ -134,9 +148,11 @@ export class ChunkedBody {
         return this.#expect(byte, LINE_FEED, State.FirstDigit);
       case State.TrailerLine:
         this.#state = byte === CARRIAGE_RETURN ? State.LastEnd : State.TrailerField;
+        if (this.#state === State.TrailerField) this.#trailers += String.fromCharCode(byte);
         return undefined;
       case State.TrailerField:
         // llhttp checks the content of fields.
+        this.#trailers += String.fromCharCode(byte);
         if (byte === LINE_FEED) this.#state = State.TrailerLine;
         return undefined;
       case State.LastEnd:

@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module';
 import type { CoreMemory } from '../../core/memory.js';
 import { LoopShardError } from '../../errors.js';
-import { METHODS } from '../../options/methods.js';
+import { ALL_METHODS } from '../../options/methods.js';
 import { HeadIndex } from './head-index.js';
 import { HeadRules } from './head-rules.js';
 
@@ -54,9 +54,9 @@ const PARSERS = 1_024;
 
 const REQUEST_TYPE = 1;
 
-/** Maps llhttp's number of a method to its index in METHODS, or -1. */
+/** Maps llhttp's number of a method to its index in ALL_METHODS, or -1. */
 const METHOD_INDEX = new Int8Array(64).fill(-1);
-for (const [index, method] of METHODS.entries()) METHOD_INDEX[PARSER_METHODS[method]] = index;
+for (const [index, method] of ALL_METHODS.entries()) METHOD_INDEX[PARSER_METHODS[method]] = index;
 
 /** Callbacks of the parser in JavaScript; those for the parts of the head go directly to the WASM core (assembly/head.ts). */
 export interface ParserEvents {
@@ -162,7 +162,7 @@ class Llhttp {
     else this.#exports.llhttp_resume(parser);
   }
 
-  /** Index in METHODS of the request's method, or -1 for one that LoopShard does not route. */
+  /** Index in ALL_METHODS of the request's method, or -1 for one that LoopShard does not route. */
   method(parser: number): number {
     return METHOD_INDEX[this.#exports.llhttp_get_method(parser)];
   }

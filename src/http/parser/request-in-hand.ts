@@ -16,7 +16,7 @@ export interface RecordInExtent {
 
 /** The parser's current request. HTTP thread only. */
 export class RequestInHand {
-  /** Once the head is complete: index in METHODS. */
+  /** Once the head is complete: index in ALL_METHODS. */
   method = -1;
   isHttp10 = false;
   /** Whether its body is still arriving, and is passed on in pieces. */

@@ -6,7 +6,7 @@ import {
   HEAD_TARGET_TOO_LONG_STATE,
   HEAD_TOO_LARGE_STATE,
 } from '../../../assembly/layout.js';
-import { METHODS } from '../../options/methods.js';
+import { ALL_METHODS, METHODS } from '../../options/methods.js';
 import type { Reason } from '../answers.js';
 import { ChunkedBody } from './chunked-body.js';
 import { EmptyLines } from './empty-lines.js';
@@ -39,7 +39,7 @@ const SPACE = 0x20;
 /** Bytes from the end of the target to the end of a head without fields: " HTTP/1.0" and two line ends. */
 const LEAST_REST_BYTES = 13;
 
-const NO_BODY: BodyRules = { isStreamed: false, maxBytes: 0 };
+const NO_BODY: BodyRules = { isStreamed: false, isAuto: false, maxBytes: 0 };
 
 /** Parses the bytes of one connection: at most one request at a time. HTTP thread only. */
 export class RequestParser extends RequestInHand implements ParserEvents {
@@ -339,20 +339,21 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     this.isHttp10 = rules.isHttp10;
     if (reason !== undefined) return this.#refuse(reason);
     if (broken || hasBareReturn) return this.#refuse('BAD_REQUEST');
-    if (this.method < 0) return this.#refuse('METHOD_NOT_IMPLEMENTED');
+    if (this.method < 0 || this.method >= this.#host.methods) return this.#refuse('METHOD_NOT_IMPLEMENTED');
     const targetReason = this.headSource[this.headStart] === SLASH ? undefined : this.#checkOtherTarget();
     if (targetReason !== undefined) return this.#refuse(targetReason);
     const hasBody = rules.isChunked || rules.contentLength > 0;
-    const { isStreamed, maxBytes } = hasBody ? this.#host.bodyRules(this) : NO_BODY;
+    const { isStreamed, isAuto, maxBytes } = hasBody ? this.#host.bodyRules(this) : NO_BODY;
     this.#maxBodyBytes = maxBytes;
     if (rules.contentLength > maxBytes) return this.#refuse('BODY_TOO_LARGE');
     if (rules.isChunked) {
       const refusal = this.#beginChunked();
       if (refusal !== undefined) return this.#refuse(refusal);
     }
-    if (isStreamed) return this.#beginStream();
     const { records } = this.#host;
     const recordBytes = this.#recordBytes(rules.contentLength);
+    const isLarge = rules.isChunked || rules.expectsContinue || !records.fitsSlot(recordBytes);
+    if (isStreamed || (isAuto && isLarge)) return this.#beginStream();
     if (!rules.isChunked && !records.fitsSlot(recordBytes)) {
       // A record that fits no extent passes through several.
       if (recordBytes > records.mostBytes) return this.#beginStream();
@@ -404,7 +405,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   #isBehindEmptyLines(): boolean {
     // For a message in pieces, this was checked when the first of them arrived.
     if (this.partial !== undefined || this.method < 0) return true;
-    const next = this.index.base - METHODS[this.method].length - 1;
+    const next = this.index.base - ALL_METHODS[this.method].length - 1;
     return this.#areEmptyLinesValid(this.#runEnd, next);
   }
 
@@ -505,7 +506,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     }
     // Its record is filled outside the parser.
     if (this.large !== undefined) return PAUSED;
-    const pause = this.isStreamed ? this.#sink.onStreamedEnd() : this.#sink.onRequest(this);
+    const pause = this.isStreamed ? this.#sink.onStreamedEnd(this.#chunked.takeTrailers()) : this.#sink.onRequest(this);
     this.isStreamed = false;
     this.partial = undefined;
     this.index.state = HEAD_IDLE_STATE;

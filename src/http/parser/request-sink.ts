@@ -5,6 +5,8 @@ import type { RequestInHand } from './request-in-hand.js';
 export interface BodyRules {
   /** Whether it is read as a stream. */
   readonly isStreamed: boolean;
+  /** Whether it is read as a stream unless it is small, its length is known, and the client does not wait for `100 Continue`. */
+  readonly isAuto: boolean;
   /** Larger bodies get 413. */
   readonly maxBytes: number;
 }
@@ -14,6 +16,8 @@ export interface ParserHost {
   readonly records: RecordRoom;
   /** Whether TLS secures the connection. */
   readonly isSecure: boolean;
+  /** How many of ALL_METHODS, from the first one on, have routes. Others get 501. */
+  readonly methods: number;
   /** Called for requests with a body, once the head is complete. */
   bodyRules(request: RequestInHand): BodyRules;
 }
@@ -34,7 +38,10 @@ export interface RequestSink {
   onExpectContinue(): void;
   /** The head of a request with a streamed body is complete; `length` is that of the body, if given. */
   onStreamedHead(request: RequestInHand, length: number | undefined, expectsContinue: boolean): void;
-  /** The streamed body is complete. Returns the same as `onRequest`. */
-  onStreamedEnd(): boolean;
+  /**
+   * The streamed body is complete. Returns the same as `onRequest`.
+   * @param trailers names and values of the trailer fields, one after the other
+   */
+  onStreamedEnd(trailers: string[]): boolean;
   readonly uploads: BodySink;
 }

@@ -231,8 +231,8 @@ export class Connection implements RequestSink, Receiver {
     this.uploads.begin(this.#admit(request), { isHead: request.method === HEAD, length, expectsContinue });
   }
 
-  onStreamedEnd(): boolean {
-    const upload = this.uploads.end();
+  onStreamedEnd(trailers: string[]): boolean {
+    const upload = this.uploads.end(trailers);
     const { exchange, isSettled } = upload;
     if (!isSettled) this.#inputOver = exchange.close;
     else if (this.#host.draining && this.#output.first === undefined) this.#end();
@@ -311,6 +311,7 @@ export class Connection implements RequestSink, Receiver {
     const { first } = this.#output;
     if (this.uploads.current !== undefined && this.uploads.settle()) this.#inputOver = true;
     if (first === undefined || this.#ended) return;
+    if (first.interim !== undefined) this.#output.sendInterim(first);
     if (first.isCut) return this.#end();
     if (first.stream !== undefined) return this.#flushStream(first, first.stream);
     // Later responses may have arrived, so their size is known now.
@@ -319,6 +320,7 @@ export class Connection implements RequestSink, Receiver {
   }
 
   #afterSending(): void {
+    if (this.#output.isClosing) return this.#end();
     const { first } = this.#output;
     if (first === undefined) {
       if (this.#handover.isPending) return this.#handover.finish(this.#parser);

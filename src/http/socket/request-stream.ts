@@ -110,11 +110,17 @@ export class RequestStream implements StreamedRequest {
     this.#pass({ slot: this.#slot, sequence: this.#sequence, bytes: buffer, length });
   }
 
-  end(): void {
+  /** @param trailers names and values of the trailer fields, one after the other */
+  end(trailers: string[]): void {
     this.isWhole = true;
     if (this.isOver) return;
     this.flush();
-    this.#pass({ slot: this.#slot, sequence: this.#sequence, length: 0, last: 'whole' });
+    const end: BodyPiece = { slot: this.#slot, sequence: this.#sequence, length: 0, last: 'whole' };
+    this.#pass(trailers.length === 0 ? end : { ...end, trailers });
+  }
+
+  onContinued(): void {
+    this.expectsContinue = false;
   }
 
   #pass(piece: BodyPiece): void {

@@ -6,7 +6,7 @@ import { FIELD_BYTES } from '../../../assembly/layout.js';
 import { runApart } from '../../core/apart.js';
 import { LoopShardError } from '../../errors.js';
 import { TOKEN, trim, trimEnd } from '../../options/field-syntax.js';
-import { METHODS } from '../../options/methods.js';
+import { ALL_METHODS } from '../../options/methods.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
 
 /** A request to change the protocol, with the parts of an `http.IncomingMessage` that apply. */
@@ -227,7 +227,7 @@ export function readUpgrade(request: RequestInHand, socket: Duplex): UpgradeRequ
     headers[key] = key in headers ? `${headers[key]}${key === 'cookie' ? '; ' : ', '}${text}` : text;
   }
   return {
-    method: METHODS[request.method],
+    method: ALL_METHODS[request.method],
     url: headSource.latin1Slice(headStart, headStart + request.targetBytes),
     httpVersion: '1.1',
     httpVersionMajor: 1,

@@ -40,10 +40,13 @@ export class Uploads {
     this.current!.add(memory, at, bytes, end);
   }
 
-  /** Ends the body that is arriving, and returns it. */
-  end(): RequestStream {
+  /**
+   * Ends the body that is arriving, and returns it.
+   * @param trailers names and values of the trailer fields, one after the other
+   */
+  end(trailers: string[]): RequestStream {
     const upload = this.current!;
-    upload.end();
+    upload.end(trailers);
     this.current = undefined;
     return upload;
   }

@@ -6,22 +6,27 @@ import {
   FIELD_VALUE_BYTES_OFFSET,
   FIELD_VALUE_OFFSET,
   SLOT_BODY_STREAM_FLAG,
+  SLOT_LAST_REQUEST_FLAG,
 } from '../../../assembly/layout.js';
 import type { Params } from '../../app/handler.js';
-import { type RequestSource, separatorOf } from '../../app/request.js';
+import { type BodyFlow, type BodySink, type RequestSource, separatorOf } from '../../app/request.js';
 import type { BodyPiece, RequestReport } from '../../contract/messages.js';
 import type { Peer } from '../../contract/peer.js';
 import type { SlotView } from '../../contract/slot-view.js';
 import { LoopShardError } from '../../errors.js';
 import { trimEnd } from '../../options/field-syntax.js';
-import { METHODS, type Method } from '../../options/methods.js';
+import { ALL_METHODS, type AnyMethod } from '../../options/methods.js';
 import { isSaneId } from '../../options/request-id.js';
 import type { TrustedProxies } from '../../options/trust-proxy.js';
 import type { ShardContext } from '../context.js';
 import { Abortion } from './abortion.js';
+import { DeliveredBody } from './delivered-body.js';
 import { RequestBody } from './request-body.js';
 
-const HTTP_10 = ' HTTP/1.0';
+/** Position of the minor version in what follows the target: " HTTP/1.0". */
+const MINOR_OFFSET = 8;
+const ZERO = 0x30;
+const SPACE = 0x20;
 
 /** Memory that contains a request record. */
 interface RecordMemory {
@@ -54,7 +59,7 @@ export class SlotRequest implements RequestSource {
   #isDetached = false;
   #abortion: Abortion | undefined;
   /** A streamed body, if it is being read. */
-  #body: RequestBody | undefined;
+  #body: RequestBody | DeliveredBody | undefined;
   #id: string | undefined;
   /** A body larger than any extent, assembled from its pieces. */
   #gathered: Buffer | undefined;
@@ -79,8 +84,8 @@ export class SlotRequest implements RequestSource {
     return `${this.#context.shard.toString(36)}-${(this.sequence >>> 0).toString(36)}`;
   }
 
-  get method(): Method {
-    return METHODS[this.#own.method];
+  get method(): AnyMethod {
+    return ALL_METHODS[this.#own.method];
   }
 
   get target(): string {
@@ -95,6 +100,18 @@ export class SlotRequest implements RequestSource {
     return this.#own.isSecure;
   }
 
+  get keepAliveLines(): string {
+    return this.#context.keepAliveLines;
+  }
+
+  get hasBody(): boolean {
+    return this.#gathered !== undefined || this.#own.bodyBytes > 0;
+  }
+
+  get isLast(): boolean {
+    return this.#own.has(SLOT_LAST_REQUEST_FLAG);
+  }
+
   get trusted(): TrustedProxies | undefined {
     return this.#context.trusted;
   }
@@ -107,7 +124,7 @@ export class SlotRequest implements RequestSource {
     this.#aborting.onAbort(listener);
   }
 
-  params(method: Method, path: string): Params {
+  params(method: AnyMethod, path: string): Params {
     return this.#context.app.params(method, path);
   }
 
@@ -119,7 +136,7 @@ export class SlotRequest implements RequestSource {
   get isHttp10(): boolean {
     const end = this.#head + this.#own.targetBytes;
     if (this.#fieldCount === 0) return true;
-    return this.#memory.bytes.latin1Slice(end, end + HTTP_10.length) === HTTP_10;
+    return this.#memory.u8[end + MINOR_OFFSET] === ZERO;
   }
 
   header(name: string): string | undefined {
@@ -144,6 +161,30 @@ export class SlotRequest implements RequestSource {
       const end = start + u16[at + (FIELD_NAME_BYTES_OFFSET >> 1)];
       visit(bytes.latin1Slice(start, end), this.#value(at));
     }
+  }
+
+  pairs(): string[] {
+    const head = this.head();
+    const { u16 } = this.#memory;
+    const count = this.#fieldCount;
+    const pairs = new Array<string>(2 * count);
+    for (let i = 0, at = this.#start >> 1; i < count; i++, at += FIELD_BYTES >> 1) {
+      const name = u16[at + (FIELD_NAME_OFFSET >> 1)];
+      const value = u16[at + (FIELD_VALUE_OFFSET >> 1)];
+      const end = value + u16[at + (FIELD_VALUE_BYTES_OFFSET >> 1)];
+      const text = head.slice(value, end);
+      pairs[2 * i] = head.slice(name, name + u16[at + (FIELD_NAME_BYTES_OFFSET >> 1)]);
+      // Only white space can be as small.
+      pairs[2 * i + 1] = head.charCodeAt(end - 1) <= SPACE ? trimEnd(text) : text;
+    }
+    return pairs;
+  }
+
+  deliver(sink: BodySink): BodyFlow | undefined {
+    if (!this.isBodyStreamed || this.#gathered !== undefined) return undefined;
+    const body = new DeliveredBody(sink, (taken, spent) => this.#takeMore(taken, spent));
+    this.#body = body;
+    return body;
   }
 
   head(): string {
@@ -195,12 +236,16 @@ export class SlotRequest implements RequestSource {
 
   /** Opens the streamed body. */
   openBody(): RequestBody {
+    const body = new RequestBody((taken, spent) => this.#takeMore(taken, spent));
+    this.#body = body;
+    return body;
+  }
+
+  /** Tells the HTTP thread that bytes of the streamed body were taken. */
+  #takeMore(taken: number, spent: ArrayBuffer[]): void {
     const { slot, sequence } = this;
-    this.#body = new RequestBody((taken, spent) => {
-      const report: RequestReport = { type: 'body', credit: { slot, sequence, taken, spent } };
-      this.#context.http.of(slot).postMessage(report, spent);
-    });
-    return this.#body;
+    const report: RequestReport = { type: 'body', credit: { slot, sequence, taken, spent } };
+    this.#context.http.of(slot).postMessage(report, spent);
   }
 
   /** Receives a piece of the body. If the body breaks off, the client does not wait for the response either. */
@@ -259,7 +304,8 @@ export class SlotRequest implements RequestSource {
     this.#memory = { u8, bytes: Buffer.from(buffer), u16: new Uint16Array(buffer, 0, u8.length >> 1) };
     this.#head -= this.#start;
     this.#start = 0;
-    const has = (flag: number) => isStreamed && (flag & SLOT_BODY_STREAM_FLAG) !== 0;
+    const flags = (isStreamed ? SLOT_BODY_STREAM_FLAG : 0) | (this.isLast ? SLOT_LAST_REQUEST_FLAG : 0);
+    const has = (flag: number) => (flags & flag) !== 0;
     this.#words = { sequence, method, targetBytes, headBytes, bodyBytes, peer, isSecure, has };
     this.#isDetached = true;
     return true;

@@ -1,6 +1,7 @@
 import { types } from 'node:util';
-import { NO_EXTENT, SLOT_ABANDONED_FLAG, SLOT_HEAD_REQUEST_FLAG } from '../../../assembly/layout.js';
+import { NO_EXTENT, SLOT_ABANDONED_FLAG, SLOT_CLOSES_FLAG, SLOT_HEAD_REQUEST_FLAG } from '../../../assembly/layout.js';
 import { EVENT_STREAM_FIELDS, isEventStream } from '../../app/event-stream.js';
+import type { RawReply } from '../../app/raw.js';
 import type { ResponseState } from '../../app/response-state.js';
 import type { ResponseSchemas } from '../../app/schemas.js';
 import type { SlotView } from '../../contract/slot-view.js';
@@ -166,6 +167,47 @@ export class Responder {
       outcome = send();
     }
     return outcome as typeof WRITTEN | typeof NO_ROOM;
+  }
+
+  /**
+   * Writes a response that the app has formed completely.
+   * @returns `false` if there is no room for it: it has to be streamed
+   */
+  respondRaw(reply: Reply, raw: RawReply): boolean {
+    const { view } = reply;
+    const lines = this.#addedLines(reply);
+    const place = this.#placeRaw(view, raw, lines.length);
+    if (place === undefined) return false;
+    if (lines !== '') raw.insertLines(lines);
+    const { bodyStart, extent } = place;
+    const end = raw.writeTo(this.#context.core.bytes, bodyStart);
+    // The HTTP thread looks for the end of the head if it needs it.
+    view.writeResponse(bodyStart, 0, end - bodyStart, extent);
+    if (raw.closes) view.mark(SLOT_CLOSES_FLAG);
+    return true;
+  }
+
+  #placeRaw(view: SlotView, raw: RawReply, added: number): Place | undefined {
+    const inSlot = this.#placement.inSlot(view, 0);
+    const room = inSlot.limit - inSlot.bodyStart;
+    if (raw.mostBytes + added <= room) return inSlot;
+    const bytes = raw.byteLength + added;
+    if (bytes <= room) return inSlot;
+    return bytes <= this.#placement.mostBytes(0) ? this.#placement.inExtent(0, bytes) : undefined;
+  }
+
+  /** Adds the headers that the server and middleware have set to the head that the app has formed. Before anything is taken from it. */
+  describeRaw(reply: Reply, raw: RawReply): void {
+    const lines = this.#addedLines(reply);
+    if (lines !== '') raw.insertLines(lines);
+  }
+
+  /** Lines of the headers that handlers have set, of the transfer coding, and of the request id. */
+  #addedLines({ request, response }: Reply): string {
+    let lines = response.lines();
+    if (response.isChunked) lines += CHUNKED_LINE;
+    if (this.#idField === undefined || response.field(this.#idField) !== undefined) return lines;
+    return `${lines}${this.#idField}: ${request.id}\r\n`;
   }
 
   /** Completes the slot without a response. */
@@ -444,13 +486,9 @@ export class Responder {
   }
 
   #head(reply: Reply, status: number, standardType: string | undefined): Head {
-    const { request, response } = reply;
+    const { response } = reply;
     const type = response.contentType ?? standardType;
-    let lines = response.lines();
-    if (response.isChunked) lines += CHUNKED_LINE;
-    if (this.#idField !== undefined && response.field(this.#idField) === undefined) {
-      lines += `${this.#idField}: ${request.id}\r\n`;
-    }
+    const lines = this.#addedLines(reply);
     const bytes = lines.length + (type?.length ?? 0);
     if (bytes > MAX_FIELDS_BYTES) throw fieldsTooLarge(bytes, MAX_FIELDS_BYTES);
     const template = this.#heads.template(status, type);

@@ -1,4 +1,5 @@
 import { COUNTER_STREAMS_OFFSET } from '../../../assembly/layout.js';
+import type { RawReply } from '../../app/raw.js';
 import type { ShardReport } from '../../contract/messages.js';
 import { LoopShardError } from '../../errors.js';
 import type { ShardContext } from '../context.js';
@@ -14,6 +15,7 @@ import {
   type StreamEvents,
 } from './outgoing-stream.js';
 import { PieceBuffer } from './piece-buffer.js';
+import { RawStream, type RawStreamEvents } from './raw-stream.js';
 import { iterate } from './stream-source.js';
 
 const TEXT = 'text/plain; charset=utf-8';
@@ -32,6 +34,8 @@ export interface StreamedEvents {
   onBroken(task: Task, error: unknown): void;
   /** Called if the stream has stopped sending but its source does not end. */
   onHeld(task: Task): void;
+  /** Called when everything that the app has written so far was sent. */
+  onFlushed(task: Task): void;
   /** Called when the stream is over, successfully or not. */
   onEnded(task: Task): void;
   /** Called when the stream is over and its request was already finished. */
@@ -44,6 +48,14 @@ export class StreamedResponses implements StreamEvents {
   readonly #responder: Responder;
   readonly #events: StreamedEvents;
   readonly #outbox = new StreamOutbox();
+  readonly #rawEvents: RawStreamEvents = {
+    open: (task) => this.#openRaw(task),
+    onFailed: (task, error) => this.onFailed(task, error),
+    onBegun: (task) => this.onBegun(task),
+    onFlushed: (task) => this.#events.onFlushed(task),
+    onCancelled: (task) => this.onCancelled(task),
+    onEnded: (task) => this.onEnded(task),
+  };
   /** Streams whose heads were built and that are not over. */
   readonly #open = new Set<Task>();
   /** `streamsFull` was reported. */
@@ -65,6 +77,20 @@ export class StreamedResponses implements StreamEvents {
     if (task.request.isGone) stream.cancel();
   }
 
+  /** Streams a response that the app forms itself, as it is written. */
+  startRaw(task: Task, raw: RawReply): RawStream {
+    const stream = new RawStream(task, raw, this.#outbox, this.#context.http.of(task.slot), this.#rawEvents);
+    task.stream = stream;
+    task.rawStream = stream;
+    return stream;
+  }
+
+  #openRaw(task: Task): void {
+    if (this.#open.size >= this.#context.maxStreams) throw this.#full();
+    this.#responder.describeRaw(task, task.raw!);
+    this.#noteOpen(task);
+  }
+
   open(
     task: Task,
     length: number | undefined,
@@ -75,14 +101,11 @@ export class StreamedResponses implements StreamEvents {
     const type = first?.isText === false ? BYTES : TEXT;
     const head = this.#responder.streamHead(task, type, first !== undefined, length);
     if (head === WRITTEN || head === NO_ROOM) return head;
-    const { clock, times } = this.#context;
-    times.recordHandler(Math.max(1, clock.nowUs() - task.startedAt));
     const { bytes, encoding } = head;
     const closes = head.length === undefined && task.request.isHttp10;
     const instead =
       encoding === undefined || first === undefined ? undefined : new CompressedStream(encoding, first.bytes, source);
-    this.#open.add(task);
-    this.#count();
+    this.#noteOpen(task);
     return {
       pieces: new PieceBuffer(task.response.isChunked, bytes),
       headBytes: bytes.length,
@@ -90,6 +113,13 @@ export class StreamedResponses implements StreamEvents {
       length: head.length,
       instead,
     };
+  }
+
+  #noteOpen(task: Task): void {
+    const { clock, times } = this.#context;
+    times.recordHandler(Math.max(1, clock.nowUs() - task.startedAt));
+    this.#open.add(task);
+    this.#count();
   }
 
   onFailed(task: Task, error: unknown): void {

@@ -1,0 +1,89 @@
+import { AT_PATTERN, type PatternHandler } from '../../app/definition.js';
+import type { Handler } from '../../app/handler.js';
+import { type AppRequest, SOURCE } from '../../app/request.js';
+import { type AppResponse, STATE } from '../../app/response.js';
+import { isThenable } from '../../core/thenable.js';
+import { announcedKeepAlive } from '../../options/keep-alive.js';
+import type { NodeListener } from './kinds.js';
+import { LeanSocket } from './lean-socket.js';
+import { createRequest, createResponse, type NodeRequest, type NodeResponse } from './messages.js';
+
+/** What Express and Connect remember of a target before they remove a prefix. */
+interface Mounted {
+  originalUrl?: string;
+  baseUrl?: string;
+}
+
+/** Calls a Node app for the requests of a shard. */
+export class NodeRunner {
+  /** Set when the shard has started. */
+  listener: NodeListener | undefined;
+  /** The same for all requests of a server. */
+  #keepAlive: ReturnType<typeof announcedKeepAlive> | undefined;
+  readonly #options = { highWaterMark: undefined, rejectNonStandardBodyWrites: false };
+
+  /** @param prefix where the app is mounted: it sees targets without it */
+  handlerAt(prefix: string): PatternHandler {
+    const segments = prefix.split('/').length - 1;
+    const handler: Handler = (req, res) =>
+      this.#run(req as unknown as AppRequest, res as unknown as AppResponse, segments);
+    return Object.assign(handler, {
+      [AT_PATTERN]: (pattern: string) => this.handlerAt(pattern.replace(/\/?\*?$/, '')),
+    });
+  }
+
+  #run(req: AppRequest, res: AppResponse, segments: number): LeanSocket {
+    const source = req[SOURCE];
+    const state = res[STATE];
+    const socket = new LeanSocket(source, state);
+    const request = createRequest(socket);
+    const pairs = source.pairs();
+    request._addHeaderLines(pairs, pairs.length);
+    request.httpVersionMajor = 1;
+    const isHttp10 = source.isHttp10;
+    request.httpVersionMinor = isHttp10 ? 0 : 1;
+    request.httpVersion = isHttp10 ? '1.0' : '1.1';
+    request.method = source.method;
+    request.url = source.target;
+    if (segments > 0) strip(request, segments);
+    const response = createResponse(request, this.#options);
+    response.shouldKeepAlive = !source.isLast;
+    this.#keepAlive ??= announcedKeepAlive(source.keepAliveLines);
+    response._keepAliveTimeout = this.#keepAlive.timeoutMs;
+    response._maxRequestsPerSocket = this.#keepAlive.maxRequests;
+    response.socket = socket;
+    socket._httpMessage = response;
+    response.on('prefinish', onPrefinish);
+    response.on('finish', onFinish);
+    const result = this.listener!.call(request, response);
+    if (isThenable(result)) result.then(undefined, (error) => socket.fail(error));
+    socket.deliver(request);
+    return socket;
+  }
+}
+
+function onPrefinish(this: NodeResponse): void {
+  (this.socket as LeanSocket).complete(this._last);
+}
+
+function onFinish(this: NodeResponse): void {
+  const socket = this.socket as LeanSocket;
+  this.socket = null;
+  socket.detach(this);
+}
+
+/** Removes the segments of a prefix from the target, and keeps the whole of it where Express and Connect look for it. */
+function strip(request: NodeRequest & Mounted, segments: number): void {
+  const target = request.url!;
+  let at = 0;
+  for (let i = 0; i < segments; i++) {
+    const next = target.indexOf('/', at + 1);
+    at = next < 0 ? target.length : next;
+  }
+  const query = target.indexOf('?');
+  const end = query >= 0 && query < at ? query : at;
+  const rest = target.slice(end);
+  request.originalUrl = target;
+  request.baseUrl = target.slice(0, end);
+  request.url = rest.startsWith('/') ? rest : `/${rest}`;
+}

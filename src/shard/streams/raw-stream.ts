@@ -1,0 +1,165 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { RawReply } from '../../app/raw.js';
+import {
+  STREAM_CANCELLED,
+  STREAM_PIECE_BYTES,
+  STREAM_WINDOW_BYTES,
+  type StreamPiece,
+} from '../../contract/messages.js';
+import type { RawTaskStream, Task } from '../tasks.js';
+import type { StreamOutbox } from './outbox.js';
+import { PieceBuffer } from './piece-buffer.js';
+
+/** The app writes the head with the body. */
+const NO_HEAD = new Uint8Array(0);
+
+export interface RawStreamEvents {
+  /**
+   * Called before anything is sent.
+   * @throws LoopShardError TOO_MANY_STREAMS
+   */
+  open(task: Task): void;
+  /** Called if the stream cannot begin: another response can be sent. */
+  onFailed(task: Task, error: unknown): void;
+  /** Called when the beginning was sent and more will follow. */
+  onBegun(task: Task): void;
+  /** Called when everything that was written was sent. */
+  onFlushed(task: Task): void;
+  /** Called when nobody waits for the stream any more. */
+  onCancelled(task: Task): void;
+  /** Called when nothing more is sent. */
+  onEnded(task: Task): void;
+}
+
+/** A response that the app forms itself, sent as it is written. Shard only. */
+export class RawStream implements RawTaskStream {
+  readonly #task: Task;
+  readonly #raw: RawReply;
+  readonly #outbox: StreamOutbox;
+  readonly #port: MessagePort;
+  readonly #events: RawStreamEvents;
+  #pieces: PieceBuffer | undefined;
+  /** What does not fit the current piece. */
+  #rest: Uint8Array | undefined;
+  #restAt = 0;
+  /** Number of bytes that were sent but not yet taken by the kernel. */
+  #untaken = 0;
+  #isScheduled = false;
+  /** Bytes wait for the client to take earlier ones. */
+  #isStalled = false;
+  #isOver = false;
+  isBegun = false;
+
+  /** @param port channel to the HTTP thread of the request */
+  constructor(task: Task, raw: RawReply, outbox: StreamOutbox, port: MessagePort, events: RawStreamEvents) {
+    this.#task = task;
+    this.#raw = raw;
+    this.#outbox = outbox;
+    this.#port = port;
+    this.#events = events;
+  }
+
+  /** Sends what was written within this turn of the event loop together; a full piece immediately. */
+  onWritten(): void {
+    if (this.#isOver || this.#isStalled) return;
+    if (this.isBegun && this.#raw.mostBytes >= STREAM_PIECE_BYTES) return this.#send();
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#outbox.schedule(this);
+  }
+
+  flush(): void {
+    this.#isScheduled = false;
+    if (!this.#isOver && !this.#isStalled) this.#send();
+  }
+
+  onTaken(bytes: number, spent: ArrayBuffer[] = []): void {
+    if (bytes === STREAM_CANCELLED) return this.cancel();
+    this.#untaken -= bytes;
+    this.#pieces?.reuse(spent);
+    if (!this.#isStalled || this.#isOver) return;
+    this.#isStalled = false;
+    this.#send();
+  }
+
+  drop(): void {
+    this.#isOver = true;
+  }
+
+  cancel(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#events.onCancelled(this.#task);
+    this.#events.onEnded(this.#task);
+  }
+
+  breakOff(): void {
+    if (this.#isOver) return;
+    this.#post('broken');
+    this.#isOver = true;
+    this.#events.onEnded(this.#task);
+  }
+
+  #send(): void {
+    if (this.#pieces === undefined && !this.#open()) return;
+    const pieces = this.#pieces!;
+    while (this.#fill(pieces)) {
+      if (!this.#mayPost(pieces)) return;
+      this.#post(undefined);
+    }
+    const isLast = this.#raw.isComplete;
+    if (pieces.length > 0 || isLast) {
+      if (!this.#mayPost(pieces)) return;
+      this.#post(isLast ? 'whole' : undefined);
+    }
+    if (!isLast) return this.#events.onFlushed(this.#task);
+    this.#isOver = true;
+    this.#events.onEnded(this.#task);
+  }
+
+  #open(): boolean {
+    try {
+      this.#events.open(this.#task);
+    } catch (error) {
+      this.#isOver = true;
+      this.#events.onFailed(this.#task, error);
+      return false;
+    }
+    this.#pieces = new PieceBuffer(false, NO_HEAD);
+    return true;
+  }
+
+  /** Gathers what was written. Returns `true` if a piece is full and more may follow. */
+  #fill(pieces: PieceBuffer): boolean {
+    while (!pieces.isFull) {
+      this.#rest ??= this.#raw.shift();
+      if (this.#rest === undefined) return false;
+      this.#restAt += pieces.add(this.#rest, this.#restAt);
+      if (this.#restAt < this.#rest.length) continue;
+      this.#rest = undefined;
+      this.#restAt = 0;
+    }
+    return true;
+  }
+
+  #mayPost(pieces: PieceBuffer): boolean {
+    this.#isStalled = this.#untaken + pieces.length > STREAM_WINDOW_BYTES;
+    return !this.#isStalled;
+  }
+
+  #post(last: StreamPiece['last']): void {
+    const pieces = this.#pieces!;
+    const isFirst = !this.isBegun;
+    const taken = pieces.take(false);
+    const { bytes, start, end } = taken;
+    // The first piece is not counted: the HTTP thread treats it as part of the response.
+    if (!isFirst) this.#untaken += end - start;
+    const { slot, sequence } = this.#task;
+    const piece: StreamPiece = { slot, sequence, bytes, start, end };
+    if (isFirst) Object.assign(piece, { headBytes: 0, closes: this.#raw.closes });
+    if (last !== undefined) piece.last = last;
+    this.isBegun = true;
+    const onSent = isFirst && last === undefined ? () => this.#events.onBegun(this.#task) : undefined;
+    if (!this.#outbox.post(this.#port, piece, onSent)) pieces.giveBack(taken);
+  }
+}
