@@ -1,5 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import https from 'node:https';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createApp, serve } from 'loopshard';
@@ -8,6 +11,9 @@ import { Apps } from '../support/apps.js';
 import { root } from '../support/process.js';
 import { expectConserved, startServer, type TestServer, until } from '../support/server.js';
 
+const read = (name: string) => readFileSync(new URL(`../fixtures/tls/first-${name}.pem`, import.meta.url));
+const KEY = read('key');
+const CERTIFICATE = read('cert');
 let running: TestServer;
 let url: string;
 const apps = new Apps();
@@ -49,6 +55,50 @@ describe('a mounted fetch app', () => {
   test('gets the request of LoopShard, the environment of `env`, or what its function returns', async () => {
     expect(JSON.parse((await get('/api/shard?q')).text)).toEqual(['/api/shard?q', '127.0.0.1']);
     expect((await get('/env/x/y')).text).toBe('{"id":"x/y"}');
+  });
+});
+
+test('HEAD of a Response without a body tells nothing about the length', async () => {
+  const { status, headers } = await get('/api/', { method: 'HEAD' });
+  expect([status, headers.get('content-type')?.toLowerCase(), headers.get('content-length')]).toEqual([
+    200,
+    'text/plain;charset=utf-8',
+    null,
+  ]);
+});
+
+describe('the URL of a request', () => {
+  // The globals of this thread are ours while a test server runs.
+  afterAll(apps.close);
+
+  const app = fromFetch((request: Request) => new Response(`${request.url} ${(request as { ip?: string }).ip}`));
+
+  test('has protocol and host of the client, if a trusted proxy forwards them', async () => {
+    const headers = {
+      host: 'inner',
+      'x-forwarded-proto': 'https',
+      'x-forwarded-host': 'a.test',
+      'x-forwarded-for': '192.0.2.1',
+    };
+    const trusting = await apps.run(app, { trustProxy: true });
+    expect((await trusting.ask('/x', { headers })).payload).toBe('https://a.test/x 192.0.2.1');
+    const { ask } = await apps.run(fromFetch((request: Request) => new Response(request.url)));
+    expect((await ask('/x', { headers })).payload).toBe('http://inner/x');
+  });
+
+  test('is https over TLS', async () => {
+    const secure = await startServer({ shards: 1, tls: { key: KEY, cert: CERTIFICATE } }, 'fetch/from-fetch.js');
+    const sent = https.get({
+      port: secure.port,
+      host: '127.0.0.1',
+      path: '/protocol',
+      ca: CERTIFICATE,
+      agent: false,
+      checkServerIdentity: () => undefined,
+    });
+    const [response] = await once(sent, 'response');
+    expect(await text(response)).toBe('https:');
+    await secure.server.close();
   });
 });
 
