@@ -7,6 +7,7 @@ import { LoopShardError } from '../errors.js';
 import { checkOptionNames } from '../option-names.js';
 import { ROUTE_SCHEDULING } from '../options/scheduling.js';
 import { BackgroundWork } from './background-work.js';
+import { DefaultEnv } from './default-env.js';
 import type { FetchRuntime } from './fetch/runtime.js';
 
 /** An app with a method `fetch`, such as those of Hono, h3, Elysia and itty-router; or a function from `Request` to `Response`. */
@@ -22,8 +23,8 @@ export interface FetchOptions extends ScopeOptions {
    */
   body?: 'stream';
   /**
-   * Second argument of `app.fetch`, `c.env` in Hono; or a function that returns it for each request. Default: `{ loopshard: req }` with the
-   * ShardRequest.
+   * Second argument of `app.fetch`, `c.env` in Hono; or a function that returns it for each request. Default: an object with the ShardRequest as
+   * `loopshard`.
    */
   env?: unknown;
   /**
@@ -114,7 +115,7 @@ function callOf(app: unknown): FetchCall {
 }
 
 function envOf(env: unknown): EnvOf {
-  if (env === undefined) return (req) => ({ loopshard: req });
+  if (env === undefined) return (req) => new DefaultEnv(req);
   return typeof env === 'function' ? (env as EnvOf) : () => env;
 }
 

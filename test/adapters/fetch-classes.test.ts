@@ -177,6 +177,7 @@ const BODIES: Record<string, () => unknown> = {
   bytes: () => encode('{"b":2}'),
   'invalid UTF-8': () => new Uint8Array([0x61, 0xff, 0x62]),
   'no bytes': () => new Uint8Array(),
+  'a Buffer of the pool': () => Buffer.from('pooled'),
   'an ArrayBuffer': () => encode('buffer').buffer,
   'a DataView': () => new DataView(encode('view').buffer, 1, 2),
   'a Blob': () => new Blob(['blob'], { type: 'text/x' }),

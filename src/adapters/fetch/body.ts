@@ -1,15 +1,6 @@
 import { types } from 'node:util';
-import {
-  bytesOf,
-  type Content,
-  extract,
-  isDisturbed,
-  readAll,
-  STREAM,
-  streamOf,
-  TEXT_TYPE,
-  textOf,
-} from './content.js';
+import { bytesOf, type Content, extract, readAll, STREAM, streamOf, TEXT_TYPE, textOf } from './content.js';
+import { endStream, isLocked, isUsed } from './lazy-stream.js';
 import { NativeResponse } from './native.js';
 
 /** A body that one object hands over to another. */
@@ -58,7 +49,7 @@ export abstract class LazyBody {
     copyBody = (from) => {
       from.#checkUsable();
       if (!from.#isOnlyStream) {
-        from.#endStream();
+        if (from.#stream !== undefined) endStream(from.#stream);
         from.#stream = undefined;
         return new BodyPart(from.#content, undefined);
       }
@@ -98,13 +89,13 @@ export abstract class LazyBody {
     if (this.#content === null) return null;
     if (this.#stream === undefined) {
       this.#stream = streamOf(this.#content as Exclude<Content, null | typeof STREAM>);
-      if (this.#isUsed) this.#stream.getReader();
+      if (this.#isUsed) endStream(this.#stream);
     }
     return this.#stream;
   }
 
   get bodyUsed(): boolean {
-    return this.#isUsed || (this.#stream !== undefined && isDisturbed(this.#stream));
+    return this.#isUsed || (this.#stream !== undefined && isUsed(this.#stream));
   }
 
   async text(): Promise<string> {
@@ -155,12 +146,7 @@ export abstract class LazyBody {
   #use(): void {
     if (this.#content === null) return;
     this.#isUsed = true;
-    this.#endStream();
-  }
-
-  /** Ends a stream whose content is used without reading it, so that other objects with the same stream see that it is used. */
-  #endStream(): void {
-    if (this.#stream?.locked === false) void this.#stream.getReader().cancel();
+    if (this.#stream !== undefined) endStream(this.#stream);
   }
 
   /** The body can only be read from its stream. */
@@ -173,7 +159,8 @@ export abstract class LazyBody {
   #checkUsable(): void {
     if (this.#content === null) return;
     if (this.bodyUsed) throw new TypeError('Body is unusable: it was already read.');
-    if (this.#stream?.locked) throw new TypeError('Body is unusable: its stream is locked.');
+    if (this.#stream !== undefined && isLocked(this.#stream))
+      throw new TypeError('Body is unusable: its stream is locked.');
   }
 }
 

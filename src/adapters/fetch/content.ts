@@ -1,6 +1,6 @@
 /* What a body consists of, and its conversions. Text and bytes become a stream only if somebody asks for one. */
-import { Readable } from 'node:stream';
 import { types } from 'node:util';
+import { closeBytes, contentBehind, isLocked, isUsed, streamOfWhole } from './lazy-stream.js';
 import { NativeResponse } from './native.js';
 
 /** A body of a request that the server received. */
@@ -28,13 +28,8 @@ export interface Extracted {
 export const TEXT_TYPE = 'text/plain;charset=UTF-8';
 const FORM_TYPE = 'application/x-www-form-urlencoded;charset=UTF-8';
 
-/** Key, on a stream, of the content that it was made of. */
-const CONTENT = Symbol('loopshard.content');
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-
-/** Whether a stream was read or cancelled. The types of Node.js know only its own streams. */
-export const isDisturbed = (Readable as unknown as { isDisturbed(stream: ReadableStream): boolean }).isDisturbed;
 
 /**
  * Extracts a body from what a constructor was given (fetch standard, section 5.2).
@@ -43,7 +38,7 @@ export const isDisturbed = (Readable as unknown as { isDisturbed(stream: Readabl
  */
 export function extract(given: unknown): Extracted {
   if (typeof given === 'object' && given !== null) {
-    if (types.isUint8Array(given)) return { content: given.slice(), stream: undefined, type: null };
+    if (types.isUint8Array(given)) return { content: new Uint8Array(given), stream: undefined, type: null };
     if (given instanceof ReadableStream) return extractStream(given);
     if (given instanceof Blob)
       return { content: given, stream: undefined, type: given.type === '' ? null : given.type };
@@ -58,10 +53,10 @@ export function extract(given: unknown): Extracted {
 }
 
 function extractStream(stream: ReadableStream): Extracted {
-  if (stream.locked || isDisturbed(stream)) {
+  if (isLocked(stream) || isUsed(stream)) {
     throw new TypeError('Cannot use this stream as a body: it is locked, or was already read.');
   }
-  return { content: (stream as { [CONTENT]?: Content })[CONTENT] ?? STREAM, stream, type: null };
+  return { content: contentBehind(stream) ?? STREAM, stream, type: null };
 }
 
 /** Leaves multipart bodies and async iterables to the class of Node.js. */
@@ -76,48 +71,20 @@ function bytesOfView({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8
 
 /** Creates a stream of a content, which is read when the stream is. */
 export function streamOf(content: Exclude<Content, null | typeof STREAM>): ReadableStream {
-  const stream =
-    content instanceof Blob ? content.stream() : new ReadableStream(sourceOf(content), { highWaterMark: 0 });
-  Object.defineProperty(stream, CONTENT, { value: content });
-  return stream as ReadableStream;
-}
-
-type Source = {
-  type: 'bytes';
-  pull(controller: ReadableByteStreamController): void | Promise<void>;
-  cancel?(): void;
-};
-
-function sourceOf(content: string | Uint8Array | ReceivedContent): Source {
-  if (isReceived(content) && content.isStreamed) return piecesOf(content.stream());
+  if (content instanceof Blob) return content.stream() as ReadableStream;
+  if (!isReceived(content)) return streamOfWhole(content);
   // Copied now: the memory of a request is reused once it is finished.
-  const bytes = isReceived(content) ? content.copyBytes() : content;
-  return {
-    type: 'bytes',
-    pull: (controller) => {
-      const chunk = typeof bytes === 'string' ? encoder.encode(bytes) : bytes.slice();
-      if (chunk.length > 0) controller.enqueue(chunk);
-      end(controller);
-    },
-  };
+  return content.isStreamed ? streamOfPieces(content.stream()) : streamOfWhole(content.copyBytes());
 }
 
-function piecesOf(pieces: AsyncIterableIterator<Uint8Array>): Source {
-  return {
-    type: 'bytes',
-    pull: async (controller) => {
-      const { done, value } = await pieces.next();
-      if (done) end(controller);
-      else controller.enqueue(new Uint8Array(value));
-    },
-    cancel: () => void pieces.return?.(),
+function streamOfPieces(pieces: AsyncIterableIterator<Uint8Array>): ReadableStream {
+  const pull = async (controller: ReadableByteStreamController) => {
+    const { done, value } = await pieces.next();
+    if (done) closeBytes(controller);
+    else controller.enqueue(new Uint8Array(value));
   };
-}
-
-/** Closes a stream. A reader that has passed its own buffer waits until that is given back. */
-function end(controller: ReadableByteStreamController): void {
-  controller.close();
-  controller.byobRequest?.respond(0);
+  const cancel = () => void pieces.return?.();
+  return new ReadableStream({ type: 'bytes', pull, cancel }, { highWaterMark: 0 });
 }
 
 function isReceived(content: string | Uint8Array | ReceivedContent): content is ReceivedContent {

@@ -1,9 +1,10 @@
 import { inspect } from 'node:util';
 import { TOKEN } from '../../options/field-syntax.js';
 import { BodyPart, copyBody, defaultTypeOf, initOf, LazyBody, takeBody } from './body.js';
-import { isDisturbed, STREAM } from './content.js';
+import { STREAM } from './content.js';
 import { indexOf, listOf } from './header-list.js';
 import { headersOver, type LazyHeaders, listIn } from './headers.js';
+import { isLocked, isUsed } from './lazy-stream.js';
 import { NativeRequest } from './native.js';
 import { ConstructedRequest, ReceivedRequest, type RequestParts } from './request-parts.js';
 import { standFor } from './stand-in.js';
@@ -186,7 +187,7 @@ function takeFrom(from: LazyRequest | undefined): BodyPart | null {
   if (isLazyRequest(from)) return takeBody(from);
   const { body } = from as Request;
   if (body === null) return null;
-  if (body.locked || isDisturbed(body)) throw new TypeError('Body is unusable: it was already read.');
+  if (isLocked(body) || isUsed(body)) throw new TypeError('Body is unusable: it was already read.');
   return new BodyPart(STREAM, body.pipeThrough(new TransformStream()));
 }
 

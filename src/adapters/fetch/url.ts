@@ -1,7 +1,7 @@
 /* The URL of a request. */
 
 /** Paths and queries that the URL parser would not change, except for dot segments. */
-const CLEAN_TARGET = /^\/[!$&-;=?-[\]_a-z~]*$/;
+const CLEAN_TARGET = /^\/[!$&(-;=?-[\]_a-z~]*$/;
 const DOT_SEGMENT = /\/(?:\.|%2e){1,2}(?:[/?]|$)/i;
 /** Hosts that the URL parser would not change. It removes the ports 80 and 443 where they are the standard. */
 const CLEAN_HOST = /^(?:[a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)*|127\.0\.0\.1)(?::[1-9]\d{2,4})?$/;

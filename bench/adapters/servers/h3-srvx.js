@@ -1,0 +1,12 @@
+import { serve } from 'srvx';
+import { announce } from '../../http/servers/announce.js';
+import app from './h3-app.js';
+import { versionOf } from './version.js';
+
+const server = await serve({
+  fetch: (request) => app.fetch(request),
+  port: 0,
+  hostname: '127.0.0.1',
+  silent: true,
+}).ready();
+announce(Number(new URL(/** @type {string} */ (server.url)).port), versionOf('srvx'));
