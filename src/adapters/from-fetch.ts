@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { type App, createApp, type ScopeOptions } from '../app/app.js';
-import { AT_PATTERN, type PatternHandler } from '../app/definition.js';
+import { AT_PATTERN, definitionOf, type PatternHandler } from '../app/definition.js';
 import type { Handler, ShardRequest } from '../app/handler.js';
 import { isThenable } from '../core/thenable.js';
 import { LoopShardError } from '../errors.js';
@@ -49,6 +49,7 @@ export function fromFetch(fetchApp: FetchApp, options: FetchOptions = {}): App {
   const background = new BackgroundWork();
   const adapter = new FetchAdapter(call, envOf(env), background);
   const app = createApp();
+  definitionOf(app)!.isForeign = true;
   app.onStart(async () => {
     const { FetchRuntime } = await import('./fetch/runtime.js');
     adapter.runtime = new FetchRuntime(globals ?? true);

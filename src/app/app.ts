@@ -355,6 +355,7 @@ class AppScope implements App {
   }
 
   #addRaw(options: ScopeOptions, handler: Handler): void {
+    this.#definition.isForeign = true;
     // The pattern of a prefix itself needs its own route.
     for (const pattern of ['/', '/*']) {
       const rules = rulesOf({ ...options, body: 'stream' }, pattern, new Subject('OPTION_INVALID', ' of `fromNode()`'));

@@ -117,6 +117,8 @@ export class AppDefinition {
   readonly onStart: LifecycleListener[] = [];
   readonly onClose: LifecycleListener[] = [];
   contextEntry: ContextEntry | undefined;
+  /** It has an app of another framework. */
+  isForeign = false;
   cors: CorsRules | undefined;
   /** Set once the app was mounted into another app or loaded by a shard: additions would have no effect from then on. */
   sealedBy: 'mount' | 'load' | undefined;
@@ -192,6 +194,7 @@ export class AppDefinition {
     for (const template of other.#refusals) this.#refusals.push(template);
     this.onStart.push(...other.onStart);
     this.onClose.push(...other.onClose);
+    this.isForeign ||= other.isForeign;
     this.contextEntry ??= other.contextEntry;
     this.cors ??= other.cors;
   }

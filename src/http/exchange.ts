@@ -87,6 +87,8 @@ export interface LogEntry {
 export interface RouteTraits {
   /** Request bodies may be read as streams. */
   readonly isStreamed: boolean;
+  /** An app for node:http responds: as there, a client that ends its side of the connection counts as gone. */
+  readonly abortsOnHalfClose: boolean;
   /** Recent estimate of the size of its largest response, in bytes. */
   responseBytes: number;
 }
@@ -149,10 +151,11 @@ export class Exchange {
   }
 
   /** Creates one that continues a streamed response whose slot is free. */
-  static continued({ connection, stream, bytes, headBytes }: Exchange): Exchange {
+  static continued({ connection, stream, bytes, headBytes, route }: Exchange): Exchange {
     const exchange = new Exchange(-1);
     exchange.connection = connection;
     exchange.stream = stream;
+    exchange.route = route;
     if (stream?.begun === false) exchange.bytes = bytes;
     exchange.headBytes = headBytes;
     return exchange;

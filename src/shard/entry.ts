@@ -1,6 +1,7 @@
 /* Main module of a shard's thread. */
 import { constants, setPriority } from 'node:os';
 import { workerData } from 'node:worker_threads';
+import { CaughtListens } from '../adapters/node/listening.js';
 import type { ShardReport, ShardStart } from '../contract/messages.js';
 import { markOwnThread } from '../contract/own-thread.js';
 import { refuse } from '../contract/refusal.js';
@@ -19,7 +20,7 @@ async function runShard(start: ShardStart): Promise<void> {
   report({ type: 'loading' });
   watchSignals((signal) => report({ type: 'signalListener', signal }));
   try {
-    const shard = new Shard(start, await loadApp(start.module), (settled, closeApp, times) => {
+    const shard = new Shard(start, await loadApp(start.module, new CaughtListens()), (settled, closeApp, times) => {
       void endInOrder(channel, settled, closeApp, times);
     });
     await shard.startApp();

@@ -1,15 +1,24 @@
 import { types } from 'node:util';
+import type { CaughtListens } from '../adapters/node/listening.js';
 import { type AppDefinition, definitionOf } from '../app/definition.js';
 import { importModule, pathOf } from '../contract/module-failure.js';
 import { LoopShardError } from '../errors.js';
 
-/** @throws LoopShardError MODULE_FAILED, MODULE_WITHOUT_APP, or the error of an invalid route */
-export async function loadApp(url: string): Promise<AppDefinition> {
+/**
+ * Loads the app that a module exports, or the server that it has told to listen.
+ * @param listens if calls of `listen()` are caught; they go on being caught if the app is one of another framework
+ * @throws LoopShardError MODULE_FAILED, MODULE_WITHOUT_APP, or the error of an invalid route
+ */
+export async function loadApp(url: string, listens?: CaughtListens): Promise<AppDefinition> {
   const module = await importModule(url);
   // The default export of a CommonJS module is its `exports` object.
   const candidates = [module.default, defaultOf(module.default)];
   const app = firstOf(candidates, definitionOf) ?? (await foreignApp(candidates));
+  if (app?.isForeign === false) listens?.release();
   if (app !== undefined) return app;
+  const server = await listens?.server(Object.keys(module).length === 0);
+  const served = server === undefined ? undefined : await foreignApp([server]);
+  if (served !== undefined) return served;
   throw new LoopShardError(
     'MODULE_WITHOUT_APP',
     `${pathOf(url)} has no app as its default export. ${await adviceFor(module)}`,

@@ -1,7 +1,6 @@
 import type { EventEmitter } from 'node:events';
-import { Server as HttpServer } from 'node:http';
-import { Server as HttpsServer } from 'node:https';
 import { HttpError } from '../../errors.js';
+import { isHttpServer } from './http-server.js';
 import type { LeanSocket } from './lean-socket.js';
 import type { NodeRequest, NodeResponse } from './messages.js';
 
@@ -41,7 +40,7 @@ interface Koa {
  */
 export function kindOf(value: unknown): NodeKind | undefined {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return undefined;
-  if (value instanceof HttpServer || value instanceof HttpsServer) return ofServer(value);
+  if (isHttpServer(value)) return ofServer(value);
   if ('getHttpAdapter' in value && 'init' in value) return ofNest(value as unknown as Nest);
   if ('routing' in value && 'ready' in value) return ofFastify(value as unknown as Fastify);
   if ('callback' in value && 'middleware' in value) return ofKoa(value as unknown as Koa);

@@ -40,12 +40,13 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
   /** The `http.Server` that the module exports, if it does. */
   server: EventEmitter | undefined;
   isComplete = false;
-  closes = false;
   mostBytes = 0;
   #chunks: (string | Uint8Array)[] = [];
   readonly #encodings: (BufferEncoding | undefined)[] = [];
   #callbacks: Callback[] = [];
   #corked = 0;
+  /** Known once the response is complete. */
+  #closes = false;
   #host: RawHost | undefined;
   #task: unknown;
   /** The app failed before the shard was attached. */
@@ -75,6 +76,10 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
     this.#task = task;
     if (this.#failure !== undefined) host.onFailed(task, this.#failure.error);
     else if (this.#chunks.length > 0) host.onWritten(task);
+  }
+
+  get closes(): boolean {
+    return this._httpMessage === null ? this.#closes : this._httpMessage._last;
   }
 
   get isSettled(): boolean {
@@ -165,7 +170,7 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
   complete(closes: boolean): void {
     if (!this.writable) return;
     this.isComplete = true;
-    this.closes = closes;
+    this.#closes = closes;
     clearTimeout(this.#timer);
     this.#host?.onComplete(this.#task);
     process.nextTick(callBack, this);
@@ -194,11 +199,7 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
     this._httpMessage = null;
     const request = this.#request!;
     if (request.listenerCount('end') + request.listenerCount('close') > 0) this.#endRequest(request);
-    if (response.listenerCount('close') > 0) process.nextTick(emitClose, response);
-    else {
-      response.destroyed = true;
-      response._closed = true;
-    }
+    process.nextTick(emitClose, response);
   }
 
   #endRequest(request: NodeRequest): void {
@@ -311,8 +312,9 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
     return this.isComplete;
   }
 
+  /** What is left of a complete response is up to the server. */
   get writableLength(): number {
-    return this.mostBytes;
+    return this.isComplete ? 0 : this.mostBytes;
   }
 
   get writableHighWaterMark(): number {

@@ -1,5 +1,5 @@
 import { routePermitsAddress } from '../../contract/memory-map.js';
-import type { RouteTable } from '../../contract/messages.js';
+import type { RouteEntry, RouteTable } from '../../contract/messages.js';
 import { limitedRoutes, routeName } from '../../contract/route-permits.js';
 import { Semaphore } from '../../core/semaphore.js';
 import { LoopShardError } from '../../errors.js';
@@ -68,12 +68,7 @@ export class Rules {
     this.notFound = this.#rules('', {});
     const limited = limitedRoutes(table);
     this.#byRoute = table.routes.map((route) =>
-      this.#rules(
-        routeName(route),
-        route.scheduling,
-        route.isStreamed === true || route.isAuto === true,
-        limited.indexOf(route),
-      ),
+      this.#rules(routeName(route), route.scheduling, route, limited.indexOf(route)),
     );
   }
 
@@ -91,7 +86,12 @@ export class Rules {
     return [this.notFound, ...this.#byRoute].some((rules) => rules.queueTimeoutUs > 0 || rules.handlerTimeoutUs > 0);
   }
 
-  #rules(name: string, scheduling: RouteScheduling, isStreamed = false, limitIndex = -1): RouteRules {
+  #rules(
+    name: string,
+    scheduling: RouteScheduling,
+    { isStreamed, isAuto, takesAnyTarget }: Partial<RouteEntry> = {},
+    limitIndex = -1,
+  ): RouteRules {
     const { group: groupName = DEFAULT_GROUP, dispatch, priority } = scheduling;
     const { core, map, groups } = this.#shards;
     const group = groups.findIndex((one) => one.name === groupName);
@@ -109,7 +109,8 @@ export class Rules {
       handlerTimeoutUs: (scheduling.handlerTimeoutMs ?? this.#defaults.handlerTimeoutMs) * US_PER_MS,
       permits: limitIndex < 0 ? undefined : Semaphore.attach(core, routePermitsAddress(map, limitIndex)),
       limitIndex,
-      isStreamed,
+      isStreamed: isStreamed === true || isAuto === true,
+      abortsOnHalfClose: takesAnyTarget === true,
       responseBytes: UNKNOWN_BYTES,
       waiting: new Set(),
     };

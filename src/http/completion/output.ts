@@ -272,10 +272,13 @@ export class Output {
     });
   }
 
-  /** The client has sent its last byte and may have disconnected: pending responses may no longer be needed. */
-  announceAbort(): void {
+  /**
+   * The client has sent its last byte and may have disconnected: pending responses may no longer be needed.
+   * @param ofAll whether requests are aborted on routes that do not ask for it
+   */
+  announceAbort(ofAll: boolean): void {
     for (let exchange = this.first; exchange !== undefined; exchange = exchange.next) {
-      this.#host.announceAbort(exchange);
+      if (ofAll || exchange.route?.abortsOnHalfClose === true) this.#host.announceAbort(exchange);
     }
   }
 

@@ -280,7 +280,7 @@ export class Connection implements RequestSink, Receiver {
     if (!this.#inputOver && !this.#parser.finish()) this.#refuse('BAD_REQUEST');
     this.#inputOver = true;
     // Most clients that end their side have disconnected, but some still wait for their responses.
-    if (this.#host.limits.abortOnHalfClose) this.#output.announceAbort();
+    this.#output.announceAbort(this.#host.limits.abortOnHalfClose);
     if (this.#output.first === undefined) this.#end();
     else this.flush();
   }
