@@ -41,4 +41,7 @@ function framework(id, title, usual, reach) {
 export const FRAMEWORKS = [
   framework('hono', 'Hono', { title: '@hono/node-server', file: 'hono-node.js' }, 1.7),
   framework('h3', 'h3', { title: 'srvx', file: 'h3-srvx.js' }),
+  framework('express', 'Express', { title: 'node:http', file: 'express-node.js' }, 1.7),
+  framework('koa', 'Koa', { title: 'node:http', file: 'koa-node.js' }, 1.5),
+  framework('fastify', 'Fastify', { title: 'node:http', file: 'fastify-node.js' }, 1.15),
 ];

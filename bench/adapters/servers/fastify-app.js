@@ -1,0 +1,7 @@
+import fastify from 'fastify';
+import { MESSAGE } from '../../http/servers/workload.js';
+
+const app = fastify();
+app.get('/', async () => ({ message: MESSAGE.message }));
+
+export default app;
