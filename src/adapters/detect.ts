@@ -4,8 +4,9 @@ import { appOfKind, fromNode } from './from-node.js';
 import { kindOf } from './node/kinds.js';
 
 /**
- * Makes an app of what a module exports, by its kind: an app of LoopShard, an app with a method `fetch`, a function from `Request` to
- * `Response`. Properties are looked up with `in`, because some apps are proxies that have every property.
+ * Makes an app of what a module exports, by its kind, in this order: an app of LoopShard; an `http.Server`; an app of Nest, Fastify, Koa,
+ * Express or Connect; an app with a method `fetch`; a function with one parameter, from `Request` to `Response`, or with two, `(req, res)`.
+ * Properties are looked up with `in`, because some apps are proxies that have every property.
  * @returns `undefined` if the value is none of them, or might be several
  */
 export function appOf(value: unknown): AppDefinition | undefined {

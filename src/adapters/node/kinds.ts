@@ -44,9 +44,10 @@ export function kindOf(value: unknown): NodeKind | undefined {
   if ('getHttpAdapter' in value && 'init' in value) return ofNest(value as unknown as Nest);
   if ('routing' in value && 'ready' in value) return ofFastify(value as unknown as Fastify);
   if ('callback' in value && 'middleware' in value) return ofKoa(value as unknown as Koa);
-  // Express and Connect.
-  if (typeof value === 'function' && 'handle' in value && 'use' in value)
-    return ofListener(value as unknown as Listener, true);
+  // Apps of Express and Connect, and their routers, which do not listen and leave errors to others.
+  if (typeof value === 'function' && 'handle' in value && 'use' in value) {
+    return ofListener(value as unknown as Listener, 'listen' in value);
+  }
   return undefined;
 }
 

@@ -11,7 +11,7 @@ type Callback = (error?: Error | null) => void;
 
 /** The most bytes that a UTF-16 unit takes. */
 const MOST_BYTES_OF_UNIT = 3;
-const HEAD_END = '\r\n\r\n';
+const LINE_END = '\r\n';
 /** How a response begins that is not the final one. */
 const INTERIM = 'HTTP/1.1 1';
 
@@ -79,7 +79,7 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
   }
 
   get closes(): boolean {
-    return this._httpMessage === null ? this.#closes : this._httpMessage._last;
+    return this.#closes || this._httpMessage?._last === true;
   }
 
   get isSettled(): boolean {
@@ -118,10 +118,12 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
   }
 
   insertLines(lines: string): void {
-    const head = this.#chunks[0] as string;
-    const end = head.indexOf(HEAD_END) + HEAD_END.length / 2;
-    this.#chunks[0] = head.slice(0, end) + lines + head.slice(end);
-    this.mostBytes += lines.length * MOST_BYTES_OF_UNIT;
+    const head = this.#chunks[0];
+    // Behind the status line. An app that writes to the socket itself may write bytes, or one byte at a time.
+    const at = typeof head === 'string' ? head.indexOf(LINE_END) + LINE_END.length : 0;
+    if (typeof head !== 'string' || at < LINE_END.length) return;
+    this.#chunks[0] = head.slice(0, at) + lines + head.slice(at);
+    this.mostBytes += mostBytesOf(lines, this.#encodings[0]);
   }
 
   onFlushed(): void {
@@ -136,7 +138,8 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
     this.#flow = undefined;
     if (!this.isComplete) return this.#close();
     // An app that is still reading must not take the body for complete.
-    if (isArriving && this.#request?._consuming === true) process.nextTick(abortRequest, this.#request);
+    const request = this.#request!;
+    if (isArriving && (request._consuming || request.readableFlowing)) process.nextTick(abortRequest, request);
   }
 
   // ── the response, for the app ───────────────────────────────────────────────────────────────────────────────────
