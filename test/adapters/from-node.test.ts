@@ -227,9 +227,22 @@ describe('what a module exports', () => {
 
   const IMPORTS = `
 import { createServer } from 'node:http';
+import connect from 'connect';
 import express from 'express';
 import fastify from 'fastify';
 import Koa from 'koa';
+`;
+  /** What a compiler makes of decorators. */
+  const NEST = `
+import 'reflect-metadata';
+import * as nest from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+class Controller { find() { return 'found'; } }
+nest.Controller()(Controller);
+nest.Get('/x')(Controller.prototype, 'find', Object.getOwnPropertyDescriptor(Controller.prototype, 'find'));
+class App {}
+nest.Module({ controllers: [Controller] })(App);
+const app = await NestFactory.create(App, { logger: false });
 `;
   test.each([
     ['an Express app', "export default express().get('/x', (req, res) => res.send('found'))"],
@@ -243,6 +256,9 @@ import Koa from 'koa';
     ],
     ['a Koa app', "const app = new Koa(); app.use((ctx) => { ctx.body = 'found'; }); export default app"],
     ['a Fastify app', "const app = fastify(); app.get('/x', async () => 'found'); export default app"],
+    ['a Connect app', "export default connect().use('/x', (_, res) => res.end('found'))"],
+    ['a Nest app', `${NEST} export default app`],
+    ['nothing, but a Nest app that listens', `${NEST} await app.listen(1)`],
     ['a server', "export default createServer((req, res) => res.end('found'))"],
     ['a function', "export default (req, res) => res.end('found')"],
     ['nothing, but a server that listens', "createServer((req, res) => res.end('found')).listen(1)"],
