@@ -207,6 +207,21 @@ describe('connections', () => {
     await expectConserved(own);
   });
 
+  test('a response that is sent while the server drains says that the connection is closed', async () => {
+    const own = await startServer({ shards: 1 }, MOUNTED);
+    const client = await RawClient.open(own.port);
+    client.socket.write('GET /late HTTP/1.1\r\nHost: x\r\n\r\n');
+    await until(async () => (await eventsOf('late', `http://127.0.0.1:${own.port}`)).length > 0, 'the request');
+    const closed = own.server.close();
+    const { fields, body } = await client.response();
+    expect(String(body)).toBe('late');
+    expect(fields.filter(([name]) => name === 'connection' || name === 'keep-alive')).toEqual([
+      ['connection', 'close'],
+    ]);
+    await closed;
+    await expectConserved(own);
+  });
+
   test('sockets of TLS connections are encrypted', async () => {
     const own = await startServer({ shards: 1, tls: { key: KEY, cert: CERTIFICATE } }, MOUNTED);
     const sent = https.get({ port: own.port, path: '/secure', rejectUnauthorized: false, agent: false });

@@ -330,13 +330,13 @@ describe('bytes on the connection', () => {
     expect(await exchange(shards.port, sent, { ends: true })).toBe('');
   });
 
-  test.each(['end-events', 'write-after-end'])('%s: the same events', async (name) => {
+  test.each(['end-events', 'write-after-end', 'unknown-encoding'])('%s: the same events', async (name) => {
     const events = [];
     for (const port of [nodePort, shards.port]) {
       await ask(port, { path: `/${name}` });
       events.push(await eventsOf(port, name));
     }
-    expect(events[0].length).toBeGreaterThan(1);
+    expect(events[0].length).toBeGreaterThan(0);
     expect(events[1]).toEqual(events[0]);
   });
 

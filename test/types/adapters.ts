@@ -1,10 +1,14 @@
 /* Compiled, not run: apps of these frameworks are accepted as they are. */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Elysia } from 'elysia';
+import express from 'express';
+import fastify from 'fastify';
 import { H3 } from 'h3';
 import { Hono } from 'hono';
 import { AutoRouter } from 'itty-router';
+import Koa from 'koa';
 import { createApp } from 'loopshard';
-import { type FetchOptions, fromFetch } from 'loopshard/adapters';
+import { type FetchOptions, fromFetch, fromNode, type NodeOptions } from 'loopshard/adapters';
 
 const hono = new Hono<{ Bindings: { region: string }; Variables: { user: string } }>();
 const options: FetchOptions = {
@@ -35,3 +39,21 @@ fromFetch('app');
 fromFetch(hono, { timeout: 1 });
 // @ts-expect-error only `stream`
 fromFetch(hono, { body: 'whole' });
+
+const nodeOptions: NodeOptions = { maxBodyBytes: 1, group: 'default', handlerTimeoutMs: 0 };
+
+createApp()
+  .mount('/express', fromNode(express(), nodeOptions))
+  .mount('/router', fromNode(express.Router()))
+  .mount('/koa', fromNode(new Koa()))
+  .mount('/fastify', fromNode(fastify()))
+  .mount('/server', fromNode(createServer()))
+  .mount(
+    '/function',
+    fromNode((req: IncomingMessage, res: ServerResponse) => void res.end(req.url)),
+  );
+
+// @ts-expect-error responses are sent as the app writes them
+fromNode(express(), { compress: true });
+// @ts-expect-error
+fromNode('app');

@@ -152,6 +152,7 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
     }
     if (typeof callback === 'function') this.#callbacks.push(callback);
     if (this._httpMessage?._headerSent === false && this.#isInterim(chunk)) return true;
+    if (typeof encoding === 'string' && !Buffer.isEncoding(encoding)) throw unknownEncoding(encoding);
     if (chunk.length > 0) {
       this.#chunks.push(chunk);
       this.#encodings.push(encoding ?? undefined);
@@ -417,6 +418,11 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
 
 function mostBytesOf(chunk: string | Uint8Array, encoding: BufferEncoding | undefined): number {
   return typeof chunk === 'string' && encoding !== 'latin1' ? chunk.length * MOST_BYTES_OF_UNIT : chunk.length;
+}
+
+/** The error of sockets. */
+function unknownEncoding(encoding: string): Error {
+  return Object.assign(new TypeError(`Unknown encoding: ${encoding}`), { code: 'ERR_UNKNOWN_ENCODING' });
 }
 
 function writeText(memory: Buffer, text: string, at: number, encoding: BufferEncoding | undefined): number {

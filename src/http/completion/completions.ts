@@ -31,6 +31,8 @@ const GATHER_TURNS = 2;
 const GATHER_REQUESTS = 32;
 /** Flags of a slot that is given back without a response for the socket. */
 const WITHOUT_RESPONSE = SLOT_EXPIRED_FLAG | SLOT_ABANDONED_FLAG | SLOT_STREAM_FLAG;
+/** Flags of some responses that apps of other frameworks form. */
+const OF_RAW_RESPONSE = SLOT_INTERIM_FLAG | SLOT_CLOSES_FLAG;
 /** Number of outstanding requests that counts as load. */
 const LOAD = 8;
 
@@ -225,8 +227,7 @@ export class Completions {
     const view = this.#shards.side.views[exchange.slot];
     exchange.extent = view.responseExtent;
     if (view.has(WITHOUT_RESPONSE)) return this.#endWithoutResponse(exchange, view, shard);
-    if (view.has(SLOT_INTERIM_FLAG)) this.#shards.receive(shard);
-    if (view.has(SLOT_CLOSES_FLAG)) exchange.close = true;
+    if (view.has(OF_RAW_RESPONSE)) this.#noteRaw(exchange, view, shard);
     const start = view.response;
     const headBytes = view.responseHeadBytes;
     const bytes = headBytes + view.responseBodyBytes;
@@ -238,6 +239,11 @@ export class Completions {
       exchange.bytes = Buffer.from(this.#shards.core.buffer as never, start, bytes);
     }
     return undefined;
+  }
+
+  #noteRaw(exchange: Exchange, view: SlotView, shard: number): void {
+    if (view.has(SLOT_INTERIM_FLAG)) this.#shards.receive(shard);
+    if (view.has(SLOT_CLOSES_FLAG)) exchange.close = true;
   }
 
   /** The reason: the handler took too long, or wants its connection closed, as an earlier message says. */
