@@ -45,6 +45,7 @@ export interface HttpStats {
   owed: number;
   freeSlots: number;
   lostWakeUps: number;
+  pauses: number;
   refused: Partial<Record<Reason, number>>;
   outstanding: number[];
   queued: number[];
@@ -198,6 +199,7 @@ export class HttpControl {
       owed: scheduler.outstanding,
       freeSlots: slots.reduce((sum, { free }) => sum + free, 0),
       lostWakeUps: scheduler.lostWakeUps,
+      pauses: scheduler.pauses,
       refused: { ...scheduler.refusals.counts },
       outstanding: [...side.figures.outstanding],
       queued: ofShards((shard) => scheduler.queued(shard)),

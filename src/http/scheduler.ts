@@ -14,6 +14,7 @@ import { Rules, type SchedulingDefaults } from './admission/route-rules.js';
 import { Watch } from './admission/watch.js';
 import type { Reason } from './answers.js';
 import { Completions } from './completion/completions.js';
+import { Moderation } from './completion/moderation.js';
 import { reclaim, relieve } from './completion/reclaim.js';
 import { StreamReceiver } from './completion/response-stream.js';
 import { Exchange, type Receiver } from './exchange.js';
@@ -35,6 +36,8 @@ export interface SchedulerOptions extends SchedulingDefaults {
   keepAliveLines: string;
   /** Name of the header field with request ids, in lower case, if enabled. */
   requestId: string | undefined;
+  /** One shard runs in this thread. */
+  isLocal: boolean;
 }
 
 export interface SchedulerEvents {
@@ -59,6 +62,7 @@ export class Scheduler {
   readonly #queues: Queues;
   readonly #dispatcher: Dispatcher;
   readonly #deadlines: Deadlines;
+  readonly #moderation: Moderation | undefined;
   readonly #completions: Completions;
   readonly #watch: Watch;
   readonly #admission: Admission;
@@ -84,7 +88,9 @@ export class Scheduler {
       cors: table.cors,
       requestId: options.requestId,
     });
-    this.#completions = new Completions(shards, this.#exchanges, this.refusals, {
+    this.#queues = new Queues(shards);
+    this.#moderation = options.isLocal ? undefined : new Moderation(shards, this.#queues, this.#rules.areEven);
+    this.#completions = new Completions(shards, this.#exchanges, this.refusals, this.#moderation, {
       onTurn: () => void this.#dispatcher.retryWaiting(),
       onReturned: (exchange) => this.#onReturned(exchange),
       onUnwanted: (exchange) => this.release(exchange),
@@ -103,7 +109,6 @@ export class Scheduler {
         this.#completions.streamBegun();
       },
     });
-    this.#queues = new Queues(shards);
     this.#dispatcher = new Dispatcher(shards, this.#queues, {
       onPublished: (shard) => {
         this.#completions.published(shard);
@@ -371,6 +376,11 @@ export class Scheduler {
   /** How long the oldest request of this HTTP thread has waited in the rings of each shard, in microseconds. */
   waits(): number[] {
     return this.#watch.waits();
+  }
+
+  /** How often the thread has paused because all shards were busy. */
+  get pauses(): number {
+    return this.#moderation?.pauses ?? 0;
   }
 
   get lostWakeUps(): number {

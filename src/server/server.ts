@@ -249,6 +249,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       slots: { free: sum(({ freeSlots }) => freeSlots), total: this.#map.slots },
       extents: this.#pool.extents(),
       lostWakeUps: sum(({ lostWakeUps }) => lostWakeUps),
+      pauses: sum(({ pauses }) => pauses),
       refused,
       shards: this.#pool.stats().map(({ shortMeanUs, longMeanUs, ...one }) => ({
         ...one,

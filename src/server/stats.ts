@@ -60,6 +60,11 @@ export interface ServerStats {
   extents: ExtentStats[];
   /** Completions that no doorbell announced. Zero unless LoopShard has a bug. */
   lostWakeUps: number;
+  /**
+   * How often HTTP threads have paused for up to a millisecond, because all shards were busy and more requests could only wait. Many
+   * pauses mean that the server is saturated.
+   */
+  pauses: number;
   /** Requests that the HTTP thread rejected for lack of room or time, by the code in the response. */
   refused: Partial<Record<Reason, number>>;
   shards: ShardStats[];
