@@ -15,8 +15,7 @@ interface Seen {
   others?: number;
 }
 
-/** Returns how long an HTTP thread pauses, by group of shards. */
-function pauseUs(groups: Seen[][], isEven = true): number {
+function moderationOf(groups: Seen[][], isEven = true): Moderation {
   const all = groups.flat();
   let first = 0;
   const shards = {
@@ -39,9 +38,11 @@ function pauseUs(groups: Seen[][], isEven = true): number {
     lookAtOwn: (shard: number) => all[shard].queued,
     seen: (shard: number) => all[shard].queued + (all[shard].others ?? 0),
   };
-  const moderation = new Moderation(shards as never, queues as never, new Array(groups.length).fill(isEven));
-  return moderation.pauseUs();
+  return new Moderation(shards as never, queues as never, new Array(groups.length).fill(isEven));
 }
+
+/** Returns how long an HTTP thread pauses, by group of shards. */
+const pauseUs = (groups: Seen[][], isEven = true): number => moderationOf(groups, isEven).pauseUs();
 
 const busy = (queued: number, requestUs = 100): Seen => ({ queued, requestUs });
 
@@ -81,6 +82,12 @@ test('while most shards are about to take their next request, the thread does no
 test('with less than one queued request for each shard, the thread does not pause', () => {
   expect(pauseUs([[busy(1, 1_000), busy(0, 1_000)]])).toBe(0);
   expect(pauseUs([[busy(1, 1_000), busy(1, 1_000)]])).toBe(500);
+});
+
+test('after a connection was accepted, the thread does not pause: others may be waiting', () => {
+  const moderation = moderationOf([[busy(9)]]);
+  moderation.accepted();
+  expect([moderation.pauseUs(), moderation.pauseUs()]).toEqual([0, 450]);
 });
 
 test('the group with the shortest queues decides', () => {

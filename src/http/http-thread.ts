@@ -146,6 +146,7 @@ export class HttpThread implements ConnectionHost<Connection> {
     try {
       const connection = new Connection(this, accepted);
       this.#connections.add(connection);
+      this.scheduler.accepted();
       figures.connections = this.#connections.size;
       if (this.#leaving !== undefined) connection.leave();
     } catch (error) {

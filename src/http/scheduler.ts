@@ -378,6 +378,11 @@ export class Scheduler {
     return this.#watch.waits();
   }
 
+  /** A connection was accepted. */
+  accepted(): void {
+    this.#moderation?.accepted();
+  }
+
   /** How often the thread has paused because all shards were busy. */
   get pauses(): number {
     return this.#moderation?.pauses ?? 0;

@@ -23,6 +23,8 @@ export class Moderation {
   readonly #isEven: readonly boolean[];
   /** How often the thread has paused. */
   pauses = 0;
+  /** A connection was accepted since the last turn. */
+  #hasAccepted = false;
   /** Nobody notifies it. */
   readonly #word = new Int32Array(new SharedArrayBuffer(4));
 
@@ -31,6 +33,14 @@ export class Moderation {
     this.#shards = shards;
     this.#queues = queues;
     this.#isEven = isEven;
+  }
+
+  /**
+   * A connection was accepted. libuv accepts one in each turn of the event loop, so the next turn must not be delayed: others may be
+   * waiting.
+   */
+  accepted(): void {
+    this.#hasAccepted = true;
   }
 
   /** Blocks the thread for up to a millisecond if `pauseUs` says so. Returns whether it did. */
@@ -44,7 +54,10 @@ export class Moderation {
 
   /** For how long a pause saves wake-ups while no shard runs out of requests, in microseconds; 0 if it does not. */
   pauseUs(): number {
-    if (!this.#hasQueue()) return 0;
+    if (this.#hasAccepted || !this.#hasQueue()) {
+      this.#hasAccepted = false;
+      return 0;
+    }
     const { load, clock, groups } = this.#shards;
     load.now = clock.nowUs();
     let us = MOST_US;
