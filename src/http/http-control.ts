@@ -87,9 +87,7 @@ export class HttpControl {
   begin(table: RouteTable, unsettled: readonly number[] = []): void {
     const { accessLog, requestId, trustProxy, listening } = this.#options;
     const { priority, upgrades, tls } = this.#functions;
-    const log = accessLog
-      ? new AccessLog(this.#events.log, requestId, trustedProxies(trustProxy), this.#shards.side)
-      : undefined;
+    const log = accessLog ? new AccessLog(this.#events.log, requestId, trustedProxies(trustProxy)) : undefined;
     const options: HttpThreadOptions = {
       ...this.#options,
       priority,

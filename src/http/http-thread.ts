@@ -175,24 +175,8 @@ export class HttpThread implements ConnectionHost<Connection> {
     return this.scheduler.bodyRules(request);
   }
 
-  release(exchange: Exchange): void {
-    this.scheduler.release(exchange);
-  }
-
   get isPressed(): boolean {
     return this.#waiting.size > 0 || this.#shards.side.figures.areOthersPressed || this.scheduler.waitsForExtents;
-  }
-
-  detach(exchange: Exchange): boolean {
-    return this.scheduler.detach(exchange);
-  }
-
-  announceAbort(exchange: Exchange): void {
-    this.scheduler.announceAbort(exchange);
-  }
-
-  abandon(exchange: Exchange): void {
-    this.scheduler.abandon(exchange);
   }
 
   onConnectionFailure(error: unknown): void {

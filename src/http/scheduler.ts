@@ -1,4 +1,4 @@
-import { EXTENT_CLASSES, NO_EXTENT, SLOT_ROUTE_PERMIT_FLAG } from '../../assembly/layout.js';
+import { EXTENT_CLASSES, NO_EXTENT, SLOT_NO_START, SLOT_ROUTE_PERMIT_FLAG } from '../../assembly/layout.js';
 import { bySlot } from '../contract/http-side.js';
 import type { BodyCredit, RequestName, RouteTable } from '../contract/messages.js';
 import type { HealthPaths, PriorityFunction, Shedding } from '../options/scheduling.js';
@@ -17,7 +17,7 @@ import { Completions } from './completion/completions.js';
 import { Moderation } from './completion/moderation.js';
 import { reclaim, relieve } from './completion/reclaim.js';
 import { StreamReceiver } from './completion/response-stream.js';
-import { Exchange, type Receiver } from './exchange.js';
+import { Exchange, type ExchangeOwner, type Receiver } from './exchange.js';
 import type { RequestInHand } from './parser/request-in-hand.js';
 import type { BodyRules } from './parser/request-sink.js';
 import type { NotReady } from './readiness.js';
@@ -52,7 +52,7 @@ export interface SchedulerEvents {
 }
 
 /** Handles every request from its admission to its response: whether it runs, on which shard, and how long it may take. HTTP thread. */
-export class Scheduler {
+export class Scheduler implements ExchangeOwner {
   readonly refusals: Refusals;
   readonly #shards: Shards;
   readonly #events: SchedulerEvents;
@@ -78,7 +78,7 @@ export class Scheduler {
     const router = new Router(table);
     const fixed = new FixedRoutes(table, router, options, () => events.readiness());
     this.#rules = new Rules(table, shards, options);
-    this.#exchanges = bySlot(shards.side.range, (slot) => new Exchange(slot));
+    this.#exchanges = bySlot(shards.side.range, (slot) => new Exchange(slot, this));
     const { status, retryAfterSeconds } = options.shed ?? { status: 503, retryAfterSeconds: 1 };
     this.refusals = new Refusals({
       status,
@@ -169,7 +169,15 @@ export class Scheduler {
     return exchange;
   }
 
-  /** The response was sent or is not needed: frees its slot. */
+  runner({ slot, ranOn }: Exchange): number {
+    if (slot < 0) return -1;
+    const { side } = this.#shards;
+    if (side.startedAt(slot) === SLOT_NO_START) return -1;
+    if (ranOn >= 0) return ranOn;
+    // A stream may begin while its slot is being given back.
+    return Math.max(side.heldBy(slot), side.completedBy(slot));
+  }
+
   release(exchange: Exchange): void {
     if (exchange.slot < 0) return;
     // The exchange outlives the response, so it must not hold anything large.

@@ -260,7 +260,7 @@ export class Connection implements RequestSink, Receiver {
     this.replace(exchange, instead);
     instead.close = true;
     this.uploads.current = undefined;
-    this.#host.abandon(exchange);
+    exchange.owner?.abandon(exchange);
   }
 
   /** Queues an error response after the pending ones and stops reading. */
