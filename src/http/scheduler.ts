@@ -1,4 +1,5 @@
 import { EXTENT_CLASSES, NO_EXTENT, SLOT_NO_START, SLOT_ROUTE_PERMIT_FLAG } from '../../assembly/layout.js';
+import type { HttpFigures } from '../contract/http-figures.js';
 import { bySlot } from '../contract/http-side.js';
 import type { BodyCredit, RequestName, RouteTable } from '../contract/messages.js';
 import type { HealthPaths, PriorityFunction, Shedding } from '../options/scheduling.js';
@@ -396,12 +397,23 @@ export class Scheduler implements ExchangeOwner {
     return this.#moderation?.pauses ?? 0;
   }
 
+  /** Whether no request that it has admitted, or that has an extent for its record, is in progress. */
+  get isDrained(): boolean {
+    return this.outstanding === 0 && this.#streams.count === 0 && this.figures.ownRequestExtents === 0;
+  }
+
   get lostWakeUps(): number {
     return this.#completions.lostWakeUps;
   }
 
-  /** Whether responses wait for extents. */
-  get waitsForExtents(): boolean {
+  /** What this thread publishes for the other HTTP threads. */
+  get figures(): HttpFigures {
+    return this.#shards.side.figures;
+  }
+
+  /** Whether requests of other HTTP threads, or responses, wait for extents. */
+  get isPressed(): boolean {
+    if (this.figures.areOthersPressed) return true;
     const { side, map } = this.#shards;
     for (let shard = 0; shard < map.shards; shard++) if (side.words.counters(shard).extentWaiting > 0) return true;
     return false;

@@ -48,6 +48,10 @@ export interface RouteStats {
 /** Current figures of a server. */
 export interface ServerStats {
   state: ServerState;
+  /** Number of reloads before the current code was loaded. */
+  revision: number;
+  /** Earlier revisions that are finishing their requests. */
+  retiring: number;
   /** HTTP threads that have replied; of a closed server, those that had replied last. */
   httpThreads: number;
   connections: number;
