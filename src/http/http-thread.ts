@@ -126,7 +126,7 @@ export class HttpThread implements ConnectionHost<Connection> {
 
   /** All threads of an earlier scheduler's shards have ended. */
   forget(scheduler: Scheduler): void {
-    scheduler.stop();
+    scheduler.finish();
     this.#earlier.delete(scheduler);
     for (const connection of this.#connections) connection.leaveRoom(scheduler.records);
     this.#checkDrained();

@@ -419,6 +419,12 @@ export class Scheduler implements ExchangeOwner {
     return false;
   }
 
+  /** All threads of its shards have ended, and all slots are back: passes the last responses to their connections, and stops. */
+  finish(): void {
+    this.#completions.finish();
+    this.#watch.stop();
+  }
+
   stop(): void {
     this.#completions.stop();
     this.#watch.stop();

@@ -84,6 +84,10 @@ function reserveMs(closeTimeoutMs: number): number {
   return Math.min(SHARDS_END_MS, Math.max(0, closeTimeoutMs - REQUESTS_MS) * SHARDS_END_PART);
 }
 
+function closedMeanwhile(): LoopShardError {
+  return new LoopShardError('NOT_RUNNING', 'The server was closed during the reload.');
+}
+
 const HTTP_FAILURES: Record<HttpFailure, string> = {
   connection: 'a connection failed and was closed',
   upgrade: 'the listener of onUpgrade threw',
@@ -103,6 +107,8 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   #lastRevision = 0;
   #reloading: Promise<void> | undefined;
   #nextReload: Promise<void> | undefined;
+  /** Ends a reload before it has switched. */
+  #endReload: ((error: LoopShardError) => void) | undefined;
   /** What `setPermits` has changed, by holder, for the shards of reloads. */
   readonly #permitChanges = new Map<string, { permits: number; of: PermitHolder | undefined }>();
   #state: ServerState = 'starting';
@@ -331,9 +337,11 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#http.open(number, memory.core, memory.map);
     const next = this.#createRevision(number, memory);
     this.#others.add(next);
+    const ended = new Promise<never>((_resolve, reject) => {
+      this.#endReload = reject;
+    });
     try {
-      const table = await next.start();
-      if (this.#state !== 'ready') throw new LoopShardError('NOT_RUNNING', 'The server was closed during the reload.');
+      const table = await Promise.race([next.start(), ended]);
       for (const { permits, of } of this.#permitChanges.values()) this.#applyPermits(next, permits, of);
       this.#http.switchTo(number, table);
     } catch (error) {
@@ -387,6 +395,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
 
   async #drain(): Promise<void> {
     this.#become('draining');
+    this.#endReload?.(closedMeanwhile());
     const { drainDelayMs, closeTimeoutMs } = this.#options;
     if (drainDelayMs > 0) {
       this.#http.tell({ type: 'leave', ms: drainDelayMs });
@@ -434,6 +443,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
 
   async destroy(): Promise<void> {
     this.#become('closed');
+    this.#endReload?.(closedMeanwhile());
     this.#closed ??= Promise.resolve();
     this.#endDelay?.();
     this.#http.tell({ type: 'destroy' });

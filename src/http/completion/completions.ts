@@ -115,6 +115,12 @@ export class Completions {
     this.#streaming++;
   }
 
+  /** Stops after the last responses were passed to their connections. */
+  finish(): void {
+    this.#flush();
+    this.stop();
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#parking.stop();
@@ -152,10 +158,15 @@ export class Completions {
   #reapAll(): number {
     let total = 0;
     for (let shard = 0; shard < this.#shards.map.shards; shard++) total += this.reap(shard);
+    this.#flush();
+    return total;
+  }
+
+  /** Passes what has arrived to the connections. */
+  #flush(): void {
     // Emptying an array is more expensive than counting.
     for (let i = 0; i < this.#touchedCount; i++) this.#touched[i].flush();
     this.#touchedCount = 0;
-    return total;
   }
 
   /** Takes the completions of one shard; their connections are flushed by the next turn at the latest. */
