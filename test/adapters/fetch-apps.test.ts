@@ -207,6 +207,7 @@ describe.each([
 
   afterAll(async () => {
     node.child.kill();
+    await node.exit();
     await expectConserved(shards);
     await shards.server.close();
   });

@@ -146,24 +146,29 @@ describe('after the response', () => {
     expect(running.server.stats().shards[0].restarts).toBe(restarts);
   });
 
-  test('the server waits for work passed to `waitUntil` when it is closed', async () => {
+  test('the server waits for work passed to `waitUntil` when it is closed, and the globals remain until then', async () => {
+    const { Response: Native } = globalThis;
     let finish = () => {};
-    let isFinished = false;
-    const work = new Promise<void>((resolve) => {
+    let seen: boolean | undefined;
+    const begun = new Promise<void>((resolve) => {
       finish = resolve;
-    }).then(() => {
-      isFinished = true;
     });
-    const app = fromFetch((_: Request, __: unknown, context: { waitUntil(promise: Promise<unknown>): void }) => {
+    const work = begun.then(() => {
+      seen = globalThis.Response !== Native;
+    });
+    const fetchApp = fromFetch((_: Request, __: unknown, context: { waitUntil(promise: Promise<unknown>): void }) => {
       context.waitUntil(work);
       return new Response('now');
     });
+    // Listeners are called in reverse order: this one before those of the fetch app.
+    const app = createApp()
+      .mount('/', fetchApp)
+      .onClose(() => void setImmediate(finish));
     const { createTestServer } = await import('loopshard/testing');
     const server = await createTestServer(app);
     await server.inject('/');
-    const closed = server.close().then(() => isFinished);
-    finish();
-    expect(await closed).toBe(true);
+    await server.close();
+    expect([seen, globalThis.Response === Native]).toEqual([true, true]);
   });
 });
 
