@@ -281,12 +281,12 @@ describe('a module may export', () => {
   const folder = mkdtempSync(join(root, 'test', 'fixtures', 'modules-'));
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  async function answer(source: string, name = 'app.mjs'): Promise<string> {
-    const path = join(folder, name);
-    writeFileSync(path, source);
-    const server = await serve(pathToFileURL(path), { port: 0, shards: 1, logLevel: 'silent' });
+  async function answer(source: string, name: string, path = '/x'): Promise<string> {
+    const file = join(folder, name);
+    writeFileSync(file, source);
+    const server = await serve(pathToFileURL(file), { port: 0, shards: 1, logLevel: 'silent' });
     try {
-      return await (await fetch(`http://127.0.0.1:${server.address().port}/x`)).text();
+      return await (await fetch(`http://127.0.0.1:${server.address().port}${path}`)).text();
     } finally {
       await server.close();
     }
@@ -313,6 +313,21 @@ describe('a module may export', () => {
     ],
   ])('%s', async (_, source, expected) => {
     expect(await answer(source, `${expected}.mjs`)).toBe(expected);
+  });
+
+  /** The examples of docs/fetch-apps.md: the first lines name them. */
+  const examples = readFileSync(join(root, 'docs/fetch-apps.md'), 'utf8')
+    .split('```js\n')
+    .slice(1)
+    .map((block) => block.split('```')[0])
+    .filter((source) => source.startsWith('//'));
+
+  test('each of the documented examples', async () => {
+    expect(examples.length).toBe(5);
+    for (const [i, source] of examples.entries()) {
+      const expected = source.includes('no framework') ? '{"method":"GET"}' : '{"hello":"x"}';
+      expect(await answer(source, `example-${i}.mjs`, '/hello/x')).toBe(expected);
+    }
   });
 
   test('a fetch app from CommonJS', async () => {
