@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createApp, serve } from 'loopshard';
 import { fromFetch } from 'loopshard/adapters';
 import { Apps } from '../support/apps.js';
+import { RawClient } from '../support/client.js';
 import { root } from '../support/process.js';
 import { expectConserved, startServer, type TestServer, until } from '../support/server.js';
 
@@ -181,6 +182,15 @@ describe('request bodies', () => {
       text: String(body.length),
     });
     expect((await get('/api/size', { method: 'POST', body })).status).toBe(413);
+  });
+
+  test('that break off reject, and the signal is aborted', async () => {
+    const client = await RawClient.open(running.port);
+    client.write('POST /stream/breaks HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc');
+    await until(async () => (await get('/api/broken')).text === '["started"]', 'the request');
+    client.socket.resetAndDestroy();
+    await until(async () => (await get('/api/broken')).text !== '["started"]', 'the end of the body');
+    expect((await get('/api/broken')).text).toBe('["started","BODY_INCOMPLETE",true]');
   });
 
   test('that are not read do no harm', async () => {
