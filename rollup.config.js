@@ -6,6 +6,7 @@ const ENTRIES = [
   'core/index',
   'json/index',
   'testing/index',
+  'adapters/index',
   'cli',
   'shard/entry',
   'http/entry',

@@ -97,6 +97,15 @@ interface NotFound {
 /** Key of an app's definition. A global symbol, because shards and the user's module may load different copies of this module. */
 export const DEFINITION = Symbol.for('loopshard.app');
 
+/**
+ * Key of a method of handlers that depend on where they are mounted. A global symbol, because adapters may come from another copy of this
+ * module.
+ */
+export const AT_PATTERN = Symbol.for('loopshard.atPattern');
+
+/** A handler, and the one to use if the complete pattern of its route is another one. */
+export type PatternHandler = Handler & { [AT_PATTERN]?: (pattern: string) => Handler };
+
 /** Routes, scopes and listeners of an app. What shards and the HTTP thread need is derived from it once, when it is loaded. */
 export class AppDefinition {
   readonly #routes: RouteDefinition[] = [];
@@ -229,7 +238,7 @@ export class AppDefinition {
       this.#loaded = {
         routes: this.#routes.map((route) => ({
           ...route,
-          handler: withCors(this.cors, compose(route.middleware, route.pattern, route.handler)),
+          handler: withCors(this.cors, compose(route.middleware, route.pattern, handlerOf(route))),
           errorRules: errorRules(route.scopes),
         })),
         notFounds: innermostFirst.map(({ prefix, handler, middleware, scopes }) => ({
@@ -261,6 +270,10 @@ const NOT_FOUND: Route = {
   scopes: [],
   errorRules: [],
 };
+
+function handlerOf({ handler, pattern }: RouteDefinition): Handler {
+  return (handler as PatternHandler)[AT_PATTERN]?.(pattern) ?? handler;
+}
 
 function errorRules(scopes: readonly Scope[]): ErrorRule[] {
   return scopes.map(({ errorRule }) => errorRule).filter((rule) => rule !== undefined);
@@ -295,6 +308,7 @@ function routeError(name: string, cause: Error): LoopShardError {
 
 /** Returns the definition of an app, or `undefined` if the value is not an app. */
 export function definitionOf(value: unknown): AppDefinition | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  return (value as { [DEFINITION]?: AppDefinition })[DEFINITION];
+  // With `in`, because some foreign apps are proxies that return something for every property.
+  if (typeof value !== 'object' || value === null || !(DEFINITION in value)) return undefined;
+  return (value as { [DEFINITION]: AppDefinition })[DEFINITION];
 }

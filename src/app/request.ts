@@ -24,12 +24,24 @@ export interface RequestSource extends RequestName {
   readonly peer: Peer;
   readonly trusted: TrustedProxies | undefined;
   readonly signal: AbortSignal;
+  /** Whether TLS secures the connection. */
+  readonly isSecure: boolean;
+  /** The body arrives in pieces: only `stream()` can read it. */
+  readonly isStreamed: boolean;
+  /** All reads throw from now on, except this property and `isAborted`. */
+  readonly finished: boolean;
+  /** The client no longer waits for the response. */
+  readonly isAborted: boolean;
   params(method: Method, path: string): Params;
   /** @param name in any case */
   header(name: string): string | undefined;
   /** Calls `visit` with the name, as it was sent, and the value of each header. */
   fields(visit: (name: string, value: string) => void): void;
+  /** Returns the head as it was sent, from the target to the last header value, as Latin-1. */
+  head(): string;
   bytes(): Uint8Array;
+  /** Returns a copy of the body, which remains valid. */
+  copyBytes(): Uint8Array<ArrayBuffer>;
   text(): string;
   stream(): AsyncIterableIterator<Uint8Array>;
   onAbort(listener: () => void): void;
@@ -40,6 +52,9 @@ export type Validated = { [part in keyof RequestSchemas]?: { value: unknown } };
 
 /** Key of the method that sets validated parts. A global symbol, because validation may load another copy of this module. */
 export const VALIDATED = Symbol.for('loopshard.validated');
+
+/** Key of a request's source. A global symbol, because adapters may come from another copy of this module. */
+export const SOURCE = Symbol.for('loopshard.source');
 
 /** The `req` of handlers. Has only public members of the API. Shard only. */
 export class AppRequest implements ShardRequest {
@@ -198,6 +213,10 @@ export class AppRequest implements ShardRequest {
     } catch {
       return { isFinished: true };
     }
+  }
+
+  get [SOURCE](): RequestSource {
+    return this.#source;
   }
 
   [VALIDATED](validated: Validated): void {

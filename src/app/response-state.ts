@@ -32,7 +32,7 @@ export class ResponseState {
   jsonWriter: JsonWriter | undefined;
   /** The handler's value is being serialized: its getters must not open a writer. */
   hasValue = false;
-  /** The route's schema does not apply to the response. */
+  /** The value that was returned describes itself: it needs neither a schema nor a default content type. */
   isPlain = false;
   /** The head of a stream has been built and cannot be changed. */
   isSealed = false;

@@ -26,6 +26,11 @@ export function peerWords({ address = '', port, isSecure }: Peer): Int32Array {
   return words;
 }
 
+/** Decodes whether TLS secures the connection. Shard, while it owns the slot. */
+export function readIsSecure(i32: Int32Array, word: number): boolean {
+  return (i32[word] & SECURE_FLAG) !== 0;
+}
+
 /** Decodes a peer. Shard, while it owns the slot. */
 export function readPeer(i32: Int32Array, word: number): Peer {
   const first = i32[word];
@@ -34,6 +39,6 @@ export function readPeer(i32: Int32Array, word: number): Peer {
   return {
     address: length === 0 ? undefined : Buffer.from(i32.buffer as ArrayBuffer, start, length).latin1Slice(0, length),
     port: first & PORT_MASK,
-    isSecure: (first & SECURE_FLAG) !== 0,
+    isSecure: readIsSecure(i32, word),
   };
 }

@@ -20,7 +20,7 @@ import {
 } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
 import { type MemoryMap, slotAddress } from './memory-map.js';
-import { type Peer, readPeer } from './peer.js';
+import { type Peer, readIsSecure, readPeer } from './peer.js';
 
 const ROUTE = SLOT_ROUTE_OFFSET >> 2;
 const METHOD = SLOT_METHOD_OFFSET >> 2;
@@ -163,6 +163,11 @@ export class SlotView {
   /** The client's end of the connection. */
   get peer(): Peer {
     return readPeer(this.#i32, this.#word + PEER);
+  }
+
+  /** Whether TLS secures the connection. */
+  get isSecure(): boolean {
+    return readIsSecure(this.#i32, this.#word + PEER);
   }
 
   // ── the response ────────────────────────────────────────────────────────────────────────────────────────────────

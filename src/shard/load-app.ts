@@ -7,21 +7,44 @@ import { LoopShardError } from '../errors.js';
 export async function loadApp(url: string): Promise<AppDefinition> {
   const module = await importModule(url);
   // The default export of a CommonJS module is its `exports` object.
-  const app =
-    definitionOf(module.default) ?? definitionOf((module.default as { default?: unknown } | undefined)?.default);
+  const candidates = [module.default, defaultOf(module.default)];
+  const app = firstOf(candidates, definitionOf) ?? (await foreignApp(candidates));
   if (app !== undefined) return app;
   throw new LoopShardError(
     'MODULE_WITHOUT_APP',
-    `${pathOf(url)} has no app as its default export. ${adviceFor(module)}`,
+    `${pathOf(url)} has no app as its default export. ${await adviceFor(module)}`,
   );
 }
 
+/** Returns an app of another framework. The adapters are loaded only if a module has one. */
+async function foreignApp(candidates: readonly unknown[]): Promise<AppDefinition | undefined> {
+  const { appOf } = await import('../adapters/detect.js');
+  return firstOf(candidates, appOf);
+}
+
+/** Returns the property `default` of what a CommonJS module exports, if it has one. */
+function defaultOf(exported: unknown): unknown {
+  if (typeof exported !== 'object' || exported === null || !('default' in exported)) return undefined;
+  return exported.default;
+}
+
+function firstOf<T>(candidates: readonly unknown[], find: (value: unknown) => T | undefined): T | undefined {
+  for (const candidate of candidates) {
+    const found = find(candidate);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 /** Advice for a module without an app. */
-function adviceFor(module: object): string {
+async function adviceFor(module: object): Promise<string> {
   const named = Object.entries(module).find(([, value]) => definitionOf(value) !== undefined)?.[0];
   if (named !== undefined) return `It exports one as \`${named}\`: write \`export default ${named}\`.`;
   const given = (module as { default?: unknown }).default;
-  if (typeof given === 'function') return 'It exports a function: call it, and export the app that it returns.';
+  if (typeof given === 'function') {
+    const { adviceForFunction } = await import('../adapters/detect.js');
+    return adviceForFunction(given as (...args: never[]) => unknown);
+  }
   if (types.isPromise(given)) return 'It exports a promise: write `export default await …`.';
   return 'End it with `export default app`, where `app` is what `createApp()` returned.';
 }

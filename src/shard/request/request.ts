@@ -31,7 +31,10 @@ interface RecordMemory {
 }
 
 /** A request's words in its slot. */
-type RequestWords = Pick<SlotView, 'sequence' | 'method' | 'targetBytes' | 'headBytes' | 'bodyBytes' | 'peer' | 'has'>;
+type RequestWords = Pick<
+  SlotView,
+  'sequence' | 'method' | 'targetBytes' | 'headBytes' | 'bodyBytes' | 'peer' | 'isSecure' | 'has'
+>;
 
 /** A request, read from its record: in its slot, in an extent, or in a copy once the slot carries another request. */
 export class SlotRequest implements RequestSource {
@@ -40,7 +43,7 @@ export class SlotRequest implements RequestSource {
   #words: RequestWords;
   #memory: RecordMemory;
   /** The route has `body: 'stream'`. */
-  readonly #isStreamed: boolean;
+  readonly isStreamed: boolean;
   /** Address of the field index, and of the head that follows it. */
   #start: number;
   #head: number;
@@ -61,7 +64,7 @@ export class SlotRequest implements RequestSource {
     this.slot = slot;
     this.#words = view;
     this.#memory = context.core;
-    this.#isStreamed = isStreamed;
+    this.isStreamed = isStreamed;
     this.#fieldCount = view.fieldCount;
     this.#start = view.record;
     this.#head = this.#start + this.#fieldCount * FIELD_BYTES;
@@ -86,6 +89,10 @@ export class SlotRequest implements RequestSource {
 
   get peer(): Peer {
     return this.#own.peer;
+  }
+
+  get isSecure(): boolean {
+    return this.#own.isSecure;
   }
 
   get trusted(): TrustedProxies | undefined {
@@ -137,6 +144,18 @@ export class SlotRequest implements RequestSource {
       const end = start + u16[at + (FIELD_NAME_BYTES_OFFSET >> 1)];
       visit(bytes.latin1Slice(start, end), this.#value(at));
     }
+  }
+
+  head(): string {
+    const { headBytes } = this.#own;
+    return this.#memory.bytes.latin1Slice(this.#head, this.#head + headBytes);
+  }
+
+  copyBytes(): Uint8Array<ArrayBuffer> {
+    this.#checkWhole();
+    if (this.#gathered !== undefined) return Uint8Array.from(this.#gathered);
+    const { start, end } = this.#bodyRange;
+    return this.#memory.u8.slice(start, end);
   }
 
   bytes(): Uint8Array {
@@ -232,7 +251,7 @@ export class SlotRequest implements RequestSource {
   detach(): boolean {
     const isComing = this.isBodyStreamed && this.#gathered === undefined && this.#body?.isOver !== true;
     if (this.#isViewTaken || isComing) return false;
-    const { sequence, method, targetBytes, headBytes, peer } = this.#own;
+    const { sequence, method, targetBytes, headBytes, peer, isSecure } = this.#own;
     const isStreamed = this.isBodyStreamed;
     const bodyBytes = isStreamed ? 0 : this.#own.bodyBytes;
     const u8 = this.#memory.u8.slice(this.#start, this.#head + headBytes + bodyBytes);
@@ -241,7 +260,7 @@ export class SlotRequest implements RequestSource {
     this.#head -= this.#start;
     this.#start = 0;
     const has = (flag: number) => isStreamed && (flag & SLOT_BODY_STREAM_FLAG) !== 0;
-    this.#words = { sequence, method, targetBytes, headBytes, bodyBytes, peer, has };
+    this.#words = { sequence, method, targetBytes, headBytes, bodyBytes, peer, isSecure, has };
     this.#isDetached = true;
     return true;
   }
@@ -286,7 +305,7 @@ export class SlotRequest implements RequestSource {
   /** Throws on streaming routes even if the request has no body, so that the mistake shows with every request. */
   #checkWhole(): void {
     this.#check();
-    if (!this.#isStreamed) return;
+    if (!this.isStreamed) return;
     throw new LoopShardError(
       'BODY_STREAMED',
       "Cannot read the whole body: the route has `body: 'stream'`, so it may still be arriving. Read it with `req.stream()`.",

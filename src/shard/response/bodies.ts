@@ -1,6 +1,7 @@
 /* Converts return values of handlers other than text, bytes and JSON. */
 import { types } from 'node:util';
-import { checkContentType, checkFieldValue, SERVER_FIELDS } from '../../app/header-checks.js';
+import { checkContentType } from '../../app/header-checks.js';
+import { RENDER, type Rendered, setRendered, usedBody, withoutStatus } from '../../app/rendered.js';
 import { AppRequest } from '../../app/request.js';
 import { AppResponse } from '../../app/response.js';
 import type { ResponseState } from '../../app/response-state.js';
@@ -18,6 +19,15 @@ interface FetchResponse {
   readonly bodyUsed: boolean;
   readonly headers: Iterable<[string, string]> & { get(name: string): string | null };
   readonly body: AsyncIterable<unknown> | null;
+}
+/** A `Response` that can describe itself without creating a stream: those of srvx, which h3 uses. */
+interface PlainResponse {
+  _toNodeResponse(): {
+    readonly status: number;
+    /** Names and values, one after the other. */
+    readonly headers: readonly string[];
+    readonly body: unknown;
+  };
 }
 interface FetchBlob {
   readonly size: number;
@@ -42,6 +52,8 @@ export function bodyOf(value: unknown, response: ResponseState): unknown {
 }
 
 function bodyOfInstance(value: object, response: ResponseState): unknown {
+  if (RENDER in value) return (value as Rendered)[RENDER](response);
+  if ('_toNodeResponse' in value) return bodyOfPlainResponse(value as PlainResponse, response);
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   if (types.isAnyArrayBuffer(value)) return new Uint8Array(value);
   const tag = (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
@@ -61,28 +73,26 @@ function bodyOfInstance(value: object, response: ResponseState): unknown {
 }
 
 function bodyOfResponse(given: FetchResponse, response: ResponseState): unknown {
-  if (given.type === 'error' || given.bodyUsed) {
-    throw new LoopShardError(
-      'RESPONSE_INVALID',
-      given.bodyUsed
-        ? 'The handler returned a `Response` whose body was already read. Return a new one, or its `clone()`.'
-        : 'The handler returned `Response.error()`, which has no status.',
-    );
-  }
+  if (given.bodyUsed) throw usedBody();
+  if (given.type === 'error') throw withoutStatus();
   response.isPlain = true;
   response.statusCode = given.status;
   const coding = given.headers.get('content-encoding');
   // `fetch` decodes what it receives, so content-encoding and content-length no longer apply.
   const isDecoded = given.url !== '' && coding !== null;
   for (const [name, value] of given.headers) {
-    if (name === 'content-type') response.contentType = checkContentType(value);
-    else if (name === 'set-cookie') response.add(name, checkFieldValue(name, value));
-    else if (name === 'content-length' || SERVER_FIELDS.has(name)) continue;
-    else if (name !== 'content-encoding' || !isDecoded) response.set(name, checkFieldValue(name, value));
+    if (isDecoded && (name === 'content-encoding' || name === 'content-length')) continue;
+    setRendered(response, name, value);
   }
-  const length = given.headers.get('content-length');
-  if (length !== null && /^\d+$/.test(length) && !isDecoded) response.contentLength = Number(length);
   return given.body ?? undefined;
+}
+
+function bodyOfPlainResponse(given: PlainResponse, response: ResponseState): unknown {
+  const { status, headers, body } = given._toNodeResponse();
+  response.isPlain = true;
+  response.statusCode = status;
+  for (let i = 0; i < headers.length; i += 2) setRendered(response, headers[i].toLowerCase(), headers[i + 1]);
+  return body ?? undefined;
 }
 
 function bodyOfBlob(blob: FetchBlob, response: ResponseState): unknown {

@@ -138,11 +138,11 @@ export class Responder {
     if (response.jsonWriter !== undefined) return this.#respondWritten(reply, value);
     const status = response.statusCode || (value === undefined && response.contentLength === undefined ? 204 : 200);
     if (value === undefined || isBodiless(status)) return this.#empty(reply, status);
-    if (types.isUint8Array(value)) return this.#send(reply, status, BYTES, value);
+    if (types.isUint8Array(value)) return this.#send(reply, status, defaultType(response, BYTES), value);
     const writer = this.#writer(reply, status);
     if (isText(value, writer)) {
       nameCharset(response);
-      return this.#send(reply, status, TEXT, value);
+      return this.#send(reply, status, defaultType(response, TEXT), value);
     }
     if (isStream(value)) return this.#openBody(reply, value);
     if (writer === undefined) return this.#send(reply, status, JSON_TYPE, stringify(value));
@@ -204,7 +204,8 @@ export class Responder {
     // Compression changes the length.
     response.contentLength = undefined;
     if (isText(value, writer)) nameCharset(response);
-    response.contentType ??= types.isUint8Array(value) ? BYTES : isText(value, writer) ? TEXT : JSON_TYPE;
+    const standardType = types.isUint8Array(value) ? BYTES : isText(value, writer) ? TEXT : JSON_TYPE;
+    response.contentType ??= defaultType(response, standardType);
     const how = this.#representations.describe(request, response, body);
     if (how === NOT_MODIFIED) return this.#notModified(reply);
     return this.#sendDescribed(reply, body, how === AS_IT_IS ? undefined : how);
@@ -274,7 +275,7 @@ export class Responder {
     if (isBodiless(status) || response.fresh) {
       return this.#emptyDescribed(reply, status) as typeof WRITTEN | typeof NO_ROOM;
     }
-    response.contentType ??= standardType;
+    response.contentType ??= defaultType(response, standardType);
     describeEvents(response);
     let encoding: Encoding | undefined;
     // An empty body would grow if it were compressed.
@@ -364,8 +365,10 @@ export class Responder {
 
   /** Sends a response without a body; 204 and 304 also have no content-length (RFC 9110 sections 15.3.5 and 15.4.5). */
   #empty(reply: Reply, status: number): Outcome {
-    // A HEAD may declare the length that a GET would have.
-    const length = this.#isHead(reply) ? (reply.response.contentLength ?? 0) : 0;
+    // A HEAD may declare the length that a GET would have,
+    // and a `Response` without a body tells nothing about the length.
+    const { contentLength, isPlain } = reply.response;
+    const length = this.#isHead(reply) ? (contentLength ?? (isPlain ? WITHOUT_LENGTH : 0)) : 0;
     return this.#send(reply, status, undefined, '', isUnframed(status) ? WITHOUT_LENGTH : length);
   }
 
@@ -495,9 +498,14 @@ function describeEvents(response: ResponseState): void {
   for (const [name, value] of EVENT_STREAM_FIELDS) if (response.field(name) === undefined) response.set(name, value);
 }
 
+/** The content type of a value that does not describe itself. */
+function defaultType({ isPlain }: ResponseState, standardType: string): string | undefined {
+  return isPlain ? undefined : standardType;
+}
+
 /** Adds the charset to a text type, so that clients need not guess it (RFC 6657). */
 function nameCharset(response: ResponseState): void {
-  if (response.contentType !== undefined && TEXT_TYPE.test(response.contentType)) {
+  if (!response.isPlain && response.contentType !== undefined && TEXT_TYPE.test(response.contentType)) {
     response.contentType += '; charset=utf-8';
   }
 }
