@@ -223,7 +223,8 @@ function shardsByGroup(shards: readonly ShardStats[]): string {
 }
 
 /**
- * Handles signals: the first SIGINT or SIGTERM ends the start, or drains the server; the next one exits immediately.
+ * Handles signals: the first SIGINT or SIGTERM ends the start, or drains the server; the next one exits immediately. SIGHUP loads the app,
+ * and the certificate, again.
  * @returns the function to call with the server once it is running
  */
 function handleSignals(files: CertificateFiles): (server: Server) => void {
@@ -231,10 +232,10 @@ function handleSignals(files: CertificateFiles): (server: Server) => void {
   let mustReload = false;
   const reload = () => {
     if (running === undefined) mustReload = true;
-    else reloadCertificate(running, files);
+    else void reloadAll(running, files);
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void end(signal, running));
-  if (files.tlsKey !== undefined) process.on('SIGHUP', reload);
+  process.on('SIGHUP', reload);
   return (server) => {
     running = server;
     if (mustReload) reload();
@@ -265,13 +266,19 @@ function again(signal: 'SIGINT' | 'SIGTERM'): string {
   return signal === 'SIGINT' ? 'Press Ctrl+C again' : 'Send it again';
 }
 
-/** Keeps the current certificate if the files are invalid. */
-function reloadCertificate(server: Server, files: CertificateFiles): void {
+/** Keeps the current certificate and the current code if the new ones are invalid. */
+async function reloadAll(server: Server, files: CertificateFiles): Promise<void> {
   try {
-    server.setSecureContext(readCertificate(files));
-    console.log('loopshard: SIGHUP: reloaded the certificate for new connections.');
+    if (files.tlsKey !== undefined) {
+      server.setSecureContext(readCertificate(files));
+      console.log('loopshard: SIGHUP: reloaded the certificate for new connections.');
+    }
+    await server.reload();
+    const { routeCount } = server.stats();
+    console.log(`loopshard: SIGHUP: reloaded the app; routes: ${routeCount}`);
   } catch (error) {
     if (!(error instanceof LoopShardError)) throw error;
     reportError(error);
+    console.error('loopshard: SIGHUP: the server continues with what it had loaded before.');
   }
 }

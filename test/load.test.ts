@@ -51,6 +51,7 @@ test('the running handler counts, by the low bits of its start time', () => {
 test('a shard that ignores its ring for 1 ms counts as busy, even if others steal its requests', () => {
   const { shard, load } = setUp();
   shard.threadTime = 1_000;
+  shard.parked = false;
   const after = (us: number) => {
     load.now += us;
     return load.waitUs(0);
@@ -63,6 +64,39 @@ test('a shard that ignores its ring for 1 ms counts as busy, even if others stea
   expect(after(500)).toBe(2_000);
   shard.progress++;
   expect([after(50), after(5_000)]).toEqual([0, 0]);
+});
+
+test('a sleeping shard does not ignore its ring: its doorbell may not have been rung yet', () => {
+  const { shard, load } = setUp();
+  shard.threadTime = 1_000;
+  load.submitted(0);
+  shard.given = true;
+  load.now += 5_000;
+  expect(load.waitUs(0)).toBe(0);
+  // The time counts from the last look at which it slept.
+  shard.parked = false;
+  load.now += 900;
+  expect(load.waitUs(0)).toBe(0);
+  load.now += 100;
+  expect(load.waitUs(0)).toBe(1_000);
+});
+
+test('a look reports a shard whose handler keeps other requests waiting for longer than a wake-up takes', () => {
+  const { shard, load, outstanding } = setUp();
+  const reported: number[] = [];
+  load.onHeldUp = (held) => void reported.push(held);
+  const lookAfter = (us: number) => {
+    load.now += us;
+    load.isAwake(0);
+    return reported.length;
+  };
+  shard.calledAt = load.now | 1;
+  outstanding[0] = 2;
+  expect([lookAfter(100), lookAfter(49), lookAfter(1)]).toEqual([0, 0, 1]);
+  outstanding[0] = 1;
+  expect(lookAfter(50)).toBe(1);
+  outstanding[0] = 2;
+  expect(lookAfter(50)).toBe(2);
 });
 
 test('a shard that was given a request counts as awake', () => {

@@ -12,6 +12,7 @@ import { BODY } from '../http/servers/workload.js';
  */
 
 const SERVERS = new URL('./servers/', import.meta.url);
+const HONO_NODE = { title: '@hono/node-server', file: 'hono-node.js' };
 const SHARD = '{"shards":1}';
 
 /**
@@ -31,7 +32,7 @@ function framework(id, title, usual, reach) {
       id: `${id}-usual`,
       title: `${title} on ${usual.title}`,
       file: new URL(usual.file, SERVERS).href,
-      args: [],
+      args: [app],
       ...common,
     },
     ...(reach !== undefined && { reach }),
@@ -39,7 +40,8 @@ function framework(id, title, usual, reach) {
 }
 
 export const FRAMEWORKS = [
-  framework('hono', 'Hono', { title: '@hono/node-server', file: 'hono-node.js' }, 1.7),
+  framework('hono', 'Hono', HONO_NODE, 1.7),
+  framework('hono-middleware', 'Hono with middleware', HONO_NODE),
   framework('h3', 'h3', { title: 'srvx', file: 'h3-srvx.js' }),
   framework('express', 'Express', { title: 'node:http', file: 'express-node.js' }, 1.7),
   framework('koa', 'Koa', { title: 'node:http', file: 'koa-node.js' }, 1.5),

@@ -17,11 +17,11 @@ function print(text) {
 
 /** @param {import('./options.js').Options} options */
 function runSimulations(options) {
-  const { cores, costs, seed, rulesName, generatorOnMachine, roundTripUs, json } = options;
+  const { cores, costs, seed, generatorOnMachine, roundTripUs, json } = options;
   const clients = generatorOnMachine
     ? 'one thread on the same machine'
     : `on other machines, with a round trip of ${roundTripUs} µs`;
-  print(`seed      ${seed}\nrules     ${rulesName}\nclients   ${clients}\n`);
+  print(`seed      ${seed}\nclients   ${clients}\n`);
   const results = [];
   for (const machine of cores) {
     const ofMachine = runMachine(options, machine);
@@ -32,7 +32,7 @@ function runSimulations(options) {
     `Requests/s by each rule over those of the cluster with connections spread evenly; one figure for each number of connections.\n`,
   );
   print(describeRules(results));
-  if (json) writeFileSync(json, `${JSON.stringify({ seed, rules: rulesName, costs, results }, null, 2)}\n`);
+  if (json) writeFileSync(json, `${JSON.stringify({ seed, costs, results }, null, 2)}\n`);
 }
 
 /** @param {import('./options.js').Options} options */

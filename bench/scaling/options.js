@@ -1,7 +1,6 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { list, positiveInteger } from '../scheduling/options.js';
 import { COSTS } from './costs.js';
-import { PROPOSED, TODAY } from './model/dispatch.js';
 import { WORKLOADS } from './workloads.js';
 
 /**
@@ -9,8 +8,6 @@ import { WORKLOADS } from './workloads.js';
  * @property {number[]} cores
  * @property {import('./workloads.js').Workload[]} workloads
  * @property {number[] | undefined} connections
- * @property {import('./model/dispatch.js').Rules} rules
- * @property {string} rulesName
  * @property {boolean} generatorOnMachine
  * @property {number} roundTripUs
  * @property {import('./costs.js').Costs} costs
@@ -19,8 +16,6 @@ import { WORKLOADS } from './workloads.js';
  * @property {boolean} quick
  * @property {string | undefined} json
  */
-
-const RULES = { today: TODAY, proposed: PROPOSED };
 
 /**
  * @param {string[]} args
@@ -34,11 +29,6 @@ export function readOptions(args) {
     .option('--cores <list>', 'cores of the machines (default: 2,4,16,64)', integers)
     .option('--workloads <list>', `of ${WORKLOADS.map(({ id }) => id).join(', ')} (default: all)`, workloads)
     .option('--connections <list>', 'connections (default: 50, 500 and 64 for each core)', integers)
-    .addOption(
-      new Option('--rules <name>', 'how several HTTP threads use the dispatch code')
-        .choices(Object.keys(RULES))
-        .default('today'),
-    )
     .option('--generator-on-machine', 'run the load generator as a thread on the same cores', false)
     .option('--round-trip-us <n>', 'round trip between clients and server', positiveInteger, 30)
     .option(
@@ -51,14 +41,12 @@ export function readOptions(args) {
     .option('--quick', 'few and short simulations, to test that it runs', false)
     .option('--json <file>', 'file for the raw results')
     .parse(args, { from: 'user' });
-  const { cores, rules, workloads: chosen, fastifyUs, ...options } = /** @type {any} */ (command.opts());
+  const { cores, workloads: chosen, fastifyUs, ...options } = /** @type {any} */ (command.opts());
   return {
     ...options,
     costs: fastifyUs ? { ...COSTS, fastify: { ...COSTS.fastify, requestUs: fastifyUs } } : COSTS,
     cores: cores ?? (options.quick ? [4, 16] : [2, 4, 16, 64]),
     workloads: chosen ?? WORKLOADS,
-    rules: RULES[/** @type {keyof typeof RULES} */ (rules)],
-    rulesName: rules,
   };
 }
 

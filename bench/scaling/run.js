@@ -23,10 +23,7 @@ const QUICK_REQUESTS = 4_000;
  * @param {number} cores
  * @returns {Result[]}
  */
-export function runMachine(
-  { workloads, connections, rules, costs, seed, quick, generatorOnMachine, roundTripUs },
-  cores,
-) {
+export function runMachine({ workloads, connections, costs, seed, quick, generatorOnMachine, roundTripUs }, cores) {
   const requests = quick ? QUICK_REQUESTS : REQUESTS;
   return workloads.flatMap((workload) =>
     (connections ?? connectionsFor(cores)).map((count) => {
@@ -37,7 +34,7 @@ export function runMachine(
         connections: count,
         loopshard: threadsToTry(cores, quick).map((threads) => ({
           threads,
-          outcome: simulate({ ...load, server: { kind: 'loopshard', ...threads, rules } }),
+          outcome: simulate({ ...load, server: { kind: 'loopshard', ...threads } }),
         })),
         cluster: {
           even: simulate({ ...load, server: { kind: 'cluster', spread: 'even' } }),

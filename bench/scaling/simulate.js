@@ -1,7 +1,6 @@
 import { COSTS } from './costs.js';
 import { Clients, Connection, LocalNetwork, RemoteNetwork } from './model/clients.js';
 import { ClusterProcess } from './model/cluster.js';
-import { TODAY } from './model/dispatch.js';
 import { Events } from './model/events.js';
 import { LoopShard } from './model/loopshard.js';
 import { Machine, Thread } from './model/machine.js';
@@ -30,7 +29,6 @@ import { meanHandlerUs } from './workloads.js';
  * @property {number} httpThreads of each server
  * @property {number} shards of each server
  * @property {number} [servers] processes that share the machine and the port; 1 by default
- * @property {import('./model/dispatch.js').Rules} [rules]
  */
 
 /**
@@ -128,8 +126,8 @@ function startServers({ server, cores }, parts) {
     const sockets = Array.from({ length: cores }, () => new ClusterProcess(parts, own));
     return { sockets, spread: server.spread, stolen: () => 0 };
   }
-  const { httpThreads, shards, servers: count = 1, rules = TODAY } = server;
-  const configuration = { httpThreads, shards, rules };
+  const { httpThreads, shards, servers: count = 1 } = server;
+  const configuration = { httpThreads, shards };
   const servers = Array.from({ length: count }, () => new LoopShard(parts, configuration));
   return {
     sockets: servers.flatMap(({ httpThreads: threads }) => threads),

@@ -54,10 +54,11 @@ export function fromFetch(fetchApp: FetchApp, options: FetchOptions = {}): App {
     const { FetchRuntime } = await import('./fetch/runtime.js');
     adapter.runtime = new FetchRuntime(globals ?? true);
   });
-  app.onClose(() => background.settled());
+  // Called in reverse order.
   app.onClose(() => adapter.runtime?.end());
+  app.onClose(() => background.settled());
   const handler = adapter.handlerAt('');
-  // Nobody else can see this app, so the pattern of the prefix itself needs its own route.
+  // Below a prefix, `/*` does not match the prefix itself.
   return app.all('/', route, handler).all('/*', route, handler);
 }
 

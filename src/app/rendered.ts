@@ -1,4 +1,5 @@
 /* Values that set status and headers of a response themselves: `Response` and those that stand in for it. */
+import { LoopShardError } from '../errors.js';
 import { checkContentType, checkFieldValue, SERVER_FIELDS } from './header-checks.js';
 import type { ResponseState } from './response-state.js';
 
@@ -29,4 +30,18 @@ export function setRendered(response: ResponseState, name: string, value: string
 
 function setLength(response: ResponseState, value: string): void {
   if (/^\d+$/.test(value)) response.contentLength = Number(value);
+}
+
+/** The error for a `Response` that cannot be sent again. */
+export function usedBody(cause?: unknown): LoopShardError {
+  return new LoopShardError(
+    'RESPONSE_INVALID',
+    'The handler returned a `Response` whose body was already read. Return a new one, or its `clone()`.',
+    { cause },
+  );
+}
+
+/** The error for `Response.error()`. */
+export function withoutStatus(): LoopShardError {
+  return new LoopShardError('RESPONSE_INVALID', 'The handler returned `Response.error()`, which has no status.');
 }

@@ -52,6 +52,12 @@ export class HttpFigures implements RequestShares {
     return this.#i32[sequence];
   }
 
+  /** Extents that hold records of this thread's requests. */
+  get ownRequestExtents(): number {
+    const { requestExtents } = this.#own;
+    return this.#i32.subarray(requestExtents, requestExtents + EXTENT_CLASSES).reduce((sum, count) => sum + count, 0);
+  }
+
   /** Requests of the other HTTP threads that `shard` has not given back. */
   outstandingOfOthers(shard: number): number {
     let sum = 0;

@@ -49,7 +49,7 @@ async function createControl(
   const functions = await loadHttpModule(httpModule);
   const memory = CoreMemory.attach(core);
   return new HttpControl(memory, readMemoryMap(memory.buffer), options, functions, {
-    onShedding: (shard, shedding) => report({ type: 'shedding', shard, shedding }),
+    onShedding: (_revision, shard, shedding) => report({ type: 'shedding', shard, shedding }),
     onFailure: (what, error) => report({ type: 'failure', what, error: describe(error) }),
     onUnknown: catchUp,
     log,
@@ -64,9 +64,9 @@ function raise(word: Int32Array<SharedArrayBuffer>): void {
 function obey(control: HttpControl, command: HttpCommand, report: (message: HttpReport) => void): void {
   switch (command.type) {
     case 'attach':
-      return control.attach(command.shard, command.port);
+      return control.attach(0, command.shard, command.port);
     case 'ended':
-      control.takeBack(command.shard);
+      control.takeBack(0, command.shard);
       return report({ type: 'takenBack', shard: command.shard });
     case 'begin':
       return begin(control, command, report);

@@ -83,6 +83,20 @@ export interface LogEntry {
   bytes: number;
 }
 
+/** Owns the slots of exchanges. */
+export interface ExchangeOwner {
+  /** The response was sent or is not needed: its slot is free. */
+  release(exchange: Exchange): void;
+  /** Copies the response into private memory and gives its extent back. `false` if such copies already take too much. */
+  detach(exchange: Exchange): boolean;
+  /** The client has sent its last byte, and may have disconnected. */
+  announceAbort(exchange: Exchange): void;
+  /** The connection is closed: the response is no longer needed. */
+  abandon(exchange: Exchange): void;
+  /** The shard that has started the handler, or -1. It may differ from the one to which the request was submitted. */
+  runner(exchange: Exchange): number;
+}
+
 /** What is known about all requests of a route. */
 export interface RouteTraits {
   /** Request bodies may be read as streams. */
@@ -97,6 +111,8 @@ export interface RouteTraits {
 export class Exchange {
   /** The slot that carries it, or -1 if the HTTP thread responds itself. */
   readonly slot: number;
+  /** Undefined if the HTTP thread responds itself. */
+  readonly owner: ExchangeOwner | undefined;
   /** Identifies the request in the slot. */
   sequence = 0;
   /** The connection that waits for the response; undefined once it is closed. */
@@ -151,8 +167,8 @@ export class Exchange {
   }
 
   /** Creates one that continues a streamed response whose slot is free. */
-  static continued({ connection, stream, bytes, headBytes, route }: Exchange): Exchange {
-    const exchange = new Exchange(-1);
+  static continued({ owner, connection, stream, bytes, headBytes, route }: Exchange): Exchange {
+    const exchange = new Exchange(-1, owner);
     exchange.connection = connection;
     exchange.stream = stream;
     exchange.route = route;
@@ -161,8 +177,9 @@ export class Exchange {
     return exchange;
   }
 
-  constructor(slot: number) {
+  constructor(slot: number, owner?: ExchangeOwner) {
     this.slot = slot;
+    this.owner = owner;
   }
 
   /** For a request that was admitted by a thread that has ended: its client has disconnected. */

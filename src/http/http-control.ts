@@ -12,8 +12,10 @@ import type { Reason } from './answers.js';
 import { AccessLog } from './completion/access-log.js';
 import type { HttpFunctions } from './http-module.js';
 import { HttpThread, type HttpThreadOptions } from './http-thread.js';
-import type { HttpNews } from './news.js';
+import type { HttpNews, ShardNews } from './news.js';
 import { Readiness } from './readiness.js';
+import type { Revision } from './revision.js';
+import type { Scheduler } from './scheduler.js';
 import { Shards, type ShardsOptions } from './shards.js';
 import type { Upgrades } from './socket/upgrade.js';
 
@@ -29,7 +31,7 @@ export type HttpFailure = 'connection' | 'accept' | 'upgrade' | 'priority';
 
 export interface HttpEvents {
   /** A shard has started or stopped rejecting requests because queued ones have waited too long. */
-  onShedding(shard: number, shedding: boolean): void;
+  onShedding(revision: number, shard: number, shedding: boolean): void;
   onFailure(what: HttpFailure, error: unknown): void;
   /** The messages that the control thread has sent so far must be read now. */
   onUnknown(): void;
@@ -45,6 +47,7 @@ export interface HttpStats {
   owed: number;
   freeSlots: number;
   lostWakeUps: number;
+  pauses: number;
   refused: Partial<Record<Reason, number>>;
   outstanding: number[];
   queued: number[];
@@ -53,16 +56,23 @@ export interface HttpStats {
   waiting: number[];
 }
 
+/** How often it is checked whether the requests before a reload have got their responses. */
+const DRAIN_LOOK_MS = 10;
+
 /** An HTTP thread as the control thread drives it: called directly if there is only one, otherwise by messages. HTTP thread. */
 export class HttpControl {
-  readonly #shards: Shards;
   readonly #options: HttpControlOptions;
   readonly #functions: HttpFunctions;
   readonly #events: HttpEvents;
-  readonly #readiness: Readiness;
+  /** Those whose shards have threads, by number. */
+  readonly #revisions = new Map<number, Revision>();
+  /** The one that gets new requests. */
+  #current: Revision;
   #thread: HttpThread | undefined;
+  #isLeaving = false;
   #isDraining = false;
 
+  /** @param map of the first revision, number 0 */
   constructor(
     core: CoreMemory,
     map: MemoryMap,
@@ -70,11 +80,21 @@ export class HttpControl {
     functions: HttpFunctions,
     events: HttpEvents,
   ) {
-    this.#shards = new Shards(core, map, options);
     this.#options = options;
     this.#functions = functions;
     this.#events = events;
-    this.#readiness = new Readiness(options.groups, this.#shards.load.ready, options.health?.shedGraceMs ?? 0);
+    this.#current = this.open(0, core, map);
+  }
+
+  /** Prepares for messages about the shards of a revision. */
+  open(number: number, core: CoreMemory, map: MemoryMap): Revision {
+    const { groups, health } = this.#options;
+    const shards = new Shards(core, map, this.#options);
+    const readiness = new Readiness(groups, shards.load.ready, health?.shedGraceMs ?? 0);
+    readiness.isLeaving = this.#isLeaving;
+    const revision: Revision = { number, shards, readiness, scheduler: undefined };
+    this.#revisions.set(number, revision);
+    return revision;
   }
 
   /**
@@ -86,9 +106,7 @@ export class HttpControl {
   begin(table: RouteTable, unsettled: readonly number[] = []): void {
     const { accessLog, requestId, trustProxy, listening } = this.#options;
     const { priority, upgrades, tls } = this.#functions;
-    const log = accessLog
-      ? new AccessLog(this.#events.log, requestId, trustedProxies(trustProxy), this.#shards.side)
-      : undefined;
+    const log = accessLog ? new AccessLog(this.#events.log, requestId, trustedProxies(trustProxy)) : undefined;
     const options: HttpThreadOptions = {
       ...this.#options,
       priority,
@@ -96,7 +114,7 @@ export class HttpControl {
     };
     checkCallbacks(listening.tls, tls);
     const { onFailure } = this.#events;
-    this.#thread = new HttpThread(this.#shards, table, options, this.#readiness, log, {
+    this.#thread = new HttpThread(this.#current, table, options, log, {
       onConnectionFailure: (error) => onFailure('connection', error),
       onUpgradeError: (error) => onFailure('upgrade', error),
       onAcceptError: (error) => onFailure('accept', error),
@@ -105,8 +123,41 @@ export class HttpControl {
       onUnknown: this.#events.onUnknown,
     });
     this.#thread.upgrades = upgrades;
-    this.#shards.leaveOut(unsettled);
+    this.#current.shards.leaveOut(unsettled);
     for (const slot of unsettled) this.#thread.scheduler.adopt(slot);
+  }
+
+  // ── reload ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Passes new requests to the shards of an open revision.
+   * @param table on which they agree
+   * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
+   */
+  switchTo(number: number, table: RouteTable): void {
+    const revision = this.#revisions.get(number)!;
+    this.#thread!.switchTo(revision, table);
+    this.#current = revision;
+  }
+
+  /** Resolves when all requests of the revision have got their responses from shards. */
+  drained(number: number): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (this.#revisions.get(number)?.scheduler?.isDrained === false) return;
+        clearInterval(timer);
+        resolve();
+      };
+      const timer = setInterval(look, DRAIN_LOOK_MS).unref();
+      look();
+    });
+  }
+
+  /** All threads of the revision's shards have ended. */
+  forget(number: number): void {
+    const scheduler = this.#revisions.get(number)?.scheduler;
+    if (scheduler !== undefined) this.#thread?.forget(scheduler);
+    this.#revisions.delete(number);
   }
 
   /**
@@ -127,15 +178,16 @@ export class HttpControl {
 
   // ── shards ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** A thread is about to run `shard`; `port` is this thread's end of the channel to it. */
-  attach(shard: number, port: MessagePort): void {
-    this.#shards.attach(shard, port);
+  /** A thread is about to run `shard` of a revision; `port` is this thread's end of the channel to it. */
+  attach(revision: number, shard: number, port: MessagePort): void {
+    this.#revisions.get(revision)!.shards.attach(shard, port);
   }
 
-  /** The thread of `shard` has exited: takes back the slots of this thread that it owned. */
-  takeBack(shard: number): void {
-    this.#shards.detach(shard);
-    this.#thread?.scheduler.onShardLost(shard);
+  /** The thread of `shard` of a revision has exited: takes back the slots of this thread that it owned. */
+  takeBack(revision: number, shard: number): void {
+    const { shards, scheduler } = this.#revisions.get(revision)!;
+    shards.detach(shard);
+    scheduler?.onShardLost(shard);
   }
 
   // ── news ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -143,45 +195,58 @@ export class HttpControl {
   hear(news: HttpNews): void {
     const thread = this.#thread;
     switch (news.type) {
-      case 'state':
-        return this.#setState(news);
-      case 'missing':
-        this.#shards.load.replaced[news.shard] = 0;
-        return thread?.scheduler.onShardMissing(news.shard);
-      case 'shedding':
-        return this.#readiness.shedders.set(news.shard, news.shedding);
-      case 'stalled':
-        return this.#readiness.setStalled(news.group, news.stalled);
-      case 'permits':
-        return thread?.scheduler.permitsChanged();
+      case 'shard':
+        return this.#hearOf(this.#revisions.get(news.revision)!, news.about);
       case 'secureContext':
         return thread?.setSecureContext(news.options);
       case 'leave':
-        this.#readiness.isLeaving = true;
+        this.#becomeLeaving();
         return thread?.leave(news.ms);
       case 'stop':
         this.#isDraining = true;
-        return thread?.scheduler.stop();
+        return thread?.stop();
       case 'destroy':
-        this.#readiness.isLeaving = true;
+        this.#becomeLeaving();
         this.#isDraining = true;
         return thread?.destroy();
     }
   }
 
-  #setState({ shard, state, isReplaced }: Extract<HttpNews, { type: 'state' }>): void {
-    const { load } = this.#shards;
+  #becomeLeaving(): void {
+    this.#isLeaving = true;
+    for (const { readiness } of this.#revisions.values()) readiness.isLeaving = true;
+  }
+
+  #hearOf({ shards, readiness, scheduler }: Revision, news: ShardNews): void {
+    switch (news.type) {
+      case 'state':
+        return this.#setState(shards, scheduler, news);
+      case 'missing':
+        shards.load.replaced[news.shard] = 0;
+        return scheduler?.onShardMissing(news.shard);
+      case 'shedding':
+        return readiness.shedders.set(news.shard, news.shedding);
+      case 'stalled':
+        return readiness.setStalled(news.group, news.stalled);
+      case 'permits':
+        return scheduler?.permitsChanged();
+    }
+  }
+
+  #setState(
+    { load }: Shards,
+    scheduler: Scheduler | undefined,
+    { shard, state, isReplaced }: Extract<ShardNews, { type: 'state' }>,
+  ): void {
     load.ready[shard] = state === 'ready' ? 1 : 0;
     load.replaced[shard] = isReplaced ? 1 : 0;
-    if (state === 'ready') this.#thread?.scheduler.onShardReady(shard);
-    if ((state === 'stuck' || state === 'draining') && !this.#isDraining) {
-      this.#thread?.scheduler.onShardUnavailable(shard, state);
-    }
+    if (state === 'ready') scheduler?.onShardReady(shard);
+    if ((state === 'stuck' || state === 'draining') && !this.#isDraining) scheduler?.onShardUnavailable(shard, state);
   }
 
   /** Stops accepting connections. Resolves when every response is sent and every connection is closed. */
   drain(): Promise<void> {
-    this.#readiness.isLeaving = true;
+    this.#becomeLeaving();
     this.#isDraining = true;
     return this.#thread?.drain() ?? Promise.resolve();
   }
@@ -189,15 +254,16 @@ export class HttpControl {
   // ── figures ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   stats(): HttpStats {
-    const { map, slots, side } = this.#shards;
-    const { scheduler, connections, connectionsRefused } = this.#thread!;
+    const { map, slots, side } = this.#current.shards;
+    const { scheduler, connections, connectionsRefused, outstanding } = this.#thread!;
     const ofShards = <Of>(look: (shard: number) => Of) => Array.from({ length: map.shards }, (_, shard) => look(shard));
     return {
       connections,
       connectionsRefused,
-      owed: scheduler.outstanding,
+      owed: outstanding,
       freeSlots: slots.reduce((sum, { free }) => sum + free, 0),
       lostWakeUps: scheduler.lostWakeUps,
+      pauses: scheduler.pauses,
       refused: { ...scheduler.refusals.counts },
       outstanding: [...side.figures.outstanding],
       queued: ofShards((shard) => scheduler.queued(shard)),

@@ -11,10 +11,9 @@ import type { RecordRoom } from './parser/large-record.js';
 import { Parsers } from './parser/llhttp.js';
 import type { RequestInHand } from './parser/request-in-hand.js';
 import type { BodyRules } from './parser/request-sink.js';
-import type { Readiness } from './readiness.js';
 import type { Refusals } from './refusals.js';
+import type { Revision } from './revision.js';
 import { Scheduler, type SchedulerEvents, type SchedulerOptions } from './scheduler.js';
-import type { Shards } from './shards.js';
 import { Connection } from './socket/connection.js';
 import type { ConnectionHost, ConnectionLimits } from './socket/host.js';
 import { InnerListener, Listener, type Listens } from './socket/listen.js';
@@ -30,7 +29,8 @@ export interface HttpThreadOptions extends SchedulerOptions, ConnectionLimits, T
   maxConnections: number;
 }
 
-export interface HttpThreadEvents extends Omit<SchedulerEvents, 'onReleased' | 'readiness'> {
+export interface HttpThreadEvents extends Omit<SchedulerEvents, 'onReleased' | 'readiness' | 'onShedding'> {
+  onShedding(revision: number, shard: number, shedding: boolean): void;
   onAcceptError(error: Error): void;
   /** Something failed for one client, and its connection was closed. */
   onConnectionFailure(error: unknown): void;
@@ -56,8 +56,10 @@ export class HttpThread implements ConnectionHost<Connection> {
   draining = false;
   readonly #options: HttpThreadOptions;
   readonly #events: HttpThreadEvents;
-  readonly #shards: Shards;
-  readonly scheduler: Scheduler;
+  /** Admits new requests. */
+  scheduler: Scheduler;
+  /** Those before a reload, which finish the requests that they have admitted. */
+  readonly #earlier = new Set<Scheduler>();
   readonly #connections = new Set<Connection>();
   readonly #listener: Listens;
   #watch: NodeJS.Timeout | undefined;
@@ -72,14 +74,13 @@ export class HttpThread implements ConnectionHost<Connection> {
 
   /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
   constructor(
-    shards: Shards,
+    revision: Revision,
     table: RouteTable,
     options: HttpThreadOptions,
-    readiness: Readiness,
     accessLog: AccessLog | undefined,
     events: HttpThreadEvents,
   ) {
-    this.#shards = shards;
+    const { shards } = revision;
     this.core = shards.core;
     this.parsers = new Parsers(shards.core, httpAddresses(shards.map, shards.side.http).headIndex);
     this.parsers.index.limit(options);
@@ -88,19 +89,51 @@ export class HttpThread implements ConnectionHost<Connection> {
     this.accessLog = accessLog;
     this.#options = options;
     this.#events = events;
-    this.scheduler = new Scheduler(shards, table, options, {
-      ...events,
-      readiness: () => readiness.whyNot(),
-      onReleased: () => {
-        if (this.draining) this.#checkDrained();
-      },
-    });
+    this.scheduler = this.#createScheduler(revision, table);
     const { listening } = options;
     const onConnection = (accepted: Accepted) => this.#onConnection(accepted);
     this.#listener =
       listening.source === undefined
         ? new Listener(listening, options, onConnection)
         : new InnerListener(listening.source, onConnection);
+  }
+
+  #createScheduler(revision: Revision, table: RouteTable): Scheduler {
+    const { number, shards, readiness } = revision;
+    revision.scheduler = new Scheduler(shards, table, this.#options, {
+      ...this.#events,
+      onShedding: (shard, shedding) => this.#events.onShedding(number, shard, shedding),
+      readiness: () => readiness.whyNot(),
+      onReleased: () => {
+        if (this.draining) this.#checkDrained();
+      },
+    });
+    return revision.scheduler;
+  }
+
+  /**
+   * Passes new requests to the shards of another revision; those that were admitted stay with theirs.
+   * @param table on which the new shards agree
+   * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
+   */
+  switchTo(revision: Revision, table: RouteTable): void {
+    const next = this.#createScheduler(revision, table);
+    this.#earlier.add(this.scheduler);
+    this.scheduler = next;
+    this.#publishConnections();
+    this.#notePressure();
+  }
+
+  /** All threads of an earlier scheduler's shards have ended. */
+  forget(scheduler: Scheduler): void {
+    scheduler.finish();
+    this.#earlier.delete(scheduler);
+    for (const connection of this.#connections) connection.leaveRoom(scheduler.records);
+    this.#checkDrained();
+  }
+
+  get #schedulers(): Scheduler[] {
+    return [this.scheduler, ...this.#earlier];
   }
 
   /**
@@ -136,8 +169,8 @@ export class HttpThread implements ConnectionHost<Connection> {
   }
 
   #onConnection(accepted: Accepted): void {
-    const { figures } = this.#shards.side;
-    const isFull = this.#connections.size + figures.connectionsOfOthers >= this.#options.maxConnections;
+    const { connectionsOfOthers } = this.scheduler.figures;
+    const isFull = this.#connections.size + connectionsOfOthers >= this.#options.maxConnections;
     if (isFull) this.#connectionsRefused++;
     if (isFull || this.draining) {
       dismiss(accepted);
@@ -146,7 +179,8 @@ export class HttpThread implements ConnectionHost<Connection> {
     try {
       const connection = new Connection(this, accepted);
       this.#connections.add(connection);
-      figures.connections = this.#connections.size;
+      this.scheduler.accepted();
+      this.#publishConnections();
       if (this.#leaving !== undefined) connection.leave();
     } catch (error) {
       // For instance, no memory for another thousand parsers.
@@ -156,10 +190,21 @@ export class HttpThread implements ConnectionHost<Connection> {
     }
   }
 
+  /** Tells the other HTTP threads. */
+  #publishConnections(): void {
+    this.scheduler.figures.connections = this.#connections.size;
+  }
+
   // ── what connections need ───────────────────────────────────────────────────────────────────────────────────────
 
   admit(request: RequestInHand, connection: Connection): Exchange {
-    return this.scheduler.admit(request, connection);
+    return this.#schedulerOf(request).admit(request, connection);
+  }
+
+  /** A request whose record lies in shared memory already stays with the shards that have this memory. */
+  #schedulerOf({ room }: RequestInHand): Scheduler {
+    if (room === undefined || room === this.scheduler.records) return this.scheduler;
+    return [...this.#earlier].find(({ records }) => records === room) ?? this.scheduler;
   }
 
   get refusals(): Refusals {
@@ -178,24 +223,10 @@ export class HttpThread implements ConnectionHost<Connection> {
     return this.scheduler.bodyRules(request);
   }
 
-  release(exchange: Exchange): void {
-    this.scheduler.release(exchange);
-  }
-
   get isPressed(): boolean {
-    return this.#waiting.size > 0 || this.#shards.side.figures.areOthersPressed || this.scheduler.waitsForExtents;
-  }
-
-  detach(exchange: Exchange): boolean {
-    return this.scheduler.detach(exchange);
-  }
-
-  announceAbort(exchange: Exchange): void {
-    this.scheduler.announceAbort(exchange);
-  }
-
-  abandon(exchange: Exchange): void {
-    this.scheduler.abandon(exchange);
+    if (this.#waiting.size > 0 || this.scheduler.isPressed) return true;
+    for (const scheduler of this.#earlier) if (scheduler.isPressed) return true;
+    return false;
   }
 
   onConnectionFailure(error: unknown): void {
@@ -217,7 +248,7 @@ export class HttpThread implements ConnectionHost<Connection> {
   }
 
   #notePressure(): void {
-    this.#shards.side.figures.pressed = this.#waiting.size;
+    for (const { figures } of this.#schedulers) figures.pressed = this.#waiting.size;
   }
 
   /** Polls for free extents, because shards give extents back without a notification. */
@@ -234,7 +265,7 @@ export class HttpThread implements ConnectionHost<Connection> {
   onConnectionClosed(connection: Connection): void {
     if (this.#waiting.delete(connection)) this.#notePressure();
     this.#connections.delete(connection);
-    this.#shards.side.figures.connections = this.#connections.size;
+    this.#publishConnections();
     this.#checkDrained();
   }
 
@@ -268,20 +299,30 @@ export class HttpThread implements ConnectionHost<Connection> {
   }
 
   #checkDrained(): void {
-    if (!this.draining || this.#connections.size > 0 || this.scheduler.outstanding > 0) return;
+    if (!this.draining || this.#connections.size > 0 || this.outstanding > 0) return;
     clearInterval(this.#watch);
     this.#onDrained?.();
   }
 
+  /** Stops all activity of the schedulers. */
+  stop(): void {
+    for (const scheduler of this.#schedulers) scheduler.stop();
+  }
+
   destroy(): void {
     this.draining = true;
-    this.scheduler.stop();
+    this.stop();
     clearInterval(this.#watch);
     clearInterval(this.#retries);
     clearInterval(this.#leaving);
     this.#listener.destroy();
     for (const connection of this.#connections) connection.destroy();
     this.#onDrained?.();
+  }
+
+  /** Number of requests submitted to shards and not given back, including those before a reload. */
+  get outstanding(): number {
+    return this.#schedulers.reduce((sum, { outstanding }) => sum + outstanding, 0);
   }
 
   /** Number of open connections. */

@@ -1,7 +1,7 @@
 import type { SecureContextOptions } from 'node:tls';
 
-/** News for all HTTP threads. */
-export type HttpNews =
+/** News about the shards of one revision: the code of a start or a reload. */
+export type ShardNews =
   /**
    * The state of a shard has changed.
    * @param isReplaced requests may wait for another thread of the shard
@@ -14,7 +14,11 @@ export type HttpNews =
   /** The group has no free permit and no handler settles, or this has ended. */
   | { type: 'stalled'; group: string; stalled: boolean }
   /** The limit of a route was changed. */
-  | { type: 'permits' }
+  | { type: 'permits' };
+
+/** News for all HTTP threads. */
+export type HttpNews =
+  | { type: 'shard'; revision: number; about: ShardNews }
   /** New connections use these keys and certificates. */
   | { type: 'secureContext'; options: SecureContextOptions }
   /** Each connection closes after its next response, spread over a part of `ms`. */

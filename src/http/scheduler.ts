@@ -1,4 +1,5 @@
-import { EXTENT_CLASSES, NO_EXTENT, SLOT_ROUTE_PERMIT_FLAG } from '../../assembly/layout.js';
+import { EXTENT_CLASSES, NO_EXTENT, SLOT_NO_START, SLOT_ROUTE_PERMIT_FLAG } from '../../assembly/layout.js';
+import type { HttpFigures } from '../contract/http-figures.js';
 import { bySlot } from '../contract/http-side.js';
 import type { BodyCredit, RequestName, RouteTable } from '../contract/messages.js';
 import { ALL_METHODS, METHODS } from '../options/methods.js';
@@ -15,9 +16,10 @@ import { Rules, type SchedulingDefaults } from './admission/route-rules.js';
 import { Watch } from './admission/watch.js';
 import type { Reason } from './answers.js';
 import { Completions } from './completion/completions.js';
+import { Moderation } from './completion/moderation.js';
 import { reclaim, relieve } from './completion/reclaim.js';
 import { StreamReceiver } from './completion/response-stream.js';
-import { Exchange, type Receiver } from './exchange.js';
+import { Exchange, type ExchangeOwner, type Receiver } from './exchange.js';
 import type { RequestInHand } from './parser/request-in-hand.js';
 import type { BodyRules } from './parser/request-sink.js';
 import type { NotReady } from './readiness.js';
@@ -39,6 +41,8 @@ export interface SchedulerOptions extends SchedulingDefaults {
   keepAliveLines: string;
   /** Name of the header field with request ids, in lower case, if enabled. */
   requestId: string | undefined;
+  /** One shard runs in this thread. */
+  isLocal: boolean;
 }
 
 export interface SchedulerEvents {
@@ -53,7 +57,7 @@ export interface SchedulerEvents {
 }
 
 /** Handles every request from its admission to its response: whether it runs, on which shard, and how long it may take. HTTP thread. */
-export class Scheduler {
+export class Scheduler implements ExchangeOwner {
   readonly refusals: Refusals;
   readonly #shards: Shards;
   readonly #events: SchedulerEvents;
@@ -63,6 +67,7 @@ export class Scheduler {
   readonly #queues: Queues;
   readonly #dispatcher: Dispatcher;
   readonly #deadlines: Deadlines;
+  readonly #moderation: Moderation | undefined;
   readonly #completions: Completions;
   readonly #watch: Watch;
   readonly #admission: Admission;
@@ -82,7 +87,7 @@ export class Scheduler {
     this.methods = (hasRare ? ALL_METHODS : METHODS).length;
     const fixed = new FixedRoutes(table, router, options, () => events.readiness());
     this.#rules = new Rules(table, shards, options);
-    this.#exchanges = bySlot(shards.side.range, (slot) => new Exchange(slot));
+    this.#exchanges = bySlot(shards.side.range, (slot) => new Exchange(slot, this));
     const { status, retryAfterSeconds } = options.shed ?? { status: 503, retryAfterSeconds: 1 };
     this.refusals = new Refusals({
       status,
@@ -92,7 +97,9 @@ export class Scheduler {
       cors: table.cors,
       requestId: options.requestId,
     });
-    this.#completions = new Completions(shards, this.#exchanges, this.refusals, {
+    this.#queues = new Queues(shards);
+    this.#moderation = options.isLocal ? undefined : new Moderation(shards, this.#queues, this.#rules.areEven);
+    this.#completions = new Completions(shards, this.#exchanges, this.refusals, this.#moderation, {
       onTurn: () => void this.#dispatcher.retryWaiting(),
       onReturned: (exchange) => this.#onReturned(exchange),
       onUnwanted: (exchange) => this.release(exchange),
@@ -112,7 +119,6 @@ export class Scheduler {
         this.#completions.streamBegun();
       },
     });
-    this.#queues = new Queues(shards);
     this.#dispatcher = new Dispatcher(shards, this.#queues, {
       onPublished: (shard) => {
         this.#completions.published(shard);
@@ -173,7 +179,15 @@ export class Scheduler {
     return exchange;
   }
 
-  /** The response was sent or is not needed: frees its slot. */
+  runner({ slot, ranOn }: Exchange): number {
+    if (slot < 0) return -1;
+    const { side } = this.#shards;
+    if (side.startedAt(slot) === SLOT_NO_START) return -1;
+    if (ranOn >= 0) return ranOn;
+    // A stream may begin while its slot is being given back.
+    return Math.max(side.heldBy(slot), side.completedBy(slot));
+  }
+
   release(exchange: Exchange): void {
     if (exchange.slot < 0) return;
     // The exchange outlives the response, so it must not hold anything large.
@@ -394,15 +408,42 @@ export class Scheduler {
     return this.#watch.waits();
   }
 
+  /** A connection was accepted. */
+  accepted(): void {
+    this.#moderation?.accepted();
+  }
+
+  /** How often the thread has paused because all shards were busy. */
+  get pauses(): number {
+    return this.#moderation?.pauses ?? 0;
+  }
+
+  /** Whether no request that it has admitted, or that has an extent for its record, is in progress. */
+  get isDrained(): boolean {
+    return this.outstanding === 0 && this.#streams.count === 0 && this.figures.ownRequestExtents === 0;
+  }
+
   get lostWakeUps(): number {
     return this.#completions.lostWakeUps;
   }
 
-  /** Whether responses wait for extents. */
-  get waitsForExtents(): boolean {
+  /** What this thread publishes for the other HTTP threads. */
+  get figures(): HttpFigures {
+    return this.#shards.side.figures;
+  }
+
+  /** Whether requests of other HTTP threads, or responses, wait for extents. */
+  get isPressed(): boolean {
+    if (this.figures.areOthersPressed) return true;
     const { side, map } = this.#shards;
     for (let shard = 0; shard < map.shards; shard++) if (side.words.counters(shard).extentWaiting > 0) return true;
     return false;
+  }
+
+  /** All threads of its shards have ended, and all slots are back: passes the last responses to their connections, and stops. */
+  finish(): void {
+    this.#completions.finish();
+    this.#watch.stop();
   }
 
   stop(): void {

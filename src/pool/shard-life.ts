@@ -102,6 +102,8 @@ export class ShardLife {
   #isAsked = false;
   #readySince = 0;
   /** No further thread is started. */
+  #isRetired = false;
+  /** The same, and the current thread is to end. */
   #isClosing = false;
   #startTimer: NodeJS.Timeout | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
@@ -246,6 +248,14 @@ export class ShardLife {
     this.#drain();
   }
 
+  /** Starts no further thread when this one ends. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#isReplaced = false;
+    clearTimeout(this.#restartTimer);
+    clearTimeout(this.#missingTimer);
+  }
+
   /** Tells the shard to finish what it has started and end; another thread replaces it. No effect unless the shard is ready. */
   replace(): void {
     if (this.#state !== 'ready' || this.#isClosing) return;
@@ -292,13 +302,14 @@ export class ShardLife {
     const livedMs = wasReady ? Math.max(1, performance.now() - this.#readySince) : 0;
     this.#readySince = 0;
     const cause = this.#cause ?? endOf(this.number, { code, error, wasReady });
-    const nextMs = this.#isClosing ? undefined : this.#restarts.next(livedMs, performance.now());
+    const nextMs = this.#isClosing || this.#isRetired ? undefined : this.#restarts.next(livedMs, performance.now());
     // Requests must not wait for a thread that is known to start late.
     this.#isReplaced = wasReady && nextMs !== undefined && nextMs < MISSING_AFTER_MS;
     this.#become('ended');
     const wasAsked = this.#isClosing || (this.#isAsked && code === 0);
     const takenBack = this.#events.onEnded(this, { error: cause, wasReady, wasAsked }, nextMs);
     if (nextMs !== undefined && !this.#isClosing) this.#boundWait();
+    else if (this.#isRetired && !this.#isClosing) this.#miss();
     if (takenBack === undefined) this.#startAnother(nextMs);
     else void takenBack.then(() => this.#startAnother(nextMs));
     for (const resolve of this.#onEnded.splice(0)) resolve();

@@ -259,6 +259,11 @@ export class ShardPool {
 
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** Starts no further threads. */
+  retire(): void {
+    for (const shard of this.#shards) shard.retire();
+  }
+
   /** Tells shards that the server is closing, so that endless streams end. */
   drain(): void {
     for (const shard of this.#shards) shard.send({ type: 'drain' });

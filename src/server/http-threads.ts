@@ -21,12 +21,28 @@ export interface HttpThreads {
   begin(table: RouteTable): Promise<void>;
   /** @throws LoopShardError as `HttpControl.listen`, HTTP_THREAD_FAILED */
   listen(): Promise<void>;
+  /**
+   * Prepares for messages about the shards of a reload.
+   * @param revision its number
+   * @throws LoopShardError RELOAD_UNSUPPORTED
+   */
+  open(revision: number, core: CoreMemory, map: MemoryMap): void;
+  /**
+   * Passes new requests to the shards of an open revision.
+   * @param table on which they agree
+   * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
+   */
+  switchTo(revision: number, table: RouteTable): void;
+  /** Resolves when all requests of the revision have got their responses from shards. */
+  drained(revision: number): Promise<void>;
+  /** All threads of the revision's shards have ended. */
+  forget(revision: number): void;
   /** The address on which each of them listens. */
   readonly addresses: readonly AddressInfo[];
   /** A thread of `shard` starts: `ports` are the ends of its channels, one per HTTP thread. */
-  attach(shard: number, ports: readonly MessagePort[]): void;
+  attach(revision: number, shard: number, ports: readonly MessagePort[]): void;
   /** The thread of `shard` has exited. Resolves when all HTTP threads have taken back their slots; undefined if they already have. */
-  takeBack(shard: number): Promise<void> | undefined;
+  takeBack(revision: number, shard: number): Promise<void> | undefined;
   /** Sends the news to all HTTP threads. */
   tell(news: HttpNews): void;
   /** @throws LoopShardError OPTION_INVALID if a function would have to be passed to another thread */
@@ -101,12 +117,28 @@ export class CallingThread implements HttpThreads {
     return this.#addresses;
   }
 
-  attach(shard: number, [port]: readonly MessagePort[]): void {
-    this.#control!.attach(shard, port);
+  open(revision: number, core: CoreMemory, map: MemoryMap): void {
+    this.#control!.open(revision, core, map);
   }
 
-  takeBack(shard: number): undefined {
-    this.#control!.takeBack(shard);
+  switchTo(revision: number, table: RouteTable): void {
+    this.#control!.switchTo(revision, table);
+  }
+
+  drained(revision: number): Promise<void> {
+    return this.#control!.drained(revision);
+  }
+
+  forget(revision: number): void {
+    this.#control!.forget(revision);
+  }
+
+  attach(revision: number, shard: number, [port]: readonly MessagePort[]): void {
+    this.#control!.attach(revision, shard, port);
+  }
+
+  takeBack(revision: number, shard: number): undefined {
+    this.#control!.takeBack(revision, shard);
   }
 
   tell(news: HttpNews): void {

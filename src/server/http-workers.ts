@@ -9,7 +9,7 @@ import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import type { HttpEvents, HttpStats } from '../http/http-control.js';
 import type { HttpReport } from '../http/messages.js';
-import type { HttpNews } from '../http/news.js';
+import type { HttpNews, ShardNews } from '../http/news.js';
 import { checkFree } from '../http/socket/listen.js';
 import type { ResolvedOptions } from '../options/options.js';
 import { HttpLife } from './http-life.js';
@@ -215,14 +215,14 @@ export class HttpWorkers implements HttpThreads {
 
   // ── shards ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  attach(shard: number, ports: readonly MessagePort[]): void {
+  attach(_revision: number, shard: number, ports: readonly MessagePort[]): void {
     for (const [http, port] of ports.entries()) {
       if (this.#lives[http].isRunning) this.#lives[http].send({ type: 'attach', shard, port }, [port]);
       else port.close();
     }
   }
 
-  takeBack(shard: number): Promise<void> | undefined {
+  takeBack(_revision: number, shard: number): Promise<void> | undefined {
     const left = new Set(this.#lives.filter(({ hasBegun }) => hasBegun));
     for (const { recovery } of this.#lives) recovery?.reclaim(shard);
     if (left.size === 0) return undefined;
@@ -250,18 +250,8 @@ export class HttpWorkers implements HttpThreads {
 
   #note(news: HttpNews): void {
     switch (news.type) {
-      case 'state':
-        this.#standing.set(`shard ${news.shard}`, news);
-        return;
-      case 'missing':
-        this.#standing.set(`shard ${news.shard}`, { ...news, type: 'state', state: 'ended', isReplaced: false });
-        return;
-      case 'shedding':
-        this.#standing.set(`shedding ${news.shard}`, news);
-        return;
-      case 'stalled':
-        this.#standing.set(`stalled ${news.group}`, news);
-        return;
+      case 'shard':
+        return this.#noteOf(news, news.about);
       case 'secureContext':
         this.#standing.set(news.type, checkedClone(news));
         return;
@@ -271,6 +261,25 @@ export class HttpWorkers implements HttpThreads {
       case 'stop':
       case 'destroy':
         this.#stopStarting();
+    }
+  }
+
+  #noteOf(news: Extract<HttpNews, { type: 'shard' }>, about: ShardNews): void {
+    switch (about.type) {
+      case 'state':
+        this.#standing.set(`shard ${about.shard}`, news);
+        return;
+      case 'missing':
+        this.#standing.set(`shard ${about.shard}`, {
+          ...news,
+          about: { type: 'state', shard: about.shard, state: 'ended', isReplaced: false },
+        });
+        return;
+      case 'shedding':
+        this.#standing.set(`shedding ${about.shard}`, news);
+        return;
+      case 'stalled':
+        this.#standing.set(`stalled ${about.group}`, news);
     }
   }
 
@@ -294,8 +303,21 @@ export class HttpWorkers implements HttpThreads {
     if (shedding) shedders.add(life);
     else shedders.delete(life);
     const after = shedders.size > 0;
-    if (after !== before) this.#events.onShedding(shard, after);
+    if (after !== before) this.#events.onShedding(0, shard, after);
   }
+
+  open(): never {
+    throw new LoopShardError(
+      'RELOAD_UNSUPPORTED',
+      `Cannot reload with ${this.#lives.length} HTTP threads. Set \`httpThreads: 1\`, or restart the process.`,
+    );
+  }
+
+  switchTo(): void {}
+
+  async drained(): Promise<void> {}
+
+  forget(): void {}
 
   setUpgrades(): never {
     throw new LoopShardError(

@@ -1,15 +1,9 @@
 import { EventEmitter } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
-import { toError } from '../contract/describe.js';
 import { sumHttpFigures } from '../contract/http-figures.js';
-import { createServerMemory, type MemoryMap, routePermitsAddress } from '../contract/memory-map.js';
-import type { FailureReport } from '../contract/messages.js';
-import { createRoutePermits, limitedRoutes, routeName } from '../contract/route-permits.js';
 import { runApart } from '../core/apart.js';
 import { Clock } from '../core/clock.js';
-import type { CoreMemory } from '../core/memory.js';
-import { Semaphore } from '../core/semaphore.js';
 import { LoopShardError } from '../errors.js';
 import type { Reason } from '../http/answers.js';
 import type { HttpFailure, HttpStats } from '../http/http-control.js';
@@ -18,27 +12,17 @@ import { Subject } from '../options/checks.js';
 import { checkSecureContext } from '../options/listening.js';
 import type { Logger } from '../options/logger.js';
 import type { ResolvedOptions } from '../options/options.js';
-import { type Group, MAX_PERMITS } from '../options/scheduling.js';
-import { CIRCUIT_TEXT, type ShardState, type ThreadEnd } from '../pool/shard-life.js';
-import { ShardPool } from '../pool/shard-pool.js';
+import { MAX_PERMITS } from '../options/scheduling.js';
 import type { StartThread } from '../pool/shard-thread.js';
 import { CallingThread, type HttpThreads } from './http-threads.js';
 import { HttpWorkers } from './http-workers.js';
+import { createRevisionMemory, Revision, type RevisionEvents, type RevisionMemory } from './revision.js';
+import type { ServerEvents } from './server-events.js';
 import { removeOnExit, removeStaleSocket } from './socket-file.js';
 import type { ServerState, ServerStats } from './stats.js';
 
 /** The permits that `setPermits` changes: those of one shard, of each shard of a group, or of a route with `maxConcurrency`. */
 export type PermitHolder = { shard: number } | { group: string } | { route: string };
-
-/** Events emitted by a running server. */
-export interface ServerEvents {
-  state: [state: ServerState];
-  shard: [change: { shard: number; group: string; state: ShardState }];
-  /** A shard has started or stopped rejecting requests because queued ones have waited too long. */
-  shedding: [change: { shard: number; group: string; shedding: boolean }];
-  /** A group has had no free permit and no settled handler for `recovery.stalledAfterMs`, or has a free permit again. */
-  stalled: [change: { group: string; stalled: boolean }];
-}
 
 /** A running server. */
 export interface Server extends EventEmitter<ServerEvents> {
@@ -72,6 +56,14 @@ export interface Server extends EventEmitter<ServerEvents> {
    */
   setPermits(permits: number, of?: PermitHolder): void;
   /**
+   * Loads the module again, with all modules that it imports, on new shards beside the current ones; then new requests go to the new shards,
+   * and the old ones finish theirs and end, within `timeouts.closeTimeoutMs`. No request fails. Routes, schemas and options of routes may
+   * change; options of the server stay. Called during a reload, it starts another one afterwards.
+   * @returns resolves when new requests go to the new shards
+   * @throws LoopShardError RELOAD_UNSUPPORTED, NOT_RUNNING, and as `serve()` if the module does not load; the old shards then continue
+   */
+  reload(): Promise<void>;
+  /**
    * Drains: stops accepting connections, finishes requests in flight with `connection: close`, and ends the shards in order.
    * At the end of `timeouts.closeTimeoutMs` it closes the remaining connections, upgraded ones included, and terminates shards that have not
    * ended. A tenth of the part above 250 ms, at most 500 ms, is reserved for ending the shards. Calling it again returns the same promise.
@@ -87,6 +79,15 @@ const REQUESTS_MS = 250;
 const SHARDS_END_PART = 0.1;
 const SHARDS_END_MS = 500;
 
+/** The part of `closeTimeoutMs` that is reserved for shards to end. */
+function reserveMs(closeTimeoutMs: number): number {
+  return Math.min(SHARDS_END_MS, Math.max(0, closeTimeoutMs - REQUESTS_MS) * SHARDS_END_PART);
+}
+
+function closedMeanwhile(): LoopShardError {
+  return new LoopShardError('NOT_RUNNING', 'The server was closed during the reload.');
+}
+
 const HTTP_FAILURES: Record<HttpFailure, string> = {
   connection: 'a connection failed and was closed',
   upgrade: 'the listener of onUpgrade threw',
@@ -95,23 +96,26 @@ const HTTP_FAILURES: Record<HttpFailure, string> = {
 };
 
 export class RunningServer extends EventEmitter<ServerEvents> implements Server {
+  readonly #source: { module: string; epochMs: number; startThread: StartThread | undefined };
   readonly #options: ResolvedOptions;
   readonly #logger: Logger;
-  readonly #core: CoreMemory;
-  readonly #map: MemoryMap;
   readonly #http: HttpThreads;
-  readonly #pool: ShardPool;
-  /** Shards that are shedding load. */
-  readonly #shedding = new Set<number>();
+  /** The revision that gets new requests. */
+  #current: Revision;
+  /** Revisions that are starting, or are finishing their requests. */
+  readonly #others = new Set<Revision>();
+  #lastRevision = 0;
+  #reloading: Promise<void> | undefined;
+  #nextReload: Promise<void> | undefined;
+  /** Ends a reload before it has switched. */
+  #endReload: ((error: LoopShardError) => void) | undefined;
+  /** What `setPermits` has changed, by holder, for the shards of reloads. */
+  readonly #permitChanges = new Map<string, { permits: number; of: PermitHolder | undefined }>();
   #state: ServerState = 'starting';
-  #routeCount = 0;
   #closed: Promise<void> | undefined;
-  #saidSignals = false;
   #endDelay: (() => void) | undefined;
   /** Cancels the removal of the Unix socket's file at exit. */
   #forgetFile: (() => void) | undefined;
-  /** Routes with `maxConcurrency`, such as `GET /report`, and their permits. */
-  #limited = new Map<string, Semaphore>();
 
   /**
    * @param module URL
@@ -121,45 +125,40 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     super();
     this.#options = options;
     this.#logger = logger;
-    const { groups, permits, httpThreads } = options;
-    const shards = groups.reduce((sum, { count }) => sum + count, 0);
-    const { core, map } = createServerMemory({ ...options, shards, permits: permits.initial });
-    this.#core = core;
-    this.#map = map;
+    const memory = createRevisionMemory(options);
+    const { core, map } = memory;
     const { epochMs } = new Clock();
+    this.#source = { module, epochMs, startThread };
     const events = {
-      onShedding: (shard: number, shedding: boolean) => this.#onShedding(shard, shedding),
+      onShedding: (revision: number, shard: number, shedding: boolean) =>
+        this.#revision(revision)?.onShedding(shard, shedding),
       onFailure: (what: HttpFailure, error: unknown) => this.#logger.error({ err: error }, HTTP_FAILURES[what]),
       log: logger,
     };
     this.#http =
-      httpThreads === 1
+      options.httpThreads === 1
         ? new CallingThread(core, map, options, epochMs, { ...events, onUnknown: () => {} })
         : new HttpWorkers(core, map, options, epochMs, {
             ...events,
             onHttpThreadEnded: (http, error, nextMs) =>
               this.#logger.error({ http, err: error, nextMs }, `${error.message} Its connections were closed.`),
             onHttpThreadRestarted: (http) => this.#logger.info({ http }, `HTTP thread ${http} is listening again`),
-            tellGone: (http, requests) => this.#pool.tellGone(http, requests),
-            connectHttp: (http) => this.#pool.connectHttp(http),
+            tellGone: (http, requests) => this.#current.pool.tellGone(http, requests),
+            connectHttp: (http) => this.#current.pool.connectHttp(http),
           });
-    this.#pool = new ShardPool(
-      core,
-      map,
-      { ...options, module, epochMs, startThread },
-      {
-        onShardSpawned: (shard, requests) => this.#http.attach(shard, requests),
-        onShardEnded: (shard, end, nextMs) => this.#onShardEnded(shard, end, nextMs),
-        onShardMissing: (shard) => this.#http.tell({ type: 'missing', shard }),
-        onShardRestarted: (shard) => this.#logger.info({ shard }, `shard ${shard} is running again`),
-        onShardState: (shard, state, isReplaced) => this.#onShardState(shard, state, isReplaced),
-        onShardCrowded: (shard, abandoned) => this.#onShardCrowded(shard, abandoned),
-        onStreamsFull: (shard) => this.#onStreamsFull(shard),
-        onStalled: (group, stalled) => this.#onStalled(group, stalled),
-        onFailure: (shard, report) => this.#onFailure(shard, report),
-        onSignalListener: (signal) => this.#onSignalListener(signal),
-      },
-    );
+    this.#current = this.#createRevision(0, memory);
+  }
+
+  #createRevision(number: number, memory: RevisionMemory): Revision {
+    const events: RevisionEvents = {
+      tell: (name, ...args) => this.#tell(name, ...args),
+      isReady: () => this.#state === 'ready',
+    };
+    return new Revision(number, memory, this.#source, this.#options, this.#logger, this.#http, events);
+  }
+
+  #revision(number: number): Revision | undefined {
+    return [this.#current, ...this.#others].find((revision) => revision.number === number);
   }
 
   get state(): ServerState {
@@ -184,13 +183,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   async start(): Promise<void> {
     try {
       await this.#http.start();
-      const [table] = await Promise.all([this.#pool.start(), this.#http.loaded()]);
-      createRoutePermits(this.#core, this.#map, table);
-      this.#routeCount = table.routes.length;
-      for (const [index, route] of limitedRoutes(table).entries()) {
-        const permits = Semaphore.attach(this.#core, routePermitsAddress(this.#map, index));
-        this.#limited.set(routeName(route), permits);
-      }
+      const [table] = await Promise.all([this.#current.start(), this.#http.loaded()]);
       await this.#http.begin(table);
       const { path } = this.#options.listening.target;
       const isFile = path !== undefined && process.platform !== 'win32' && !path.startsWith('\0');
@@ -201,7 +194,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     } catch (error) {
       this.#become('failed');
       this.#http.tell({ type: 'destroy' });
-      await Promise.all([this.#pool.destroy(), this.#http.end()]);
+      await Promise.all([this.#current.destroy(), this.#http.end()]);
       throw error;
     }
   }
@@ -233,6 +226,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   // ── figures and limits ──────────────────────────────────────────────────────────────────────────────────────────
 
   stats(): ServerStats {
+    const { number, map, pool, limited, shedding, routeCount } = this.#current;
     const http = this.#http.stats();
     const { permits } = this.#options;
     const sum = (of: (one: HttpStats) => number) => http.reduce((total, one) => total + of(one), 0);
@@ -242,24 +236,27 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     }
     return {
       state: this.#state,
+      revision: number,
+      retiring: [...this.#others].filter((other) => other.number < number).length,
       httpThreads: http.length,
       connections: sum(({ connections }) => connections),
       connectionsRefused: sum(({ connectionsRefused }) => connectionsRefused),
       outstanding: sum(({ owed }) => owed),
-      slots: { free: sum(({ freeSlots }) => freeSlots), total: this.#map.slots },
-      extents: this.#pool.extents(),
+      slots: { free: sum(({ freeSlots }) => freeSlots), total: map.slots },
+      extents: pool.extents(),
       lostWakeUps: sum(({ lostWakeUps }) => lostWakeUps),
+      pauses: sum(({ pauses }) => pauses),
       refused,
-      shards: this.#pool.stats().map(({ shortMeanUs, longMeanUs, ...one }) => ({
+      shards: pool.stats().map(({ shortMeanUs, longMeanUs, ...one }) => ({
         ...one,
         outstanding: sum(({ outstanding }) => outstanding[one.shard]),
         queued: sum(({ queued }) => queued[one.shard]),
         queueAgeMs: Math.max(0, ...http.map(({ waitsUs }) => waitsUs[one.shard])) / 1_000,
         limiter: permits.adaptive && { ...permits.adaptive, shortMeanUs, longMeanUs },
-        shedding: this.#shedding.has(one.shard),
+        shedding: shedding.has(one.shard),
       })),
-      routeCount: this.#routeCount,
-      routes: [...this.#limited].map(([route, { available, limit }], index) => ({
+      routeCount,
+      routes: [...limited].map(([route, { available, limit }], index) => ({
         route,
         permits: { available, limit },
         waiting: sum(({ waiting }) => waiting[index]),
@@ -271,22 +268,33 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     const subject = new Subject('OPTION_INVALID');
     subject.integer('permits', permits, 1, MAX_PERMITS);
     if (of !== undefined && 'route' in of) {
-      const ofRoute = this.#limited.get(of.route);
-      if (ofRoute === undefined)
+      if (!this.#current.limited.has(of.route))
         throw subject.wrong(`Cannot set permits of route \`${of.route}\`: it was defined without \`maxConcurrency\`.`);
-      ofRoute.setLimit(permits);
-      return this.#http.tell({ type: 'permits' });
+    } else {
+      if (this.#options.permits.adaptive !== undefined) {
+        throw subject.wrong(
+          'Cannot set permits: the limiter sets adaptive permits. Start the server with a number for `scheduling.permits`.',
+        );
+      }
+      this.#holders(of, subject);
     }
-    if (this.#options.permits.adaptive !== undefined) {
-      throw subject.wrong(
-        'Cannot set permits: the limiter sets adaptive permits. Start the server with a number for `scheduling.permits`.',
-      );
+    this.#applyPermits(this.#current, permits, of);
+    // The latest change is applied last.
+    const holder = JSON.stringify(of ?? {});
+    this.#permitChanges.delete(holder);
+    this.#permitChanges.set(holder, { permits, of });
+  }
+
+  #applyPermits(revision: Revision, permits: number, of: PermitHolder | undefined): void {
+    if (of !== undefined && 'route' in of) {
+      revision.limited.get(of.route)?.setLimit(permits);
+      return revision.permitsChanged();
     }
-    for (const shard of this.#holders(of, subject)) this.#pool.setPermits(shard, permits);
+    for (const shard of this.#holders(of, new Subject('OPTION_INVALID'))) revision.pool.setPermits(shard, permits);
   }
 
   #holders(of: { shard: number } | { group: string } | undefined, subject: Subject): number[] {
-    const { shards } = this.#map;
+    const { shards } = this.#current.map;
     if (of !== undefined && 'shard' in of) return [subject.integer('shard', of.shard, 0, shards - 1)];
     if (of === undefined) return Array.from({ length: shards }, (_, shard) => shard);
     const names = this.#options.groups.map(({ name }) => name);
@@ -294,25 +302,88 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     return Array.from({ length: count }, (_, i) => first + i);
   }
 
-  // ── events of shards ────────────────────────────────────────────────────────────────────────────────────────────
+  // ── reload ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #onStalled({ name }: Group, stalled: boolean): void {
-    const { stalledAfterMs } = this.#options;
-    const message = stalled
-      ? `group ${name} is stalled: all its permits are taken, and no handler has settled for ${stalledAfterMs} ms; set \`timeouts.handlerTimeoutMs\` to time out handlers that hang`
-      : `group ${name} is no longer stalled`;
-    this.#logger.warn({ group: name, stalled }, message);
-    this.#http.tell({ type: 'stalled', group: name, stalled });
-    this.#tell('stalled', { group: name, stalled });
+  reload(): Promise<void> {
+    if (this.#reloading === undefined) return this.#beginReload();
+    this.#nextReload ??= this.#reloading
+      .catch(() => {})
+      .then(() => {
+        this.#nextReload = undefined;
+        return this.#beginReload();
+      });
+    return this.#nextReload;
   }
 
-  #onShedding(shard: number, shedding: boolean): void {
-    if (shedding) this.#shedding.add(shard);
-    else this.#shedding.delete(shard);
-    this.#http.tell({ type: 'shedding', shard, shedding });
-    const what = shedding ? 'is shedding load: queued requests have waited too long' : 'is no longer shedding load';
-    this.#logger.warn({ shard, shedding }, `shard ${shard} ${what}`);
-    this.#tell('shedding', { shard, group: this.#pool.groupOf(shard).name, shedding });
+  #beginReload(): Promise<void> {
+    this.#reloading = this.#reload().finally(() => {
+      this.#reloading = undefined;
+    });
+    return this.#reloading;
+  }
+
+  async #reload(): Promise<void> {
+    if (this.#state !== 'ready') {
+      throw new LoopShardError('NOT_RUNNING', `Cannot reload: the server is ${this.#state}.`);
+    }
+    if (this.#options.isLocal) {
+      throw new LoopShardError(
+        'RELOAD_UNSUPPORTED',
+        'Cannot reload with `shards: 0`: the module is loaded in this thread, which cannot unload it.',
+      );
+    }
+    const number = ++this.#lastRevision;
+    const memory = createRevisionMemory(this.#options);
+    this.#http.open(number, memory.core, memory.map);
+    const next = this.#createRevision(number, memory);
+    this.#others.add(next);
+    const ended = new Promise<never>((_resolve, reject) => {
+      this.#endReload = reject;
+    });
+    try {
+      const table = await Promise.race([next.start(), ended]);
+      for (const { permits, of } of this.#permitChanges.values()) this.#applyPermits(next, permits, of);
+      this.#http.switchTo(number, table);
+    } catch (error) {
+      await next.destroy();
+      this.#drop(next);
+      throw error;
+    }
+    const last = this.#current;
+    this.#others.delete(next);
+    this.#others.add(last);
+    this.#current = next;
+    this.#logger.info({ revision: number, routes: next.routeCount }, `reloaded ${next.routeCount} routes`);
+    this.#tell('reload', { revision: number, routes: next.routeCount });
+    void this.#finish(last);
+  }
+
+  /** Lets a revision finish its requests, and ends its shards. */
+  async #finish(revision: Revision): Promise<void> {
+    const { closeTimeoutMs } = this.#options;
+    const deadline = performance.now() + closeTimeoutMs;
+    revision.retire();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(resolve, closeTimeoutMs - reserveMs(closeTimeoutMs), 'late');
+    });
+    const outcome = await Promise.race([this.#http.drained(revision.number), late]);
+    clearTimeout(timer);
+    if (!this.#others.has(revision)) return;
+    if (outcome === 'late') {
+      this.#logger.warn(
+        { revision: revision.number },
+        `the shards before the reload have not finished their requests within ${closeTimeoutMs} ms; they are ended`,
+      );
+    }
+    await revision.close(deadline);
+    this.#drop(revision);
+  }
+
+  /** All threads of the revision's shards have ended. */
+  #drop(revision: Revision): void {
+    this.#others.delete(revision);
+    this.#http.forget(revision.number);
   }
 
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -324,25 +395,24 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
 
   async #drain(): Promise<void> {
     this.#become('draining');
+    this.#endReload?.(closedMeanwhile());
     const { drainDelayMs, closeTimeoutMs } = this.#options;
     if (drainDelayMs > 0) {
       this.#http.tell({ type: 'leave', ms: drainDelayMs });
       await this.#delay(drainDelayMs);
     }
     if (this.#isClosed()) return;
-    this.#pool.drain();
+    this.#current.pool.drain();
     const deadline = performance.now() + closeTimeoutMs;
-    const beyondMs = Math.max(0, closeTimeoutMs - REQUESTS_MS);
-    const reserveMs = Math.min(SHARDS_END_MS, beyondMs * SHARDS_END_PART);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(resolve, closeTimeoutMs - reserveMs, 'late');
+      timer = setTimeout(resolve, closeTimeoutMs - reserveMs(closeTimeoutMs), 'late');
     });
     const outcome = await Promise.race([this.#http.drain(), late]);
     clearTimeout(timer);
     if (this.#isClosed()) return;
     if (outcome === 'late') {
-      const { connections, outstanding } = sumHttpFigures(this.#core, this.#map);
+      const { connections, outstanding } = sumHttpFigures(this.#current.core, this.#current.map);
       this.#logger.warn(
         { outstanding, connections },
         `not drained within ${closeTimeoutMs} ms; dropping the remaining requests`,
@@ -351,18 +421,9 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     }
     this.#http.tell({ type: 'stop' });
     this.#forgetFile?.();
-    this.#reportLeft(await this.#pool.close(deadline));
+    await Promise.all([this.#current, ...this.#others].map((revision) => revision.close(deadline)));
     await this.#http.end();
     this.#become('closed');
-  }
-
-  #reportLeft(shards: readonly number[]): void {
-    for (const shard of shards) {
-      this.#logger.error(
-        { shard },
-        `shard ${shard} is in native code that cannot be stopped; its thread ends when that code returns`,
-      );
-    }
   }
 
   /** Resolves early if the server is destroyed meanwhile. */
@@ -382,70 +443,12 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
 
   async destroy(): Promise<void> {
     this.#become('closed');
+    this.#endReload?.(closedMeanwhile());
     this.#closed ??= Promise.resolve();
     this.#endDelay?.();
     this.#http.tell({ type: 'destroy' });
     this.#forgetFile?.();
-    this.#reportLeft(await this.#pool.destroy());
+    await Promise.all([this.#current, ...this.#others].map((revision) => revision.destroy()));
     await this.#http.end();
-  }
-
-  // ── failures ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #onShardEnded(
-    shard: number,
-    { error, wasReady, wasAsked }: ThreadEnd,
-    nextMs: number | undefined,
-  ): Promise<void> | undefined {
-    const takenBack = this.#http.takeBack(shard);
-    if (this.#state === 'starting') return takenBack;
-    const what = wasReady ? 'ended unexpectedly' : 'failed to start again';
-    if (!wasAsked) this.#logger.error({ shard, err: error }, `shard ${shard} ${what}: ${error.message}`);
-    if (nextMs !== undefined && this.#pool.isCircuitOpen(shard)) {
-      const { maxRestarts } = this.#options;
-      this.#logger.error(
-        { shard, nextMs },
-        `the circuit of shard ${shard} is open after more than ${maxRestarts} restarts within ${CIRCUIT_TEXT}; it is now restarted once every ${CIRCUIT_TEXT}`,
-      );
-    }
-    return takenBack;
-  }
-
-  #onShardState(shard: number, state: ShardState, isReplaced: boolean): void {
-    if (state === 'stuck' && this.#state === 'ready') {
-      const { stuckAfterMs } = this.#options;
-      this.#logger.error({ shard }, `shard ${shard} is stuck: its event loop has been blocked for ${stuckAfterMs} ms`);
-    }
-    this.#http.tell({ type: 'state', shard, state, isReplaced });
-    this.#tell('shard', { shard, group: this.#pool.groupOf(shard).name, state });
-  }
-
-  #onShardCrowded(shard: number, abandoned: number): void {
-    this.#logger.error(
-      { shard, abandoned },
-      `shard ${shard} is being replaced: ${abandoned} abandoned handlers have not settled (\`recovery.maxAbandoned\`)`,
-    );
-  }
-
-  #onStreamsFull(shard: number): void {
-    const { maxStreams } = this.#options;
-    this.#logger.warn(
-      { shard, maxStreams },
-      `shard ${shard} is streaming ${maxStreams} responses; further ones get 503 (\`limits.maxStreams\`)`,
-    );
-  }
-
-  /** Warns once: every thread of every shard loads the same module. */
-  #onSignalListener(signal: string): void {
-    if (this.#saidSignals) return;
-    this.#saidSignals = true;
-    this.#logger.warn(
-      { signal },
-      `the app listens for ${signal} on shards, which never receive signals. Use process.on('beforeExit', …) there: it is called when a shard ends in order, and may return a promise. Or listen in the main module.`,
-    );
-  }
-
-  #onFailure(shard: number, { error, request, message }: FailureReport): void {
-    this.#logger.error({ shard, err: toError(error), req: request }, message);
   }
 }

@@ -48,6 +48,10 @@ export interface RouteStats {
 /** Current figures of a server. */
 export interface ServerStats {
   state: ServerState;
+  /** Number of reloads before the current code was loaded. */
+  revision: number;
+  /** Earlier revisions that are finishing their requests. */
+  retiring: number;
   /** HTTP threads that have replied; of a closed server, those that had replied last. */
   httpThreads: number;
   connections: number;
@@ -60,6 +64,11 @@ export interface ServerStats {
   extents: ExtentStats[];
   /** Completions that no doorbell announced. Zero unless LoopShard has a bug. */
   lostWakeUps: number;
+  /**
+   * How often HTTP threads have paused for up to a millisecond, because all shards were busy and more requests could only wait. Many
+   * pauses mean that the server is saturated.
+   */
+  pauses: number;
   /** Requests that the HTTP thread rejected for lack of room or time, by the code in the response. */
   refused: Partial<Record<Reason, number>>;
   shards: ShardStats[];

@@ -200,8 +200,9 @@ export class Handlers implements ResponseHost, RawHost {
     if (task === undefined) return;
     if (task.raw === undefined) task.request.receiveBody(piece);
     else this.#tell(task, () => task.request.receiveBody(piece));
-    // The missing end of the body may have been the only reason for a stream to keep its slot.
-    if (piece.last !== undefined && task.stream?.isBegun === true) this.#detach(task);
+    // The missing end of the body may have been the only reason for a stream to keep its slot. The slot must not be given back before the
+    // head was posted: the HTTP thread would take that for a lost response.
+    if (piece.last !== undefined && task.stream?.isHeadSent === true) this.#detach(task);
   }
 
   /** Called when an HTTP thread has ended. `requests` are its requests that shards have started. */

@@ -13,6 +13,8 @@ import type { Reply } from './response/responder.js';
 export interface TaskStream {
   /** Its head was sent, or is about to be sent. */
   readonly isBegun: boolean;
+  /** Its head was posted, and more will follow. */
+  readonly isHeadSent: boolean;
   /** Called when the kernel has taken bytes, with buffers that can be reused; or with `STREAM_CANCELLED` when nobody waits for more. */
   onTaken(bytes: number, spent?: ArrayBuffer[]): void;
   /** Called when the client disconnects: ends the source. The request is over once the source has ended. */

@@ -191,6 +191,7 @@ function byText(one: [string, string], other: [string, string]): number {
 
 describe.each([
   ['hono', '@hono/node-server', HONO],
+  ['hono-streamed', '@hono/node-server', HONO],
   ['h3', 'srvx', H3],
   ['elysia', 'srvx', ELYSIA],
   ['itty', 'srvx', ITTY],
@@ -200,13 +201,14 @@ describe.each([
   let shards: TestServer;
 
   beforeAll(async () => {
-    node = new Program(process.execPath, ['test/fixtures/fetch/node-server.js', server, name]);
+    node = new Program(process.execPath, ['test/fixtures/fetch/node-server.js', server, name.replace('-streamed', '')]);
     shards = await startServer({ shards: 1, abortOnHalfClose: true }, `fetch/${name}.js`);
     nodePort = Number((await node.printed(/port (\d+)/))[1]);
   });
 
   afterAll(async () => {
     node.child.kill();
+    await node.exit();
     await expectConserved(shards);
     await shards.server.close();
   });

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createApp, serve } from 'loopshard';
 import { fromFetch } from 'loopshard/adapters';
 import { Apps } from '../support/apps.js';
+import { RawClient } from '../support/client.js';
 import { root } from '../support/process.js';
 import { expectConserved, startServer, type TestServer, until } from '../support/server.js';
 
@@ -146,24 +147,29 @@ describe('after the response', () => {
     expect(running.server.stats().shards[0].restarts).toBe(restarts);
   });
 
-  test('the server waits for work passed to `waitUntil` when it is closed', async () => {
+  test('the server waits for work passed to `waitUntil` when it is closed, and the globals remain until then', async () => {
+    const { Response: Native } = globalThis;
     let finish = () => {};
-    let isFinished = false;
-    const work = new Promise<void>((resolve) => {
+    let seen: boolean | undefined;
+    const begun = new Promise<void>((resolve) => {
       finish = resolve;
-    }).then(() => {
-      isFinished = true;
     });
-    const app = fromFetch((_: Request, __: unknown, context: { waitUntil(promise: Promise<unknown>): void }) => {
+    const work = begun.then(() => {
+      seen = globalThis.Response !== Native;
+    });
+    const fetchApp = fromFetch((_: Request, __: unknown, context: { waitUntil(promise: Promise<unknown>): void }) => {
       context.waitUntil(work);
       return new Response('now');
     });
+    // Listeners are called in reverse order: this one before those of the fetch app.
+    const app = createApp()
+      .mount('/', fetchApp)
+      .onClose(() => void setImmediate(finish));
     const { createTestServer } = await import('loopshard/testing');
     const server = await createTestServer(app);
     await server.inject('/');
-    const closed = server.close().then(() => isFinished);
-    finish();
-    expect(await closed).toBe(true);
+    await server.close();
+    expect([seen, globalThis.Response === Native]).toEqual([true, true]);
   });
 });
 
@@ -176,6 +182,15 @@ describe('request bodies', () => {
       text: String(body.length),
     });
     expect((await get('/api/size', { method: 'POST', body })).status).toBe(413);
+  });
+
+  test('that break off reject, and the signal is aborted', async () => {
+    const client = await RawClient.open(running.port);
+    client.write('POST /stream/breaks HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc');
+    await until(async () => (await get('/api/broken')).text === '["started"]', 'the request');
+    client.socket.resetAndDestroy();
+    await until(async () => (await get('/api/broken')).text !== '["started"]', 'the end of the body');
+    expect((await get('/api/broken')).text).toBe('["started","BODY_INCOMPLETE",true]');
   });
 
   test('that are not read do no harm', async () => {
@@ -276,12 +291,12 @@ describe('a module may export', () => {
   const folder = mkdtempSync(join(root, 'test', 'fixtures', 'modules-'));
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  async function answer(source: string, name = 'app.mjs'): Promise<string> {
-    const path = join(folder, name);
-    writeFileSync(path, source);
-    const server = await serve(pathToFileURL(path), { port: 0, shards: 1, logLevel: 'silent' });
+  async function answer(source: string, name: string, path = '/x'): Promise<string> {
+    const file = join(folder, name);
+    writeFileSync(file, source);
+    const server = await serve(pathToFileURL(file), { port: 0, shards: 1, logLevel: 'silent' });
     try {
-      return await (await fetch(`http://127.0.0.1:${server.address().port}/x`)).text();
+      return await (await fetch(`http://127.0.0.1:${server.address().port}${path}`)).text();
     } finally {
       await server.close();
     }
@@ -308,6 +323,21 @@ describe('a module may export', () => {
     ],
   ])('%s', async (_, source, expected) => {
     expect(await answer(source, `${expected}.mjs`)).toBe(expected);
+  });
+
+  /** The examples of docs/fetch-apps.md: the first lines name them. */
+  const examples = readFileSync(join(root, 'docs/fetch-apps.md'), 'utf8')
+    .split('```js\n')
+    .slice(1)
+    .map((block) => block.split('```')[0])
+    .filter((source) => source.startsWith('//'));
+
+  test('each of the documented examples', async () => {
+    expect(examples.length).toBe(5);
+    for (const [i, source] of examples.entries()) {
+      const expected = source.includes('no framework') ? '{"method":"GET"}' : '{"hello":"x"}';
+      expect(await answer(source, `example-${i}.mjs`, '/hello/x')).toBe(expected);
+    }
   });
 
   test('a fetch app from CommonJS', async () => {

@@ -1,8 +1,9 @@
 import { serve } from 'srvx';
 import { announce } from '../../http/servers/announce.js';
-import app from './h3-app.js';
 import { versionOf } from './version.js';
 
+/** Argument: URL of the app. */
+const { default: app } = await import(process.argv[2]);
 const server = await serve({
   fetch: (request) => app.fetch(request),
   port: 0,

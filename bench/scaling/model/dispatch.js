@@ -4,6 +4,7 @@
 import { COUNTER_THREAD_TIME_OFFSET } from '../../../build/assembly/layout.js';
 import { Load } from '../../../build/src/http/admission/load.js';
 import { createPolicy } from '../../../build/src/http/admission/policies.js';
+import { Moderation } from '../../../build/src/http/completion/moderation.js';
 import { Claims } from '../../../build/src/shard/loop/claims.js';
 import { ThreadTime } from '../../../build/src/shard/loop/thread-time.js';
 
@@ -18,19 +19,6 @@ const WORTH_OF_SEVERAL_US = 60;
 export function worthUs(/** @type {number} */ httpThreads) {
   return httpThreads > 1 ? WORTH_OF_SEVERAL_US : WORTH_US;
 }
-
-/**
- * Proposed changes to the dispatch code: which information it gets, and when.
- * @typedef {object} Rules
- * @property {boolean} helpsAtLooks wakes a shard for requests behind a long handler the next time the policy reads the shards' words,
- * not only in the 2 ms watch
- */
-
-/** The current dispatch code. @type {Rules} */
-export const TODAY = { helpsAtLooks: false };
-
-/** The rules that the simulation suggests: docs/scaling.md. @type {Rules} */
-export const PROPOSED = { helpsAtLooks: true };
 
 /** The words of a shard in shared memory that other threads read. */
 export class ShardWords {
@@ -57,28 +45,37 @@ class CountingLoad extends Load {
   }
 }
 
+/**
+ * What an HTTP thread sees of the rings of each shard.
+ * @typedef {object} Rings
+ * @property {(shard: number) => boolean} isGiven whether the shard was given a request without a ring of its doorbell
+ * @property {(shard: number) => number} own requests of this HTTP thread in them
+ * @property {(shard: number) => number} all requests in them
+ */
+
 /** Picks shards for the requests of one HTTP thread. */
 export class Dispatcher {
   /** Outstanding requests of this HTTP thread, by shard. The other threads read it. */
   own;
   #looks = 0;
+  #nowUs = 0;
   #load;
   #policy;
-  #ready;
+  #moderation;
   /** @type {readonly Dispatcher[]} */
   #peers = [];
 
   /**
    * @param {readonly ShardWords[]} words
-   * @param {(shard: number) => boolean} isGiven whether the shard was given a request without a ring of its doorbell
+   * @param {Rings} rings
    * @param {number} httpThreads
+   * @param {(shard: number) => void} onHeldUp a handler keeps requests of this HTTP thread waiting
    */
-  constructor(words, isGiven, httpThreads) {
+  constructor(words, rings, httpThreads, onHeldUp) {
     const shards = words.length;
     this.own = new Int32Array(shards);
-    this.#ready = new Uint8Array(shards).fill(1);
     const source = {
-      isGiven,
+      isGiven: rings.isGiven,
       figures: {
         outstanding: this.own,
         outstandingOfOthers: (/** @type {number} */ shard) => this.#peers.reduce((sum, { own }) => sum + own[shard], 0),
@@ -95,7 +92,13 @@ export class Dispatcher {
       },
     };
     this.#load = new CountingLoad(/** @type {any} */ (source), MOST_OUTSTANDING, httpThreads);
-    this.#policy = createPolicy('least-loaded', { name: 'default', first: 0, count: shards }, true);
+    this.#load.ready.fill(1);
+    this.#load.onHeldUp = onHeldUp;
+    const group = { name: 'default', first: 0, count: shards };
+    this.#policy = createPolicy('least-loaded', group, true);
+    const seen = { map: { shards }, groups: [group], clock: { nowUs: () => this.#nowUs }, load: this.#load };
+    const queues = { own: rings.own, lookAtOwn: rings.own, seen: rings.all };
+    this.#moderation = new Moderation(/** @type {any} */ (seen), /** @type {any} */ (queues), [true]);
   }
 
   /** @param {readonly Dispatcher[]} all the dispatchers of all HTTP threads, this one included */
@@ -106,7 +109,13 @@ export class Dispatcher {
   /** @param {number} nowUs the server's clock: whole microseconds */
   pick(nowUs) {
     this.#load.now = nowUs;
-    return this.#policy.pick(this.#load, this.#ready, 0);
+    return this.#policy.pick(this.#load, this.#load.ready, 0);
+  }
+
+  /** For how long the thread pauses now. */
+  pauseUs(/** @type {number} */ nowUs) {
+    this.#nowUs = nowUs;
+    return this.#moderation.pauseUs();
   }
 
   submitted(/** @type {number} */ shard) {

@@ -9,8 +9,6 @@ const IDLE_TURNS = 50;
 const GATHER_TURNS = 2;
 const GATHER_REQUESTS = 32;
 const LOAD = 8;
-/** How long a handler runs before another shard is woken for the requests behind it: WAKE_US of src/http/admission/policies.ts. */
-const HELP_AFTER_US = 100;
 /** The same as in src/http/admission/watch.ts. */
 const LOOK_US = 2_000;
 
@@ -23,7 +21,6 @@ export class HttpThread {
   index;
   #thread;
   #costs;
-  #rules;
   #events;
   /** @type {Connection[]} */
   #inbox = [];
@@ -33,6 +30,10 @@ export class HttpThread {
   #at = 0;
   /** The doorbell was rung, and the event loop has not noticed yet. */
   #isRung = false;
+  /** The thread pauses, and only the end of the pause wakes it. */
+  #isPaused = false;
+  /** The length of the pause at the end of this turn. */
+  #pauseUs = 0;
   /** The thread considers itself parked. */
   #isParked = false;
   /** `setImmediate` is pending. */
@@ -61,21 +62,27 @@ export class HttpThread {
     this.#costs = server.costs;
     this.#events = server.events;
     this.#thread = server.makeThread('http', () => this.#turn());
-    const { shards, httpThreads, rules } = server.configuration;
+    const { shards, httpThreads } = server.configuration;
     const { lookUs, lineUs } = this.#costs.http;
-    this.#rules = rules;
     this.#waiting = new WaitInVirtualTime(IDLE_TURNS, worthUs(httpThreads));
     this.#lookUs = lookUs + (httpThreads - 1) * lineUs;
     this.#given = new Uint8Array(shards);
     this.#oldest = new Int32Array(shards);
-    const isGiven = (/** @type {number} */ shard) => this.#given[shard] === 1;
-    this.dispatcher = new Dispatcher(server.words, isGiven, httpThreads);
+    const rings = {
+      isGiven: (/** @type {number} */ shard) => this.#given[shard] === 1,
+      own: (/** @type {number} */ shard) => server.submissions[shard][index].length,
+      all: (/** @type {number} */ shard) => server.submissions[shard].reduce((sum, { length }) => sum + length, 0),
+    };
+    this.dispatcher = new Dispatcher(server.words, rings, httpThreads, (shard) => {
+      this.#extraUs += this.#costs.http.ringUs;
+      if (rings.own(shard) > 0) this.#wakeOther(shard);
+    });
   }
 
   /** Called when a request has arrived. */
   receive(/** @type {Connection} */ connection) {
     this.#inbox.push(connection);
-    this.#thread.wake(this.#costs.wake.wokenUs);
+    this.#wakeUp();
   }
 
   /** Called when a shard has completed a request. Returns whether the thread was parked. */
@@ -83,7 +90,7 @@ export class HttpThread {
     if (this.parked === 0) return false;
     this.parked = 0;
     this.#isRung = true;
-    this.#thread.wake(this.#costs.wake.wokenUs);
+    this.#wakeUp();
     return true;
   }
 
@@ -95,6 +102,10 @@ export class HttpThread {
     const extraUs = this.#extraUs;
     this.#extraUs = 0;
     this.#thread.run(us + extraUs, next);
+  }
+
+  #wakeUp() {
+    if (!this.#isPaused) this.#thread.wake(this.#costs.wake.wokenUs);
   }
 
   // ── one turn of the event loop: timers, sockets, setImmediate ────────────────────────────────────────────────────
@@ -128,8 +139,21 @@ export class HttpThread {
   };
 
   #endOfTurn = () => {
-    if (this.#isDue || this.#inbox.length > 0 || this.#isRung || this.#isWatchDue) this.#turn();
+    if (this.#pauseUs > 0) this.#pause();
+    else if (this.#isDue || this.#inbox.length > 0 || this.#isRung || this.#isWatchDue) this.#turn();
     else this.#thread.sleep();
+  };
+
+  #pause() {
+    this.#isPaused = true;
+    this.#events.at(this.#events.now + this.#pauseUs, this.#onPauseEnd, undefined);
+    this.#pauseUs = 0;
+    this.#thread.sleep();
+  }
+
+  #onPauseEnd = () => {
+    this.#isPaused = false;
+    this.#wakeUp();
   };
 
   // ── admission ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -147,22 +171,9 @@ export class HttpThread {
     dispatcher.submitted(shard);
     this.#outstanding++;
     this.#published(shard);
-    if (looks > 0 && this.#rules.helpsAtLooks) this.#helpWaiting();
     this.#startWatching();
     this.#readNext();
   };
-
-  /** Wakes a shard for requests that wait in a ring behind a long handler. */
-  #helpWaiting() {
-    const { words, submissions } = this.#server;
-    for (let shard = 0; shard < words.length; shard++) {
-      const { calledAt } = words[shard];
-      if (calledAt === 0 || this.#events.now - calledAt < HELP_AFTER_US) continue;
-      this.#extraUs += this.#costs.http.ringUs;
-      if (submissions[shard][this.index].length === 0) continue;
-      for (let other = 0; other < words.length; other++) if (other !== shard && this.#wake(other)) return;
-    }
-  }
 
   #published(/** @type {number} */ shard) {
     if (this.#isParked && this.#server.words[shard].parked === 0) return;
@@ -247,11 +258,26 @@ export class HttpThread {
     if (this.#flushed < this.#touched.length) return this.#run(this.#costs.http.writeUs, this.#onWritten);
     this.#touched = [];
     this.#flushed = 0;
-    if (this.#outstanding > 0 && (this.#gathered > 0 || this.#waiting.wait(this.#events.now) || !this.#park())) {
+    if (
+      this.#outstanding > 0 &&
+      (this.#gathered > 0 || this.#mayPause() || this.#waiting.wait(this.#events.now) || !this.#park())
+    ) {
       this.#isDue = true;
     }
     this.#afterTurn();
   };
+
+  #mayPause() {
+    const { words, submissions } = this.#server;
+    const { ringUs, lineUs } = this.#costs.http;
+    this.#extraUs += words.length * ringUs;
+    this.#pauseUs = this.dispatcher.pauseUs(Math.floor(this.#events.now));
+    const { looks } = this.dispatcher.takeCounts();
+    // The queues of each other HTTP thread are on one cache line.
+    this.#extraUs += looks * this.#lookUs;
+    if (this.#pauseUs > 0) this.#extraUs += (submissions[0].length - 1) * lineUs;
+    return this.#pauseUs > 0;
+  }
 
   #onWritten = () => {
     this.#server.network.respond(this.#touched[this.#flushed++]);
@@ -278,7 +304,7 @@ export class HttpThread {
 
   #onWatchDue = () => {
     this.#isWatchDue = true;
-    this.#thread.wake(this.#costs.wake.wokenUs);
+    this.#wakeUp();
   };
 
   #watch() {
@@ -298,7 +324,10 @@ export class HttpThread {
   #helpIfStuck(/** @type {number} */ shard, /** @type {number} */ oldest) {
     const isStuck = oldest !== 0 && oldest === this.#oldest[shard];
     this.#oldest[shard] = oldest;
-    if (!isStuck) return;
+    if (isStuck) this.#wakeOther(shard);
+  }
+
+  #wakeOther(/** @type {number} */ shard) {
     for (let other = 0; other < this.#given.length; other++) if (other !== shard && this.#wake(other)) return;
   }
 }

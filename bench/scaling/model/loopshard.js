@@ -13,7 +13,6 @@ const PERMITS = 512;
  * @typedef {object} Configuration
  * @property {number} httpThreads
  * @property {number} shards
- * @property {import('./dispatch.js').Rules} rules
  */
 
 /** The server: HTTP threads and shards, the rings between each pair of them, and the words of the shards. */

@@ -1,7 +1,6 @@
 import { inspect } from 'node:util';
-import { RENDER, type Rendered, setRendered } from '../../app/rendered.js';
+import { RENDER, type Rendered, setRendered, usedBody, withoutStatus } from '../../app/rendered.js';
 import type { ResponseState } from '../../app/response-state.js';
-import { LoopShardError } from '../../errors.js';
 import { contentToSend, copyBody, defaultTypeOf, LazyBody } from './body.js';
 import { type HeaderList, indexOf, listOf } from './header-list.js';
 import { toLatin1 } from './header-syntax.js';
@@ -129,9 +128,7 @@ export class LazyResponse extends LazyBody implements Rendered {
   }
 
   [RENDER](response: ResponseState): unknown {
-    if (this.#kind === 'error') {
-      throw new LoopShardError('RESPONSE_INVALID', 'The handler returned `Response.error()`, which has no status.');
-    }
+    if (this.#kind === 'error') throw withoutStatus();
     const body = this.#bodyToSend();
     response.isPlain = true;
     response.statusCode = this.#status;
@@ -153,11 +150,7 @@ export class LazyResponse extends LazyBody implements Rendered {
       if (content === null) return undefined;
       return typeof content === 'object' && 'copyBytes' in content ? content.copyBytes() : content;
     } catch (cause) {
-      throw new LoopShardError(
-        'RESPONSE_INVALID',
-        'The handler returned a `Response` whose body was already read. Return a new one, or its `clone()`.',
-        { cause },
-      );
+      throw usedBody(cause);
     }
   }
 
@@ -177,10 +170,8 @@ export class LazyResponse extends LazyBody implements Rendered {
 standFor(LazyResponse, NativeResponse);
 
 function statusOf(given: unknown): number {
-  const status = typeof given === 'number' ? given : toShort(given);
-  if (Number.isInteger(status) && status >= 200 && status <= 599) return status;
-  const short = toShort(given);
-  if (short >= 200 && short <= 599) return short;
+  const status = toShort(given);
+  if (status >= 200 && status <= 599) return status;
   throw new RangeError(`Invalid status of a response: expected 200 to 599, got ${inspect(given)}.`);
 }
 

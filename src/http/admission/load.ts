@@ -13,6 +13,8 @@ export interface ShardLoad {
   isFull(shard: number): boolean;
 }
 
+/** A wait that justifies waking another shard, in microseconds: docs/performance.md has the cost. */
+export const WAKE_US = 100;
 /** Minimum interval between two reads of a shard's words, because each read costs one or more cache misses. */
 const LOOK_US = 50;
 /** Assumed time of a request before any was measured, so that an unknown shard gets one request at a time. */
@@ -39,6 +41,8 @@ export class Load implements ShardLoad {
   readonly replaced: Uint8Array;
   /** Current time in microseconds of the server's clock, set for each request. */
   now = 0;
+  /** Called when a read shows that a handler has kept a shard with this thread's requests busy for longer than a wake-up takes. */
+  onHeldUp: (shard: number) => void = () => {};
   readonly #source: LoadSource;
   readonly #most: number;
   /** Outstanding requests on each shard: this HTTP thread's, and the others' as of the last read. */
@@ -106,6 +110,18 @@ export class Load implements ShardLoad {
     return this.#kept[shard] + outstanding * this.#each[shard];
   }
 
+  /** Whether the shard was running a handler at the last read, or ignored its ring. */
+  isRunning(shard: number): boolean {
+    this.#look(shard);
+    return this.#kept[shard] > 0;
+  }
+
+  /** By how much a request takes longer on the shard's thread than HTTP threads need between two requests, in microseconds. */
+  requestUs(shard: number): number {
+    this.#look(shard);
+    return this.#each[shard];
+  }
+
   isFull(shard: number): boolean {
     return this.outstanding(shard) >= this.#room[shard];
   }
@@ -123,6 +139,7 @@ export class Load implements ShardLoad {
     const calledAt = words.calledAt(shard);
     const calledUs = calledAt === 0 ? 0 : elapsedUs(now, calledAt);
     this.#kept[shard] = Math.max(calledUs, this.#unseenUs(shard));
+    if (this.#kept[shard] > WAKE_US && this.#own[shard] > 1) this.onHeldUp(shard);
   }
 
   /** How long the shard has ignored a request. Others may have stolen it, so an empty ring proves nothing. */
@@ -131,6 +148,11 @@ export class Load implements ShardLoad {
     if (progress !== this.#progress[shard]) {
       this.#progress[shard] = progress;
       this.#givenAt[shard] = NOTHING;
+    }
+    // The doorbell of a sleeping shard is rung at the end of this thread's turn.
+    if (this.#awake[shard] === 0) {
+      if (this.#givenAt[shard] !== NOTHING) this.#givenAt[shard] = this.now;
+      return 0;
     }
     const since = this.#givenAt[shard];
     const us = since === NOTHING ? 0 : this.now - since;

@@ -1,5 +1,5 @@
 import type { Dispatch, Group } from '../../options/scheduling.js';
-import type { ShardLoad } from './load.js';
+import { type ShardLoad, WAKE_US } from './load.js';
 
 /** Picks the shard of a group for a request. HTTP thread only. */
 export interface DispatchPolicy {
@@ -77,9 +77,6 @@ class LeastOutstanding implements DispatchPolicy {
     return this.#turns.best(ready, (shard, best) => load.outstanding(shard) < load.outstanding(best));
   }
 }
-
-/** A wait in microseconds that justifies waking another shard: docs/performance.md has the cost. */
-const WAKE_US = 100;
 
 /**
  * Picks the first shard that is awake and can start the request soon; else wakes the first sleeping one that can; else picks the one that

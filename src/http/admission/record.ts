@@ -95,7 +95,9 @@ export class RecordWriter implements RecordRoom {
   #writeRecord(record: number, request: RequestInHand): number {
     const { headBytes, bodyBytes, fieldCount } = request;
     const { u8, wasm } = this.#core;
-    wasm.headCopyFields(record);
+    // After a reload, the index stays in the memory of the first shards.
+    if (request.isIndexedIn(this.#core)) wasm.headCopyFields(record);
+    else u8.set(request.fields(), record);
     const head = record + fieldCount * FIELD_BYTES;
     request.copyHead(this.#core, head);
     if (bodyBytes > 0) u8.set(request.body(), head + headBytes);

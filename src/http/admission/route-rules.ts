@@ -76,6 +76,14 @@ export class Rules {
     return route < 0 ? this.notFound : this.#byRoute[route];
   }
 
+  /** By group: whether its shards share all its requests evenly, because none is meant for one of them, and they steal. */
+  get areEven(): boolean[] {
+    const all = [this.notFound, ...this.#byRoute];
+    return this.#shards.groups.map(
+      (_, group) => this.#defaults.steal && all.every((rules) => rules.group !== group || rules.policy.anyWillDo),
+    );
+  }
+
   /** Whether requests can have high priority: slots are reserved for them. */
   get hasHigh(): boolean {
     return this.#byRoute.some(({ rank }) => rank === 0);

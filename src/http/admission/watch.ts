@@ -55,6 +55,11 @@ export class Watch {
     this.#deadlines = parts.deadlines;
     this.#steal = parts.steal;
     this.#events = events;
+    if (parts.steal) {
+      shards.load.onHeldUp = (shard) => {
+        if (this.#queues.lookAtOwn(shard) > 0) this.#wakeOther(shard);
+      };
+    }
     this.#left = new Int32Array(shards.map.shards);
     this.#oldest = new Int32Array(shards.map.shards);
     this.#timer = setTimeout(() => this.#look(), LOOK_MS).unref();
@@ -161,7 +166,11 @@ export class Watch {
     const oldest = stealable < 0 ? 0 : this.#exchanges[stealable].sequence;
     const stuck = oldest !== 0 && oldest === this.#oldest[shard];
     this.#oldest[shard] = oldest;
-    if (!stuck) return;
+    if (stuck) this.#wakeOther(shard);
+  }
+
+  /** Wakes a sleeping shard of the group, which steals from the shard's ring. */
+  #wakeOther(shard: number): void {
     const { first, count } = this.#shards.groupOf(shard);
     for (let other = first; other < first + count; other++) {
       if (other !== shard && this.#shards.load.ready[other] === 1 && this.#shards.side.words.wake(other)) return;

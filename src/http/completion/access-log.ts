@@ -1,6 +1,4 @@
-import { SLOT_NO_START } from '../../../assembly/layout.js';
 import { clientOf } from '../../contract/client.js';
-import type { HttpSide } from '../../contract/http-side.js';
 import type { Peer } from '../../contract/peer.js';
 import type { Logger } from '../../options/logger.js';
 import { ALL_METHODS } from '../../options/methods.js';
@@ -30,19 +28,12 @@ export class AccessLog {
   readonly #logger: Pick<Logger, 'info'>;
   readonly #idField: string | undefined;
   readonly #trusted: TrustedProxies | undefined;
-  readonly #side: HttpSide;
 
   /** @param idField the header field with request ids, in lower case, if enabled */
-  constructor(
-    logger: Pick<Logger, 'info'>,
-    idField: string | undefined,
-    trusted: TrustedProxies | undefined,
-    side: HttpSide,
-  ) {
+  constructor(logger: Pick<Logger, 'info'>, idField: string | undefined, trusted: TrustedProxies | undefined) {
     this.#logger = logger;
     this.#idField = idField;
     this.#trusted = trusted;
-    this.#side = side;
   }
 
   /** Creates the entry of a request when it is admitted or rejected; `request` is undefined if its head has not arrived. */
@@ -92,17 +83,8 @@ export class AccessLog {
   /** The id that the handler has seen as `req.id`, if it was started; otherwise the id in the response. */
   #id(exchange: Exchange, { sentId: sent }: LogEntry): string | undefined {
     if (this.#idField !== undefined) return sent ?? this.#named(exchange);
-    const shard = this.#runner(exchange);
+    const shard = exchange.owner?.runner(exchange) ?? -1;
     return shard < 0 ? undefined : `${shard.toString(36)}-${(exchange.sequence >>> 0).toString(36)}`;
-  }
-
-  /** The shard that has started the handler, or -1. It may differ from the one to which the request was submitted. */
-  #runner({ slot, ranOn }: Exchange): number {
-    if (slot < 0) return -1;
-    if (this.#side.startedAt(slot) === SLOT_NO_START) return -1;
-    if (ranOn >= 0) return ranOn;
-    // A stream may begin while its slot is being given back.
-    return Math.max(this.#side.heldBy(slot), this.#side.completedBy(slot));
   }
 
   /** The request id in the response. */

@@ -17,6 +17,7 @@ import { Exchange, type Receiver, type RefusedRequest } from '../exchange.js';
 import { learnBytes } from '../expected-bytes.js';
 import type { Refusals } from '../refusals.js';
 import type { Shards } from '../shards.js';
+import type { Moderation } from './moderation.js';
 
 /** Maximum number of turns without a completion for which the HTTP thread waits awake while responses are outstanding. */
 const IDLE_TURNS = 50;
@@ -56,6 +57,7 @@ export class Completions {
   readonly #exchanges: readonly Exchange[];
   readonly #parking: Parking;
   readonly #refusals: Refusals;
+  readonly #moderation: Moderation | undefined;
   readonly #events: CompletionEvents;
   /** Connections to flush at the end of the turn; those from `#touchedCount` on are left from earlier turns. */
   readonly #touched: Receiver[] = [];
@@ -70,11 +72,19 @@ export class Completions {
   #stopped = false;
   readonly #turn = new Turn(() => this.#runTurn());
 
-  constructor(shards: Shards, exchanges: readonly Exchange[], refusals: Refusals, events: CompletionEvents) {
+  /** @param moderation if shards have threads of their own */
+  constructor(
+    shards: Shards,
+    exchanges: readonly Exchange[],
+    refusals: Refusals,
+    moderation: Moderation | undefined,
+    events: CompletionEvents,
+  ) {
     this.#shards = shards;
     this.#waiting = new WaitStrategy(IDLE_TURNS, shards.map.httpThreads > 1 ? WORTH_OF_SEVERAL_MS : undefined);
     this.#exchanges = exchanges;
     this.#refusals = refusals;
+    this.#moderation = moderation;
     this.#events = events;
     const doorbell = Doorbell.attach(shards.core, httpAddresses(shards.map, shards.side.http).doorbell);
     const hasWork = () => shards.side.hasCompletions();
@@ -109,6 +119,12 @@ export class Completions {
     this.#streaming++;
   }
 
+  /** Stops after the last responses were passed to their connections. */
+  finish(): void {
+    this.#flush();
+    this.stop();
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#parking.stop();
@@ -127,7 +143,8 @@ export class Completions {
     if (this.#reapAll() > 0) this.#waiting.rewarded();
     if (this.#outstanding === 0) return;
     // A shard that was given a request but not woken would wait forever.
-    if (this.#gathered > 0 || this.#waiting.wait() || !this.#parking.park()) this.schedule();
+    if (this.#gathered > 0 || this.#moderation?.pause() || this.#waiting.wait() || !this.#parking.park())
+      this.schedule();
   }
 
   #ring(): void {
@@ -145,10 +162,15 @@ export class Completions {
   #reapAll(): number {
     let total = 0;
     for (let shard = 0; shard < this.#shards.map.shards; shard++) total += this.reap(shard);
+    this.#flush();
+    return total;
+  }
+
+  /** Passes what has arrived to the connections. */
+  #flush(): void {
     // Emptying an array is more expensive than counting.
     for (let i = 0; i < this.#touchedCount; i++) this.#touched[i].flush();
     this.#touchedCount = 0;
-    return total;
   }
 
   /** Takes the completions of one shard; their connections are flushed by the next turn at the latest. */

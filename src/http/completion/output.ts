@@ -3,20 +3,12 @@ import { NO_EXTENT } from '../../../assembly/layout.js';
 import type { Exchange, StreamedAnswer } from '../exchange.js';
 import type { AccessLog } from './access-log.js';
 
-/** Handles exchanges whose responses were sent, or will not be. */
+/** What the output of a connection needs from the HTTP thread. */
 export interface OutputHost {
   readonly draining: boolean;
   readonly accessLog: AccessLog | undefined;
-  /** The response was sent: its slot is free. */
-  release(exchange: Exchange): void;
   /** Whether others wait for extents. */
   readonly isPressed: boolean;
-  /** Copies the response into private memory and gives its extent back. `false` if such copies already take too much. */
-  detach(exchange: Exchange): boolean;
-  /** The client has sent its last byte, and may have disconnected. */
-  announceAbort(exchange: Exchange): void;
-  /** The connection is closed: the response is no longer needed. */
-  abandon(exchange: Exchange): void;
 }
 
 const CLOSE_LINE = Buffer.from('connection: close\r\n');
@@ -89,7 +81,7 @@ export class Output {
 
   #makeRoom(exchange: Exchange): boolean {
     const isNext = exchange === this.first && this.#socket.writableLength === 0;
-    return isNext || this.#host.detach(exchange);
+    return isNext || exchange.owner!.detach(exchange);
   }
 
   /** Closes the connection after the pending responses. `false` if none is pending. */
@@ -261,7 +253,7 @@ export class Output {
     if (this.#host.accessLog !== undefined) this.#host.accessLog.ended(exchange, aborted);
     this.outstanding--;
     this.promisedBytes -= exchange.promisedBytes;
-    this.#host.release(exchange);
+    exchange.owner?.release(exchange);
   }
 
   /** Sends nothing more: closes the connection after what the socket holds. */
@@ -278,7 +270,7 @@ export class Output {
    */
   announceAbort(ofAll: boolean): void {
     for (let exchange = this.first; exchange !== undefined; exchange = exchange.next) {
-      if (ofAll || exchange.route?.abortsOnHalfClose === true) this.#host.announceAbort(exchange);
+      if (ofAll || exchange.route?.abortsOnHalfClose === true) exchange.owner?.announceAbort(exchange);
     }
   }
 
@@ -288,7 +280,7 @@ export class Output {
     for (let exchange = this.first; exchange !== undefined; exchange = exchange.next) {
       if (this.#host.accessLog !== undefined) this.#host.accessLog.ended(exchange, true);
       exchange.connection = undefined;
-      this.#host.abandon(exchange);
+      exchange.owner?.abandon(exchange);
     }
     this.first = undefined;
     this.#last = undefined;

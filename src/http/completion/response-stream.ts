@@ -146,6 +146,11 @@ export class StreamReceiver {
     return this.#detached.size > 0 && this.#detached.has(requestKey(name));
   }
 
+  /** Number of streams that continue without a slot. */
+  get count(): number {
+    return this.#detached.size;
+  }
+
   /**
    * Continues a streamed response whose slot is free with another exchange.
    * @param giveBack called when the stream has ended

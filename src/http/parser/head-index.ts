@@ -63,6 +63,11 @@ export class HeadIndex {
     core.wasm.headUse(address);
   }
 
+  /** Whether it lies in the memory of `core`. */
+  isIn(core: CoreMemory): boolean {
+    return this.#u8.buffer === core.buffer;
+  }
+
   /** Sets the limits of further heads. */
   limit({ maxTargetBytes, maxHeadBytes, maxHeaderFields }: HeadLimits): void {
     this.#i32[TARGET_LIMIT] = maxTargetBytes;

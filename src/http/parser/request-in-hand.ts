@@ -7,6 +7,8 @@ import type { PartialMessage } from './partial-message.js';
 
 /** The record of a request that is too large for a slot. */
 export interface RecordInExtent {
+  /** What provides the memory. */
+  readonly room: object;
   /** Whether the body is complete. */
   readonly isWhole: boolean;
   readonly bodyBytes: number;
@@ -63,6 +65,11 @@ export class RequestInHand {
     return this.index.totalBytes;
   }
 
+  /** Whether the field index lies in the memory of `core`. */
+  isIndexedIn(core: CoreMemory): boolean {
+    return this.index.isIn(core);
+  }
+
   /** The field index: a view of the core's memory. */
   fields(): Uint8Array {
     return this.index.entries();
@@ -114,6 +121,11 @@ export class RequestInHand {
     if (this.partial !== undefined) return this.partial.body.view();
     const start = this.index.bodyBase;
     return this.llhttp.bytes.subarray(start, start + this.index.bodyBytes);
+  }
+
+  /** What provides the memory of a record that is too large for a slot. */
+  get room(): object | undefined {
+    return this.large?.room;
   }
 
   /** The extent that contains the record, or NO_EXTENT. The caller owns it from now on. */

@@ -94,6 +94,11 @@ export class Connection implements RequestSink, Receiver {
     this.#socket.destroy();
   }
 
+  /** Closes the connection if the record of its current request lies in memory of `room`. */
+  leaveRoom(room: object): void {
+    if (this.#parser.room === room) this.#socket.destroy();
+  }
+
   /** Drops the connection after a failure, such as an allocation, that affects only this client. */
   #fail(error: unknown): void {
     this.#socket.destroy();
@@ -260,7 +265,7 @@ export class Connection implements RequestSink, Receiver {
     this.replace(exchange, instead);
     instead.close = true;
     this.uploads.current = undefined;
-    this.#host.abandon(exchange);
+    exchange.owner?.abandon(exchange);
   }
 
   /** Queues an error response after the pending ones and stops reading. */

@@ -1,7 +1,7 @@
 /* Converts return values of handlers other than text, bytes and JSON. */
 import { types } from 'node:util';
 import { checkContentType } from '../../app/header-checks.js';
-import { RENDER, type Rendered, setRendered } from '../../app/rendered.js';
+import { RENDER, type Rendered, setRendered, usedBody, withoutStatus } from '../../app/rendered.js';
 import { AppRequest } from '../../app/request.js';
 import { AppResponse } from '../../app/response.js';
 import type { ResponseState } from '../../app/response-state.js';
@@ -73,14 +73,8 @@ function bodyOfInstance(value: object, response: ResponseState): unknown {
 }
 
 function bodyOfResponse(given: FetchResponse, response: ResponseState): unknown {
-  if (given.type === 'error' || given.bodyUsed) {
-    throw new LoopShardError(
-      'RESPONSE_INVALID',
-      given.bodyUsed
-        ? 'The handler returned a `Response` whose body was already read. Return a new one, or its `clone()`.'
-        : 'The handler returned `Response.error()`, which has no status.',
-    );
-  }
+  if (given.bodyUsed) throw usedBody();
+  if (given.type === 'error') throw withoutStatus();
   response.isPlain = true;
   response.statusCode = given.status;
   const coding = given.headers.get('content-encoding');

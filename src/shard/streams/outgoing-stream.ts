@@ -75,6 +75,7 @@ export class OutgoingStream implements TaskStream {
   #yielded = 0;
   /** Number of bytes that were sent but not yet taken by the kernel. */
   #untaken = 0;
+  #isHeadSent = false;
   #isCancelled = false;
   #isOver = false;
   #flushScheduled = false;
@@ -102,6 +103,10 @@ export class OutgoingStream implements TaskStream {
 
   get isBegun(): boolean {
     return this.#opened !== undefined;
+  }
+
+  get isHeadSent(): boolean {
+    return this.#isHeadSent;
   }
 
   /** Sends everything and reports the result. */
@@ -210,8 +215,13 @@ export class OutgoingStream implements TaskStream {
     const piece: StreamPiece = { slot, sequence, bytes, start, end };
     if (isFirst) Object.assign(piece, { headBytes, closes, ...(length !== undefined && { bodyBytes: length }) });
     if (last !== undefined) piece.last = last;
-    const onSent = isFirst && last === undefined ? () => this.#events.onBegun(this.#task) : undefined;
+    const onSent = isFirst && last === undefined ? () => this.#begun() : undefined;
     if (!this.#outbox.post(this.#port, piece, onSent)) pieces.giveBack(taken);
+  }
+
+  #begun(): void {
+    this.#isHeadSent = true;
+    this.#events.onBegun(this.#task);
   }
 
   async #finish(): Promise<void> {

@@ -49,6 +49,7 @@ export class RawStream implements RawTaskStream {
   #isStalled = false;
   #isOver = false;
   isBegun = false;
+  isHeadSent = false;
 
   /** @param port channel to the HTTP thread of the request */
   constructor(task: Task, raw: RawReply, outbox: StreamOutbox, port: MessagePort, events: RawStreamEvents) {
@@ -159,7 +160,12 @@ export class RawStream implements RawTaskStream {
     if (isFirst) Object.assign(piece, { headBytes: 0, closes: this.#raw.closes });
     if (last !== undefined) piece.last = last;
     this.isBegun = true;
-    const onSent = isFirst && last === undefined ? () => this.#events.onBegun(this.#task) : undefined;
+    const onSent = isFirst && last === undefined ? () => this.#begun() : undefined;
     if (!this.#outbox.post(this.#port, piece, onSent)) pieces.giveBack(taken);
+  }
+
+  #begun(): void {
+    this.isHeadSent = true;
+    this.#events.onBegun(this.#task);
   }
 }

@@ -1,0 +1,230 @@
+import { toError } from '../contract/describe.js';
+import { createServerMemory, type MemoryMap, routePermitsAddress } from '../contract/memory-map.js';
+import type { FailureReport, RouteTable } from '../contract/messages.js';
+import { createRoutePermits, limitedRoutes, routeName } from '../contract/route-permits.js';
+import type { CoreMemory } from '../core/memory.js';
+import { Semaphore } from '../core/semaphore.js';
+import type { ShardNews } from '../http/news.js';
+import type { Logger } from '../options/logger.js';
+import type { ResolvedOptions } from '../options/options.js';
+import type { Group } from '../options/scheduling.js';
+import { CIRCUIT_TEXT, type ShardState, type ThreadEnd } from '../pool/shard-life.js';
+import { ShardPool } from '../pool/shard-pool.js';
+import type { StartThread } from '../pool/shard-thread.js';
+import type { HttpThreads } from './http-threads.js';
+import type { ServerEvents } from './server-events.js';
+
+/** What a revision tells the server. */
+export interface RevisionEvents {
+  /** Tells the listeners of the server's event. */
+  tell<Name extends keyof ServerEvents>(name: Name, ...args: ServerEvents[Name]): void;
+  /** Whether the server has started, and is not closing. */
+  isReady(): boolean;
+}
+
+/** Memory of the server that a revision needs, created before the HTTP threads. */
+export interface RevisionMemory {
+  core: CoreMemory;
+  map: MemoryMap;
+}
+
+/** @throws LoopShardError MEMORY_EXHAUSTED */
+export function createRevisionMemory(options: ResolvedOptions): RevisionMemory {
+  const shards = options.groups.reduce((sum, { count }) => sum + count, 0);
+  return createServerMemory({ ...options, shards, permits: options.permits.initial });
+}
+
+/**
+ * The code of one start or reload while it runs: its shards, with a shared memory of their own. A reload starts the next revision beside the
+ * current one. Control thread.
+ */
+export class Revision {
+  /** 0 for that of the start. */
+  readonly number: number;
+  readonly core: CoreMemory;
+  readonly map: MemoryMap;
+  readonly pool: ShardPool;
+  /** Shards that are shedding load. */
+  readonly shedding = new Set<number>();
+  /** Routes with `maxConcurrency`, such as `GET /report`, and their permits. */
+  readonly limited = new Map<string, Semaphore>();
+  routeCount = 0;
+  readonly #options: ResolvedOptions;
+  readonly #logger: Logger;
+  readonly #http: HttpThreads;
+  readonly #events: RevisionEvents;
+  #hasStarted = false;
+  #saidSignals = false;
+
+  /**
+   * @param module URL
+   * @param startThread starts a shard if it is not to run on a worker thread
+   */
+  constructor(
+    number: number,
+    { core, map }: RevisionMemory,
+    source: { module: string; epochMs: number; startThread: StartThread | undefined },
+    options: ResolvedOptions,
+    logger: Logger,
+    http: HttpThreads,
+    events: RevisionEvents,
+  ) {
+    this.number = number;
+    this.core = core;
+    this.map = map;
+    this.#options = options;
+    this.#logger = logger;
+    this.#http = http;
+    this.#events = events;
+    this.pool = new ShardPool(
+      core,
+      map,
+      { ...options, ...source },
+      {
+        onShardSpawned: (shard, requests) => http.attach(number, shard, requests),
+        onShardEnded: (shard, end, nextMs) => this.#onShardEnded(shard, end, nextMs),
+        onShardMissing: (shard) => this.#inform({ type: 'missing', shard }),
+        onShardRestarted: (shard) => logger.info({ shard }, `shard ${shard} is running again`),
+        onShardState: (shard, state, isReplaced) => this.#onShardState(shard, state, isReplaced),
+        onShardCrowded: (shard, abandoned) => this.#onShardCrowded(shard, abandoned),
+        onStreamsFull: (shard) => this.#onStreamsFull(shard),
+        onStalled: (group, stalled) => this.#onStalled(group, stalled),
+        onFailure: (shard, report) => this.#onFailure(shard, report),
+        onSignalListener: (signal) => this.#onSignalListener(signal),
+      },
+    );
+  }
+
+  /**
+   * Starts the shards.
+   * @returns the route table on which they agree
+   * @throws LoopShardError as `ShardPool.start`, ROUTE_INVALID
+   */
+  async start(): Promise<RouteTable> {
+    const table = await this.pool.start();
+    createRoutePermits(this.core, this.map, table);
+    this.routeCount = table.routes.length;
+    for (const [index, route] of limitedRoutes(table).entries()) {
+      this.limited.set(routeName(route), Semaphore.attach(this.core, routePermitsAddress(this.map, index)));
+    }
+    this.#hasStarted = true;
+    return table;
+  }
+
+  /** Starts no further threads, and tells the handlers of streams to end. */
+  retire(): void {
+    this.pool.retire();
+    this.pool.drain();
+  }
+
+  /**
+   * Ends the shards in order; those that have not ended at the deadline are terminated.
+   * @param deadline by `performance.now()`
+   */
+  async close(deadline: number): Promise<void> {
+    this.#reportLeft(await this.pool.close(deadline));
+  }
+
+  /** Terminates the shards. */
+  async destroy(): Promise<void> {
+    this.#reportLeft(await this.pool.destroy());
+  }
+
+  #reportLeft(shards: readonly number[]): void {
+    for (const shard of shards) {
+      this.#logger.error(
+        { shard },
+        `shard ${shard} is in native code that cannot be stopped; its thread ends when that code returns`,
+      );
+    }
+  }
+
+  /** The limits of routes were changed. */
+  permitsChanged(): void {
+    this.#inform({ type: 'permits' });
+  }
+
+  /** Tells the HTTP threads. */
+  #inform(about: ShardNews): void {
+    this.#http.tell({ type: 'shard', revision: this.number, about });
+  }
+
+  // ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #onStalled({ name }: Group, stalled: boolean): void {
+    const { stalledAfterMs } = this.#options;
+    const message = stalled
+      ? `group ${name} is stalled: all its permits are taken, and no handler has settled for ${stalledAfterMs} ms; set \`timeouts.handlerTimeoutMs\` to time out handlers that hang`
+      : `group ${name} is no longer stalled`;
+    this.#logger.warn({ group: name, stalled }, message);
+    this.#inform({ type: 'stalled', group: name, stalled });
+    this.#events.tell('stalled', { group: name, stalled });
+  }
+
+  /** An HTTP thread has started or stopped rejecting requests for the shard because queued ones have waited too long. */
+  onShedding(shard: number, shedding: boolean): void {
+    if (shedding) this.shedding.add(shard);
+    else this.shedding.delete(shard);
+    this.#inform({ type: 'shedding', shard, shedding });
+    const what = shedding ? 'is shedding load: queued requests have waited too long' : 'is no longer shedding load';
+    this.#logger.warn({ shard, shedding }, `shard ${shard} ${what}`);
+    this.#events.tell('shedding', { shard, group: this.pool.groupOf(shard).name, shedding });
+  }
+
+  #onShardEnded(
+    shard: number,
+    { error, wasReady, wasAsked }: ThreadEnd,
+    nextMs: number | undefined,
+  ): Promise<void> | undefined {
+    const takenBack = this.#http.takeBack(this.number, shard);
+    if (!this.#hasStarted) return takenBack;
+    const what = wasReady ? 'ended unexpectedly' : 'failed to start again';
+    if (!wasAsked) this.#logger.error({ shard, err: error }, `shard ${shard} ${what}: ${error.message}`);
+    if (nextMs !== undefined && this.pool.isCircuitOpen(shard)) {
+      const { maxRestarts } = this.#options;
+      this.#logger.error(
+        { shard, nextMs },
+        `the circuit of shard ${shard} is open after more than ${maxRestarts} restarts within ${CIRCUIT_TEXT}; it is now restarted once every ${CIRCUIT_TEXT}`,
+      );
+    }
+    return takenBack;
+  }
+
+  #onShardState(shard: number, state: ShardState, isReplaced: boolean): void {
+    if (state === 'stuck' && this.#events.isReady()) {
+      const { stuckAfterMs } = this.#options;
+      this.#logger.error({ shard }, `shard ${shard} is stuck: its event loop has been blocked for ${stuckAfterMs} ms`);
+    }
+    this.#inform({ type: 'state', shard, state, isReplaced });
+    this.#events.tell('shard', { shard, group: this.pool.groupOf(shard).name, state, revision: this.number });
+  }
+
+  #onShardCrowded(shard: number, abandoned: number): void {
+    this.#logger.error(
+      { shard, abandoned },
+      `shard ${shard} is being replaced: ${abandoned} abandoned handlers have not settled (\`recovery.maxAbandoned\`)`,
+    );
+  }
+
+  #onStreamsFull(shard: number): void {
+    const { maxStreams } = this.#options;
+    this.#logger.warn(
+      { shard, maxStreams },
+      `shard ${shard} is streaming ${maxStreams} responses; further ones get 503 (\`limits.maxStreams\`)`,
+    );
+  }
+
+  /** Warns once: every thread of every shard loads the same module. */
+  #onSignalListener(signal: string): void {
+    if (this.#saidSignals) return;
+    this.#saidSignals = true;
+    this.#logger.warn(
+      { signal },
+      `the app listens for ${signal} on shards, which never receive signals. Use process.on('beforeExit', …) there: it is called when a shard ends in order, and may return a promise. Or listen in the main module.`,
+    );
+  }
+
+  #onFailure(shard: number, { error, request, message }: FailureReport): void {
+    this.#logger.error({ shard, err: toError(error), req: request }, message);
+  }
+}
