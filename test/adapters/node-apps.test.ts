@@ -330,13 +330,18 @@ describe('bytes on the connection', () => {
     expect(await exchange(shards.port, sent, { ends: true })).toBe('');
   });
 
-  test.each(['end-events', 'write-after-end', 'unknown-encoding'])('%s: the same events', async (name) => {
+  test.each([
+    ['end-events', 7],
+    ['write-after-end', 2],
+    ['unknown-encoding', 1],
+  ])('%s: the same events', async (name, count) => {
     const events = [];
     for (const port of [nodePort, shards.port]) {
       await ask(port, { path: `/${name}` });
+      // The last ones follow the response, which another request may overtake.
+      await until(async () => (await eventsOf(port, name)).length >= count, 'the events');
       events.push(await eventsOf(port, name));
     }
-    expect(events[0].length).toBeGreaterThan(0);
     expect(events[1]).toEqual(events[0]);
   });
 

@@ -16,6 +16,7 @@ const LINE_END = '\r\n';
 const INTERIM = 'HTTP/1.1 1';
 
 let callBack: (socket: LeanSocket) => void;
+let tellFlushed: (socket: LeanSocket) => void;
 let closeMessages: (socket: LeanSocket) => void;
 
 /** Bytes that may wait before `write()` returns false. */
@@ -83,7 +84,7 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
   }
 
   get isSettled(): boolean {
-    return this.isComplete && this.#flow === undefined;
+    return this.isComplete && this.#chunks.length === 0 && this.#flow === undefined;
   }
 
   get byteLength(): number {
@@ -104,6 +105,7 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
     this.#chunks = [];
     this.mostBytes = 0;
     this.bytesWritten += end - at;
+    this.#afterLast();
     return end;
   }
 
@@ -114,7 +116,13 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
     this.mostBytes -= mostBytesOf(chunk, encoding);
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
     this.bytesWritten += bytes.length;
+    this.#afterLast();
     return bytes;
+  }
+
+  /** Finishes a response once its last byte was passed on. */
+  #afterLast(): void {
+    if (this.isComplete && this.#chunks.length === 0) process.nextTick(callBack, this);
   }
 
   insertLines(lines: string): void {
@@ -127,16 +135,23 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
   }
 
   onFlushed(): void {
-    this.#callBack();
-    this.emit('drain');
+    // Later, because the app may be within a call of `write()` or `end()`, which calls back only afterwards.
+    process.nextTick(tellFlushed, this);
+  }
+
+  #tellFlushed(): void {
+    // Something was written since.
+    if (this.#chunks.length > 0) return;
+    if (!this.isComplete) this.emit('drain');
     if (this._httpMessage !== null) emitDrain(this._httpMessage);
+    this.#callBack();
   }
 
   /** The response was sent, or nobody waits for it. No more of the body arrives. */
   onOver(): void {
     const isArriving = this.#flow !== undefined;
     this.#flow = undefined;
-    if (!this.isComplete) return this.#close();
+    if (!this.isComplete || this.#chunks.length > 0) return this.#close();
     // An app that is still reading must not take the body for complete.
     const request = this.#request!;
     if (isArriving && (request._consuming || request.readableFlowing)) process.nextTick(abortRequest, request);
@@ -176,8 +191,8 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
     this.isComplete = true;
     this.#closes = closes;
     clearTimeout(this.#timer);
+    this.#afterLast();
     this.#host?.onComplete(this.#task);
-    process.nextTick(callBack, this);
   }
 
   #callBack(): void {
@@ -189,6 +204,7 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
 
   static {
     callBack = (socket) => socket.#callBack();
+    tellFlushed = (socket) => socket.#tellFlushed();
     closeMessages = (socket) => socket.#closeMessages();
   }
 
