@@ -11,6 +11,8 @@ const ENTRIES = [
   'shard/entry',
   'http/entry',
   'contract/syntax-debugger',
+  'dev/preload',
+  'dev/import-hooks',
 ];
 
 /**

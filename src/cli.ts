@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { relative } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { LoopShardError } from './errors.js';
 import type { FlatOptions } from './options/flat-options.js';
@@ -21,6 +22,12 @@ import type { TrustProxy } from './options/trust-proxy.js';
 import { serve } from './server/serve.js';
 import type { Server } from './server/server.js';
 import type { ShardStats } from './server/stats.js';
+
+/** The default port of Node.js's inspector. */
+const INSPECT_PORT = 9229;
+const METHODS_WIDTH = 7;
+/** The routes as they were printed last. */
+let shownRoutes = '';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 
@@ -59,24 +66,32 @@ const program = new Command('loopshard')
   .usage('[options] [command]')
   .action(refuseModule);
 
-const serveCommand = program
-  .command('serve')
-  .description('Serve the app that <module> exports by default, until SIGINT or SIGTERM.')
-  .usage('[options] <module>')
-  .argument('<module>')
-  // The longest flags leave 38 of 80 columns.
-  .configureHelp({ visibleArguments: () => [], minWidthToWrap: 30 })
-  .option('--help-all', 'show every option')
-  .on('option:help-all', helpAll)
-  .on('beforeHelp', hideRareOptions)
+command('serve', 'Serve the app that <module> exports by default, until SIGINT or SIGTERM.')
   .addHelpText('after', '\nExample: loopshard serve app.js --port 8000 --shards 4')
   .action(run);
 
-for (const name of OPTION_NAMES) {
-  for (const flag of flagsOf(name)) serveCommand.addOption(cliOption(name, flag));
-}
+command('dev', 'Serve an app while you develop it: changes of its modules reload it.')
+  .option('--inspect [port]', 'port for a debugger of shard 0 (9229)', parseInteger)
+  .addHelpText('after', '\nExample: loopshard dev app.ts --port 8000')
+  .action(develop);
 
 await program.parseAsync();
+
+/** Adds a command that takes a module and the options of `serve()`. */
+function command(name: string, description: string): Command {
+  const added = program
+    .command(name)
+    .description(description)
+    .usage('[options] <module>')
+    .argument('<module>')
+    // The longest flags leave 38 of 80 columns.
+    .configureHelp({ visibleArguments: () => [], minWidthToWrap: 30 })
+    .option('--help-all', 'show every option')
+    .on('option:help-all', () => helpAll(added))
+    .on('beforeHelp', hideRareOptions);
+  for (const option of OPTION_NAMES) for (const flag of flagsOf(option)) added.addOption(cliOption(option, flag));
+  return added;
+}
 
 /** A flag whose value is only parsed here: serve() checks it, as it does for every caller. */
 function cliOption(name: OptionName, { flag, text }: Flag): Option {
@@ -99,9 +114,9 @@ function plain(text: string): string {
   return text.replaceAll(/`|\[(.*?)\]\(.*?\)/g, '$1');
 }
 
-function helpAll(): never {
+function helpAll(of: Command): never {
   isHelpAll = true;
-  return serveCommand.help();
+  return of.help();
 }
 
 function hideRareOptions(): void {
@@ -163,6 +178,51 @@ async function run(module: string, options: CliOptions): Promise<void> {
     reportError(error);
     process.exit(1);
   }
+}
+
+/** Serves an app, and reloads it after each change. */
+async function develop(
+  module: string,
+  { inspect, ...options }: CliOptions & { inspect?: number | true },
+): Promise<void> {
+  const onRunning = handleSignals(options);
+  // Only this command needs what it imports.
+  const { Development } = await import('./dev/develop.js');
+  try {
+    const development = new Development(module, serveOptions(options), inspect === true ? INSPECT_PORT : inspect, {
+      onStarted: (server) => {
+        onRunning(server);
+        announce(server, options);
+        printRoutes(server);
+      },
+      onReloaded: (server, file, ms) => {
+        console.log(`loopshard: ${relative('', file)} has changed: reloaded in ${Math.round(ms)} ms.`);
+        printRoutes(server);
+      },
+      onFailed: (error, isServing) => {
+        reportError(error);
+        console.error(
+          `loopshard: ${isServing ? 'The code before the change continues to serve' : 'Waiting for a change'}.`,
+        );
+      },
+    });
+    await development.start();
+  } catch (error) {
+    if (!(error instanceof LoopShardError)) throw error;
+    reportError(error);
+    process.exit(1);
+  }
+}
+
+/** Prints the routes if they have changed. */
+function printRoutes(server: Server): void {
+  const lines = server.routes().map(({ methods, pattern }) => {
+    const shown = methods.filter((method) => method !== 'HEAD' || !methods.includes('GET'));
+    return `  ${shown.join(', ').padEnd(METHODS_WIDTH)} ${pattern}`;
+  });
+  const text = lines.join('\n');
+  if (text !== shownRoutes && text !== '') console.log(text);
+  shownRoutes = text;
 }
 
 /** Prints the first line of the message with its code, and its other lines below. */

@@ -58,6 +58,6 @@ export type {
 export type { TrustProxy } from './options/trust-proxy.js';
 export type { ShardState } from './pool/shard-life.js';
 export { serve } from './server/serve.js';
-export type { PermitHolder, Server } from './server/server.js';
+export type { PermitHolder, RouteInfo, Server } from './server/server.js';
 export type { ServerEvents } from './server/server-events.js';
 export type { RouteStats, ServerState, ServerStats, ShardStats } from './server/stats.js';

@@ -152,7 +152,7 @@ test('a TypeScript module on a Node.js that cannot load it', async () => {
   const program = new Program(process.execPath, [...flags, 'build/dist/cli.js', 'serve', app]);
   expect(await program.exit()).toBe(1);
   expect(program.stderr).toBe(
-    `loopshard: Cannot load ${app}: Node.js ${process.versions.node} cannot load TypeScript (${app}). Compile it to JavaScript, use the type stripping of Node.js 22.18 or later, or give the shards a loader: \`threads: { execArgv: ['--import=tsx'] }\`. (MODULE_FAILED)\n`,
+    `loopshard: Cannot load ${app}: Node.js ${process.versions.node} cannot load TypeScript (${app}). Compile it to JavaScript, or use Node.js 22.18 or later, which strips the types. For development, \`loopshard dev\` uses the tsx of your project. (MODULE_FAILED)\n`,
   );
 });
 

@@ -20,7 +20,8 @@ const BELOW: Record<string, string[]> = {
   server: ['app', 'contract', 'core', 'http', 'options', 'pool', 'shard'],
   testing: ['app', 'core', 'options', 'server'],
   'index.ts': ['app', 'contract', 'http', 'options', 'pool', 'server'],
-  'cli.ts': ['options', 'server'],
+  dev: ['contract', 'options', 'server'],
+  'cli.ts': ['dev', 'options', 'server'],
 };
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));

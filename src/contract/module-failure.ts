@@ -50,10 +50,17 @@ export async function moduleFailure(what: string, error: unknown, url?: string):
   return failure;
 }
 
+/** Where the code of the user has thrown an error: the place, its source line, and the frames outside LoopShard. */
+export function sourceOf(stack: string): { place: string | undefined; excerpt: string | undefined; frames: string[] } {
+  const frames = userFrames(stack);
+  const place = placeOf(userPosition(frames));
+  return { place: place?.name, excerpt: place?.excerpt, frames };
+}
+
 function reasonOf({ code, name, message }: ErrorText): string {
   const [, file] = (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.[cm]?ts" for (.*)$/.exec(message)) || [];
   if (file === undefined) return `${name}: ${message}`;
-  return `Node.js ${process.versions.node} cannot load TypeScript (${file}). Compile it to JavaScript, use the type stripping of Node.js 22.18 or later, or give the shards a loader: \`threads: { execArgv: ['--import=tsx'] }\`.`;
+  return `Node.js ${process.versions.node} cannot load TypeScript (${file}). Compile it to JavaScript, or use Node.js 22.18 or later, which strips the types. For development, \`loopshard dev\` uses the tsx of your project.`;
 }
 
 /** Frames of the stack outside LoopShard and Node.js's loader. Empty if none is in a file of the user. */

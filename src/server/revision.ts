@@ -1,6 +1,6 @@
 import { toError } from '../contract/describe.js';
 import { createServerMemory, type MemoryMap, routePermitsAddress } from '../contract/memory-map.js';
-import type { FailureReport, RouteTable } from '../contract/messages.js';
+import type { FailureReport, RouteEntry, RouteTable } from '../contract/messages.js';
 import { createRoutePermits, limitedRoutes, routeName } from '../contract/route-permits.js';
 import type { CoreMemory } from '../core/memory.js';
 import { Semaphore } from '../core/semaphore.js';
@@ -48,7 +48,8 @@ export class Revision {
   readonly shedding = new Set<number>();
   /** Routes with `maxConcurrency`, such as `GET /report`, and their permits. */
   readonly limited = new Map<string, Semaphore>();
-  routeCount = 0;
+  /** Of the app; empty until it is loaded. */
+  routes: readonly RouteEntry[] = [];
   readonly #options: ResolvedOptions;
   readonly #logger: Logger;
   readonly #http: HttpThreads;
@@ -103,7 +104,7 @@ export class Revision {
   async start(): Promise<RouteTable> {
     const table = await this.pool.start();
     createRoutePermits(this.core, this.map, table);
-    this.routeCount = table.routes.length;
+    this.routes = table.routes;
     for (const [index, route] of limitedRoutes(table).entries()) {
       this.limited.set(routeName(route), Semaphore.attach(this.core, routePermitsAddress(this.map, index)));
     }

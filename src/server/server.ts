@@ -24,6 +24,14 @@ import type { ServerState, ServerStats } from './stats.js';
 /** The permits that `setPermits` changes: those of one shard, of each shard of a group, or of a route with `maxConcurrency`. */
 export type PermitHolder = { shard: number } | { group: string } | { route: string };
 
+/** A route of the app. */
+export interface RouteInfo {
+  /** Names of methods, such as `GET`. */
+  methods: readonly string[];
+  /** Such as `/users/:id`. */
+  pattern: string;
+}
+
 /** A running server. */
 export interface Server extends EventEmitter<ServerEvents> {
   readonly state: ServerState;
@@ -48,6 +56,8 @@ export interface Server extends EventEmitter<ServerEvents> {
    * millisecond, at most half a second; threads that take longer are left out.
    */
   stats(): ServerStats;
+  /** Returns the routes of the app, in the order in which they were added. */
+  routes(): readonly RouteInfo[];
   /**
    * Changes how many handlers may be in flight; running handlers are not affected.
    * @param permits 1 to 65,536
@@ -226,7 +236,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   // ── figures and limits ──────────────────────────────────────────────────────────────────────────────────────────
 
   stats(): ServerStats {
-    const { number, map, pool, limited, shedding, routeCount } = this.#current;
+    const { number, map, pool, limited, shedding, routes } = this.#current;
     const http = this.#http.stats();
     const { permits } = this.#options;
     const sum = (of: (one: HttpStats) => number) => http.reduce((total, one) => total + of(one), 0);
@@ -255,13 +265,17 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         limiter: permits.adaptive && { ...permits.adaptive, shortMeanUs, longMeanUs },
         shedding: shedding.has(one.shard),
       })),
-      routeCount,
+      routeCount: routes.length,
       routes: [...limited].map(([route, { available, limit }], index) => ({
         route,
         permits: { available, limit },
         waiting: sum(({ waiting }) => waiting[index]),
       })),
     };
+  }
+
+  routes(): readonly RouteInfo[] {
+    return this.#current.routes.map(({ methods, pattern }) => ({ methods, pattern }));
   }
 
   setPermits(permits: number, of?: PermitHolder): void {
@@ -353,8 +367,9 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#others.delete(next);
     this.#others.add(last);
     this.#current = next;
-    this.#logger.info({ revision: number, routes: next.routeCount }, `reloaded ${next.routeCount} routes`);
-    this.#tell('reload', { revision: number, routes: next.routeCount });
+    const { length } = next.routes;
+    this.#logger.info({ revision: number, routes: length }, `reloaded ${length} routes`);
+    this.#tell('reload', { revision: number, routes: length });
     void this.#finish(last);
   }
 

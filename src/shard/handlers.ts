@@ -11,6 +11,7 @@ import {
   SLOT_INTERIM_FLAG,
   SLOT_STREAM_FLAG,
 } from '../../assembly/layout.js';
+import { developmentBody } from '../app/error-page.js';
 import { type Failure, failureOf } from '../app/failures.js';
 import type { ContextEntry, Handler } from '../app/handler.js';
 import { isRaw, type RawHost, type RawReply } from '../app/raw.js';
@@ -18,6 +19,7 @@ import { AppRequest } from '../app/request.js';
 import { AppResponse } from '../app/response.js';
 import { type ResponseHost, ResponseState } from '../app/response-state.js';
 import { describe } from '../contract/describe.js';
+import { isDevelopment } from '../contract/development.js';
 import { httpOf } from '../contract/memory-map.js';
 import {
   type BodyPiece,
@@ -77,6 +79,7 @@ export class Handlers implements ResponseHost, RawHost {
   /** The clock when the latest handler settled. */
   #settledAt = 0;
   #isDraining = false;
+  readonly #isDevelopment = isDevelopment();
 
   constructor(context: ShardContext, events: HandlerEvents) {
     this.#context = context;
@@ -389,7 +392,11 @@ export class Handlers implements ResponseHost, RawHost {
     task.failures = Number.POSITIVE_INFINITY;
     // A failure caused by the client's disconnect is expected.
     if (failure.isLogged && !isReported && !request.isAborted) this.#report(request, error);
-    this.#settle(task, this.#responder.respondPlainly(task, failure.body));
+    if (!failure.isLogged || !this.#isDevelopment) {
+      return this.#settle(task, this.#responder.respondPlainly(task, failure.body));
+    }
+    const { text, type } = developmentBody(error, failure.statusCode, request.header('accept'));
+    this.#settle(task, this.#responder.respondPlainly(task, text, type));
   }
 
   // ── responses that the app forms itself ─────────────────────────────────────────────────────────────────────────

@@ -151,13 +151,13 @@ export class Responder {
   }
 
   /**
-   * Sends a JSON body unchanged, without an entity tag and without a size limit, in place of whatever the handler has begun.
+   * Sends a body unchanged, by default JSON, without an entity tag and without a size limit, in place of whatever the handler has begun.
    * Never throws.
    */
-  respondPlainly(reply: Reply, json: string): typeof WRITTEN | typeof NO_ROOM {
+  respondPlainly(reply: Reply, text: string, type = JSON_TYPE): typeof WRITTEN | typeof NO_ROOM {
     const { response } = reply;
     const { statusCode } = response;
-    const send = () => this.#send(reply, statusCode, JSON_TYPE, json, undefined, Number.POSITIVE_INFINITY);
+    const send = () => this.#send(reply, statusCode, type, text, undefined, Number.POSITIVE_INFINITY);
     let outcome: Outcome;
     try {
       outcome = send();

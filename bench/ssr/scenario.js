@@ -1,0 +1,83 @@
+import { BUSY, PHASES, PROBE_COLUMNS, probeProgress, runProbe } from '../scheduling/probe.js';
+import { compareLoads } from '../scheduling/samples.js';
+import { atLeast, atMost } from '../scheduling/targets.js';
+import { CORES } from '../scheduling/variants.js';
+
+/** @typedef {import('../scheduling/variants.js').Variant} Variant */
+
+const PAGE = '/category/7';
+const HEALTH = '/livez';
+const PROBE = { path: HEALTH, perSecond: 100, connections: 50 };
+const BURN = { path: PAGE, connections: 16 };
+
+/**
+ * @param {string} id
+ * @param {string} title
+ * @param {string} file
+ * @param {unknown[]} args as JSON
+ * @returns {Variant}
+ */
+function variant(id, title, file, args) {
+  const url = new URL(`./servers/${file}`, import.meta.url).href;
+  return {
+    peer: { id, title, file: url, args: args.map((arg) => JSON.stringify(arg)), body: '', skips: [] },
+    settings: {},
+    isLoopShard: file === 'loopshard.js',
+  };
+}
+
+const LOOPSHARD = variant('loopshard', `LoopShard, ${CORES} shards`, 'loopshard.js', ['app.js', { shards: CORES }]);
+const GROUPS = variant('groups', 'LoopShard, pages in a group', 'loopshard.js', [
+  'with-groups.js',
+  { groups: { default: 1, pages: CORES } },
+]);
+const NODE = variant('node', '@hono/node-server', 'node.js', [1]);
+const CLUSTER = variant('cluster', `@hono/node-server, cluster(${CORES})`, 'node.js', [CORES]);
+
+/**
+ * Pages that block event loops for milliseconds, next to light requests.
+ * @returns {import('../scheduling/scenario.js').Scenario}
+ */
+export function ssr() {
+  return {
+    name: 'ssr',
+    title: 'pages of about 100 kB that React renders on Hono',
+    works: {},
+    variants: [LOOPSHARD, GROUPS, NODE, CLUSTER],
+    phases: PHASES,
+    rounds: 3,
+    seconds: 8,
+    load: {
+      title: `open loop, ${PROBE.perSecond} GET ${HEALTH} per second over ${PROBE.connections} connections; when busy, next to a closed
+            loop over ${BURN.connections} connections of GET ${PAGE}`,
+      run: (server, phase, bench) => runProbe(server, phase, bench, PROBE, BURN),
+    },
+    before: async () => {
+      const { default: app } = await import('../../examples/ssr/app.js');
+      const respond = async (/** @type {string} */ path) => {
+        const response = await app.fetch(new Request(`http://localhost${path}`));
+        const type = response.headers.get('content-type')?.split(';')[0];
+        return { body: await response.text(), ...(type !== undefined && { type }) };
+      };
+      const answers = Object.fromEntries(
+        await Promise.all([HEALTH, PAGE].map(async (path) => [path.slice(1), await respond(path)])),
+      );
+      return { settings: {}, answers, stop: async () => {} };
+    },
+    columns: PROBE_COLUMNS,
+    judge: (samples) => {
+      const busy = (/** @type {Variant} */ { peer }) => ({ variant: peer.id, phase: BUSY });
+      const times = (
+        /** @type {'burnt' | 'p99Us'} */ figure,
+        /** @type {Variant} */ one,
+        /** @type {Variant} */ other,
+      ) => compareLoads(samples, figure, busy(one), busy(other), (ours, theirs) => ours / theirs);
+      return [
+        atLeast(`pages/s vs. ${CLUSTER.peer.title}`, 1, times('burnt', LOOPSHARD, CLUSTER)),
+        atMost(`in a group: p99 of ${HEALTH} vs. ${CLUSTER.peer.title}`, 0.2, times('p99Us', GROUPS, CLUSTER)),
+        atMost(`in a group: p99 of ${HEALTH} vs. ${NODE.peer.title}`, 0.2, times('p99Us', GROUPS, NODE)),
+      ];
+    },
+    progress: probeProgress,
+  };
+}

@@ -1,0 +1,209 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { typeScriptLoaders } from '../build/src/dev/typescript.js';
+import { exchange, field, get } from './support/client.js';
+import { Program, root } from './support/process.js';
+import { startServer, until } from './support/server.js';
+
+let folder: string;
+let running: Program | undefined;
+let port: number;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'loopshard-'));
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(root, join(folder, 'node_modules', 'loopshard'));
+});
+
+afterEach(async () => {
+  running?.child.kill('SIGTERM');
+  await running?.exit();
+  running = undefined;
+  rmSync(folder, { recursive: true });
+});
+
+const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
+
+const APP = `
+import { createApp } from 'loopshard';
+import { version } from './version.mjs';
+export default createApp()
+  .get('/', () => version)
+  .get('/fail', () => {
+    throw new Error('<wrong>', { cause: new RangeError('too far') });
+  });
+`;
+
+function launch(module: string, ...flags: string[]): Program {
+  const command = [join(root, 'build/dist/cli.js'), 'dev', module, '--port', '0', '--shards', '1', ...flags];
+  running = new Program(process.execPath, command, { cwd: folder });
+  return running;
+}
+
+async function untilListening(program: Program): Promise<void> {
+  port = Number((await program.printed(/listens on http:\/\/127\.0\.0\.1:(\d+)/))[1]);
+}
+
+const text = async (target = '/') => (await exchange(port, get(target))).body.toString();
+const untilText = (expected: string) => until(async () => (await text()) === expected, `the response ${expected}`);
+
+describe('a change', () => {
+  test('of a module that the app imports reloads it, and of what that one imports', async () => {
+    write('app.mjs', APP);
+    write('version.mjs', "export { version } from './deep.mjs';");
+    write('deep.mjs', "export const version = 'one';");
+    const program = launch('app.mjs');
+    await untilListening(program);
+    expect(await text()).toBe('one');
+    write('deep.mjs', "export const version = 'two';");
+    await untilText('two');
+    await program.printed(/loopshard: deep\.mjs has changed: reloaded in \d+ ms\./);
+    write('version.mjs', "export const version = 'three';");
+    await untilText('three');
+    write('app.mjs', APP.replace("'/fail'", "'/other'"));
+    await program.printed(/^ {2}GET {5}\/other$/m);
+  });
+
+  test('of a module that is loaded by `require` reloads the app', async () => {
+    write(
+      'app.cjs',
+      "const { createApp } = require('loopshard'); module.exports = createApp().get('/', () => require('./version.cjs'));",
+    );
+    write(
+      'app.mjs',
+      "import { createApp } from 'loopshard'; import app from './version.cjs'; export default createApp().get('/', () => app);",
+    );
+    write('version.cjs', "module.exports = require('./deep.cjs');");
+    write('deep.cjs', "module.exports = 'one';");
+    await untilListening(launch('app.mjs'));
+    expect(await text()).toBe('one');
+    write('deep.cjs', "module.exports = 'two';");
+    await untilText('two');
+  });
+
+  test('that breaks the app leaves the code before serving, and says where', async () => {
+    write('app.mjs', APP);
+    write('version.mjs', "export const version = 'one';");
+    const program = launch('app.mjs');
+    await untilListening(program);
+    write('version.mjs', "export const version = 'one;");
+    await until(() => program.stderr.includes('The code before the change continues to serve.'), 'the report');
+    expect(program.stderr).toContain('version.mjs:1');
+    expect(await text()).toBe('one');
+    write('version.mjs', "export const version = 'two';");
+    await untilText('two');
+  });
+
+  test('that mends an app which did not load starts the server', async () => {
+    write('app.mjs', APP);
+    write('version.mjs', "export const version = ''; throw new Error('no version');");
+    const program = launch('app.mjs');
+    await until(() => program.stderr.includes('Waiting for a change.'), 'the report');
+    expect(program.stderr).toContain('no version');
+    write('version.mjs', "export const version = 'one';");
+    await untilListening(program);
+    expect(await text()).toBe('one');
+  });
+});
+
+describe('a handler that fails', () => {
+  beforeEach(async () => {
+    write('app.mjs', APP);
+    write('version.mjs', "export const version = 'one';");
+    await untilListening(launch('app.mjs'));
+  });
+
+  test('shows browsers a page with the source line', async () => {
+    const response = await exchange(port, get('/fail', 'Accept: text/html,application/xhtml+xml'));
+    expect([response.status, field(response, 'content-type')]).toEqual([500, 'text/html; charset=utf-8']);
+    const page = response.body.toString();
+    expect(page).toContain('Error: &#60;wrong&#62;');
+    expect(page).toContain('app.mjs:7:');
+    expect(page).toContain('throw new Error(');
+    expect(page).toContain('Caused by RangeError: too far');
+    expect(page).not.toContain('<wrong>');
+  });
+
+  test('shows others its message and stack as JSON', async () => {
+    const { message, place, stack } = JSON.parse(await text('/fail'));
+    expect([message, place]).toEqual(['Error: <wrong>', expect.stringMatching(/app\.mjs:7:\d+$/)]);
+    expect(stack[0]).toContain('app.mjs:7:');
+  });
+});
+
+test('without `loopshard dev`, clients do not see errors', async () => {
+  const { server, port: ownPort } = await startServer();
+  const response = await exchange(ownPort, get('/throw', 'Accept: text/html'));
+  expect(response.status).toBe(500);
+  expect(response.body.toString()).toContain('The server has logged the error.');
+  await server.close();
+});
+
+test('TypeScript runs by type stripping or the tsx of the project', async () => {
+  rmSync(join(folder, 'node_modules'), { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  const dist = new URL('../build/dist/index.js', import.meta.url).href;
+  const app = (value: string) =>
+    `import { createApp } from '${dist}';\nconst value: string = '${value}';\nexport default createApp().get('/', (): string => value);`;
+  write('app.ts', app('one'));
+  await untilListening(launch('app.ts'));
+  expect(await text()).toBe('one');
+  write('app.ts', app('two'));
+  await untilText('two');
+});
+
+test('TypeScript without either gets a sentence', () => {
+  const strips = Boolean((process.features as { typescript?: unknown }).typescript);
+  const url = new URL(`file://${folder}/app.ts`).href;
+  if (strips) expect(typeScriptLoaders(url)).toEqual([]);
+  else expect(() => typeScriptLoaders(url)).toThrow('Run `npm install --save-dev tsx` in your project');
+  expect(() => typeScriptLoaders(`${url}x`)).toThrow('cannot load TypeScript by itself');
+  expect(typeScriptLoaders(new URL(`file://${folder}/app.js`).href)).toEqual([]);
+});
+
+test('--inspect lets a debugger attach to a shard, also after a reload', async () => {
+  write('app.mjs', APP);
+  write('version.mjs', "export const version = 'one';");
+  const free = await freePort();
+  await untilListening(launch('app.mjs', '--inspect', String(free)));
+  const targets = () =>
+    new Promise<unknown[]>((resolve) => {
+      const request = http.get({ port: free, path: '/json/list', host: '127.0.0.1' }, (response) => {
+        let body = '';
+        response.on('data', (chunk) => {
+          body += chunk;
+        });
+        response.on('end', () => resolve(JSON.parse(body)));
+      });
+      request.on('error', () => resolve([]));
+    });
+  await until(async () => (await targets()).length === 1, 'the inspector');
+  const [{ id }] = (await targets()) as [{ id: string }];
+  write('version.mjs', "export const version = 'two';");
+  await untilText('two');
+  await until(async () => {
+    const [target] = (await targets()) as [{ id: string }?];
+    return target !== undefined && target.id !== id;
+  }, 'the inspector of the new shard');
+});
+
+test.each([
+  [['--shards', '0'], /needs shards that it can reload/],
+  [['--http-threads', '2'], /needs shards that it can reload/],
+])('%j are rejected', async (flags, sentence) => {
+  write('app.mjs', APP);
+  const program = launch('app.mjs', ...flags);
+  expect(await program.exit()).toBe(1);
+  expect(program.stderr).toMatch(sentence);
+});
+
+async function freePort(): Promise<number> {
+  const probe = http.createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port: free } = probe.address() as { port: number };
+  await new Promise((resolve) => probe.close(resolve));
+  return free;
+}
