@@ -9,9 +9,10 @@ import { join } from 'node:path';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
+import { canReusePort } from '../build/src/options/http-threads.js';
 import { exchange, get, post } from './support/client.js';
 import { root } from './support/process.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, ONE_HTTP_THREAD, startServer, type TestServer, until } from './support/server.js';
 
 const pem = (name: string) => readFileSync(`${root}test/fixtures/tls/${name}.pem`);
 const first = { key: pem('first-key'), cert: pem('first-cert') };
@@ -228,3 +229,30 @@ describe('places to listen', () => {
 async function startOn(options: ServeOptions): Promise<TestServer> {
   return startServer({ shards: 1, port: undefined as never, ...options });
 }
+
+(process.platform === 'linux' ? describe : describe.skip)('the sockets that listen', () => {
+  /** Number of sockets of any process that listen on the port (proc(5), /proc/net/tcp). */
+  const socketsOf = (port: number) => {
+    const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+    const [, ...lines] = readFileSync('/proc/net/tcp', 'utf8').split('\n');
+    return lines.filter((line) => {
+      const [, address, , state] = line.trim().split(/\s+/);
+      return address?.endsWith(local) === true && state === '0A';
+    }).length;
+  };
+
+  test('are several for one HTTP thread where Node.js can share a port, and all are closed', async () => {
+    const { server, port } = await startServer(ONE_HTTP_THREAD);
+    expect(socketsOf(port)).toBe(canReusePort() ? 4 : 1);
+    const responses = await Promise.all(Array.from({ length: 100 }, () => exchange(port, get('/json'))));
+    expect(responses.every(({ status }) => status === 200)).toBe(true);
+    await server.close();
+    expect(socketsOf(port)).toBe(0);
+  });
+
+  test('do not let a second server have the port', async () => {
+    const { server, port } = await startServer(ONE_HTTP_THREAD);
+    await expect(startServer({ ...ONE_HTTP_THREAD, port })).rejects.toMatchObject({ code: 'PORT_IN_USE' });
+    await server.close();
+  });
+});

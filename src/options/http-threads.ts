@@ -1,17 +1,36 @@
+import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import { LoopShardError } from '../errors.js';
 import type { FlatOptions } from './flat-options.js';
+import type { Listening } from './listening.js';
 import { pathOf } from './table.js';
 
-/** First version of Node.js with `reusePort`, which lets several threads listen on one port. */
+/** First version of Node.js with `reusePort`, which lets several sockets listen on one port. */
 const MAJOR = 22;
 const MINOR = 12;
 
-/** Whether several threads of this process can listen on one port. */
+/** Whether several sockets of this process can listen on one port. */
 export function canReusePort(): boolean {
   const [major, minor] = process.versions.node.split('.').map(Number);
   const hasOption = major > MAJOR + 1 || (major === MAJOR && minor >= MINOR) || (major === MAJOR + 1 && minor >= 1);
   return process.platform === 'linux' && hasOption;
+}
+
+/**
+ * Number of sockets with which a single HTTP thread listens. libuv accepts one connection for each of them in a turn of the event loop, so
+ * with one, 500 clients that connect at the same time wait for 500 turns, and a turn for each connection costs 15 % (docs/internals.md).
+ */
+const SOCKETS = 4;
+
+/**
+ * Decides with how many sockets each HTTP thread listens: several if there is one thread, and it listens on a port without TLS, whose
+ * handshakes take much longer than accepting. A process of `node:cluster` listens through its primary process, for a single socket.
+ */
+export function withSockets(listening: Listening, httpThreads: number): Listening {
+  const { target, tls } = listening;
+  const hasSeveral = httpThreads === 1 && target.port !== undefined && tls === undefined && !cluster.isWorker;
+  if (httpThreads === 1 && !(hasSeveral && canReusePort())) return listening;
+  return { ...listening, target: { ...target, reusePort: true }, sockets: hasSeveral ? SOCKETS : 1 };
 }
 
 /** With fewer cores, one HTTP thread serves at least as much as one process per core would. */

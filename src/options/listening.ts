@@ -7,11 +7,13 @@ import { OPTIONS, type OptionName } from './table.js';
 
 /** The checked options for listening. */
 export interface Listening {
-  /** With `reusePort`, several threads can listen there. */
+  /** With `reusePort`, several sockets can listen there. */
   target: Pick<ListenOptions, 'host' | 'port' | 'path' | 'ipv6Only'> & { fd?: number; reusePort?: boolean };
   /** The target in words, for messages. */
   name: string;
   tls: TlsOptions | undefined;
+  /** Number of sockets that listen there in each HTTP thread; default 1. */
+  sockets?: number;
   /** Connections from inside the process, instead of listening. */
   source?: ConnectionSource;
 }

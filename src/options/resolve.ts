@@ -1,7 +1,7 @@
 import { checkDispatch, checkGroups, checkHealth, checkNice, checkPermits, checkShedding, Subject } from './checks.js';
 import { checkCompress } from './compression.js';
 import type { FlatOptions } from './flat-options.js';
-import { checkHttpThreads, defaultHttpThreads } from './http-threads.js';
+import { checkHttpThreads, defaultHttpThreads, withSockets } from './http-threads.js';
 import { keepAliveLines } from './keep-alive.js';
 import { resolveListening } from './listening.js';
 import { type Logger, logLevelOf } from './logger.js';
@@ -47,7 +47,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   const resolved: ResolvedOptions = {
     ...plain,
     httpThreads,
-    listening: httpThreads > 1 ? { ...listening, target: { ...listening.target, reusePort: true } } : listening,
+    listening: withSockets(listening, httpThreads),
     httpModule: httpModule && moduleUrl(httpModule, 'the module that HTTP threads load'),
     resourceLimits,
     env,

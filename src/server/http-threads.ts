@@ -7,6 +7,7 @@ import type { CoreMemory } from '../core/memory.js';
 import { HttpControl, type HttpControlOptions, type HttpEvents, type HttpStats } from '../http/http-control.js';
 import { type HttpFunctions, loadHttpModule } from '../http/http-module.js';
 import type { HttpNews } from '../http/news.js';
+import { checkFree } from '../http/socket/listen.js';
 import type { Upgrades } from '../http/socket/upgrade.js';
 import type { ResolvedOptions } from '../options/options.js';
 import { notReady } from './http-life.js';
@@ -110,6 +111,8 @@ export class CallingThread implements HttpThreads {
   }
 
   async listen(): Promise<void> {
+    const { listening } = this.#options;
+    if (listening.target.reusePort === true && listening.source === undefined) await checkFree(listening);
     this.#addresses = [await this.#control!.listen()];
   }
 

@@ -19,7 +19,10 @@ export async function startHttpThreads(
   let running: RunningServer | undefined;
   const started = await startServer({ ...options, httpThreads: 1 }, fixture, async (module, given) => {
     const logger = given!.logger!;
-    const resolved = { ...resolveOptions(given!), httpThreads };
+    const own = resolveOptions(given!);
+    const { reusePort: _reusePort, ...target } = own.listening.target;
+    // Each thread has a port of its own, so that tests can choose one.
+    const resolved = { ...own, listening: { ...own.listening, target, sockets: 1 }, httpThreads };
     running = new RunningServer(String(module), resolved, logger);
     await running.start();
     return running;

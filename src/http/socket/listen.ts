@@ -13,6 +13,8 @@ import { type Accepted, dismiss, takeHandles } from './socket.js';
 /** Maximum number of connections that the kernel queues until they are accepted. */
 const BACKLOG = 1024;
 
+const SOCKET_OPTIONS = { allowHalfOpen: true, noDelay: true };
+
 /** Limits for clients during the handshake. */
 export interface HandshakeLimits {
   headersTimeoutMs: number;
@@ -69,10 +71,11 @@ export class InnerListener implements Listens {
   }
 }
 
-/** The listening socket, with or without TLS. HTTP thread only. */
+/** The listening sockets, with or without TLS. HTTP thread only. */
 export class Listener implements Listens {
   readonly #listening: Listening;
-  readonly #server: NetServer;
+  /** All listen in the same place. */
+  readonly #servers: readonly NetServer[];
   readonly #onConnection: (accepted: Accepted) => void;
   /** Connections of a TLS server, registered before their handshakes. */
   readonly #raw = new Set<Socket>();
@@ -86,23 +89,28 @@ export class Listener implements Listens {
   constructor(listening: Listening, limits: HandshakeLimits, onConnection: (accepted: Accepted) => void) {
     this.#listening = listening;
     this.#onConnection = onConnection;
-    const { tls } = listening;
-    const common = { allowHalfOpen: true, noDelay: true };
-    if (tls === undefined) this.#server = createServer({ ...common, pauseOnConnect: true }, onConnection);
-    else {
-      const options = {
-        handshakeTimeout: limits.headersTimeoutMs,
-        ...withSafeCallbacks(tls),
-        ...common,
-        ALPNProtocols: ['http/1.1'],
-      };
-      this.#server = createTlsServer(options, onConnection);
-      this.#server.maxConnections = limits.maxConnections;
-      this.#server.on('drop', () => this.refused++);
-      // If a handshake times out, only this event is emitted, and the connection is not closed.
-      this.#server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
-      this.#server.on('connection', (socket: Socket) => this.#keep(socket));
-    }
+    const { tls, sockets = 1 } = listening;
+    this.#servers = Array.from({ length: sockets }, () =>
+      tls === undefined
+        ? createServer({ ...SOCKET_OPTIONS, pauseOnConnect: true }, onConnection)
+        : this.#createTlsServer(tls, limits),
+    );
+  }
+
+  #createTlsServer(tls: TlsOptions, limits: HandshakeLimits): TlsServer {
+    const options = {
+      handshakeTimeout: limits.headersTimeoutMs,
+      ...withSafeCallbacks(tls),
+      ...SOCKET_OPTIONS,
+      ALPNProtocols: ['http/1.1'],
+    };
+    const server = createTlsServer(options, this.#onConnection);
+    server.maxConnections = limits.maxConnections;
+    server.on('drop', () => this.refused++);
+    // If a handshake times out, only this event is emitted, and the connection is not closed.
+    server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
+    server.on('connection', (socket: Socket) => this.#keep(socket));
+    return server;
   }
 
   #keep(socket: Socket): void {
@@ -110,35 +118,43 @@ export class Listener implements Listens {
     socket.once('close', () => this.#raw.delete(socket));
   }
 
-  listen(onAcceptError: (error: Error) => void, port?: number): Promise<void> {
+  async listen(onAcceptError: (error: Error) => void, port?: number): Promise<void> {
+    const [first, ...others] = this.#servers;
+    await this.#listenWith(first, onAcceptError, port);
+    const address = first.address();
+    const chosen = typeof address === 'object' ? address?.port : undefined;
+    await Promise.all(others.map((server) => this.#listenWith(server, onAcceptError, chosen)));
+  }
+
+  #listenWith(server: NetServer, onAcceptError: (error: Error) => void, port: number | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       const refuse = (cause: NodeJS.ErrnoException) => reject(listenError(cause, this.#listening));
-      this.#server.once('error', refuse);
+      server.once('error', refuse);
       const { target } = this.#listening;
       const options = { ...target, ...(port !== undefined && { port }), backlog: BACKLOG };
-      this.#server.listen(options, () => {
-        this.#server.off('error', refuse);
-        this.#server.on('error', onAcceptError);
-        if (this.#listening.tls === undefined) takeHandles(this.#server, this.#onConnection);
+      server.listen(options, () => {
+        server.off('error', refuse);
+        server.on('error', onAcceptError);
+        if (this.#listening.tls === undefined) takeHandles(server, this.#onConnection);
         resolve();
       });
     });
   }
 
   address() {
-    return this.#server.address();
+    return this.#servers[0].address();
   }
 
   setSecureContext(options: SecureContextOptions): void {
-    (this.#server as TlsServer).setSecureContext(options);
+    for (const server of this.#servers) (server as TlsServer).setSecureContext(options);
   }
 
   close(): void {
-    this.#server.close();
+    for (const server of this.#servers) server.close();
   }
 
   destroy(): void {
-    this.#server.close();
+    this.close();
     for (const socket of this.#raw) socket.destroy();
   }
 }
