@@ -278,6 +278,15 @@ test('a reload that is requested during another one follows it, once', async () 
   expect((await ask('/nonce/x')).version).toBe(3);
 });
 
+test('a reload that is requested between two others joins the second one', async () => {
+  const { server } = await start();
+  const first = server.reload();
+  const second = server.reload();
+  const third = first.then(() => server.reload());
+  await Promise.all([second, third]);
+  expect(server.stats().revision).toBe(2);
+});
+
 test('closing the server ends a reload, and the shards of an earlier one', async () => {
   const { port, server } = await start();
   const waiting = exchange(port, get('/wait/a'));

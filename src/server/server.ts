@@ -319,8 +319,10 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   // ── reload ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   reload(): Promise<void> {
+    // It has not begun, even if the one before it has just ended.
+    if (this.#nextReload !== undefined) return this.#nextReload;
     if (this.#reloading === undefined) return this.#beginReload();
-    this.#nextReload ??= this.#reloading
+    this.#nextReload = this.#reloading
       .catch(() => {})
       .then(() => {
         this.#nextReload = undefined;
