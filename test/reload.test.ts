@@ -188,6 +188,33 @@ describe('requests that were admitted before a reload', () => {
     await expectConserved(running!);
   });
 
+  test('get 503 then if they have not started', async () => {
+    const { port, server } = await start({ timeouts: { closeTimeoutMs: 400 }, scheduling: { permits: 1 } });
+    const never = exchange(port, get('/never'));
+    await untilStarted(running!, 1);
+    const queued = exchange(port, get('/nonce/x'));
+    await until(() => server.stats().outstanding === 2, 'the queued request');
+    await reload({ version: 2 });
+    expect((await Promise.all([never, queued])).map(({ status }) => status)).toEqual([502, 503]);
+    await retired();
+    await expectConserved(running!);
+  });
+
+  test('get 503 if they wait for a thread that a reload makes unnecessary', async () => {
+    const { port, server } = await start({ recovery: { maxRestarts: 100 } });
+    // The delay before the next thread doubles each time, until it is longer than a reload.
+    for (let i = 0; i < 8; i++) {
+      await until(() => server.stats().shards[0].state === 'ready', 'the next thread');
+      expect((await exchange(port, get('/exit'))).status).toBe(502);
+    }
+    const waiting = exchange(port, get('/nonce/x'));
+    await until(() => server.stats().outstanding === 1, 'the waiting request');
+    await reload({ version: 2 });
+    expect((await waiting).status).toBe(503);
+    await retired();
+    await expectConserved(running!);
+  });
+
   test('a body that is not complete then closes its connection', async () => {
     const { port, server } = await start({ timeouts: { closeTimeoutMs: 400 } });
     const client = await RawClient.open(port);
