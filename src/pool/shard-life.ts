@@ -379,6 +379,12 @@ export class ShardLife {
     });
   }
 
+  /** Resolves when it has no thread: one in native code ends only when that code returns. */
+  ended(): Promise<void> {
+    if (this.#state === 'ended') return Promise.resolve();
+    return new Promise((resolve) => this.#onEnded.push(resolve));
+  }
+
   /**
    * Opens a channel to the thread that replaces an ended HTTP thread.
    * @returns that thread's end of the channel; undefined while the shard has no thread
