@@ -162,6 +162,28 @@ describe('requests that were admitted before a reload', () => {
     await expectConserved(running!);
   });
 
+  test('wait for extents of the new shards if they have none yet', async () => {
+    const { port, server } = await start({ memory: { extentBytes: 2 ** 22 } });
+    const body = Buffer.alloc(200_000, 'x');
+    const bytes = post('/length', body);
+    const large = () => server.stats().extents.filter((extent) => extent.bytes > body.length);
+    const most = large().reduce((sum, { total }) => sum + total, 0);
+    const clients = await Promise.all(Array.from({ length: most + 2 }, () => RawClient.open(port)));
+    for (const client of clients) await client.send(bytes.subarray(0, 100_000));
+    await until(() => large().some(({ free, total }) => free < total), 'the extent of a body');
+    await reload({ version: 2 });
+    for (const client of clients) client.write(bytes.subarray(100_000));
+    const versions = await Promise.all(
+      clients.map(async (client) => JSON.parse((await client.response()).body.toString()).version),
+    );
+    const old = versions.filter((version) => version === 1).length;
+    expect(old).toBeGreaterThan(0);
+    expect(old).toBeLessThanOrEqual(most);
+    await retired();
+    for (const client of clients) client.destroy();
+    await expectConserved(running!);
+  });
+
   test('whose responses are streams are told, and end by themselves', async () => {
     const { port } = await start();
     const client = await RawClient.open(port);
