@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,6 +51,24 @@ const text = async (target = '/') => (await exchange(port, get(target))).body.to
 const untilText = (expected: string) => until(async () => (await text()) === expected, `the response ${expected}`);
 
 describe('a change', () => {
+  test('during the start reloads the app', async () => {
+    write(
+      'app.mjs',
+      `${APP}
+import { existsSync, writeFileSync } from 'node:fs';
+writeFileSync('loading', '');
+while (!existsSync('release')) await new Promise((resolve) => setTimeout(resolve, 2));
+`,
+    );
+    write('version.mjs', "export const version = 'one';");
+    const program = launch('app.mjs');
+    await until(() => existsSync(join(folder, 'loading')), 'the start of the module');
+    write('app.mjs', APP.replace('=> version', "=> 'two'"));
+    write('release', '');
+    await untilListening(program);
+    await untilText('two');
+  });
+
   test('of a module that the app imports reloads it, and of what that one imports', async () => {
     write('app.mjs', APP);
     write('version.mjs', "export { version } from './deep.mjs';");
@@ -82,6 +100,27 @@ describe('a change', () => {
     expect(await text()).toBe('one');
     write('deep.cjs', "module.exports = 'two';");
     await untilText('two');
+  });
+
+  test('is seen after the file was renamed and created again, as editors do, or removed for a while', async () => {
+    mkdirSync(join(folder, 'lib'));
+    const file = join(folder, 'lib', 'version.mjs');
+    const become = (version: string) => writeFileSync(file, `export const version = '${version}';`);
+    write('app.mjs', APP.replace('./version.mjs', './lib/version.mjs'));
+    become('0');
+    const program = launch('app.mjs');
+    await untilListening(program);
+    for (const version of ['1', '2', '3']) {
+      renameSync(file, `${file}~`);
+      become(version);
+      await untilText(version);
+    }
+    rmSync(file);
+    await until(() => program.stderr.includes('continues to serve'), 'the report');
+    become('4');
+    await untilText('4');
+    become('5');
+    await untilText('5');
   });
 
   test('that breaks the app leaves the code before serving, and says where', async () => {

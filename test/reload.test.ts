@@ -162,6 +162,28 @@ describe('requests that were admitted before a reload', () => {
     await expectConserved(running!);
   });
 
+  test('wait for extents of the new shards if they have none yet', async () => {
+    const { port, server } = await start({ memory: { extentBytes: 2 ** 22 } });
+    const body = Buffer.alloc(200_000, 'x');
+    const bytes = post('/length', body);
+    const large = () => server.stats().extents.filter((extent) => extent.bytes > body.length);
+    const most = large().reduce((sum, { total }) => sum + total, 0);
+    const clients = await Promise.all(Array.from({ length: most + 2 }, () => RawClient.open(port)));
+    for (const client of clients) await client.send(bytes.subarray(0, 100_000));
+    await until(() => large().some(({ free, total }) => free < total), 'the extent of a body');
+    await reload({ version: 2 });
+    for (const client of clients) client.write(bytes.subarray(100_000));
+    const versions = await Promise.all(
+      clients.map(async (client) => JSON.parse((await client.response()).body.toString()).version),
+    );
+    const old = versions.filter((version) => version === 1).length;
+    expect(old).toBeGreaterThan(0);
+    expect(old).toBeLessThanOrEqual(most);
+    await retired();
+    for (const client of clients) client.destroy();
+    await expectConserved(running!);
+  });
+
   test('whose responses are streams are told, and end by themselves', async () => {
     const { port } = await start();
     const client = await RawClient.open(port);
@@ -183,6 +205,48 @@ describe('requests that were admitted before a reload', () => {
     expect(logged.map(({ message }) => message)).toContain(
       'the shards before the reload have not finished their requests within 400 ms; they are ended',
     );
+    await retired();
+    expect((await ask('/nonce/x')).version).toBe(2);
+    await expectConserved(running!);
+  });
+
+  test('get 503 then if they have not started', async () => {
+    const { port, server } = await start({ timeouts: { closeTimeoutMs: 400 }, scheduling: { permits: 1 } });
+    const never = exchange(port, get('/never'));
+    await untilStarted(running!, 1);
+    const queued = exchange(port, get('/nonce/x'));
+    await until(() => server.stats().outstanding === 2, 'the queued request');
+    await reload({ version: 2 });
+    expect((await Promise.all([never, queued])).map(({ status }) => status)).toEqual([502, 503]);
+    await retired();
+    await expectConserved(running!);
+  });
+
+  test('get 503 if they wait for a thread that a reload makes unnecessary', async () => {
+    const { port, server } = await start({ recovery: { maxRestarts: 100 } });
+    // The delay before the next thread doubles each time, until it is longer than a reload.
+    for (let i = 0; i < 8; i++) {
+      await until(() => server.stats().shards[0].state === 'ready', 'the next thread');
+      expect((await exchange(port, get('/exit'))).status).toBe(502);
+    }
+    const waiting = exchange(port, get('/nonce/x'));
+    await until(() => server.stats().outstanding === 1, 'the waiting request');
+    await reload({ version: 2 });
+    expect((await waiting).status).toBe(503);
+    await retired();
+    await expectConserved(running!);
+  });
+
+  test('get 502 later if their shard cannot be ended then', async () => {
+    const { port, server, logged } = await start({ timeouts: { closeTimeoutMs: 400 } });
+    const native = exchange(port, get('/native/a'));
+    await untilStarted(running!, 1);
+    await reload({ version: 2 });
+    const isLeft = () => logged.some(({ message }) => message.includes('native code that cannot be stopped'));
+    await until(isLeft, 'the report of the shard that does not end');
+    expect(server.stats().retiring).toBe(1);
+    release('a');
+    expect((await native).status).toBe(502);
     await retired();
     expect((await ask('/nonce/x')).version).toBe(2);
     await expectConserved(running!);
@@ -276,6 +340,15 @@ test('a reload that is requested during another one follows it, once', async () 
   await second;
   expect(server.stats().revision).toBe(2);
   expect((await ask('/nonce/x')).version).toBe(3);
+});
+
+test('a reload that is requested between two others joins the second one', async () => {
+  const { server } = await start();
+  const first = server.reload();
+  const second = server.reload();
+  const third = first.then(() => server.reload());
+  await Promise.all([second, third]);
+  expect(server.stats().revision).toBe(2);
 });
 
 test('closing the server ends a reload, and the shards of an earlier one', async () => {

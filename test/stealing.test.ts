@@ -64,6 +64,25 @@ test('nothing is stolen with steal: false', async () => {
   expect(steals()).toEqual([0, 0]);
 });
 
+test('an idle shard is not woken for requests with a key that wait for a busy one', async () => {
+  scene.running = await startServer({ shards: 2, ...ONE_HTTP_THREAD }, 'scheduling-app.js');
+  const { server } = scene.running;
+  const blocking = await scene.stage.send(scene.running, '/sticky/hold/block', 'X-Key: a');
+  await until(() => scene.stage.started.length === 1, 'the handler that blocks');
+  const parks = () => server.stats().shards.map((shard) => shard.parks);
+  const idle = server.stats().shards.findIndex((shard) => shard.outstanding === 0);
+  await until(() => parks()[idle] > 0, 'the idle shard to sleep');
+  const parksBefore = parks()[idle];
+  const pending: { response: Promise<unknown> }[] = [];
+  for (let i = 0; i < 20; i++) {
+    pending.push(await scene.stage.send(scene.running, `/sticky/run/${i}`, 'X-Key: a'));
+    await until(() => queued() === i + 1, 'the queued request');
+  }
+  await finish(blocking);
+  await Promise.all(pending.map(({ response }) => response));
+  expect(parks()[idle]).toBe(parksBefore);
+});
+
 test('requests with a key are never stolen', async () => {
   const { blocking, thread } = await startBlocked();
   const pending = await Promise.all(

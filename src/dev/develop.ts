@@ -28,7 +28,8 @@ export class Development {
   readonly #events: DevelopEvents;
   readonly #files: WatchedFiles;
   #isStarting = false;
-  #mustStartAgain = false;
+  /** A file that has changed during the start. */
+  #changed: string | undefined;
 
   /**
    * @param module as for `serve()`
@@ -72,7 +73,7 @@ export class Development {
   async start(): Promise<void> {
     this.#isStarting = true;
     do {
-      this.#mustStartAgain = false;
+      this.#changed = undefined;
       try {
         this.#server = await serve(this.#module, this.#options);
         this.#events.onStarted(this.#server);
@@ -80,16 +81,17 @@ export class Development {
         if (!isOfModule(error)) throw error;
         this.#events.onFailed(error, false);
       }
-    } while (this.#server === undefined && this.#mustStartAgain);
+    } while (this.#server === undefined && this.#changed !== undefined);
     this.#isStarting = false;
+    if (this.#changed !== undefined) await this.#onChange(this.#changed);
   }
 
   async #onChange(file: string): Promise<void> {
-    if (this.#server === undefined) {
-      this.#mustStartAgain = true;
-      if (!this.#isStarting) await this.start();
+    if (this.#isStarting) {
+      this.#changed = file;
       return;
     }
+    if (this.#server === undefined) return this.start();
     if (this.#server.state !== 'ready') return;
     const begin = performance.now();
     try {

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type FSWatcher, watch } from 'chokidar';
 import { IMPORTS } from './names.js';
@@ -10,12 +11,15 @@ export class WatchedFiles {
   readonly #watcher: FSWatcher;
   readonly #channel = new BroadcastChannel(IMPORTS);
   readonly #files = new Set<string>();
+  readonly #folders = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
 
   /** @param onChange called after files have changed, with one of them */
   constructor(onChange: (file: string) => void) {
-    this.#watcher = watch([], { ignoreInitial: true });
+    const ignored = (path: string) => !this.#files.has(path) && !this.#folders.has(path);
+    this.#watcher = watch([], { ignoreInitial: true, depth: 0, ignored });
     this.#watcher.on('all', (_event, file) => {
+      if (!this.#files.has(file)) return;
       clearTimeout(this.#timer);
       this.#timer = setTimeout(onChange, SETTLE_MS, file);
     });
@@ -28,7 +32,9 @@ export class WatchedFiles {
     const file = fileURLToPath(url.replace(/[?#].*$/, ''));
     if (/[\\/]node_modules[\\/]/.test(file) || file.startsWith(OWN) || this.#files.has(file)) return;
     this.#files.add(file);
-    this.#watcher.add(file);
+    // The watch of a file ends when the file is removed: its folder shows that it is there again.
+    this.#folders.add(dirname(file));
+    this.#watcher.add([file, dirname(file)]);
   }
 
   async close(): Promise<void> {

@@ -254,6 +254,8 @@ export class ShardLife {
     this.#isReplaced = false;
     clearTimeout(this.#restartTimer);
     clearTimeout(this.#missingTimer);
+    // Requests may be waiting for the next thread.
+    if (this.#state === 'ended') this.#miss();
   }
 
   /** Tells the shard to finish what it has started and end; another thread replaces it. No effect unless the shard is ready. */
@@ -309,7 +311,7 @@ export class ShardLife {
     const wasAsked = this.#isClosing || (this.#isAsked && code === 0);
     const takenBack = this.#events.onEnded(this, { error: cause, wasReady, wasAsked }, nextMs);
     if (nextMs !== undefined && !this.#isClosing) this.#boundWait();
-    else if (this.#isRetired && !this.#isClosing) this.#miss();
+    else if (this.#isRetired) this.#miss();
     if (takenBack === undefined) this.#startAnother(nextMs);
     else void takenBack.then(() => this.#startAnother(nextMs));
     for (const resolve of this.#onEnded.splice(0)) resolve();
@@ -375,6 +377,12 @@ export class ShardLife {
         resolve(true);
       });
     });
+  }
+
+  /** Resolves when it has no thread: one in native code ends only when that code returns. */
+  ended(): Promise<void> {
+    if (this.#state === 'ended') return Promise.resolve();
+    return new Promise((resolve) => this.#onEnded.push(resolve));
   }
 
   /**

@@ -291,6 +291,11 @@ export class ShardPool {
     return ended.flatMap((hasEnded, shard) => (hasEnded ? [] : [shard]));
   }
 
+  /** Resolves when no shard has a thread, after `close` or `destroy`. */
+  async ended(): Promise<void> {
+    await Promise.all(this.#shards.map((shard) => shard.ended()));
+  }
+
   // ── figures ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   extents(): ExtentStats[] {

@@ -319,8 +319,10 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   // ── reload ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   reload(): Promise<void> {
+    // It has not begun, even if the one before it has just ended.
+    if (this.#nextReload !== undefined) return this.#nextReload;
     if (this.#reloading === undefined) return this.#beginReload();
-    this.#nextReload ??= this.#reloading
+    this.#nextReload = this.#reloading
       .catch(() => {})
       .then(() => {
         this.#nextReload = undefined;
@@ -360,7 +362,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       this.#http.switchTo(number, table);
     } catch (error) {
       await next.destroy();
-      this.#drop(next);
+      void this.#drop(next);
       throw error;
     }
     const last = this.#current;
@@ -392,11 +394,12 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       );
     }
     await revision.close(deadline);
-    this.#drop(revision);
+    await this.#drop(revision);
   }
 
-  /** All threads of the revision's shards have ended. */
-  #drop(revision: Revision): void {
+  /** Forgets a revision when all threads of its shards have ended, which those in native code do later. */
+  async #drop(revision: Revision): Promise<void> {
+    await revision.pool.ended();
     this.#others.delete(revision);
     this.#http.forget(revision.number);
   }

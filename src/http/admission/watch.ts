@@ -57,7 +57,7 @@ export class Watch {
     this.#events = events;
     if (parts.steal) {
       shards.load.onHeldUp = (shard) => {
-        if (this.#queues.lookAtOwn(shard) > 0) this.#wakeOther(shard);
+        if (this.#queues.lookAtOwn(shard) > 0 && shards.side.oldest(shard, false) >= 0) this.#wakeOther(shard);
       };
     }
     this.#left = new Int32Array(shards.map.shards);

@@ -24,14 +24,13 @@ export class LargeRecord {
   /** The extent, until the request takes it; or NO_EXTENT. */
   extent = NO_EXTENT;
   readonly bodyBytes: number;
-  readonly room: RecordRoom;
+  #room: RecordRoom | undefined;
   /** Address of the next byte of the body, and number of missing bytes. */
   #at = 0;
   #left: number;
 
   /** @param left number of missing bytes of the body; the others are written with the head */
-  constructor(room: RecordRoom, bodyBytes: number, left: number) {
-    this.room = room;
+  constructor(bodyBytes: number, left: number) {
     this.bodyBytes = bodyBytes;
     this.#left = left;
   }
@@ -50,25 +49,31 @@ export class LargeRecord {
     return this.isPlaced && this.#left === 0;
   }
 
+  /** What provides its memory, once it has an extent. */
+  get room(): RecordRoom | undefined {
+    return this.#room;
+  }
+
   /** Takes an extent for the current request. `false` if none is available now. */
-  place(request: RequestInHand): boolean {
-    this.extent = this.room.take(request.fieldCount * FIELD_BYTES + request.headBytes + this.bodyBytes);
+  place(request: RequestInHand, room: RecordRoom): boolean {
+    this.extent = room.take(request.fieldCount * FIELD_BYTES + request.headBytes + this.bodyBytes);
     if (this.extent === NO_EXTENT) return false;
-    this.#at = this.room.write(this.extent, request);
+    this.#room = room;
+    this.#at = room.write(this.extent, request);
     return true;
   }
 
   /** Copies the bytes that belong to the body. Returns how many. */
   copy(bytes: Uint8Array): number {
     const count = Math.min(bytes.length, this.#left);
-    this.room.memory.set(count === bytes.length ? bytes : bytes.subarray(0, count), this.#at);
+    this.#room!.memory.set(count === bytes.length ? bytes : bytes.subarray(0, count), this.#at);
     this.filled(count);
     return count;
   }
 
   /** Where the socket may read the rest of the body, and nothing more. */
   get target(): Uint8Array {
-    return this.room.memory.subarray(this.#at, this.#at + this.#left);
+    return this.#room!.memory.subarray(this.#at, this.#at + this.#left);
   }
 
   /** Records that `bytes` bytes of the target are filled. */
@@ -86,6 +91,6 @@ export class LargeRecord {
 
   /** Gives back an extent that no request has taken. */
   close(): void {
-    if (this.extent !== NO_EXTENT) this.room.give(this.takeExtent());
+    if (this.extent !== NO_EXTENT) this.#room!.give(this.takeExtent());
   }
 }

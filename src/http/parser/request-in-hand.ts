@@ -7,8 +7,8 @@ import type { PartialMessage } from './partial-message.js';
 
 /** The record of a request that is too large for a slot. */
 export interface RecordInExtent {
-  /** What provides the memory. */
-  readonly room: object;
+  /** What provides the memory; undefined while it waits for an extent. */
+  readonly room: object | undefined;
   /** Whether the body is complete. */
   readonly isWhole: boolean;
   readonly bodyBytes: number;

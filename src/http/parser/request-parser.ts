@@ -206,7 +206,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     const { bytes } = this.llhttp;
     if (!large.isPlaced) {
       this.partial!.restoreIndex(this.index);
-      if (!large.place(this)) {
+      if (!large.place(this, this.#host.records)) {
         this.rest = Buffer.from(bytes.subarray(at, end));
         this.#sink.onNoRoom();
         return end;
@@ -357,7 +357,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     if (!rules.isChunked && !records.fitsSlot(recordBytes)) {
       // A record that fits no extent passes through several.
       if (recordBytes > records.mostBytes) return this.#beginStream();
-      this.large = new LargeRecord(records, rules.contentLength, rules.contentLength);
+      this.large = new LargeRecord(rules.contentLength, rules.contentLength);
       this.#owesContinue = rules.expectsContinue;
       return SKIP_BODY;
     }
@@ -470,8 +470,8 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   #letInStreamed(length: number | undefined, expectsContinue: boolean): Reason | undefined {
     const { records } = this.#host;
     if (!records.fitsSlot(this.#recordBytes(0))) {
-      this.large = new LargeRecord(records, 0, 0);
-      if (!this.large.place(this)) {
+      this.large = new LargeRecord(0, 0);
+      if (!this.large.place(this, records)) {
         this.large = undefined;
         this.isStreamed = false;
         return 'NO_SLOT';
@@ -502,7 +502,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
       !this.isStreamed &&
       !this.#host.records.fitsSlot(this.#recordBytes(this.bodyBytes))
     ) {
-      this.large = new LargeRecord(this.#host.records, this.bodyBytes, 0);
+      this.large = new LargeRecord(this.bodyBytes, 0);
     }
     // Its record is filled outside the parser.
     if (this.large !== undefined) return PAUSED;
