@@ -168,7 +168,7 @@ function parseKey(text: string): KeySource {
 
 async function run(module: string, options: CliOptions): Promise<void> {
   // Before the start, which may take long: in process 1 of a container, a signal without a listener is ignored.
-  const onRunning = handleSignals(options);
+  const onRunning = handleSignals(options, 'reload');
   try {
     const server = await serve(module, serveOptions(options));
     onRunning(server);
@@ -185,7 +185,7 @@ async function develop(
   module: string,
   { inspect, ...options }: CliOptions & { inspect?: number | true },
 ): Promise<void> {
-  const onRunning = handleSignals(options);
+  const onRunning = handleSignals(options, 'end');
   // Only this command needs what it imports.
   const { Development } = await import('./dev/develop.js');
   try {
@@ -284,10 +284,10 @@ function shardsByGroup(shards: readonly ShardStats[]): string {
 
 /**
  * Handles signals: the first SIGINT or SIGTERM ends the start, or drains the server; the next one exits immediately. SIGHUP loads the app,
- * and the certificate, again.
+ * and the certificate, again; or ends, since it is also the signal of a terminal that was closed.
  * @returns the function to call with the server once it is running
  */
-function handleSignals(files: CertificateFiles): (server: Server) => void {
+function handleSignals(files: CertificateFiles, hangup: 'reload' | 'end'): (server: Server) => void {
   let running: Server | undefined;
   let mustReload = false;
   const reload = () => {
@@ -295,14 +295,14 @@ function handleSignals(files: CertificateFiles): (server: Server) => void {
     else void reloadAll(running, files);
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void end(signal, running));
-  process.on('SIGHUP', reload);
+  process.on('SIGHUP', () => (hangup === 'reload' ? reload() : void end('SIGHUP', running)));
   return (server) => {
     running = server;
     if (mustReload) reload();
   };
 }
 
-async function end(signal: 'SIGINT' | 'SIGTERM', server: Server | undefined): Promise<void> {
+async function end(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP', server: Server | undefined): Promise<void> {
   if (server === undefined) {
     console.error(`loopshard: ${signal} before the server was ready`);
     // The exit code that a shell reports for a process that this signal ended.
@@ -322,7 +322,7 @@ async function end(signal: 'SIGINT' | 'SIGTERM', server: Server | undefined): Pr
 }
 
 /** What the user does to send the signal again. */
-function again(signal: 'SIGINT' | 'SIGTERM'): string {
+function again(signal: string): string {
   return signal === 'SIGINT' ? 'Press Ctrl+C again' : 'Send it again';
 }
 

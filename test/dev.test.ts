@@ -136,6 +136,19 @@ while (!existsSync('release')) await new Promise((resolve) => setTimeout(resolve
     await untilText('two');
   });
 
+  test('that creates a module which was missing loads the app again', async () => {
+    write('app.mjs', APP);
+    const program = launch('app.mjs');
+    await until(() => program.stderr.includes('Waiting for a change.'), 'the report');
+    write('version.mjs', "export const version = 'one';");
+    await untilListening(program);
+    expect(await text()).toBe('one');
+    write('version.mjs', "export { version } from './later.mjs';");
+    await until(() => program.stderr.includes('The code before the change continues to serve.'), 'the report');
+    write('later.mjs', "export const version = 'two';");
+    await untilText('two');
+  });
+
   test('that mends an app which did not load starts the server', async () => {
     write('app.mjs', APP);
     write('version.mjs', "export const version = ''; throw new Error('no version');");
@@ -246,3 +259,12 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => probe.close(resolve));
   return free;
 }
+
+test('SIGHUP ends it, as when its terminal is closed', async () => {
+  write('app.mjs', APP);
+  write('version.mjs', "export const version = 'one';");
+  const program = launch('app.mjs');
+  await untilListening(program);
+  program.child.kill('SIGHUP');
+  expect(await program.exit()).toBe(0);
+});

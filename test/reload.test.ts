@@ -303,6 +303,26 @@ describe('a module that does not load', () => {
   });
 });
 
+test('figures and request ids continue', async () => {
+  const { server } = await start();
+  const ids = async () => (await ask('/id')).id;
+  const before = [await ids(), await ids()];
+  await reload({ version: 2 });
+  const after = [await ids(), await ids()];
+  expect(new Set([...before, ...after]).size).toBe(4);
+  await retired();
+  expect(server.stats().lostWakeUps).toBe(0);
+});
+
+test('rejections are counted over all reloads', async () => {
+  const { port, server } = await start({ timeouts: { handlerTimeoutMs: 50 } });
+  const late = async () => expect((await exchange(port, get('/never'))).status).toBe(504);
+  await late();
+  await reload({ version: 2 });
+  await late();
+  expect(server.stats().refused).toEqual({ HANDLER_TIMEOUT: 2 });
+});
+
 test('permits set by `setPermits` are those of the new shards too', async () => {
   const { server } = await start();
   server.setPermits(7);

@@ -45,6 +45,16 @@ export class HttpFigures implements RequestShares {
     if (i32[sequence] === 0) i32[sequence] = http;
   }
 
+  /** Continues the numbers of requests of this thread where those of other memory end. */
+  continueFrom({ sequence }: HttpFigures): void {
+    this.#i32[this.#own.sequence] = sequence;
+  }
+
+  /** The number of its last request. */
+  get sequence(): number {
+    return this.#i32[this.#own.sequence];
+  }
+
   /** A number for the next request, which is unique until the numbers wrap at 2³². */
   nextSequence(): number {
     const { sequence } = this.#own;

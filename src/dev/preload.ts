@@ -5,12 +5,18 @@ import { createServer } from 'node:net';
 import { pathToFileURL } from 'node:url';
 import { workerData } from 'node:worker_threads';
 import { markDevelopment } from '../contract/development.js';
+import { missingUrl } from './missing-url.js';
 import { IMPORTS, INSPECT, TYPESCRIPT } from './names.js';
 
 /** How often a shard checks whether the inspector's port is free: before a reload it is that of the old shard. */
 const RETRY_MS = 100;
 
 interface Hooks {
+  resolve(
+    specifier: string,
+    context: { parentURL?: string },
+    next: (specifier: string, context: object) => unknown,
+  ): unknown;
   load(url: string, context: unknown, next: (url: string, context: unknown) => unknown): unknown;
 }
 
@@ -26,6 +32,15 @@ function reportImports(): void {
   const { registerHooks } = modules as { registerHooks?: (hooks: Hooks) => void };
   if (registerHooks !== undefined) {
     registerHooks({
+      resolve(specifier, context, next) {
+        try {
+          return next(specifier, context);
+        } catch (error) {
+          const missing = missingUrl(specifier, context.parentURL);
+          if (missing !== undefined) channel.postMessage(missing);
+          throw error;
+        }
+      },
       load(url, context, next) {
         channel.postMessage(url);
         return next(url, context);

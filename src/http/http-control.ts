@@ -255,16 +255,14 @@ export class HttpControl {
 
   stats(): HttpStats {
     const { map, slots, side } = this.#current.shards;
-    const { scheduler, connections, connectionsRefused, outstanding } = this.#thread!;
+    const { scheduler, connections, connectionsRefused, outstanding, sums } = this.#thread!;
     const ofShards = <Of>(look: (shard: number) => Of) => Array.from({ length: map.shards }, (_, shard) => look(shard));
     return {
       connections,
       connectionsRefused,
       owed: outstanding,
       freeSlots: slots.reduce((sum, { free }) => sum + free, 0),
-      lostWakeUps: scheduler.lostWakeUps,
-      pauses: scheduler.pauses,
-      refused: { ...scheduler.refusals.counts },
+      ...sums,
       outstanding: [...side.figures.outstanding],
       queued: ofShards((shard) => scheduler.queued(shard)),
       waitsUs: scheduler.waits(),

@@ -4,6 +4,7 @@ import { httpAddresses } from '../contract/memory-map.js';
 import type { RouteTable } from '../contract/messages.js';
 import type { CoreMemory } from '../core/memory.js';
 import type { Listening } from '../options/listening.js';
+import type { Reason } from './answers.js';
 import type { AccessLog } from './completion/access-log.js';
 import type { Exchange } from './exchange.js';
 import type { HeadLimits } from './parser/head-index.js';
@@ -45,6 +46,25 @@ const LEAVING_STEP_MS = 10;
 /** Minimum interval between reports of failed connections. */
 const FAILURE_INTERVAL_MS = 1_000;
 
+/** Figures that are counted from the start of the server. */
+interface Sums {
+  lostWakeUps: number;
+  pauses: number;
+  refused: Partial<Record<Reason, number>>;
+}
+
+function sumsOf({ lostWakeUps, pauses, refusals }: Scheduler): Sums {
+  return { lostWakeUps, pauses, refused: refusals.counts };
+}
+
+function added(a: Sums, b: Sums): Sums {
+  const refused = { ...a.refused };
+  for (const [reason, count] of Object.entries(b.refused) as [Reason, number][]) {
+    refused[reason] = (refused[reason] ?? 0) + count;
+  }
+  return { lostWakeUps: a.lostWakeUps + b.lostWakeUps, pauses: a.pauses + b.pauses, refused };
+}
+
 /** Everything between the sockets and the rings. Runs no user code except `priority`, the listener of upgrades, and TLS callbacks. */
 export class HttpThread implements ConnectionHost<Connection> {
   readonly core: CoreMemory;
@@ -60,6 +80,8 @@ export class HttpThread implements ConnectionHost<Connection> {
   scheduler: Scheduler;
   /** Those before a reload, which finish the requests that they have admitted. */
   readonly #earlier = new Set<Scheduler>();
+  /** Figures of schedulers that have ended. */
+  #past: Sums = { lostWakeUps: 0, pauses: 0, refused: {} };
   readonly #connections = new Set<Connection>();
   readonly #listener: Listens;
   #watch: NodeJS.Timeout | undefined;
@@ -118,6 +140,7 @@ export class HttpThread implements ConnectionHost<Connection> {
    */
   switchTo(revision: Revision, table: RouteTable): void {
     const next = this.#createScheduler(revision, table);
+    this.scheduler.hand(next);
     this.#earlier.add(this.scheduler);
     this.scheduler = next;
     this.#publishConnections();
@@ -128,6 +151,7 @@ export class HttpThread implements ConnectionHost<Connection> {
   forget(scheduler: Scheduler): void {
     scheduler.finish();
     this.#earlier.delete(scheduler);
+    this.#addPast(scheduler);
     for (const connection of this.#connections) connection.leaveRoom(scheduler.records);
     this.#checkDrained();
   }
@@ -323,6 +347,15 @@ export class HttpThread implements ConnectionHost<Connection> {
   /** Number of requests submitted to shards and not given back, including those before a reload. */
   get outstanding(): number {
     return this.#schedulers.reduce((sum, { outstanding }) => sum + outstanding, 0);
+  }
+
+  /** Figures since the start, over all reloads. */
+  get sums(): Sums {
+    return this.#schedulers.map(sumsOf).reduce(added, this.#past);
+  }
+
+  #addPast(scheduler: Scheduler): void {
+    this.#past = added(this.#past, sumsOf(scheduler));
   }
 
   /** Number of open connections. */

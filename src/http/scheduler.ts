@@ -408,6 +408,12 @@ export class Scheduler implements ExchangeOwner {
     return this.#watch.waits();
   }
 
+  /** New requests go to `next`. */
+  hand(next: Scheduler): void {
+    this.#moderation?.end();
+    next.figures.continueFrom(this.figures);
+  }
+
   /** A connection was accepted. */
   accepted(): void {
     this.#moderation?.accepted();

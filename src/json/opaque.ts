@@ -47,7 +47,7 @@ export function opaqueKind(value: object): OpaqueKind | undefined {
 }
 
 /**
- * Searches a value that JSON.stringify has accepted for an opaque object.
+ * Searches a value that JSON.stringify has accepted for an opaque object that it has written as `{}`.
  * @param kindOf tells which objects are opaque
  */
 export function findOpaque(
@@ -55,14 +55,37 @@ export function findOpaque(
   kindOf: (value: object) => OpaqueKind | undefined = opaqueKind,
   path: readonly string[] = [],
 ): OpaquePart | undefined {
+  const keys: string[] = [];
+  const kind = find(value, kindOf, keys);
+  return kind && { ...kind, path: [...path, ...keys.reverse()] };
+}
+
+/** @param keys gets the keys that lead to what is found, innermost first */
+function find(
+  value: unknown,
+  kindOf: (value: object) => OpaqueKind | undefined,
+  keys: string[],
+): OpaqueKind | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function') return undefined;
-  const kind = kindOf(value);
-  if (kind !== undefined) return { ...kind, path };
-  for (const [key, inner] of Object.entries(value)) {
-    if (typeof inner !== 'object') continue;
-    const found = findOpaque(inner, kindOf, [...path, key]);
-    if (found !== undefined) return found;
+  // JSON.stringify writes only the items of an array.
+  if (Array.isArray(value)) return findIn(value.keys(), value, kindOf, keys);
+  const own = Object.keys(value);
+  const kind = own.length === 0 ? kindOf(value) : undefined;
+  return kind ?? findIn(own, value, kindOf, keys);
+}
+
+function findIn(
+  own: Iterable<string | number>,
+  value: object,
+  kindOf: (value: object) => OpaqueKind | undefined,
+  keys: string[],
+): OpaqueKind | undefined {
+  for (const key of own) {
+    const found = find((value as Record<string | number, unknown>)[key], kindOf, keys);
+    if (found === undefined) continue;
+    keys.push(String(key));
+    return found;
   }
   return undefined;
 }

@@ -270,7 +270,7 @@ export class ShardLife {
   /** Waits for the thread to end by itself, and terminates it at the end of its grace period. */
   #drain(): void {
     const { graceMs } = this.#settings;
-    this.#isReplaced = true;
+    this.#isReplaced = !this.#isRetired;
     this.#become('draining');
     this.#endTimer = setTimeout(() => {
       this.#cause ??= new LoopShardError(

@@ -56,6 +56,8 @@ export class Revision {
   readonly #events: RevisionEvents;
   #hasStarted = false;
   #saidSignals = false;
+  /** What its shards suffer from concerns no new request. */
+  #isRetired = false;
 
   /**
    * @param module URL
@@ -114,6 +116,9 @@ export class Revision {
 
   /** Starts no further threads, and tells the handlers of streams to end. */
   retire(): void {
+    for (const group of this.#options.groups) if (this.pool.isStalled(group)) this.#onStalled(group, false);
+    for (const shard of this.shedding) this.onShedding(shard, false);
+    this.#isRetired = true;
     this.pool.retire();
     this.pool.drain();
   }
@@ -153,6 +158,7 @@ export class Revision {
   // ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #onStalled({ name }: Group, stalled: boolean): void {
+    if (this.#isRetired) return;
     const { stalledAfterMs } = this.#options;
     const message = stalled
       ? `group ${name} is stalled: all its permits are taken, and no handler has settled for ${stalledAfterMs} ms; set \`timeouts.handlerTimeoutMs\` to time out handlers that hang`
@@ -164,6 +170,7 @@ export class Revision {
 
   /** An HTTP thread has started or stopped rejecting requests for the shard because queued ones have waited too long. */
   onShedding(shard: number, shedding: boolean): void {
+    if (this.#isRetired) return;
     if (shedding) this.shedding.add(shard);
     else this.shedding.delete(shard);
     this.#inform({ type: 'shedding', shard, shedding });

@@ -23,6 +23,8 @@ export class Moderation {
   readonly #isEven: readonly boolean[];
   /** How often the thread has paused. */
   pauses = 0;
+  /** Requests go to other shards now. */
+  #isOver = false;
   /** A connection was accepted since the last turn. */
   #hasAccepted = false;
   /** Nobody notifies it. */
@@ -43,6 +45,11 @@ export class Moderation {
     this.#hasAccepted = true;
   }
 
+  /** Ends pauses: new requests go to other shards, whose load is not known here. */
+  end(): void {
+    this.#isOver = true;
+  }
+
   /** Blocks the thread for up to a millisecond if `pauseUs` says so. Returns whether it did. */
   pause(): boolean {
     const us = this.pauseUs();
@@ -54,6 +61,7 @@ export class Moderation {
 
   /** For how long a pause saves wake-ups while no shard runs out of requests, in microseconds; 0 if it does not. */
   pauseUs(): number {
+    if (this.#isOver) return 0;
     if (this.#hasAccepted || !this.#hasQueue()) {
       this.#hasAccepted = false;
       return 0;
