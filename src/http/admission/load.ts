@@ -122,6 +122,11 @@ export class Load implements ShardLoad {
     return this.#each[shard];
   }
 
+  /** The same, as of the last read. */
+  lastRequestUs(shard: number): number {
+    return this.#each[shard];
+  }
+
   isFull(shard: number): boolean {
     return this.outstanding(shard) >= this.#room[shard];
   }

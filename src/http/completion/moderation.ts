@@ -75,13 +75,14 @@ export class Moderation {
     return us < LEAST_US ? 0 : us;
   }
 
-  /** Whether requests of this thread are queued. */
+  /** Whether requests of this thread are queued that take long enough for a queue to matter. */
   #hasQueue(): boolean {
-    const { shards } = this.#shards.map;
+    const { map, load } = this.#shards;
     let queued = 0;
-    // Without a request in a ring, nothing is read from shared memory.
-    for (let shard = 0; shard < shards; shard++)
-      if (this.#queues.own(shard) > 0) queued += this.#queues.lookAtOwn(shard);
+    // This runs in each turn, so nothing is read from shared memory unless both may hold.
+    for (let shard = 0; shard < map.shards; shard++) {
+      if (this.#queues.own(shard) > 0 && load.lastRequestUs(shard) > 0) queued += this.#queues.lookAtOwn(shard);
+    }
     return queued > 0;
   }
 
