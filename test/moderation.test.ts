@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { Moderation } from '../build/src/http/completion/moderation.js';
-import { exchange, get } from './support/client.js';
+import { exchange, get, RawClient } from './support/client.js';
 import { expectConserved, ONE_HTTP_THREAD, startServer } from './support/server.js';
 
 /** A shard as the HTTP thread sees it. */
@@ -108,7 +108,12 @@ test('an HTTP thread pauses while all shards compute, and loses nothing', async 
   expect(pauses()).toBe(0);
   const statuses: number[] = [];
   const clients = Array.from({ length: 20 }, async () => {
-    for (let i = 0; i < 5; i++) statuses.push((await exchange(running.port, get('/busy/2'))).status);
+    const client = await RawClient.open(running.port);
+    for (let i = 0; i < 5; i++) {
+      client.write(get('/busy/2'));
+      statuses.push((await client.response()).status);
+    }
+    client.destroy();
   });
   await Promise.all(clients);
   expect(statuses).toEqual(new Array(100).fill(200));
