@@ -8,6 +8,8 @@ const MOST_US = 1_000;
 const LEAST_US = 100;
 /** Linux ends timed waits about 50 µs late (prctl(2), PR_SET_TIMERSLACK). */
 const SLACK_US = 50;
+/** Turns after which the time of a request is read again, in case dispatch has not done so: with one shard it never does. */
+const FRESH_TURNS = 32;
 /** The share of the time in which the queues would become empty, which is an estimate. */
 const SHARE = 1 / 2;
 
@@ -23,6 +25,7 @@ export class Moderation {
   readonly #isEven: readonly boolean[];
   /** How often the thread has paused. */
   pauses = 0;
+  #turns = 0;
   /** Requests go to other shards now. */
   #isOver = false;
   /** A connection was accepted since the last turn. */
@@ -77,11 +80,15 @@ export class Moderation {
 
   /** Whether requests of this thread are queued that take long enough for a queue to matter. */
   #hasQueue(): boolean {
-    const { map, load } = this.#shards;
+    const { map, load, clock } = this.#shards;
+    // This runs in each turn, so little is read from shared memory while requests are light.
+    const isFresh = ++this.#turns % FRESH_TURNS === 0;
+    if (isFresh) load.now = clock.nowUs();
     let queued = 0;
-    // This runs in each turn, so nothing is read from shared memory unless both may hold.
     for (let shard = 0; shard < map.shards; shard++) {
-      if (this.#queues.own(shard) > 0 && load.lastRequestUs(shard) > 0) queued += this.#queues.lookAtOwn(shard);
+      if (this.#queues.own(shard) === 0) continue;
+      const us = isFresh ? load.requestUs(shard) : load.lastRequestUs(shard);
+      if (us > 0) queued += this.#queues.lookAtOwn(shard);
     }
     return queued > 0;
   }
