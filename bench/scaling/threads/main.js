@@ -19,7 +19,6 @@ import { runWrk, wrkVersion } from '../../http/wrk.js';
 import { list, positiveInteger } from '../../scheduling/options.js';
 import { cpuByRole } from './roles.js';
 
-const WARM_UP_SECONDS = 1;
 const ROLES = ['HTTP threads', 'shards', 'rest'];
 
 /** @typedef {{ httpThreads: number, shards: number, connections: number }} Configuration */
@@ -35,6 +34,7 @@ const options = new Command('npm run bench:threads --')
   .option('--connections <list>', 'connections', integers, [50])
   .option('--rounds <n>', 'rounds, every other one in reverse order', positiveInteger, 3)
   .option('--seconds <n>', 'length of each run', positiveInteger, 2)
+  .option('--warm-up <n>', 'seconds of load before each run: every thread compiles its own code', positiveInteger, 1)
   .option('--json <file>', 'file for the raw results')
   .parse()
   .opts();
@@ -56,7 +56,7 @@ async function measure({ httpThreads, shards, connections }) {
   try {
     const generator = { title: 'wrk', isBottleneck: false, run: runWrk };
     const bytes = await checkServer(server);
-    await loadServer(generator, server, bytes, connections, WARM_UP_SECONDS);
+    await loadServer(generator, server, bytes, connections, options.warmUp);
     const pid = /** @type {number} */ (server.child.pid);
     const before = cpuByRole(pid, roles);
     const { requests, seconds, p99Us } = await loadServer(generator, server, bytes, connections, options.seconds);
@@ -114,7 +114,7 @@ try {
   ]);
   const head = ['c', 'H', 'N', ...ROLES, 'CPU µs per request', '÷ best', 'requests/s', 'p99 ms'];
   process.stdout.write(
-    `Node.js ${process.versions.node}, ${os.availableParallelism()} cores, wrk on the same ones; medians of ${options.rounds} runs of ${options.seconds} s\n\n`,
+    `Node.js ${process.versions.node}, ${os.availableParallelism()} cores, wrk on the same ones; medians of ${options.rounds} runs of ${options.seconds} s after ${options.warmUp} s of warm-up\n\n`,
   );
   process.stdout.write(`${renderTable(head, rows)}\n${notes ? `\n${notes}\n` : ''}`);
   if (options.json) writeFileSync(options.json, `${JSON.stringify({ configurations, runs }, null, 2)}\n`);
