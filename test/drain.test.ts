@@ -66,14 +66,25 @@ test('during drainDelayMs connections are closed one after the other, and no req
 
 test('during drainDelayMs, pending responses close their connections too, and open streams continue to their end', async () => {
   const { server, port } = await startServer({ shards: 1, timeouts: { drainDelayMs: 1_000 } }, 'streams.js');
-  const client = await RawClient.open(port);
   const owed = await RawClient.open(port);
+  const probe = await RawClient.open(port);
+  const client = await RawClient.open(port);
+  // So the server has accepted them in this order, in which it will tell them.
+  for (const one of [owed, probe]) {
+    one.write(get('/missing'));
+    await one.response();
+  }
   const slow = get('/paced/30/20');
   client.write(slow);
   await client.response();
-  owed.write(get('/slow-start/400'));
+  owed.write(get('/held-start'));
   await until(() => server.stats().outstanding === 1 && server.stats().shards[0].streams === 1, 'both requests');
   const closed = server.close();
+  do probe.write(get('/missing'));
+  while (field(await probe.response(), 'connection') !== 'close');
+  const channel = new BroadcastChannel('loopshard-streams');
+  channel.postMessage('start');
+  channel.close();
   expect(field(await owed.response(), 'connection')).toBe('close');
   await until(() => client.pending.includes('\r\n0\r\n\r\n'), 'the whole stream');
   client.skip(client.pending.length);
@@ -81,7 +92,7 @@ test('during drainDelayMs, pending responses close their connections too, and op
     client.write(get('/text'));
     expect(field(await client.response(), 'connection')).toBe('close');
   }
-  for (const one of [client, owed]) one.destroy();
+  for (const one of [client, probe, owed]) one.destroy();
   await closed;
 });
 
