@@ -35,7 +35,7 @@ const app = createApp()
   .get('/late', { handlerTimeoutMs: 1 }, () => new Promise(() => {}))
   .get(
     '/limited',
-    { maxConcurrency: 1, queueTimeoutMs: 1 },
+    { maxConcurrency: 1, queueTimeoutMs: 250 },
     (req) => new Promise((resolve) => req.onAbort(() => resolve(1))),
   )
   .get('/tagged', (_req, res) => {
