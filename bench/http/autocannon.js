@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createHistogram } from 'node:perf_hooks';
 import autocannon from 'autocannon';
-import { BROWSER_HEADERS, CONTENT_TYPE } from './servers/workload.js';
+import { headersFor } from './peers.js';
+import { CONTENT_TYPE } from './servers/workload.js';
 
 /** @type {import('./load.js').Generator['run']} */
 export async function runAutocannon({ url, peer }, connections, seconds) {
@@ -13,10 +14,10 @@ export async function runAutocannon({ url, peer }, connections, seconds) {
     connections,
     duration: seconds,
     ...(post === undefined
-      ? { headers: BROWSER_HEADERS }
+      ? { headers: headersFor(peer) }
       : {
           method: /** @type {const} */ ('POST'),
-          headers: { ...BROWSER_HEADERS, 'content-type': CONTENT_TYPE },
+          headers: { ...headersFor(peer), 'content-type': CONTENT_TYPE },
           body: readFileSync(post),
         }),
     // autocannon compares bodies as text only.

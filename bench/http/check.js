@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { BenchError } from './errors.js';
-import { BROWSER_HEADERS, CONTENT_TYPE } from './servers/workload.js';
+import { headersFor } from './peers.js';
+import { CONTENT_TYPE } from './servers/workload.js';
 
 /** Enough for the connections to reach every process of a cluster. */
 const CONNECTIONS = 8;
@@ -39,8 +40,8 @@ async function checkConnection(url, peer) {
   try {
     for (let i = 0; i < REQUESTS_PER_CONNECTION; i++) {
       const { bytesRead, reused } = await checkAnswer(url, agent, peer);
-      expect('keep-alive of the connection', reused, i > 0);
-      sizes.push(bytesRead - read);
+      expect('keep-alive of the connection', reused, i > 0 && !peer.closes);
+      sizes.push(reused ? bytesRead - read : bytesRead);
       read = bytesRead;
     }
   } finally {
@@ -52,11 +53,12 @@ async function checkConnection(url, peer) {
 /**
  * @param {string} url
  * @param {http.Agent} agent
- * @param {Peer} expected
+ * @param {Peer} peer
  */
-async function checkAnswer(url, agent, { body, type = CONTENT_TYPE, post }) {
+async function checkAnswer(url, agent, peer) {
+  const { body, type = CONTENT_TYPE } = peer;
   const signal = AbortSignal.timeout(TIMEOUT_MS);
-  const [response, request] = await ask(url, agent, post, signal);
+  const [response, request] = await ask(url, agent, peer, signal);
   const { socket } = response;
   const received = await buffer(response);
   const [answered, ...parameters] = String(response.headers['content-type']).toLowerCase().split(/; ?/);
@@ -71,15 +73,16 @@ async function checkAnswer(url, agent, { body, type = CONTENT_TYPE, post }) {
 /**
  * @param {string} url
  * @param {http.Agent} agent
- * @param {string | undefined} post
+ * @param {Peer} peer
  * @param {AbortSignal} signal
  * @returns {Promise<[http.IncomingMessage, http.ClientRequest]>}
  */
-async function ask(url, agent, post, signal) {
+async function ask(url, agent, peer, signal) {
+  const { post } = peer;
   const body = post === undefined ? undefined : readFileSync(post);
   const fields = body && { 'content-type': CONTENT_TYPE, 'content-length': body.length };
   const method = body ? 'POST' : 'GET';
-  const request = http.request(url, { agent, method, headers: { ...BROWSER_HEADERS, ...fields }, signal });
+  const request = http.request(url, { agent, method, headers: { ...headersFor(peer), ...fields }, signal });
   request.end(body);
   const [response] = await once(request, 'response');
   return [response, request];

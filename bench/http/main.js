@@ -12,7 +12,7 @@ import { formatResults, formatTargets } from './report.js';
 import { planConnections, plannedSeconds, runRounds } from './rounds.js';
 import { startServer } from './server-process.js';
 import { runSizes } from './sizes/sizes.js';
-import { judgeTargets } from './targets.js';
+import { TARGETS } from './targets.js';
 
 /** @typedef {import('./options.js').Options} Options */
 /** @typedef {import('./rounds.js').CheckedServer} CheckedServer */
@@ -30,9 +30,9 @@ async function run(options) {
   await checkServers(servers);
   const disturbed = disturbance(conditions.busyCores, await busyCores());
   await Promise.all(servers.map((server) => server.stop()));
-  const targets = judgeTargets(measurements);
+  const targets = TARGETS[options.workload]?.(measurements) ?? [];
   print(`\n${formatResults(measurements, options.peers, options.connections)}`);
-  if (!generator.isBottleneck && options.workload === 'message') print(`\n${formatTargets(targets)}`);
+  if (!generator.isBottleneck && targets.length > 0) print(`\n${formatTargets(targets)}`);
   if (disturbed) print(`\n${disturbed}`);
   if (options.json) writeFileSync(options.json, `${JSON.stringify({ conditions, measurements, targets }, null, 2)}\n`);
   if (options.profile) print(`\n${await profileLoopShard(generator, options)}`);

@@ -20,6 +20,11 @@ const WORKLOADS = {
     choices: PEERS.message,
     defaults: { rounds: '5', seconds: '4', connections: '1,50,500' },
   },
+  connections: {
+    about: 'a small object, for clients that open a connection for each request',
+    choices: PEERS.connections,
+    defaults: { rounds: '5', seconds: '4', connections: '50' },
+  },
   rows: {
     about: '100 rows, with and without a schema',
     choices: PEERS.rows,

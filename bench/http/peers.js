@@ -1,5 +1,5 @@
 import { ROWS_BODY } from './servers/rows.js';
-import { BODY } from './servers/workload.js';
+import { BODY, BROWSER_HEADERS } from './servers/workload.js';
 
 /**
  * @typedef {object} Peer
@@ -10,6 +10,7 @@ import { BODY } from './servers/workload.js';
  * @property {string | Buffer} body expected response body
  * @property {string} [type] expected content type. Default: JSON
  * @property {string} [post] file with the JSON that each request posts. Default: GET
+ * @property {boolean} [closes] whether each request asks for the end of its connection
  * @property {number[]} skips connection counts to skip, because they would show nothing new
  */
 
@@ -17,16 +18,29 @@ export const LOOPSHARD = 'loopshard';
 
 const message = { args: [], body: BODY };
 
+/** The headers of requests to a server, besides those that describe the request's body. @param {Peer} peer */
+export function headersFor({ closes }) {
+  return closes ? { ...BROWSER_HEADERS, connection: 'close' } : BROWSER_HEADERS;
+}
+
 /** Servers of every kind that respond with a small object, to measure their overhead. */
 const MESSAGE_PEERS = [
   { id: LOOPSHARD, title: 'LoopShard', file: 'loopshard.js', ...message, skips: [] },
   { id: 'node-http', title: 'node:http', file: 'node-http.js', ...message, skips: [500] },
-  { id: 'net', title: 'bare net (limit)', file: 'net.js', ...message, skips: [] },
+  { id: 'net', title: 'bare net', file: 'net.js', ...message, skips: [] },
+  { id: 'onread', title: 'bare onread (limit)', file: 'onread.js', ...message, skips: [] },
   { id: 'fastify', title: 'Fastify', file: 'fastify.js', ...message, skips: [] },
   // One connection reaches only one of its processes, which is the same as Fastify alone.
   { id: 'fastify-cluster', title: 'Fastify cluster(2)', file: 'fastify-cluster.js', ...message, skips: [1] },
   { id: 'bun', title: 'Bun.serve (native)', file: 'bun.js', ...message, skips: [] },
 ];
+
+/** The same for clients that open a connection for each request. */
+const CONNECTIONS_PEERS = MESSAGE_PEERS.filter(({ id }) => id !== 'bun').map((peer) => ({
+  ...peer,
+  closes: true,
+  args: peer.id === 'net' || peer.id === 'onread' ? ['close'] : peer.args,
+}));
 
 const rows = { body: ROWS_BODY, skips: [] };
 const loopshard = { file: 'loopshard.js', ...rows };
@@ -41,4 +55,4 @@ const ROWS_PEERS = [
 ];
 
 /** By workload. @type {Record<string, readonly Peer[]>} */
-export const PEERS = { message: MESSAGE_PEERS, rows: ROWS_PEERS };
+export const PEERS = { message: MESSAGE_PEERS, connections: CONNECTIONS_PEERS, rows: ROWS_PEERS };

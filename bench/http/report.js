@@ -1,6 +1,6 @@
 import { count, milliseconds, ratio, withRange } from './format.js';
 import { LOOPSHARD } from './peers.js';
-import { figureSpread, loopShardRatio } from './results.js';
+import { cpuByRoleSpread, figureSpread, loopShardRatio } from './results.js';
 import { renderTable } from './table.js';
 
 /** @typedef {import('./rounds.js').Measurement} Measurement */
@@ -8,8 +8,8 @@ import { renderTable } from './table.js';
 /** @typedef {import('./statistics.js').Spread} Spread */
 /** @typedef {{ head: string, cells: string[] }} Column */
 
-const LEGEND = `Medians over the rounds (lowest–highest). Ratio: LoopShard's requests/s over the server's, compared
-round by round.`;
+const LEGEND = `Medians over the rounds (lowest–highest). CPU µs: CPU time of the server's processes per request.
+Ratio: LoopShard's requests/s over the server's, compared round by round.`;
 const ONE_CONNECTION = `These figures depend on how fast a core wakes up that sleeps between two requests (tens of µs on a virtual
 machine), so they vary with everything else that runs on the cores.`;
 
@@ -26,8 +26,10 @@ export function formatResults(measurements, peers, connections) {
   const tables = connections.map((connectionCount) => {
     const measured = measurements.filter((measurement) => measurement.connections === connectionCount);
     const present = peers.filter(({ id }) => measured.some(({ peer }) => peer === id));
-    const note = connectionCount === 1 ? `\n${ONE_CONNECTION}` : '';
-    return `c=${connectionCount}\n${resultTable(measured, present, connectionCount)}${note}`;
+    const notes = [threadsNote(measured, connectionCount), connectionCount === 1 ? ONE_CONNECTION : ''];
+    return [`c=${connectionCount}`, resultTable(measured, present, connectionCount), ...notes]
+      .filter(Boolean)
+      .join('\n');
   });
   return [LEGEND, ...tables].join('\n\n');
 }
@@ -46,11 +48,23 @@ function resultTable(measurements, peers, connections) {
     { head: 'requests/s', cells: figures('requestsPerSecond').map((figure) => withRange(figure, count)) },
     latencyColumn('p50', figures('p50Us')),
     latencyColumn('p99', figures('p99Us')),
+    { head: 'CPU µs', cells: figures('cpuUs').map((figure) => (figure ? figure.median.toFixed(1) : '–')) },
     { head: 'ratio', cells: times.map((figure) => (figure ? `${ratio(figure.median)} ×` : '–')) },
   ];
   const rows = peers.map((_peer, row) => columns.map(({ cells }) => cells[row]));
   const heads = columns.map(({ head }) => head);
-  return renderTable(heads, rows, ['left', 'right', 'right', 'right', 'right']);
+  return renderTable(heads, rows, ['left', 'right', 'right', 'right', 'right', 'right']);
+}
+
+/**
+ * The CPU time of LoopShard's threads.
+ * @param {Measurement[]} measurements
+ * @param {number} connections
+ */
+function threadsNote(measurements, connections) {
+  const roles = cpuByRoleSpread(measurements, { peer: LOOPSHARD, connections });
+  if (roles.length < 2) return '';
+  return `LoopShard's CPU µs by thread: ${roles.map(([role, { median }]) => `${role} ${median.toFixed(1)}`).join(', ')}`;
 }
 
 /**

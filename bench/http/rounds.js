@@ -14,6 +14,8 @@ import { beginStep, endStep } from './progress.js';
  * @property {number} requestsPerSecond
  * @property {number} p50Us
  * @property {number} p99Us
+ * @property {number} [cpuUs] CPU time of the server per request, on Linux
+ * @property {Record<string, number>} [cpuUsByRole] the same by the roles of its threads
  * @property {import('./load.js').Load} load
  */
 
@@ -60,8 +62,10 @@ export async function runRounds(plan, generator, length) {
     for (const { server, connections, exchange } of round % 2 === 0 ? plan : plan.toReversed()) {
       beginStep(`${name}, ${exchange ?? `c=${connections}`}, ${server.peer.title}`);
       await sleep(PAUSE_MS);
+      const before = server.cpuUs();
       const load = await loadServer(generator, server, server.answerBytes, connections, seconds);
-      const measurement = { ...toMeasurement(round, server.peer.id, connections, load), exchange };
+      const cpu = cpuPerRequest(before, server.cpuUs(), load.requests);
+      const measurement = { ...toMeasurement(round, server.peer.id, connections, load), ...cpu, exchange };
       endStep(measurement);
       if (round > 0) measurements.push(measurement);
     }
@@ -90,4 +94,18 @@ export function toMeasurement(round, peer, connections, load) {
   const requestsPerSecond = load.requests / load.seconds;
   const { p50Us, p99Us } = load;
   return { round, peer, connections, exchange: undefined, requestsPerSecond, p50Us, p99Us, load };
+}
+
+/**
+ * @param {Record<string, number> | undefined} before CPU time by role
+ * @param {Record<string, number> | undefined} after
+ * @param {number} requests
+ * @returns {Pick<Measurement, 'cpuUs' | 'cpuUsByRole'>}
+ */
+export function cpuPerRequest(before, after, requests) {
+  if (before === undefined || after === undefined) return {};
+  const cpuUsByRole = Object.fromEntries(
+    Object.entries(after).map(([role, us]) => [role, (us - (before[role] ?? 0)) / requests]),
+  );
+  return { cpuUs: Object.values(cpuUsByRole).reduce((sum, us) => sum + us, 0), cpuUsByRole };
 }

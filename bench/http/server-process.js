@@ -1,8 +1,12 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { startChild } from './children.js';
 import { BenchError } from './errors.js';
+import { cpuByRole } from './thread-roles.js';
 
 const SERVERS = new URL('./servers/', import.meta.url);
 const START_TIMEOUT_MS = 15_000;
@@ -16,6 +20,8 @@ const STOP_TIMEOUT_MS = 5_000;
  * @property {string} version
  * @property {string} runtime
  * @property {import('./children.js').Child} child
+ * @property {() => Record<string, number> | undefined} cpuUs CPU time of its processes so far, in microseconds, by the roles of their
+ * threads; undefined on other systems than Linux
  * @property {() => Promise<void>} stop
  */
 
@@ -27,7 +33,11 @@ const STOP_TIMEOUT_MS = 5_000;
  * @returns {Promise<RunningServer>}
  */
 export async function startServer(peer, runtime, flags = [], options = {}) {
-  const child = startChild(runtime, [...flags, fileURLToPath(new URL(peer.file, SERVERS)), ...peer.args], options);
+  const roles = mkdtempSync(join(os.tmpdir(), 'loopshard-bench-'));
+  const env = { ...options.env, THREAD_ROLES: roles };
+  const args = [...flags, fileURLToPath(new URL(peer.file, SERVERS)), ...peer.args];
+  const child = startChild(runtime, args, { ...options, env });
+  child.once('close', () => rmSync(roles, { recursive: true, force: true }));
   const ended = once(child, 'exit');
   const announced = await announcement(peer, child, ended);
   const stop = async () => {
@@ -42,6 +52,7 @@ export async function startServer(peer, runtime, flags = [], options = {}) {
     version: announced.version,
     runtime: announced.runtime,
     child,
+    cpuUs: () => (process.platform === 'linux' ? cpuByRole(/** @type {number} */ (child.pid), roles) : undefined),
     stop,
   };
 }

@@ -1,6 +1,6 @@
 import { ratio, signed, withRange } from './format.js';
 import { LOOPSHARD } from './peers.js';
-import { compareLoads, loopShardRatio, rateRatio } from './results.js';
+import { compareLoads, loopShardCpuRatio, loopShardRatio, rateRatio } from './results.js';
 
 /** @typedef {import('./rounds.js').Measurement} Measurement */
 /** @typedef {import('./statistics.js').Spread} Spread */
@@ -16,20 +16,45 @@ import { compareLoads, loopShardRatio, rateRatio } from './results.js';
 const ADDED_LATENCY_US = 12;
 const MANY_CONNECTIONS_RATIO = 0.95;
 
-/**
- * @param {Measurement[]} measurements
- * @returns {Target[]}
- */
-export function judgeTargets(measurements) {
+/** By workload. @type {Record<string, (measurements: Measurement[]) => Target[]>} */
+export const TARGETS = { message: judgeMessage, connections: judgeConnections };
+
+/** @param {Measurement[]} measurements */
+function judgeMessage(measurements) {
   const against = (/** @type {string} */ peer) => loopShardRatio(measurements, peer, 50);
   return [
     atLeast('c=50: requests/s vs. Fastify', 1.8, against('fastify')),
     atLeast('c=50: requests/s vs. Fastify cluster(2)', 1.35, against('fastify-cluster')),
     atLeast('c=50: requests/s vs. bare net', 0.85, against('net')),
+    atLeast('c=50: requests/s vs. bare onread', 0.75, against('onread')),
+    atMost('c=50: CPU per request vs. bare onread', 1.54, loopShardCpuRatio(measurements, 'onread', 50)),
     atLeast('c=50: requests/s vs. Bun.serve', 0.75, against('bun')),
     atLeast('requests/s at c=500 vs. c=50', MANY_CONNECTIONS_RATIO, manyConnections(measurements)),
     addedLatency(measurements),
   ];
+}
+
+/** @param {Measurement[]} measurements */
+function judgeConnections(measurements) {
+  return [
+    atLeast('c=50: connections/s vs. node:http', 1.2, loopShardRatio(measurements, 'node-http', 50)),
+    atMost('c=50: CPU per connection vs. node:http', 0.8, loopShardCpuRatio(measurements, 'node-http', 50)),
+  ];
+}
+
+/**
+ * @param {string} what
+ * @param {number} most
+ * @param {Spread | undefined} figure
+ * @returns {Target}
+ */
+function atMost(what, most, figure) {
+  return {
+    what,
+    reach: `≤ ${ratio(most)} ×`,
+    figure: withRange(figure, ratio, ' ×'),
+    verdict: verdict(figure, (f) => f <= most),
+  };
 }
 
 /**

@@ -4,12 +4,11 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { startChild } from './children.js';
 import { BenchError } from './errors.js';
-import { BROWSER_HEADERS } from './servers/workload.js';
+import { headersFor } from './peers.js';
 
 const SUMMARY_SCRIPT = fileURLToPath(new URL('./wrk-summary.lua', import.meta.url));
 /** Longer than wrk's default of 2 s, so that a busy machine causes high latencies instead of ending the bench. */
 const TIMEOUT = '10s';
-const HEADERS = Object.entries(BROWSER_HEADERS).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
 
 /** @returns {string | undefined} undefined if wrk is not installed */
 export function wrkVersion() {
@@ -28,7 +27,7 @@ export async function runWrk({ url, peer }, connections, seconds) {
     '--latency',
     '-s',
     SUMMARY_SCRIPT,
-    ...HEADERS,
+    ...Object.entries(headersFor(peer)).flatMap(([name, value]) => ['-H', `${name}: ${value}`]),
     url,
   ];
   if (peer.post !== undefined) args.push('--', peer.post);

@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import { checkServer } from '../http/check.js';
 import { BenchError } from '../http/errors.js';
@@ -6,6 +5,7 @@ import { count, milliseconds, signed, withRange } from '../http/format.js';
 import { loadServer } from '../http/load.js';
 import { PEERS } from '../http/peers.js';
 import { busyCores, disturbance } from '../http/quietness.js';
+import { cpuPerRequest } from '../http/rounds.js';
 import { startServer } from '../http/server-process.js';
 import { spread } from '../http/statistics.js';
 import { renderTable } from '../http/table.js';
@@ -28,7 +28,6 @@ const CONNECTIONS = [8, 50];
 const SECONDS = 2;
 const ROUNDS = 5;
 const REQUESTS = 30_000;
-const NS_PER_US = 1_000;
 const PERCENT = 100;
 
 /** @returns {Subject[]} */
@@ -112,25 +111,9 @@ async function measure(peer, connections) {
   const generator = { title: 'wrk', isBottleneck: false, run: runWrk };
   const bytes = await checkServer(server);
   await loadServer(generator, server, bytes, connections, 1);
-  const pid = /** @type {number} */ (server.child.pid);
-  const before = cpuTimeUs(pid);
+  const before = server.cpuUs();
   const { requests, seconds, p50Us, p99Us } = await loadServer(generator, server, bytes, connections, SECONDS);
-  const cpuUs = (cpuTimeUs(pid) - before) / requests;
+  const { cpuUs } = cpuPerRequest(before, server.cpuUs(), requests);
   await server.stop();
-  return { perSecond: requests / seconds, p50Us, p99Us, cpuUs };
-}
-
-/**
- * CPU time of a process and its children. Linux only.
- * @param {number} pid
- * @returns {number}
- */
-function cpuTimeUs(pid) {
-  let us = 0;
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    us += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / NS_PER_US;
-  }
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-  if (children !== '') for (const child of children.split(' ')) us += cpuTimeUs(Number(child));
-  return us;
+  return { perSecond: requests / seconds, p50Us, p99Us, cpuUs: /** @type {number} */ (cpuUs) };
 }

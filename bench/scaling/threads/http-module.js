@@ -1,4 +1,4 @@
-import { noteThread } from './roles.js';
+import { noteThread } from '../../http/thread-roles.js';
 
 noteThread('HTTP threads');
 

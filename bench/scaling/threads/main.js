@@ -1,9 +1,8 @@
 /*
  * npm run bench:threads: measures the CPU time of a light request on each kind of thread, by the number of HTTP threads and shards.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import os from 'node:os';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { canReusePort } from '../../../build/src/options/http-threads.js';
 import { checkServer } from '../../http/check.js';
@@ -13,11 +12,11 @@ import { count } from '../../http/format.js';
 import { loadServer } from '../../http/load.js';
 import { PEERS } from '../../http/peers.js';
 import { busyCores, disturbance } from '../../http/quietness.js';
+import { cpuPerRequest } from '../../http/rounds.js';
 import { startServer } from '../../http/server-process.js';
 import { renderTable } from '../../http/table.js';
 import { runWrk, wrkVersion } from '../../http/wrk.js';
 import { list, positiveInteger } from '../../scheduling/options.js';
-import { cpuByRole } from './roles.js';
 
 const ROLES = ['HTTP threads', 'shards', 'rest'];
 
@@ -44,30 +43,23 @@ const options = new Command('npm run bench:threads --')
  * @returns {Promise<Run>}
  */
 async function measure({ httpThreads, shards, connections }) {
-  const roles = mkdtempSync(join(os.tmpdir(), 'loopshard-threads-'));
   const peer = {
     ...PEERS.message[0],
     file: '../../scaling/threads/server.js',
     args: [JSON.stringify({ httpThreads, shards })],
   };
-  const server = await startServer(peer, process.execPath, [], {
-    env: { THREAD_ROLES: roles },
-  });
+  const server = await startServer(peer, process.execPath);
   try {
     const generator = { title: 'wrk', isBottleneck: false, run: runWrk };
     const bytes = await checkServer(server);
     await loadServer(generator, server, bytes, connections, options.warmUp);
-    const pid = /** @type {number} */ (server.child.pid);
-    const before = cpuByRole(pid, roles);
+    const before = server.cpuUs();
     const { requests, seconds, p99Us } = await loadServer(generator, server, bytes, connections, options.seconds);
-    const after = cpuByRole(pid, roles);
-    const cpuUs = Object.fromEntries(
-      ROLES.map((role) => [role, ((after[role] ?? 0) - (before[role] ?? 0)) / requests]),
-    );
+    const { cpuUsByRole } = cpuPerRequest(before, server.cpuUs(), requests);
+    const cpuUs = Object.fromEntries(ROLES.map((role) => [role, cpuUsByRole?.[role] ?? 0]));
     return { perSecond: requests / seconds, p99Us, cpuUs };
   } finally {
     await server.stop();
-    rmSync(roles, { recursive: true });
   }
 }
 
