@@ -88,6 +88,11 @@ export interface ServeOptions {
    */
   logger?: Logger;
   /**
+   * Count requests and times by route, for `server.metrics()`. For example for Prometheus. docs/metrics.md lists the
+   * metrics and says what counting costs. Default: `true`.
+   */
+  metrics?: boolean;
+  /**
    * Abort `req.signal` when a client ends its side. Most clients that end their side of the connection are gone, but
    * some have only finished sending and still wait for the response. The server cannot tell them apart. With either
    * value, `req.signal` is aborted once a response cannot be sent. Default: `false`.

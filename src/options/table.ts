@@ -243,6 +243,13 @@ export const OPTIONS = {
     defaultText: 'pino to stderr',
     flags: [],
   },
+  metrics: {
+    kind: 'boolean',
+    default: true,
+    text: 'count requests and times by route, for `server.metrics()`',
+    details: 'For example for Prometheus. docs/metrics.md lists the metrics and says what counting costs.',
+    flags: [{ flag: '--no-metrics', text: 'do not count requests and times by route' }],
+  },
   abortOnHalfClose: {
     kind: 'boolean',
     default: false,

@@ -1,11 +1,12 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { FailureReport, RouteTable, ShardCommand, ShardHistograms, ShardReport } from '../contract/messages.js';
 import { refusedError } from '../contract/refusal.js';
+import { createRouteTimes } from '../contract/route-times.js';
 import { LoopShardError } from '../errors.js';
 import type { Group } from '../options/scheduling.js';
 import { exitReason } from './exit-reason.js';
 import { CIRCUIT_MS, Restarts } from './restarts.js';
-import type { StartThread, ThreadEvents, ThreadOfShard, ThreadStart } from './shard-thread.js';
+import type { LoopTimes, StartThread, ThreadEvents, ThreadOfShard, ThreadStart } from './shard-thread.js';
 
 /**
  * The state of a shard:
@@ -33,6 +34,8 @@ export interface LifeOptions {
   maxRestarts: number;
   /** The shard blocks while it sleeps, and only its doorbell wakes it. */
   isSyncParked: boolean;
+  /** Whether it counts times by route. */
+  metrics: boolean;
 }
 
 export interface LifeEvents {
@@ -85,6 +88,8 @@ export class ShardLife {
   restarts = 0;
   /** The shard's own histograms, read live from here; of the latest thread. */
   histograms: ShardHistograms | undefined;
+  /** Where all its threads count times by route, once the routes are known, if metrics are enabled. */
+  times: SharedArrayBuffer | undefined;
   /** Counts the shard's replies to `ping`, which show that its event loop turns. */
   pongs = 0;
   #state: ShardState = 'ended';
@@ -229,8 +234,9 @@ export class ShardLife {
     this.histograms = histograms;
     this.#readySince = performance.now();
     this.#isReplaced = false;
+    if (this.#options.metrics) this.times ??= createRouteTimes(table.routes.length);
     this.#become('ready');
-    this.#thread!.send({ type: 'go' });
+    this.#thread!.send({ type: 'go', times: this.times });
     this.#onLoaded?.(table);
     this.#onLoaded = undefined;
   }
@@ -400,6 +406,11 @@ export class ShardLife {
   send(command: ShardCommand): void {
     this.#thread?.send(command);
     if (this.#options.isSyncParked) this.#events.wake(this);
+  }
+
+  /** How long the event loop of its thread has been active and idle; undefined while it has no thread. */
+  loopTimes(): LoopTimes | undefined {
+    return this.#state === 'ended' ? undefined : this.#thread?.loopTimes();
   }
 
   /** Handles the messages that the shard has sent so far. */

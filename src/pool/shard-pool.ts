@@ -4,6 +4,7 @@ import { type ExtentStats, Extents, shardOwned } from '../contract/extents.js';
 import { HttpGenerations } from '../contract/http-generations.js';
 import type { MemoryMap } from '../contract/memory-map.js';
 import type { FailureReport, RequestName, RouteTable } from '../contract/messages.js';
+import { readHeap } from '../contract/route-times.js';
 import { ShardWords } from '../contract/shard-words.js';
 import { summarize } from '../contract/times.js';
 import type { CoreMemory } from '../core/memory.js';
@@ -33,6 +34,8 @@ export interface ShardPoolOptions
   stuckAfterMs: number;
   /** How long a group may have no free permit and no settled handler before it is stalled; 0 disables the check. */
   stalledAfterMs: number;
+  /** Whether shards count times by route. */
+  metrics: boolean;
   /** How long a shard may take to end in order when it is replaced. */
   closeTimeoutMs: number;
   /** Starts a shard if it is not to run on a worker thread. */
@@ -111,12 +114,13 @@ export class ShardPool {
       trustProxy: options.trustProxy,
       keepAliveLines: options.keepAliveLines,
     };
-    const { startTimeoutMs, maxRestarts, startThread } = options;
+    const { startTimeoutMs, maxRestarts, startThread, metrics } = options;
     const lifeOptions: LifeOptions = {
       startThread: startThread ?? ((start, threadEvents) => new ShardThread(start, options, threadEvents)),
       startTimeoutMs,
       maxRestarts,
       isSyncParked: options.park === 'sync',
+      metrics,
     };
     this.#shards = groups.flatMap((group, index) =>
       Array.from({ length: group.count }, (_, i) => {
@@ -302,7 +306,13 @@ export class ShardPool {
     return this.#extents.stats();
   }
 
-  stats() {
+  /** The memory in which each shard counts times by route, if metrics are enabled. */
+  get times(): SharedArrayBuffer[] {
+    return this.#shards.flatMap(({ times }) => times ?? []);
+  }
+
+  /** The current figures of each shard, without those that take long to compute. */
+  figures() {
     return this.#shards.map((shard) => {
       const { number } = shard;
       return {
@@ -314,6 +324,25 @@ export class ShardPool {
         stalled: this.isStalled(shard.group),
         permits: this.#words.permits(number),
         ...this.#words.counters(number),
+      };
+    });
+  }
+
+  /** What only metrics have: the event loop and the heap of each shard. */
+  threadFigures() {
+    return this.#shards.map((shard) => ({
+      shard: shard.number,
+      group: shard.group.name,
+      loop: shard.loopTimes(),
+      heap: shard.times && readHeap(shard.times),
+    }));
+  }
+
+  stats() {
+    return this.figures().map((figures) => {
+      const shard = this.#shards[figures.shard];
+      return {
+        ...figures,
         batchSize: summarize(shard.histograms?.batchSize),
         queueTime: summarize(shard.histograms?.queueTime),
         handlerTime: summarize(shard.histograms?.handlerTime),

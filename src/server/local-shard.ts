@@ -2,7 +2,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:wor
 import type { AppDefinition } from '../app/definition.js';
 import type { HttpEnd, RouteTable, ShardCommand, ShardReport, ShardStart } from '../contract/messages.js';
 import { refuse } from '../contract/refusal.js';
-import type { StartThread, ThreadEvents, ThreadOfShard, ThreadStart } from '../pool/shard-thread.js';
+import type { LoopTimes, StartThread, ThreadEvents, ThreadOfShard, ThreadStart } from '../pool/shard-thread.js';
 import { within } from '../shard/ending.js';
 import { type EndTimes, Shard } from '../shard/shard.js';
 
@@ -88,9 +88,14 @@ class LocalShard implements ThreadOfShard {
     return port1;
   }
 
+  loopTimes(): LoopTimes {
+    const { active, idle } = performance.eventLoopUtilization();
+    return { activeMs: active, idleMs: idle };
+  }
+
   /** Stops the loop. Handlers that are running cannot be stopped; their results are dropped. */
   terminate(): void {
-    void this.#shard?.loop.stop();
+    void this.#shard?.stop();
     queueMicrotask(() => this.#exit(1));
   }
 }

@@ -5,6 +5,8 @@ import { createRoutePermits, limitedRoutes, routeName } from '../contract/route-
 import type { CoreMemory } from '../core/memory.js';
 import { Semaphore } from '../core/semaphore.js';
 import type { ShardNews } from '../http/news.js';
+import { createRouteCounts } from '../http/route-counts.js';
+import type { RouteSources } from '../metrics/route-totals.js';
 import type { Logger } from '../options/logger.js';
 import type { ResolvedOptions } from '../options/options.js';
 import type { Group } from '../options/scheduling.js';
@@ -50,6 +52,8 @@ export class Revision {
   readonly limited = new Map<string, Semaphore>();
   /** Of the app; empty until it is loaded. */
   routes: readonly RouteEntry[] = [];
+  /** By HTTP thread: where it counts responses by route; empty without metrics. */
+  routeCounts: readonly SharedArrayBuffer[] = [];
   readonly #options: ResolvedOptions;
   readonly #logger: Logger;
   readonly #http: HttpThreads;
@@ -107,11 +111,24 @@ export class Revision {
     const table = await this.pool.start();
     createRoutePermits(this.core, this.map, table);
     this.routes = table.routes;
+    const { metrics, health } = this.#options;
+    if (metrics)
+      this.routeCounts = Array.from({ length: this.map.httpThreads }, () => createRouteCounts(table, health));
     for (const [index, route] of limitedRoutes(table).entries()) {
       this.limited.set(routeName(route), Semaphore.attach(this.core, routePermitsAddress(this.map, index)));
     }
     this.#hasStarted = true;
     return table;
+  }
+
+  /** Where its threads count by route. */
+  get routeSources(): RouteSources {
+    return {
+      routes: this.routes,
+      health: this.#options.health,
+      responses: this.routeCounts,
+      times: this.pool.times,
+    };
   }
 
   /** Starts no further threads, and tells the handlers of streams to end. */

@@ -8,6 +8,7 @@ import { LoopShardError } from '../errors.js';
 import type { Reason } from '../http/answers.js';
 import type { HttpFailure, HttpStats } from '../http/http-control.js';
 import { type UpgradeListener, type UpgradeOptions, Upgrades } from '../http/socket/upgrade.js';
+import type { MetricsText } from '../metrics/registry.js';
 import { Subject } from '../options/checks.js';
 import { checkSecureContext } from '../options/listening.js';
 import type { Logger } from '../options/logger.js';
@@ -16,6 +17,7 @@ import { MAX_PERMITS } from '../options/scheduling.js';
 import type { StartThread } from '../pool/shard-thread.js';
 import { CallingThread, type HttpThreads } from './http-threads.js';
 import { HttpWorkers } from './http-workers.js';
+import { MetricSources } from './metric-sources.js';
 import { createRevisionMemory, Revision, type RevisionEvents, type RevisionMemory } from './revision.js';
 import type { ServerEvents } from './server-events.js';
 import { removeOnExit, removeStaleSocket } from './socket-file.js';
@@ -56,6 +58,12 @@ export interface Server extends EventEmitter<ServerEvents> {
    * millisecond, at most half a second; threads that take longer are left out.
    */
   stats(): ServerStats;
+  /**
+   * Returns metrics in Prometheus' text format, as docs/metrics.md describes them. They are read without asking other threads, which may be
+   * busy: some figures of several HTTP threads are up to half a second old.
+   * @throws LoopShardError METRICS_DISABLED if the server was started with `metrics: false`
+   */
+  metrics(): Promise<string>;
   /** Returns the routes of the app, in the order in which they were added. */
   routes(): readonly RouteInfo[];
   /**
@@ -121,6 +129,8 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   #endReload: ((error: LoopShardError) => void) | undefined;
   /** What `setPermits` has changed, by holder, for the shards of reloads. */
   readonly #permitChanges = new Map<string, { permits: number; of: PermitHolder | undefined }>();
+  readonly #sources: MetricSources;
+  #metricsText: Promise<MetricsText> | undefined;
   #state: ServerState = 'starting';
   #closed: Promise<void> | undefined;
   #endDelay: (() => void) | undefined;
@@ -156,6 +166,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
             tellGone: (http, requests) => this.#current.pool.tellGone(http, requests),
             connectHttp: (http) => this.#current.pool.connectHttp(http),
           });
+    this.#sources = new MetricSources(this.#http);
     this.#current = this.#createRevision(0, memory);
   }
 
@@ -194,7 +205,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     try {
       await this.#http.start();
       const [table] = await Promise.all([this.#current.start(), this.#http.loaded()]);
-      await this.#http.begin(table);
+      await this.#http.begin(table, this.#current.routeCounts);
       const { path } = this.#options.listening.target;
       const isFile = path !== undefined && process.platform !== 'win32' && !path.startsWith('\0');
       if (isFile) await removeStaleSocket(path);
@@ -272,6 +283,19 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         waiting: sum(({ waiting }) => waiting[index]),
       })),
     };
+  }
+
+  async metrics(): Promise<string> {
+    if (!this.#options.metrics) {
+      throw new LoopShardError(
+        'METRICS_DISABLED',
+        'The server does not count metrics. Start it without `metrics: false`.',
+      );
+    }
+    this.#metricsText ??= import('../metrics/registry.js').then(({ MetricsText }) => {
+      return new MetricsText(() => this.#sources.figures(this.#state === 'ready', this.#current, this.#others));
+    });
+    return (await this.#metricsText).text();
   }
 
   routes(): readonly RouteInfo[] {
@@ -359,12 +383,14 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     try {
       const table = await Promise.race([next.start(), ended]);
       for (const { permits, of } of this.#permitChanges.values()) this.#applyPermits(next, permits, of);
-      this.#http.switchTo(number, table);
+      this.#http.switchTo(number, table, next.routeCounts);
     } catch (error) {
+      this.#sources.reloadFailed();
       await next.destroy();
       void this.#drop(next);
       throw error;
     }
+    this.#sources.reloaded();
     const last = this.#current;
     this.#others.delete(next);
     this.#others.add(last);
@@ -402,6 +428,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     await revision.pool.ended();
     this.#others.delete(revision);
     this.#http.forget(revision.number);
+    this.#sources.keep(revision);
   }
 
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -430,9 +457,9 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     clearTimeout(timer);
     if (this.#isClosed()) return;
     if (outcome === 'late') {
-      const { connections, outstanding } = sumHttpFigures(this.#current.core, this.#current.map);
+      const { connections, outstanding } = sumHttpFigures(this.#current.core, this.#current.map, 0);
       this.#logger.warn(
-        { outstanding, connections },
+        { outstanding: outstanding.reduce((sum, count) => sum + count, 0), connections },
         `not drained within ${closeTimeoutMs} ms; dropping the remaining requests`,
       );
       this.#http.tell({ type: 'destroy' });
