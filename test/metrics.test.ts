@@ -1,12 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
-import { DEFINITIONS } from '../build/src/metrics/definitions.js';
 import { exchange, get, post, RawClient } from './support/client.js';
 import { startHttpThreads } from './support/http-threads.js';
 import { type Metrics, ofName, parseMetrics, sumOf } from './support/metrics.js';
-import { root } from './support/process.js';
 import { createRandom } from './support/random.js';
 import { ONE_HTTP_THREAD, startServer, until } from './support/server.js';
 import { useStage } from './support/stage.js';
