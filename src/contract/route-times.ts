@@ -23,9 +23,10 @@ const REQUEST = TIME_KINDS.indexOf('request');
 /** Of each kind: the sum in microseconds, then the buckets. */
 const KIND_WORDS = 1 + TIME_BOUNDS_US.length + 1;
 const ROUTE_WORDS = TIME_KINDS.length * KIND_WORDS;
-/** Of the shard: its heap. */
+/** Of the shard: its heap, and the route of the handler that was called last. */
 const HEAP_KINDS = ['used', 'total', 'limit', 'external'] as const;
-const HEAD_WORDS = HEAP_KINDS.length;
+const CALLED_ROUTE = HEAP_KINDS.length;
+const HEAD_WORDS = CALLED_ROUTE + 1;
 
 /** Sizes of a shard's heap in bytes, as in `v8.getHeapStatistics()`. */
 export type HeapSizes = Record<(typeof HEAP_KINDS)[number], number>;
@@ -60,6 +61,7 @@ export class RouteTimesWriter {
 
   /** Counts a handler that was started. Times are in microseconds. */
   started(route: number, queueUs: number): void {
+    this.#words[CALLED_ROUTE] = route;
     this.#add(route, QUEUE, queueUs);
   }
 
@@ -106,6 +108,11 @@ export class RouteTimesSum {
 export function readHeap(memory: SharedArrayBuffer): HeapSizes {
   const words = new Float64Array(memory, 0, HEAD_WORDS);
   return Object.fromEntries(HEAP_KINDS.map((kind, index) => [kind, words[index]])) as HeapSizes;
+}
+
+/** The number of the route whose handler the shard has called last, or -1 for a request without a route. */
+export function readCalledRoute(memory: SharedArrayBuffer): number {
+  return new Float64Array(memory, 0, HEAD_WORDS)[CALLED_ROUTE];
 }
 
 function wordOf(route: number, kind: number): number {

@@ -29,6 +29,8 @@ export interface ShardFigures extends ShardCounters {
   /** Undefined while the shard has no thread. */
   loop: LoopTimes | undefined;
   heap: HeapSizes | undefined;
+  /** The handler that occupies its event loop since it was called; undefined if none does. */
+  running: { route: string; us: number } | undefined;
 }
 
 /** Everything that metrics show of a server, at one time. All of it is read without asking another thread. */

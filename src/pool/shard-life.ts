@@ -6,7 +6,7 @@ import { LoopShardError } from '../errors.js';
 import type { Group } from '../options/scheduling.js';
 import { exitReason } from './exit-reason.js';
 import { CIRCUIT_MS, Restarts } from './restarts.js';
-import type { LoopTimes, StartThread, ThreadEvents, ThreadOfShard, ThreadStart } from './shard-thread.js';
+import type { StartThread, ThreadEvents, ThreadOfShard, ThreadStart } from './shard-thread.js';
 
 /**
  * The state of a shard:
@@ -116,6 +116,7 @@ export class ShardLife {
   #endTimer: NodeJS.Timeout | undefined;
   #onLoaded: ((table: RouteTable) => void) | undefined;
   #onEnded: (() => void)[] = [];
+  #restarting: { resolve(): void; reject(error: LoopShardError): void } | undefined;
 
   constructor(settings: LifeSettings, group: Group, options: LifeOptions, events: LifeEvents) {
     this.number = settings.shard;
@@ -239,6 +240,8 @@ export class ShardLife {
     this.#thread!.send({ type: 'go', times: this.times });
     this.#onLoaded?.(table);
     this.#onLoaded = undefined;
+    this.#restarting?.resolve();
+    this.#restarting = undefined;
   }
 
   /** Logs an uncaught exception; unless it is ignored, the shard ends by itself, in order. */
@@ -262,6 +265,21 @@ export class ShardLife {
     clearTimeout(this.#missingTimer);
     // Requests may be waiting for the next thread.
     if (this.#state === 'ended') this.#miss();
+  }
+
+  /**
+   * Replaces the thread, as `replace` does. Resolves when the next one is ready.
+   * @throws LoopShardError SHARD_NOT_READY, or the reason why no other thread became ready
+   */
+  restart(): Promise<void> {
+    if (this.#state !== 'ready' || this.#isClosing || this.#isRetired) {
+      const message = `Cannot restart shard ${this.number}: it is ${this.#state}, and must be ready.`;
+      return Promise.reject(new LoopShardError('SHARD_NOT_READY', message));
+    }
+    return new Promise((resolve, reject) => {
+      this.#restarting = { resolve, reject };
+      this.replace();
+    });
   }
 
   /** Tells the shard to finish what it has started and end; another thread replaces it. No effect unless the shard is ready. */
@@ -314,6 +332,10 @@ export class ShardLife {
     // Requests must not wait for a thread that is known to start late.
     this.#isReplaced = wasReady && nextMs !== undefined && nextMs < MISSING_AFTER_MS;
     this.#become('ended');
+    if (!wasReady || nextMs === undefined) {
+      this.#restarting?.reject(cause);
+      this.#restarting = undefined;
+    }
     const wasAsked = this.#isClosing || (this.#isAsked && code === 0);
     const takenBack = this.#events.onEnded(this, { error: cause, wasReady, wasAsked }, nextMs);
     if (nextMs !== undefined && !this.#isClosing) this.#boundWait();
@@ -408,9 +430,9 @@ export class ShardLife {
     if (this.#options.isSyncParked) this.#events.wake(this);
   }
 
-  /** How long the event loop of its thread has been active and idle; undefined while it has no thread. */
-  loopTimes(): LoopTimes | undefined {
-    return this.#state === 'ended' ? undefined : this.#thread?.loopTimes();
+  /** Its thread; undefined while it has none. */
+  get thread(): ThreadOfShard | undefined {
+    return this.#state === 'ended' ? undefined : this.#thread;
   }
 
   /** Handles the messages that the shard has sent so far. */

@@ -1,14 +1,16 @@
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { type ExtentStats, Extents, shardOwned } from '../contract/extents.js';
 import { HttpGenerations } from '../contract/http-generations.js';
 import type { MemoryMap } from '../contract/memory-map.js';
 import type { FailureReport, RequestName, RouteTable } from '../contract/messages.js';
-import { readHeap } from '../contract/route-times.js';
+import { readCalledRoute, readHeap } from '../contract/route-times.js';
 import { ShardWords } from '../contract/shard-words.js';
 import { summarize } from '../contract/times.js';
+import { Clock, elapsedUs } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
-import type { LoopShardError } from '../errors.js';
+import { LoopShardError } from '../errors.js';
 import type { Group, Permits } from '../options/scheduling.js';
 import { Heartbeat } from './heartbeat.js';
 import {
@@ -19,8 +21,9 @@ import {
   type ShardState,
   type ThreadEnd,
 } from './shard-life.js';
-import { ShardThread, type StartThread, type ThreadOptions } from './shard-thread.js';
+import { ShardThread, type StartThread, type ThreadOfShard, type ThreadOptions } from './shard-thread.js';
 import { Stalls } from './stalls.js';
+import { recordProfile } from './thread-profile.js';
 
 export interface ShardPoolOptions
   extends Omit<LifeSettings, 'shard' | 'group' | 'core' | 'adaptive' | 'nice' | 'graceMs'>,
@@ -74,6 +77,7 @@ const SETTLE_MS = 100;
 /** The threads of all shards and their lives. Control thread only. */
 export class ShardPool {
   readonly #words: ShardWords;
+  readonly #clock: Clock;
   readonly #extents: Extents;
   readonly #generations: HttpGenerations;
   readonly #permits: Int32Array;
@@ -91,6 +95,7 @@ export class ShardPool {
     const { groups, permits } = options;
     const { shards } = map;
     this.#words = new ShardWords(core, map);
+    this.#clock = new Clock(options.epochMs);
     // The control thread takes no extents: it only frees those of ended shards.
     this.#extents = new Extents(core, map, shardOwned(shards));
     this.#generations = new HttpGenerations(core, map);
@@ -261,6 +266,29 @@ export class ShardPool {
     this.#shards[shard].send({ type: 'permits' });
   }
 
+  // ── for people who operate the server ───────────────────────────────────────────────────────────────────────────
+
+  /** Replaces the thread of a shard. @throws LoopShardError as `ShardLife.restart` */
+  restart(shard: number): Promise<void> {
+    return this.#shards[shard].restart();
+  }
+
+  /** @throws LoopShardError SHARD_NOT_READY, PROFILE_FAILED */
+  async cpuProfile(shard: number, ms: number, stop: AbortSignal): Promise<string> {
+    return recordProfile(this.#thread(shard).threadId, ms, stop);
+  }
+
+  /** @throws LoopShardError SHARD_NOT_READY */
+  async heapSnapshot(shard: number): Promise<Readable> {
+    return this.#thread(shard).heapSnapshot();
+  }
+
+  #thread(shard: number): ThreadOfShard {
+    const { thread, state } = this.#shards[shard];
+    if (thread !== undefined) return thread;
+    throw new LoopShardError('SHARD_NOT_READY', `Shard ${shard} has no thread: it is ${state}.`);
+  }
+
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Starts no further threads. */
@@ -328,14 +356,20 @@ export class ShardPool {
     });
   }
 
-  /** What only metrics have: the event loop and the heap of each shard. */
+  /** What only metrics have: the event loop and the heap of each shard, and what occupies the former. */
   threadFigures() {
-    return this.#shards.map((shard) => ({
-      shard: shard.number,
-      group: shard.group.name,
-      loop: shard.loopTimes(),
-      heap: shard.times && readHeap(shard.times),
+    return this.#shards.map(({ number, thread, times }) => ({
+      loop: thread?.loopTimes(),
+      heap: times && readHeap(times),
+      running: times && this.#running(number, times),
     }));
+  }
+
+  /** The number of the route whose handler occupies the event loop, and for how long, in microseconds. */
+  #running(shard: number, times: SharedArrayBuffer): { route: number; us: number } | undefined {
+    const calledAt = this.#words.calledAt(shard);
+    if (calledAt === 0) return undefined;
+    return { route: readCalledRoute(times), us: Math.max(0, elapsedUs(this.#clock.nowUs(), calledAt)) };
   }
 
   stats() {

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { ShardCommand, ShardReport, ShardStart } from '../contract/messages.js';
 import { forward } from './shard-output.js';
@@ -45,6 +46,10 @@ export interface ThreadOfShard {
   connectHttp(http: number, generation: number): MessagePort;
   /** Reads them without asking the thread, which may be busy. */
   loopTimes(): LoopTimes;
+  /** Of the worker; undefined if the shard runs in the calling thread. */
+  readonly threadId: number | undefined;
+  /** Takes a heap snapshot, which blocks the thread. */
+  heapSnapshot(): Promise<Readable>;
   /** Terminates it at any point, except in native code, which finishes first. */
   terminate(): void;
 }
@@ -117,6 +122,14 @@ export class ShardThread implements ThreadOfShard {
   loopTimes(): LoopTimes {
     const { active, idle } = this.#worker.performance.eventLoopUtilization();
     return { activeMs: active, idleMs: idle };
+  }
+
+  get threadId(): number {
+    return this.#worker.threadId;
+  }
+
+  heapSnapshot(): Promise<Readable> {
+    return this.#worker.getHeapSnapshot();
   }
 
   terminate(): void {

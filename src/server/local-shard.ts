@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+import { getHeapSnapshot } from 'node:v8';
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { AppDefinition } from '../app/definition.js';
 import type { HttpEnd, RouteTable, ShardCommand, ShardReport, ShardStart } from '../contract/messages.js';
@@ -14,6 +16,7 @@ export function startLocally(load: () => Promise<AppDefinition>): StartThread {
 /** A shard in the calling thread, with the same channels, rings and loop as on its own thread. Control thread, which is the only thread. */
 class LocalShard implements ThreadOfShard {
   readonly requests: readonly MessagePort[];
+  readonly threadId = undefined;
   readonly #events: ThreadEvents;
   readonly #channel: MessagePort;
   readonly #start: ShardStart;
@@ -91,6 +94,10 @@ class LocalShard implements ThreadOfShard {
   loopTimes(): LoopTimes {
     const { active, idle } = performance.eventLoopUtilization();
     return { activeMs: active, idleMs: idle };
+  }
+
+  async heapSnapshot(): Promise<Readable> {
+    return getHeapSnapshot();
   }
 
   /** Stops the loop. Handlers that are running cannot be stopped; their results are dropped. */

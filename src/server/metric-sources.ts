@@ -1,5 +1,7 @@
 import { sumHttpFigures } from '../contract/http-figures.js';
+import { routeName } from '../contract/route-permits.js';
 import { sumHttpCounts } from '../http/http-counts.js';
+import { UNMATCHED } from '../http/route-counts.js';
 import type { MetricFigures } from '../metrics/figures.js';
 import { RouteTotals } from '../metrics/route-totals.js';
 import type { HttpThreads } from './http-threads.js';
@@ -34,7 +36,8 @@ export class MetricSources {
 
   /** @param others revisions that are starting, or are finishing their requests */
   figures(isReady: boolean, current: Revision, others: Iterable<Revision>): MetricFigures {
-    const { core, map, pool, limited, shedding } = current;
+    const { core, map, pool, limited, shedding, routes } = current;
+    const nameOf = (route: number) => (route < 0 ? UNMATCHED : routeName(routes[route]));
     const published = sumHttpFigures(core, map, limited.size);
     const totals = [...others, current].reduce((sum, one) => sum.add(one.routeSources), this.#past.clone());
     const threads = pool.threadFigures();
@@ -49,6 +52,7 @@ export class MetricSources {
       shards: pool.figures().map((one) => ({
         ...one,
         ...threads[one.shard],
+        running: withName(threads[one.shard].running, nameOf),
         shedding: shedding.has(one.shard),
         outstanding: published.outstanding[one.shard],
         queued: published.queued[one.shard],
@@ -64,4 +68,8 @@ export class MetricSources {
       })),
     };
   }
+}
+
+function withName(running: { route: number; us: number } | undefined, nameOf: (route: number) => string) {
+  return running && { route: nameOf(running.route), us: running.us };
 }

@@ -5,11 +5,12 @@ import { createRoutePermits, limitedRoutes, routeName } from '../contract/route-
 import type { CoreMemory } from '../core/memory.js';
 import { Semaphore } from '../core/semaphore.js';
 import type { ShardNews } from '../http/news.js';
+import { Readiness } from '../http/readiness.js';
 import { createRouteCounts } from '../http/route-counts.js';
 import type { RouteSources } from '../metrics/route-totals.js';
 import type { Logger } from '../options/logger.js';
 import type { ResolvedOptions } from '../options/options.js';
-import type { Group } from '../options/scheduling.js';
+import { DEFAULT_SHED_GRACE_MS, type Group } from '../options/scheduling.js';
 import { CIRCUIT_TEXT, type ShardState, type ThreadEnd } from '../pool/shard-life.js';
 import { ShardPool } from '../pool/shard-pool.js';
 import type { StartThread } from '../pool/shard-thread.js';
@@ -46,6 +47,8 @@ export class Revision {
   readonly core: CoreMemory;
   readonly map: MemoryMap;
   readonly pool: ShardPool;
+  /** The same as each HTTP thread has. */
+  readonly readiness: Readiness;
   /** Shards that are shedding load. */
   readonly shedding = new Set<number>();
   /** Routes with `maxConcurrency`, such as `GET /report`, and their permits. */
@@ -58,6 +61,8 @@ export class Revision {
   readonly #logger: Logger;
   readonly #http: HttpThreads;
   readonly #events: RevisionEvents;
+  /** 1 for each shard that accepts requests. */
+  readonly #ready: Uint8Array;
   #hasStarted = false;
   #saidSignals = false;
   /** What its shards suffer from concerns no new request. */
@@ -83,6 +88,8 @@ export class Revision {
     this.#logger = logger;
     this.#http = http;
     this.#events = events;
+    this.#ready = new Uint8Array(map.shards);
+    this.readiness = new Readiness(options.groups, this.#ready, options.health?.shedGraceMs ?? DEFAULT_SHED_GRACE_MS);
     this.pool = new ShardPool(
       core,
       map,
@@ -167,8 +174,11 @@ export class Revision {
     this.#inform({ type: 'permits' });
   }
 
-  /** Tells the HTTP threads. */
+  /** Tells the HTTP threads, and notes it for the admin listener. */
   #inform(about: ShardNews): void {
+    if (about.type === 'state') this.#ready[about.shard] = about.state === 'ready' ? 1 : 0;
+    else if (about.type === 'shedding') this.readiness.shedders.set(about.shard, about.shedding);
+    else if (about.type === 'stalled') this.readiness.setStalled(about.group, about.stalled);
     this.#http.tell({ type: 'shard', revision: this.number, about });
   }
 

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
+import type { AdminServer } from '../admin/admin-server.js';
 import { sumHttpFigures } from '../contract/http-figures.js';
 import { runApart } from '../core/apart.js';
 import { Clock } from '../core/clock.js';
@@ -8,6 +9,7 @@ import { LoopShardError } from '../errors.js';
 import type { Reason } from '../http/answers.js';
 import type { HttpFailure, HttpStats } from '../http/http-control.js';
 import { type UpgradeListener, type UpgradeOptions, Upgrades } from '../http/socket/upgrade.js';
+import type { MetricFigures } from '../metrics/figures.js';
 import type { MetricsText } from '../metrics/registry.js';
 import { Subject } from '../options/checks.js';
 import { checkSecureContext } from '../options/listening.js';
@@ -15,6 +17,7 @@ import type { Logger } from '../options/logger.js';
 import type { ResolvedOptions } from '../options/options.js';
 import { MAX_PERMITS } from '../options/scheduling.js';
 import type { StartThread } from '../pool/shard-thread.js';
+import { ServerForAdmin } from './admin-subject.js';
 import { CallingThread, type HttpThreads } from './http-threads.js';
 import { HttpWorkers } from './http-workers.js';
 import { MetricSources } from './metric-sources.js';
@@ -82,6 +85,16 @@ export interface Server extends EventEmitter<ServerEvents> {
    */
   reload(): Promise<void>;
   /**
+   * Replaces the thread of a shard: it claims nothing more, lets its requests settle within half of `timeouts.closeTimeoutMs`, and ends; then
+   * another one starts. Queued requests go to other shards of its group; if there are none, they wait for the new thread.
+   * @param shard its number
+   * @returns resolves when the new thread is ready
+   * @throws LoopShardError OPTION_INVALID, SHARD_NOT_READY, and as `serve()` if the module does not load; it is tried again then
+   */
+  restartShard(shard: number): Promise<void>;
+  /** Where the admin listener listens; undefined without the option `admin`. */
+  adminAddress(): AddressInfo | undefined;
+  /**
    * Drains: stops accepting connections, finishes requests in flight with `connection: close`, and ends the shards in order.
    * At the end of `timeouts.closeTimeoutMs` it closes the remaining connections, upgraded ones included, and terminates shards that have not
    * ended. A tenth of the part above 250 ms, at most 500 ms, is reserved for ending the shards. Calling it again returns the same promise.
@@ -130,6 +143,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   /** What `setPermits` has changed, by holder, for the shards of reloads. */
   readonly #permitChanges = new Map<string, { permits: number; of: PermitHolder | undefined }>();
   readonly #sources: MetricSources;
+  #admin: AdminServer | undefined;
   #metricsText: Promise<MetricsText> | undefined;
   #state: ServerState = 'starting';
   #closed: Promise<void> | undefined;
@@ -211,13 +225,35 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       if (isFile) await removeStaleSocket(path);
       await this.#http.listen();
       if (isFile) this.#forgetFile = removeOnExit(path);
+      await this.#openAdmin();
       this.#become('ready');
     } catch (error) {
       this.#become('failed');
+      await this.#admin?.close();
       this.#http.tell({ type: 'destroy' });
       await Promise.all([this.#current.destroy(), this.#http.end()]);
       throw error;
     }
+  }
+
+  /** @throws LoopShardError PORT_IN_USE, LISTEN_FAILED */
+  async #openAdmin(): Promise<void> {
+    const { admin } = this.#options;
+    if (admin === undefined) return;
+    const { AdminServer } = await import('../admin/admin-server.js');
+    this.#admin = new AdminServer(
+      admin,
+      new ServerForAdmin(
+        this,
+        () => this.#current,
+        () => this.#figures(),
+      ),
+    );
+    await this.#admin.listen();
+  }
+
+  adminAddress(): AddressInfo | undefined {
+    return this.#admin?.address();
   }
 
   address(): AddressInfo {
@@ -286,16 +322,19 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   }
 
   async metrics(): Promise<string> {
-    if (!this.#options.metrics) {
-      throw new LoopShardError(
-        'METRICS_DISABLED',
-        'The server does not count metrics. Start it without `metrics: false`.',
-      );
-    }
     this.#metricsText ??= import('../metrics/registry.js').then(({ MetricsText }) => {
-      return new MetricsText(() => this.#sources.figures(this.#state === 'ready', this.#current, this.#others));
+      return new MetricsText(() => this.#figures());
     });
     return (await this.#metricsText).text();
+  }
+
+  /** @throws LoopShardError METRICS_DISABLED */
+  #figures(): MetricFigures {
+    if (this.#options.metrics) return this.#sources.figures(this.#state === 'ready', this.#current, this.#others);
+    throw new LoopShardError(
+      'METRICS_DISABLED',
+      'The server does not count metrics. Start it without `metrics: false`.',
+    );
   }
 
   routes(): readonly RouteInfo[] {
@@ -338,6 +377,11 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     const names = this.#options.groups.map(({ name }) => name);
     const { first, count } = this.#options.groups[names.indexOf(subject.oneOf('group', of.group, names))];
     return Array.from({ length: count }, (_, i) => first + i);
+  }
+
+  async restartShard(shard: number): Promise<void> {
+    const { map, pool } = this.#current;
+    await pool.restart(new Subject('OPTION_INVALID').integer('shard', shard, 0, map.shards - 1));
   }
 
   // ── reload ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -469,6 +513,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     await Promise.all([this.#current, ...this.#others].map((revision) => revision.close(deadline)));
     await this.#http.end();
     this.#become('closed');
+    await this.#admin?.close();
   }
 
   /** Resolves early if the server is destroyed meanwhile. */
@@ -491,9 +536,10 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#endReload?.(closedMeanwhile());
     this.#closed ??= Promise.resolve();
     this.#endDelay?.();
+    const adminClosed = this.#admin?.close();
     this.#http.tell({ type: 'destroy' });
     this.#forgetFile?.();
     await Promise.all([this.#current, ...this.#others].map((revision) => revision.destroy()));
-    await this.#http.end();
+    await Promise.all([this.#http.end(), adminClosed]);
   }
 }
