@@ -13,6 +13,7 @@ const MIB = 2 ** 20;
 
 const HEAD = `/* Generated from table.ts by \`npm run generate\`: edit the table. */
 import type { TlsOptions } from 'node:tls';
+import type { AdminOptions } from './admin.js';
 import type { CompressOptions } from './compression.js';
 import type { Logger } from './logger.js';
 import type { RequestIdOptions } from './request-id.js';

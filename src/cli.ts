@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { constants } from 'node:os';
 import { relative } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -34,6 +35,8 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 /** The options that commander parses from the command line: flat, plus flags that share an option. */
 interface CliOptions extends FlatOptions, CertificateFiles {
   dispatchKey?: KeySource;
+  adminPort?: number;
+  adminHost?: string;
 }
 
 type CertificateFiles = { [name in 'tlsKey' | 'tlsCert']?: string | undefined };
@@ -41,6 +44,7 @@ type CertificateFiles = { [name in 'tlsKey' | 'tlsCert']?: string | undefined };
 /** Parsers by flag, for values that are neither integers nor text. */
 const PARSERS: Record<string, (text: string, previous: never) => unknown> = {
   '--fd': parseInteger,
+  '--admin-port': parseInteger,
   '--permits': (text) => (text === 'adaptive' ? text : parseInteger(text)),
   '--shard-nice': (text) => (text.includes('=') ? parseCounts(text, 'cpu=19') : parseInteger(text)),
   '--groups': (text) => parseCounts(text, 'default=2,cpu=2'),
@@ -232,12 +236,16 @@ function reportError({ message, code }: LoopShardError): void {
 }
 
 /** @throws LoopShardError OPTION_INVALID, TLS_INVALID */
-function serveOptions({ dispatchKey, tlsKey, tlsCert, ...flat }: CliOptions): ServeOptions {
+function serveOptions({ dispatchKey, tlsKey, tlsCert, adminPort, adminHost, ...flat }: CliOptions): ServeOptions {
   if (dispatchKey !== undefined && flat.dispatch !== undefined) {
     throw new LoopShardError('OPTION_INVALID', 'Set either --dispatch or --dispatch-key, not both.');
   }
+  if (adminHost !== undefined && adminPort === undefined) {
+    throw new LoopShardError('OPTION_INVALID', 'Set --admin-port as well: --admin-host only says where that port is.');
+  }
   return nest({
     ...flat,
+    ...(adminPort !== undefined && { admin: { port: adminPort, ...(adminHost !== undefined && { host: adminHost }) } }),
     ...(dispatchKey !== undefined && { dispatch: { key: dispatchKey } }),
     ...((tlsKey !== undefined || tlsCert !== undefined) && { tls: readCertificate({ tlsKey, tlsCert }) }),
   });
@@ -261,17 +269,22 @@ function readCertificate({ tlsKey, tlsCert }: CertificateFiles): { key: Buffer; 
 
 /** Prints the line that tells where and how the server listens. */
 function announce(server: Server, { tlsKey, shards: wanted, ...options }: CliOptions): void {
-  const { address, family, port } = server.address();
-  const scheme = tlsKey === undefined ? 'http' : 'https';
-  const url = `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  const { address, family } = server.address();
+  const url = urlOf(server.address(), tlsKey === undefined ? 'http' : 'https');
+  const admin = server.adminAddress();
   const { shards, httpThreads, routeCount } = server.stats();
   const facts = [
     `routes: ${routeCount}`,
     wanted === 0 ? 'no shards: handlers run in this thread' : `shards: ${shardsByGroup(shards)}`,
     ...(httpThreads > 1 ? [`HTTP threads: ${httpThreads}`] : []),
+    ...(admin === undefined ? [] : [`admin: ${urlOf(admin, 'http')}`]),
     `log: stderr, level ${logLevelOf(options)}`,
   ];
   console.log(`loopshard ${version} listens on ${family === 'Unix' ? address : url}; ${facts.join('; ')}`);
+}
+
+function urlOf({ address, family, port }: AddressInfo, scheme: string): string {
+  return `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }
 
 /** Formats counts as "4", or "4 (default 2, cpu 2)". */

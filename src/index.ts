@@ -32,6 +32,7 @@ export type { Summary } from './contract/times.js';
 export { HttpError, type HttpErrorOptions, LoopShardError, type LoopShardErrorCode } from './errors.js';
 export type { HttpModule } from './http/http-module.js';
 export type { UpgradeListener, UpgradeOptions, UpgradeRequest } from './http/socket/upgrade.js';
+export type { AdminOptions } from './options/admin.js';
 export type { CompressOptions, Encoding } from './options/compression.js';
 export type { Logger } from './options/logger.js';
 export type { RequestBodyOptions } from './options/request-body.js';

@@ -4,6 +4,7 @@ import { definitionOf } from '../build/src/app/definition.js';
 import { slotAddress } from '../build/src/contract/memory-map.js';
 import { createApp } from '../build/src/index.js';
 import { Handlers } from '../build/src/shard/handlers.js';
+import { ThreadTime } from '../build/src/shard/loop/thread-time.js';
 import { createShard } from './support/shard-context.js';
 
 /* Runs handlers against real shared memory in this thread, between slots filled with canaries. */
@@ -29,7 +30,7 @@ test.each(['/bytes', '/text', '/json', '/schema', '/writer'])(
     const { context, map, close } = createShard({ slots: 3, app });
     const { core, side, clock } = context;
     let completed = 0;
-    const handlers = new Handlers(context, {
+    const handlers = new Handlers(context, new ThreadTime(context.counters), {
       onComplete: () => completed++,
       onPermit: () => {},
       onDetachedEnded: () => {},

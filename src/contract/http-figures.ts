@@ -200,13 +200,32 @@ function wordsOf(map: MemoryMap, http: number): Words {
   };
 }
 
-/** Sums over all HTTP threads: an estimate, made without asking them. Control thread. */
-export function sumHttpFigures({ i32 }: CoreMemory, map: MemoryMap): { connections: number; outstanding: number } {
-  const sum = { connections: 0, outstanding: 0 };
-  for (let http = 0; http < map.httpThreads; http++) {
-    const { connections, outstanding } = wordsOf(map, http);
-    sum.connections += Atomics.load(i32, connections);
-    for (let shard = 0; shard < map.shards; shard++) sum.outstanding += Atomics.load(i32, outstanding + shard);
-  }
-  return sum;
+/** What all HTTP threads have published. */
+export interface PublishedSums {
+  connections: number;
+  /** By shard. */
+  outstanding: number[];
+  queued: number[];
+  /** The longest wait in the rings of each shard, in microseconds, up to 2 ms late. */
+  waitsUs: number[];
+  /** By limited route: requests that wait for one of its permits. */
+  waiting: number[];
+}
+
+/**
+ * Returns sums over all HTTP threads: estimates, made without asking them. Control thread.
+ * @param limitedRoutes number of routes with `maxConcurrency`
+ */
+export function sumHttpFigures({ i32 }: CoreMemory, map: MemoryMap, limitedRoutes: number): PublishedSums {
+  const all = Array.from({ length: map.httpThreads }, (_, http) => wordsOf(map, http));
+  const values = (indexOf: (words: Words) => number) => all.map((words) => Atomics.load(i32, indexOf(words)));
+  const sum = (indexOf: (words: Words) => number) => values(indexOf).reduce((total, value) => total + value, 0);
+  const ofShards = (look: (shard: number) => number) => Array.from({ length: map.shards }, (_, shard) => look(shard));
+  return {
+    connections: sum(({ connections }) => connections),
+    outstanding: ofShards((shard) => sum(({ outstanding }) => outstanding + shard)),
+    queued: ofShards((shard) => sum(({ queued }) => queued + shard)),
+    waitsUs: ofShards((shard) => Math.max(...values(({ waits }) => waits + shard))),
+    waiting: Array.from({ length: limitedRoutes }, (_, index) => sum(({ waiting }) => waiting + index)),
+  };
 }

@@ -136,8 +136,11 @@ export interface ShardHistograms {
 
 /** Control thread → shard. */
 export type ShardCommand =
-  /** The control thread has received the shard's `ready`: it may claim. Sent once to each thread. */
-  | { type: 'go' }
+  /**
+   * The control thread has received the shard's `ready`: it may claim. Sent once to each thread.
+   * @param times where it counts times by route (`createRouteTimes`), if metrics are enabled
+   */
+  | { type: 'go'; times: SharedArrayBuffer | undefined }
   /** The limit of permits may have grown. */
   | { type: 'permits' }
   /** The shard replies as soon as its event loop turns. */

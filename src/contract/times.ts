@@ -1,5 +1,6 @@
 import { createHistogram, type Histogram } from 'node:perf_hooks';
 import { MAX_BATCH } from '../../assembly/layout.js';
+import type { RouteTimesWriter } from './route-times.js';
 
 const HIGHEST_US = 3_600_000_000;
 
@@ -11,10 +12,14 @@ export class Times {
   readonly queueTime = createTimes();
   readonly handlerTime = createTimes();
   readonly batchSize = createHistogram({ lowest: 1, highest: MAX_BATCH, figures: 2 });
+  /** The same times by route, if metrics are enabled. */
+  routes: RouteTimesWriter | undefined;
 
-  /** Records that a handler has started `us` after its submission. */
-  recordQueue(us: number): void {
-    this.queueTime.record(clamp(us));
+  /** Records that a handler of `route` has started `us` after its submission. */
+  recordQueue(us: number, route: number): void {
+    const time = clamp(us);
+    this.queueTime.record(time);
+    this.routes?.started(route, time);
   }
 
   /** Records that a handler has settled `us` after its start. */

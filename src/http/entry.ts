@@ -89,11 +89,11 @@ function obey(control: HttpControl, command: HttpCommand, report: (message: Http
 
 function begin(
   control: HttpControl,
-  { table, unsettled }: Extract<HttpCommand, { type: 'begin' }>,
+  { routes, unsettled }: Extract<HttpCommand, { type: 'begin' }>,
   report: (message: HttpReport) => void,
 ): void {
   try {
-    control.begin(table, unsettled);
+    control.begin(routes, unsettled);
     report({ type: 'begun' });
   } catch (error) {
     report(refuse(error, 'HTTP_THREAD_FAILED'));

@@ -66,6 +66,12 @@ export interface RefusedRequest {
   closes?: boolean;
 }
 
+/** Counts responses to requests of one route and method. */
+export interface ResponseCounter {
+  /** Counts a response by the status in its first line. */
+  count(head: Uint8Array): void;
+}
+
 /** What the access log knows about a request. Times are of `performance.now()`. */
 export interface LogEntry {
   method: string | null;
@@ -155,6 +161,8 @@ export class Exchange {
   ranOn = -1;
   /** Of its route; undefined if the HTTP thread responds itself. */
   route: RouteTraits | undefined;
+  /** Counts its response, if metrics are enabled; undefined if the request could not be parsed. */
+  counter: ResponseCounter | undefined;
 
   /** Creates one for a response of the HTTP thread itself. */
   static answered(connection: Receiver, { bytes, headBytes }: Answer): Exchange {
@@ -167,11 +175,12 @@ export class Exchange {
   }
 
   /** Creates one that continues a streamed response whose slot is free. */
-  static continued({ owner, connection, stream, bytes, headBytes, route }: Exchange): Exchange {
+  static continued({ owner, connection, stream, bytes, headBytes, route, counter }: Exchange): Exchange {
     const exchange = new Exchange(-1, owner);
     exchange.connection = connection;
     exchange.stream = stream;
     exchange.route = route;
+    exchange.counter = counter;
     if (stream?.begun === false) exchange.bytes = bytes;
     exchange.headBytes = headBytes;
     return exchange;

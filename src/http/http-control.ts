@@ -2,7 +2,6 @@ import type { AddressInfo } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import type { MessagePort } from 'node:worker_threads';
 import type { MemoryMap } from '../contract/memory-map.js';
-import type { RouteTable } from '../contract/messages.js';
 import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import { checkCertificate } from '../options/listening.js';
@@ -11,7 +10,7 @@ import { type TrustProxyRule, trustedProxies } from '../options/trust-proxy.js';
 import type { Reason } from './answers.js';
 import { AccessLog } from './completion/access-log.js';
 import type { HttpFunctions } from './http-module.js';
-import { HttpThread, type HttpThreadOptions } from './http-thread.js';
+import { type CountedRoutes, HttpThread, type HttpThreadOptions } from './http-thread.js';
 import type { HttpNews, ShardNews } from './news.js';
 import { Readiness } from './readiness.js';
 import type { Revision } from './revision.js';
@@ -56,6 +55,8 @@ export interface HttpStats {
   waiting: number[];
 }
 
+/** How often an HTTP thread that is a worker publishes figures for metrics. */
+const PUBLISH_MS = 500;
 /** How often it is checked whether the requests before a reload have got their responses. */
 const DRAIN_LOOK_MS = 10;
 
@@ -71,6 +72,7 @@ export class HttpControl {
   #thread: HttpThread | undefined;
   #isLeaving = false;
   #isDraining = false;
+  #publishing: NodeJS.Timeout | undefined;
 
   /** @param map of the first revision, number 0 */
   constructor(
@@ -99,11 +101,11 @@ export class HttpControl {
 
   /**
    * Prepares for listening.
-   * @param table on which the shards agree
+   * @param routes on which the shards agree
    * @param unsettled slots whose requests a shard has started for the previous thread with this number
    * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
    */
-  begin(table: RouteTable, unsettled: readonly number[] = []): void {
+  begin(routes: CountedRoutes, unsettled: readonly number[] = []): void {
     const { accessLog, requestId, trustProxy, listening } = this.#options;
     const { priority, upgrades, tls } = this.#functions;
     const log = accessLog ? new AccessLog(this.#events.log, requestId, trustedProxies(trustProxy)) : undefined;
@@ -114,7 +116,7 @@ export class HttpControl {
     };
     checkCallbacks(listening.tls, tls);
     const { onFailure } = this.#events;
-    this.#thread = new HttpThread(this.#current, table, options, log, {
+    this.#thread = new HttpThread(this.#current, routes, options, log, {
       onConnectionFailure: (error) => onFailure('connection', error),
       onUpgradeError: (error) => onFailure('upgrade', error),
       onAcceptError: (error) => onFailure('accept', error),
@@ -125,18 +127,23 @@ export class HttpControl {
     this.#thread.upgrades = upgrades;
     this.#current.shards.leaveOut(unsettled);
     for (const slot of unsettled) this.#thread.scheduler.adopt(slot);
+    // The thread that calls `serve()` publishes when it reads.
+    if (options.counts !== undefined && this.#current.shards.map.httpThreads > 1) {
+      this.publish();
+      this.#publishing = setInterval(() => this.publish(), PUBLISH_MS).unref();
+    }
   }
 
   // ── reload ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
    * Passes new requests to the shards of an open revision.
-   * @param table on which they agree
+   * @param routes on which they agree
    * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
    */
-  switchTo(number: number, table: RouteTable): void {
+  switchTo(number: number, routes: CountedRoutes): void {
     const revision = this.#revisions.get(number)!;
-    this.#thread!.switchTo(revision, table);
+    this.#thread!.switchTo(revision, routes);
     this.#current = revision;
   }
 
@@ -204,6 +211,8 @@ export class HttpControl {
         return thread?.leave(news.ms);
       case 'stop':
         this.#isDraining = true;
+        clearInterval(this.#publishing);
+        this.publish();
         return thread?.stop();
       case 'destroy':
         this.#becomeLeaving();
@@ -252,6 +261,14 @@ export class HttpControl {
   }
 
   // ── figures ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Publishes the figures for metrics that are not counted in shared memory, if metrics are enabled. */
+  publish(): void {
+    const thread = this.#thread;
+    if (thread?.counts === undefined) return;
+    const freeSlots = this.#current.shards.slots.reduce((sum, { free }) => sum + free, 0);
+    thread.counts.publish({ ...thread.sums, connectionsRefused: thread.connectionsRefused, freeSlots });
+  }
 
   stats(): HttpStats {
     const { map, slots, side } = this.#current.shards;

@@ -6,7 +6,8 @@ import type { CoreMemory } from '../core/memory.js';
 import type { Listening } from '../options/listening.js';
 import type { Reason } from './answers.js';
 import type { AccessLog } from './completion/access-log.js';
-import type { Exchange } from './exchange.js';
+import type { Exchange, ResponseCounter } from './exchange.js';
+import { HttpCounts } from './http-counts.js';
 import type { HeadLimits } from './parser/head-index.js';
 import type { RecordRoom } from './parser/large-record.js';
 import { Parsers } from './parser/llhttp.js';
@@ -14,6 +15,7 @@ import type { RequestInHand } from './parser/request-in-hand.js';
 import type { BodyRules } from './parser/request-sink.js';
 import type { Refusals } from './refusals.js';
 import type { Revision } from './revision.js';
+import { RouteCounts } from './route-counts.js';
 import { Scheduler, type SchedulerEvents, type SchedulerOptions } from './scheduler.js';
 import { Connection } from './socket/connection.js';
 import type { ConnectionHost, ConnectionLimits } from './socket/host.js';
@@ -28,6 +30,8 @@ const RETRY_MS = 2;
 export interface HttpThreadOptions extends SchedulerOptions, ConnectionLimits, Timeouts, HeadLimits {
   listening: Listening;
   maxConnections: number;
+  /** Where this thread counts, by `createHttpCounts`, if metrics are enabled. */
+  counts: SharedArrayBuffer | undefined;
 }
 
 export interface HttpThreadEvents extends Omit<SchedulerEvents, 'onReleased' | 'readiness' | 'onShedding'> {
@@ -45,6 +49,13 @@ const LEAVING_STEPS = 100;
 const LEAVING_STEP_MS = 10;
 /** Minimum interval between reports of failed connections. */
 const FAILURE_INTERVAL_MS = 1_000;
+
+/** The routes of an app, and where an HTTP thread counts responses by route. */
+export interface CountedRoutes {
+  table: RouteTable;
+  /** By `createRouteCounts`, if metrics are enabled. */
+  memory: SharedArrayBuffer | undefined;
+}
 
 /** Figures that are counted from the start of the server. */
 interface Sums {
@@ -71,6 +82,7 @@ export class HttpThread implements ConnectionHost<Connection> {
   readonly parsers: Parsers;
   readonly limits: ConnectionLimits;
   readonly accessLog: AccessLog | undefined;
+  readonly counts: HttpCounts | undefined;
   readonly isSecure: boolean;
   upgrades: Upgrades | undefined;
   draining = false;
@@ -97,7 +109,7 @@ export class HttpThread implements ConnectionHost<Connection> {
   /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
   constructor(
     revision: Revision,
-    table: RouteTable,
+    routes: CountedRoutes,
     options: HttpThreadOptions,
     accessLog: AccessLog | undefined,
     events: HttpThreadEvents,
@@ -111,7 +123,8 @@ export class HttpThread implements ConnectionHost<Connection> {
     this.accessLog = accessLog;
     this.#options = options;
     this.#events = events;
-    this.scheduler = this.#createScheduler(revision, table);
+    this.counts = options.counts && new HttpCounts(options.counts);
+    this.scheduler = this.#createScheduler(revision, routes);
     const { listening } = options;
     const onConnection = (accepted: Accepted) => this.#onConnection(accepted);
     this.#listener =
@@ -120,9 +133,10 @@ export class HttpThread implements ConnectionHost<Connection> {
         : new InnerListener(listening.source, onConnection);
   }
 
-  #createScheduler(revision: Revision, table: RouteTable): Scheduler {
+  #createScheduler(revision: Revision, { table, memory }: CountedRoutes): Scheduler {
     const { number, shards, readiness } = revision;
-    revision.scheduler = new Scheduler(shards, table, this.#options, {
+    const counts = memory && new RouteCounts(memory, table, this.#options.health);
+    revision.scheduler = new Scheduler(shards, table, counts, this.#options, {
       ...this.#events,
       onShedding: (shard, shedding) => this.#events.onShedding(number, shard, shedding),
       readiness: () => readiness.whyNot(),
@@ -135,11 +149,11 @@ export class HttpThread implements ConnectionHost<Connection> {
 
   /**
    * Passes new requests to the shards of another revision; those that were admitted stay with theirs.
-   * @param table on which the new shards agree
+   * @param routes on which the new shards agree
    * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
    */
-  switchTo(revision: Revision, table: RouteTable): void {
-    const next = this.#createScheduler(revision, table);
+  switchTo(revision: Revision, routes: CountedRoutes): void {
+    const next = this.#createScheduler(revision, routes);
     this.scheduler.hand(next);
     this.#earlier.add(this.scheduler);
     this.scheduler = next;
@@ -204,6 +218,7 @@ export class HttpThread implements ConnectionHost<Connection> {
       const connection = new Connection(this, accepted);
       this.#connections.add(connection);
       this.scheduler.accepted();
+      this.counts?.accepted();
       this.#publishConnections();
       if (this.#leaving !== undefined) connection.leave();
     } catch (error) {
@@ -233,6 +248,10 @@ export class HttpThread implements ConnectionHost<Connection> {
 
   get refusals(): Refusals {
     return this.scheduler.refusals;
+  }
+
+  get unparsed(): ResponseCounter | undefined {
+    return this.scheduler.counts?.unparsed;
   }
 
   get records(): RecordRoom {

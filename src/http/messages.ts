@@ -2,10 +2,10 @@
 import type { AddressInfo } from 'node:net';
 import type { MessagePort } from 'node:worker_threads';
 import type { ErrorText } from '../contract/describe.js';
-import type { RouteTable } from '../contract/messages.js';
 import type { Refusal } from '../contract/refusal.js';
 import type { SharedCore } from '../core/memory.js';
 import type { HttpControlOptions, HttpFailure, HttpStats } from './http-control.js';
+import type { CountedRoutes } from './http-thread.js';
 import type { HttpNews } from './news.js';
 
 /** Start options of an HTTP thread. */
@@ -30,7 +30,7 @@ export type HttpCommand =
    * Reply: `begun`, or a refusal. From then on the thread owns its slots.
    * @param unsettled slots that a shard has started for the previous thread with this number
    */
-  | { type: 'begin'; table: RouteTable; unsettled: readonly number[] }
+  | { type: 'begin'; routes: CountedRoutes; unsettled: readonly number[] }
   /** Reply: `listening`, or a refusal. `port` replaces the one in the options. */
   | { type: 'listen'; port: number | undefined }
   /** Reply as soon as the event loop turns. */

@@ -24,6 +24,7 @@ import type { RequestInHand } from './parser/request-in-hand.js';
 import type { BodyRules } from './parser/request-sink.js';
 import type { NotReady } from './readiness.js';
 import { Refusals } from './refusals.js';
+import type { RouteCounts } from './route-counts.js';
 import { FixedRoutes } from './routing/fixed-routes.js';
 import { Router } from './routing/router.js';
 import type { Shards } from './shards.js';
@@ -76,9 +77,18 @@ export class Scheduler implements ExchangeOwner {
   readonly records: RecordWriter;
   /** How many of ALL_METHODS, from the first one on, have routes. */
   readonly methods: number;
+  /** Set if metrics are enabled. */
+  readonly counts: RouteCounts | undefined;
 
   /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
-  constructor(shards: Shards, table: RouteTable, options: SchedulerOptions, events: SchedulerEvents) {
+  constructor(
+    shards: Shards,
+    table: RouteTable,
+    counts: RouteCounts | undefined,
+    options: SchedulerOptions,
+    events: SchedulerEvents,
+  ) {
+    this.counts = counts;
     this.#shards = shards;
     this.#events = events;
     // What may fail comes first: the rest starts timers, which would keep the memory of a server that never starts.
@@ -163,6 +173,7 @@ export class Scheduler implements ExchangeOwner {
       dispatcher: this.#dispatcher,
       deadlines: this.#deadlines,
       refusals: this.refusals,
+      counts,
       isTaken: (name) => this.#streams.isTaken(name),
     });
   }

@@ -5,6 +5,7 @@ import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
 import {
   type AdaptivePermits,
   DEFAULT_GROUP,
+  DEFAULT_SHED_GRACE_MS,
   DISPATCH_NAMES,
   type Dispatch,
   type Group,
@@ -202,7 +203,7 @@ export function checkHealth(health: boolean | HealthPaths, subject: Subject): Re
   return {
     livez,
     readyz,
-    shedGraceMs: subject.integer('health.shedGraceMs', given.shedGraceMs ?? 5_000, 0, 3_600_000),
+    shedGraceMs: subject.integer('health.shedGraceMs', given.shedGraceMs ?? DEFAULT_SHED_GRACE_MS, 0, 3_600_000),
   };
 }
 

@@ -24,6 +24,22 @@ export interface ConnectionSource {
   open(onConnection: (socket: Socket) => void): void;
 }
 
+/** The error of a server that could not listen. */
+export function listenError(
+  cause: NodeJS.ErrnoException,
+  { target, name }: Pick<Listening, 'target' | 'name'>,
+): LoopShardError {
+  if (cause.code !== 'EADDRINUSE') {
+    return new LoopShardError('LISTEN_FAILED', `Cannot listen on ${name}: ${cause.message}.`, { cause });
+  }
+  if (target.path === undefined) {
+    const sentence = `P${name.slice(1)} is in use. Stop what listens there, or choose another port.`;
+    return new LoopShardError('PORT_IN_USE', sentence, { cause });
+  }
+  const sentence = `${name} is in use. Stop what listens there, or remove the file if nothing does.`;
+  return new LoopShardError('LISTEN_FAILED', sentence, { cause });
+}
+
 const MAX_FD = 2 ** 31 - 1;
 const subject = new Subject('OPTION_INVALID');
 

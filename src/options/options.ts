@@ -1,4 +1,5 @@
 /* The internal form of a server's options: without sections, checked, with defaults. */
+import type { AdminRules } from './admin.js';
 import type { CompressRules } from './compression.js';
 import type { FlatOptions } from './flat-options.js';
 import type { Listening } from './listening.js';
@@ -13,6 +14,7 @@ type Plain = Exclude<NamesOf<'integer' | 'boolean' | 'choice'>, 'port' | 'shards
 /** All options, checked and with defaults. */
 export interface ResolvedOptions extends Required<Pick<FlatOptions, Plain | 'dispatch' | 'resourceLimits'>> {
   listening: Listening;
+  admin: AdminRules | undefined;
   /** A URL. */
   httpModule: string | undefined;
   groups: Group[];

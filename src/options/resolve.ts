@@ -1,3 +1,4 @@
+import { checkAdmin } from './admin.js';
 import { checkDispatch, checkGroups, checkHealth, checkNice, checkPermits, checkShedding, Subject } from './checks.js';
 import { checkCompress } from './compression.js';
 import type { FlatOptions } from './flat-options.js';
@@ -48,6 +49,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     ...plain,
     httpThreads,
     listening: withSockets(listening, httpThreads),
+    admin: checkAdmin(given.admin, subject),
     httpModule: httpModule && moduleUrl(httpModule, 'the module that HTTP threads load'),
     resourceLimits,
     env,

@@ -49,6 +49,9 @@ export interface Shedding {
   retryAfterSeconds?: number;
 }
 
+/** Default of `health.shedGraceMs`. */
+export const DEFAULT_SHED_GRACE_MS = 5_000;
+
 /** Health checks. The HTTP thread responds to them itself, for any method. */
 export interface HealthPaths {
   /** Path that returns 200 while the HTTP thread runs. Default `/livez`. */

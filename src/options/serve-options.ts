@@ -1,5 +1,6 @@
 /* Generated from table.ts by `npm run generate`: edit the table. */
 import type { TlsOptions } from 'node:tls';
+import type { AdminOptions } from './admin.js';
 import type { CompressOptions } from './compression.js';
 import type { Logger } from './logger.js';
 import type { RequestIdOptions } from './request-id.js';
@@ -87,6 +88,17 @@ export interface ServeOptions {
    * terminal, otherwise JSON. Default: pino to stderr.
    */
   logger?: Logger;
+  /**
+   * Listener for metrics, health, reloads and profiles, such as `{ port: 9000 }`. Off by default. Listens on 127.0.0.1
+   * unless `host` is set; other machines need `token`, which may also come from the environment variable
+   * `LOOPSHARD_ADMIN_TOKEN`. See docs/admin.md.
+   */
+  admin?: AdminOptions;
+  /**
+   * Count requests and times by route, for `server.metrics()`. For example for Prometheus. docs/metrics.md lists the
+   * metrics and says what counting costs. Default: `true`.
+   */
+  metrics?: boolean;
   /**
    * Abort `req.signal` when a client ends its side. Most clients that end their side of the connection are gone, but
    * some have only finished sending and still wait for the response. The server cannot tell them apart. With either

@@ -243,6 +243,24 @@ export const OPTIONS = {
     defaultText: 'pino to stderr',
     flags: [],
   },
+  admin: {
+    kind: 'other',
+    type: 'AdminOptions',
+    text: 'listener for metrics, health, reloads and profiles, such as `{ port: 9000 }`',
+    details:
+      'Off by default. Listens on 127.0.0.1 unless `host` is set; other machines need `token`, which may also come from the environment variable `LOOPSHARD_ADMIN_TOKEN`. See docs/admin.md.',
+    flags: [
+      { flag: '--admin-port <number>', text: 'port for metrics, health, reloads and profiles (default: off)' },
+      { flag: '--admin-host <address>', text: 'address of that port (default: 127.0.0.1)' },
+    ],
+  },
+  metrics: {
+    kind: 'boolean',
+    default: true,
+    text: 'count requests and times by route, for `server.metrics()`',
+    details: 'For example for Prometheus. docs/metrics.md lists the metrics and says what counting costs.',
+    flags: [{ flag: '--no-metrics', text: 'do not count requests and times by route' }],
+  },
   abortOnHalfClose: {
     kind: 'boolean',
     default: false,

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { FailureReport, RouteTable, ShardCommand, ShardHistograms, ShardReport } from '../contract/messages.js';
 import { refusedError } from '../contract/refusal.js';
+import { createRouteTimes } from '../contract/route-times.js';
 import { LoopShardError } from '../errors.js';
 import type { Group } from '../options/scheduling.js';
 import { exitReason } from './exit-reason.js';
@@ -33,6 +34,8 @@ export interface LifeOptions {
   maxRestarts: number;
   /** The shard blocks while it sleeps, and only its doorbell wakes it. */
   isSyncParked: boolean;
+  /** Whether it counts times by route. */
+  metrics: boolean;
 }
 
 export interface LifeEvents {
@@ -85,6 +88,8 @@ export class ShardLife {
   restarts = 0;
   /** The shard's own histograms, read live from here; of the latest thread. */
   histograms: ShardHistograms | undefined;
+  /** Where all its threads count times by route, once the routes are known, if metrics are enabled. */
+  times: SharedArrayBuffer | undefined;
   /** Counts the shard's replies to `ping`, which show that its event loop turns. */
   pongs = 0;
   #state: ShardState = 'ended';
@@ -111,6 +116,7 @@ export class ShardLife {
   #endTimer: NodeJS.Timeout | undefined;
   #onLoaded: ((table: RouteTable) => void) | undefined;
   #onEnded: (() => void)[] = [];
+  #restarting: { resolve(): void; reject(error: LoopShardError): void } | undefined;
 
   constructor(settings: LifeSettings, group: Group, options: LifeOptions, events: LifeEvents) {
     this.number = settings.shard;
@@ -229,10 +235,13 @@ export class ShardLife {
     this.histograms = histograms;
     this.#readySince = performance.now();
     this.#isReplaced = false;
+    if (this.#options.metrics) this.times ??= createRouteTimes(table.routes.length);
     this.#become('ready');
-    this.#thread!.send({ type: 'go' });
+    this.#thread!.send({ type: 'go', times: this.times });
     this.#onLoaded?.(table);
     this.#onLoaded = undefined;
+    this.#restarting?.resolve();
+    this.#restarting = undefined;
   }
 
   /** Logs an uncaught exception; unless it is ignored, the shard ends by itself, in order. */
@@ -256,6 +265,21 @@ export class ShardLife {
     clearTimeout(this.#missingTimer);
     // Requests may be waiting for the next thread.
     if (this.#state === 'ended') this.#miss();
+  }
+
+  /**
+   * Replaces the thread, as `replace` does. Resolves when the next one is ready.
+   * @throws LoopShardError SHARD_NOT_READY, or the reason why no other thread became ready
+   */
+  restart(): Promise<void> {
+    if (this.#state !== 'ready' || this.#isClosing || this.#isRetired) {
+      const message = `Cannot restart shard ${this.number}: it is ${this.#state}, and must be ready.`;
+      return Promise.reject(new LoopShardError('SHARD_NOT_READY', message));
+    }
+    return new Promise((resolve, reject) => {
+      this.#restarting = { resolve, reject };
+      this.replace();
+    });
   }
 
   /** Tells the shard to finish what it has started and end; another thread replaces it. No effect unless the shard is ready. */
@@ -308,6 +332,10 @@ export class ShardLife {
     // Requests must not wait for a thread that is known to start late.
     this.#isReplaced = wasReady && nextMs !== undefined && nextMs < MISSING_AFTER_MS;
     this.#become('ended');
+    if (!wasReady || nextMs === undefined) {
+      this.#restarting?.reject(cause);
+      this.#restarting = undefined;
+    }
     const wasAsked = this.#isClosing || (this.#isAsked && code === 0);
     const takenBack = this.#events.onEnded(this, { error: cause, wasReady, wasAsked }, nextMs);
     if (nextMs !== undefined && !this.#isClosing) this.#boundWait();
@@ -400,6 +428,11 @@ export class ShardLife {
   send(command: ShardCommand): void {
     this.#thread?.send(command);
     if (this.#options.isSyncParked) this.#events.wake(this);
+  }
+
+  /** Its thread; undefined while it has none. */
+  get thread(): ThreadOfShard | undefined {
+    return this.#state === 'ended' ? undefined : this.#thread;
   }
 
   /** Handles the messages that the shard has sent so far. */

@@ -1,13 +1,16 @@
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
 import { type ExtentStats, Extents, shardOwned } from '../contract/extents.js';
 import { HttpGenerations } from '../contract/http-generations.js';
 import type { MemoryMap } from '../contract/memory-map.js';
 import type { FailureReport, RequestName, RouteTable } from '../contract/messages.js';
+import { readCalledRoute, readHeap } from '../contract/route-times.js';
 import { ShardWords } from '../contract/shard-words.js';
 import { summarize } from '../contract/times.js';
+import { Clock, elapsedUs } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
-import type { LoopShardError } from '../errors.js';
+import { LoopShardError } from '../errors.js';
 import type { Group, Permits } from '../options/scheduling.js';
 import { Heartbeat } from './heartbeat.js';
 import {
@@ -18,8 +21,9 @@ import {
   type ShardState,
   type ThreadEnd,
 } from './shard-life.js';
-import { ShardThread, type StartThread, type ThreadOptions } from './shard-thread.js';
+import { ShardThread, type StartThread, type ThreadOfShard, type ThreadOptions } from './shard-thread.js';
 import { Stalls } from './stalls.js';
+import { recordProfile } from './thread-profile.js';
 
 export interface ShardPoolOptions
   extends Omit<LifeSettings, 'shard' | 'group' | 'core' | 'adaptive' | 'nice' | 'graceMs'>,
@@ -33,6 +37,8 @@ export interface ShardPoolOptions
   stuckAfterMs: number;
   /** How long a group may have no free permit and no settled handler before it is stalled; 0 disables the check. */
   stalledAfterMs: number;
+  /** Whether shards count times by route. */
+  metrics: boolean;
   /** How long a shard may take to end in order when it is replaced. */
   closeTimeoutMs: number;
   /** Starts a shard if it is not to run on a worker thread. */
@@ -71,6 +77,7 @@ const SETTLE_MS = 100;
 /** The threads of all shards and their lives. Control thread only. */
 export class ShardPool {
   readonly #words: ShardWords;
+  readonly #clock: Clock;
   readonly #extents: Extents;
   readonly #generations: HttpGenerations;
   readonly #permits: Int32Array;
@@ -88,6 +95,7 @@ export class ShardPool {
     const { groups, permits } = options;
     const { shards } = map;
     this.#words = new ShardWords(core, map);
+    this.#clock = new Clock(options.epochMs);
     // The control thread takes no extents: it only frees those of ended shards.
     this.#extents = new Extents(core, map, shardOwned(shards));
     this.#generations = new HttpGenerations(core, map);
@@ -111,12 +119,13 @@ export class ShardPool {
       trustProxy: options.trustProxy,
       keepAliveLines: options.keepAliveLines,
     };
-    const { startTimeoutMs, maxRestarts, startThread } = options;
+    const { startTimeoutMs, maxRestarts, startThread, metrics } = options;
     const lifeOptions: LifeOptions = {
       startThread: startThread ?? ((start, threadEvents) => new ShardThread(start, options, threadEvents)),
       startTimeoutMs,
       maxRestarts,
       isSyncParked: options.park === 'sync',
+      metrics,
     };
     this.#shards = groups.flatMap((group, index) =>
       Array.from({ length: group.count }, (_, i) => {
@@ -257,6 +266,29 @@ export class ShardPool {
     this.#shards[shard].send({ type: 'permits' });
   }
 
+  // ── for people who operate the server ───────────────────────────────────────────────────────────────────────────
+
+  /** Replaces the thread of a shard. @throws LoopShardError as `ShardLife.restart` */
+  restart(shard: number): Promise<void> {
+    return this.#shards[shard].restart();
+  }
+
+  /** @throws LoopShardError SHARD_NOT_READY, PROFILE_FAILED */
+  async cpuProfile(shard: number, ms: number, stop: AbortSignal): Promise<string> {
+    return recordProfile(this.#thread(shard).threadId, ms, stop);
+  }
+
+  /** @throws LoopShardError SHARD_NOT_READY */
+  async heapSnapshot(shard: number): Promise<Readable> {
+    return this.#thread(shard).heapSnapshot();
+  }
+
+  #thread(shard: number): ThreadOfShard {
+    const { thread, state } = this.#shards[shard];
+    if (thread !== undefined) return thread;
+    throw new LoopShardError('SHARD_NOT_READY', `Shard ${shard} has no thread: it is ${state}.`);
+  }
+
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Starts no further threads. */
@@ -302,7 +334,13 @@ export class ShardPool {
     return this.#extents.stats();
   }
 
-  stats() {
+  /** The memory in which each shard counts times by route, if metrics are enabled. */
+  get times(): SharedArrayBuffer[] {
+    return this.#shards.flatMap(({ times }) => times ?? []);
+  }
+
+  /** The current figures of each shard, without those that take long to compute. */
+  figures() {
     return this.#shards.map((shard) => {
       const { number } = shard;
       return {
@@ -314,6 +352,31 @@ export class ShardPool {
         stalled: this.isStalled(shard.group),
         permits: this.#words.permits(number),
         ...this.#words.counters(number),
+      };
+    });
+  }
+
+  /** What only metrics have: the event loop and the heap of each shard, and what occupies the former. */
+  threadFigures() {
+    return this.#shards.map(({ number, thread, times }) => ({
+      loop: thread?.loopTimes(),
+      heap: times && readHeap(times),
+      running: times && this.#running(number, times),
+    }));
+  }
+
+  /** The number of the route whose handler occupies the event loop, and for how long, in microseconds. */
+  #running(shard: number, times: SharedArrayBuffer): { route: number; us: number } | undefined {
+    const calledAt = this.#words.calledAt(shard);
+    if (calledAt === 0) return undefined;
+    return { route: readCalledRoute(times), us: Math.max(0, elapsedUs(this.#clock.nowUs(), calledAt)) };
+  }
+
+  stats() {
+    return this.figures().map((figures) => {
+      const shard = this.#shards[figures.shard];
+      return {
+        ...figures,
         batchSize: summarize(shard.histograms?.batchSize),
         queueTime: summarize(shard.histograms?.queueTime),
         handlerTime: summarize(shard.histograms?.handlerTime),

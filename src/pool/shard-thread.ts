@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { ShardCommand, ShardReport, ShardStart } from '../contract/messages.js';
 import { forward } from './shard-output.js';
@@ -28,6 +29,12 @@ export interface ThreadEvents {
   onExit(code: number, error: unknown): void;
 }
 
+/** How long an event loop has been active and idle, in milliseconds. */
+export interface LoopTimes {
+  activeMs: number;
+  idleMs: number;
+}
+
 /** The thread of a shard, from its start to its end. */
 export interface ThreadOfShard {
   /** The HTTP threads' ends of the channels to it. */
@@ -37,6 +44,12 @@ export interface ThreadOfShard {
   receive(): void;
   /** Opens a channel to the thread that replaces an ended HTTP thread, and returns that thread's end of it. */
   connectHttp(http: number, generation: number): MessagePort;
+  /** Reads them without asking the thread, which may be busy. */
+  loopTimes(): LoopTimes;
+  /** Of the worker; undefined if the shard runs in the calling thread. */
+  readonly threadId: number | undefined;
+  /** Takes a heap snapshot, which blocks the thread. */
+  heapSnapshot(): Promise<Readable>;
   /** Terminates it at any point, except in native code, which finishes first. */
   terminate(): void;
 }
@@ -104,6 +117,19 @@ export class ShardThread implements ThreadOfShard {
     const command: ShardCommand = { type: 'http', http, end: { port: port2, generation } };
     this.#channel.postMessage(command, [port2]);
     return port1;
+  }
+
+  loopTimes(): LoopTimes {
+    const { active, idle } = this.#worker.performance.eventLoopUtilization();
+    return { activeMs: active, idleMs: idle };
+  }
+
+  get threadId(): number {
+    return this.#worker.threadId;
+  }
+
+  heapSnapshot(): Promise<Readable> {
+    return this.#worker.getHeapSnapshot();
   }
 
   terminate(): void {

@@ -1,11 +1,11 @@
 import type { AddressInfo } from 'node:net';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { HttpRecovery } from '../contract/http-recovery.js';
-import type { RouteTable } from '../contract/messages.js';
 import { refusedError } from '../contract/refusal.js';
 import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import type { HttpControlOptions, HttpStats } from '../http/http-control.js';
+import type { CountedRoutes } from '../http/http-thread.js';
 import type { HttpCommand, HttpReport, HttpStart } from '../http/messages.js';
 import { exitReason } from '../pool/exit-reason.js';
 import { Restarts } from '../pool/restarts.js';
@@ -147,9 +147,9 @@ export class HttpLife {
    * Gives the thread its routes. From then on it owns its slots.
    * @param unsettled slots that shards have started for the previous thread
    */
-  begin(table: RouteTable, unsettled: readonly number[]): Promise<void> {
+  begin(routes: CountedRoutes, unsettled: readonly number[]): Promise<void> {
     this.#hasBegun = true;
-    return this.ask({ type: 'begin', table, unsettled });
+    return this.ask({ type: 'begin', routes, unsettled });
   }
 
   /** Whether its thread owns its slots, and so takes back what shards hold of them. */

@@ -5,6 +5,7 @@ import type { MemoryMap } from '../contract/memory-map.js';
 import type { RouteTable } from '../contract/messages.js';
 import type { CoreMemory } from '../core/memory.js';
 import { HttpControl, type HttpControlOptions, type HttpEvents, type HttpStats } from '../http/http-control.js';
+import { createHttpCounts } from '../http/http-counts.js';
 import { type HttpFunctions, loadHttpModule } from '../http/http-module.js';
 import type { HttpNews } from '../http/news.js';
 import { checkFree } from '../http/socket/listen.js';
@@ -18,8 +19,11 @@ export interface HttpThreads {
   start(): Promise<void>;
   /** Resolves when every HTTP thread is ready to receive routes. @throws LoopShardError as `loadHttpModule`, HTTP_THREAD_FAILED */
   loaded(): Promise<void>;
-  /** @throws LoopShardError as `HttpControl.begin`, HTTP_THREAD_FAILED */
-  begin(table: RouteTable): Promise<void>;
+  /**
+   * @param counts by HTTP thread: where it counts responses by route; empty without metrics
+   * @throws LoopShardError as `HttpControl.begin`, HTTP_THREAD_FAILED
+   */
+  begin(table: RouteTable, counts: readonly SharedArrayBuffer[]): Promise<void>;
   /** @throws LoopShardError as `HttpControl.listen`, HTTP_THREAD_FAILED */
   listen(): Promise<void>;
   /**
@@ -31,9 +35,10 @@ export interface HttpThreads {
   /**
    * Passes new requests to the shards of an open revision.
    * @param table on which they agree
+   * @param counts as for `begin`
    * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
    */
-  switchTo(revision: number, table: RouteTable): void;
+  switchTo(revision: number, table: RouteTable, counts: readonly SharedArrayBuffer[]): void;
   /** Resolves when all requests of the revision have got their responses from shards. */
   drained(revision: number): Promise<void>;
   /** All threads of the revision's shards have ended. */
@@ -54,12 +59,14 @@ export interface HttpThreads {
   end(): Promise<void>;
   /** The figures of each HTTP thread that replies; once they have ended, their last figures. */
   stats(): HttpStats[];
+  /** By HTTP thread: where it counts (`createHttpCounts`), without asking it; empty without metrics. */
+  counts(): readonly SharedArrayBuffer[];
 }
 
 const TICKET_KEYS_BYTES = 48;
 
 /** The options for HTTP threads, as plain data. */
-export function httpOptions(options: ResolvedOptions, epochMs: number): Omit<HttpControlOptions, 'http'> {
+export function httpOptions(options: ResolvedOptions, epochMs: number): Omit<HttpControlOptions, 'http' | 'counts'> {
   const { logger: _logger, priority: _priority, env: _env, execArgv: _execArgv, listening, ...rest } = options;
   const { tls } = listening;
   if (tls === undefined || options.httpThreads === 1 || tls.ticketKeys !== undefined) {
@@ -82,7 +89,8 @@ export class CallingThread implements HttpThreads {
   constructor(core: CoreMemory, map: MemoryMap, options: ResolvedOptions, epochMs: number, events: HttpEvents) {
     this.#core = core;
     this.#map = map;
-    this.#options = { ...httpOptions(options, epochMs), http: 0 };
+    const counts = options.metrics ? createHttpCounts() : undefined;
+    this.#options = { ...httpOptions(options, epochMs), http: 0, counts };
     this.#given = options;
     this.#events = events;
   }
@@ -106,8 +114,8 @@ export class CallingThread implements HttpThreads {
 
   async loaded(): Promise<void> {}
 
-  async begin(table: RouteTable): Promise<void> {
-    this.#control!.begin(table);
+  async begin(table: RouteTable, [memory]: readonly SharedArrayBuffer[]): Promise<void> {
+    this.#control!.begin({ table, memory });
   }
 
   async listen(): Promise<void> {
@@ -124,8 +132,8 @@ export class CallingThread implements HttpThreads {
     this.#control!.open(revision, core, map);
   }
 
-  switchTo(revision: number, table: RouteTable): void {
-    this.#control!.switchTo(revision, table);
+  switchTo(revision: number, table: RouteTable, [memory]: readonly SharedArrayBuffer[]): void {
+    this.#control!.switchTo(revision, { table, memory });
   }
 
   drained(revision: number): Promise<void> {
@@ -160,5 +168,12 @@ export class CallingThread implements HttpThreads {
 
   stats(): HttpStats[] {
     return [this.#control!.stats()];
+  }
+
+  counts(): SharedArrayBuffer[] {
+    const { counts } = this.#options;
+    if (counts === undefined) return [];
+    this.#control?.publish();
+    return [counts];
   }
 }

@@ -8,6 +8,7 @@ import type { RequestName, RouteTable } from '../contract/messages.js';
 import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import type { HttpEvents, HttpStats } from '../http/http-control.js';
+import { createHttpCounts } from '../http/http-counts.js';
 import type { HttpReport } from '../http/messages.js';
 import type { HttpNews, ShardNews } from '../http/news.js';
 import { checkFree } from '../http/socket/listen.js';
@@ -68,6 +69,9 @@ export class HttpWorkers implements HttpThreads {
   /** When the server ends, by `performance.now()`, once it is closing. */
   #leavesAt: number | undefined;
   #table: RouteTable | undefined;
+  /** By HTTP thread: where it counts, and where it counts responses by route; empty without metrics. */
+  readonly #counts: readonly SharedArrayBuffer[];
+  #routeCounts: readonly SharedArrayBuffer[] = [];
   /** No further thread is started. */
   #isClosing = false;
   /** All threads are told to end. */
@@ -85,9 +89,10 @@ export class HttpWorkers implements HttpThreads {
     const { httpModule, startTimeoutMs, maxRestarts } = options;
     const common = { core, httpModule, startTimeoutMs, maxRestarts };
     const ofAll = httpOptions(options, epochMs);
+    this.#counts = options.metrics ? Array.from({ length: map.httpThreads }, createHttpCounts) : [];
     this.#lives = Array.from({ length: map.httpThreads }, (_, http) => {
       return new HttpLife(
-        { ...common, options: { ...ofAll, http } },
+        { ...common, options: { ...ofAll, http, counts: this.#counts[http] } },
         {
           onReport: (life, report) => this.#onReport(life, report),
           onEnded: (life, error, nextMs) => this.#onEnded(life, error, nextMs),
@@ -110,9 +115,10 @@ export class HttpWorkers implements HttpThreads {
     await this.#loaded;
   }
 
-  async begin(table: RouteTable): Promise<void> {
+  async begin(table: RouteTable, counts: readonly SharedArrayBuffer[]): Promise<void> {
     this.#table = table;
-    await Promise.all(this.#lives.map((life) => life.begin(table, [])));
+    this.#routeCounts = counts;
+    await Promise.all(this.#lives.map((life) => life.begin({ table, memory: counts[life.http] }, [])));
   }
 
   /** The first thread chooses the port if any will do; the others listen on the same. */
@@ -175,7 +181,7 @@ export class HttpWorkers implements HttpThreads {
       life.recovery?.reap();
       const unsettled = life.recovery?.unsettled ?? [];
       life.recovery = undefined;
-      await life.begin(this.#table!, unsettled);
+      await life.begin({ table: this.#table!, memory: this.#routeCounts[life.http] }, unsettled);
       for (const news of this.#standing.values()) life.send(news);
       if (this.#leavesAt !== undefined) life.send({ type: 'leave', ms: this.#leavesAt - performance.now() });
       if (this.#isClosing) return void life.end();
@@ -354,6 +360,10 @@ export class HttpWorkers implements HttpThreads {
     for (const life of asked) life.awaitStats(deadline);
     const answering = this.#isEnding ? this.#lives : asked;
     return answering.flatMap(({ latest }) => latest ?? []);
+  }
+
+  counts(): readonly SharedArrayBuffer[] {
+    return this.#counts;
   }
 }
 

@@ -1,8 +1,10 @@
+import type { Readable } from 'node:stream';
+import { getHeapSnapshot } from 'node:v8';
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { AppDefinition } from '../app/definition.js';
 import type { HttpEnd, RouteTable, ShardCommand, ShardReport, ShardStart } from '../contract/messages.js';
 import { refuse } from '../contract/refusal.js';
-import type { StartThread, ThreadEvents, ThreadOfShard, ThreadStart } from '../pool/shard-thread.js';
+import type { LoopTimes, StartThread, ThreadEvents, ThreadOfShard, ThreadStart } from '../pool/shard-thread.js';
 import { within } from '../shard/ending.js';
 import { type EndTimes, Shard } from '../shard/shard.js';
 
@@ -14,6 +16,7 @@ export function startLocally(load: () => Promise<AppDefinition>): StartThread {
 /** A shard in the calling thread, with the same channels, rings and loop as on its own thread. Control thread, which is the only thread. */
 class LocalShard implements ThreadOfShard {
   readonly requests: readonly MessagePort[];
+  readonly threadId = undefined;
   readonly #events: ThreadEvents;
   readonly #channel: MessagePort;
   readonly #start: ShardStart;
@@ -88,9 +91,18 @@ class LocalShard implements ThreadOfShard {
     return port1;
   }
 
+  loopTimes(): LoopTimes {
+    const { active, idle } = performance.eventLoopUtilization();
+    return { activeMs: active, idleMs: idle };
+  }
+
+  async heapSnapshot(): Promise<Readable> {
+    return getHeapSnapshot();
+  }
+
   /** Stops the loop. Handlers that are running cannot be stopped; their results are dropped. */
   terminate(): void {
-    void this.#shard?.loop.stop();
+    void this.#shard?.stop();
     queueMicrotask(() => this.#exit(1));
   }
 }

@@ -5,9 +5,12 @@ import { createRoutePermits, limitedRoutes, routeName } from '../contract/route-
 import type { CoreMemory } from '../core/memory.js';
 import { Semaphore } from '../core/semaphore.js';
 import type { ShardNews } from '../http/news.js';
+import { Readiness } from '../http/readiness.js';
+import { createRouteCounts } from '../http/route-counts.js';
+import type { RouteSources } from '../metrics/route-totals.js';
 import type { Logger } from '../options/logger.js';
 import type { ResolvedOptions } from '../options/options.js';
-import type { Group } from '../options/scheduling.js';
+import { DEFAULT_SHED_GRACE_MS, type Group } from '../options/scheduling.js';
 import { CIRCUIT_TEXT, type ShardState, type ThreadEnd } from '../pool/shard-life.js';
 import { ShardPool } from '../pool/shard-pool.js';
 import type { StartThread } from '../pool/shard-thread.js';
@@ -44,16 +47,22 @@ export class Revision {
   readonly core: CoreMemory;
   readonly map: MemoryMap;
   readonly pool: ShardPool;
+  /** The same as each HTTP thread has. */
+  readonly readiness: Readiness;
   /** Shards that are shedding load. */
   readonly shedding = new Set<number>();
   /** Routes with `maxConcurrency`, such as `GET /report`, and their permits. */
   readonly limited = new Map<string, Semaphore>();
   /** Of the app; empty until it is loaded. */
   routes: readonly RouteEntry[] = [];
+  /** By HTTP thread: where it counts responses by route; empty without metrics. */
+  routeCounts: readonly SharedArrayBuffer[] = [];
   readonly #options: ResolvedOptions;
   readonly #logger: Logger;
   readonly #http: HttpThreads;
   readonly #events: RevisionEvents;
+  /** 1 for each shard that accepts requests. */
+  readonly #ready: Uint8Array;
   #hasStarted = false;
   #saidSignals = false;
   /** What its shards suffer from concerns no new request. */
@@ -79,6 +88,8 @@ export class Revision {
     this.#logger = logger;
     this.#http = http;
     this.#events = events;
+    this.#ready = new Uint8Array(map.shards);
+    this.readiness = new Readiness(options.groups, this.#ready, options.health?.shedGraceMs ?? DEFAULT_SHED_GRACE_MS);
     this.pool = new ShardPool(
       core,
       map,
@@ -107,11 +118,24 @@ export class Revision {
     const table = await this.pool.start();
     createRoutePermits(this.core, this.map, table);
     this.routes = table.routes;
+    const { metrics, health } = this.#options;
+    if (metrics)
+      this.routeCounts = Array.from({ length: this.map.httpThreads }, () => createRouteCounts(table, health));
     for (const [index, route] of limitedRoutes(table).entries()) {
       this.limited.set(routeName(route), Semaphore.attach(this.core, routePermitsAddress(this.map, index)));
     }
     this.#hasStarted = true;
     return table;
+  }
+
+  /** Where its threads count by route. */
+  get routeSources(): RouteSources {
+    return {
+      routes: this.routes,
+      health: this.#options.health,
+      responses: this.routeCounts,
+      times: this.pool.times,
+    };
   }
 
   /** Starts no further threads, and tells the handlers of streams to end. */
@@ -150,8 +174,11 @@ export class Revision {
     this.#inform({ type: 'permits' });
   }
 
-  /** Tells the HTTP threads. */
+  /** Tells the HTTP threads, and notes it for the admin listener. */
   #inform(about: ShardNews): void {
+    if (about.type === 'state') this.#ready[about.shard] = about.state === 'ready' ? 1 : 0;
+    else if (about.type === 'shedding') this.readiness.shedders.set(about.shard, about.shedding);
+    else if (about.type === 'stalled') this.readiness.setStalled(about.group, about.stalled);
     this.#http.tell({ type: 'shard', revision: this.number, about });
   }
 

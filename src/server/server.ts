@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
+import type { AdminServer } from '../admin/admin-server.js';
 import { sumHttpFigures } from '../contract/http-figures.js';
 import { runApart } from '../core/apart.js';
 import { Clock } from '../core/clock.js';
@@ -8,14 +9,18 @@ import { LoopShardError } from '../errors.js';
 import type { Reason } from '../http/answers.js';
 import type { HttpFailure, HttpStats } from '../http/http-control.js';
 import { type UpgradeListener, type UpgradeOptions, Upgrades } from '../http/socket/upgrade.js';
+import type { MetricFigures } from '../metrics/figures.js';
+import type { MetricsText } from '../metrics/registry.js';
 import { Subject } from '../options/checks.js';
 import { checkSecureContext } from '../options/listening.js';
 import type { Logger } from '../options/logger.js';
 import type { ResolvedOptions } from '../options/options.js';
 import { MAX_PERMITS } from '../options/scheduling.js';
 import type { StartThread } from '../pool/shard-thread.js';
+import { ServerForAdmin } from './admin-subject.js';
 import { CallingThread, type HttpThreads } from './http-threads.js';
 import { HttpWorkers } from './http-workers.js';
+import { MetricSources } from './metric-sources.js';
 import { createRevisionMemory, Revision, type RevisionEvents, type RevisionMemory } from './revision.js';
 import type { ServerEvents } from './server-events.js';
 import { removeOnExit, removeStaleSocket } from './socket-file.js';
@@ -56,6 +61,12 @@ export interface Server extends EventEmitter<ServerEvents> {
    * millisecond, at most half a second; threads that take longer are left out.
    */
   stats(): ServerStats;
+  /**
+   * Returns metrics in Prometheus' text format, as docs/metrics.md describes them. They are read without asking other threads, which may be
+   * busy: some figures of several HTTP threads are up to half a second old.
+   * @throws LoopShardError METRICS_DISABLED if the server was started with `metrics: false`
+   */
+  metrics(): Promise<string>;
   /** Returns the routes of the app, in the order in which they were added. */
   routes(): readonly RouteInfo[];
   /**
@@ -73,6 +84,16 @@ export interface Server extends EventEmitter<ServerEvents> {
    * @throws LoopShardError RELOAD_UNSUPPORTED, NOT_RUNNING, and as `serve()` if the module does not load; the old shards then continue
    */
   reload(): Promise<void>;
+  /**
+   * Replaces the thread of a shard: it claims nothing more, lets its requests settle within half of `timeouts.closeTimeoutMs`, and ends; then
+   * another one starts. Queued requests go to other shards of its group; if there are none, they wait for the new thread.
+   * @param shard its number
+   * @returns resolves when the new thread is ready
+   * @throws LoopShardError OPTION_INVALID, SHARD_NOT_READY, and as `serve()` if the module does not load; it is tried again then
+   */
+  restartShard(shard: number): Promise<void>;
+  /** Where the admin listener listens; undefined without the option `admin`. */
+  adminAddress(): AddressInfo | undefined;
   /**
    * Drains: stops accepting connections, finishes requests in flight with `connection: close`, and ends the shards in order.
    * At the end of `timeouts.closeTimeoutMs` it closes the remaining connections, upgraded ones included, and terminates shards that have not
@@ -121,6 +142,9 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   #endReload: ((error: LoopShardError) => void) | undefined;
   /** What `setPermits` has changed, by holder, for the shards of reloads. */
   readonly #permitChanges = new Map<string, { permits: number; of: PermitHolder | undefined }>();
+  readonly #sources: MetricSources;
+  #admin: AdminServer | undefined;
+  #metricsText: Promise<MetricsText> | undefined;
   #state: ServerState = 'starting';
   #closed: Promise<void> | undefined;
   #endDelay: (() => void) | undefined;
@@ -156,6 +180,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
             tellGone: (http, requests) => this.#current.pool.tellGone(http, requests),
             connectHttp: (http) => this.#current.pool.connectHttp(http),
           });
+    this.#sources = new MetricSources(this.#http);
     this.#current = this.#createRevision(0, memory);
   }
 
@@ -194,19 +219,41 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     try {
       await this.#http.start();
       const [table] = await Promise.all([this.#current.start(), this.#http.loaded()]);
-      await this.#http.begin(table);
+      await this.#http.begin(table, this.#current.routeCounts);
       const { path } = this.#options.listening.target;
       const isFile = path !== undefined && process.platform !== 'win32' && !path.startsWith('\0');
       if (isFile) await removeStaleSocket(path);
       await this.#http.listen();
       if (isFile) this.#forgetFile = removeOnExit(path);
+      await this.#openAdmin();
       this.#become('ready');
     } catch (error) {
       this.#become('failed');
+      await this.#admin?.close();
       this.#http.tell({ type: 'destroy' });
       await Promise.all([this.#current.destroy(), this.#http.end()]);
       throw error;
     }
+  }
+
+  /** @throws LoopShardError PORT_IN_USE, LISTEN_FAILED */
+  async #openAdmin(): Promise<void> {
+    const { admin } = this.#options;
+    if (admin === undefined) return;
+    const { AdminServer } = await import('../admin/admin-server.js');
+    this.#admin = new AdminServer(
+      admin,
+      new ServerForAdmin(
+        this,
+        () => this.#current,
+        () => this.#figures(),
+      ),
+    );
+    await this.#admin.listen();
+  }
+
+  adminAddress(): AddressInfo | undefined {
+    return this.#admin?.address();
   }
 
   address(): AddressInfo {
@@ -274,6 +321,22 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     };
   }
 
+  async metrics(): Promise<string> {
+    this.#metricsText ??= import('../metrics/registry.js').then(({ MetricsText }) => {
+      return new MetricsText(() => this.#figures());
+    });
+    return (await this.#metricsText).text();
+  }
+
+  /** @throws LoopShardError METRICS_DISABLED */
+  #figures(): MetricFigures {
+    if (this.#options.metrics) return this.#sources.figures(this.#state === 'ready', this.#current, this.#others);
+    throw new LoopShardError(
+      'METRICS_DISABLED',
+      'The server does not count metrics. Start it without `metrics: false`.',
+    );
+  }
+
   routes(): readonly RouteInfo[] {
     return this.#current.routes.map(({ methods, pattern }) => ({ methods, pattern }));
   }
@@ -314,6 +377,11 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     const names = this.#options.groups.map(({ name }) => name);
     const { first, count } = this.#options.groups[names.indexOf(subject.oneOf('group', of.group, names))];
     return Array.from({ length: count }, (_, i) => first + i);
+  }
+
+  async restartShard(shard: number): Promise<void> {
+    const { map, pool } = this.#current;
+    await pool.restart(new Subject('OPTION_INVALID').integer('shard', shard, 0, map.shards - 1));
   }
 
   // ── reload ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -359,12 +427,14 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     try {
       const table = await Promise.race([next.start(), ended]);
       for (const { permits, of } of this.#permitChanges.values()) this.#applyPermits(next, permits, of);
-      this.#http.switchTo(number, table);
+      this.#http.switchTo(number, table, next.routeCounts);
     } catch (error) {
+      this.#sources.reloadFailed();
       await next.destroy();
       void this.#drop(next);
       throw error;
     }
+    this.#sources.reloaded();
     const last = this.#current;
     this.#others.delete(next);
     this.#others.add(last);
@@ -402,6 +472,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     await revision.pool.ended();
     this.#others.delete(revision);
     this.#http.forget(revision.number);
+    this.#sources.keep(revision);
   }
 
   // ── end ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -430,9 +501,9 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     clearTimeout(timer);
     if (this.#isClosed()) return;
     if (outcome === 'late') {
-      const { connections, outstanding } = sumHttpFigures(this.#current.core, this.#current.map);
+      const { connections, outstanding } = sumHttpFigures(this.#current.core, this.#current.map, 0);
       this.#logger.warn(
-        { outstanding, connections },
+        { outstanding: outstanding.reduce((sum, count) => sum + count, 0), connections },
         `not drained within ${closeTimeoutMs} ms; dropping the remaining requests`,
       );
       this.#http.tell({ type: 'destroy' });
@@ -442,6 +513,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     await Promise.all([this.#current, ...this.#others].map((revision) => revision.close(deadline)));
     await this.#http.end();
     this.#become('closed');
+    await this.#admin?.close();
   }
 
   /** Resolves early if the server is destroyed meanwhile. */
@@ -464,9 +536,10 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#endReload?.(closedMeanwhile());
     this.#closed ??= Promise.resolve();
     this.#endDelay?.();
+    const adminClosed = this.#admin?.close();
     this.#http.tell({ type: 'destroy' });
     this.#forgetFile?.();
     await Promise.all([this.#current, ...this.#others].map((revision) => revision.destroy()));
-    await this.#http.end();
+    await Promise.all([this.#http.end(), adminClosed]);
   }
 }

@@ -35,6 +35,7 @@ import { isThenable } from '../core/thenable.js';
 import { LoopShardError } from '../errors.js';
 import type { JsonWriter } from '../json/direct.js';
 import type { ShardContext } from './context.js';
+import type { ThreadTime } from './loop/thread-time.js';
 import { SlotRequest } from './request/request.js';
 import { bodyOf } from './response/bodies.js';
 import { NO_ROOM, type Outcome, Responder, WRITTEN } from './response/responder.js';
@@ -66,6 +67,7 @@ export class Handlers implements ResponseHost, RawHost {
   readonly #responder: Responder;
   readonly #streams: StreamedResponses;
   readonly #events: HandlerEvents;
+  readonly #threadTime: ThreadTime;
   readonly #tasks = new Tasks();
   /** Number of handlers that have not settled although the HTTP thread has already responded. */
   #abandoned = 0;
@@ -81,8 +83,9 @@ export class Handlers implements ResponseHost, RawHost {
   #isDraining = false;
   readonly #isDevelopment = isDevelopment();
 
-  constructor(context: ShardContext, events: HandlerEvents) {
+  constructor(context: ShardContext, threadTime: ThreadTime, events: HandlerEvents) {
     this.#context = context;
+    this.#threadTime = threadTime;
     this.#events = events;
     this.#responder = new Responder(context);
     this.#streams = new StreamedResponses(context, this.#responder, {
@@ -91,6 +94,7 @@ export class Handlers implements ResponseHost, RawHost {
         task.hasSettled = true;
         this.#settle(task, outcome);
       },
+      onOpened: (task) => void this.#recordTimes(task, context.clock.nowUs()),
       onBegun: (task) => this.#begun(task),
       onBroken: ({ request }, error) => this.#report(request, error),
       onHeld: (task) => this.#abandon(task),
@@ -118,8 +122,8 @@ export class Handlers implements ResponseHost, RawHost {
       this.#events.onComplete(slot, 0, true);
       return now;
     }
-    context.times.recordQueue(elapsedUs(now, view.submittedAt));
     const number = view.route;
+    context.times.recordQueue(elapsedUs(now, view.submittedAt), number);
     const known = number === NOT_FOUND_ROUTE ? undefined : context.app.route(number);
     const request = new SlotRequest(context, slot, view, known?.body.isStreamed === true);
     const req = new AppRequest(request);
@@ -133,6 +137,8 @@ export class Handlers implements ResponseHost, RawHost {
       number,
       route,
       startedAt: now,
+      calledAt: now,
+      yieldedUs: -1,
       request,
       response,
       req,
@@ -162,7 +168,10 @@ export class Handlers implements ResponseHost, RawHost {
       context.side.calling(slot, now);
       this.#run(task, handler);
     }
-    return request.finished ? this.#settledAt : context.clock.nowUs();
+    if (request.finished) return this.#settledAt;
+    const yieldedAt = context.clock.nowUs();
+    task.yieldedUs = yieldedAt - now;
+    return yieldedAt;
   }
 
   /** Number of started handlers that have not settled, without abandoned ones. */
@@ -295,10 +304,14 @@ export class Handlers implements ResponseHost, RawHost {
         const { side, clock } = this.#context;
         if (!side.permits.tryAcquire()) return;
         task.hasPermit = true;
-        side.calling(task.slot, clock.nowUs());
+        task.calledAt = clock.nowUs();
+        task.yieldedUs = -1;
+        side.calling(task.slot, task.calledAt);
       }
       this.#gathered.shift();
-      if (task.hasPermit) this.#run(task, handler);
+      if (!task.hasPermit) continue;
+      this.#run(task, handler);
+      task.yieldedUs = this.#context.clock.nowUs() - task.calledAt;
     }
   }
 
@@ -446,12 +459,22 @@ export class Handlers implements ResponseHost, RawHost {
   /** Completes a request whose response is written, or waits for an extent. */
   #settle(task: Task, outcome: typeof WRITTEN | typeof NO_ROOM): void {
     if (outcome === NO_ROOM) return this.#wait(task);
-    const { clock, times } = this.#context;
-    this.#settledAt = clock.nowUs();
-    const handlerUs = Math.max(1, this.#settledAt - task.startedAt);
-    times.recordHandler(handlerUs);
+    this.#settledAt = this.#context.clock.nowUs();
+    const handlerUs = this.#recordTimes(task, this.#settledAt);
     // With a streamed body, the time depends on the client.
     this.#finish(task, task.request.isBodyStreamed ? 0 : handlerUs);
+  }
+
+  /** Records the times of a handler that has settled. Returns how long it took, in microseconds. */
+  #recordTimes({ startedAt, calledAt, yieldedUs, number, view }: Task, now: number): number {
+    const { times } = this.#context;
+    const handlerUs = Math.max(1, now - startedAt);
+    times.recordHandler(handlerUs);
+    if (times.routes !== undefined) {
+      const loopUs = yieldedUs < 0 ? now - calledAt : yieldedUs + this.#threadTime.resumedUs(now);
+      times.routes.settled(number, handlerUs, loopUs, elapsedUs(now, view.submittedAt));
+    }
+    return handlerUs;
   }
 
   #finish(task: Task, handlerUs: number): void {

@@ -1,4 +1,6 @@
+import { clearInterval, setInterval } from 'node:timers';
 import { isDeepStrictEqual } from 'node:util';
+import { getHeapStatistics } from 'node:v8';
 import { receiveMessageOnPort } from 'node:worker_threads';
 import { COUNTER_LONG_MEAN_OFFSET, COUNTER_SHORT_MEAN_OFFSET } from '../../assembly/layout.js';
 import type { AppDefinition } from '../app/definition.js';
@@ -15,6 +17,7 @@ import {
   type ShardStart,
 } from '../contract/messages.js';
 import { moduleFailure } from '../contract/module-failure.js';
+import { RouteTimesWriter } from '../contract/route-times.js';
 import { ShardSide } from '../contract/shard-side.js';
 import { Times } from '../contract/times.js';
 import { Clock } from '../core/clock.js';
@@ -27,6 +30,9 @@ import { HttpChannels } from './http-channels.js';
 import { Gradient2 } from './loop/limiter.js';
 import { ShardLoop } from './loop/loop.js';
 import { prepareNegotiation } from './response/negotiation.js';
+
+/** How often a shard measures its heap for metrics. */
+const HEAP_MS = 1_000;
 
 /** Time limits when a shard ends, in milliseconds: for handlers in flight, and in total. */
 export interface EndTimes {
@@ -45,6 +51,7 @@ export class Shard {
   readonly loop: ShardLoop;
   readonly #context: ShardContext;
   readonly #end: EndShard;
+  #heapTimer: NodeJS.Timeout | undefined;
 
   /** @throws LoopShardError ROUTES_DIFFER */
   constructor(start: ShardStart, app: AppDefinition, endShard: EndShard) {
@@ -101,6 +108,7 @@ export class Shard {
     const { http } = this.#context;
     switch (command.type) {
       case 'go':
+        if (command.times !== undefined) this.#countTimes(command.times);
         return this.loop.start();
       case 'permits':
         return this.loop.permitsChanged();
@@ -115,8 +123,21 @@ export class Shard {
       case 'drain':
         return this.loop.handlers.drain();
       case 'close':
-        return this.end(this.loop.stop(), command);
+        return this.end(this.stop(), command);
     }
+  }
+
+  #countTimes(memory: SharedArrayBuffer): void {
+    const writer = new RouteTimesWriter(memory);
+    this.#context.times.routes = writer;
+    measureHeap(writer);
+    this.#heapTimer = setInterval(measureHeap, HEAP_MS, writer).unref();
+  }
+
+  /** Stops claiming, and starts the slots already claimed. Resolves when no handler is in flight. */
+  stop(): Promise<void> {
+    clearInterval(this.#heapTimer);
+    return this.loop.stop();
   }
 
   /**
@@ -140,6 +161,16 @@ export class Shard {
       }
     }
   }
+}
+
+function measureHeap(writer: RouteTimesWriter): void {
+  const { used_heap_size, total_heap_size, heap_size_limit, external_memory } = getHeapStatistics();
+  writer.heap = {
+    used: used_heap_size,
+    total: total_heap_size,
+    limit: heap_size_limit,
+    external: external_memory,
+  };
 }
 
 function obeyHttp(handlers: Handlers, command: RequestCommand): void {

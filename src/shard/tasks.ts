@@ -43,6 +43,10 @@ export interface Task extends Reply {
   readonly res: AppResponse;
   /** By the server's clock. */
   readonly startedAt: number;
+  /** When its handler was called, by the same clock. */
+  calledAt: number;
+  /** How long the handler occupied the event loop until it yielded, in microseconds; -1 while it has not. */
+  yieldedUs: number;
   /** Async scope of all user code of the request. */
   scope: AsyncResource;
   /** The response, if it is streamed. */

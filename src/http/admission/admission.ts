@@ -8,6 +8,7 @@ import type { RequestInHand } from '../parser/request-in-hand.js';
 import type { BodyRules } from '../parser/request-sink.js';
 import { readPath } from '../parser/target.js';
 import type { Refusals } from '../refusals.js';
+import type { RouteCounts } from '../route-counts.js';
 import type { FixedRoutes } from '../routing/fixed-routes.js';
 import { RouteCache } from '../routing/route-cache.js';
 import { BAD_PATH, NO_ROUTE, type Router } from '../routing/router.js';
@@ -41,6 +42,8 @@ export interface AdmissionParts {
   deadlines: Deadlines;
   refusals: Refusals;
   records: RecordWriter;
+  /** Set if metrics are enabled. */
+  counts: RouteCounts | undefined;
   /** Whether a stream that continues without its slot has this name. */
   isTaken(name: RequestName): boolean;
 }
@@ -82,19 +85,21 @@ export class Admission {
 
   /** Routes the request and submits it to a shard, or responds to it. */
   admit(request: RequestInHand, connection: Receiver): Exchange {
-    const exchange = this.#submitOrAnswer(request, connection);
+    const route = this.#route(request);
+    const exchange = this.#submitOrAnswer(request, connection, route);
+    exchange.counter = this.#parts.counts?.of(route, request.method);
     if (!request.keepAlive) exchange.close = true;
     exchange.sayKeepAlive = request.keepAlive && request.isHttp10;
     return exchange;
   }
 
-  #submitOrAnswer(request: RequestInHand, connection: Receiver): Exchange {
-    let route = this.#route(request);
+  #submitOrAnswer(request: RequestInHand, connection: Receiver, route: number): Exchange {
     if (route === BAD_PATH) return this.#refuseTarget(connection, request);
     if (route === NO_ROUTE) {
       const answer = this.#answerUnrouted(request);
-      if (answer !== undefined) return Exchange.answered(connection, answer);
-      route = NOT_FOUND_ROUTE;
+      return answer === undefined
+        ? this.#submit(request, connection, NOT_FOUND_ROUTE)
+        : Exchange.answered(connection, answer);
     }
     const fixed = this.#parts.fixed.answer(route, request.method === HEAD, request);
     if (fixed !== undefined) return Exchange.answered(connection, readable(fixed, this.#parts.cors, request));

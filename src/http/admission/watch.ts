@@ -125,13 +125,13 @@ export class Watch {
     this.#queues.look(shard);
     const queued = this.#queues.own(shard);
     const stealable = queued === 0 ? -1 : side.oldest(shard, false);
+    // For metrics too. All HTTP threads see the same wait, so they start shedding at about the same time.
+    const own = queued === 0 ? 0 : this.#wait(shard, stealable, now);
+    side.figures.setWait(shard, own);
     const overload = this.#gate.overloads[shard];
     if (overload !== undefined) {
       const left = this.#queues.claimed(shard, queued);
       const before = overload.shedding;
-      // All HTTP threads see the same wait, so they start shedding at about the same time.
-      const own = this.#wait(shard, stealable, now);
-      side.figures.setWait(shard, own);
       overload.look(now, Math.max(own, side.figures.longestWaitOfOthers(shard)), (left - this.#left[shard]) | 0);
       this.#left[shard] = left;
       if (overload.shedding !== before) this.#events.onShedding(shard, overload.shedding);

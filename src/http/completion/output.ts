@@ -1,12 +1,17 @@
 import type { Socket } from 'node:net';
 import { NO_EXTENT } from '../../../assembly/layout.js';
-import type { Exchange, StreamedAnswer } from '../exchange.js';
+import type { Exchange, ResponseCounter, StreamedAnswer } from '../exchange.js';
+import type { HttpCounts } from '../http-counts.js';
 import type { AccessLog } from './access-log.js';
 
 /** What the output of a connection needs from the HTTP thread. */
 export interface OutputHost {
   readonly draining: boolean;
   readonly accessLog: AccessLog | undefined;
+  /** Set if metrics are enabled. */
+  readonly counts: HttpCounts | undefined;
+  /** Counts responses to requests that could not be parsed. */
+  readonly unparsed: ResponseCounter | undefined;
   /** Whether others wait for extents. */
   readonly isPressed: boolean;
 }
@@ -95,6 +100,7 @@ export class Output {
   replace(exchange: Exchange, instead: Exchange): void {
     instead.close = exchange.close;
     instead.sayKeepAlive = exchange.sayKeepAlive;
+    instead.counter = exchange.counter;
     instead.next = exchange.next;
     instead.promisedBytes = exchange.promisedBytes;
     if (this.#last === exchange) this.#last = instead;
@@ -133,6 +139,7 @@ export class Output {
     }
     const bytes = stream.writeTo(this.#socket);
     if (exchange.entry !== undefined) exchange.entry.bytes += bytes;
+    this.#host.counts?.sent(bytes);
     if (!exchange.ready || stream.last === 'broken') return;
     this.first = exchange.next;
     if (this.first === undefined) this.#last = undefined;
@@ -177,6 +184,10 @@ export class Output {
     if (exchange.close || exchange.sayKeepAlive) sent = this.#sendWithField(exchange);
     else socket.write(exchange.bytes!);
     if (this.#host.accessLog !== undefined) this.#host.accessLog.answered(exchange, sent);
+    if (this.#host.counts !== undefined) {
+      this.#host.counts.sent(sent);
+      (exchange.counter ?? this.#host.unparsed)?.count(exchange.bytes!);
+    }
   }
 
   /** Inserts or replaces the connection field. Rare, so the head leaves no room for it. Returns the bytes written. */
@@ -251,6 +262,7 @@ export class Output {
 
   #release(exchange: Exchange, aborted = false): void {
     if (this.#host.accessLog !== undefined) this.#host.accessLog.ended(exchange, aborted);
+    if (aborted) this.#host.counts?.aborted();
     this.outstanding--;
     this.promisedBytes -= exchange.promisedBytes;
     exchange.owner?.release(exchange);
@@ -279,6 +291,7 @@ export class Output {
     this.#releaseUnflushed(this.#unflushed.length, true);
     for (let exchange = this.first; exchange !== undefined; exchange = exchange.next) {
       if (this.#host.accessLog !== undefined) this.#host.accessLog.ended(exchange, true);
+      this.#host.counts?.aborted();
       exchange.connection = undefined;
       exchange.owner?.abandon(exchange);
     }

@@ -139,6 +139,7 @@ export class Connection implements RequestSink, Receiver {
 
   #onRead(bytes: number): void {
     if (this.#handover.socket !== undefined) return this.#onBytes(this.#parser.chunk.subarray(0, bytes));
+    this.#host.counts?.received(bytes);
     if (this.#inputOver) return this.#drop(bytes);
     if (this.#isReadingChunk) this.#parser.feedInPlace(bytes);
     else this.#parser.filled(bytes);
@@ -147,6 +148,7 @@ export class Connection implements RequestSink, Receiver {
 
   #onBytes(chunk: Buffer): void {
     if (this.#handover.socket !== undefined) return this.#handover.receive(chunk);
+    this.#host.counts?.received(chunk.length);
     if (this.#inputOver) return this.#drop(chunk.length);
     this.#parser.feed(chunk);
     this.#afterInput();

@@ -6,8 +6,7 @@ import {
   type Server as TlsServer,
 } from 'node:tls';
 import { types } from 'node:util';
-import { LoopShardError } from '../../errors.js';
-import type { ConnectionSource, Listening } from '../../options/listening.js';
+import { type ConnectionSource, type Listening, listenError } from '../../options/listening.js';
 import { type Accepted, dismiss, takeHandles } from './socket.js';
 
 /** Maximum number of connections that the kernel queues until they are accepted. */
@@ -197,16 +196,4 @@ function withSafeCallbacks(tls: TlsOptions): TlsOptions {
     };
   }
   return safe;
-}
-
-function listenError(cause: NodeJS.ErrnoException, { target, name }: Listening): LoopShardError {
-  if (cause.code !== 'EADDRINUSE') {
-    return new LoopShardError('LISTEN_FAILED', `Cannot listen on ${name}: ${cause.message}.`, { cause });
-  }
-  if (target.path === undefined) {
-    const sentence = `P${name.slice(1)} is in use. Stop what listens there, or choose another port.`;
-    return new LoopShardError('PORT_IN_USE', sentence, { cause });
-  }
-  const sentence = `${name} is in use. Stop what listens there, or remove the file if nothing does.`;
-  return new LoopShardError('LISTEN_FAILED', sentence, { cause });
 }

@@ -67,7 +67,7 @@ export class ShardLoop {
     this.#receive = receive;
     this.#claims = new Claims(context, options.batch);
     this.#threadTime = new ThreadTime(context.counters);
-    this.handlers = new Handlers(context, {
+    this.handlers = new Handlers(context, this.#threadTime, {
       onComplete: (slot, us, hasPermit) => this.#complete(slot, us, hasPermit),
       onPermit: () => this.#releasePermit(),
       onDetachedEnded: () => this.#checkSettled(),

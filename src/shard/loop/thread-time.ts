@@ -15,6 +15,9 @@ const EMPTY_TURN_US = 20;
 const US_PER_MS = 1_000;
 const NS_PER_US = 1_000;
 
+/** Shorter stretches are not worth reading the utilization for, in microseconds. */
+const NOTABLE_US = 100;
+
 /**
  * Measures the thread time of a request: its start, and what its handler does after an `await`, by Node.js's event loop utilization.
  * The HTTP thread uses it to pick a shard. Shard only.
@@ -26,6 +29,9 @@ export class ThreadTime {
   /** Active time of the event loop at the end of the last turn; -1 if no handlers were in flight then. */
   #activeUs = -1;
   #meanUs = 0;
+  /** When `resumedUs` was last called since the last turn, and the active time of the event loop then, or at the end of that turn. */
+  #seenAt = Number.NEGATIVE_INFINITY;
+  #seenActiveUs = -1;
 
   constructor(counters: CounterWriter) {
     this.#counters = counters;
@@ -48,6 +54,22 @@ export class ThreadTime {
       this.#behindUs = 0;
     }
     this.#activeUs = inFlight > 0 ? active : -1;
+    this.#seenAt = Number.NEGATIVE_INFINITY;
+    this.#seenActiveUs = this.#activeUs;
+  }
+
+  /**
+   * Returns the active time of the event loop since the last turn or the last call, in microseconds, for a handler that settles after an
+   * `await`: usually it has used this time itself. 0 if it is below 100.
+   * @param now time by the server's clock
+   */
+  resumedUs(now: number): number {
+    if (this.#seenActiveUs < 0 || now - this.#seenAt < NOTABLE_US) return 0;
+    const active = activeUs();
+    const us = active - this.#seenActiveUs;
+    this.#seenAt = now;
+    this.#seenActiveUs = active;
+    return us < NOTABLE_US ? 0 : us;
   }
 
   #learn(us: number): void {

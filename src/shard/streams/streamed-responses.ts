@@ -28,6 +28,8 @@ export interface StreamedEvents {
   onFailed(task: Task, error: unknown): void;
   /** Called if the response has no body. It is written, or waits for an extent. */
   onBodiless(task: Task, outcome: Bodiless): void;
+  /** Called when the head was built, which counts as the end of the handler's time. */
+  onOpened(task: Task): void;
   /** Called when the head was sent and more will follow. */
   onBegun(task: Task): void;
   /** Called if the stream failed in the middle; `onEnded` follows. */
@@ -116,8 +118,7 @@ export class StreamedResponses implements StreamEvents {
   }
 
   #noteOpen(task: Task): void {
-    const { clock, times } = this.#context;
-    times.recordHandler(Math.max(1, clock.nowUs() - task.startedAt));
+    this.#events.onOpened(task);
     this.#open.add(task);
     this.#count();
   }

@@ -1,0 +1,34 @@
+import type { Readable } from 'node:stream';
+
+/** The server, as the admin listener sees it. Control thread. */
+export interface AdminSubject {
+  /** Metrics in Prometheus' text format. @throws LoopShardError METRICS_DISABLED */
+  metrics(): Promise<string>;
+  /** What metrics are made of, for a page: at one time, without asking other threads. @throws LoopShardError METRICS_DISABLED */
+  figures(): object;
+  stats(): object;
+  /** Why the server is not ready; undefined if it is. */
+  whyNotReady(): string | undefined;
+  /** Number of shards. */
+  readonly shards: number;
+  /** @throws LoopShardError as `Server.reload` */
+  reload(): Promise<void>;
+  /** @throws LoopShardError as `Server.restartShard` */
+  restartShard(shard: number): Promise<void>;
+  /** @throws LoopShardError OPTION_INVALID */
+  setPermits(permits: number, of: unknown): void;
+  /**
+   * Records a CPU profile of a shard, which may be busy.
+   * @param stop ends the recording early
+   * @returns the profile as JSON
+   * @throws LoopShardError PROFILE_FAILED, SHARD_NOT_READY
+   */
+  cpuProfile(shard: number, seconds: number, stop: AbortSignal): Promise<string>;
+  /** Takes a heap snapshot of a shard, which is blocked meanwhile. @throws LoopShardError SHARD_NOT_READY */
+  heapSnapshot(shard: number): Promise<Readable>;
+  /**
+   * Calls `listener` with each event of the server.
+   * @returns the function that ends this
+   */
+  listen(listener: (name: string, data: unknown) => void): () => void;
+}

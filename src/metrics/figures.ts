@@ -1,0 +1,54 @@
+import type { ShardCounters } from '../contract/counters.js';
+import type { ExtentStats } from '../contract/extents.js';
+import type { HeapSizes, TimeCounts, TimeKind } from '../contract/route-times.js';
+import type { HttpSums } from '../http/http-counts.js';
+import type { CountedResponses } from '../http/route-counts.js';
+import type { ShardState } from '../pool/shard-life.js';
+import type { LoopTimes } from '../pool/shard-thread.js';
+
+/** The times of one route, over all shards. */
+export interface RouteTimes extends Record<TimeKind, TimeCounts> {
+  /** Such as `GET /users/:id`, or `unmatched`. */
+  route: string;
+}
+
+/** What metrics show of a shard. */
+export interface ShardFigures extends ShardCounters {
+  shard: number;
+  group: string;
+  state: ShardState;
+  restarts: number;
+  isCircuitOpen: boolean;
+  stalled: boolean;
+  shedding: boolean;
+  permits: { available: number; limit: number };
+  outstanding: number;
+  queued: number;
+  /** How long the oldest queued request has waited, in microseconds. */
+  waitUs: number;
+  /** Undefined while the shard has no thread. */
+  loop: LoopTimes | undefined;
+  heap: HeapSizes | undefined;
+  /** The handler that occupies its event loop since it was called; undefined if none does. */
+  running: { route: string; us: number } | undefined;
+}
+
+/** Everything that metrics show of a server, at one time. All of it is read without asking another thread. */
+export interface MetricFigures {
+  isReady: boolean;
+  /** Reloads that have switched to new code, and those that failed. */
+  reloads: { succeeded: number; failed: number };
+  /** Earlier revisions that are finishing their requests. */
+  retiring: number;
+  connections: number;
+  http: HttpSums;
+  /** Total number of slots. */
+  slots: number;
+  extents: readonly ExtentStats[];
+  shards: readonly ShardFigures[];
+  /** Since the start of the server, over all reloads. */
+  responses: readonly CountedResponses[];
+  times: readonly RouteTimes[];
+  /** Routes with `maxConcurrency`. */
+  limited: readonly { route: string; available: number; limit: number; waiting: number }[];
+}
