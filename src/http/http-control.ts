@@ -180,7 +180,9 @@ export class HttpControl {
 
   /** A thread is about to run `shard` of a revision; `port` is this thread's end of the channel to it. */
   attach(revision: number, shard: number, port: MessagePort): void {
-    this.#revisions.get(revision)!.shards.attach(shard, port);
+    const { shards, scheduler } = this.#revisions.get(revision)!;
+    shards.attach(shard, port);
+    scheduler?.onShardAttached();
   }
 
   /** The thread of `shard` of a revision has exited: takes back the slots of this thread that it owned. */
@@ -236,8 +238,9 @@ export class HttpControl {
   #setState(
     { load }: Shards,
     scheduler: Scheduler | undefined,
-    { shard, state, isReplaced }: Extract<ShardNews, { type: 'state' }>,
+    { shard, state, isReplaced, seat }: Extract<ShardNews, { type: 'state' }>,
   ): void {
+    load.seats[shard] = seat;
     load.ready[shard] = state === 'ready' ? 1 : 0;
     load.replaced[shard] = isReplaced ? 1 : 0;
     if (state === 'ready') scheduler?.onShardReady(shard);

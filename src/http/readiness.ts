@@ -19,7 +19,7 @@ export class Readiness {
    * @param shedGraceMs how long all shards of a group may shed
    */
   constructor(groups: readonly Group[], ready: Uint8Array, shedGraceMs: number) {
-    this.shedders = new Shedders(groups);
+    this.shedders = new Shedders(groups, ready);
     this.#groups = groups;
     this.#ready = ready;
     this.#shedGraceMs = shedGraceMs;

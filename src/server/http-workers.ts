@@ -272,7 +272,7 @@ export class HttpWorkers implements HttpThreads {
       case 'missing':
         this.#standing.set(`shard ${about.shard}`, {
           ...news,
-          about: { type: 'state', shard: about.shard, state: 'ended', isReplaced: false },
+          about: { type: 'state', shard: about.shard, state: 'ended', isReplaced: false, seat: about.shard },
         });
         return;
       case 'shedding':
