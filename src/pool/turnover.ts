@@ -37,14 +37,15 @@ export class Turnover {
   replace(life: ShardLife, isNeeded: () => boolean = () => true): Promise<ShardLife | undefined> {
     const { group } = life;
     const turn = (this.#latest.get(group) ?? Promise.resolve()).catch(() => {});
-    const replaced = turn.then(() => (life.isIdle || life.isLeaving || !isNeeded() ? undefined : this.#replace(life)));
+    const replaced = turn.then(() => this.#replace(life, isNeeded));
     this.#latest.set(group, replaced);
     return replaced;
   }
 
-  async #replace(life: ShardLife): Promise<ShardLife> {
+  async #replace(life: ShardLife, isNeeded: () => boolean): Promise<ShardLife | undefined> {
     const next = await this.#free(life.group);
     if (this.#isOver) throw closed();
+    if (life.isIdle || life.isLeaving || !isNeeded()) return undefined;
     next.seat = life.seat;
     await this.#start(next, life);
     life.leave();
