@@ -3,7 +3,6 @@
  * response's nonce; it exits with 1 if a request was lost or mixed up that should not have been.
  */
 import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
@@ -51,6 +50,7 @@ class Clients {
 
   /** Requests that were answered from `from` to `to`, and percentiles of their latencies. */
   percentiles(/** @type {number} */ from, /** @type {number} */ to) {
+    /** @type {number[]} */
     const values = [];
     for (let i = 0; i < this.times.length; i += 2) {
       if (this.times[i] >= from && this.times[i] < to) values.push(this.times[i + 1]);
@@ -84,7 +84,9 @@ function clientsOf(/** @type {Server} */ server, plan, /** @type {Options} */ { 
 /** Prints the outcome. Returns whether every request got 200 and its own response. */
 function report(/** @type {Outcome} */ { sent, statuses, mixedUp, lost }) {
   const { 200: fine = 0, ...others } = statuses;
-  console.log(`  ${sent} requests: ${fine} got 200, others ${JSON.stringify(others)}; ${mixedUp} mixed up, ${lost} lost`);
+  console.log(
+    `  ${sent} requests: ${fine} got 200, others ${JSON.stringify(others)}; ${mixedUp} mixed up, ${lost} lost`,
+  );
   return fine === sent && mixedUp === 0 && lost === 0;
 }
 

@@ -222,6 +222,7 @@ export class HttpControl {
   #hearOf({ shards, readiness, scheduler }: Revision, news: ShardNews): void {
     switch (news.type) {
       case 'state':
+        readiness.setCircuit(news.shard, news.isCircuitOpen);
         return this.#setState(shards, scheduler, news);
       case 'missing':
         shards.load.replaced[news.shard] = 0;

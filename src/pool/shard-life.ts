@@ -178,9 +178,9 @@ export class ShardLife {
     return this.#settings.maxAbandoned;
   }
 
-  /** Whether its threads have ended so often that only one every 10 s is started. */
+  /** Whether its threads have ended so often that only one every 10 s is started, and none has lived that long since. */
   get isCircuitOpen(): boolean {
-    return this.#restarts.isOpen;
+    return this.#restarts.isOpen(this.readyMs);
   }
 
   #become(state: ShardState): void {

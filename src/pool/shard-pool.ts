@@ -257,6 +257,11 @@ export class ShardPool {
     return this.#words.counters(shard).abandoned;
   }
 
+  /** When the handler that is running on the shard's thread was called, by the server's clock; 0 if none is. */
+  calledAt(shard: number): number {
+    return this.#words.calledAt(shard);
+  }
+
   #isCrowded({ number, maxAbandoned }: ShardLife): boolean {
     return this.abandoned(number) > maxAbandoned;
   }

@@ -2,6 +2,7 @@ import { toError } from '../contract/describe.js';
 import { createServerMemory, type MemoryMap, routePermitsAddress } from '../contract/memory-map.js';
 import type { FailureReport, RouteEntry, RouteTable } from '../contract/messages.js';
 import { createRoutePermits, limitedRoutes, routeName } from '../contract/route-permits.js';
+import { runningRoute } from '../contract/running-route.js';
 import type { CoreMemory } from '../core/memory.js';
 import { Semaphore } from '../core/semaphore.js';
 import type { LoopShardError } from '../errors.js';
@@ -203,12 +204,21 @@ export class Revision {
   }
 
   #onShardState(shard: number, state: ShardState, isReplaced: boolean, seat: number): void {
-    if (state === 'stuck' && this.#events.isReady()) {
-      const { stuckAfterMs } = this.#options;
-      this.#logger.error({ shard }, `shard ${shard} is stuck: its event loop has been blocked for ${stuckAfterMs} ms`);
-    }
-    this.#inform({ type: 'state', shard, state, isReplaced, seat });
+    if (state === 'stuck' && this.#events.isReady()) this.#reportStuck(shard);
+    this.#inform({ type: 'state', shard, state, isReplaced, isCircuitOpen: this.pool.isCircuitOpen(shard), seat });
     this.#events.tell('shard', { shard, group: this.pool.groupOf(shard).name, state, revision: this.number });
+  }
+
+  /** Says which handler blocks the shard, unless other code does. */
+  #reportStuck(shard: number): void {
+    const number = runningRoute(this.core, this.map, shard, this.pool.calledAt(shard));
+    const route = number === undefined || number < 0 ? undefined : routeName(this.routes[number]);
+    const by = route === undefined ? '' : ` by a handler of \`${route}\``;
+    const { stuckAfterMs } = this.pool.groupOf(shard);
+    this.#logger.error(
+      { shard, ...(route !== undefined && { route }) },
+      `shard ${shard} is stuck: its event loop has been blocked for ${stuckAfterMs} ms${by}`,
+    );
   }
 
   #onReplacing(shard: number, by: number, why: ReplaceReason): void {
@@ -242,7 +252,6 @@ export class Revision {
     );
   }
 
-  /** Says what has blocked the shard, if a handler has. */
   #onKill(shard: number): void {
     this.#logger.error({ shard }, `shard ${shard} is being terminated: it is still stuck`);
   }

@@ -21,14 +21,15 @@ export function publishInspected(counters: CounterWriter): void {
 /**
  * Reports once that the heap is larger than `maxHeapMb` after a major garbage collection; what is measured at other times is mostly garbage.
  * Shard only.
+ * @param settledMs how long nothing is reported
  */
-export function watchHeap(maxHeapMb: number, report: (message: ShardReport) => void): void {
+export function watchHeap(maxHeapMb: number, report: (message: ShardReport) => void, settledMs = SETTLED_MS): void {
   if (maxHeapMb === 0) return;
   const begin = performance.now();
   const observer = new PerformanceObserver((list) => {
     const entries = list.getEntries() as (PerformanceEntry & { detail: { kind: number } })[];
     const isMajor = entries.some(({ detail }) => detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR);
-    if (!isMajor || performance.now() - begin < SETTLED_MS) return;
+    if (!isMajor || performance.now() - begin < settledMs) return;
     const heapMb = getHeapStatistics().used_heap_size / MIB;
     if (heapMb <= maxHeapMb) return;
     observer.disconnect();
