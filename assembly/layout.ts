@@ -150,7 +150,8 @@ export const HTTP_PRESSED_OFFSET = HTTP_DETACHED_OFFSET + WORD_BYTES;
 export const HTTP_REQUEST_EXTENTS_OFFSET = HTTP_PRESSED_OFFSET + WORD_BYTES;
 /** By shard: requests that this thread has submitted to it and that were not given back. */
 export const HTTP_OUTSTANDING_OFFSET = HTTP_FIGURES_OFFSET + LINE_BYTES;
-export const MAX_SHARDS = 64;
+/** Numbers of shards: twice as many as may run, since each group has one more for the replacement of a shard that still runs. */
+export const MAX_SHARDS = 128;
 /** By shard: queued requests of this thread, and how long the oldest has waited, in microseconds. */
 export const HTTP_QUEUED_OFFSET = HTTP_OUTSTANDING_OFFSET + MAX_SHARDS * WORD_BYTES;
 export const HTTP_WAITS_OFFSET = HTTP_QUEUED_OFFSET + MAX_SHARDS * WORD_BYTES;
@@ -216,6 +217,8 @@ export const COUNTER_THREAD_TIME_OFFSET = COUNTER_ABANDONED_OFFSET + WORD_BYTES;
 export const COUNTER_CALLED_AT_OFFSET = COUNTER_THREAD_TIME_OFFSET + WORD_BYTES;
 /** Responses being streamed: their heads are sent, and they have not ended. */
 export const COUNTER_STREAMS_OFFSET = COUNTER_CALLED_AT_OFFSET + WORD_BYTES;
+/** 1 while an inspector of the shard's thread is open, as of the last second. */
+export const COUNTER_INSPECTED_OFFSET = COUNTER_STREAMS_OFFSET + WORD_BYTES;
 /** Where claims write the slots that they take. Private to the shard. */
 export const SHARD_BATCH_OFFSET = SHARD_COUNTERS_OFFSET + LINE_BYTES;
 /** Bytes in shared memory that the shard copies from: response head templates. Private to the shard. */

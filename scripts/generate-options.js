@@ -17,7 +17,15 @@ import type { AdminOptions } from './admin.js';
 import type { CompressOptions } from './compression.js';
 import type { Logger } from './logger.js';
 import type { RequestIdOptions } from './request-id.js';
-import type { AdaptivePermits, Dispatch, HealthPaths, PriorityFunction, Shedding } from './scheduling.js';
+import type {
+  AdaptivePermits,
+  Dispatch,
+  GroupOptions,
+  HealthPaths,
+  PriorityFunction,
+  ShardRange,
+  Shedding,
+} from './scheduling.js';
 import type { TrustProxy } from './trust-proxy.js';
 `;
 

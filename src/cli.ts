@@ -7,7 +7,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { LoopShardError } from './errors.js';
 import type { FlatOptions } from './options/flat-options.js';
 import { logLevelOf } from './options/logger.js';
-import type { KeySource } from './options/scheduling.js';
+import type { KeySource, ShardRange } from './options/scheduling.js';
 import { nest } from './options/sections.js';
 import type { ServeOptions } from './options/serve-options.js';
 import {
@@ -47,7 +47,8 @@ const PARSERS: Record<string, (text: string, previous: never) => unknown> = {
   '--admin-port': parseInteger,
   '--permits': (text) => (text === 'adaptive' ? text : parseInteger(text)),
   '--shard-nice': (text) => (text.includes('=') ? parseCounts(text, 'cpu=19') : parseInteger(text)),
-  '--groups': (text) => parseCounts(text, 'default=2,cpu=2'),
+  '--shards': parseShards,
+  '--groups': (text) => parseList(text, 'default=2,cpu=2', parseShards),
   '--resource-limits': (text) => parseCounts(text, 'maxOldGenerationSizeMb=256'),
   '--dispatch-key': parseKey,
   '--trust-proxy': parseProxies,
@@ -139,15 +140,27 @@ function parseInteger(text: string): number {
   throw new InvalidArgumentError('It must be an integer.');
 }
 
+/** Parses a number of shards, or a range such as `2-8`. */
+function parseShards(text: string): number | ShardRange {
+  const range = /^(\d+)-(\d+)$/.exec(text);
+  if (range !== null) return { min: Number(range[1]), max: Number(range[2]) };
+  if (/^-?\d+$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be an integer, or a range such as 2-8.');
+}
+
 /** Parses a list such as `default=2,cpu=2`. */
-function parseCounts(text: string, example: string): Record<string, number> {
+function parseList<Of>(text: string, example: string, parse: (text: string) => Of): Record<string, Of> {
   return Object.fromEntries(
     text.split(',').map((part) => {
-      const [name, count] = part.split('=');
-      if (count === undefined) throw new InvalidArgumentError(`It must be a list such as ${example}.`);
-      return [name, parseInteger(count)];
+      const [name, value] = part.split('=');
+      if (value === undefined) throw new InvalidArgumentError(`It must be a list such as ${example}.`);
+      return [name, parse(value)];
     }),
   );
+}
+
+function parseCounts(text: string, example: string): Record<string, number> {
+  return parseList(text, example, parseInteger);
 }
 
 /** Adds a variable to those of this process. */

@@ -340,7 +340,7 @@ describe('prints one sentence with a code and no stack, and exits with 1, for', 
     [
       'an option that is not a number',
       ['serve', APP, '--shards', 'two'],
-      "argument 'two' is invalid. It must be an integer.",
+      "argument 'two' is invalid. It must be an integer, or a range such as 2-8.",
     ],
     ['an invalid list', ['serve', APP, '--groups', '2'], 'It must be a list such as default=2,cpu=2.'],
     ['an unknown option', ['serve', APP, '--slot', '5'], "unknown option '--slot'\n(Did you mean --slots?)"],

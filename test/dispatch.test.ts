@@ -20,21 +20,23 @@ interface Seen {
   asleep?: number[];
   full?: number[];
   outstanding?: number[];
+  seats?: number[];
 }
 
-function loadOf({ waits = [], asleep = [], full = [], outstanding = [] }: Seen = {}) {
+function loadOf({ waits = [], asleep = [], full = [], outstanding = [], seats = [] }: Seen = {}) {
   return {
     outstanding: (shard: number) => outstanding[shard] ?? 0,
     waitUs: (shard: number) => waits[shard] ?? 0,
     isAwake: (shard: number) => !asleep.includes(shard),
     isFull: (shard: number) => full.includes(shard),
+    seat: (shard: number) => seats[shard] ?? shard,
   };
 }
 
 const ready = (...shards: number[]) => Uint8Array.from(shards);
 const all = (count: number) => new Uint8Array(count).fill(1);
 
-const group = (count: number, first = 0) => ({ name: 'default', first, count });
+const group = (count: number, first = 0) => ({ name: 'default', first, count, most: count });
 
 describe('least-loaded', () => {
   const pick = (seen: Seen, policy = createPolicy('least-loaded', group(4), true)) =>

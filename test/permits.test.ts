@@ -224,7 +224,10 @@ test('setPermits rejects invalid arguments', async () => {
   await start({ shards: 2 });
   const refused: [() => void, string][] = [
     [() => scene.running.server.setPermits(0), 'Option `permits` must be an integer from 1 to 65536, got 0.'],
-    [() => scene.running.server.setPermits(1, { shard: 2 }), 'Option `shard` must be an integer from 0 to 1, got 2.'],
+    [
+      () => scene.running.server.setPermits(1, { shard: 2 }),
+      'Option `shard` must be the number of a shard: `0` or `1`, got 2.',
+    ],
     [() => scene.running.server.setPermits(1, { group: 'cpu' }), "Option `group` must be `default`, got 'cpu'."],
     [() => scene.running.server.setPermits(1, { route: 'GET /run/:id' }), 'it was defined without `maxConcurrency`'],
   ];

@@ -31,8 +31,10 @@ export interface Endpoint {
 /** All endpoints of the admin listener. Control thread. */
 export function endpointsOf(subject: AdminSubject, events: EventHub): Endpoint[] {
   const shardOf = ({ params: { shard = '' } }: Call): number => {
-    if (/^\d+$/.test(shard) && Number(shard) < subject.shards) return Number(shard);
-    throw new AdminError(404, 'SHARD_UNKNOWN', `There is no shard ${shard}: shards are 0 to ${subject.shards - 1}.`);
+    const found = subject.shards.find((number) => String(number) === shard);
+    if (found !== undefined) return found;
+    const text = `There is no shard ${shard}. Shards that run: ${subject.shards.join(', ')}.`;
+    throw new AdminError(404, 'SHARD_UNKNOWN', text);
   };
   return [
     {
@@ -80,8 +82,8 @@ export function endpointsOf(subject: AdminSubject, events: EventHub): Endpoint[]
       method: 'POST',
       pattern: '/shards/:shard/restart',
       handle: async (call) => {
-        await subject.restartShard(shardOf(call));
-        sendJson(call.response, 200, { status: 'restarted' });
+        const shard = await subject.restartShard(shardOf(call));
+        sendJson(call.response, 200, { status: 'restarted', shard });
       },
     },
     {

@@ -9,12 +9,12 @@ export interface AdminSubject {
   stats(): object;
   /** Why the server is not ready; undefined if it is. */
   whyNotReady(): string | undefined;
-  /** Number of shards. */
-  readonly shards: number;
+  /** The numbers of the shards that run. */
+  readonly shards: readonly number[];
   /** @throws LoopShardError as `Server.reload` */
   reload(): Promise<void>;
-  /** @throws LoopShardError as `Server.restartShard` */
-  restartShard(shard: number): Promise<void>;
+  /** Returns the number of the new shard. @throws LoopShardError as `Server.restartShard` */
+  restartShard(shard: number): Promise<number>;
   /** @throws LoopShardError OPTION_INVALID */
   setPermits(permits: number, of: unknown): void;
   /**

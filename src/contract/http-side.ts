@@ -132,8 +132,9 @@ export class HttpSide {
     for (const doorbell of this.#otherDoorbells) this.#core.wasm.doorbellRing(doorbell);
   }
 
-  hasCompletions(): boolean {
-    return this.#rings.some(({ completions }) => completions.length > 0);
+  /** Whether one of `shards` has completed a slot that was not polled yet. */
+  hasCompletions(shards: readonly number[]): boolean {
+    return shards.some((shard) => this.#rings[shard].completions.length > 0);
   }
 
   /** Takes up to MAX_BATCH slots from the completion ring of `shard`. Returns how many; `polled` returns which. */

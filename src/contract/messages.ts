@@ -85,8 +85,8 @@ export function requestKey({ slot, sequence }: RequestName): number {
 /** Start options of a shard. */
 export interface ShardStart {
   shard: number;
-  /** The shards of its group, including itself. */
-  group: { name: string; first: number; count: number };
+  /** The numbers of the shards of its group, including itself, and how many run at a time. */
+  group: { name: string; first: number; count: number; most: number };
   core: SharedCore;
   /** Of the server's clock. */
   epochMs: number;
@@ -114,6 +114,8 @@ export interface ShardStart {
   maxAbandoned: number;
   /** How many responses the shard may stream at once. */
   maxStreams: number;
+  /** Heap in MiB after a garbage collection before the shard reports it; 0 disables the limit. */
+  maxHeapMb: number;
   maxResponseBytes: number;
   compress: CompressRules | undefined;
   /** Name of the header field with request ids, in lower case. */
@@ -202,6 +204,8 @@ export type ShardReport =
   | { type: 'crowded' }
   /** The shard streams as many responses as it may: further ones are rejected. */
   | { type: 'streamsFull' }
+  /** The heap has more than `maxHeapMb` after a garbage collection. Sent once. */
+  | { type: 'heapFull'; heapMb: number }
   | FailureReport;
 
 /** Shard → HTTP thread: a piece of a response body as it is sent, or its end. */

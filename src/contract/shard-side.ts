@@ -50,6 +50,8 @@ export class ShardSide {
   readonly #map: MemoryMap;
   readonly #own: Source;
   readonly #others: readonly Source[];
+  /** How many shards claim from its ring at a time, at most. */
+  readonly #sharers: number;
   /** The permits of this shard. */
   readonly permits: Semaphore;
   /** Where claims write the slots that they take. */
@@ -65,9 +67,15 @@ export class ShardSide {
 
   /**
    * @param others shards whose submissions it may claim
-   * @param first the first shard of its group
+   * @param group its first number, and how many of its shards run at a time
    */
-  constructor(core: CoreMemory, map: MemoryMap, shard: number, others: readonly number[], first = shard) {
+  constructor(
+    core: CoreMemory,
+    map: MemoryMap,
+    shard: number,
+    others: readonly number[],
+    { first, most } = { first: shard, most: 1 + others.length },
+  ) {
     this.#core = core;
     this.#map = map;
     this.shard = shard;
@@ -81,6 +89,7 @@ export class ShardSide {
     });
     this.#own = source(shard);
     this.#others = others.map(source);
+    this.#sharers = others.length === 0 ? 1 : most;
     this.#before = Array.from({ length: shard - first }, (_, i) =>
       Doorbell.attach(core, shardAddresses(map, first + i).doorbell),
     );
@@ -120,8 +129,7 @@ export class ShardSide {
       const { submissions, bound } = rings[this.#turn];
       if (++this.#turn === rings.length) this.#turn = 0;
       let count = this.#boundFirst ? this.#claimFrom(bound, boundTo(this.shard), most, 1, 1) : 0;
-      if (count === 0)
-        count = this.#claimFrom(submissions, submittedTo(this.shard), most, 1 + this.#others.length, least);
+      if (count === 0) count = this.#claimFrom(submissions, submittedTo(this.shard), most, this.#sharers, least);
       if (count === 0 && !this.#boundFirst) count = this.#claimFrom(bound, boundTo(this.shard), most, 1, 1);
       if (count > 0) return count;
     }

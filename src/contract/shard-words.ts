@@ -1,6 +1,7 @@
 import {
   COUNTER_BATCHES_OFFSET,
   COUNTER_CALLED_AT_OFFSET,
+  COUNTER_INSPECTED_OFFSET,
   COUNTER_PARKS_OFFSET,
   COUNTER_THREAD_TIME_OFFSET,
   DOORBELL_PARKED_OFFSET,
@@ -43,6 +44,14 @@ export class ShardWords {
     Semaphore.create(this.#core, permits, this.#permits[shard].address);
   }
 
+  /**
+   * Sets what the doorbell of a shard without a thread says: a free number counts as asleep, so that the shards after it are the first that
+   * are awake. Control thread, before the next thread starts.
+   */
+  setParked(shard: number, isParked: boolean): void {
+    Atomics.store(this.#core.i32, this.#parkedIndex(shard), isParked ? 1 : 0);
+  }
+
   #parkedIndex(shard: number): number {
     return (this.#doorbells[shard] + DOORBELL_PARKED_OFFSET) >> 2;
   }
@@ -70,6 +79,11 @@ export class ShardWords {
   /** When the handler that is running on the thread of `shard` was called, by the server's clock; 0 if none is. */
   calledAt(shard: number): number {
     return this.#counter(shard, COUNTER_CALLED_AT_OFFSET);
+  }
+
+  /** Whether an inspector of the thread of `shard` is open, as of the last second. */
+  isInspected(shard: number): boolean {
+    return this.#counter(shard, COUNTER_INSPECTED_OFFSET) === 1;
   }
 
   /** A number that changes whenever `shard` claims, or parks because it has found nothing to claim. */

@@ -187,7 +187,9 @@ export class HttpControl {
 
   /** A thread is about to run `shard` of a revision; `port` is this thread's end of the channel to it. */
   attach(revision: number, shard: number, port: MessagePort): void {
-    this.#revisions.get(revision)!.shards.attach(shard, port);
+    const { shards, scheduler } = this.#revisions.get(revision)!;
+    shards.attach(shard, port);
+    scheduler?.onShardAttached();
   }
 
   /** The thread of `shard` of a revision has exited: takes back the slots of this thread that it owned. */
@@ -229,6 +231,7 @@ export class HttpControl {
   #hearOf({ shards, readiness, scheduler }: Revision, news: ShardNews): void {
     switch (news.type) {
       case 'state':
+        readiness.setCircuit(news.shard, news.isCircuitOpen);
         return this.#setState(shards, scheduler, news);
       case 'missing':
         shards.load.replaced[news.shard] = 0;
@@ -245,8 +248,9 @@ export class HttpControl {
   #setState(
     { load }: Shards,
     scheduler: Scheduler | undefined,
-    { shard, state, isReplaced }: Extract<ShardNews, { type: 'state' }>,
+    { shard, state, isReplaced, seat }: Extract<ShardNews, { type: 'state' }>,
   ): void {
+    load.seats[shard] = seat;
     load.ready[shard] = state === 'ready' ? 1 : 0;
     load.replaced[shard] = isReplaced ? 1 : 0;
     if (state === 'ready') scheduler?.onShardReady(shard);

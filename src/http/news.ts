@@ -5,8 +5,10 @@ export type ShardNews =
   /**
    * The state of a shard has changed.
    * @param isReplaced requests may wait for another thread of the shard
+   * @param isCircuitOpen its threads have ended so often that only one every 10 s is started
+   * @param seat on which the shard's share of the keys depends
    */
-  | { type: 'state'; shard: number; state: string; isReplaced: boolean }
+  | { type: 'state'; shard: number; state: string; isReplaced: boolean; isCircuitOpen: boolean; seat: number }
   /** No thread has replaced the shard's last one yet: requests that wait for it are passed on or rejected. */
   | { type: 'missing'; shard: number }
   /** Some HTTP thread is shedding requests for the shard, or none is any more. */

@@ -339,6 +339,11 @@ export class Scheduler implements ExchangeOwner {
 
   // ── shards that end ─────────────────────────────────────────────────────────────────────────────────────────────
 
+  /** A thread is about to run a shard. With several HTTP threads, it may have completed stolen requests already. */
+  onShardAttached(): void {
+    this.#completions.schedule();
+  }
+
   /** The shard's thread has exited: its requests get responses or are passed on. */
   onShardLost(shard: number): void {
     reclaim(shard, this.#reclaimers);

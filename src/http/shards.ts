@@ -14,7 +14,7 @@ import type {
 import { piecesOf } from '../contract/stream-batch.js';
 import { Clock } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
-import type { Group } from '../options/scheduling.js';
+import { type Group, mostShards } from '../options/scheduling.js';
 import { Load } from './admission/load.js';
 
 export interface ShardsOptions {
@@ -53,6 +53,8 @@ export class Shards {
   /** By group, in the order of `groups`. */
   readonly slots: readonly FreeSlots[];
   readonly #groupOf: readonly Group[];
+  /** Shards with a thread: only these complete slots. */
+  attached: readonly number[] = [];
   /** The channel to each shard, while it has a thread. */
   readonly #ports: (MessagePort | undefined)[];
   readonly #isSyncParked: boolean;
@@ -66,7 +68,7 @@ export class Shards {
     this.side = new HttpSide(core, map, http);
     // Requests of low priority may use half of a queue.
     this.load = new Load(this.side, Math.ceil(maxQueue / 2), map.httpThreads);
-    this.slots = groups.map((group) => slotsOf(group, core, map, this.side));
+    this.slots = slotsByGroup(groups, core, map, this.side);
     this.#groupOf = groups.flatMap((group) => Array.from({ length: group.count }, () => group));
     this.#ports = new Array(map.shards).fill(undefined);
     this.#isSyncParked = park === 'sync';
@@ -106,6 +108,7 @@ export class Shards {
   attach(shard: number, port: MessagePort): void {
     this.#ports[shard]?.close();
     this.#ports[shard] = port;
+    this.#noteAttached();
     port.on('message', (report: RequestReport) => this.#onReport(shard, report));
     port.unref();
   }
@@ -115,6 +118,11 @@ export class Shards {
     this.#empty(shard);
     this.#ports[shard]?.close();
     this.#ports[shard] = undefined;
+    this.#noteAttached();
+  }
+
+  #noteAttached(): void {
+    this.attached = this.#ports.flatMap((port, shard) => (port === undefined ? [] : [shard]));
   }
 
   /** Handles the messages that `shard` has sent so far, in order. */
@@ -171,8 +179,14 @@ export class Shards {
   }
 }
 
-/** Divides the slots in proportion to shards. */
-function slotsOf({ first, count }: Group, core: CoreMemory, map: MemoryMap, { range }: HttpSide): FreeSlots {
-  const boundary = (shard: number) => range.first + Math.floor(((range.end - range.first) * shard) / map.shards);
-  return new FreeSlots(core, map, boundary(first), boundary(first + count) - boundary(first));
+/** Divides the slots in proportion to the shards that may run at a time. */
+function slotsByGroup(groups: readonly Group[], core: CoreMemory, map: MemoryMap, { range }: HttpSide): FreeSlots[] {
+  const all = mostShards(groups);
+  const boundary = (shards: number) => range.first + Math.floor(((range.end - range.first) * shards) / all);
+  let before = 0;
+  return groups.map(({ most }) => {
+    const first = boundary(before);
+    before += most;
+    return new FreeSlots(core, map, first, boundary(before) - first);
+  });
 }

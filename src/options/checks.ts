@@ -1,6 +1,5 @@
 /* Checks options of servers and routes. Each error says what was wrong, what was expected, and what to do. */
 import { inspect } from 'node:util';
-import { MAX_SHARDS } from '../../assembly/layout.js';
 import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
 import {
   type AdaptivePermits,
@@ -9,17 +8,27 @@ import {
   DISPATCH_NAMES,
   type Dispatch,
   type Group,
+  type GroupOptions,
   type HealthPaths,
   KEY_SOURCES,
+  MAX_MS,
   MAX_NICE,
   MAX_PERMITS,
   MAX_TIMEOUT_MS,
+  MOST_SHARDS,
+  mostShards,
   type Permits,
   PRIORITIES,
   ROUTE_SCHEDULING,
   type RouteScheduling,
+  type ShardRange,
   type Shedding,
+  type StuckLimits,
 } from './scheduling.js';
+
+const DAY_MS = 86_400_000;
+/** Default of `shrinkAfterMs`. */
+const SHRINK_AFTER_MS = 30_000;
 
 /** Checks values and creates the errors for invalid options of a server or a route. */
 export class Subject {
@@ -118,20 +127,42 @@ export function checkDispatch(dispatch: unknown, subject: Subject): Dispatch {
   return dispatch as Dispatch;
 }
 
+/** The groups of a server that runs in the calling thread: one shard, which is not replaced. */
+export const LOCAL_GROUPS: Group[] = [
+  {
+    name: DEFAULT_GROUP,
+    first: 0,
+    count: 1,
+    least: 1,
+    most: 1,
+    stuckAfterMs: 0,
+    killStuckAfterMs: 0,
+    shrinkAfterMs: SHRINK_AFTER_MS,
+  },
+];
+
 /**
  * Returns the groups, in order. Without groups, all shards are in `default`.
+ * @param limits of groups without their own
  * @throws LoopShardError
  */
-export function checkGroups(groups: Record<string, number> | undefined, shards: number, subject: Subject): Group[] {
-  if (groups === undefined) return [{ name: DEFAULT_GROUP, first: 0, count: shards }];
+export function checkGroups(
+  groups: Record<string, number | ShardRange | GroupOptions> | undefined,
+  shards: number | ShardRange,
+  limits: StuckLimits,
+  subject: Subject,
+): Group[] {
+  if (groups === undefined) {
+    const range = checkRange('shards', shards, subject, 0);
+    return [{ ...limits, name: DEFAULT_GROUP, first: 0, count: range.most + SPARE, ...range }];
+  }
   if (typeof groups !== 'object' || groups === null || Array.isArray(groups)) {
     throw subject.invalid('groups', 'an object such as `{ default: 2, cpu: 2 }`', groups);
   }
   let first = 0;
   const checked = Object.entries(groups).map(([name, value]) => {
-    const count = subject.integer(`groups.${name}`, value, 1, MAX_SHARDS);
-    const group = { name, first, count };
-    first += count;
+    const group = { name, first, ...checkGroup(`groups.${name}`, value, limits, subject) };
+    first += group.count;
     return group;
   });
   if (groups[DEFAULT_GROUP] === undefined) {
@@ -139,10 +170,62 @@ export function checkGroups(groups: Record<string, number> | undefined, shards: 
       `Option \`groups\` must include \`${DEFAULT_GROUP}\`, which runs the routes without a group. Add it: \`groups: { ${DEFAULT_GROUP}: 2, … }\`.`,
     );
   }
-  if (first > MAX_SHARDS) {
-    throw subject.wrong(`Option \`groups\` must have at most ${MAX_SHARDS} shards in total, got ${first}.`);
+  const most = mostShards(checked);
+  if (most > MOST_SHARDS) {
+    throw subject.wrong(`Option \`groups\` must have at most ${MOST_SHARDS} shards in total, got ${most}.`);
   }
   return checked;
+}
+
+/** Numbers of a group for replacements of shards that still run: one at a time is replaced. */
+const SPARE = 1;
+const GROUP_OPTIONS = ['shards', 'stuckAfterMs', 'killStuckAfterMs'] as const satisfies readonly (keyof GroupOptions)[];
+
+function isCount(value: number | ShardRange | GroupOptions): value is number | ShardRange {
+  return typeof value !== 'object' || value === null || 'min' in value || 'max' in value;
+}
+
+function checkGroup(path: string, value: number | ShardRange | GroupOptions, limits: StuckLimits, subject: Subject) {
+  if (isCount(value)) {
+    const range = checkRange(path, value, subject);
+    return { ...limits, count: range.most + SPARE, ...range };
+  }
+  const given = subject.object(path, value, GROUP_OPTIONS);
+  const range = checkRange(`${path}.shards`, given.shards, subject);
+  const ms = (name: keyof StuckLimits) => subject.integer(`${path}.${name}`, given[name] ?? limits[name], 0, MAX_MS);
+  return {
+    count: range.most + SPARE,
+    ...range,
+    stuckAfterMs: ms('stuckAfterMs'),
+    killStuckAfterMs: ms('killStuckAfterMs'),
+  };
+}
+
+const RANGE = ['min', 'max', 'shrinkAfterMs'] as const satisfies readonly (keyof ShardRange)[];
+
+/**
+ * @param path of the option
+ * @param lowest number of shards that is allowed
+ */
+function checkRange(
+  path: string,
+  shards: number | ShardRange,
+  subject: Subject,
+  lowest = 1,
+): Pick<Group, 'least' | 'most' | 'shrinkAfterMs'> {
+  if (typeof shards !== 'object' || shards === null) {
+    const count = subject.integer(path, shards, lowest, MOST_SHARDS);
+    return { least: count, most: count, shrinkAfterMs: SHRINK_AFTER_MS };
+  }
+  const given = subject.object(path, shards, RANGE);
+  const least = subject.integer(`${path}.min`, given.min, 1, MOST_SHARDS);
+  const most = subject.integer(`${path}.max`, given.max, 1, MOST_SHARDS);
+  if (least > most)
+    throw subject.wrong(
+      `Option ${subject.named(`${path}.min`)} (${least}) must not be greater than ${subject.named(`${path}.max`)} (${most}).`,
+    );
+  const shrinkAfterMs = subject.integer(`${path}.shrinkAfterMs`, given.shrinkAfterMs ?? SHRINK_AFTER_MS, 100, DAY_MS);
+  return { least, most, shrinkAfterMs };
 }
 
 /** Initial adaptive permits: low, so that the limiter first learns how long handlers take without load. */

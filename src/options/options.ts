@@ -9,7 +9,7 @@ import type { NamesOf } from './table.js';
 import type { TrustProxyRule } from './trust-proxy.js';
 
 /** Options that are checked by the table alone. */
-type Plain = Exclude<NamesOf<'integer' | 'boolean' | 'choice'>, 'port' | 'shards' | 'ipv6Only' | 'logLevel'>;
+type Plain = Exclude<NamesOf<'integer' | 'boolean' | 'choice'>, 'port' | 'ipv6Only' | 'logLevel'>;
 
 /** All options, checked and with defaults. */
 export interface ResolvedOptions extends Required<Pick<FlatOptions, Plain | 'dispatch' | 'resourceLimits'>> {

@@ -1,5 +1,14 @@
 import { checkAdmin } from './admin.js';
-import { checkDispatch, checkGroups, checkHealth, checkNice, checkPermits, checkShedding, Subject } from './checks.js';
+import {
+  checkDispatch,
+  checkGroups,
+  checkHealth,
+  checkNice,
+  checkPermits,
+  checkShedding,
+  LOCAL_GROUPS,
+  Subject,
+} from './checks.js';
 import { checkCompress } from './compression.js';
 import type { FlatOptions } from './flat-options.js';
 import { checkHttpThreads, defaultHttpThreads, withSockets } from './http-threads.js';
@@ -9,9 +18,10 @@ import { type Logger, logLevelOf } from './logger.js';
 import { moduleUrl } from './module-url.js';
 import type { ResolvedOptions } from './options.js';
 import { checkRequestId } from './request-id.js';
+import { mostShards } from './scheduling.js';
 import { flatten } from './sections.js';
 import type { ServeOptions } from './serve-options.js';
-import { entryOf, type NamesOf, OPTION_NAMES, OPTIONS, type OptionName, pathOf } from './table.js';
+import { defaultShards, entryOf, type NamesOf, OPTION_NAMES, OPTIONS, type OptionName, pathOf } from './table.js';
 import { checkTrustProxy } from './trust-proxy.js';
 
 const subject = new Subject('OPTION_INVALID', '', (name) => pathOf(name as OptionName));
@@ -22,8 +32,9 @@ const subject = new Subject('OPTION_INVALID', '', (name) => pathOf(name as Optio
  */
 export function resolveOptions(options: ServeOptions): ResolvedOptions {
   const given = flatten(options);
-  const { port, shards, ipv6Only, ...plain } = resolvePlain(given);
+  const { port, ipv6Only, ...plain } = resolvePlain(given);
   const { resourceLimits = {}, priority, env, execArgv, logger, httpModule } = given;
+  const { shards = defaultShards() } = given;
   const { dispatch = OPTIONS.dispatch.default, permits = OPTIONS.permits.default, shardNice = {} } = given;
   const { shed = OPTIONS.shed.default, health = OPTIONS.health.default } = given;
   const { compress = OPTIONS.compress.default, requestId = OPTIONS.requestId.default } = given;
@@ -43,8 +54,8 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   if (httpModule !== undefined && typeof httpModule !== 'string' && !(httpModule instanceof URL)) {
     throw subject.invalid('httpModule', 'a path or a URL', httpModule);
   }
-  const isLocal = given.shards === 0;
-  const groups = isLocal ? checkGroups(undefined, 1, subject) : checkGroups(given.groups, shards, subject);
+  const isLocal = shards === 0;
+  const groups = isLocal ? LOCAL_GROUPS : checkGroups(given.groups, shards, plain, subject);
   const resolved: ResolvedOptions = {
     ...plain,
     httpThreads,
@@ -93,7 +104,7 @@ function resolvePlain(given: FlatOptions): Plain {
 
 /** Checks options that restrict each other. */
 function checkTogether(given: FlatOptions, options: ResolvedOptions): void {
-  const { maxTargetBytes, maxHeadBytes, maxQueue, batch, shed, queueTimeoutMs } = options;
+  const { maxTargetBytes, maxHeadBytes, maxQueue, batch, shed, queueTimeoutMs, groups, park } = options;
   if (given.shards !== undefined && given.groups !== undefined && !options.isLocal) {
     throw subject.wrong('Set either `shards` or `groups`, not both.');
   }
@@ -108,6 +119,11 @@ function checkTogether(given: FlatOptions, options: ResolvedOptions): void {
     );
   }
   checkSlots(options);
+  if (park === 'sync' && groups.some(({ least, most }) => least < most)) {
+    throw subject.wrong(
+      `A range of shards needs ${subject.named('park')} \`async\`: a shard that blocks while it sleeps seems busy. Set a number of shards.`,
+    );
+  }
   if (shed !== undefined && queueTimeoutMs > 0 && queueTimeoutMs <= shed.targetMs) {
     throw subject.wrong(
       `Option ${subject.named('queueTimeoutMs')} (${queueTimeoutMs}) must be greater than ${subject.named('shed.targetMs')} (${shed.targetMs}); otherwise requests time out before shedding can start.`,
@@ -117,7 +133,7 @@ function checkTogether(given: FlatOptions, options: ResolvedOptions): void {
 
 /** Checks that each HTTP thread gets at least two slots; with several groups, two of each shard. */
 function checkSlots({ slots, groups, httpThreads }: ResolvedOptions): void {
-  const shards = groups.length > 1 ? groups.reduce((sum, { count }) => sum + count, 0) : 1;
+  const shards = groups.length > 1 ? mostShards(groups) : 1;
   const least = 2 * httpThreads * shards;
   if (slots >= least) return;
   const users = [

@@ -1,4 +1,5 @@
 /* Options of scheduling, for a server and its routes: groups, dispatch, priorities, permits, shedding, deadlines. */
+import { MAX_SHARDS } from '../../assembly/layout.js';
 import type { Method } from './methods.js';
 
 /** The header, cookie, path parameter or query parameter, by name, whose value is the key of sticky dispatch. */
@@ -81,12 +82,53 @@ export interface RouteScheduling {
   handlerTimeoutMs?: number;
 }
 
-/** A group of shards with its own queues: `count` shards, numbered from `first`. */
-export interface Group {
+/** How many shards a group has: as many as its load needs, within these bounds. */
+export interface ShardRange {
+  /** Fewest shards, at least 1; as many are started. */
+  min: number;
+  /** Most shards, at least `min`. Their memory is reserved at the start, and not touched before they run. */
+  max: number;
+  /** How long the load must have been low before a shard ends, 100 to 86,400,000 ms. Default 30,000. */
+  shrinkAfterMs?: number;
+}
+
+/** A group of shards with its own queues. */
+export interface GroupOptions {
+  /** How many shards it has, 1 to 64. */
+  shards: number | ShardRange;
+  /** Overrides `recovery.stuckAfterMs`, 0 to 2,147,483,647 ms: 0 for a group whose handlers compute for long. */
+  stuckAfterMs?: number;
+  /** Overrides `recovery.killStuckAfterMs`, 0 to 2,147,483,647 ms. */
+  killStuckAfterMs?: number;
+}
+
+/** When a shard counts as stuck, and when it is terminated. Milliseconds; 0 disables either. */
+export interface StuckLimits {
+  stuckAfterMs: number;
+  killStuckAfterMs: number;
+}
+
+/**
+ * The numbers of a group's shards: `count` of them, from `first` on. `least` to `most` shards run at a time; the other numbers are for the
+ * replacements of shards that still run.
+ */
+export interface Group extends StuckLimits {
   name: string;
   first: number;
   count: number;
+  least: number;
+  most: number;
+  /** How long the load must have been low before a shard ends, in milliseconds. */
+  shrinkAfterMs: number;
 }
+
+/** How many shards of all groups may run at a time. */
+export function mostShards(groups: readonly Group[]): number {
+  return groups.reduce((sum, { most }) => sum + most, 0);
+}
+
+/** Shards that may run, over all groups. */
+export const MOST_SHARDS = MAX_SHARDS / 2;
 
 export const DEFAULT_GROUP = 'default';
 
@@ -96,6 +138,8 @@ export interface Permits {
   adaptive: { min: number; max: number } | undefined;
 }
 
+/** Longest time of most options, in milliseconds: that of timers. */
+export const MAX_MS = 2 ** 31 - 1;
 /** Limited because deadlines are stored as 31-bit microseconds. */
 export const MAX_TIMEOUT_MS = 1_800_000;
 export const MAX_PERMITS = 65_536;

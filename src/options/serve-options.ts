@@ -4,7 +4,15 @@ import type { AdminOptions } from './admin.js';
 import type { CompressOptions } from './compression.js';
 import type { Logger } from './logger.js';
 import type { RequestIdOptions } from './request-id.js';
-import type { AdaptivePermits, Dispatch, HealthPaths, PriorityFunction, Shedding } from './scheduling.js';
+import type {
+  AdaptivePermits,
+  Dispatch,
+  GroupOptions,
+  HealthPaths,
+  PriorityFunction,
+  ShardRange,
+  Shedding,
+} from './scheduling.js';
 import type { TrustProxy } from './trust-proxy.js';
 
 /** Options of `serve()`. */
@@ -29,15 +37,18 @@ export interface ServeOptions {
   tls?: TlsOptions;
   /**
    * Worker threads that run handlers. At least two by default, even on one core, so that one slow handler does not hold
-   * back the others. With 0, handlers of all groups run in the calling thread, for use with a debugger. Range: 0 to 64.
-   * Default: number of cores, from 2 to 16.
+   * back the others. `{ min: 2, max: 8 }`: [as many as the load needs](docs/healing.md#as-many-shards-as-it-takes).
+   * With 0, handlers of all groups run in the calling thread, for use with a debugger. Up to 64. Default: number of
+   * cores, from 2 to 16.
    */
-  shards?: number;
+  shards?: number | ShardRange;
   /**
-   * Shards by group, instead of `shards`. For example `{ default: 2, cpu: 2 }`. Each group has its own shards, slots
-   * and queues, in proportion: a saturated group does not affect the others. Routes choose their group with `group`.
+   * Shards by group, instead of `shards`. For example `{ default: 2, cpu: 2 }`, or `{ default: { min: 2, max: 8 } }` in
+   * place of a number. `{ shards: 2, stuckAfterMs: 0 }` also sets when its shards count as stuck. Each group has its
+   * own shards, slots and queues, in proportion: a saturated group does not affect the others. Routes choose their
+   * group with `group`.
    */
-  groups?: Record<string, number>;
+  groups?: Record<string, number | ShardRange | GroupOptions>;
   /**
    * Threads that listen, parse and respond. The kernel spreads connections over them. With 1, the thread that calls
    * `serve()` is the HTTP thread; with more, each is a worker. More than 1 needs Linux, Node.js 22.12 or later, and
@@ -268,8 +279,8 @@ export interface MemoryOptions {
 export interface RecoveryOptions {
   /**
    * Restarts of a shard within 10 s before its circuit opens; 0 disables the limit. While the circuit is open, requests
-   * go to other shards and only one thread is started every 10 s, until one has lived that long. Range: 0 to 1,000,000.
-   * Default: 5.
+   * go to other shards and only one thread is started every 10 s, until one has lived that long. If the circuits of all
+   * shards of a group are open, its requests get 503, and `/readyz` says so. Range: 0 to 1,000,000. Default: 5.
    */
   maxRestarts?: number;
   /**
@@ -283,9 +294,30 @@ export interface RecoveryOptions {
   /**
    * How long a shard's event loop may be blocked before its queue goes to others; 0 disables the check. A stuck shard
    * gets no more requests and does not count as ready. Its queued requests get 503 if no other shard can run them. It
-   * is used again once its event loop is no longer blocked. Range: 0 to 2,147,483,647. Default: 10,000.
+   * is used again once its event loop is no longer blocked. Groups can override it. Nothing is checked while an
+   * inspector is open. Range: 0 to 2,147,483,647. Default: 10,000.
    */
   stuckAfterMs?: number;
+  /**
+   * How long a shard may be stuck before its thread is terminated and replaced; 0 disables it. Counts from the moment
+   * at which the shard is stuck, and one shard of a group at a time is terminated. Requests that it had started get
+   * 502; all others have gone to other shards by then. Groups can override it. Range: 0 to 2,147,483,647. Default:
+   * 20,000.
+   */
+  killStuckAfterMs?: number;
+  /**
+   * Handlers that a shard starts before it is replaced; 0 disables the limit. For apps that leak. Another shard starts
+   * beside it and takes over, and no request fails. One shard of a group at a time is replaced, and each at a number of
+   * its own within a tenth below the limit. Checked every quarter of a second. Range: 0 to 2,147,483,647. Default: 0.
+   */
+  maxRequestsPerShard?: number;
+  /**
+   * Heap of a shard after a garbage collection, in MiB, above which it is replaced; 0 disables the limit. Replaced in
+   * the same way as with `maxRequestsPerShard`. The check follows each major garbage collection. A shard that has
+   * served for less than 10 s is not replaced. Set it below `threads.resourceLimits.maxOldGenerationSizeMb`, which ends
+   * the shard at once. Range: 0 to 1,048,576. Default: 0.
+   */
+  maxShardHeapMb?: number;
   /**
    * How long a group may have no free permit and no progress before `/readyz` returns 503; 0 disables the check. No
    * progress means that no handler starts or settles. The group is stalled until a permit is free. The log and the

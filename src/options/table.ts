@@ -8,12 +8,11 @@ import {
   MAX_FIELDS,
   MAX_HEAD_BYTES,
   MAX_HTTP_THREADS,
-  MAX_SHARDS,
   MAX_SLOT_BYTES,
   MAX_SLOTS,
   MIN_SLOT_BYTES,
 } from '../../assembly/layout.js';
-import { DISPATCH_NAMES, MAX_NICE, MAX_PERMITS, MAX_TIMEOUT_MS } from './scheduling.js';
+import { DISPATCH_NAMES, MAX_MS, MAX_NICE, MAX_PERMITS, MAX_TIMEOUT_MS } from './scheduling.js';
 
 /** Sections of options, in the order in which they are documented. Not called groups, because a group is a group of shards. */
 export const SECTIONS = {
@@ -81,14 +80,13 @@ export interface OtherOption extends Common {
 export type OptionEntry = IntegerOption | BooleanOption | ChoiceOption | OtherOption;
 
 const LEAST_SHARDS = 2;
-const MOST_SHARDS = 16;
+const MOST_BY_DEFAULT = 16;
 
 /** One shard per core, but at least two, so that one shard responds while a slow handler occupies the other. */
 export function defaultShards(cores = availableParallelism()): number {
-  return Math.min(MOST_SHARDS, Math.max(LEAST_SHARDS, cores));
+  return Math.min(MOST_BY_DEFAULT, Math.max(LEAST_SHARDS, cores));
 }
 
-const MAX_MS = 2 ** 31 - 1;
 const MIB = 2 ** 20;
 
 export const OPTIONS = {
@@ -142,28 +140,26 @@ export const OPTIONS = {
     ],
   },
   shards: {
-    kind: 'integer',
-    lowest: 0,
-    highest: MAX_SHARDS,
-    default: defaultShards(),
-    defaultText: `number of cores, from ${LEAST_SHARDS} to ${MOST_SHARDS}`,
+    kind: 'other',
+    type: 'number | ShardRange',
+    defaultText: `number of cores, from ${LEAST_SHARDS} to ${MOST_BY_DEFAULT}`,
     text: 'worker threads that run handlers',
     details:
-      'At least two by default, even on one core, so that one slow handler does not hold back the others. With 0, handlers of all groups run in the calling thread, for use with a debugger.',
+      'At least two by default, even on one core, so that one slow handler does not hold back the others. `{ min: 2, max: 8 }`: [as many as the load needs](docs/healing.md#as-many-shards-as-it-takes). With 0, handlers of all groups run in the calling thread, for use with a debugger. Up to 64.',
     flags: [
       {
         flag: '--shards <number>',
-        text: `threads that run handlers (default: cores, ${LEAST_SHARDS} to ${MOST_SHARDS})`,
+        text: `handler threads: 4, or 2-8 (default: cores, ${LEAST_SHARDS} to ${MOST_BY_DEFAULT})`,
       },
     ],
   },
   groups: {
     kind: 'other',
-    type: 'Record<string, number>',
+    type: 'Record<string, number | ShardRange | GroupOptions>',
     text: 'shards by group, instead of `shards`',
     details:
-      'For example `{ default: 2, cpu: 2 }`. Each group has its own shards, slots and queues, in proportion: a saturated group does not affect the others. Routes choose their group with `group`.',
-    flags: [{ flag: '--groups <list>', text: 'shards by group, such as default=2,cpu=2' }],
+      'For example `{ default: 2, cpu: 2 }`, or `{ default: { min: 2, max: 8 } }` in place of a number. `{ shards: 2, stuckAfterMs: 0 }` also sets when its shards count as stuck. Each group has its own shards, slots and queues, in proportion: a saturated group does not affect the others. Routes choose their group with `group`.',
+    flags: [{ flag: '--groups <list>', text: 'shards by group, such as default=2,cpu=2-4' }],
   },
   httpThreads: {
     kind: 'integer',
@@ -565,7 +561,7 @@ export const OPTIONS = {
     default: 5,
     text: 'restarts of a shard within 10 s before its circuit opens; 0 disables the limit',
     details:
-      'While the circuit is open, requests go to other shards and only one thread is started every 10 s, until one has lived that long.',
+      'While the circuit is open, requests go to other shards and only one thread is started every 10 s, until one has lived that long. If the circuits of all shards of a group are open, its requests get 503, and `/readyz` says so.',
   },
   maxAbandoned: {
     section: 'recovery',
@@ -585,7 +581,37 @@ export const OPTIONS = {
     default: 10_000,
     text: "how long a shard's event loop may be blocked before its queue goes to others; 0 disables the check",
     details:
-      'A stuck shard gets no more requests and does not count as ready. Its queued requests get 503 if no other shard can run them. It is used again once its event loop is no longer blocked.',
+      'A stuck shard gets no more requests and does not count as ready. Its queued requests get 503 if no other shard can run them. It is used again once its event loop is no longer blocked. Groups can override it. Nothing is checked while an inspector is open.',
+  },
+  killStuckAfterMs: {
+    section: 'recovery',
+    kind: 'integer',
+    lowest: 0,
+    highest: MAX_MS,
+    default: 20_000,
+    text: 'how long a shard may be stuck before its thread is terminated and replaced; 0 disables it',
+    details:
+      'Counts from the moment at which the shard is stuck, and one shard of a group at a time is terminated. Requests that it had started get 502; all others have gone to other shards by then. Groups can override it.',
+  },
+  maxRequestsPerShard: {
+    section: 'recovery',
+    kind: 'integer',
+    lowest: 0,
+    highest: MAX_MS,
+    default: 0,
+    text: 'handlers that a shard starts before it is replaced; 0 disables the limit',
+    details:
+      'For apps that leak. Another shard starts beside it and takes over, and no request fails. One shard of a group at a time is replaced, and each at a number of its own within a tenth below the limit. Checked every quarter of a second.',
+  },
+  maxShardHeapMb: {
+    section: 'recovery',
+    kind: 'integer',
+    lowest: 0,
+    highest: 1_048_576,
+    default: 0,
+    text: 'heap of a shard after a garbage collection, in MiB, above which it is replaced; 0 disables the limit',
+    details:
+      'Replaced in the same way as with `maxRequestsPerShard`. The check follows each major garbage collection. A shard that has served for less than 10 s is not replaced. Set it below `threads.resourceLimits.maxOldGenerationSizeMb`, which ends the shard at once.',
   },
   stalledAfterMs: {
     section: 'recovery',

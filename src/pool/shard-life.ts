@@ -57,6 +57,10 @@ export interface LifeEvents {
   onCrowded(life: ShardLife): void;
   /** The shard streams as many responses as it may. */
   onStreamsFull(life: ShardLife): void;
+  /** The heap of the shard has grown beyond its limit. */
+  onHeapFull(life: ShardLife, heapMb: number): void;
+  /** The results of the app's health checks on the shard have changed. */
+  onHealth(life: ShardLife): void;
   /** The current generation of each HTTP thread. */
   generations(): readonly number[];
   /** Wakes the shard if it is parked. */
@@ -74,6 +78,8 @@ export interface ThreadEnd {
 
 /** Requests that wait for a shard without a thread are rejected after this time. */
 const MISSING_AFTER_MS = 5_000;
+/** Part of its grace period that the handlers of a leaving shard have to settle. */
+const LEAVING_PART = 3 / 4;
 /** How long a terminated thread may take to end. A thread in native code takes longer. */
 const TERMINATION_MS = 1_000;
 
@@ -84,6 +90,8 @@ const TERMINATION_MS = 1_000;
 export class ShardLife {
   readonly number: number;
   readonly group: Group;
+  /** What its share of the keys depends on, and what a shard that replaces it takes over: one of the first numbers of its group. */
+  seat: number;
   /** How often the shard's thread was replaced. */
   restarts = 0;
   /** The shard's own histograms, read live from here; of the latest thread. */
@@ -103,9 +111,17 @@ export class ShardLife {
   #cause: LoopShardError | undefined;
   /** The thread is ending in order, or has ended, and another one is about to replace it. */
   #isReplaced = false;
-  /** `replace` has told the thread to end. */
+  /** `leave` has told the thread to end. */
   #isAsked = false;
   #readySince = 0;
+  /** It has no thread, and gets none before `start`. */
+  #isIdle = true;
+  /** The thread replaces one that has ended. */
+  #isRestarted = false;
+  /** When this thread has ended, it is idle. */
+  #isLeaving = false;
+  /** The HTTP threads have taken back what the last thread owned. */
+  #isTakenBack = true;
   /** No further thread is started. */
   #isRetired = false;
   /** The same, and the current thread is to end. */
@@ -116,10 +132,11 @@ export class ShardLife {
   #endTimer: NodeJS.Timeout | undefined;
   #onLoaded: ((table: RouteTable) => void) | undefined;
   #onEnded: (() => void)[] = [];
-  #restarting: { resolve(): void; reject(error: LoopShardError): void } | undefined;
+  #onIdle: (() => void)[] = [];
 
   constructor(settings: LifeSettings, group: Group, options: LifeOptions, events: LifeEvents) {
     this.number = settings.shard;
+    this.seat = settings.shard;
     this.group = group;
     this.#settings = settings;
     this.#options = options;
@@ -136,6 +153,26 @@ export class ShardLife {
     return this.#isReplaced;
   }
 
+  /** Whether it has no thread and gets none before `start`: its number is free. */
+  get isIdle(): boolean {
+    return this.#isIdle;
+  }
+
+  /** Whether it ends, or has ended, for good: no other thread follows. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
+  /** Whether its thread replaces one that has ended. */
+  get isRestarted(): boolean {
+    return this.#isRestarted;
+  }
+
+  /** For how long its thread has been ready, in milliseconds; 0 if it is not. */
+  get readyMs(): number {
+    return this.#readySince === 0 ? 0 : performance.now() - this.#readySince;
+  }
+
   /** Why the thread will end, if known in advance. */
   get cause(): LoopShardError | undefined {
     return this.#cause;
@@ -146,9 +183,9 @@ export class ShardLife {
     return this.#settings.maxAbandoned;
   }
 
-  /** Whether its threads have ended so often that only one every 10 s is started. */
+  /** Whether its threads have ended so often that only one every 10 s is started, and none has lived that long since. */
   get isCircuitOpen(): boolean {
-    return this.#restarts.isOpen;
+    return this.#restarts.isOpen(this.readyMs);
   }
 
   #become(state: ShardState): void {
@@ -165,6 +202,8 @@ export class ShardLife {
    */
   start(table: RouteTable | undefined): Promise<RouteTable> {
     this.#table = table;
+    this.#isIdle = false;
+    this.#isRestarted = false;
     return new Promise((resolve) => {
       this.#onLoaded = resolve;
       this.#spawn();
@@ -220,6 +259,8 @@ export class ShardLife {
         return this.#events.onCrowded(this);
       case 'streamsFull':
         return this.#events.onStreamsFull(this);
+      case 'heapFull':
+        return this.#events.onHeapFull(this, report.heapMb);
       case 'failure':
         return this.#events.onFailure(this, report);
     }
@@ -268,33 +309,61 @@ export class ShardLife {
   }
 
   /**
-   * Replaces the thread, as `replace` does. Resolves when the next one is ready.
-   * @throws LoopShardError SHARD_NOT_READY, or the reason why no other thread became ready
+   * Tells the shard to finish what it has started and end; no other thread follows, and its number is free afterwards. A shard that is not
+   * ready ends at once.
    */
-  restart(): Promise<void> {
-    if (this.#state !== 'ready' || this.#isClosing || this.#isRetired) {
-      const message = `Cannot restart shard ${this.number}: it is ${this.#state}, and must be ready.`;
-      return Promise.reject(new LoopShardError('SHARD_NOT_READY', message));
+  leave(): void {
+    if (this.#isLeaving || this.#isIdle || this.#isClosing) return;
+    this.#isLeaving = true;
+    this.#isReplaced = false;
+    clearTimeout(this.#restartTimer);
+    switch (this.#state) {
+      case 'ended':
+        // Otherwise it is idle once all HTTP threads have taken back their slots.
+        if (this.#isTakenBack) this.#becomeIdle();
+        return;
+      case 'spawning':
+      case 'loading':
+        this.#isAsked = true;
+        this.#thread!.terminate();
+        return;
+      case 'ready':
+      case 'stuck': {
+        const { graceMs } = this.#settings;
+        this.#isAsked = true;
+        this.#drain();
+        this.send({ type: 'close', handlersMs: graceMs * LEAVING_PART, graceMs });
+      }
     }
-    return new Promise((resolve, reject) => {
-      this.#restarting = { resolve, reject };
-      this.replace();
-    });
   }
 
-  /** Tells the shard to finish what it has started and end; another thread replaces it. No effect unless the shard is ready. */
-  replace(): void {
-    if (this.#state !== 'ready' || this.#isClosing) return;
-    const { graceMs } = this.#settings;
-    this.#isAsked = true;
-    this.#drain();
-    this.send({ type: 'close', handlersMs: graceMs / 2, graceMs });
+  /** Its number is free. */
+  #becomeIdle(): void {
+    this.#isIdle = true;
+    this.#isLeaving = false;
+    clearTimeout(this.#missingTimer);
+    this.#missingTimer = undefined;
+    // If no other shard was ready, requests may be waiting in its rings.
+    this.#miss();
+    for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  /** Resolves when its number is free, after `leave`. */
+  idle(): Promise<void> {
+    if (this.#isIdle) return Promise.resolve();
+    return new Promise((resolve) => this.#onIdle.push(resolve));
+  }
+
+  /** Terminates a thread whose event loop is blocked. Another one follows. */
+  kill(cause: LoopShardError): void {
+    this.#cause ??= cause;
+    this.#thread?.terminate();
   }
 
   /** Waits for the thread to end by itself, and terminates it at the end of its grace period. */
   #drain(): void {
     const { graceMs } = this.#settings;
-    this.#isReplaced = !this.#isRetired;
+    this.#isReplaced = !this.#isRetired && !this.#isLeaving;
     this.#become('draining');
     this.#endTimer = setTimeout(() => {
       this.#cause ??= new LoopShardError(
@@ -328,15 +397,13 @@ export class ShardLife {
     const livedMs = wasReady ? Math.max(1, performance.now() - this.#readySince) : 0;
     this.#readySince = 0;
     const cause = this.#cause ?? endOf(this.number, { code, error, wasReady });
-    const nextMs = this.#isClosing || this.#isRetired ? undefined : this.#restarts.next(livedMs, performance.now());
+    const isLast = this.#isClosing || this.#isRetired || this.#isLeaving;
+    const nextMs = isLast ? undefined : this.#restarts.next(livedMs, performance.now());
     // Requests must not wait for a thread that is known to start late.
     this.#isReplaced = wasReady && nextMs !== undefined && nextMs < MISSING_AFTER_MS;
+    this.#isTakenBack = false;
     this.#become('ended');
-    if (!wasReady || nextMs === undefined) {
-      this.#restarting?.reject(cause);
-      this.#restarting = undefined;
-    }
-    const wasAsked = this.#isClosing || (this.#isAsked && code === 0);
+    const wasAsked = this.#isClosing || (this.#isAsked && (code === 0 || !wasReady));
     const takenBack = this.#events.onEnded(this, { error: cause, wasReady, wasAsked }, nextMs);
     if (nextMs !== undefined && !this.#isClosing) this.#boundWait();
     else if (this.#isRetired) this.#miss();
@@ -352,9 +419,12 @@ export class ShardLife {
   }
 
   #startAnother(nextMs: number | undefined): void {
+    this.#isTakenBack = true;
+    if (this.#isLeaving && !this.#isClosing) return this.#becomeIdle();
     if (nextMs === undefined || this.#isClosing) return;
     this.#restartTimer = setTimeout(() => {
       this.restarts++;
+      this.#isRestarted = true;
       this.#spawn();
     }, nextMs);
   }

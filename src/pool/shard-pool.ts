@@ -11,8 +11,9 @@ import { summarize } from '../contract/times.js';
 import { Clock, elapsedUs } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
-import type { Group, Permits } from '../options/scheduling.js';
+import { type Group, mostShards, type Permits } from '../options/scheduling.js';
 import { Heartbeat } from './heartbeat.js';
+import { LoadLimits } from './load-limits.js';
 import {
   type LifeEvents,
   type LifeOptions,
@@ -24,17 +25,20 @@ import {
 import { ShardThread, type StartThread, type ThreadOfShard, type ThreadOptions } from './shard-thread.js';
 import { Stalls } from './stalls.js';
 import { recordProfile } from './thread-profile.js';
+import { Turnover } from './turnover.js';
 
 export interface ShardPoolOptions
-  extends Omit<LifeSettings, 'shard' | 'group' | 'core' | 'adaptive' | 'nice' | 'graceMs'>,
+  extends Omit<LifeSettings, 'shard' | 'group' | 'core' | 'adaptive' | 'nice' | 'graceMs' | 'maxHeapMb'>,
     Pick<LifeOptions, 'startTimeoutMs' | 'maxRestarts'>,
     ThreadOptions {
   groups: readonly Group[];
   /** By group. */
   shardNice: readonly number[];
   permits: Permits;
-  /** How long a shard's event loop may be blocked before the shard is stuck; 0 disables the check. */
-  stuckAfterMs: number;
+  /** Handlers that a shard starts before it is replaced; 0 disables the limit. */
+  maxRequestsPerShard: number;
+  /** Heap of a shard in MiB before it is replaced; 0 disables the limit. */
+  maxShardHeapMb: number;
   /** How long a group may have no free permit and no settled handler before it is stalled; 0 disables the check. */
   stalledAfterMs: number;
   /** Whether shards count times by route. */
@@ -58,10 +62,17 @@ export interface ShardPoolEvents {
   onShardMissing(shard: number): void;
   /** Another thread is running the shard. */
   onShardRestarted(shard: number): void;
-  /** @param isReplaced requests may wait for another thread of the shard */
-  onShardState(shard: number, state: ShardState, isReplaced: boolean): void;
-  /** The shard is being replaced, because too many of its handlers are still running after their requests got 504. */
-  onShardCrowded(shard: number, abandoned: number): void;
+  /**
+   * @param isReplaced requests may wait for another thread of the shard
+   * @param seat on which the shard's share of the keys depends
+   */
+  onShardState(shard: number, state: ShardState, isReplaced: boolean, seat: number): void;
+  /** Another shard starts beside this one, and will replace it. */
+  onReplacing(shard: number, by: number, why: ReplaceReason): void;
+  /** It could not start: the shard continues. */
+  onReplaceFailed(shard: number, error: LoopShardError): void;
+  /** A stuck shard is terminated. */
+  onKill(shard: number): void;
   /** The shard streams as many responses as it may. */
   onStreamsFull(shard: number): void;
   /** The group has no free permit and no handler settles, or this has ended. */
@@ -70,6 +81,12 @@ export interface ShardPoolEvents {
   /** The app listens for a signal, which does not arrive on a shard. */
   onSignalListener(signal: string): void;
 }
+
+/** Why a shard is replaced by one that starts beside it. */
+export type ReplaceReason = 'asked' | 'requests' | 'heap' | 'abandoned' | 'native code';
+
+/** How long a terminated thread may take to end before it is taken to be in native code. */
+const NATIVE_MS = 1_000;
 
 /** How long every shard must have been ready before the server is: failures shortly after the import happen within it. */
 const SETTLE_MS = 100;
@@ -82,10 +99,13 @@ export class ShardPool {
   readonly #generations: HttpGenerations;
   readonly #permits: Int32Array;
   readonly #shards: ShardLife[];
-  readonly #heartbeat: Heartbeat;
+  readonly #heartbeats: readonly Heartbeat[];
   readonly #stalls: Stalls;
-  /** Shards to replace as soon as all other shards of their group are ready. */
-  readonly #crowded = new Set<ShardLife>();
+  readonly #limits: LoadLimits;
+  readonly #turnover: Turnover;
+  readonly #groups: readonly Group[];
+  readonly #initialPermits: number;
+  readonly #reasons = new WeakMap<ShardLife, ReplaceReason>();
   readonly #events: ShardPoolEvents;
   readonly #settleMs: number;
   /** Set until the server has started: the end of a shard fails the start. */
@@ -100,6 +120,8 @@ export class ShardPool {
     this.#extents = new Extents(core, map, shardOwned(shards));
     this.#generations = new HttpGenerations(core, map);
     this.#permits = new Int32Array(shards).fill(permits.initial);
+    this.#groups = groups;
+    this.#initialPermits = permits.initial;
     this.#events = events;
     this.#settleMs = options.startThread === undefined ? SETTLE_MS : 0;
     const settings = {
@@ -114,6 +136,7 @@ export class ShardPool {
       graceMs: options.closeTimeoutMs,
       maxResponseBytes: options.maxResponseBytes,
       maxStreams: options.maxStreams,
+      maxHeapMb: options.maxShardHeapMb,
       compress: options.compress,
       requestId: options.requestId,
       trustProxy: options.trustProxy,
@@ -130,31 +153,47 @@ export class ShardPool {
     this.#shards = groups.flatMap((group, index) =>
       Array.from({ length: group.count }, (_, i) => {
         const shard = group.first + i;
-        const { name, first, count } = group;
+        const { name, first, count, most } = group;
         const ofShard: LifeSettings = {
           ...settings,
           shard,
-          group: { name, first, count },
+          group: { name, first, count, most },
           nice: options.shardNice[index],
-          maxAbandoned: maxAbandonedOf(options.maxAbandoned, Math.floor(map.slots / shards)),
+          maxAbandoned: maxAbandonedOf(options.maxAbandoned, Math.floor(map.slots / mostShards(groups))),
         };
         return new ShardLife(ofShard, group, lifeOptions, this.#lifeEvents);
       }),
     );
-    this.#heartbeat = new Heartbeat(this.#shards, options.stuckAfterMs, (shard) => this.#words.counters(shard));
+    for (const { number } of this.#shards) this.#words.setParked(number, true);
+    this.#heartbeats = groups.map(
+      (group) => new Heartbeat(this.#of(group), group, this.#words, { onKill: (shard) => this.#kill(shard) }),
+    );
     const isReady = (shard: number) => this.#shards[shard].state === 'ready';
     this.#stalls = new Stalls(groups, this.#words, isReady, options.stalledAfterMs, events.onStalled);
+    this.#turnover = new Turnover(this.#shards, { onStarting: (life, old) => this.#onStarting(life, old) });
+    this.#limits = new LoadLimits(this.#shards, this.#words, options.maxRequestsPerShard, (life) => {
+      void this.#replace(life, 'requests');
+    });
+  }
+
+  #of({ first, count }: Group): ShardLife[] {
+    return this.#shards.slice(first, first + count);
   }
 
   get #lifeEvents(): LifeEvents {
     return {
       onState: (life, state) => this.#onState(life, state),
       onEnded: (life, end, nextMs) => this.#onEnded(life, end, nextMs),
-      onSpawn: ({ number }, requests) => this.#events.onShardSpawned(number, requests),
+      onSpawn: ({ number }, requests) => {
+        this.#words.setParked(number, false);
+        this.#events.onShardSpawned(number, requests);
+      },
       onMissing: ({ number }) => this.#events.onShardMissing(number),
       onFailure: ({ number }, report) => this.#events.onFailure(number, report),
       onSignalListener: (_life, signal) => this.#events.onSignalListener(signal),
-      onCrowded: (life) => this.#onCrowded(life),
+      onCrowded: (life) => void this.#replace(life, 'abandoned', () => this.#isCrowded(life)),
+      onHeapFull: (life) => void this.#replace(life, 'heap'),
+      onHealth: () => {},
       onStreamsFull: (life) => this.#events.onStreamsFull(life.number),
       generations: () => this.#generations.all,
       wake: ({ number }) => void this.#words.wake(number),
@@ -169,55 +208,99 @@ export class ShardPool {
    * @returns the route table, which is the same on all of them
    * @throws LoopShardError reported by the first shard that fails, ROUTES_DIFFER, SHARD_FAILED
    */
-  async start(): Promise<RouteTable> {
+  async start(counts: readonly number[] = this.#groups.map(({ least }) => least)): Promise<RouteTable> {
     const failure = new Promise<never>((_resolve, reject) => {
       this.#failStart = reject;
     });
-    const [first, ...others] = this.#shards;
+    const [first, ...others] = this.#groups.flatMap((group, index) => this.#of(group).slice(0, counts[index]));
     const table = await Promise.race([failure, first.start(undefined)]);
     await Promise.race([failure, Promise.all(others.map((shard) => shard.start(table)))]);
     await Promise.race([failure, sleep(this.#settleMs)]);
     this.#failStart = undefined;
+    this.#turnover.table = table;
     return table;
   }
 
-  #onState({ number, restarts, cause, isReplaced }: ShardLife, state: ShardState): void {
-    this.#events.onShardState(number, state, isReplaced);
+  #onState({ number, isRestarted, cause, isReplaced, seat }: ShardLife, state: ShardState): void {
+    this.#events.onShardState(number, state, isReplaced, seat);
     if (cause !== undefined) this.#failStart?.(cause);
-    if (state === 'ready' && restarts > 0) this.#events.onShardRestarted(number);
-    if (this.#crowded.size > 0) this.#replaceCrowded();
+    if (state === 'ready' && isRestarted) this.#events.onShardRestarted(number);
   }
 
-  #onCrowded(life: ShardLife): void {
-    this.#crowded.add(life);
-    this.#replaceCrowded();
+  // ── replacements ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Replaces a shard by another one that starts beside it. No request is lost.
+   * @returns the number of the new shard, when it gets the requests
+   * @throws LoopShardError as `Turnover.replace`
+   */
+  async restart(shard: number): Promise<number> {
+    const life = this.#shards[shard];
+    this.#reasons.set(life, 'asked');
+    const next = await this.#turnover.replace(life);
+    if (next === undefined) throw new LoopShardError('NOT_RUNNING', `Shard ${shard} is ending already.`);
+    return next.number;
   }
 
-  /** Replaces one shard of a group at a time, while the others serve. */
-  #replaceCrowded(): void {
-    for (const life of this.#crowded) {
-      const { first, count } = life.group;
-      const others = this.#shards.slice(first, first + count).filter((other) => other !== life);
-      if (!others.every(({ state, isCircuitOpen }) => state === 'ready' || state === 'stuck' || isCircuitOpen))
-        continue;
-      // It is checked again once its event loop turns.
-      if (life.state === 'stuck') continue;
-      const { abandoned } = this.#words.counters(life.number);
-      this.#crowded.delete(life);
-      if (abandoned <= life.maxAbandoned || life.state !== 'ready') continue;
-      this.#events.onShardCrowded(life.number, abandoned);
-      life.replace();
+  async #replace(life: ShardLife, why: ReplaceReason, isNeeded?: () => boolean): Promise<void> {
+    const { restarts } = life;
+    this.#reasons.set(life, why);
+    try {
+      // A thread that has ended meanwhile has been replaced.
+      await this.#turnover.replace(life, () => life.restarts === restarts && isNeeded?.() !== false);
+    } catch (error) {
+      if ((error as LoopShardError).code !== 'NOT_RUNNING')
+        this.#events.onReplaceFailed(life.number, error as LoopShardError);
     }
+  }
+
+  #onStarting(life: ShardLife, old: ShardLife | undefined): void {
+    const permits = old === undefined ? this.#initialPermits : this.#permits[old.number];
+    this.#permits[life.number] = permits;
+    this.#words.setPermits(life.number, permits);
+    if (old !== undefined) this.#events.onReplacing(old.number, life.number, this.#reasons.get(old)!);
+  }
+
+  /** How many of its handlers are still running after their requests got 504. */
+  abandoned(shard: number): number {
+    return this.#words.counters(shard).abandoned;
+  }
+
+  /** When the handler that is running on the shard's thread was called, by the server's clock; 0 if none is. */
+  calledAt(shard: number): number {
+    return this.#words.calledAt(shard);
+  }
+
+  #isCrowded({ number, maxAbandoned }: ShardLife): boolean {
+    return this.abandoned(number) > maxAbandoned;
+  }
+
+  /** Terminates a stuck shard. If native code keeps it from ending, another one starts beside it. */
+  #kill(shard: number): void {
+    const life = this.#shards[shard];
+    const { restarts } = life;
+    const { stuckAfterMs, killStuckAfterMs } = life.group;
+    this.#events.onKill(shard);
+    life.kill(
+      new LoopShardError(
+        'SHARD_FAILED',
+        `Shard ${shard} was terminated: its event loop was blocked for more than ${stuckAfterMs + killStuckAfterMs} ms (\`recovery.killStuckAfterMs\`).`,
+      ),
+    );
+    setTimeout(() => {
+      if (life.state === 'stuck' && life.restarts === restarts) void this.#replace(life, 'native code');
+    }, NATIVE_MS).unref();
   }
 
   /** Takes back what the ended thread owned. */
   #onEnded(life: ShardLife, end: ThreadEnd, nextMs: number | undefined): Promise<void> | undefined {
     const { number } = life;
-    this.#crowded.delete(life);
     this.#failStart?.(end.error);
+    this.#turnover.onEnded(life, end.error);
     const takenBack = this.#events.onShardEnded(number, end, nextMs);
     const reset = () => {
       this.#words.reset(number, this.#permits[number]);
+      if (life.isLeaving) this.#words.setParked(number, true);
       // Last: completed slots have taken over their extents by then.
       this.#extents.reclaim(shardOwned(number));
     };
@@ -245,6 +328,21 @@ export class ShardPool {
 
   // ── groups, circuits, permits ───────────────────────────────────────────────────────────────────────────────────
 
+  /** The numbers of shards that run, or are about to. */
+  get running(): number[] {
+    return this.#shards.filter(({ isIdle }) => !isIdle).map(({ number }) => number);
+  }
+
+  /** How many shards each group has, without those that leave or only replace others. */
+  get counts(): number[] {
+    return this.#groups.map((group) => this.#turnover.members(group).length);
+  }
+
+  /** The number that the shard has had if it, and those before it, were never replaced. */
+  seatOf(shard: number): number {
+    return this.#shards[shard].seat;
+  }
+
   groupOf(shard: number): Group {
     return this.#shards[shard].group;
   }
@@ -268,11 +366,6 @@ export class ShardPool {
 
   // ── for people who operate the server ───────────────────────────────────────────────────────────────────────────
 
-  /** Replaces the thread of a shard. @throws LoopShardError as `ShardLife.restart` */
-  restart(shard: number): Promise<void> {
-    return this.#shards[shard].restart();
-  }
-
   /** @throws LoopShardError SHARD_NOT_READY, PROFILE_FAILED */
   async cpuProfile(shard: number, ms: number, stop: AbortSignal): Promise<string> {
     return recordProfile(this.#thread(shard).threadId, ms, stop);
@@ -293,6 +386,7 @@ export class ShardPool {
 
   /** Starts no further threads. */
   retire(): void {
+    this.#turnover.stop();
     for (const shard of this.#shards) shard.retire();
   }
 
@@ -317,10 +411,13 @@ export class ShardPool {
 
   async #end(end: (shard: ShardLife) => Promise<boolean>): Promise<number[]> {
     this.#failStart = undefined;
-    this.#heartbeat.stop();
+    for (const heartbeat of this.#heartbeats) heartbeat.stop();
+    this.#turnover.stop();
+    this.#limits.stop();
     this.#stalls.stop();
-    const ended = await Promise.all(this.#shards.map(end));
-    return ended.flatMap((hasEnded, shard) => (hasEnded ? [] : [shard]));
+    const lives = this.#shards.filter(({ isIdle }) => !isIdle);
+    const ended = await Promise.all(lives.map(end));
+    return lives.flatMap(({ number }, index) => (ended[index] ? [] : [number]));
   }
 
   /** Resolves when no shard has a thread, after `close` or `destroy`. */
@@ -339,9 +436,10 @@ export class ShardPool {
     return this.#shards.flatMap(({ times }) => times ?? []);
   }
 
-  /** The current figures of each shard, without those that take long to compute. */
+  /** The current figures of each shard that runs, without those that take long to compute. */
   figures() {
-    return this.#shards.map((shard) => {
+    const running = this.#shards.filter(({ isIdle }) => !isIdle);
+    return running.map((shard) => {
       const { number } = shard;
       return {
         shard: number,

@@ -21,7 +21,7 @@ interface OperatedServer extends EventEmitter<ServerEvents> {
   metrics(): Promise<string>;
   stats(): ServerStats;
   reload(): Promise<void>;
-  restartShard(shard: number): Promise<void>;
+  restartShard(shard: number): Promise<number>;
   setPermits(permits: number, of: unknown): void;
 }
 
@@ -41,8 +41,8 @@ export class ServerForAdmin implements AdminSubject {
     this.figures = figures;
   }
 
-  get shards(): number {
-    return this.#current().map.shards;
+  get shards(): readonly number[] {
+    return this.#current().pool.running;
   }
 
   metrics(): Promise<string> {
@@ -62,7 +62,7 @@ export class ServerForAdmin implements AdminSubject {
     return this.#server.reload();
   }
 
-  restartShard(shard: number): Promise<void> {
+  restartShard(shard: number): Promise<number> {
     return this.#server.restartShard(shard);
   }
 

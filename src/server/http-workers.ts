@@ -275,12 +275,13 @@ export class HttpWorkers implements HttpThreads {
       case 'state':
         this.#standing.set(`shard ${about.shard}`, news);
         return;
-      case 'missing':
-        this.#standing.set(`shard ${about.shard}`, {
-          ...news,
-          about: { type: 'state', shard: about.shard, state: 'ended', isReplaced: false },
-        });
+      case 'missing': {
+        const key = `shard ${about.shard}`;
+        const latest = this.#standing.get(key);
+        if (latest?.type === 'shard' && latest.about.type === 'state')
+          this.#standing.set(key, { ...latest, about: { ...latest.about, isReplaced: false } });
         return;
+      }
       case 'shedding':
         this.#standing.set(`shedding ${about.shard}`, news);
         return;

@@ -2,8 +2,10 @@ import { toError } from '../contract/describe.js';
 import { createServerMemory, type MemoryMap, routePermitsAddress } from '../contract/memory-map.js';
 import type { FailureReport, RouteEntry, RouteTable } from '../contract/messages.js';
 import { createRoutePermits, limitedRoutes, routeName } from '../contract/route-permits.js';
+import { runningRoute } from '../contract/running-route.js';
 import type { CoreMemory } from '../core/memory.js';
 import { Semaphore } from '../core/semaphore.js';
+import type { LoopShardError } from '../errors.js';
 import type { ShardNews } from '../http/news.js';
 import { Readiness } from '../http/readiness.js';
 import { createRouteCounts } from '../http/route-counts.js';
@@ -12,7 +14,7 @@ import type { Logger } from '../options/logger.js';
 import type { ResolvedOptions } from '../options/options.js';
 import { DEFAULT_SHED_GRACE_MS, type Group } from '../options/scheduling.js';
 import { CIRCUIT_TEXT, type ShardState, type ThreadEnd } from '../pool/shard-life.js';
-import { ShardPool } from '../pool/shard-pool.js';
+import { type ReplaceReason, ShardPool } from '../pool/shard-pool.js';
 import type { StartThread } from '../pool/shard-thread.js';
 import type { HttpThreads } from './http-threads.js';
 import type { ServerEvents } from './server-events.js';
@@ -99,8 +101,10 @@ export class Revision {
         onShardEnded: (shard, end, nextMs) => this.#onShardEnded(shard, end, nextMs),
         onShardMissing: (shard) => this.#inform({ type: 'missing', shard }),
         onShardRestarted: (shard) => logger.info({ shard }, `shard ${shard} is running again`),
-        onShardState: (shard, state, isReplaced) => this.#onShardState(shard, state, isReplaced),
-        onShardCrowded: (shard, abandoned) => this.#onShardCrowded(shard, abandoned),
+        onShardState: (shard, state, isReplaced, seat) => this.#onShardState(shard, state, isReplaced, seat),
+        onReplacing: (shard, by, why) => this.#onReplacing(shard, by, why),
+        onReplaceFailed: (shard, error) => this.#onReplaceFailed(shard, error),
+        onKill: (shard) => this.#onKill(shard),
         onStreamsFull: (shard) => this.#onStreamsFull(shard),
         onStalled: (group, stalled) => this.#onStalled(group, stalled),
         onFailure: (shard, report) => this.#onFailure(shard, report),
@@ -111,11 +115,12 @@ export class Revision {
 
   /**
    * Starts the shards.
+   * @param counts by group; default: the fewest
    * @returns the route table on which they agree
    * @throws LoopShardError as `ShardPool.start`, ROUTE_INVALID
    */
-  async start(): Promise<RouteTable> {
-    const table = await this.pool.start();
+  async start(counts?: readonly number[]): Promise<RouteTable> {
+    const table = await this.pool.start(counts);
     createRoutePermits(this.core, this.map, table);
     this.routes = table.routes;
     const { metrics, health } = this.#options;
@@ -225,20 +230,57 @@ export class Revision {
     return takenBack;
   }
 
-  #onShardState(shard: number, state: ShardState, isReplaced: boolean): void {
-    if (state === 'stuck' && this.#events.isReady()) {
-      const { stuckAfterMs } = this.#options;
-      this.#logger.error({ shard }, `shard ${shard} is stuck: its event loop has been blocked for ${stuckAfterMs} ms`);
-    }
-    this.#inform({ type: 'state', shard, state, isReplaced });
+  #onShardState(shard: number, state: ShardState, isReplaced: boolean, seat: number): void {
+    if (state === 'stuck' && this.#events.isReady()) this.#reportStuck(shard);
+    this.#inform({ type: 'state', shard, state, isReplaced, isCircuitOpen: this.pool.isCircuitOpen(shard), seat });
     this.#events.tell('shard', { shard, group: this.pool.groupOf(shard).name, state, revision: this.number });
   }
 
-  #onShardCrowded(shard: number, abandoned: number): void {
+  /** Says which handler blocks the shard, unless other code does. */
+  #reportStuck(shard: number): void {
+    const number = runningRoute(this.core, this.map, shard, this.pool.calledAt(shard));
+    const route = number === undefined || number < 0 ? undefined : routeName(this.routes[number]);
+    const by = route === undefined ? '' : ` by a handler of \`${route}\``;
+    const { stuckAfterMs } = this.pool.groupOf(shard);
     this.#logger.error(
-      { shard, abandoned },
-      `shard ${shard} is being replaced: ${abandoned} abandoned handlers have not settled (\`recovery.maxAbandoned\`)`,
+      { shard, ...(route !== undefined && { route }) },
+      `shard ${shard} is stuck: its event loop has been blocked for ${stuckAfterMs} ms${by}`,
     );
+  }
+
+  #onReplacing(shard: number, by: number, why: ReplaceReason): void {
+    const level = why === 'asked' ? 'info' : 'warn';
+    this.#logger[level](
+      { shard, by, why },
+      `shard ${shard} is being replaced by shard ${by}: ${this.#explain(shard, why)}`,
+    );
+  }
+
+  #explain(shard: number, why: ReplaceReason): string {
+    const { maxRequestsPerShard, maxShardHeapMb } = this.#options;
+    switch (why) {
+      case 'asked':
+        return '`server.restartShard()` was called';
+      case 'requests':
+        return `it has started as many handlers as it may (\`recovery.maxRequestsPerShard\`, ${maxRequestsPerShard})`;
+      case 'heap':
+        return `its heap is larger than ${maxShardHeapMb} MiB (\`recovery.maxShardHeapMb\`)`;
+      case 'abandoned':
+        return `${this.pool.abandoned(shard)} abandoned handlers have not settled (\`recovery.maxAbandoned\`)`;
+      case 'native code':
+        return 'it is in native code that cannot be stopped';
+    }
+  }
+
+  #onReplaceFailed(shard: number, error: LoopShardError): void {
+    this.#logger.error(
+      { shard, err: error },
+      `shard ${shard} continues, because its replacement failed: ${error.message}`,
+    );
+  }
+
+  #onKill(shard: number): void {
+    this.#logger.error({ shard }, `shard ${shard} is being terminated: it is still stuck`);
   }
 
   #onStreamsFull(shard: number): void {

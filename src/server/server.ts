@@ -11,7 +11,7 @@ import type { HttpFailure, HttpStats } from '../http/http-control.js';
 import { type UpgradeListener, type UpgradeOptions, Upgrades } from '../http/socket/upgrade.js';
 import type { MetricFigures } from '../metrics/figures.js';
 import type { MetricsText } from '../metrics/registry.js';
-import { Subject } from '../options/checks.js';
+import { alternatives, Subject } from '../options/checks.js';
 import { checkSecureContext } from '../options/listening.js';
 import type { Logger } from '../options/logger.js';
 import type { ResolvedOptions } from '../options/options.js';
@@ -85,13 +85,14 @@ export interface Server extends EventEmitter<ServerEvents> {
    */
   reload(): Promise<void>;
   /**
-   * Replaces the thread of a shard: it claims nothing more, lets its requests settle within half of `timeouts.closeTimeoutMs`, and ends; then
-   * another one starts. Queued requests go to other shards of its group; if there are none, they wait for the new thread.
-   * @param shard its number
-   * @returns resolves when the new thread is ready
-   * @throws LoopShardError OPTION_INVALID, SHARD_NOT_READY, and as `serve()` if the module does not load; it is tried again then
+   * Replaces a shard by another one that starts beside it, which then gets the requests; the old one finishes its requests and ends, within
+   * `timeouts.closeTimeoutMs`. No request fails. Replacements in one group follow each other.
+   * @param shard a number from `stats().shards`
+   * @returns the number of the new shard, when it gets the requests
+   * @throws LoopShardError OPTION_INVALID, RELOAD_UNSUPPORTED, NOT_RUNNING, and as `serve()` if the module does not load; the old shard then
+   * continues
    */
-  restartShard(shard: number): Promise<void>;
+  restartShard(shard: number): Promise<number>;
   /** Where the admin listener listens; undefined without the option `admin`. */
   adminAddress(): AddressInfo | undefined;
   /**
@@ -114,6 +115,8 @@ const SHARDS_END_MS = 500;
 function reserveMs(closeTimeoutMs: number): number {
   return Math.min(SHARDS_END_MS, Math.max(0, closeTimeoutMs - REQUESTS_MS) * SHARDS_END_PART);
 }
+
+const LOCAL = 'with `shards: 0`: the module is loaded in this thread, which cannot unload it.';
 
 function closedMeanwhile(): LoopShardError {
   return new LoopShardError('NOT_RUNNING', 'The server was closed during the reload.');
@@ -356,10 +359,11 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       this.#holders(of, subject);
     }
     this.#applyPermits(this.#current, permits, of);
-    // The latest change is applied last.
-    const holder = JSON.stringify(of ?? {});
+    // The latest change is applied last. After a reload, the number of a shard is its seat.
+    const later = of !== undefined && 'shard' in of ? { shard: this.#current.pool.seatOf(of.shard) } : of;
+    const holder = JSON.stringify(later ?? {});
     this.#permitChanges.delete(holder);
-    this.#permitChanges.set(holder, { permits, of });
+    this.#permitChanges.set(holder, { permits, of: later });
   }
 
   #applyPermits(revision: Revision, permits: number, of: PermitHolder | undefined): void {
@@ -367,21 +371,34 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       revision.limited.get(of.route)?.setLimit(permits);
       return revision.permitsChanged();
     }
-    for (const shard of this.#holders(of, new Subject('OPTION_INVALID'))) revision.pool.setPermits(shard, permits);
+    const isOfShard = of !== undefined && 'shard' in of;
+    const holders = isOfShard ? [of.shard] : this.#holders(of, new Subject('OPTION_INVALID'));
+    for (const shard of holders) revision.pool.setPermits(shard, permits);
   }
 
   #holders(of: { shard: number } | { group: string } | undefined, subject: Subject): number[] {
     const { shards } = this.#current.map;
-    if (of !== undefined && 'shard' in of) return [subject.integer('shard', of.shard, 0, shards - 1)];
+    if (of !== undefined && 'shard' in of) return [this.#running(of.shard, subject)];
     if (of === undefined) return Array.from({ length: shards }, (_, shard) => shard);
     const names = this.#options.groups.map(({ name }) => name);
     const { first, count } = this.#options.groups[names.indexOf(subject.oneOf('group', of.group, names))];
     return Array.from({ length: count }, (_, i) => first + i);
   }
 
-  async restartShard(shard: number): Promise<void> {
-    const { map, pool } = this.#current;
-    await pool.restart(new Subject('OPTION_INVALID').integer('shard', shard, 0, map.shards - 1));
+  /** Checks the number of a shard that runs. */
+  #running(shard: number, subject: Subject): number {
+    const { running } = this.#current.pool;
+    if (running.includes(shard)) return shard;
+    throw subject.invalid('shard', `the number of a shard: ${alternatives(running)}`, shard);
+  }
+
+  async restartShard(shard: number): Promise<number> {
+    this.#running(shard, new Subject('OPTION_INVALID'));
+    if (this.#state !== 'ready') {
+      throw new LoopShardError('NOT_RUNNING', `Cannot restart a shard: the server is ${this.#state}.`);
+    }
+    if (this.#options.isLocal) throw new LoopShardError('RELOAD_UNSUPPORTED', `Cannot restart a shard ${LOCAL}`);
+    return this.#current.pool.restart(shard);
   }
 
   // ── reload ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -411,10 +428,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       throw new LoopShardError('NOT_RUNNING', `Cannot reload: the server is ${this.#state}.`);
     }
     if (this.#options.isLocal) {
-      throw new LoopShardError(
-        'RELOAD_UNSUPPORTED',
-        'Cannot reload with `shards: 0`: the module is loaded in this thread, which cannot unload it.',
-      );
+      throw new LoopShardError('RELOAD_UNSUPPORTED', `Cannot reload ${LOCAL}`);
     }
     const number = ++this.#lastRevision;
     const memory = createRevisionMemory(this.#options);
@@ -425,7 +439,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       this.#endReload = reject;
     });
     try {
-      const table = await Promise.race([next.start(), ended]);
+      const table = await Promise.race([next.start(this.#current.pool.counts), ended]);
       for (const { permits, of } of this.#permitChanges.values()) this.#applyPermits(next, permits, of);
       this.#http.switchTo(number, table, next.routeCounts);
     } catch (error) {

@@ -7,6 +7,7 @@ import { markOwnThread } from '../contract/own-thread.js';
 import { refuse } from '../contract/refusal.js';
 import { endInOrder } from './ending.js';
 import { loadApp } from './load-app.js';
+import { publishInspected, watchHeap } from './pulse.js';
 import { Shard } from './shard.js';
 import { handleUncaught } from './uncaught.js';
 
@@ -26,6 +27,8 @@ async function runShard(start: ShardStart): Promise<void> {
     await shard.startApp();
     giveWay(start.nice);
     handleUncaught(channel, shard, start);
+    publishInspected(shard.counters);
+    watchHeap(start.maxHeapMb, report);
     shard.begin();
   } catch (error) {
     report(refuse(error, 'MODULE_FAILED'));

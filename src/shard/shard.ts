@@ -67,6 +67,11 @@ export class Shard {
     );
   }
 
+  /** What the shard publishes about itself. */
+  get counters(): CounterWriter {
+    return this.#context.counters;
+  }
+
   /** @throws LoopShardError MODULE_FAILED */
   async startApp(): Promise<void> {
     const { app, shard, group } = this.#context;
@@ -207,7 +212,7 @@ function createContext(start: ShardStart, app: AppDefinition): ShardContext {
     group: start.group.name,
     core,
     map,
-    side: new ShardSide(core, map, start.shard, start.steal ? othersOf(start) : [], start.group.first),
+    side: new ShardSide(core, map, start.shard, othersOf(start), start.group),
     addresses,
     app,
     clock: new Clock(start.epochMs),
@@ -225,8 +230,9 @@ function createContext(start: ShardStart, app: AppDefinition): ShardContext {
   };
 }
 
-/** Returns the other shards of the group. */
-function othersOf({ shard, group: { first, count } }: ShardStart): number[] {
+/** Returns the other shards of the group from which the shard may claim. */
+function othersOf({ shard, steal, group: { first, count, most } }: ShardStart): number[] {
+  if (!steal || most === 1) return [];
   return Array.from({ length: count }, (_, i) => first + i).filter((other) => other !== shard);
 }
 

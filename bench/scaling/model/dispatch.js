@@ -94,7 +94,7 @@ export class Dispatcher {
     this.#load = new CountingLoad(/** @type {any} */ (source), MOST_OUTSTANDING, httpThreads);
     this.#load.ready.fill(1);
     this.#load.onHeldUp = onHeldUp;
-    const group = { name: 'default', first: 0, count: shards };
+    const group = { name: 'default', first: 0, count: shards, most: shards };
     this.#policy = createPolicy('least-loaded', group, true);
     const seen = { map: { shards }, groups: [group], clock: { nowUs: () => this.#nowUs }, load: this.#load };
     const queues = { own: rings.own, lookAtOwn: rings.own, seen: rings.all };

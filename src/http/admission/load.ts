@@ -11,6 +11,8 @@ export interface ShardLoad {
   waitUs(shard: number): number;
   /** Whether it holds as many requests as it has permits, or as may be queued for it. */
   isFull(shard: number): boolean;
+  /** What its share of the keys depends on: a shard that replaces another one gets its seat. */
+  seat(shard: number): number;
 }
 
 /** A wait that justifies waking another shard, in microseconds: docs/performance.md has the cost. */
@@ -39,6 +41,8 @@ export class Load implements ShardLoad {
   readonly ready: Uint8Array;
   /** 1 for each shard whose thread is being replaced: requests may wait for it if no shard is ready. */
   readonly replaced: Uint8Array;
+  /** By shard. */
+  readonly seats: Uint8Array;
   /** Current time in microseconds of the server's clock, set for each request. */
   now = 0;
   /** Called when a read shows that a handler has kept a shard with this thread's requests busy for longer than a wake-up takes. */
@@ -74,6 +78,7 @@ export class Load implements ShardLoad {
     this.#gapUs = HTTP_US / httpThreads;
     this.ready = new Uint8Array(shards);
     this.replaced = new Uint8Array(shards);
+    this.seats = Uint8Array.from({ length: shards }, (_, shard) => shard);
     this.#lookedAt = new Float64Array(shards).fill(-LOOK_US);
     this.#awake = new Uint8Array(shards);
     this.#room = new Int32Array(shards);
@@ -125,6 +130,10 @@ export class Load implements ShardLoad {
   /** The same, as of the last read. */
   lastRequestUs(shard: number): number {
     return this.#each[shard];
+  }
+
+  seat(shard: number): number {
+    return this.seats[shard];
   }
 
   isFull(shard: number): boolean {

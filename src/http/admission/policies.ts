@@ -13,6 +13,9 @@ export interface DispatchPolicy {
   pick(load: ShardLoad, ready: Uint8Array, hash: number): number;
 }
 
+/** The numbers of a group's shards, and how many run at a time. */
+type Numbers = Pick<Group, 'first' | 'count' | 'most'>;
+
 /** Iterates over the shards of a group in turn, over and over. */
 class Turns {
   readonly count: number;
@@ -20,7 +23,7 @@ class Turns {
   readonly #end: number;
   #turn: number;
 
-  constructor({ first, count }: Group) {
+  constructor({ first, count }: Numbers) {
     this.count = count;
     this.#first = first;
     this.#end = first + count;
@@ -34,13 +37,22 @@ class Turns {
     return shard;
   }
 
+  /** Returns the shard whose turn it is among those that are ready, or -1, and advances. */
+  takeReady(ready: Uint8Array): number {
+    for (let i = 0; i < this.count; i++) {
+      const shard = this.take();
+      if (ready[shard] === 1) return shard;
+    }
+    return -1;
+  }
+
   /** The best shard that is ready, or -1; ties are broken in turn. */
   best(ready: Uint8Array, isBetter: (shard: number, best: number) => boolean): number {
-    let best = -1;
-    let shard = this.take();
-    for (let i = 0; i < this.count; i++) {
-      if (ready[shard] === 1 && (best < 0 || isBetter(shard, best))) best = shard;
+    let best = this.takeReady(ready);
+    let shard = best;
+    for (let i = 1; i < this.count && best >= 0; i++) {
       shard = this.#after(shard);
+      if (ready[shard] === 1 && isBetter(shard, best)) best = shard;
     }
     return best;
   }
@@ -50,17 +62,22 @@ class Turns {
   }
 }
 
-/** For groups of one shard. */
+/** For groups of one shard, whose number changes when it is replaced. */
 class OnlyOne implements DispatchPolicy {
   readonly anyWillDo = false;
-  readonly #shard: number;
+  readonly #turns: Turns;
+  #shard: number;
 
-  constructor({ first }: Group) {
-    this.#shard = first;
+  constructor(group: Numbers) {
+    this.#turns = new Turns(group);
+    this.#shard = group.first;
   }
 
   pick(_load: ShardLoad, ready: Uint8Array): number {
-    return ready[this.#shard] === 1 ? this.#shard : -1;
+    if (ready[this.#shard] === 1) return this.#shard;
+    const shard = this.#turns.takeReady(ready);
+    if (shard >= 0) this.#shard = shard;
+    return shard;
   }
 }
 
@@ -69,7 +86,7 @@ class LeastOutstanding implements DispatchPolicy {
   readonly anyWillDo = true;
   readonly #turns: Turns;
 
-  constructor(group: Group) {
+  constructor(group: Numbers) {
     this.#turns = new Turns(group);
   }
 
@@ -89,7 +106,7 @@ class AwakeFirst implements DispatchPolicy {
   readonly #end: number;
   readonly #turns: Turns;
 
-  constructor(group: Group) {
+  constructor(group: Numbers) {
     this.#first = group.first;
     this.#end = group.first + group.count;
     this.#turns = new Turns(group);
@@ -119,39 +136,35 @@ class RoundRobin implements DispatchPolicy {
   readonly anyWillDo = true;
   readonly #turns: Turns;
 
-  constructor(group: Group) {
+  constructor(group: Numbers) {
     this.#turns = new Turns(group);
   }
 
   pick(_load: ShardLoad, ready: Uint8Array): number {
-    for (let i = 0; i < this.#turns.count; i++) {
-      const shard = this.#turns.take();
-      if (ready[shard] === 1) return shard;
-    }
-    return -1;
+    return this.#turns.takeReady(ready);
   }
 }
 
 /**
- * Highest random weight: each shard has a weight for each hash, and the heaviest ready one is picked. So a shard that is removed or added
- * moves only its own share of the hashes (Thaler and Ravishankar, 1998).
+ * Highest random weight: each seat has a weight for each hash, and the shard on the heaviest one that is ready is picked. So a shard that is
+ * removed or added moves only its own share of the hashes (Thaler and Ravishankar, 1998), and one that replaces another moves none.
  */
 class Rendezvous implements DispatchPolicy {
   readonly anyWillDo = false;
   readonly #first: number;
   readonly #end: number;
 
-  constructor({ first, count }: Group) {
+  constructor({ first, count }: Numbers) {
     this.#first = first;
     this.#end = first + count;
   }
 
-  pick(_load: ShardLoad, ready: Uint8Array, hash: number): number {
+  pick(load: ShardLoad, ready: Uint8Array, hash: number): number {
     let best = -1;
     let heaviest = -1;
     for (let shard = this.#first; shard < this.#end; shard++) {
       if (ready[shard] === 0) continue;
-      const weight = mix(hash ^ Math.imul(shard - this.#first + 1, GOLDEN)) >>> 0;
+      const weight = mix(hash ^ Math.imul(load.seat(shard) - this.#first + 1, GOLDEN)) >>> 0;
       if (weight <= heaviest) continue;
       best = shard;
       heaviest = weight;
@@ -181,8 +194,8 @@ export function hashText(text: string): number {
  * Creates the policy of a group; `{ key }` is rendezvous for requests that have the key.
  * @param steal whether idle shards steal queued requests
  */
-export function createPolicy(dispatch: Dispatch, group: Group, steal: boolean): DispatchPolicy {
-  if (group.count === 1) return new OnlyOne(group);
+export function createPolicy(dispatch: Dispatch, group: Numbers, steal: boolean): DispatchPolicy {
+  if (group.most === 1) return new OnlyOne(group);
   if (dispatch === 'least-loaded') return steal ? new AwakeFirst(group) : new LeastOutstanding(group);
   if (dispatch === 'round-robin') return new RoundRobin(group);
   return new Rendezvous(group);

@@ -87,7 +87,7 @@ export class Completions {
     this.#moderation = moderation;
     this.#events = events;
     const doorbell = Doorbell.attach(shards.core, httpAddresses(shards.map, shards.side.http).doorbell);
-    const hasWork = () => shards.side.hasCompletions();
+    const hasWork = () => shards.side.hasCompletions(shards.attached);
     this.#parking = new Parking(doorbell, hasWork, () => this.#turn.run());
   }
 
@@ -161,7 +161,7 @@ export class Completions {
   /** Takes all completions. Returns how many. */
   #reapAll(): number {
     let total = 0;
-    for (let shard = 0; shard < this.#shards.map.shards; shard++) total += this.reap(shard);
+    for (const shard of this.#shards.attached) total += this.reap(shard);
     this.#flush();
     return total;
   }
