@@ -34,11 +34,20 @@ export interface EndTimes {
   graceMs: number;
 }
 
-/**
- * Ends the thread, or whatever else runs the shard.
- * @param settled resolves when no handler is in flight; `closeApp` must be called after that
- */
-export type EndShard = (settled: Promise<void>, closeApp: () => Promise<void>, times: EndTimes) => void;
+/** The steps in which a shard ends, in this order. */
+export interface EndSteps {
+  /** Resolves when no handler is in flight. */
+  readonly settled: Promise<void>;
+  /** Calls the app's listeners, which may close upgraded connections. */
+  closeApp(): Promise<void>;
+  /** Resolves when no upgraded connection is open. */
+  disconnected(): Promise<void>;
+  /** Closes those that are left. */
+  disconnect(): void;
+}
+
+/** Ends the thread, or whatever else runs the shard. */
+export type EndShard = (steps: EndSteps, times: EndTimes) => void;
 
 /** A shard: passes the commands of the control thread and the HTTP threads to its loop and its handlers. */
 export class Shard {
@@ -124,8 +133,15 @@ export class Shard {
    * @param settled resolves when no handler is in flight
    */
   end(settled: Promise<void>, times: EndTimes): void {
-    this.loop.handlers.drain();
-    this.#end(settled, () => this.#closeApp(), times);
+    const { loop } = this;
+    loop.handlers.drain();
+    const steps: EndSteps = {
+      settled,
+      closeApp: () => this.#closeApp(),
+      disconnected: () => loop.disconnected(),
+      disconnect: () => loop.handlers.closeUpgraded(),
+    };
+    this.#end(steps, times);
   }
 
   /** Calls the `onClose` listeners in reverse order. If one fails, the others are still called. */

@@ -128,9 +128,14 @@ export class Output {
   sendStream(exchange: Exchange, stream: StreamedAnswer): void {
     if (!stream.begun) {
       stream.begun = true;
-      if (exchange.next === undefined && this.#host.draining) exchange.close = true;
-      this.#send(exchange);
+      if (stream.isUpgrade) this.#sendUpgrade(exchange);
+      else {
+        if (exchange.next === undefined && this.#host.draining) exchange.close = true;
+        this.#send(exchange);
+      }
     }
+    if (exchange.entry?.status === null && stream.waiting !== undefined)
+      this.#host.accessLog!.said(exchange.entry, stream.waiting);
     const bytes = stream.writeTo(this.#socket);
     if (exchange.entry !== undefined) exchange.entry.bytes += bytes;
     if (!exchange.ready || stream.last === 'broken') return;
@@ -177,6 +182,13 @@ export class Output {
     if (exchange.close || exchange.sayKeepAlive) sent = this.#sendWithField(exchange);
     else socket.write(exchange.bytes!);
     if (this.#host.accessLog !== undefined) this.#host.accessLog.answered(exchange, sent);
+  }
+
+  /** What the app has written as the beginning of its response to an upgrade, which may be nothing, is sent as it is. */
+  #sendUpgrade(exchange: Exchange): void {
+    const bytes = exchange.bytes!;
+    if (bytes.length > 0) this.#socket.write(bytes);
+    if (exchange.entry !== undefined) this.#host.accessLog!.answered(exchange, bytes.length);
   }
 
   /** Inserts or replaces the connection field. Rare, so the head leaves no room for it. Returns the bytes written. */
@@ -278,7 +290,8 @@ export class Output {
   close(): void {
     this.#releaseUnflushed(this.#unflushed.length, true);
     for (let exchange = this.first; exchange !== undefined; exchange = exchange.next) {
-      if (this.#host.accessLog !== undefined) this.#host.accessLog.ended(exchange, true);
+      const aborted = exchange.stream?.isUpgrade !== true;
+      if (this.#host.accessLog !== undefined) this.#host.accessLog.ended(exchange, aborted);
       exchange.connection = undefined;
       exchange.owner?.abandon(exchange);
     }
