@@ -163,7 +163,9 @@ export type RequestCommand =
   /** The request got 504 because its handler took too long: give the slot back without a response. */
   | { type: 'abandon'; slot: number; sequence: number }
   | { type: 'stream'; answer: StreamAnswer }
-  | { type: 'body'; piece: BodyPiece };
+  | { type: 'body'; piece: BodyPiece }
+  /** Several small pieces of bodies (src/contract/stream-batch.ts). */
+  | { type: 'bodies'; batch: ArrayBuffer };
 
 /** Shard → HTTP thread. */
 export type RequestReport =

@@ -1,6 +1,6 @@
 /*
- * Batches small pieces of streamed responses from a shard to an HTTP thread: many streams yield a few bytes in one turn of the event loop,
- * and a separate message for each would cost more than its bytes. Each piece has a header of words before its bytes.
+ * Batches small pieces of streams between a shard and an HTTP thread: many streams have a few bytes in one turn of the event loop, and a
+ * separate message for each would cost more than its bytes. Each piece has a header of words before its bytes.
  */
 import type { StreamPiece } from './messages.js';
 
@@ -25,7 +25,7 @@ const BATCH_BYTES = 16 * 1024;
 /** Larger pieces are sent alone, in a transferred buffer. */
 export const SMALL_PIECE_BYTES = BATCH_BYTES / 8;
 
-/** Gathers pieces into a batch. Shard. */
+/** Gathers pieces into a batch. For the thread that sends them. */
 export class StreamBatch {
   readonly #buffer = new ArrayBuffer(BATCH_BYTES);
   readonly #words = new Int32Array(this.#buffer);
@@ -69,7 +69,7 @@ function flagsOf({ closes, upgrades, last }: StreamPiece): number {
   return end | (closes === true ? CLOSES : 0) | (upgrades === true ? UPGRADES : 0);
 }
 
-/** The pieces of a batch, in order, as views of it. HTTP thread. */
+/** The pieces of a batch, in order, as views of it. For the thread that receives them. */
 export function* piecesOf(batch: ArrayBuffer): Generator<StreamPiece> {
   const words = new Int32Array(batch);
   const floats = new Float64Array(batch);

@@ -7,6 +7,7 @@ import { describe } from '../contract/describe.js';
 import { HttpGenerations } from '../contract/http-generations.js';
 import { readMemoryMap, shardAddresses } from '../contract/memory-map.js';
 import {
+  type BodyPiece,
   comparable,
   type RequestCommand,
   type RouteTable,
@@ -16,6 +17,7 @@ import {
 } from '../contract/messages.js';
 import { moduleFailure } from '../contract/module-failure.js';
 import { ShardSide } from '../contract/shard-side.js';
+import { piecesOf } from '../contract/stream-batch.js';
 import { Times } from '../contract/times.js';
 import { Clock } from '../core/clock.js';
 import { CoreMemory } from '../core/memory.js';
@@ -168,6 +170,17 @@ function obeyHttp(handlers: Handlers, command: RequestCommand): void {
       return handlers.onStreamAnswer(command.answer);
     case 'body':
       return handlers.onBodyPiece(command.piece);
+    case 'bodies':
+      for (const piece of bodiesOf(command.batch)) handlers.onBodyPiece(piece);
+  }
+}
+
+/** The pieces of a batch, each in a buffer of its own. */
+function* bodiesOf(batch: ArrayBuffer): Generator<BodyPiece> {
+  for (const { slot, sequence, start, end, last } of piecesOf(batch)) {
+    const piece: BodyPiece = { slot, sequence, bytes: batch.slice(start, end), length: end - start };
+    if (last !== undefined) piece.last = last;
+    yield piece;
   }
 }
 
