@@ -215,10 +215,12 @@ export const COUNTER_ABANDONED_OFFSET = COUNTER_EXTENT_WAITING_OFFSET + WORD_BYT
 export const COUNTER_THREAD_TIME_OFFSET = COUNTER_ABANDONED_OFFSET + WORD_BYTES;
 /** When the running handler was called, by the server's clock; 0 if none is running. */
 export const COUNTER_CALLED_AT_OFFSET = COUNTER_THREAD_TIME_OFFSET + WORD_BYTES;
-/** Responses being streamed: their heads are sent, and they have not ended. */
+/** Responses being streamed: their heads are sent, and they have not ended. Includes upgraded connections. */
 export const COUNTER_STREAMS_OFFSET = COUNTER_CALLED_AT_OFFSET + WORD_BYTES;
 /** 1 while an inspector of the shard's thread is open, as of the last second. */
 export const COUNTER_INSPECTED_OFFSET = COUNTER_STREAMS_OFFSET + WORD_BYTES;
+/** Connections that the shard has taken over. */
+export const COUNTER_UPGRADES_OFFSET = COUNTER_INSPECTED_OFFSET + WORD_BYTES;
 /** Where claims write the slots that they take. Private to the shard. */
 export const SHARD_BATCH_OFFSET = SHARD_COUNTERS_OFFSET + LINE_BYTES;
 /** Bytes in shared memory that the shard copies from: response head templates. Private to the shard. */
@@ -281,6 +283,11 @@ export const SLOT_CLOSES_FLAG = 1 << 6;
 export const SLOT_INTERIM_FLAG = 1 << 7;
 /** The client wants the connection closed after the response. */
 export const SLOT_LAST_REQUEST_FLAG = 1 << 8;
+/**
+ * The client offers another protocol, and nothing behind the request is parsed before the response begins. The record's body is the beginning
+ * of what follows the request.
+ */
+export const SLOT_UPGRADE_FLAG = 1 << 9;
 
 /** No handler was called. */
 export const SLOT_NO_START = 0;

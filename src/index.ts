@@ -26,6 +26,8 @@ export type {
   ShardResponse,
 } from './app/handler.js';
 export type { RefusalOptions } from './app/refusals.js';
+export type { ShardSocket } from './app/upgrades/shard-socket.js';
+export type { ShardUpgradeRequest, UpgradeHandler } from './app/upgrades/upgrade-handler.js';
 export type { ValidationIssue } from './app/validation.js';
 export type { ShardCounters } from './contract/counters.js';
 export type { Summary } from './contract/times.js';

@@ -1,21 +1,36 @@
+import type { App } from '../app/app.js';
 import { type AppDefinition, definitionOf } from '../app/definition.js';
+import type { UpgradeHandler } from '../app/upgrades/upgrade-handler.js';
 import { type FetchApp, fromFetch } from './from-fetch.js';
-import { appOfKind, fromNode } from './from-node.js';
-import { kindOf } from './node/kinds.js';
+import { appOfKind } from './from-node.js';
+import { kindOf, ofListener } from './node/kinds.js';
+import type { Listening } from './node/runner.js';
+import { closeServers, emitUpgrade, type UpgradeServer } from './node/upgrades.js';
 
 /**
  * Makes an app of what a module exports, by its kind, in this order: an app of LoopShard; an `http.Server`; an app of Nest, Fastify, Koa,
  * Express or Connect; an app with a method `fetch`; a function with one parameter, from `Request` to `Response`, or with two, `(req, res)`.
  * Properties are looked up with `in`, because some apps are proxies that have every property.
+ * @param listening returns the servers that the module has told to listen: their listeners may take over connections
  * @returns `undefined` if the value is none of them, or might be several
  */
-export function appOf(value: unknown): AppDefinition | undefined {
+export function appOf(value: unknown, listening: Listening = () => []): AppDefinition | undefined {
   const own = definitionOf(value);
   if (own !== undefined) return own;
   const kind = kindOf(value);
-  if (kind !== undefined) return definitionOf(appOfKind(kind));
-  if (isFetchApp(value)) return definitionOf(fromFetch(value));
-  return typeof value === 'function' && value.length === 2 ? definitionOf(fromNode(value as never)) : undefined;
+  if (kind !== undefined) return definitionOf(appOfKind(kind, {}, listening));
+  if (isFetchApp(value)) return definitionOf(withUpgrades(fromFetch(value), listening()));
+  if (typeof value !== 'function' || value.length !== 2) return undefined;
+  return definitionOf(appOfKind(ofListener(value as never), {}, listening));
+}
+
+/** Adds the upgrades of a server that the module has told to listen, as `serve()` of `@hono/node-server` does. */
+function withUpgrades(app: App, servers: readonly UpgradeServer[]): App {
+  const server = servers.find((one) => one.listenerCount('upgrade') > 0);
+  if (server === undefined) return app;
+  const handler: UpgradeHandler = (request, socket, head) => emitUpgrade(server, request, socket, head);
+  app.onClose(() => closeServers(servers));
+  return app.upgrade('/', handler).upgrade('/*', handler);
 }
 
 function isFetchApp(value: unknown): value is FetchApp {

@@ -4,7 +4,8 @@ import { LoopShardError } from '../errors.js';
 import { checkOptionNames } from '../option-names.js';
 import { ROUTE_SCHEDULING } from '../options/scheduling.js';
 import { kindOf, type NodeKind, ofListener } from './node/kinds.js';
-import { NodeRunner } from './node/runner.js';
+import { type Listening, NodeRunner } from './node/runner.js';
+import { closeServers } from './node/upgrades.js';
 
 /** An app of Express, Koa, Fastify, Nest or Connect, an `http.Server`, or a function `(req, res)`. */
 export type NodeApp = object | ((...args: never[]) => unknown);
@@ -31,13 +32,16 @@ export function fromNode(nodeApp: NodeApp, options: NodeOptions = {}): App {
 }
 
 /** Makes an app of a Node app that was recognized. */
-export function appOfKind(kind: NodeKind, options: NodeOptions = {}): App {
-  const runner = new NodeRunner();
+export function appOfKind(kind: NodeKind, options: NodeOptions = {}, listening: Listening = () => []): App {
+  const runner = new NodeRunner(listening);
   const app = createApp();
   app.onStart(async () => {
     runner.listener = await kind.start();
   });
-  if (kind.close !== undefined) app.onClose(() => kind.close!());
+  app.onClose(() => {
+    if (kind.close === undefined) closeServers([...runner.listener!.servers, ...listening()]);
+    else return kind.close();
+  });
   addRaw(app, options, runner.handlerAt(''));
   return app;
 }

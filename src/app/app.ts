@@ -32,8 +32,10 @@ import type {
   ShardRequest,
 } from './handler.js';
 import type { MiddlewareEntry } from './middleware.js';
+import type { ParamsOf } from './pattern-types.js';
 import { type RefusalOptions, refusalTemplate } from './refusals.js';
 import { compileResponse } from './schemas.js';
+import { takingOver, type UpgradeHandler } from './upgrades/upgrade-handler.js';
 import { PARTS, validated } from './validation.js';
 
 /**
@@ -69,6 +71,18 @@ export interface App<Prefix extends string = ''> {
   readonly options: AddRoute<Prefix>;
   /** Routes every method. */
   readonly all: AddRoute<Prefix>;
+  /**
+   * Routes GET requests that offer another protocol, such as WebSocket, to a handler that takes over the connection, for instance with
+   * `handleUpgrade` of `ws`. Middleware runs before it: if it throws or responds, the connection is not taken over. Requests that offer
+   * nothing go to other routes.
+   * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
+   */
+  upgrade<const P extends string>(
+    pattern: P,
+    options: RouteScheduling,
+    handler: UpgradeHandler<ParamsOf<`${Prefix}${P}`>>,
+  ): App<Prefix>;
+  upgrade<const P extends string>(pattern: P, handler: UpgradeHandler<ParamsOf<`${Prefix}${P}`>>): App<Prefix>;
   /**
    * Runs middleware around the handlers of routes that are added later, and around `notFound`. Middleware runs in the order in which it was
    * added.
@@ -203,6 +217,20 @@ class AppScope implements App {
 
   all(pattern: string, ...rest: unknown[]): this {
     return this.#add(METHODS, pattern, rest);
+  }
+
+  upgrade(pattern: string, ...rest: unknown[]): this {
+    const name = `upgrade ${join(this.#scope.prefix, checkPattern(`upgrade ${pattern}`, pattern))}`;
+    const [given, handler] = routeArguments(name, rest);
+    const options = checkRouteOptions(given, name, ROUTE_SCHEDULING);
+    const below = join(this.#scope.prefix, pattern);
+    return this.#push(name, pattern, {
+      ...rulesOf({ ...this.#scope.defaults, ...options }, below, new Subject('ROUTE_INVALID', ` of route \`${name}\``)),
+      methods: ['GET'],
+      handler: takingOver(handler as never),
+      isRaw: true,
+      isUpgrade: true,
+    });
   }
 
   use(...given: [prefix: string, middleware: Middleware] | [middleware: Middleware]): this {
@@ -360,7 +388,14 @@ class AppScope implements App {
     for (const pattern of ['/', '/*']) {
       const rules = rulesOf({ ...options, body: 'stream' }, pattern, new Subject('OPTION_INVALID', ' of `fromNode()`'));
       const body = { ...rules.body, isStreamed: false, isAuto: true } as const;
-      this.#push(pattern, pattern, { ...rules, body, methods: ALL_METHODS, handler, isRaw: true });
+      this.#push(pattern, pattern, {
+        ...rules,
+        body,
+        methods: ALL_METHODS,
+        handler,
+        isRaw: true,
+        takesAnyTarget: true,
+      });
     }
   }
 
@@ -435,13 +470,13 @@ function checkPattern(name: string, pattern: unknown): string {
 }
 
 /** @throws LoopShardError ROUTE_INVALID */
-function checkRouteOptions(options: unknown, name: string): RouteOptions {
+function checkRouteOptions(options: unknown, name: string, known = ROUTE_OPTIONS): RouteOptions {
   if (typeof options !== 'object' || options === null) {
     throw new LoopShardError(
       'ROUTE_INVALID',
       `Invalid options of route \`${name}\`: expected an object, got ${inspect(options)}.`,
     );
   }
-  checkOptionNames(options, ROUTE_OPTIONS, `route \`${name}\``, 'ROUTE_INVALID');
+  checkOptionNames(options, known, `route \`${name}\``, 'ROUTE_INVALID');
   return options;
 }

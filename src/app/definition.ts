@@ -1,5 +1,6 @@
 import type { CorsRules } from '../contract/cors.js';
 import type { FixedBody, RefusalTemplate, RouteTable } from '../contract/messages.js';
+import { routeName } from '../contract/route-permits.js';
 import { HttpError, LoopShardError } from '../errors.js';
 import type { CompressRules } from '../options/compression.js';
 import { type AnyMethod, METHODS } from '../options/methods.js';
@@ -54,8 +55,12 @@ export interface RouteDefinition extends RouteRules {
   schemas: ResponseSchemas | undefined;
   /** A body that is sent without calling a handler. */
   fixed: FixedBody | undefined;
-  /** The handler returns a RawReply, and gets every target below the pattern, even one that is not a valid URL. */
+  /** The handler returns a RawReply. */
   isRaw?: true;
+  /** It gets every target below the pattern, even one that is not a valid URL. */
+  takesAnyTarget?: true;
+  /** It gets only requests that offer another protocol. */
+  isUpgrade?: true;
   middleware: readonly MiddlewareEntry[];
   /** Innermost first. */
   scopes: readonly Scope[];
@@ -113,6 +118,8 @@ export class AppDefinition {
   readonly #notFounds: NotFound[] = [];
   readonly #refusals: RefusalTemplate[] = [];
   readonly #router = createRouter();
+  /** Of the routes that get only requests that offer another protocol. */
+  readonly #upgrades = createRouter();
   readonly #mounted = new Set<AppDefinition>();
   readonly onStart: LifecycleListener[] = [];
   readonly onClose: LifecycleListener[] = [];
@@ -131,7 +138,8 @@ export class AppDefinition {
   add(name: string, route: RouteDefinition): void {
     this.checkOpen();
     try {
-      this.#router.on([...route.methods], route.pattern, () => {}, this.#routes.length);
+      const router = route.isUpgrade === true ? this.#upgrades : this.#router;
+      router.on([...route.methods], route.pattern, () => {}, this.#routes.length);
     } catch (cause) {
       throw routeError(name, cause as Error);
     }
@@ -171,7 +179,7 @@ export class AppDefinition {
     ];
     for (const route of other.#routes) {
       const pattern = join(prefix, route.pattern);
-      const name = `${route.methods[0]} ${pattern}`;
+      const name = routeName({ ...route, pattern });
       this.add(name, {
         ...route,
         ...(route.fixed === undefined && within(rules(name, pattern), route)),
@@ -205,14 +213,15 @@ export class AppDefinition {
   table(): RouteTable {
     const { routes, notFounds } = this.#load();
     return {
-      routes: routes.map(({ methods, pattern, scheduling, fixed, body, isRaw }) => ({
+      routes: routes.map(({ methods, pattern, scheduling, fixed, body, takesAnyTarget, isUpgrade }) => ({
         methods: [...methods],
         pattern,
         scheduling,
         ...(fixed && { fixed }),
         ...(body.isStreamed && { isStreamed: true }),
         ...(body.isAuto && { isAuto: true }),
-        ...(isRaw && { takesAnyTarget: true }),
+        ...(takesAnyTarget && { takesAnyTarget }),
+        ...(isUpgrade && { isUpgrade }),
         ...(body.maxBytes !== undefined && { maxBodyBytes: body.maxBytes }),
       })),
       hasNotFound: notFounds.length > 0,
@@ -232,9 +241,13 @@ export class AppDefinition {
     return notFounds.find(({ isFor }) => isFor(path))?.route ?? notFound;
   }
 
-  /** Returns the parameters of a path that the HTTP thread has routed. */
-  params(method: AnyMethod, path: string): Params {
-    return this.#router.find(method, path)?.params ?? {};
+  /**
+   * Returns the parameters of a path that the HTTP thread has routed.
+   * @param offersUpgrade the request offers another protocol
+   */
+  params(method: AnyMethod, path: string, offersUpgrade: boolean): Params {
+    const upgrade = offersUpgrade ? this.#upgrades.find(method, path) : null;
+    return (upgrade ?? this.#router.find(method, path))?.params ?? {};
   }
 
   #load(): Loaded {

@@ -9,6 +9,11 @@ export const RAW = Symbol.for('loopshard.raw');
  */
 export interface RawReply {
   readonly [RAW]: true;
+  /**
+   * The app takes over the connection: nothing that follows the request is HTTP any more. It is over when the app closes the connection,
+   * not when the last byte was written. `attach` is called once the shard has room for it, and calls the app.
+   */
+  readonly isUpgrade: boolean;
   /** All bytes were written. */
   readonly isComplete: boolean;
   /** The app need not be told that the request is over. */
@@ -44,6 +49,8 @@ export interface RawHost {
   onComplete(task: unknown): void;
   /** The app failed. */
   onFailed(task: unknown, error: unknown): void;
+  /** The app has closed an upgraded connection. */
+  onClosed(task: unknown): void;
 }
 
 export function isRaw(value: unknown): value is RawReply {

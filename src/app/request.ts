@@ -47,6 +47,12 @@ export interface RequestSource extends RequestName {
   pairs(): string[];
   /** Has the body that arrives in pieces delivered to `sink`. Returns `undefined` if the body is complete, and `copyBytes()` has it. */
   deliver(sink: BodySink): BodyFlow | undefined;
+  /** The client offers another protocol, and a RawReply may take over the connection. */
+  readonly offersUpgrade: boolean;
+  /** Returns a copy of the first bytes that follow the request, if it offers another protocol. */
+  upgradeHead(): Buffer;
+  /** Has what follows them delivered to `sink`. The end is that of the client's side of the connection. */
+  takeOver(sink: BodySink): BodyFlow;
   /** Returns the head as it was sent, from the target to the last header value, as Latin-1. */
   head(): string;
   bytes(): Uint8Array;

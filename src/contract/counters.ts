@@ -13,6 +13,7 @@ import {
   COUNTER_STEALS_OFFSET,
   COUNTER_STREAMS_OFFSET,
   COUNTER_THREAD_TIME_OFFSET,
+  COUNTER_UPGRADES_OFFSET,
 } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
 
@@ -33,8 +34,10 @@ export interface ShardCounters {
   extentWaiting: number;
   /** Handlers that have not settled although their requests are over: they got 504, or their clients have disconnected. */
   abandoned: number;
-  /** Responses being streamed. */
+  /** Responses being streamed, and upgraded connections. */
   streams: number;
+  /** Upgraded connections, such as WebSockets, that the shard has taken over. */
+  upgrades: number;
   /** Mean handler times that the limiter of adaptive permits uses, in microseconds. 0 with a fixed number of permits. */
   shortMeanUs: number;
   longMeanUs: number;
@@ -61,6 +64,7 @@ export function readCounters(core: CoreMemory, address: number): ShardCounters {
     extentWaiting: read(COUNTER_EXTENT_WAITING_OFFSET),
     abandoned: read(COUNTER_ABANDONED_OFFSET),
     streams: read(COUNTER_STREAMS_OFFSET),
+    upgrades: read(COUNTER_UPGRADES_OFFSET),
     shortMeanUs: read(COUNTER_SHORT_MEAN_OFFSET),
     longMeanUs: read(COUNTER_LONG_MEAN_OFFSET),
   };
@@ -79,6 +83,7 @@ const PRESENT = [
   COUNTER_CALLED_AT_OFFSET,
   COUNTER_STREAMS_OFFSET,
   COUNTER_INSPECTED_OFFSET,
+  COUNTER_UPGRADES_OFFSET,
 ];
 
 /** Writes the counters of a shard. For the shard's thread; after its exit, for the control thread. */

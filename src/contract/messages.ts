@@ -27,6 +27,8 @@ export interface RouteEntry {
   isStreamed?: true;
   /** Small request bodies of known length are read whole, others as streams. */
   isAuto?: true;
+  /** The route gets only requests that offer another protocol. */
+  isUpgrade?: true;
   /** The route also gets targets below its pattern that are not valid URLs. */
   takesAnyTarget?: true;
   /** Largest request body, instead of the server's limit; `Infinity` disables the limit. */
@@ -166,7 +168,9 @@ export type RequestCommand =
   /** The request got 504 because its handler took too long: give the slot back without a response. */
   | { type: 'abandon'; slot: number; sequence: number }
   | { type: 'stream'; answer: StreamAnswer }
-  | { type: 'body'; piece: BodyPiece };
+  | { type: 'body'; piece: BodyPiece }
+  /** Several small pieces of bodies (src/contract/stream-batch.ts). */
+  | { type: 'bodies'; batch: ArrayBuffer };
 
 /** Shard → HTTP thread. */
 export type RequestReport =
@@ -223,7 +227,12 @@ export interface StreamPiece {
   closes?: boolean;
   /** With the first piece: length of the body in bytes, if known. */
   bodyBytes?: number;
-  /** Set on the last piece: the body is complete, or never will be. */
+  /** With the first piece: the handler takes over the connection. What follows the request is sent to it as a body. */
+  upgrades?: boolean;
+  /**
+   * Set on the last piece: the body is complete, or never will be. On an upgraded connection, `whole` ends only the shard's side of it, and
+   * `broken`, which may follow, the connection.
+   */
   last?: 'whole' | 'broken';
 }
 

@@ -5,9 +5,13 @@ import { LoopShardError } from '../errors.js';
 import { type MemoryMap, routePermitsAddress } from './memory-map.js';
 import type { RouteEntry, RouteTable } from './messages.js';
 
-/** A route's name in messages and stats, such as `GET /report`. */
-export function routeName({ methods, pattern }: RouteEntry): string {
-  return `${methods[0]} ${pattern}`;
+/** A route's name in messages and stats, such as `GET /report` or `upgrade /chat`. */
+export function routeName({
+  methods,
+  pattern,
+  isUpgrade,
+}: Pick<RouteEntry, 'methods' | 'pattern' | 'isUpgrade'>): string {
+  return `${isUpgrade === true ? 'upgrade' : methods[0]} ${pattern}`;
 }
 
 /** The routes with `maxConcurrency`: the index of each is that of its semaphore. */

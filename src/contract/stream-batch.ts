@@ -1,6 +1,6 @@
 /*
- * Batches small pieces of streamed responses from a shard to an HTTP thread: many streams yield a few bytes in one turn of the event loop,
- * and a separate message for each would cost more than its bytes. Each piece has a header of words before its bytes.
+ * Batches small pieces of streams between a shard and an HTTP thread: many streams have a few bytes in one turn of the event loop, and a
+ * separate message for each would cost more than its bytes. Each piece has a header of words before its bytes.
  */
 import type { StreamPiece } from './messages.js';
 
@@ -17,6 +17,7 @@ const HEADER_BYTES = HEADER_WORDS * Int32Array.BYTES_PER_ELEMENT;
 const CLOSES = 1;
 const WHOLE = 2;
 const BROKEN = 4;
+const UPGRADES = 8;
 /** Replaces the number of head bytes in a piece without a head. */
 const NO_HEAD = -1;
 
@@ -24,7 +25,7 @@ const BATCH_BYTES = 16 * 1024;
 /** Larger pieces are sent alone, in a transferred buffer. */
 export const SMALL_PIECE_BYTES = BATCH_BYTES / 8;
 
-/** Gathers pieces into a batch. Shard. */
+/** Gathers pieces into a batch. For the thread that sends them. */
 export class StreamBatch {
   readonly #buffer = new ArrayBuffer(BATCH_BYTES);
   readonly #words = new Int32Array(this.#buffer);
@@ -37,7 +38,8 @@ export class StreamBatch {
   }
 
   /** @returns `false` if the piece does not fit */
-  add({ slot, sequence, bytes, start, end, headBytes = NO_HEAD, closes, bodyBytes, last }: StreamPiece): boolean {
+  add(piece: StreamPiece): boolean {
+    const { slot, sequence, bytes, start, end, headBytes = NO_HEAD, bodyBytes } = piece;
     const length = end - start;
     const next = align(this.#length + HEADER_BYTES + length);
     if (next > BATCH_BYTES) return false;
@@ -47,8 +49,7 @@ export class StreamBatch {
     words[word + SEQUENCE] = sequence;
     words[word + BYTES] = length;
     words[word + HEAD_BYTES] = headBytes;
-    words[word + FLAGS] =
-      (closes === true ? CLOSES : 0) | (last === 'whole' ? WHOLE : 0) | (last === 'broken' ? BROKEN : 0);
+    words[word + FLAGS] = flagsOf(piece);
     this.#floats[(word + BODY_BYTES) >> 1] = bodyBytes ?? Number.NaN;
     this.#bytes.set(new Uint8Array(bytes!, start, length), this.#length + HEADER_BYTES);
     this.#length = next;
@@ -63,7 +64,12 @@ export class StreamBatch {
   }
 }
 
-/** The pieces of a batch, in order, as views of it. HTTP thread. */
+function flagsOf({ closes, upgrades, last }: StreamPiece): number {
+  const end = last === undefined ? 0 : last === 'whole' ? WHOLE : BROKEN;
+  return end | (closes === true ? CLOSES : 0) | (upgrades === true ? UPGRADES : 0);
+}
+
+/** The pieces of a batch, in order, as views of it. For the thread that receives them. */
 export function* piecesOf(batch: ArrayBuffer): Generator<StreamPiece> {
   const words = new Int32Array(batch);
   const floats = new Float64Array(batch);
@@ -82,6 +88,7 @@ export function* piecesOf(batch: ArrayBuffer): Generator<StreamPiece> {
     if (words[word + HEAD_BYTES] !== NO_HEAD) {
       piece.headBytes = words[word + HEAD_BYTES];
       piece.closes = (flags & CLOSES) !== 0;
+      if ((flags & UPGRADES) !== 0) piece.upgrades = true;
       const bodyBytes = floats[(word + BODY_BYTES) >> 1];
       if (!Number.isNaN(bodyBytes)) piece.bodyBytes = bodyBytes;
     }

@@ -15,6 +15,8 @@ export interface Receiver {
   flush(): void;
   /** Called when the handler reads the body of its request. */
   onBodyTaken(): void;
+  /** Called when the handler takes over the connection. */
+  onUpgraded(exchange: Exchange): void;
 }
 
 /** A response that arrives in pieces. */
@@ -29,6 +31,12 @@ export interface StreamedAnswer {
   last: 'whole' | 'broken' | undefined;
   /** Whether the body ends when the connection is closed. */
   readonly closes: boolean;
+  /** Whether the handler has taken over the connection: it writes what is sent. */
+  readonly isUpgrade: boolean;
+  /** Whether no more pieces will arrive. The end of the shard's side of an upgraded connection is not its end. */
+  readonly isOver: boolean;
+  /** The first piece that was not passed to the socket. */
+  readonly waiting: Buffer | undefined;
   add(piece: StreamPiece): void;
   /** Stops the latest piece from sharing memory with other streams, if it has to wait. */
   keep(): void;
@@ -109,6 +117,8 @@ export interface RouteTraits {
   readonly isStreamed: boolean;
   /** An app for node:http responds: as there, a client that ends its side of the connection counts as gone. */
   readonly abortsOnHalfClose: boolean;
+  /** Handlers may take over connections whose clients offer another protocol. */
+  readonly takesUpgrades: boolean;
   /** Recent estimate of the size of its largest response, in bytes. */
   responseBytes: number;
 }
@@ -129,6 +139,10 @@ export class Exchange {
   close = false;
   /** HTTP/1.0: whether the response must say that the connection is kept alive. */
   sayKeepAlive = false;
+  /** Whether the client offers another protocol, which the handler may accept. */
+  isOffer = false;
+  /** Bytes behind the request that its record has, if it is an offer. */
+  upgradeHeadBytes = 0;
   /** Whether the connection is closed instead of sending this response. */
   isCut = false;
   /** Interim responses that were not passed to the socket yet. */
@@ -175,13 +189,14 @@ export class Exchange {
   }
 
   /** Creates one that continues a streamed response whose slot is free. */
-  static continued({ owner, connection, stream, bytes, headBytes, route, counter }: Exchange): Exchange {
+  static continued({ owner, connection, stream, bytes, headBytes, route, counter, upload }: Exchange): Exchange {
     const exchange = new Exchange(-1, owner);
     exchange.connection = connection;
     exchange.stream = stream;
     exchange.route = route;
     exchange.counter = counter;
     if (stream?.begun === false) exchange.bytes = bytes;
+    if (stream?.isUpgrade === true) exchange.upload = upload;
     exchange.headBytes = headBytes;
     return exchange;
   }
@@ -204,6 +219,7 @@ export class Exchange {
     this.next = undefined;
     this.close = false;
     this.sayKeepAlive = false;
+    this.isOffer = false;
     this.isCut = false;
     this.interim = undefined;
     this.ready = false;

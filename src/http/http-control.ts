@@ -257,7 +257,7 @@ export class HttpControl {
     if ((state === 'stuck' || state === 'draining') && !this.#isDraining) scheduler?.onShardUnavailable(shard, state);
   }
 
-  /** Stops accepting connections. Resolves when every response is sent and every connection is closed. */
+  /** As `HttpThread.drain()`. */
   drain(): Promise<void> {
     this.#becomeLeaving();
     this.#isDraining = true;

@@ -95,6 +95,8 @@ export class HttpThread implements ConnectionHost<Connection> {
   /** Figures of schedulers that have ended. */
   #past: Sums = { lostWakeUps: 0, pauses: 0, refused: {} };
   readonly #connections = new Set<Connection>();
+  /** How many of them shards have taken over. */
+  #upgraded = 0;
   readonly #listener: Listens;
   #watch: NodeJS.Timeout | undefined;
   /** Connections with a request that waits for an extent. */
@@ -305,9 +307,15 @@ export class HttpThread implements ConnectionHost<Connection> {
     this.#retries = undefined;
   }
 
+  onUpgraded(): void {
+    this.#upgraded++;
+    this.#checkDrained();
+  }
+
   onConnectionClosed(connection: Connection): void {
     if (this.#waiting.delete(connection)) this.#notePressure();
     this.#connections.delete(connection);
+    if (connection.isUpgraded) this.#upgraded--;
     this.#publishConnections();
     this.#checkDrained();
   }
@@ -329,7 +337,10 @@ export class HttpThread implements ConnectionHost<Connection> {
     this.#leaving = setInterval(tell, Math.max(LEAVING_STEP_MS, ms / LEAVING_STEPS)).unref();
   }
 
-  /** Stops accepting connections. Resolves when every response is sent and every connection is closed. */
+  /**
+   * Stops accepting connections. Resolves when every response is sent and every connection is closed, except those that shards have taken
+   * over.
+   */
   drain(): Promise<void> {
     this.draining = true;
     clearInterval(this.#leaving);
@@ -342,9 +353,9 @@ export class HttpThread implements ConnectionHost<Connection> {
   }
 
   #checkDrained(): void {
-    if (!this.draining || this.#connections.size > 0 || this.outstanding > 0) return;
-    clearInterval(this.#watch);
-    this.#onDrained?.();
+    if (!this.draining || this.outstanding > 0) return;
+    if (this.#connections.size === 0) clearInterval(this.#watch);
+    if (this.#connections.size === this.#upgraded) this.#onDrained?.();
   }
 
   /** Stops all activity of the schedulers. */

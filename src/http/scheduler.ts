@@ -279,8 +279,8 @@ export class Scheduler implements ExchangeOwner {
 
   /** A handler on `shard` reads the body of its request. */
   #onBodyCredit(shard: number, { slot, sequence, taken, spent }: BodyCredit): void {
-    const { upload, connection, sequence: current } = this.#exchanges[slot];
-    if (current !== sequence || connection === undefined || upload === undefined || upload.isOver) {
+    const { upload, connection } = this.#streams.find({ slot, sequence }) ?? {};
+    if (connection === undefined || upload === undefined || upload.isOver) {
       // The client has disconnected, or got its response, before the shard could know.
       this.#shards.sendBody(shard, { slot, sequence, length: 0, last: 'broken' });
       return;
@@ -440,7 +440,7 @@ export class Scheduler implements ExchangeOwner {
     return this.#moderation?.pauses ?? 0;
   }
 
-  /** Whether no request that it has admitted, or that has an extent for its record, is in progress. */
+  /** Whether no request that it has admitted, except upgraded connections, or that has an extent for its record, is in progress. */
   get isDrained(): boolean {
     return this.outstanding === 0 && this.#streams.count === 0 && this.figures.ownRequestExtents === 0;
   }

@@ -11,11 +11,14 @@ import type {
   StreamAnswer,
   StreamPiece,
 } from '../contract/messages.js';
-import { piecesOf } from '../contract/stream-batch.js';
+import { piecesOf, SMALL_PIECE_BYTES, StreamBatch } from '../contract/stream-batch.js';
 import { Clock } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
+import { Turn } from '../core/turn.js';
 import { type Group, mostShards } from '../options/scheduling.js';
 import { Load } from './admission/load.js';
+
+const NO_BYTES = new ArrayBuffer(0);
 
 export interface ShardsOptions {
   /** The number of this HTTP thread. */
@@ -58,6 +61,11 @@ export class Shards {
   /** The channel to each shard, while it has a thread. */
   readonly #ports: (MessagePort | undefined)[];
   readonly #isSyncParked: boolean;
+  /** Small pieces of bodies that were not sent yet, by shard. */
+  readonly #gathered: (StreamBatch | undefined)[] = [];
+  readonly #turn = new Turn(() => {
+    for (let shard = 0; shard < this.#gathered.length; shard++) this.#sendGathered(shard);
+  });
   #events: ShardsEvents | undefined;
 
   constructor(core: CoreMemory, map: MemoryMap, { http, epochMs, groups, maxQueue, park }: ShardsOptions) {
@@ -154,9 +162,34 @@ export class Shards {
     this.#send(shard, { type: 'stream', answer }, answer.spent);
   }
 
-  /** Sends `shard` a piece of a request body that one of its handlers reads. */
+  /**
+   * Sends `shard` a piece of a request body that one of its handlers reads, or of what follows an upgrade. Small pieces of all clients are
+   * sent together at the end of the turn.
+   */
   sendBody(shard: number, piece: BodyPiece): void {
-    this.#send(shard, { type: 'body', piece }, piece.bytes === undefined ? [] : [piece.bytes]);
+    const { slot, sequence, bytes, length, last } = piece;
+    if (length <= SMALL_PIECE_BYTES && piece.trailers === undefined) {
+      const small: StreamPiece = { slot, sequence, start: 0, end: length, bytes: bytes ?? NO_BYTES };
+      if (last !== undefined) small.last = last;
+      this.#gather(shard, small);
+    } else this.#send(shard, { type: 'body', piece }, bytes === undefined ? [] : [bytes]);
+  }
+
+  #gather(shard: number, piece: StreamPiece): void {
+    this.#gathered[shard] ??= new StreamBatch();
+    const batch = this.#gathered[shard];
+    if (!batch.add(piece)) {
+      this.#sendGathered(shard);
+      batch.add(piece);
+    }
+    this.#turn.schedule();
+  }
+
+  #sendGathered(shard: number): void {
+    const gathered = this.#gathered[shard];
+    if (gathered === undefined || gathered.isEmpty) return;
+    const batch = gathered.take();
+    this.#post(shard, { type: 'bodies', batch }, [batch]);
   }
 
   /**
@@ -174,6 +207,12 @@ export class Shards {
 
   /** @param transfer buffers that the caller loses */
   #send(shard: number, command: RequestCommand, transfer: ArrayBuffer[] = []): void {
+    // Messages keep their order.
+    this.#sendGathered(shard);
+    this.#post(shard, command, transfer);
+  }
+
+  #post(shard: number, command: RequestCommand, transfer: ArrayBuffer[]): void {
     this.#ports[shard]?.postMessage(command, transfer);
     if (this.#isSyncParked) this.side.words.wake(shard);
   }

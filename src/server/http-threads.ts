@@ -53,7 +53,7 @@ export interface HttpThreads {
   tell(news: HttpNews): void;
   /** @throws LoopShardError OPTION_INVALID if a function would have to be passed to another thread */
   setUpgrades(upgrades: Upgrades | undefined): void;
-  /** Stops accepting connections. Resolves when every response is sent and every connection is closed. */
+  /** As `HttpThread.drain()`. */
   drain(): Promise<void>;
   /** Ends the HTTP threads that are workers, after the shards have ended. Resolves when none is left. */
   end(): Promise<void>;

@@ -5,8 +5,8 @@ import type { AppDefinition } from '../app/definition.js';
 import type { HttpEnd, RouteTable, ShardCommand, ShardReport, ShardStart } from '../contract/messages.js';
 import { refuse } from '../contract/refusal.js';
 import type { LoopTimes, StartThread, ThreadEvents, ThreadOfShard, ThreadStart } from '../pool/shard-thread.js';
-import { within } from '../shard/ending.js';
-import { type EndTimes, Shard } from '../shard/shard.js';
+import { endRequests } from '../shard/ending.js';
+import { type EndSteps, type EndTimes, Shard } from '../shard/shard.js';
 
 /** Starts shards in the calling thread, where debuggers and mocks can reach the handlers. */
 export function startLocally(load: () => Promise<AppDefinition>): StartThread {
@@ -42,8 +42,8 @@ class LocalShard implements ThreadOfShard {
     const report = (message: ShardReport) => channel.postMessage(message);
     report({ type: 'loading' });
     try {
-      this.#shard = new Shard(this.#start, await load(), (settled, closeApp, times) => {
-        void this.#end(settled, closeApp, times);
+      this.#shard = new Shard(this.#start, await load(), (steps, times) => {
+        void this.#end(steps, times);
       });
       await this.#shard.startApp();
       this.#shard.begin();
@@ -59,10 +59,8 @@ class LocalShard implements ThreadOfShard {
     this.#events.onReport(report.type === 'ready' ? { ...report, table: withoutGroups(report.table) } : report);
   }
 
-  async #end(settled: Promise<void>, closeApp: () => Promise<void>, { handlersMs, graceMs }: EndTimes): Promise<void> {
-    const begin = performance.now();
-    await within(settled, handlersMs);
-    await within(closeApp(), graceMs - (performance.now() - begin));
+  async #end(steps: EndSteps, { handlersMs, graceMs }: EndTimes): Promise<void> {
+    await endRequests(steps, handlersMs, performance.now() + graceMs);
     this.#exit(0);
   }
 

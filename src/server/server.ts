@@ -110,6 +110,8 @@ const REQUESTS_MS = 250;
 /** Fraction of the rest that is reserved for shards to end if requests have not finished by then, and its maximum in milliseconds. */
 const SHARDS_END_PART = 0.1;
 const SHARDS_END_MS = 500;
+/** How often it is checked whether upgraded connections are closed. */
+const LOOK_MS = 10;
 
 /** The part of `closeTimeoutMs` that is reserved for shards to end. */
 function reserveMs(closeTimeoutMs: number): number {
@@ -525,9 +527,26 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#http.tell({ type: 'stop' });
     this.#forgetFile?.();
     await Promise.all([this.#current, ...this.#others].map((revision) => revision.close(deadline)));
+    if (!(await this.#disconnected(deadline))) this.#http.tell({ type: 'destroy' });
     await this.#http.end();
     this.#become('closed');
     await this.#admin?.close();
+  }
+
+  /**
+   * Resolves with `true` when the connections that shards have taken over are closed, and their clients have the last bytes.
+   * @param deadline by `performance.now()`; then `false`
+   */
+  #disconnected(deadline: number): Promise<boolean> {
+    const { core, map } = this.#current;
+    return new Promise((resolve) => {
+      const look = () => {
+        const isDisconnected = this.#isClosed() || sumHttpFigures(core, map).connections === 0;
+        if (isDisconnected || performance.now() >= deadline) resolve(isDisconnected);
+        else setTimeout(look, LOOK_MS);
+      };
+      look();
+    });
   }
 
   /** Resolves early if the server is destroyed meanwhile. */

@@ -21,8 +21,8 @@ async function runShard(start: ShardStart): Promise<void> {
   report({ type: 'loading' });
   watchSignals((signal) => report({ type: 'signalListener', signal }));
   try {
-    const shard = new Shard(start, await loadApp(start.module, new CaughtListens()), (settled, closeApp, times) => {
-      void endInOrder(channel, settled, closeApp, times);
+    const shard = new Shard(start, await loadApp(start.module, new CaughtListens()), (steps, times) => {
+      void endInOrder(channel, steps, times);
     });
     await shard.startApp();
     giveWay(start.nice);

@@ -179,9 +179,19 @@ export class Handlers implements ResponseHost, RawHost {
     return this.#tasks.withSlot;
   }
 
-  /** As `inFlight`, plus streams without a slot. */
+  /** As `inFlight`, plus streams without a slot. Upgraded connections are not counted. */
   get unfinished(): number {
-    return this.#tasks.size;
+    return this.#tasks.size - this.#tasks.upgraded.size;
+  }
+
+  /** Number of upgraded connections. */
+  get upgraded(): number {
+    return this.#tasks.upgraded.size;
+  }
+
+  /** Closes all upgraded connections. */
+  closeUpgraded(): void {
+    for (const task of this.#tasks.upgraded) task.stream?.breakOff();
   }
 
   // ── commands of the HTTP thread ─────────────────────────────────────────────────────────────────────────────────
@@ -422,8 +432,21 @@ export class Handlers implements ResponseHost, RawHost {
     }
     task.raw = raw;
     if (task.isDestroyed || request.isAborted) this.#settle(task, this.#responder.respondNothing(task));
+    else if (raw.isUpgrade) this.#upgrade(task, raw);
     else if (raw.isComplete) this.onComplete(task);
     else raw.attach(this, task);
+  }
+
+  /** Lets the app take over the connection. */
+  #upgrade(task: Task, raw: RawReply): void {
+    const stream = this.#streams.startRaw(task, raw);
+    if (!stream.open()) return;
+    this.#tell(task, () => raw.attach(this, task));
+    stream.onWritten();
+  }
+
+  onClosed(task: Task): void {
+    if (!task.request.finished) task.rawStream!.close();
   }
 
   onWritten(task: Task): void {
@@ -435,16 +458,17 @@ export class Handlers implements ResponseHost, RawHost {
     const { request, rawStream } = task;
     if (request.finished) return;
     const raw = task.raw!;
-    if (rawStream?.isBegun === true) return rawStream.onWritten();
+    if (rawStream?.isBegun === true || raw.isUpgrade) return rawStream!.onWritten();
     if (this.#responder.respondRaw(task, raw)) return this.#settle(task, WRITTEN);
     (rawStream ?? this.#streams.startRaw(task, raw)).onWritten();
   }
 
   onFailed(task: Task, error: unknown): void {
     if (task.request.finished) return;
-    if (task.stream?.isBegun !== true) return this.#fail(task, error);
+    const { stream } = task;
+    if (stream?.isBegun !== true && task.raw?.isUpgrade !== true) return this.#fail(task, error);
     this.#report(task.request, error);
-    task.stream.breakOff();
+    stream!.breakOff();
   }
 
   /** Calls code of the app from outside, as an event would: an exception that it throws is uncaught. */

@@ -13,7 +13,7 @@ export async function loadApp(url: string, listens?: CaughtListens): Promise<App
   const module = await importModule(url);
   // The default export of a CommonJS module is its `exports` object.
   const candidates = [module.default, defaultOf(module.default)];
-  const app = firstOf(candidates, definitionOf) ?? (await foreignApp(candidates));
+  const app = firstOf(candidates, definitionOf) ?? (await foreignApp(candidates, listens));
   if (app?.isForeign === false) listens?.release();
   if (app !== undefined) return app;
   const server = await listens?.server(Object.keys(module).length === 0);
@@ -26,9 +26,9 @@ export async function loadApp(url: string, listens?: CaughtListens): Promise<App
 }
 
 /** Returns an app of another framework. The adapters are loaded only if a module has one. */
-async function foreignApp(candidates: readonly unknown[]): Promise<AppDefinition | undefined> {
+async function foreignApp(candidates: readonly unknown[], listens?: CaughtListens): Promise<AppDefinition | undefined> {
   const { appOf } = await import('../adapters/detect.js');
-  return firstOf(candidates, appOf);
+  return firstOf(candidates, (value) => appOf(value, () => listens?.servers ?? []));
 }
 
 /** Returns the property `default` of what a CommonJS module exports, if it has one. */

@@ -9,6 +9,7 @@ import { describe } from '../contract/describe.js';
 import { HttpGenerations } from '../contract/http-generations.js';
 import { readMemoryMap, shardAddresses } from '../contract/memory-map.js';
 import {
+  type BodyPiece,
   comparable,
   type RequestCommand,
   type RouteTable,
@@ -19,6 +20,7 @@ import {
 import { moduleFailure } from '../contract/module-failure.js';
 import { RouteTimesWriter } from '../contract/route-times.js';
 import { ShardSide } from '../contract/shard-side.js';
+import { piecesOf } from '../contract/stream-batch.js';
 import { Times } from '../contract/times.js';
 import { Clock } from '../core/clock.js';
 import { CoreMemory } from '../core/memory.js';
@@ -40,11 +42,20 @@ export interface EndTimes {
   graceMs: number;
 }
 
-/**
- * Ends the thread, or whatever else runs the shard.
- * @param settled resolves when no handler is in flight; `closeApp` must be called after that
- */
-export type EndShard = (settled: Promise<void>, closeApp: () => Promise<void>, times: EndTimes) => void;
+/** The steps in which a shard ends, in this order. */
+export interface EndSteps {
+  /** Resolves when no handler is in flight. */
+  readonly settled: Promise<void>;
+  /** Calls the app's listeners, which may close upgraded connections. */
+  closeApp(): Promise<void>;
+  /** Resolves when no upgraded connection is open. */
+  disconnected(): Promise<void>;
+  /** Closes those that are left. */
+  disconnect(): void;
+}
+
+/** Ends the thread, or whatever else runs the shard. */
+export type EndShard = (steps: EndSteps, times: EndTimes) => void;
 
 /** A shard: passes the commands of the control thread and the HTTP threads to its loop and its handlers. */
 export class Shard {
@@ -150,8 +161,15 @@ export class Shard {
    * @param settled resolves when no handler is in flight
    */
   end(settled: Promise<void>, times: EndTimes): void {
-    this.loop.handlers.drain();
-    this.#end(settled, () => this.#closeApp(), times);
+    const { loop } = this;
+    loop.handlers.drain();
+    const steps: EndSteps = {
+      settled,
+      closeApp: () => this.#closeApp(),
+      disconnected: () => loop.disconnected(),
+      disconnect: () => loop.handlers.closeUpgraded(),
+    };
+    this.#end(steps, times);
   }
 
   /** Calls the `onClose` listeners in reverse order. If one fails, the others are still called. */
@@ -188,6 +206,17 @@ function obeyHttp(handlers: Handlers, command: RequestCommand): void {
       return handlers.onStreamAnswer(command.answer);
     case 'body':
       return handlers.onBodyPiece(command.piece);
+    case 'bodies':
+      for (const piece of bodiesOf(command.batch)) handlers.onBodyPiece(piece);
+  }
+}
+
+/** The pieces of a batch, each in a buffer of its own. */
+function* bodiesOf(batch: ArrayBuffer): Generator<BodyPiece> {
+  for (const { slot, sequence, start, end, last } of piecesOf(batch)) {
+    const piece: BodyPiece = { slot, sequence, bytes: batch.slice(start, end), length: end - start };
+    if (last !== undefined) piece.last = last;
+    yield piece;
   }
 }
 

@@ -29,6 +29,8 @@ export interface RawTaskStream extends TaskStream {
   onWritten(): void;
   /** Ends a stream that has not begun: the response is sent in another way, or not at all. */
   drop(): void;
+  /** The app has closed an upgraded connection. */
+  close(): void;
 }
 
 /** A request that was started and is not over. */
@@ -77,6 +79,8 @@ export class Tasks {
   /** By slot: requests whose clients disconnected before they were started. */
   readonly #left = new Map<number, { sequence: number; isGone: boolean }>();
   #withSlot = 0;
+  /** Upgraded connections, which have no slot. */
+  readonly #upgraded = new Set<Task>();
 
   /** Number of tasks that have a slot. */
   get withSlot(): number {
@@ -85,6 +89,10 @@ export class Tasks {
 
   get size(): number {
     return this.#withSlot + this.#detached.size;
+  }
+
+  get upgraded(): ReadonlySet<Task> {
+    return this.#upgraded;
   }
 
   /** Adds a request that was started. */
@@ -102,7 +110,10 @@ export class Tasks {
     if (task.hasSlot) {
       this.#bySlot[task.slot] = undefined;
       this.#withSlot--;
-    } else this.#detached.delete(requestKey(task));
+    } else {
+      this.#detached.delete(requestKey(task));
+      this.#upgraded.delete(task);
+    }
   }
 
   /** Separates a task from its slot, which is about to carry another request. */
@@ -110,6 +121,7 @@ export class Tasks {
     this.remove(task);
     task.hasSlot = false;
     this.#detached.set(requestKey(task), task);
+    if (task.raw?.isUpgrade === true) this.#upgraded.add(task);
   }
 
   find(name: RequestName): Task | undefined {

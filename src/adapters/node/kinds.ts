@@ -1,11 +1,15 @@
-import type { EventEmitter } from 'node:events';
+import type { Server } from 'node:net';
+import type { NodeRequest } from '../../app/upgrades/incoming-message.js';
 import { HttpError } from '../../errors.js';
 import { isHttpServer } from './http-server.js';
 import type { LeanSocket } from './lean-socket.js';
-import type { NodeRequest, NodeResponse } from './messages.js';
+import type { NodeResponse } from './messages.js';
+import type { UpgradeServer } from './upgrades.js';
 
 /** Handles a request of node:http. A promise that it returns may reject. */
 export interface NodeListener {
+  /** Servers of the app: their listeners of `upgrade` may take over connections. */
+  readonly servers: readonly UpgradeServer[];
   call(request: NodeRequest, response: NodeResponse): unknown;
 }
 
@@ -13,7 +17,7 @@ export interface NodeListener {
 export interface NodeKind {
   /** Called when the shard starts. */
   start(): NodeListener | Promise<NodeListener>;
-  /** Called when the shard ends. */
+  /** Called when the shard ends. Without it, the servers are closed. */
   close?(): unknown;
 }
 
@@ -23,11 +27,13 @@ interface Nest {
   init(): Promise<unknown>;
   close(): Promise<unknown>;
   getHttpAdapter(): { getInstance(): unknown };
+  getHttpServer(): UpgradeServer;
 }
 interface Fastify {
   ready(): PromiseLike<unknown>;
   close(): PromiseLike<unknown>;
   routing: Listener;
+  readonly server: UpgradeServer;
 }
 interface Koa {
   callback(): Listener;
@@ -53,23 +59,26 @@ export function kindOf(value: unknown): NodeKind | undefined {
 
 /** @param hasOwnErrors it never throws and never returns a promise that rejects */
 export function ofListener(listener: Listener, hasOwnErrors = false): NodeKind {
-  if (hasOwnErrors) return { start: () => ({ call: (request, response) => void listener(request, response) }) };
+  const servers: readonly UpgradeServer[] = [];
+  if (hasOwnErrors)
+    return { start: () => ({ servers, call: (request, response) => void listener(request, response) }) };
   const call: NodeListener['call'] = (request, response) =>
     listener(request, response, (error?: unknown) => {
       const socket = response.socket as LeanSocket | null;
       socket?.fail(error ?? new HttpError(404, 'No route matches this path.'));
     });
-  return { start: () => ({ call: listener.length < 3 ? (request, response) => listener(request, response) : call }) };
+  const callPlainly: NodeListener['call'] = (request, response) => listener(request, response);
+  return { start: () => ({ servers, call: listener.length < 3 ? callPlainly : call }) };
 }
 
-function ofServer(server: EventEmitter): NodeKind {
+function ofServer(server: Server): NodeKind {
   const call: NodeListener['call'] = (request, response) => {
     (request.socket as unknown as LeanSocket).server = server;
     const expects = request.headers.expect !== undefined && server.listenerCount('checkContinue') > 0;
     response._expect_continue = expects;
     server.emit(expects ? 'checkContinue' : 'request', request, response);
   };
-  return { start: () => ({ call }) };
+  return { start: () => ({ servers: [server], call }) };
 }
 
 function ofNest(nest: Nest): NodeKind {
@@ -78,7 +87,8 @@ function ofNest(nest: Nest): NodeKind {
       await nest.init();
       const kind = kindOf(nest.getHttpAdapter().getInstance());
       if (kind === undefined) throw new TypeError('The HTTP adapter of the Nest app is neither Express nor Fastify.');
-      return kind.start();
+      const listener = await kind.start();
+      return { ...listener, servers: [nest.getHttpServer()] };
     },
     close: () => nest.close(),
   };
@@ -89,7 +99,7 @@ function ofFastify(fastify: Fastify): NodeKind {
     async start() {
       await fastify.ready();
       const { routing } = fastify;
-      return { call: (request, response) => void routing(request, response) };
+      return { servers: [fastify.server], call: (request, response) => void routing(request, response) };
     },
     close: () => fastify.close(),
   };
@@ -99,7 +109,7 @@ function ofKoa(koa: Koa): NodeKind {
   return {
     start() {
       const callback = koa.callback();
-      return { call: (request, response) => void callback(request, response) };
+      return { servers: [], call: (request, response) => void callback(request, response) };
     },
   };
 }

@@ -5,7 +5,8 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import { RAW, type RawHost, type RawReply } from '../../app/raw.js';
 import type { BodyFlow, BodySink, RequestSource } from '../../app/request.js';
 import type { ResponseState } from '../../app/response-state.js';
-import { abortedError, emitClose, emitDrain, type NodeRequest, type NodeResponse } from './messages.js';
+import type { NodeRequest } from '../../app/upgrades/incoming-message.js';
+import { abortedError, emitClose, emitDrain, type NodeResponse } from './messages.js';
 
 type Callback = (error?: Error | null) => void;
 
@@ -28,6 +29,7 @@ const HIGH_WATER_MARK = getDefaultHighWaterMark(false);
  */
 export class LeanSocket extends EventEmitter implements RawReply, BodySink {
   readonly [RAW] = true;
+  readonly isUpgrade = false;
   /** The response, until it has finished. */
   _httpMessage: NodeResponse | null = null;
   readonly _paused = false;

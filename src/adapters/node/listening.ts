@@ -49,6 +49,11 @@ export class CaughtListens {
     });
   }
 
+  /** The servers that were told to listen. */
+  get servers(): Server[] {
+    return this.#calls.map(({ server }) => server);
+  }
+
   #catch(server: Server, given: unknown[]): void {
     const callback = given.at(-1);
     if (typeof callback === 'function') server.once('listening', callback as Callback);

@@ -1,16 +1,6 @@
-/* Members of the messages of node:http that its own server uses, and that its types leave out. */
-import { IncomingMessage, OutgoingMessage, ServerResponse } from 'node:http';
-
-/** @internal */
-export interface NodeRequest extends IncomingMessage {
-  /** The app has begun to read the body. */
-  readonly _consuming: boolean;
-  readonly _readableState: { resumeScheduled: boolean };
-  /** Sets the headers, or, once the message is complete, the trailers. */
-  _addHeaderLines(pairs: string[], count: number): void;
-  /** Reads and discards the body. */
-  _dump(): void;
-}
+/* Members of the responses of node:http that its own server uses, and that its types leave out. */
+import { OutgoingMessage, ServerResponse } from 'node:http';
+import type { NodeRequest } from '../../app/upgrades/incoming-message.js';
 
 /** @internal */
 export interface NodeResponse extends Omit<ServerResponse, 'socket'> {
@@ -27,11 +17,6 @@ export interface NodeResponse extends Omit<ServerResponse, 'socket'> {
   /** Announced in the head, in milliseconds; 0 to announce nothing. */
   _keepAliveTimeout: number;
   _maxRequestsPerSocket: number;
-}
-
-/** Creates the messages of a request. */
-export function createRequest(socket: object): NodeRequest {
-  return new IncomingMessage(socket as never) as NodeRequest;
 }
 
 export function createResponse(request: NodeRequest, options: object): NodeResponse {

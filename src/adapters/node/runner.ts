@@ -1,18 +1,25 @@
 import { AT_PATTERN, type PatternHandler } from '../../app/definition.js';
 import type { Handler } from '../../app/handler.js';
-import { type AppRequest, SOURCE } from '../../app/request.js';
+import type { RawReply } from '../../app/raw.js';
+import { type AppRequest, type RequestSource, SOURCE } from '../../app/request.js';
 import { type AppResponse, STATE } from '../../app/response.js';
+import { createRequest, createUpgradeRequest, type NodeRequest } from '../../app/upgrades/incoming-message.js';
+import { ShardSocket } from '../../app/upgrades/shard-socket.js';
 import { isThenable } from '../../core/thenable.js';
 import { announcedKeepAlive } from '../../options/keep-alive.js';
 import type { NodeListener } from './kinds.js';
 import { LeanSocket } from './lean-socket.js';
-import { createRequest, createResponse, type NodeRequest, type NodeResponse } from './messages.js';
+import { createResponse, type NodeResponse } from './messages.js';
+import { emitUpgrade, type UpgradeServer, wantsUpgrade } from './upgrades.js';
 
 /** What Express and Connect remember of a target before they remove a prefix. */
 interface Mounted {
   originalUrl?: string;
   baseUrl?: string;
 }
+
+/** Returns the servers that the module has told to listen: their listeners may take over connections. */
+export type Listening = () => readonly UpgradeServer[];
 
 /** Calls a Node app for the requests of a shard. */
 export class NodeRunner {
@@ -21,6 +28,11 @@ export class NodeRunner {
   /** The same for all requests of a server. */
   #keepAlive: ReturnType<typeof announcedKeepAlive> | undefined;
   readonly #options = { highWaterMark: undefined, rejectNonStandardBodyWrites: false };
+  readonly #listening: Listening;
+
+  constructor(listening: Listening) {
+    this.#listening = listening;
+  }
 
   /** @param prefix where the app is mounted: it sees targets without it */
   handlerAt(prefix: string): PatternHandler {
@@ -32,19 +44,13 @@ export class NodeRunner {
     });
   }
 
-  #run(req: AppRequest, res: AppResponse, segments: number): LeanSocket {
+  #run(req: AppRequest, res: AppResponse, segments: number): RawReply {
     const source = req[SOURCE];
+    const upgraded = source.offersUpgrade ? this.#upgrade(source, segments) : undefined;
+    if (upgraded !== undefined) return upgraded;
     const state = res[STATE];
     const socket = new LeanSocket(source, state);
-    const request = createRequest(socket);
-    const pairs = source.pairs();
-    request._addHeaderLines(pairs, pairs.length);
-    request.httpVersionMajor = 1;
-    const isHttp10 = source.isHttp10;
-    request.httpVersionMinor = isHttp10 ? 0 : 1;
-    request.httpVersion = isHttp10 ? '1.0' : '1.1';
-    request.method = source.method;
-    request.url = source.target;
+    const request = createRequest(source, socket);
     if (segments > 0) strip(request, segments);
     const response = createResponse(request, this.#options);
     response.shouldKeepAlive = !source.isLast;
@@ -59,6 +65,16 @@ export class NodeRunner {
     if (isThenable(result)) result.then(undefined, (error) => socket.fail(error));
     socket.deliver(request);
     return socket;
+  }
+
+  /** Has the app's server take over the connection, if it takes upgrades. */
+  #upgrade(source: RequestSource, segments: number): ShardSocket | undefined {
+    const servers = [...this.listener!.servers, ...this.#listening()];
+    const socket = new ShardSocket(source, (taken, head) => emitUpgrade(server!, request, taken, head));
+    const request = createUpgradeRequest(source, socket);
+    if (segments > 0) strip(request, segments);
+    const server = servers.find((one) => wantsUpgrade(one, request));
+    return server === undefined ? undefined : socket;
   }
 }
 

@@ -83,9 +83,18 @@ export class Admission {
     return any === NO_ROUTE ? route : any;
   }
 
+  /** The number of a route that gets only requests that offer another protocol, or a negative number. */
+  #upgradeRoute(request: RequestInHand): number {
+    const { router } = this.#parts;
+    if (!router.hasUpgrades || !offersUpgrade(request)) return NO_ROUTE;
+    const path = readPath(request.headSource, request.headStart, request.targetBytes);
+    return path === undefined ? BAD_PATH : router.findUpgrade(ALL_METHODS[request.method], path);
+  }
+
   /** Routes the request and submits it to a shard, or responds to it. */
   admit(request: RequestInHand, connection: Receiver): Exchange {
-    const route = this.#route(request);
+    let route = this.#upgradeRoute(request);
+    if (route < 0) route = this.#route(request);
     const exchange = this.#submitOrAnswer(request, connection, route);
     exchange.counter = this.#parts.counts?.of(route, request.method);
     if (!request.keepAlive) exchange.close = true;
@@ -127,6 +136,7 @@ export class Admission {
     if (slot < 0) return this.#refuse(connection, request, 'NO_SLOT');
     const exchange = this.#exchanges[slot];
     exchange.reset(connection, rules);
+    exchange.isOffer = rules.takesUpgrades && offersUpgrade(request);
     const { refusals } = this.#parts;
     if (refusals.dependOnRequest) exchange.refused = refusals.about(request);
     const passage = dispatcher.passages[slot];
@@ -184,4 +194,9 @@ export class Admission {
     }
     return hasNotFound ? undefined : refusals.answer('NOT_FOUND', refusals.about(request));
   }
+}
+
+/** Whether another protocol may follow the request. After a body it never does (docs/websockets.md). */
+function offersUpgrade(request: RequestInHand): boolean {
+  return request.upgrade && request.bodyBytes === 0 && !request.isStreamed;
 }

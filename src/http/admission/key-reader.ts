@@ -12,7 +12,8 @@ export function readKey(request: RequestInHand, source: KeySource, router: Route
     const cookies = request.field('cookie');
     return cookies === undefined ? undefined : nonEmpty(parseCookie(cookies)[source.cookie]);
   }
-  if ('param' in source) return nonEmpty(router.params(ALL_METHODS[request.method], request.path)[source.param]);
+  if ('param' in source)
+    return nonEmpty(router.params(ALL_METHODS[request.method], request.path, request.upgrade)[source.param]);
   const value = parseQuery(readQuery(request))[source.query];
   return nonEmpty(Array.isArray(value) ? value[0] : value);
 }

@@ -5,6 +5,7 @@ import {
   SLOT_DATA_OFFSET,
   SLOT_HEAD_REQUEST_FLAG,
   SLOT_LAST_REQUEST_FLAG,
+  SLOT_UPGRADE_FLAG,
 } from '../../../assembly/layout.js';
 import type { HttpSide } from '../../contract/http-side.js';
 import type { MemoryMap } from '../../contract/memory-map.js';
@@ -61,10 +62,12 @@ export class RecordWriter implements RecordRoom {
   fill(exchange: Exchange, request: RequestInHand, route: number, now: number, queueDeadline: number): void {
     const { slot } = exchange;
     const view = this.#side.views[slot];
+    if (exchange.isOffer) exchange.upgradeHeadBytes = request.takeFollowing(this.#roomBehind(request));
     const { headBytes, bodyBytes, fieldCount, method } = request;
     let flags = method === HEAD ? SLOT_HEAD_REQUEST_FLAG : 0;
     if (request.isStreamed) flags |= SLOT_BODY_STREAM_FLAG;
     if (!request.keepAlive) flags |= SLOT_LAST_REQUEST_FLAG;
+    if (exchange.isOffer) flags |= SLOT_UPGRADE_FLAG;
     const extent = request.takeExtent();
     let record = view.data;
     if (extent === NO_EXTENT) {
@@ -89,6 +92,11 @@ export class RecordWriter implements RecordRoom {
       peer: exchange.connection!.peer,
     });
     this.#side.clearStart(slot);
+  }
+
+  /** Bytes that a slot has for what follows the head of the request. */
+  #roomBehind({ fieldCount, headBytes }: RequestInHand): number {
+    return this.#limit - fieldCount * FIELD_BYTES - headBytes;
   }
 
   /** Writes field index, head, and the available part of the body. Returns the address after it. */

@@ -97,7 +97,7 @@ export class Rules {
   #rules(
     name: string,
     scheduling: RouteScheduling,
-    { isStreamed, isAuto, takesAnyTarget }: Partial<RouteEntry> = {},
+    { isStreamed, isAuto, takesAnyTarget, isUpgrade }: Partial<RouteEntry> = {},
     limitIndex = -1,
   ): RouteRules {
     const { group: groupName = DEFAULT_GROUP, dispatch, priority } = scheduling;
@@ -119,6 +119,7 @@ export class Rules {
       limitIndex,
       isStreamed: isStreamed === true || isAuto === true,
       abortsOnHalfClose: takesAnyTarget === true,
+      takesUpgrades: takesAnyTarget === true || isUpgrade === true,
       responseBytes: UNKNOWN_BYTES,
       waiting: new Set(),
     };

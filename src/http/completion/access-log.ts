@@ -66,8 +66,13 @@ export class AccessLog {
     const entry = exchange.entry!;
     const bytes = exchange.bytes!;
     entry.id ??= this.#id(exchange, entry);
-    entry.status = Number(bytes.latin1Slice(STATUS_OFFSET, STATUS_OFFSET + DIGITS));
     entry.bytes = sent;
+    if (bytes.length > 0) this.said(entry, bytes);
+  }
+
+  /** Reads the status from the beginning of the head. */
+  said(entry: LogEntry, head: Buffer): void {
+    entry.status = Number(head.latin1Slice(STATUS_OFFSET, STATUS_OFFSET + DIGITS));
   }
 
   /** @param aborted the response was not sent completely, and will not be */

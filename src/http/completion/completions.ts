@@ -196,7 +196,7 @@ export class Completions {
   refuse(exchange: Exchange, reason: Reason): void {
     if (exchange.stream !== undefined) {
       // What was sent cannot be taken back.
-      exchange.stream.last ??= 'broken';
+      if (!exchange.stream.isOver) exchange.stream.last = 'broken';
     } else if (exchange.connection !== undefined) {
       const answer = this.#refusals.counted(reason, this.#refused(exchange));
       exchange.bytes = answer.bytes;
@@ -285,7 +285,7 @@ export class Completions {
     this.#shards.receive(shard);
     const { stream, connection } = exchange;
     if (stream === undefined) return 'SHARD_LOST';
-    if (stream.last === undefined && connection !== undefined) this.#events.onDetached(exchange);
+    if (!stream.isOver && connection !== undefined) this.#events.onDetached(exchange);
     return undefined;
   }
 }

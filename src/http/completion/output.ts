@@ -134,9 +134,13 @@ export class Output {
   sendStream(exchange: Exchange, stream: StreamedAnswer): void {
     if (!stream.begun) {
       stream.begun = true;
-      if (exchange.next === undefined && this.#host.draining) exchange.close = true;
-      this.#send(exchange);
+      if (stream.isUpgrade) this.#sendUpgrade(exchange);
+      else {
+        if (exchange.next === undefined && this.#host.draining) exchange.close = true;
+        this.#send(exchange);
+      }
     }
+    if (stream.isUpgrade && stream.waiting !== undefined) this.#noteStatus(exchange, stream.waiting);
     const bytes = stream.writeTo(this.#socket);
     if (exchange.entry !== undefined) exchange.entry.bytes += bytes;
     this.#host.counts?.sent(bytes);
@@ -188,6 +192,23 @@ export class Output {
       this.#host.counts.sent(sent);
       (exchange.counter ?? this.#host.unparsed)?.count(exchange.bytes!);
     }
+  }
+
+  /** What the app has written as the beginning of its response to an upgrade, which may be nothing, is sent as it is. */
+  #sendUpgrade(exchange: Exchange): void {
+    const bytes = exchange.bytes!;
+    if (exchange.entry !== undefined) this.#host.accessLog!.answered(exchange, bytes.length);
+    if (bytes.length === 0) return;
+    this.#socket.write(bytes);
+    this.#host.counts?.sent(bytes.length);
+    this.#noteStatus(exchange, bytes);
+  }
+
+  /** Notes the status of the response to an upgrade, once the app has written the first bytes of it. */
+  #noteStatus(exchange: Exchange, head: Buffer): void {
+    if (exchange.entry?.status === null) this.#host.accessLog!.said(exchange.entry, head);
+    exchange.counter?.count(head);
+    exchange.counter = undefined;
   }
 
   /** Inserts or replaces the connection field. Rare, so the head leaves no room for it. Returns the bytes written. */
@@ -290,8 +311,9 @@ export class Output {
   close(): void {
     this.#releaseUnflushed(this.#unflushed.length, true);
     for (let exchange = this.first; exchange !== undefined; exchange = exchange.next) {
-      if (this.#host.accessLog !== undefined) this.#host.accessLog.ended(exchange, true);
-      this.#host.counts?.aborted();
+      const aborted = exchange.stream?.isUpgrade !== true;
+      if (this.#host.accessLog !== undefined) this.#host.accessLog.ended(exchange, aborted);
+      if (aborted) this.#host.counts?.aborted();
       exchange.connection = undefined;
       exchange.owner?.abandon(exchange);
     }

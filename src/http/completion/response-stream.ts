@@ -23,6 +23,7 @@ export class ResponseStream implements StreamedAnswer {
   last: 'whole' | 'broken' | undefined;
   /** Whether the body ends when the connection is closed. */
   readonly closes: boolean;
+  readonly isUpgrade: boolean;
   readonly #shards: Shards;
   readonly shard: number;
   readonly #name: RequestName;
@@ -32,11 +33,12 @@ export class ResponseStream implements StreamedAnswer {
   #spent: ArrayBuffer[] = [];
 
   /** @param shard the shard that sends it */
-  constructor(shards: Shards, shard: number, name: RequestName, closes: boolean) {
+  constructor(shards: Shards, shard: number, name: RequestName, { closes = false, upgrades = false }: StreamPiece) {
     this.#shards = shards;
     this.shard = shard;
     this.#name = name;
     this.closes = closes;
+    this.isUpgrade = upgrades;
   }
 
   get key(): number {
@@ -46,6 +48,14 @@ export class ResponseStream implements StreamedAnswer {
   add({ bytes, start, end, last }: StreamPiece): void {
     if (bytes !== undefined) this.#pieces.push(Buffer.from(bytes, start, end - start));
     this.last = last;
+  }
+
+  get isOver(): boolean {
+    return this.last === 'broken' || (this.last === 'whole' && !this.isUpgrade);
+  }
+
+  get waiting(): Buffer | undefined {
+    return this.#pieces[0];
   }
 
   /** The window limits the pieces, so the socket may hold all of them. */
@@ -109,6 +119,8 @@ export class StreamReceiver {
   /** Streams that continue without a slot, by `requestKey`; and what releases the permits that some of them hold. */
   readonly #detached = new Map<number, Exchange>();
   readonly #held = new Map<number, () => void>();
+  /** How many of them are upgraded connections. */
+  #upgrades = 0;
 
   constructor(shards: Shards, exchanges: readonly Exchange[], events: StreamEvents) {
     this.#shards = shards;
@@ -118,7 +130,7 @@ export class StreamReceiver {
 
   receive(shard: number, piece: StreamPiece): void {
     const { slot, sequence, headBytes, bodyBytes } = piece;
-    const exchange = this.#find(piece);
+    const exchange = this.find(piece);
     if (exchange?.connection === undefined || exchange.ready) {
       // The client has disconnected, or got its response, before the shard could know.
       if (piece.last === undefined) this.#shards.answerStream(shard, { slot, sequence, taken: STREAM_CANCELLED });
@@ -127,14 +139,15 @@ export class StreamReceiver {
     if (bodyBytes !== undefined && exchange.route !== undefined) learnBytes(exchange.route, bodyBytes);
     if (headBytes !== undefined) this.#begin(shard, exchange, piece, headBytes);
     else exchange.stream?.add(piece);
-    if (exchange.slot < 0 && piece.last !== undefined) this.#end(exchange);
+    if (exchange.slot < 0 && exchange.stream!.isOver) this.#end(exchange);
     exchange.connection.flush();
     const { stream } = exchange;
     if (headBytes === undefined) stream?.keep();
     else if (stream?.begun === false) exchange.bytes = ownBytes(exchange.bytes!);
   }
 
-  #find(name: RequestName): Exchange | undefined {
+  /** The exchange of a request, with or without a slot, if it still exists. */
+  find(name: RequestName): Exchange | undefined {
     const detached = this.#detached.size === 0 ? undefined : this.#detached.get(requestKey(name));
     if (detached !== undefined) return detached;
     const exchange = this.#exchanges[name.slot];
@@ -146,9 +159,9 @@ export class StreamReceiver {
     return this.#detached.size > 0 && this.#detached.has(requestKey(name));
   }
 
-  /** Number of streams that continue without a slot. */
+  /** Number of streams that continue without a slot, except upgraded connections. */
   get count(): number {
-    return this.#detached.size;
+    return this.#detached.size - this.#upgrades;
   }
 
   /**
@@ -160,6 +173,10 @@ export class StreamReceiver {
     const instead = Exchange.continued(exchange);
     connection!.replace(exchange, instead);
     exchange.connection = undefined;
+    if (stream!.isUpgrade) {
+      exchange.upload = undefined;
+      this.#upgrades++;
+    }
     this.#detached.set(stream!.key, instead);
     if (giveBack !== undefined) this.#held.set(stream!.key, giveBack);
   }
@@ -168,7 +185,7 @@ export class StreamReceiver {
   #end(exchange: Exchange): void {
     const { key } = exchange.stream!;
     exchange.ready = true;
-    this.#detached.delete(key);
+    if (this.#detached.delete(key) && exchange.stream!.isUpgrade) this.#upgrades--;
     this.#held.get(key)?.();
     this.#held.delete(key);
   }
@@ -193,13 +210,14 @@ export class StreamReceiver {
 
   /** Begins the response: the first piece has the head and the available part of the body, like any other response. */
   #begin(shard: number, exchange: Exchange, piece: StreamPiece, headBytes: number): void {
-    const { slot, sequence, bytes, start, end, closes = false, last } = piece;
+    const { slot, sequence, bytes, start, end, closes = false, upgrades, last } = piece;
     exchange.bytes = Buffer.from(bytes!, start, end - start);
     exchange.headBytes = headBytes;
     if (closes) exchange.close = true;
-    const stream = new ResponseStream(this.#shards, shard, { slot, sequence }, closes);
+    const stream = new ResponseStream(this.#shards, shard, { slot, sequence }, piece);
     stream.last = last;
     exchange.stream = stream;
+    if (upgrades) exchange.connection!.onUpgraded(exchange);
     this.#events.onBegun(exchange);
   }
 }

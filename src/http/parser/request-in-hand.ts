@@ -17,7 +17,7 @@ export interface RecordInExtent {
 }
 
 /** The parser's current request. HTTP thread only. */
-export class RequestInHand {
+export abstract class RequestInHand {
   /** Once the head is complete: index in ALL_METHODS. */
   method = -1;
   isHttp10 = false;
@@ -29,6 +29,9 @@ export class RequestInHand {
   protected partial: PartialMessage | undefined;
   /** Its record, if that is too large for a slot. */
   protected large: RecordInExtent | undefined;
+
+  /** Addresses of the bytes behind a request without a body. */
+  protected abstract get following(): { start: number; end: number };
 
   constructor(llhttp: Llhttp, index: HeadIndex) {
     this.llhttp = llhttp;
@@ -114,6 +117,21 @@ export class RequestInHand {
     if (this.isStreamed) return 0;
     if (this.large?.isWhole === true) return this.large.bodyBytes;
     return this.partial === undefined ? this.index.bodyBytes : this.partial.body.length;
+  }
+
+  /**
+   * Makes bytes that have arrived behind a request without a body its body: its connection may change to another protocol. They remain
+   * bytes to parse. Within `onRequest`.
+   * @param most maximum number of bytes
+   * @returns how many there are
+   */
+  takeFollowing(most: number): number {
+    const { start, end } = this.following;
+    const bytes = Math.min(most, end - start);
+    if (this.large !== undefined || bytes <= 0) return 0;
+    if (this.partial !== undefined) this.partial.body.append(this.llhttp.bytes.subarray(start, start + bytes));
+    else if (!this.index.noteBody(start, bytes)) return 0;
+    return bytes;
   }
 
   /** A view of the body. */

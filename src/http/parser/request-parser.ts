@@ -401,6 +401,11 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     return this.#runStart + Buffer.concat([begun, rest]).indexOf(HEAD_END) + HEAD_END.length - begun.length;
   }
 
+  protected get following(): { start: number; end: number } {
+    const start = this.#isMessageEndExact ? this.#messageEnd : this.#bodyStart(this.#messageEnd);
+    return { start, end: this.#runEnd };
+  }
+
   /** Whether the empty lines before the request line contain no bare CR. Checked in the chunk in which the head ends. */
   #isBehindEmptyLines(): boolean {
     // For a message in pieces, this was checked when the first of them arrived.

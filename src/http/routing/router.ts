@@ -22,20 +22,38 @@ function prefixTest(pattern: string): RegExp {
   return path === '' ? /^/ : new RegExp(`^${path}(?:[/?]|$)`);
 }
 
+function newRouter(): PathRouter {
+  return createRouter({ onBadUrl: ignore, querystringParser: ignore as never });
+}
+
+function numberOf(found: ReturnType<PathRouter['find']>): number {
+  if (found === null) return NO_ROUTE;
+  // The route of onBadUrl has no store.
+  return found.store === null ? BAD_PATH : (found.store as { number: number }).number;
+}
+
 /** find-my-way over the route table that the shards reported. HTTP thread only. */
 export class Router {
   /** Routes that get every target below their pattern. */
   readonly #anyTarget: { matches: RegExp; number: number; pattern: string }[] = [];
   readonly #router: PathRouter;
+  /** Of the routes that get only requests that offer another protocol; undefined if there are none. */
+  #upgrades: PathRouter | undefined;
 
   constructor(table: RouteTable) {
-    this.#router = createRouter({ onBadUrl: ignore, querystringParser: ignore as never });
-    for (const [number, { methods, pattern, takesAnyTarget }] of table.routes.entries()) {
-      this.add(methods, pattern, number);
+    this.#router = newRouter();
+    for (const [number, { methods, pattern, takesAnyTarget, isUpgrade }] of table.routes.entries()) {
+      if (isUpgrade === true) this.#addUpgrade(methods, pattern, number);
+      else this.add(methods, pattern, number);
       if (takesAnyTarget === true) this.#anyTarget.push({ matches: prefixTest(pattern), number, pattern });
     }
     // The longest prefix first.
     this.#anyTarget.sort((one, other) => other.pattern.length - one.pattern.length);
+  }
+
+  #addUpgrade(methods: readonly AnyMethod[], pattern: string, number: number): void {
+    this.#upgrades ??= newRouter();
+    this.#upgrades.on([...methods], pattern, ignore, { number });
   }
 
   /** @throws if one of the methods already has that pattern */
@@ -45,15 +63,25 @@ export class Router {
 
   /** The number of the route, NO_ROUTE or BAD_PATH. */
   find(method: AnyMethod, path: string): number {
-    const found = this.#router.find(method, path);
-    if (found === null) return NO_ROUTE;
-    // The route of onBadUrl has no store.
-    return found.store === null ? BAD_PATH : (found.store as { number: number }).number;
+    return numberOf(this.#router.find(method, path));
   }
 
-  /** The parameters of a path, decoded. */
-  params(method: AnyMethod, path: string): Record<string, string | undefined> {
-    return this.#router.find(method, path)?.params ?? {};
+  get hasUpgrades(): boolean {
+    return this.#upgrades !== undefined;
+  }
+
+  /** The number of the route for a request that offers another protocol, if one takes only those; otherwise NO_ROUTE or BAD_PATH. */
+  findUpgrade(method: AnyMethod, path: string): number {
+    return this.#upgrades === undefined ? NO_ROUTE : numberOf(this.#upgrades.find(method, path));
+  }
+
+  /**
+   * The parameters of a path, decoded.
+   * @param offersUpgrade the request offers another protocol
+   */
+  params(method: AnyMethod, path: string, offersUpgrade: boolean): Record<string, string | undefined> {
+    const upgrade = offersUpgrade ? this.#upgrades?.find(method, path) : undefined;
+    return (upgrade ?? this.#router.find(method, path))?.params ?? {};
   }
 
   /** The methods that have a route for `path`. */

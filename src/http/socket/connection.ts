@@ -42,6 +42,10 @@ export class Connection implements RequestSink, Receiver {
   /** Bytes that have arrived since the end. */
   #dropped = 0;
   readonly #handover: Handover;
+  /** What follows a request whose handler may take over the connection: it is not parsed before the response begins. */
+  #offer: RequestStream | undefined;
+  /** Whether a shard has taken over the connection. */
+  isUpgraded = false;
   /** Whether a client waits for `100 Continue`, which pending responses delay. */
   #owesContinue = false;
   #peer: Int32Array | undefined;
@@ -138,7 +142,9 @@ export class Connection implements RequestSink, Receiver {
   }
 
   #onRead(bytes: number): void {
-    if (this.#handover.socket !== undefined) return this.#onBytes(this.#parser.chunk.subarray(0, bytes));
+    if (this.#handover.socket !== undefined || this.isUpgraded) {
+      return this.#onBytes(this.#parser.chunk.subarray(0, bytes));
+    }
     this.#host.counts?.received(bytes);
     if (this.#inputOver) return this.#drop(bytes);
     if (this.#isReadingChunk) this.#parser.feedInPlace(bytes);
@@ -150,6 +156,7 @@ export class Connection implements RequestSink, Receiver {
     if (this.#handover.socket !== undefined) return this.#handover.receive(chunk);
     this.#host.counts?.received(chunk.length);
     if (this.#inputOver) return this.#drop(chunk.length);
+    if (this.isUpgraded) return this.#passOn(chunk);
     this.#parser.feed(chunk);
     this.#afterInput();
   }
@@ -172,7 +179,7 @@ export class Connection implements RequestSink, Receiver {
 
   /** Continues reading once there is room. */
   #resumeInput(): void {
-    if (this.#inputOver) return;
+    if (this.#inputOver || this.#offer !== undefined) return;
     if (this.uploads.isHeld) {
       if (this.uploads.hold()) return;
       if (this.#parser.rest === undefined) this.#socket.resume();
@@ -193,6 +200,12 @@ export class Connection implements RequestSink, Receiver {
       return true;
     }
     const exchange = this.#admit(request);
+    if (exchange.isOffer) {
+      // Now, because the handler may ask for it before the message that it takes over the connection has arrived.
+      this.#offer = this.uploads.create(exchange, { isHead: false, length: undefined, expectsContinue: false });
+      exchange.upload = this.#offer;
+      return true;
+    }
     this.#inputOver = exchange.close;
     return exchange.close || this.#hasEnough();
   }
@@ -252,6 +265,38 @@ export class Connection implements RequestSink, Receiver {
     this.#resumeInput();
   }
 
+  // ── connections that shards take over ───────────────────────────────────────────────────────────────────────────
+
+  onUpgraded(exchange: Exchange): void {
+    const { rest } = this.#parser;
+    this.uploads.current = this.#offer;
+    this.#offer = undefined;
+    this.isUpgraded = true;
+    this.#parser.rest = undefined;
+    this.#parser.close();
+    this.#host.onUpgraded();
+    if (rest !== undefined && rest.length > exchange.upgradeHeadBytes) {
+      this.#passOn(rest.subarray(exchange.upgradeHeadBytes));
+    }
+    if (!this.uploads.isHeld) this.#socket.resume();
+  }
+
+  /** Passes on bytes of another protocol. */
+  #passOn(bytes: Buffer): void {
+    const { uploads } = this;
+    uploads.add(bytes, 0, bytes.length, bytes.length);
+    uploads.current!.flush();
+    if (uploads.hold()) this.#socket.pause();
+  }
+
+  /** The handler has responded without taking over the connection: what follows its request is parsed. */
+  #settleOffer(): void {
+    const { exchange } = this.#offer!;
+    if (!exchange.ready && exchange.stream === undefined) return;
+    this.#offer = undefined;
+    if (exchange.close) this.#inputOver = true;
+  }
+
   /** Rejects a body that the handler may be reading and that will never be complete. */
   #refuseUpload(upload: RequestStream, reason: Reason): void {
     if (this.uploads.settle() || upload.isSettled) {
@@ -284,6 +329,10 @@ export class Connection implements RequestSink, Receiver {
 
   #onEnd(): void {
     if (this.#handover.socket !== undefined) return void this.#handover.socket.push(null);
+    if (this.isUpgraded) {
+      if (!this.#ended) this.uploads.end([]);
+      return;
+    }
     if (!this.#inputOver && !this.#parser.finish()) this.#refuse('BAD_REQUEST');
     this.#inputOver = true;
     // Most clients that end their side have disconnected, but some still wait for their responses.
@@ -302,6 +351,7 @@ export class Connection implements RequestSink, Receiver {
   replace(exchange: Exchange, instead: Exchange): void {
     this.#host.accessLog?.replaced(exchange, instead);
     this.#output.replace(exchange, instead);
+    if (this.#offer?.exchange === exchange) this.#offer.exchange = instead;
     this.uploads.replace(exchange, instead);
   }
 
@@ -317,6 +367,7 @@ export class Connection implements RequestSink, Receiver {
   #flush(): void {
     const { first } = this.#output;
     if (this.uploads.current !== undefined && this.uploads.settle()) this.#inputOver = true;
+    if (this.#offer !== undefined) this.#settleOffer();
     if (first === undefined || this.#ended) return;
     if (first.interim !== undefined) this.#output.sendInterim(first);
     if (first.isCut) return this.#end();
@@ -344,6 +395,8 @@ export class Connection implements RequestSink, Receiver {
   #flushStream(exchange: Exchange, stream: StreamedAnswer): void {
     this.#output.sendStream(exchange, stream);
     if (stream.last === 'broken') return this.#cut(stream.closes);
+    // The shard's side has ended; the client may still send.
+    if (stream.isUpgrade && stream.last === 'whole') return void this.#socket.end();
     if (!exchange.ready) return;
     if (exchange.close) this.#end();
     else this.#afterSending();
@@ -370,7 +423,7 @@ export class Connection implements RequestSink, Receiver {
   /** Checks whether the client has timed out; called once in each interval of the schedule. */
   watch(looks: Looks): void {
     if (this.#host.isPressed && !this.#output.makeRoom()) return void this.#socket.destroy();
-    if (this.#handover.socket !== undefined) return;
+    if (this.#handover.socket !== undefined || (this.isUpgraded && !this.#ended)) return;
     const phase = this.#phase();
     const progress = this.#progress(phase);
     const expiry = this.#patience.look(phase, progress, unsentBytes(this.#socket), this.#parser.missingBytes, looks);
@@ -411,8 +464,8 @@ export class Connection implements RequestSink, Receiver {
   #onClose(): void {
     this.#inputOver = true;
     this.#ended = true;
-    if (this.#handover.socket === undefined) this.#parser.close();
-    else this.#handover.socket.destroy();
+    this.#handover.socket?.destroy();
+    if (this.#handover.socket === undefined && !this.isUpgraded) this.#parser.close();
     this.uploads.current?.close();
     this.#output.close();
     this.#host.onConnectionClosed(this);

@@ -23,6 +23,8 @@ export interface ConnectionHost<Connection extends Receiver> extends OutputHost,
   /** Registers a connection with a request that waits for an extent. */
   waitForRoom(connection: Connection): void;
   onConnectionClosed(connection: Connection): void;
+  /** A shard has taken over the connection. */
+  onUpgraded(): void;
   /** A step failed that affects only this client: its connection is closed. */
   onConnectionFailure(error: unknown): void;
 }

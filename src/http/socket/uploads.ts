@@ -29,8 +29,12 @@ export class Uploads {
     return this.isHeld || this.current?.expectsContinue === true;
   }
 
+  create(exchange: Exchange, body: StreamedBody): RequestStream {
+    return new RequestStream(exchange, this.#untaken, body);
+  }
+
   begin(exchange: Exchange, body: StreamedBody): void {
-    this.current = new RequestStream(exchange, this.#untaken, body);
+    this.current = this.create(exchange, body);
     exchange.upload = this.current;
     if (exchange.ready) this.current.close();
   }
@@ -53,7 +57,7 @@ export class Uploads {
 
   /** Closes the body when another exchange replaces one whose handler may still be reading. */
   replace(exchange: Exchange, instead: Exchange): void {
-    exchange.upload?.close();
+    if (exchange.upload !== instead.upload) exchange.upload?.close();
     if (this.current !== undefined && this.current === exchange.upload) this.current.exchange = instead;
   }
 

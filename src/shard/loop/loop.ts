@@ -53,6 +53,8 @@ export class ShardLoop {
   #stopped = false;
   /** Called when the last handler has settled after `stop`. */
   #onSettled: (() => void) | undefined;
+  /** Called when no upgraded connection is open. */
+  #onDisconnected: (() => void) | undefined;
   readonly #turn = new Turn(() => this.#runTurn());
 
   /**
@@ -92,8 +94,18 @@ export class ShardLoop {
     });
   }
 
+  /** After `stop`: resolves when no upgraded connection is open. */
+  disconnected(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onDisconnected = resolve;
+      this.#checkSettled();
+    });
+  }
+
   #checkSettled(): void {
-    if (this.#stopped && this.#count === 0 && this.handlers.unfinished === 0) this.#onSettled?.();
+    if (!this.#stopped) return;
+    if (this.#count === 0 && this.handlers.unfinished === 0) this.#onSettled?.();
+    if (this.handlers.upgraded === 0) this.#onDisconnected?.();
   }
 
   /** Checks for requests that no doorbell announced. */
@@ -192,7 +204,7 @@ export class ShardLoop {
   #park(): void {
     const { counters } = this.#context;
     counters.add(COUNTER_PARKS_OFFSET, 1);
-    if (this.#parkSync && this.handlers.unfinished === 0) this.#parkBlocking();
+    if (this.#parkSync && this.handlers.unfinished + this.handlers.upgraded === 0) this.#parkBlocking();
     else if (this.#context.side.permits.available === 0) this.#starved = true;
     else if (!this.#parking.park()) this.#schedule();
     counters.set(COUNTER_LOST_WAKE_UPS_OFFSET, this.#parking.lostWakeUps);

@@ -7,6 +7,7 @@ import {
   FIELD_VALUE_OFFSET,
   SLOT_BODY_STREAM_FLAG,
   SLOT_LAST_REQUEST_FLAG,
+  SLOT_UPGRADE_FLAG,
 } from '../../../assembly/layout.js';
 import type { Params } from '../../app/handler.js';
 import { type BodyFlow, type BodySink, type RequestSource, separatorOf } from '../../app/request.js';
@@ -27,6 +28,8 @@ import { RequestBody } from './request-body.js';
 const MINOR_OFFSET = 8;
 const ZERO = 0x30;
 const SPACE = 0x20;
+/** What is known about a request without its slot. */
+const KEPT_FLAGS = [SLOT_BODY_STREAM_FLAG, SLOT_LAST_REQUEST_FLAG, SLOT_UPGRADE_FLAG];
 
 /** Memory that contains a request record. */
 interface RecordMemory {
@@ -105,7 +108,7 @@ export class SlotRequest implements RequestSource {
   }
 
   get hasBody(): boolean {
-    return this.#gathered !== undefined || this.#own.bodyBytes > 0;
+    return this.#gathered !== undefined || (this.#own.bodyBytes > 0 && !this.offersUpgrade);
   }
 
   get isLast(): boolean {
@@ -125,7 +128,7 @@ export class SlotRequest implements RequestSource {
   }
 
   params(method: AnyMethod, path: string): Params {
-    return this.#context.app.params(method, path);
+    return this.#context.app.params(method, path, this.offersUpgrade);
   }
 
   get sequence(): number {
@@ -182,6 +185,21 @@ export class SlotRequest implements RequestSource {
 
   deliver(sink: BodySink): BodyFlow | undefined {
     if (!this.isBodyStreamed || this.#gathered !== undefined) return undefined;
+    const body = new DeliveredBody(sink, (taken, spent) => this.#takeMore(taken, spent));
+    this.#body = body;
+    return body;
+  }
+
+  get offersUpgrade(): boolean {
+    return this.#own.has(SLOT_UPGRADE_FLAG);
+  }
+
+  upgradeHead(): Buffer {
+    const { start, end } = this.#bodyRange;
+    return Buffer.from(this.#memory.u8.slice(start, end).buffer);
+  }
+
+  takeOver(sink: BodySink): BodyFlow {
     const body = new DeliveredBody(sink, (taken, spent) => this.#takeMore(taken, spent));
     this.#body = body;
     return body;
@@ -304,7 +322,7 @@ export class SlotRequest implements RequestSource {
     this.#memory = { u8, bytes: Buffer.from(buffer), u16: new Uint16Array(buffer, 0, u8.length >> 1) };
     this.#head -= this.#start;
     this.#start = 0;
-    const flags = (isStreamed ? SLOT_BODY_STREAM_FLAG : 0) | (this.isLast ? SLOT_LAST_REQUEST_FLAG : 0);
+    const flags = KEPT_FLAGS.reduce((sum, flag) => sum | (this.#own.has(flag) ? flag : 0), 0);
     const has = (flag: number) => (flags & flag) !== 0;
     this.#words = { sequence, method, targetBytes, headBytes, bodyBytes, peer, isSecure, has };
     this.#isDetached = true;

@@ -47,6 +47,8 @@ export class RawStream implements RawTaskStream {
   #isScheduled = false;
   /** Bytes wait for the client to take earlier ones. */
   #isStalled = false;
+  /** The last byte was sent. An upgraded connection is not over then. */
+  #isSent = false;
   #isOver = false;
   isBegun = false;
   isHeadSent = false;
@@ -60,9 +62,17 @@ export class RawStream implements RawTaskStream {
     this.#events = events;
   }
 
+  /**
+   * Opens the stream of an upgraded connection before anything is written.
+   * @returns `false` if that failed
+   */
+  open(): boolean {
+    return this.#open();
+  }
+
   /** Sends what was written within this turn of the event loop together; a full piece immediately. */
   onWritten(): void {
-    if (this.#isOver || this.#isStalled) return;
+    if (this.#isOver || this.#isSent || this.#isStalled) return;
     if (this.isBegun && this.#raw.mostBytes >= STREAM_PIECE_BYTES) return this.#send();
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -71,14 +81,14 @@ export class RawStream implements RawTaskStream {
 
   flush(): void {
     this.#isScheduled = false;
-    if (!this.#isOver && !this.#isStalled) this.#send();
+    if (!this.#isOver && !this.#isSent && !this.#isStalled) this.#send();
   }
 
   onTaken(bytes: number, spent: ArrayBuffer[] = []): void {
     if (bytes === STREAM_CANCELLED) return this.cancel();
     this.#untaken -= bytes;
     this.#pieces?.reuse(spent);
-    if (!this.#isStalled || this.#isOver) return;
+    if (!this.#isStalled || this.#isOver || this.#isSent) return;
     this.#isStalled = false;
     this.#send();
   }
@@ -101,6 +111,13 @@ export class RawStream implements RawTaskStream {
     this.#events.onEnded(this.#task);
   }
 
+  close(): void {
+    if (this.#isOver) return;
+    const pieces = this.#pieces!;
+    if (!this.#isSent && !this.#isStalled) while (this.#fill(pieces) && this.#mayPost(pieces)) this.#post(undefined);
+    this.breakOff();
+  }
+
   #send(): void {
     if (this.#pieces === undefined && !this.#open()) return;
     const pieces = this.#pieces!;
@@ -108,12 +125,14 @@ export class RawStream implements RawTaskStream {
       if (!this.#mayPost(pieces)) return;
       this.#post(undefined);
     }
-    const isLast = this.#raw.isComplete;
-    if (pieces.length > 0 || isLast) {
+    const { isComplete: isLast, isUpgrade } = this.#raw;
+    // That a connection was taken over is said before the app has written anything.
+    if (pieces.length > 0 || isLast || (isUpgrade && !this.isBegun)) {
       if (!this.#mayPost(pieces)) return;
       this.#post(isLast ? 'whole' : undefined);
     }
-    if (!isLast) return this.#events.onFlushed(this.#task);
+    this.#isSent = isLast;
+    if (!isLast || isUpgrade) return this.#events.onFlushed(this.#task);
     this.#isOver = true;
     this.#events.onEnded(this.#task);
   }
@@ -157,10 +176,12 @@ export class RawStream implements RawTaskStream {
     if (!isFirst) this.#untaken += end - start;
     const { slot, sequence } = this.#task;
     const piece: StreamPiece = { slot, sequence, bytes, start, end };
-    if (isFirst) Object.assign(piece, { headBytes: 0, closes: this.#raw.closes });
+    const { closes, isUpgrade } = this.#raw;
+    if (isFirst) Object.assign(piece, { headBytes: 0, closes, ...(isUpgrade && { upgrades: true }) });
     if (last !== undefined) piece.last = last;
     this.isBegun = true;
-    const onSent = isFirst && last === undefined ? () => this.#begun() : undefined;
+    const goesOn = last === undefined || (isUpgrade && last === 'whole');
+    const onSent = isFirst && goesOn ? () => this.#begun() : undefined;
     if (!this.#outbox.post(this.#port, piece, onSent)) pieces.giveBack(taken);
   }
 

@@ -1,4 +1,4 @@
-import { COUNTER_STREAMS_OFFSET } from '../../../assembly/layout.js';
+import { COUNTER_STREAMS_OFFSET, COUNTER_UPGRADES_OFFSET } from '../../../assembly/layout.js';
 import type { RawReply } from '../../app/raw.js';
 import type { ShardReport } from '../../contract/messages.js';
 import { LoopShardError } from '../../errors.js';
@@ -60,6 +60,8 @@ export class StreamedResponses implements StreamEvents {
   };
   /** Streams whose heads were built and that are not over. */
   readonly #open = new Set<Task>();
+  /** How many of them are upgraded connections. */
+  #upgrades = 0;
   /** `streamsFull` was reported. */
   #isFull = false;
 
@@ -90,6 +92,7 @@ export class StreamedResponses implements StreamEvents {
   #openRaw(task: Task): void {
     if (this.#open.size >= this.#context.maxStreams) throw this.#full();
     this.#responder.describeRaw(task, task.raw!);
+    if (task.raw!.isUpgrade) this.#upgrades++;
     this.#noteOpen(task);
   }
 
@@ -156,7 +159,10 @@ export class StreamedResponses implements StreamEvents {
 
   /** Removes a stream that is over. Returns `false` if its request was already finished. */
   #isOver(task: Task): boolean {
-    if (this.#open.delete(task)) this.#count();
+    if (this.#open.delete(task)) {
+      if (task.raw?.isUpgrade === true) this.#upgrades--;
+      this.#count();
+    }
     task.stream = undefined;
     if (!task.request.finished) return true;
     this.#events.onLate(task);
@@ -166,6 +172,7 @@ export class StreamedResponses implements StreamEvents {
   #count(): void {
     const { size } = this.#open;
     this.#context.counters.set(COUNTER_STREAMS_OFFSET, size);
+    this.#context.counters.set(COUNTER_UPGRADES_OFFSET, this.#upgrades);
     if (size < this.#context.maxStreams * QUIET) this.#isFull = false;
   }
 

@@ -1,0 +1,28 @@
+/* Which requests an http.Server takes over as upgrades, as node:http decides it. */
+import type { EventEmitter } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import type { ShardSocket } from '../../app/upgrades/shard-socket.js';
+
+/** An `http.Server`. */
+export interface UpgradeServer extends EventEmitter {
+  /** An option of `createServer()`. Versions of Node.js that know it set a default. */
+  shouldUpgradeCallback?: (request: IncomingMessage) => unknown;
+  close(): unknown;
+}
+
+/** Whether the server takes over the connection of a request that offers another protocol. Otherwise it is an ordinary request. */
+export function wantsUpgrade(server: UpgradeServer, request: IncomingMessage): boolean {
+  if (typeof server.shouldUpgradeCallback === 'function') return Boolean(server.shouldUpgradeCallback(request));
+  return server.listenerCount('upgrade') > 0;
+}
+
+/** Tells the listeners of servers that have no connections of their own: libraries such as socket.io close those that they have taken over. */
+export function closeServers(servers: readonly UpgradeServer[]): void {
+  for (const server of new Set(servers)) server.close();
+}
+
+/** Passes the connection to the listeners of the server. */
+export function emitUpgrade(server: UpgradeServer, request: IncomingMessage, socket: ShardSocket, head: Buffer): void {
+  socket.server = server;
+  if (!server.emit('upgrade', request, socket, head)) socket.destroy();
+}
