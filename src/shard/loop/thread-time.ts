@@ -17,7 +17,7 @@ const NS_PER_US = 1_000;
 
 /**
  * Measures the thread time of a request: its start, and what its handler does after an `await`, by Node.js's event loop utilization.
- * The HTTP thread uses it to pick a shard. Shard only.
+ * The HTTP thread uses it to pick a shard, and the loop to bound what it claims and starts. Shard only.
  */
 export class ThreadTime {
   readonly #counters: CounterWriter;
@@ -25,7 +25,8 @@ export class ThreadTime {
   #behindUs = 0;
   /** Active time of the event loop at the end of the last turn; -1 if no handlers were in flight then. */
   #activeUs = -1;
-  #meanUs = 0;
+  /** Mean of recent requests, in microseconds; 0 before the first measurement. */
+  meanUs = 0;
 
   constructor(counters: CounterWriter) {
     this.#counters = counters;
@@ -51,9 +52,9 @@ export class ThreadTime {
   }
 
   #learn(us: number): void {
-    this.#meanUs +=
-      this.#meanUs === 0 ? Math.min(us, FIRST_US) : (Math.min(us, OUTLIER * this.#meanUs) - this.#meanUs) * WEIGHT;
-    this.#counters.put(COUNTER_THREAD_TIME_OFFSET, Math.ceil(this.#meanUs * NS_PER_US));
+    this.meanUs +=
+      this.meanUs === 0 ? Math.min(us, FIRST_US) : (Math.min(us, OUTLIER * this.meanUs) - this.meanUs) * WEIGHT;
+    this.#counters.put(COUNTER_THREAD_TIME_OFFSET, Math.ceil(this.meanUs * NS_PER_US));
   }
 }
 
