@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { HttpSide } from '../build/src/contract/http-side.js';
 import { Claims } from '../build/src/shard/loop/claims.js';
+import { ThreadTime } from '../build/src/shard/loop/thread-time.js';
 import { get, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 import { createShard } from './support/shard-context.js';
@@ -12,7 +13,8 @@ function memory({ shards = 1, permits = 512, batch = 256, steal = true } = {}) {
   close();
   const { core, side } = context;
   const rings = new HttpSide(core, map);
-  const claims = new Claims(context, batch);
+  const threadTime = new ThreadTime(context.counters);
+  const claims = new Claims(context, batch, threadTime);
   let next = 0;
   const submit = (count: number, shard = 0, bound = false) => {
     const slots = Array.from({ length: count }, () => next++);
@@ -23,7 +25,7 @@ function memory({ shards = 1, permits = 512, batch = 256, steal = true } = {}) {
   const release = (count: number) => {
     for (let i = 0; i < count; i++) side.permits.release();
   };
-  return { core, side, rings, claims, submit, claimed, release };
+  return { core, side, rings, claims, threadTime, submit, claimed, release };
 }
 
 describe('a shard claims', () => {
@@ -45,6 +47,16 @@ describe('a shard claims', () => {
     expect(claims.claim()).toBe(1);
     for (let i = 0; i < 300; i++) claims.learn(10);
     expect(claims.claim()).toBeGreaterThan(20);
+  });
+
+  test('as many as take a millisecond, with what their handlers do after an `await`', () => {
+    const { claims, threadTime, submit } = memory();
+    submit(200);
+    for (let i = 0; i < 2_000; i++) claims.learn(10);
+    for (let i = 0; i < 100; i++) threadTime.turned(1, 200, 0);
+    expect([4, 5]).toContain(claims.claim());
+    for (let i = 0; i < 100; i++) threadTime.turned(1, 5_000, 0);
+    expect(claims.claim()).toBe(1);
   });
 
   test('as many as it can start within a millisecond, up to a batch', () => {
@@ -152,5 +164,20 @@ describe('on a server', () => {
     for (let i = 0; i < 41; i++) expect((await client.response()).status).toBe(200);
     client.destroy();
     expect(stage.started).toHaveLength(41);
+  });
+
+  test('a shard finishes a handler that works after an `await` before it starts the next one', async () => {
+    running = await startServer({ shards: 1 }, 'scheduling-app.js');
+    const render = async () => {
+      const client = await RawClient.open(running.port);
+      client.write(get('/render/4').repeat(16));
+      const most = [];
+      for (let i = 0; i < 16; i++) most.push(JSON.parse((await client.response()).body.toString()).most);
+      client.destroy();
+      return most;
+    };
+    // Until the shard has measured it, it starts several together.
+    await until(async () => (await render()).every((most) => most === 1), 'one at a time');
+    expect(await render()).toEqual(Array.from({ length: 16 }, () => 1));
   });
 });

@@ -140,8 +140,9 @@ export class Dispatcher {
  * @param {{ claim(most: number, least: number): number, steal(most: number): number }} side
  * @param {ShardWords} words
  * @param {number} batch
+ * @param {ThreadTime} threadTime
  */
-export function createClaims(side, words, batch) {
+export function createClaims(side, words, batch, threadTime) {
   const context = {
     side,
     counters: {
@@ -152,7 +153,7 @@ export function createClaims(side, words, batch) {
     },
     times: { recordBatch() {} },
   };
-  return new Claims(/** @type {any} */ (context), batch);
+  return new Claims(/** @type {any} */ (context), batch, threadTime);
 }
 
 /** Publishes how long requests occupy the shard's thread. */

@@ -56,8 +56,8 @@ export class Shard {
       claim: (/** @type {number} */ most, /** @type {number} */ least) => this.#claimOwn(most, least),
       steal: (/** @type {number} */ most) => this.#steal(most),
     };
-    this.#claims = createClaims(side, this.#words, BATCH);
     this.#threadTime = createThreadTime(this.#words);
+    this.#claims = createClaims(side, this.#words, BATCH, this.#threadTime);
     this.#isParked = true;
     this.#words.parked = 1;
   }
@@ -147,7 +147,7 @@ export class Shard {
     this.#started++;
     const now = this.#nowUs;
     this.#claims.learn(now - this.#before);
-    const isTimeUp = now - this.#turnStart > TURN_US;
+    const isTimeUp = Math.max(now - this.#turnStart, this.#started * this.#threadTime.meanUs) > TURN_US;
     if (isTimeUp) this.#afterHandlers();
     else if (this.#next < this.#claimed.length) this.#startNext();
     else this.#claimOrEnd();

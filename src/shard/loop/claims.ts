@@ -1,5 +1,6 @@
 import { COUNTER_BATCHES_OFFSET, COUNTER_STEALS_OFFSET } from '../../../assembly/layout.js';
 import type { ShardContext } from '../context.js';
+import type { ThreadTime } from './thread-time.js';
 
 /** Time to start the slots of one claim, at most. Other requests stay in the ring, where any free shard can take them. */
 const CLAIM_US = 1_000;
@@ -11,17 +12,22 @@ const UNKNOWN_US = CLAIM_US / 8;
 /** A slow start counts fully, a faster one with this weight: claims grow again after a few hundred starts. */
 const DECAY = 1 / 64;
 
-/** Decides how many slots a shard claims at a time: as many as it can start within a millisecond. Shard only. */
+/**
+ * Decides how many slots a shard claims at a time: as many as it can start within a millisecond, with what their handlers do after an
+ * `await`. Shard only.
+ */
 export class Claims {
   readonly #context: ShardContext;
   readonly #maxClaim: number;
+  readonly #threadTime: ThreadTime;
   /** How long a start occupies the thread, in microseconds; dominated by recent slow ones. */
   #startUs = UNKNOWN_US;
 
   /** @param maxClaim maximum number of slots of one claim */
-  constructor(context: ShardContext, maxClaim: number) {
+  constructor(context: ShardContext, maxClaim: number, threadTime: ThreadTime) {
     this.#context = context;
     this.#maxClaim = maxClaim;
+    this.#threadTime = threadTime;
   }
 
   /** Claims from the shard's own rings. Returns the number of slots claimed. */
@@ -41,9 +47,9 @@ export class Claims {
     this.#startUs += us > this.#startUs ? us - this.#startUs : (us - this.#startUs) * DECAY;
   }
 
-  /** Number of slots that can be started within `us` microseconds. */
+  /** Number of slots whose requests take at most `us` microseconds together. */
   #most(us: number): number {
-    return Math.max(1, Math.min(this.#maxClaim, us / this.#startUs));
+    return Math.max(1, Math.min(this.#maxClaim, us / Math.max(this.#startUs, this.#threadTime.meanUs)));
   }
 
   #count(slots: number): number {

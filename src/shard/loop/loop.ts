@@ -20,7 +20,7 @@ import { ThreadTime } from './thread-time.js';
  */
 const IDLE_TURNS = 50;
 const SMALL_TURN = 2;
-/** How long a turn may start handlers before it yields to promises, timers and sockets. */
+/** How long a turn may start handlers, with what they do after an `await`, before it yields to promises, timers and sockets. */
 const TURN_US = 1_000;
 /** How long `park: 'sync'` blocks at a time. */
 const SYNC_PARK_MS = 1_000;
@@ -67,8 +67,8 @@ export class ShardLoop {
     this.#parkSync = options.park === 'sync';
     this.#limiter = limiter;
     this.#receive = receive;
-    this.#claims = new Claims(context, options.batch);
     this.#threadTime = new ThreadTime(context.counters);
+    this.#claims = new Claims(context, options.batch, this.#threadTime);
     this.handlers = new Handlers(context, this.#threadTime, {
       onComplete: (slot, us, hasPermit) => this.#complete(slot, us, hasPermit),
       onPermit: () => this.#releasePermit(),
@@ -164,14 +164,22 @@ export class ShardLoop {
         now = this.handlers.start(side.claimed(this.#next++), before);
         started++;
         this.#claims.learn(now - before);
-        if (now - turnStart > TURN_US) break;
+        if (this.#isOver(turnStart, now, started)) break;
       }
       if (this.#next === this.#count) this.#next = this.#count = 0;
-      if (now - turnStart > TURN_US) break;
+      if (this.#isOver(turnStart, now, started)) break;
     }
     if (started > 0) counters.put(COUNTER_CALLED_AT_OFFSET, 0);
     this.#threadTime.turned(started, now - turnStart, this.handlers.inFlight);
     return started;
+  }
+
+  /**
+   * Whether the turn has taken long enough, with what the started handlers are expected to do after an `await`. That runs when the turn is
+   * over: if pages were started together, all of them would be rendered before the first one is sent.
+   */
+  #isOver(turnStart: number, now: number, started: number): boolean {
+    return Math.max(now - turnStart, started * this.#threadTime.meanUs) > TURN_US;
   }
 
   #claim(): boolean {

@@ -20,7 +20,7 @@ const NOTABLE_US = 100;
 
 /**
  * Measures the thread time of a request: its start, and what its handler does after an `await`, by Node.js's event loop utilization.
- * The HTTP thread uses it to pick a shard. Shard only.
+ * The HTTP thread uses it to pick a shard, and the loop to bound what it claims and starts. Shard only.
  */
 export class ThreadTime {
   readonly #counters: CounterWriter;
@@ -28,7 +28,8 @@ export class ThreadTime {
   #behindUs = 0;
   /** Active time of the event loop at the end of the last turn; -1 if no handlers were in flight then. */
   #activeUs = -1;
-  #meanUs = 0;
+  /** Mean of recent requests, in microseconds; 0 before the first measurement. */
+  meanUs = 0;
   /** When `resumedUs` was last called since the last turn, and the active time of the event loop then, or at the end of that turn. */
   #seenAt = Number.NEGATIVE_INFINITY;
   #seenActiveUs = -1;
@@ -73,9 +74,9 @@ export class ThreadTime {
   }
 
   #learn(us: number): void {
-    this.#meanUs +=
-      this.#meanUs === 0 ? Math.min(us, FIRST_US) : (Math.min(us, OUTLIER * this.#meanUs) - this.#meanUs) * WEIGHT;
-    this.#counters.put(COUNTER_THREAD_TIME_OFFSET, Math.ceil(this.#meanUs * NS_PER_US));
+    this.meanUs +=
+      this.meanUs === 0 ? Math.min(us, FIRST_US) : (Math.min(us, OUTLIER * this.meanUs) - this.meanUs) * WEIGHT;
+    this.#counters.put(COUNTER_THREAD_TIME_OFFSET, Math.ceil(this.meanUs * NS_PER_US));
   }
 }
 

@@ -1,0 +1,3 @@
+export function GET({ url, clientAddress }) {
+  return Response.json({ protocol: url.protocol, address: clientAddress });
+}

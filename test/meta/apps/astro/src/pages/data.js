@@ -1,0 +1,9 @@
+export const prerender = false;
+
+export function GET() {
+  return Response.json({ data: [1, 2, 3] }, { status: 201, headers: { ETag: '"1"' } });
+}
+
+export function POST({ request }) {
+  return new Response(request.body, { headers: { 'content-type': 'application/octet-stream' } });
+}

@@ -1,0 +1,3 @@
+export function GET({ redirect }) {
+  return redirect('/data', 301);
+}

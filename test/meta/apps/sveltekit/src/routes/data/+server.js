@@ -1,0 +1,9 @@
+import { json } from '@sveltejs/kit';
+
+export function GET() {
+  return json({ data: [1, 2, 3] }, { status: 201, headers: { ETag: '"1"' } });
+}
+
+export function POST({ request }) {
+  return new Response(request.body, { headers: { 'content-type': 'application/octet-stream' } });
+}
