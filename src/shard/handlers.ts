@@ -1,5 +1,5 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
-import { clearInterval, setInterval } from 'node:timers';
+import { clearInterval, setImmediate, setInterval } from 'node:timers';
 import {
   COUNTER_ABANDONED_OFFSET,
   COUNTER_EXTENT_WAITING_OFFSET,
@@ -431,10 +431,12 @@ export class Handlers implements ResponseHost, RawHost {
       return this.#settledLate(task);
     }
     task.raw = raw;
-    if (task.isDestroyed || request.isAborted) this.#settle(task, this.#responder.respondNothing(task));
-    else if (raw.isUpgrade) this.#upgrade(task, raw);
-    else if (raw.isComplete) this.onComplete(task);
-    else raw.attach(this, task);
+    if (task.isDestroyed || request.isGone) return this.#settle(task, this.#responder.respondNothing(task));
+    if (raw.isUpgrade) return this.#upgrade(task, raw);
+    if (raw.isComplete) return this.onComplete(task);
+    raw.attach(this, task);
+    // The client has ended its side, as some do after their last request: what the app writes at once is still sent, as by node:http.
+    if (request.isAborted) setImmediate(endHalfClosed, this, task);
   }
 
   /** Lets the app take over the connection. */
@@ -691,6 +693,10 @@ interface Gathered {
 
 function rethrow(error: unknown): never {
   throw error;
+}
+
+function endHalfClosed(handlers: Handlers, task: Task): void {
+  if (!task.request.finished) handlers.destroy(task);
 }
 
 /** Aborts a stream so that an endless source stops. */

@@ -324,6 +324,13 @@ describe('bytes on the connection', () => {
     expect(withoutChunks(await exchange(shards.port, sent))).toBe(withoutChunks(expected));
   });
 
+  test('a client that ends its side gets the responses that the app completes at once', async () => {
+    const sent = 'GET /text HTTP/1.1\r\nHost: x\r\n\r\nGET /microtask HTTP/1.1\r\nHost: x\r\n\r\n';
+    const expected = await exchange(nodePort, sent, { ends: true });
+    expect(expected.match(/200 OK/g)).toHaveLength(2);
+    expect(await exchange(shards.port, sent, { ends: true })).toBe(expected);
+  });
+
   test('a client that ends its side gets no late response, as from node:http', async () => {
     const sent = 'GET /timeout HTTP/1.1\r\nHost: x\r\n\r\n';
     expect(await exchange(nodePort, sent, { ends: true })).toBe('');

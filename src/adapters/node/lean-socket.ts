@@ -40,6 +40,9 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
   bytesRead = 0;
   /** In milliseconds; 0 if none is set. */
   timeout = 0;
+  connecting = false;
+  /** Only sockets with TLS have it: frameworks derive the protocol from it, and tests set it. */
+  declare encrypted?: true;
   /** The `http.Server` that the module exports, if it does. */
   server: EventEmitter | undefined;
   isComplete = false;
@@ -69,6 +72,7 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
     this.#source = source;
     // Read now, because the app may ask once the slot carries another request.
     this.#peer = source.peer;
+    if (this.#peer.isSecure) this.encrypted = true;
     this.#state = state;
   }
 
@@ -384,15 +388,6 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
 
   get remoteFamily(): string | undefined {
     return this.#peer.address === undefined ? undefined : `IPv${isIP(this.#peer.address)}`;
-  }
-
-  /** True for TLS, undefined otherwise: frameworks derive the protocol from it. */
-  get encrypted(): true | undefined {
-    return this.#peer.isSecure ? true : undefined;
-  }
-
-  get connecting(): boolean {
-    return false;
   }
 
   get readyState(): string {
