@@ -229,7 +229,7 @@ class AppScope implements App {
     if (other === undefined) {
       throw new LoopShardError(
         'ROUTE_INVALID',
-        `\`app.mount()\` expects an app that \`createApp()\` returned, got ${inspect(app, { depth: 0 })}. Wrap an app of another framework in \`fromFetch()\` of \`loopshard/adapters\`.`,
+        `\`app.mount()\` expects an app that \`createApp()\` returned, got ${inspect(app, { depth: 0 })}. Wrap an app of another framework in \`fromFetch()\` or \`fromNode()\` of \`loopshard/adapters\`.`,
       );
     }
     const { prefix: below, defaults } = this.#inner('app.mount()', prefix, {});
