@@ -61,9 +61,13 @@ export type ScopeOptions = RouteScheduling & Pick<RouteOptions, 'compress' | 'ma
 export interface App<Prefix extends string = ''> {
   /** Routes GET and HEAD. Responses to HEAD have no body. */
   readonly get: AddRoute<Prefix>;
+  /** Routes POST. */
   readonly post: AddRoute<Prefix>;
+  /** Routes PUT. */
   readonly put: AddRoute<Prefix>;
+  /** Routes PATCH. */
   readonly patch: AddRoute<Prefix>;
+  /** Routes DELETE. */
   readonly delete: AddRoute<Prefix>;
   /** Routes OPTIONS. Without such a route, the server responds to OPTIONS with the methods that the path supports. */
   readonly options: AddRoute<Prefix>;
@@ -76,6 +80,7 @@ export interface App<Prefix extends string = ''> {
    * @throws LoopShardError MIDDLEWARE_INVALID, ROUTE_INVALID
    */
   use(prefix: string, middleware: Middleware): this;
+  /** Runs middleware for all paths. */
   use(middleware: Middleware): this;
   /**
    * Defines routes below a prefix, with their own middleware, error handler and defaults. Middleware that was added earlier runs
@@ -89,8 +94,11 @@ export interface App<Prefix extends string = ''> {
     options: ScopeOptions,
     define: (app: App<`${Prefix}${NoInfer<P>}`>) => void,
   ): this;
+  /** Defines routes below a prefix, without defaults of their own. */
   scope<const P extends string>(prefix: P, define: (app: App<`${Prefix}${NoInfer<P>}`>) => void): this;
+  /** Defines routes below a prefix that is not a literal. */
   scope(prefix: string, options: ScopeOptions, define: (app: App) => void): this;
+  /** Defines routes below a prefix that is not a literal, without defaults of their own. */
   scope(prefix: string, define: (app: App) => void): this;
   /**
    * Adds another app below a prefix: its routes with their middleware and error handlers, and its listeners. The listeners are added
