@@ -89,6 +89,8 @@ function command(name: string, description: string): Command {
     .description(description)
     .usage('[options] <module>')
     .argument('<module>')
+    // The program takes excess arguments, to say how to serve a module, and its commands inherit that.
+    .allowExcessArguments(false)
     // The longest flags leave 38 of 80 columns.
     .configureHelp({ visibleArguments: () => [], minWidthToWrap: 30 })
     .option('--help-all', 'show every option')

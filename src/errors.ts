@@ -45,7 +45,9 @@ export type LoopShardErrorCode =
 
 /** An error raised by LoopShard itself. The message says what was wrong, what was expected, and what to do. */
 export class LoopShardError extends Error {
+  /** Name of the class. */
   override readonly name = 'LoopShardError';
+  /** Says what was wrong, for programs. */
   readonly code: LoopShardErrorCode;
 
   constructor(code: LoopShardErrorCode, message: string, options?: ErrorOptions) {
@@ -73,16 +75,25 @@ export interface HttpErrorOptions extends ErrorOptions {
  * `statusCode` or `status`, and `expose`, such as those of http-errors, get the same kind of response.
  */
 export class HttpError extends Error {
-  /** Marks HttpErrors for `isHttpError`, because shards and the user's module may load different copies of this module. */
+  /**
+   * Marks HttpErrors for `isHttpError`, because shards and the user's module may load different copies of this module.
+   * @internal
+   */
   get [HTTP_ERROR](): true {
     return true;
   }
 
+  /** Name of the class. */
   override readonly name: string = 'HttpError';
+  /** Status of the response, 400 to 599. */
   readonly statusCode: number;
+  /** `code` in the response body. */
   readonly code: string;
+  /** Headers of the response. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Additional properties of the body. */
   readonly details: Readonly<Record<string, unknown>>;
+  /** Whether the response contains message, code and details. */
   readonly expose: boolean;
 
   /**

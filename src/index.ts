@@ -1,4 +1,8 @@
-/** LoopShard: many event loops behind one HTTP port. */
+/**
+ * LoopShard: many event loops behind one HTTP port.
+ * @module loopshard
+ */
+
 export { type AddRoute, type App, createApp, type ScopeOptions } from './app/app.js';
 export type { CorsOptions } from './app/cors.js';
 export { type EventStreamOptions, eventStream, type ServerSentEvent } from './app/event-stream.js';

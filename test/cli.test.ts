@@ -117,6 +117,12 @@ test('every integer option has a flag that serve() checks', async () => {
   }
 });
 
+test('rejects a second module instead of ignoring it', async () => {
+  const program = loopshard('serve', APP, APP);
+  expect(await program.exit()).toBe(1);
+  expect(program.stderr).toContain("error: too many arguments for 'serve'. Expected 1 argument but got 2");
+});
+
 describe('options of the front end', () => {
   test('limits and the access log', async () => {
     const limits = ['--max-target-bytes', '100', '--max-head-bytes', '400', '--max-header-fields', '5'];

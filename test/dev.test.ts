@@ -32,6 +32,7 @@ import { createApp } from 'loopshard';
 import { version } from './version.mjs';
 export default createApp()
   .get('/', () => version)
+  .get('/express', (req, res) => res.json({}))
   .get('/fail', () => {
     throw new Error('<wrong>', { cause: new RangeError('too far') });
   });
@@ -173,7 +174,7 @@ describe('a handler that fails', () => {
     expect([response.status, field(response, 'content-type')]).toEqual([500, 'text/html; charset=utf-8']);
     const page = response.body.toString();
     expect(page).toContain('Error: &#60;wrong&#62;');
-    expect(page).toContain('app.mjs:7:');
+    expect(page).toContain('app.mjs:8:');
     expect(page).toContain('throw new Error(');
     expect(page).toContain('Caused by RangeError: too far');
     expect(page).not.toContain('<wrong>');
@@ -181,8 +182,15 @@ describe('a handler that fails', () => {
 
   test('shows others its message and stack as JSON', async () => {
     const { message, place, stack } = JSON.parse(await text('/fail'));
-    expect([message, place]).toEqual(['Error: <wrong>', expect.stringMatching(/app\.mjs:7:\d+$/)]);
-    expect(stack[0]).toContain('app.mjs:7:');
+    expect([message, place]).toEqual(['Error: <wrong>', expect.stringMatching(/app\.mjs:8:\d+$/)]);
+    expect(stack[0]).toContain('app.mjs:8:');
+  });
+
+  test('says what takes the place of the methods of Express', async () => {
+    const advice = 'LoopShard sends what a handler returns: return the value.';
+    expect(JSON.parse(await text('/express')).advice).toBe(advice);
+    const page = (await exchange(port, get('/express', 'Accept: text/html'))).body.toString();
+    expect(page).toContain(`<p>${advice}</p>`);
   });
 });
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -146,6 +146,43 @@ test('the command prints the same, with the code after the sentence', async () =
   ]);
 });
 
+describe('the message says what to do', () => {
+  const COMMON_JS =
+    'Node.js reads the file as CommonJS. Run `npm pkg set type=module`, or name the file `.mjs` (`.mts` for TypeScript).';
+
+  beforeAll(() => {
+    mkdirSync(join(folder, 'common'));
+    // As npm creates it.
+    write('common/package.json', '{ "type": "commonjs" }');
+  });
+
+  test.each([
+    ['imports', `import { createApp } from ${LOOPSHARD};`, 'Cannot use import statement outside a module'],
+    ['exports', 'export default {};', "Unexpected token 'export'"],
+  ])('if a module of CommonJS %s', async (_what, line, reason) => {
+    const path = write('common/app.js', line);
+    const { message } = await failure(path);
+    expect(message.split('\n').slice(0, 2)).toEqual([
+      `Cannot load ${path}: SyntaxError: ${reason}. ${COMMON_JS}`,
+      `${path}:1`,
+    ]);
+  });
+
+  test('if an app is told to listen', async () => {
+    const path = write(
+      'listens.mjs',
+      `import { createApp } from ${LOOPSHARD};`,
+      'const app = createApp();',
+      'app.listen(80);',
+    );
+    const { message } = await failure(path);
+    expect(message.split('\n').slice(0, 2)).toEqual([
+      `Cannot load ${path}: TypeError: app.listen is not a function. Apps of LoopShard do not listen: remove the call, export the app, and run \`loopshard serve\` or call \`serve()\` in another module.`,
+      `${path}:3:5`,
+    ]);
+  });
+});
+
 test('a TypeScript module on a Node.js that cannot load it', async () => {
   const app = write('app.ts', `import { createApp } from ${LOOPSHARD};`, 'export default createApp();');
   const flags = 'typescript' in process.features ? ['--no-experimental-strip-types'] : [];
@@ -170,6 +207,21 @@ describe('the error for a module without an app as its default export gives advi
       'a promise',
       'export default Promise.resolve(createApp());',
       'It exports a promise: write `export default await …`.',
+    ],
+    [
+      'several apps by name',
+      'export const a = createApp(); export const b = createApp();',
+      "It exports several: `a`, `b`. Write `export default a` to serve that one. To serve several, combine them: `createApp().mount('/a', a).mount('/b', b)`.",
+    ],
+    [
+      'several apps in an array',
+      'export default [createApp(), createApp()];',
+      "It exports an array: export one app. To serve several, combine them: `createApp().mount('/a', a).mount('/b', b)`.",
+    ],
+    [
+      'an app in an object',
+      'const shop = createApp(); export default { shop };',
+      'It exports an object with one as `shop`: write `export default shop`.',
     ],
   ])('if it exports %s', async (_what, line, advice) => {
     const path = write('no-app.mjs', APP, line);

@@ -39,7 +39,7 @@ test('contains what a user needs and nothing else', () => {
   expect(
     paths.filter(
       (path) =>
-        !/^(build\/dist\/|build\/(src|assembly)\/.*\.d\.ts$|build\/loopshard\.wasm$|docs\/|[A-Z]+(\.md)?$|package\.json$)/.test(
+        !/^(build\/dist\/|build\/(src|assembly)\/.*\.d\.ts$|build\/loopshard\.wasm$|docs\/|examples\/|[A-Z]+(\.md)?$|package\.json$)/.test(
           path,
         ),
     ),

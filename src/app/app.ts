@@ -63,9 +63,13 @@ export type ScopeOptions = RouteScheduling & Pick<RouteOptions, 'compress' | 'ma
 export interface App<Prefix extends string = ''> {
   /** Routes GET and HEAD. Responses to HEAD have no body. */
   readonly get: AddRoute<Prefix>;
+  /** Routes POST. */
   readonly post: AddRoute<Prefix>;
+  /** Routes PUT. */
   readonly put: AddRoute<Prefix>;
+  /** Routes PATCH. */
   readonly patch: AddRoute<Prefix>;
+  /** Routes DELETE. */
   readonly delete: AddRoute<Prefix>;
   /** Routes OPTIONS. Without such a route, the server responds to OPTIONS with the methods that the path supports. */
   readonly options: AddRoute<Prefix>;
@@ -90,6 +94,7 @@ export interface App<Prefix extends string = ''> {
    * @throws LoopShardError MIDDLEWARE_INVALID, ROUTE_INVALID
    */
   use(prefix: string, middleware: Middleware): this;
+  /** Runs middleware for all paths. */
   use(middleware: Middleware): this;
   /**
    * Defines routes below a prefix, with their own middleware, error handler and defaults. Middleware that was added earlier runs
@@ -103,8 +108,11 @@ export interface App<Prefix extends string = ''> {
     options: ScopeOptions,
     define: (app: App<`${Prefix}${NoInfer<P>}`>) => void,
   ): this;
+  /** Defines routes below a prefix, without defaults of their own. */
   scope<const P extends string>(prefix: P, define: (app: App<`${Prefix}${NoInfer<P>}`>) => void): this;
+  /** Defines routes below a prefix that is not a literal. */
   scope(prefix: string, options: ScopeOptions, define: (app: App) => void): this;
+  /** Defines routes below a prefix that is not a literal, without defaults of their own. */
   scope(prefix: string, define: (app: App) => void): this;
   /**
    * Adds another app below a prefix: its routes with their middleware and error handlers, and its listeners. The listeners are added
@@ -257,7 +265,7 @@ class AppScope implements App {
     if (other === undefined) {
       throw new LoopShardError(
         'ROUTE_INVALID',
-        `\`app.mount()\` expects an app that \`createApp()\` returned, got ${inspect(app, { depth: 0 })}. Wrap an app of another framework in \`fromFetch()\` of \`loopshard/adapters\`.`,
+        `\`app.mount()\` expects an app that \`createApp()\` returned, got ${inspect(app, { depth: 0 })}. Wrap an app of another framework in \`fromFetch()\` or \`fromNode()\` of \`loopshard/adapters\`.`,
       );
     }
     const { prefix: below, defaults } = this.#inner('app.mount()', prefix, {});

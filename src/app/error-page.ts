@@ -1,4 +1,5 @@
 /* Responses to failed handlers in development: they show the error. */
+import { adviceOn } from '../contract/advice.js';
 import { describe, type ErrorText } from '../contract/describe.js';
 import { sourceOf } from '../contract/module-failure.js';
 
@@ -18,11 +19,13 @@ const HTML_TYPE = 'text/html; charset=utf-8';
 export function developmentBody(thrown: unknown, statusCode: number, accept: string | undefined): ErrorBody {
   const error = describe(thrown);
   const { place, excerpt, frames } = sourceOf(error.stack);
+  const advice = adviceOn(error);
   if (accept?.includes('text/html') !== true) {
     const body = {
       statusCode,
       code: 'HANDLER_FAILED',
       message: `${error.name}: ${error.message}`,
+      ...(advice !== undefined && { advice }),
       place,
       stack: frames,
     };
@@ -30,6 +33,7 @@ export function developmentBody(thrown: unknown, statusCode: number, accept: str
   }
   const sections = [
     `<h1>${escaped(error.name)}: ${escaped(error.message)}</h1>`,
+    ...(advice === undefined ? [] : [`<p>${escaped(advice)}</p>`]),
     ...(place === undefined ? [] : [`<h2>${escaped(place)}</h2>`]),
     ...(excerpt === undefined ? [] : [`<pre class="source">${escaped(excerpt)}</pre>`]),
     `<pre>${escaped(frames.join('\n'))}</pre>`,

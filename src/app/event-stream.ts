@@ -13,6 +13,7 @@ export interface ServerSentEvent {
   retry?: number;
 }
 
+/** Options of `eventStream()`. */
 export interface EventStreamOptions {
   /**
    * Interval in milliseconds at which a comment is sent while no events arrive, 1 to 2,147,483,647. Comments keep proxies from closing

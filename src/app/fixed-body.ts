@@ -3,6 +3,7 @@ import type { FixedBody } from '../contract/messages.js';
 import { LoopShardError } from '../errors.js';
 import { NOT_IN_VALUE } from '../options/field-syntax.js';
 
+/** Options of `app.fixed()`. */
 export interface FixedOptions {
   /** Content type. Default: `application/octet-stream`, `text/plain; charset=utf-8` or `application/json`, depending on the body. */
   type?: string;

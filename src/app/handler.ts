@@ -18,17 +18,25 @@ export type Headers = Readonly<Record<string, string | undefined>>;
 
 /** Types of the parts of a request, by the schemas of its route. */
 export interface RequestTypes {
+  /** Type of `req.params`. */
   params: unknown;
+  /** Type of `req.query`. */
   query: unknown;
+  /** Type of `req.headers`. */
   headers: unknown;
+  /** Type of `req.body`. */
   body: unknown;
 }
 
 /** Types of a request whose route has no schemas. */
 export interface AnyRequest extends RequestTypes {
+  /** Parameters of the pattern, by name. */
   params: Params;
+  /** Parameters of the query, by name. */
   query: Query;
+  /** Headers by lower-case name. */
   headers: Headers;
+  /** Unknown: only a `body` schema gives it a type. */
   body: unknown;
 }
 
@@ -44,13 +52,17 @@ export interface AnyRequest extends RequestTypes {
 export interface ShardRequest<T extends RequestTypes = AnyRequest> {
   /** Identifies the request in logs. Unique for 2³² requests of a server. With the option `requestId`, the ID that the client sent. */
   readonly id: string;
+  /** The method, in upper case. */
   readonly method: Method;
   /** The request target as it was sent, with the query (RFC 9112 section 3.2). */
   readonly target: string;
   /** The target up to the query, not decoded. */
   readonly path: string;
+  /** Parameters of the pattern by name, decoded; or the output of the `params` schema. The object has no prototype. */
   readonly params: T['params'];
+  /** Parameters of the query by name, decoded; or the output of the `query` schema. The object has no prototype. */
   readonly query: T['query'];
+  /** Headers by lower-case name; or the output of the `headers` schema. The object has no prototype. */
   readonly headers: T['headers'];
   /**
    * The body that the route's `body` schema has validated.
@@ -61,6 +73,7 @@ export interface ShardRequest<T extends RequestTypes = AnyRequest> {
   readonly cookies: Readonly<Record<string, string | undefined>>;
   /** Names and values of all header fields, one after the other, as they were sent. */
   readonly rawHeaders: readonly string[];
+  /** Version of the protocol, as the client sent it. */
   readonly httpVersion: '1.0' | '1.1';
   /** Address of the client, behind all trusted proxies (`trustProxy`). `undefined` for a Unix socket. */
   readonly ip: string | undefined;
@@ -239,8 +252,11 @@ export type LifecycleListener = (info: ShardInfo) => unknown;
  * not called.
  */
 export interface RequestSchemas {
+  /** Schema of the parameters of the pattern. */
   params?: unknown;
+  /** Schema of the parameters of the query. */
   query?: unknown;
+  /** Schema of the headers, by lower-case name. */
   headers?: unknown;
   /** Schema of a JSON body. Other content types get 415. */
   body?: unknown;
@@ -265,9 +281,13 @@ export interface RouteOptions
 
 /** Types of the requests of a route with the pattern `P` and the options `O`. */
 export interface RequestOf<P extends string, O = object> extends RequestTypes {
+  /** Output of the `params` schema; without one, the parameters of the pattern. */
   params: O extends { params: infer S } ? Infer<S> : ParamsOf<P>;
+  /** Output of the `query` schema. */
   query: O extends { query: infer S } ? Infer<S> : Query;
+  /** Output of the `headers` schema. */
   headers: O extends { headers: infer S } ? Infer<S> : Headers;
+  /** Output of the `body` schema. */
   body: O extends { body: infer S } ? (S extends string ? never : Infer<S>) : unknown;
 }
 

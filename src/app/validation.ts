@@ -20,9 +20,11 @@ type Part = (typeof PARTS)[number];
 
 /** An error in a part of a request. */
 export interface ValidationIssue {
+  /** The part of the request that does not match its schema. */
   in: Part;
   /** JSON pointer (RFC 6901) into that part. */
   path: string;
+  /** What the schema expects there. */
   message: string;
 }
 

@@ -31,6 +31,7 @@ export interface ShardCounters {
   lostWakeUps: number;
   /** Responses that had to wait for an extent, and those that are waiting now. */
   extentWaits: number;
+  /** Responses that are waiting for an extent now. */
   extentWaiting: number;
   /** Handlers that have not settled although their requests are over: they got 504, or their clients have disconnected. */
   abandoned: number;
@@ -40,6 +41,7 @@ export interface ShardCounters {
   upgrades: number;
   /** Mean handler times that the limiter of adaptive permits uses, in microseconds. 0 with a fixed number of permits. */
   shortMeanUs: number;
+  /** The long-term mean, in microseconds. */
   longMeanUs: number;
 }
 

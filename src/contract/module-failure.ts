@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { LoopShardError } from '../errors.js';
+import { adviceOn } from './advice.js';
 import { type ErrorText, describe as textOf } from './describe.js';
 import { framePosition, isForeignFrame, isFrame } from './frames.js';
 import { findSyntaxError, type Position } from './syntax-errors.js';
@@ -57,9 +58,11 @@ export function sourceOf(stack: string): { place: string | undefined; excerpt: s
   return { place: place?.name, excerpt: place?.excerpt, frames };
 }
 
-function reasonOf({ code, name, message }: ErrorText): string {
+function reasonOf(error: ErrorText): string {
+  const { code, name, message } = error;
   const [, file] = (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.[cm]?ts" for (.*)$/.exec(message)) || [];
-  if (file === undefined) return `${name}: ${message}`;
+  const advice = adviceOn(error);
+  if (file === undefined) return `${name}: ${message}${advice === undefined ? '' : `. ${advice}`}`;
   return `Node.js ${process.versions.node} cannot load TypeScript (${file}). Compile it to JavaScript, or use Node.js 22.18 or later, which strips the types. For development, \`loopshard dev\` uses the tsx of your project.`;
 }
 

@@ -44,13 +44,21 @@ function clamp(us: number): number {
 
 /** Summary of an HDR histogram. Its figures are off by at most 1 %. */
 export interface Summary {
+  /** How many values were recorded. */
   count: number;
+  /** Arithmetic mean. */
   mean: number;
+  /** Smallest value. */
   min: number;
+  /** Median. */
   p50: number;
+  /** 90th percentile. */
   p90: number;
+  /** 99th percentile. */
   p99: number;
+  /** 99.9th percentile. */
   p999: number;
+  /** Largest value. */
   max: number;
 }
 

@@ -3,6 +3,7 @@ import type { CoreMemory } from './memory.js';
 
 /** A word in shared memory on which one thread, the owner, parks until another thread rings (assembly/doorbell.ts). */
 export class Doorbell {
+  /** Address in the shared memory, for `attach()` on other threads. */
   readonly address: number;
   readonly #core: CoreMemory;
   readonly #bellIndex: number;
@@ -13,6 +14,10 @@ export class Doorbell {
     this.#bellIndex = (address + DOORBELL_BELL_OFFSET) >> 2;
   }
 
+  /**
+   * Creates a doorbell in newly allocated memory.
+   * @throws LoopShardError MEMORY_EXHAUSTED
+   */
   static create(core: CoreMemory): Doorbell {
     return new Doorbell(core, core.allocate(DOORBELL_BYTES));
   }

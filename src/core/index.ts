@@ -1,4 +1,8 @@
-/** The core alone: rings, permits and doorbells in shared memory, for any threads of a process. */
+/**
+ * The core alone: rings, permits and doorbells in shared memory, for any threads of a process.
+ * @module loopshard/core
+ */
+
 export { LoopShardError, type LoopShardErrorCode } from '../errors.js';
 export { Doorbell } from './doorbell.js';
 export { CoreMemory, type SharedCore } from './memory.js';

@@ -19,7 +19,9 @@ const MAX_MEMORY_BYTES = 2 ** 31 - PAGE_BYTES;
 
 /** Sent from one thread to another by `postMessage` or `workerData`, so that both use the same core. */
 export interface SharedCore {
+  /** The shared memory. */
   memory: WasmMemory;
+  /** The compiled module, which each thread instantiates. */
   module: WasmModule;
 }
 
@@ -33,12 +35,17 @@ export interface Arena {
  * A block of shared memory, with this thread's WASM instance and views. The memory never grows, so the views stay valid.
  */
 export class CoreMemory {
+  /** The bytes of the shared memory. */
   readonly buffer: SharedArrayBuffer;
+  /** The same bytes. */
   readonly u8: Uint8Array<SharedArrayBuffer>;
+  /** The same bytes as 16-bit words. */
   readonly u16: Uint16Array<SharedArrayBuffer>;
+  /** The same bytes as 32-bit words, for `Atomics`. */
   readonly i32: Int32Array<SharedArrayBuffer>;
   /** The same bytes as a Buffer, for writing strings. */
   readonly bytes: Buffer<SharedArrayBuffer>;
+  /** Functions of the instance of this thread. */
   readonly wasm: CoreFunctions;
   readonly #shared: SharedCore;
   /** Where this thread allocates, if not from the common free space. */

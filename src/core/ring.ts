@@ -29,7 +29,9 @@ export function ringCapacity(entries: number): number {
  * No method blocks.
  */
 export class Ring {
+  /** Address in the shared memory, for `attach()` on other threads. */
   readonly address: number;
+  /** How many entries the ring holds. */
   readonly capacity: number;
   readonly #core: CoreMemory;
   /** Buffer for batches between WASM and JavaScript, used only by this thread. */

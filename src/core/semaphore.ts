@@ -6,6 +6,7 @@ const MAX_PERMITS = 2 ** 30;
 
 /** A counting semaphore in shared memory. Any thread may acquire and release permits. */
 export class Semaphore {
+  /** Address in the shared memory, for `attach()` on other threads. */
   readonly address: number;
   readonly #core: CoreMemory;
   readonly #availableIndex: number;
@@ -37,6 +38,7 @@ export class Semaphore {
     return this.#core.wasm.semaphoreAvailable(this.address);
   }
 
+  /** Number of all permits, free and acquired. */
   get limit(): number {
     return this.#core.wasm.semaphoreLimit(this.address);
   }

@@ -12,6 +12,7 @@ const DEFAULT_MAX_DEPTH = 1000;
 const COMMA = 0x2c;
 const NAMES: readonly (keyof JsonWriterOptions)[] = ['maxDepth', 'opaque', 'core', 'position', 'limit', 'grow'];
 
+/** Options of a JsonWriter. */
 export interface JsonWriterOptions {
   /** Maximum nesting of objects and arrays. Default 1,000. */
   maxDepth?: number;
@@ -86,28 +87,48 @@ export class JsonWriter {
     return this.#region.position;
   }
 
+  /**
+   * Begins an object.
+   * @throws LoopShardError NESTING_INVALID, DEPTH_EXCEEDED
+   */
   beginObject(): this {
     this.#open(true, 0x7b);
     return this;
   }
 
+  /**
+   * Ends the current object.
+   * @throws LoopShardError NESTING_INVALID
+   */
   endObject(): this {
     this.#nesting.end(true);
     this.#region.byte(0x7d);
     return this;
   }
 
+  /**
+   * Begins an array.
+   * @throws LoopShardError NESTING_INVALID, DEPTH_EXCEEDED
+   */
   beginArray(): this {
     this.#open(false, 0x5b);
     return this;
   }
 
+  /**
+   * Ends the current array.
+   * @throws LoopShardError NESTING_INVALID
+   */
   endArray(): this {
     this.#nesting.end(false);
     this.#region.byte(0x5d);
     return this;
   }
 
+  /**
+   * Writes the key of the next value of an object.
+   * @throws LoopShardError NESTING_INVALID
+   */
   key(name: string): this {
     expectType(name, 'string', 'key');
     if (this.#nesting.key() !== 0) this.#region.byte(COMMA);
@@ -116,6 +137,10 @@ export class JsonWriter {
     return this;
   }
 
+  /**
+   * Writes a string.
+   * @throws LoopShardError NESTING_INVALID
+   */
   string(value: string): this {
     expectType(value, 'string', 'string');
     this.#before();
@@ -143,6 +168,10 @@ export class JsonWriter {
     return this;
   }
 
+  /**
+   * Writes `true` or `false`.
+   * @throws LoopShardError NESTING_INVALID
+   */
   boolean(value: boolean): this {
     expectType(value, 'boolean', 'boolean');
     this.#before();
@@ -150,6 +179,10 @@ export class JsonWriter {
     return this;
   }
 
+  /**
+   * Writes `null`.
+   * @throws LoopShardError NESTING_INVALID
+   */
   null(): this {
     this.#before();
     this.#region.text('null');

@@ -1,4 +1,8 @@
-/** JSON writers compiled from schemas. Works alone: no server, no threads. */
+/**
+ * JSON writers compiled from schemas. Works alone: no server, no threads.
+ * @module loopshard/json
+ */
+
 export { LoopShardError, type LoopShardErrorCode } from '../errors.js';
 export { jsonBytes } from './bytes.js';
 export { CompiledWriter, compileWriter, type WriterDebugging, type WriterExplanation } from './compile.js';

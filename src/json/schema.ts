@@ -4,6 +4,7 @@
  */
 export type JsonSchema = boolean | JsonSchemaObject;
 
+/** A JSON Schema of draft 7, 2019-09 or 2020-12, with the additions of OpenAPI 3.0. */
 export interface JsonSchemaObject {
   readonly $id?: string;
   readonly $anchor?: string;

@@ -1,7 +1,10 @@
 /** Receives errors and warnings, and with `accessLog` a line per response. Compatible with pino. */
 export interface Logger {
+  /** Logs what has failed. */
   error(details: object, message: string): void;
+  /** Logs what may need attention. */
   warn(details: object, message: string): void;
+  /** Logs what has happened, such as a response. */
   info(details: object, message: string): void;
 }
 

@@ -3,6 +3,7 @@
 import type { Subject } from './checks.js';
 import { TOKEN } from './field-syntax.js';
 
+/** Options of `requestId`. */
 export interface RequestIdOptions {
   /** Header with the ID, in the request and in the response. Default `x-request-id`. */
   header?: string;

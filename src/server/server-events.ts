@@ -3,6 +3,7 @@ import type { ServerState } from './stats.js';
 
 /** Events emitted by a running server. */
 export interface ServerEvents {
+  /** The state of the server has changed. */
   state: [state: ServerState];
   /** `revision` is the number of reloads before the shard's code was loaded. */
   shard: [change: { shard: number; group: string; state: ShardState; revision: number }];

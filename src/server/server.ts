@@ -39,6 +39,7 @@ export interface RouteInfo {
 
 /** A running server. */
 export interface Server extends EventEmitter<ServerEvents> {
+  /** Phase in the life of the server. */
   readonly state: ServerState;
   /** The address on which every HTTP thread listens. For a Unix socket `address` is its path, `family` is `Unix` and `port` 0. */
   address(): AddressInfo;

@@ -4,12 +4,16 @@ import type { Summary } from '../contract/times.js';
 import type { Reason } from '../http/answers.js';
 import type { ShardState } from '../pool/shard-life.js';
 
+/** Phase in the life of a server. */
 export type ServerState = 'starting' | 'ready' | 'draining' | 'closed' | 'failed';
 
 /** Current figures of a shard. */
 export interface ShardStats extends Omit<ShardCounters, 'shortMeanUs' | 'longMeanUs'> {
+  /** Its number, counted from 0. */
   shard: number;
+  /** Name of its group. */
   group: string;
+  /** Phase in its life. */
   state: ShardState;
   /** How often the shard's thread was replaced. */
   restarts: number;
@@ -21,6 +25,7 @@ export interface ShardStats extends Omit<ShardCounters, 'shortMeanUs' | 'longMea
   queued: number;
   /** How long the oldest of them has waited, in milliseconds. */
   queueAgeMs: number;
+  /** Permits that are free, and how many there are. */
   permits: { available: number; limit: number };
   /** Of adaptive permits: their bounds, and the mean handler times that the limiter uses, in microseconds. */
   limiter: { min: number; max: number; shortMeanUs: number; longMeanUs: number } | undefined;
@@ -40,6 +45,7 @@ export interface ShardStats extends Omit<ShardCounters, 'shortMeanUs' | 'longMea
 export interface RouteStats {
   /** Method and pattern, such as `GET /report`. */
   route: string;
+  /** Permits that are free, and how many there are: `maxConcurrency`. */
   permits: { available: number; limit: number };
   /** Requests that wait for a permit. */
   waiting: number;
@@ -47,6 +53,7 @@ export interface RouteStats {
 
 /** Current figures of a server. */
 export interface ServerStats {
+  /** Phase in the life of the server. */
   state: ServerState;
   /** Number of reloads before the current code was loaded. */
   revision: number;
@@ -54,11 +61,13 @@ export interface ServerStats {
   retiring: number;
   /** HTTP threads that have replied; of a closed server, those that had replied last. */
   httpThreads: number;
+  /** Open connections. */
   connections: number;
   /** Connections closed immediately because `limits.maxConnections` was reached. */
   connectionsRefused: number;
   /** Requests submitted to shards and not given back. */
   outstanding: number;
+  /** Slots that are free, and how many there are. */
   slots: { free: number; total: number };
   /** Extents by size: pieces of shared memory for messages larger than a slot. */
   extents: ExtentStats[];
@@ -71,6 +80,7 @@ export interface ServerStats {
   pauses: number;
   /** Requests that the HTTP thread rejected for lack of room or time, by the code in the response. */
   refused: Partial<Record<Reason, number>>;
+  /** Figures of each shard. */
   shards: ShardStats[];
   /** Number of all routes of the app; 0 until it is loaded. */
   routeCount: number;

@@ -4,6 +4,8 @@ import { type AppDefinition, definitionOf } from '../app/definition.js';
 import { importModule, pathOf } from '../contract/module-failure.js';
 import { LoopShardError } from '../errors.js';
 
+const COMBINE = "To serve several, combine them: `createApp().mount('/a', a).mount('/b', b)`.";
+
 /**
  * Loads the app that a module exports, or the server that it has told to listen.
  * @param listens if calls of `listen()` are caught; they go on being caught if the app is one of another framework
@@ -47,13 +49,30 @@ function firstOf<T>(candidates: readonly unknown[], find: (value: unknown) => T 
 
 /** Advice for a module without an app. */
 async function adviceFor(module: object): Promise<string> {
-  const named = Object.entries(module).find(([, value]) => definitionOf(value) !== undefined)?.[0];
-  if (named !== undefined) return `It exports one as \`${named}\`: write \`export default ${named}\`.`;
+  const named = namesOfApps(module);
+  if (named.length > 0) return adviceForNames(named, 'It exports');
   const given = (module as { default?: unknown }).default;
   if (typeof given === 'function') {
     const { adviceForFunction } = await import('../adapters/detect.js');
     return adviceForFunction(given as (...args: never[]) => unknown);
   }
   if (types.isPromise(given)) return 'It exports a promise: write `export default await …`.';
+  if (typeof given === 'object' && given !== null) {
+    const inside = namesOfApps(given);
+    if (Array.isArray(given) && inside.length > 0) return `It exports an array: export one app. ${COMBINE}`;
+    if (inside.length > 0) return adviceForNames(inside, 'It exports an object with');
+  }
   return 'End it with `export default app`, where `app` is what `createApp()` returned.';
+}
+
+function namesOfApps(exported: object): string[] {
+  return Object.keys(exported).filter((name) => definitionOf(exported[name as keyof object]) !== undefined);
+}
+
+/** @param names of apps, at least one */
+function adviceForNames(names: readonly string[], begin: string): string {
+  const [first] = names;
+  if (names.length === 1) return `${begin} one as \`${first}\`: write \`export default ${first}\`.`;
+  const all = names.map((name) => `\`${name}\``).join(', ');
+  return `${begin} several: ${all}. Write \`export default ${first}\` to serve that one. ${COMBINE}`;
 }

@@ -21,6 +21,7 @@ export interface InjectOptions {
   url: string;
   /** Added to the query of `url`; a value may be an array. */
   query?: Record<string, string | number | boolean | readonly (string | number | boolean)[]>;
+  /** Headers of the request; an array sends one field per value. */
   headers?: Record<string, string | number | readonly string[]>;
   /** Sent as the header Cookie. */
   cookies?: Record<string, string>;
@@ -36,17 +37,22 @@ export interface InjectOptions {
 
 /** A cookie that a response sets. */
 export interface InjectedCookie {
+  /** Name of the cookie. */
   name: string;
+  /** Value of the cookie, decoded. */
   value: string | undefined;
   [attribute: string]: unknown;
 }
 
 /** A response, in the format of light-my-request. */
 export interface InjectResponse {
+  /** The status. */
   statusCode: number;
+  /** The reason phrase. */
   statusMessage: string;
   /** By lower-case name. */
   headers: IncomingHttpHeaders;
+  /** Trailers by lower-case name. */
   trailers: NodeJS.Dict<string>;
   /** The body. */
   rawPayload: Buffer;

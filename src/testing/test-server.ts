@@ -39,6 +39,7 @@ export interface TestServer {
   inject(request: InjectOptions | string): Promise<InjectResponse>;
   /** Closes the app: waits for requests in flight, then calls the listeners of `app.onClose()`. */
   close(): Promise<void>;
+  /** Closes the app, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

@@ -11,16 +11,21 @@ import type { RequestInHand } from '../parser/request-in-hand.js';
 
 /** A request to change the protocol, with the parts of an `http.IncomingMessage` that apply. */
 export interface UpgradeRequest {
+  /** The method, usually GET. */
   readonly method: string;
   /** The request target as it was sent. */
   readonly url: string;
+  /** Version of the protocol. */
   readonly httpVersion: '1.1';
+  /** Its first number. */
   readonly httpVersionMajor: 1;
+  /** Its second number. */
   readonly httpVersionMinor: 1;
   /** Names in lower case; several fields of a name are joined by ", " (`cookie` by "; "). */
   readonly headers: Record<string, string>;
   /** Alternating names and values, as received. */
   readonly rawHeaders: string[];
+  /** The connection, which is also the second argument of the listener. */
   readonly socket: Duplex;
 }
 
