@@ -251,6 +251,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       admin,
       new ServerForAdmin(
         this,
+        this.#options.metrics,
         () => this.#current,
         () => this.#figures(),
       ),
@@ -286,6 +287,11 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#http.setUpgrades(listener && new Upgrades(listener, options));
   }
 
+  /** Earlier revisions that are finishing their requests. */
+  get retiring(): number {
+    return [...this.#others].filter(({ number }) => number < this.#current.number).length;
+  }
+
   // ── figures and limits ──────────────────────────────────────────────────────────────────────────────────────────
 
   stats(): ServerStats {
@@ -300,7 +306,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     return {
       state: this.#state,
       revision: number,
-      retiring: [...this.#others].filter((other) => other.number < number).length,
+      retiring: this.retiring,
       httpThreads: http.length,
       connections: sum(({ connections }) => connections),
       connectionsRefused: sum(({ connectionsRefused }) => connectionsRefused),
@@ -542,7 +548,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     const { core, map } = this.#current;
     return new Promise((resolve) => {
       const look = () => {
-        const isDisconnected = this.#isClosed() || sumHttpFigures(core, map).connections === 0;
+        const isDisconnected = this.#isClosed() || sumHttpFigures(core, map, 0).connections === 0;
         if (isDisconnected || performance.now() >= deadline) resolve(isDisconnected);
         else setTimeout(look, LOOK_MS);
       };
