@@ -52,7 +52,7 @@ describe('without a terminal it prints one snapshot', () => {
     expect(program.stderr).toBe('');
     const { stdout } = program;
     expect(stdout).not.toContain('\x1b');
-    expect(stdout).toMatch(/^LoopShard ready {2}\d connections · 1 of [\d,]+ slots taken · 0 rejected/);
+    expect(stdout).toMatch(/^LoopShard ready {2}\d connections? · 1 of [\d,]+ slots taken · 0 rejected/);
     expect(stdout).toMatch(/\n[\d.]+ requests\/s {2}p50 /);
     const { body } = await askAdmin(server, '/activity');
     for (const { shard, requests } of body.shards)

@@ -30,6 +30,11 @@ export function formatCount(count: number): string {
   return count < MEGA ? whole.format(count) : `${digits(count / MEGA)} M`;
 }
 
+/** A count with its noun, such as `1 stream` or `1,234 streams`. */
+export function countOf(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** A rate such as `0.25`, `7.5` or `1,234`. */
 export function formatRate(perS: number): string {
   if (perS === 0) return '0';

@@ -16,8 +16,9 @@ export interface Blocked {
   loopP99Us: number;
 }
 
-/** Others must wait for a thousandth of the time before it is worth changing something. */
+/** Others must wait for a thousandth of the time, and of a minute, before it is worth changing something. */
 const NOTABLE_SHARE = 0.001;
+const LEAST_WINDOW_US = 60_000_000;
 /** From here on, other requests should not share an event loop with a route. */
 const LONG_US = 10_000;
 
@@ -42,7 +43,7 @@ export class Hints {
 
   /** Returns undefined if nothing needs to be done. */
   of({ route, blockedUs, windowUs, loopP99Us }: Blocked): string | undefined {
-    if (blockedUs < windowUs * NOTABLE_SHARE) return undefined;
+    if (blockedUs < Math.max(windowUs, LEAST_WINDOW_US) * NOTABLE_SHARE) return undefined;
     const place = this.#places.get(route);
     // The handler for requests that no route matches cannot be moved.
     if (place === undefined || loopP99Us < LONG_US) return PARTS;

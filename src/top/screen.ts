@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import type { EventText, Tone } from '../admin/event-text.js';
-import { formatClock, formatCount, formatRate, formatShare, formatUs } from '../admin/format.js';
+import { countOf, formatClock, formatCount, formatRate, formatShare, formatUs } from '../admin/format.js';
 import type { ActivityList, Overview, RouteView, ShardView } from '../admin/wire.js';
 import type { TopModel } from './model.js';
 
@@ -82,14 +82,14 @@ function headLines({ activity, overview, rates }: TopModel, size: ScreenSize): s
   const { server, at } = activity!;
   const isReady = server.whyNotReady === undefined;
   const facts = [
-    `${formatCount(server.connections)} connections`,
+    countOf(server.connections, 'connection'),
     ...(overview === undefined
       ? ['no metrics']
       : [
           `${formatCount(overview.slots.total - overview.slots.free)} of ${formatCount(overview.slots.total)} slots taken`,
           `${formatCount(overview.refused)} rejected`,
         ]),
-    ...(server.revision > 0 ? [`${formatCount(server.revision)} reloads`] : []),
+    ...(server.revision > 0 ? [countOf(server.revision, 'reload')] : []),
     ...(server.retiring > 0 ? [`${server.retiring} earlier revision finishing`] : []),
   ];
   const state: Cell = {

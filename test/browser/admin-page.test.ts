@@ -100,7 +100,7 @@ async function openReady(options?: PageOptions): Promise<Page> {
       expect(load).toContain(`Permits ${permits.limit - permits.available}/${permits.limit}`);
       expect(since).toBe(`${format(requests)} handlers ${format(steals)} stolen ${restarts} restarts`);
     }
-    const facts = `${stats.connections} connections · 1 of ${stats.slots.total.toLocaleString('en')} slots taken · 0 rejected`;
+    const facts = `${stats.connections} connection${stats.connections === 1 ? '' : 's'} · 1 of ${stats.slots.total.toLocaleString('en')} slots taken · 0 rejected`;
     await until(async () => (await page.locator('#server-facts').textContent()) === facts, facts);
     stage.release('b');
     await waiting.response;
@@ -202,7 +202,7 @@ async function openReady(options?: PageOptions): Promise<Page> {
       () => document.querySelector('#toast')!.textContent === 'New requests go to the new code.',
     );
     expect(server.server.stats().revision).toBe(1);
-    await page.waitForFunction(() => document.querySelector('#server-facts')!.textContent!.includes('1 reloads'));
+    await page.waitForFunction(() => document.querySelector('#server-facts')!.textContent!.includes('1 reload'));
   });
 
   test('a CPU profile and a heap snapshot are saved as files', async () => {
@@ -284,12 +284,12 @@ async function openReady(options?: PageOptions): Promise<Page> {
       expect(await headers('Shards')).toEqual([
         'Shard',
         'Running now',
-        'Waiting for it',
+        'Waiting',
         'Load',
-        'Since the start',
+        'Since start',
         'Actions',
       ]);
-      expect((await headers('Routes')).slice(0, 3)).toEqual(['Route', 'Blocks others for', 'On the loop, mean']);
+      expect((await headers('Routes')).slice(0, 3)).toEqual(['Route', 'Blocks others for', 'Loop mean']);
       expect(await page.getByRole('rowheader', { name: /^Shard 0/ }).count()).toBe(1);
       expect(await page.getByRole('img', { name: /^Requests per second over ten minutes; now/ }).count()).toBe(1);
       const unnamed = await page.evaluate(

@@ -8,7 +8,7 @@ const MS_PER_S = 1_000;
 const FONT = '11px system-ui, sans-serif';
 const AXIS_PX = 52;
 /** Distance of ticks on the axes. */
-const SPACE_PX = 32;
+const SPACE_PX = 26;
 const X_SPACE_PX = 90;
 
 interface Line {
@@ -69,7 +69,7 @@ class Chart {
     const style = getComputedStyle(document.documentElement);
     const color = (name: string) => style.getPropertyValue(name);
     const axis = { stroke: color('--quiet'), font: FONT, ticks: { show: false } };
-    const grid = { stroke: color('--grid'), width: 1 };
+    const grid = { stroke: color('--grid'), width: 1, ...(isLog && { filter: powersOfTen }) };
     return {
       legend: { show: false },
       padding: [6, 4, 0, 0],
@@ -91,7 +91,7 @@ class Chart {
           grid,
           size: AXIS_PX,
           space: SPACE_PX,
-          values: (_plot, splits) => splits.map((value) => tick(value, isLog, format)),
+          values: (_plot, splits) => splits.map((value) => tick(value, format)),
         },
       ],
       series: [
@@ -143,11 +143,13 @@ function logRange(_plot: uPlot, min: number | null, max: number | null): [number
   return [from, to];
 }
 
-/** On a logarithmic axis only powers of ten have a name. */
-function tick(value: number | null, isLog: boolean, format: (value: number) => string): string {
-  if (value === null) return '';
-  if (!isLog) return format(value);
-  return Number.isInteger(Math.log10(value)) ? format(value).replace(/\.0+(?= )/, '') : '';
+/** A logarithmic axis has names and lines for powers of ten only. */
+function powersOfTen(_plot: uPlot, splits: number[]): (number | null)[] {
+  return splits.map((value) => (Number.isInteger(Math.log10(value)) ? value : null));
+}
+
+function tick(value: number | null, format: (value: number) => string): string {
+  return value === null ? '' : format(value).replace(/\.0+(?= )/, '');
 }
 
 /** Both charts, and what they show. */

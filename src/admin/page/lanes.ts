@@ -1,4 +1,4 @@
-import { formatCount, formatMib, formatShare, formatUs } from '../format.js';
+import { countOf, formatCount, formatMib, formatShare, formatUs } from '../format.js';
 import { Utilization } from '../utilization.js';
 import type { ActivityList, ShardView } from '../wire.js';
 import type { Actions } from './actions.js';
@@ -14,7 +14,8 @@ const DECADES = 4;
 const WARN_SHARE = 0.8;
 const BAD_SHARE = 0.97;
 
-type Tone = 'good' | 'plain' | 'warn' | 'bad';
+/** `none` has no bar. */
+type Tone = 'none' | 'good' | 'plain' | 'warn' | 'bad';
 
 function toneOfTime(us: number): Tone {
   if (us >= BAD_US) return 'bad';
@@ -118,8 +119,8 @@ class Lane {
     head.scope = 'row';
     this.row.append(
       head,
-      make('td', 'now', this.#now.element),
-      make('td', 'wait', this.#wait.element),
+      labelled(make('td', 'now', this.#now.element), 'Running now'),
+      labelled(make('td', 'wait', this.#wait.element), 'Waiting'),
       make('td', 'load', this.#loop.element, this.#permits.element, this.#heap.element),
       make('td', 'since', ...facts),
       make('td', '', actions.menu(shard)),
@@ -147,7 +148,7 @@ class Lane {
   #showNow({ running, inFlight, streams }: ShardView, utilization: number | undefined): void {
     const facts = [
       ...(inFlight.count > 0 ? [`${formatCount(inFlight.count)} in flight: ${listText(inFlight)}`] : []),
-      ...(streams > 0 ? [`${formatCount(streams)} streams`] : []),
+      ...(streams > 0 ? [countOf(streams, 'stream')] : []),
     ].join('; ');
     if (running !== undefined) {
       // The only handler in flight needs no second mention.
@@ -155,12 +156,12 @@ class Lane {
       this.#now.show(running.route, 'route', running.us, toneOfTime(running.us), isAlone ? '' : facts);
     } else if (utilization !== undefined && utilization >= BAD_SHARE) {
       this.#now.show('Busy after an await', '', undefined, 'warn', facts);
-    } else this.#now.show('Idle', 'idle', undefined, 'plain', facts);
+    } else this.#now.show('Idle', 'idle', undefined, 'none', facts);
   }
 
   #showWaiting({ waiting }: ShardView): void {
     const { count, routes } = waiting;
-    if (count === 0) return this.#wait.show('None', 'idle', undefined, 'plain', '');
+    if (count === 0) return this.#wait.show('None', 'idle', undefined, 'none', '');
     const { us } = routes[0];
     this.#wait.show(`${formatCount(count)} waiting`, '', us, toneOfTime(us), listText(waiting));
   }
@@ -173,6 +174,12 @@ function stateOf({ state, isCircuitOpen, stalled, shedding, abandoned }: ShardVi
   if (stalled) return ['bad', 'stalled'];
   if (shedding) return ['bad', 'shedding'];
   return abandoned > 0 ? ['warn', `${abandoned} abandoned`] : ['good', 'ready'];
+}
+
+/** Names a cell where there is no head above it. */
+function labelled(cell: HTMLTableCellElement, label: string): HTMLTableCellElement {
+  cell.dataset.label = label;
+  return cell;
 }
 
 /** The table of shards. */

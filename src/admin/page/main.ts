@@ -1,5 +1,5 @@
 /* The page of the admin listener: connects to its events and shows them. */
-import { formatCount } from '../format.js';
+import { countOf, formatCount } from '../format.js';
 import type { Activity, History, Overview, ServerView } from '../wire.js';
 import { Access } from './access.js';
 import { Actions } from './actions.js';
@@ -26,9 +26,9 @@ function showServer({ state, whyNotReady, revision, retiring, connections, hasMe
   setText(byId('server-state'), isReady ? 'Ready' : `${state === 'ready' ? 'Not ready' : state}: ${whyNotReady}`);
   setData(byId('server-state').parentElement!, 'tone', isReady ? 'good' : 'bad');
   const facts = [
-    `${formatCount(connections)} connections`,
+    countOf(connections, 'connection'),
     ...overviewFacts,
-    ...(revision > 0 ? [`${formatCount(revision)} reloads`] : []),
+    ...(revision > 0 ? [countOf(revision, 'reload')] : []),
     ...(retiring > 0 ? [`${retiring} earlier revision finishing`] : []),
   ];
   setText(byId('server-facts'), facts.join(' · '));

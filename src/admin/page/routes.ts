@@ -5,7 +5,7 @@ import { Bar, byId, make, setCode, setText } from './dom.js';
 const US_PER_MS = 1_000;
 
 /** The columns after the first one, as narrow screens name them. */
-const LABELS = ['Blocks others for', 'Loop, mean', 'Loop p99', 'Handler p50', 'Handler p99', 'Requests/s'];
+const LABELS = ['Blocks others for', 'Loop mean', 'Loop p99', 'Handler p50', 'Handler p99', 'Requests/s'];
 
 /** The row of one route. */
 class RouteRow {
