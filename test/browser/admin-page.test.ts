@@ -232,6 +232,7 @@ async function openReady(options?: PageOptions): Promise<Page> {
 
   test.each(['light', 'dark'] as const)('in %s mode all texts have enough contrast', async (colorScheme) => {
     const server = await start();
+    await exchange(server.port, get('/thread'));
     const page = await openReady({ colorScheme });
     const [red, green, blue] = await page.evaluate(() =>
       getComputedStyle(document.body).backgroundColor.match(/\d+/g)!.map(Number),
