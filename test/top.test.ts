@@ -199,7 +199,7 @@ describeWith('script', (script) => {
     await until(() => seen.text.includes('The connection to the server is lost'), 'the news');
     running = await startServer({ shards: 3, ...ONE_HTTP_THREAD, admin: { port } }, 'scheduling-app.js');
     seen.text = '';
-    await until(() => /\n2 +default +/.test(plain(seen.text)), 'the third shard');
+    await until(() => /\n2 +ready +/.test(plain(seen.text)), 'the third shard');
     child.stdin!.write('q');
     await until(() => seen.code !== undefined, 'its end');
   });

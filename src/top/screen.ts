@@ -34,27 +34,29 @@ interface Column {
   /** In characters; the columns without a width share what is left. */
   width?: number;
   isRight?: true;
+  /** Columns of the screen from which on there is room for it. Default: always. */
+  from?: number;
 }
 
 const SHARD_COLUMNS: readonly Column[] = [
   { title: 'SHARD', width: 5 },
-  { title: 'GROUP', width: 8 },
+  { title: 'GROUP', width: 8, from: 110 },
   { title: 'STATE', width: 9 },
   { title: 'LOOP', width: 5, isRight: true },
   { title: 'PERMITS', width: 9, isRight: true },
-  { title: 'HANDLERS', width: 9, isRight: true },
+  { title: 'HANDLERS', width: 9, isRight: true, from: 120 },
   { title: 'RUNNING NOW' },
   { title: 'WAITING' },
-  { title: 'STOLEN, 3 s', width: 12 },
+  { title: 'STOLEN, 3 s', width: 12, from: 96 },
 ];
 
 const ROUTE_COLUMNS: readonly Column[] = [
   { title: 'ROUTE' },
   { title: 'BLOCKS OTHERS', width: 13, isRight: true },
   { title: 'LOOP MEAN', width: 10, isRight: true },
-  { title: 'P99', width: 8, isRight: true },
-  { title: 'HANDLER P50', width: 11, isRight: true },
-  { title: 'P99', width: 8, isRight: true },
+  { title: 'LOOP P99', width: 9, isRight: true, from: 96 },
+  { title: 'HANDLER P50', width: 11, isRight: true, from: 80 },
+  { title: 'HANDLER P99', width: 11, isRight: true, from: 80 },
   { title: 'REQ/S', width: 8, isRight: true },
 ];
 const LEAST_WIDTH = 8;
@@ -192,11 +194,14 @@ function tableHead(columns: readonly Column[], size: ScreenSize): string {
 }
 
 function tableLine(columns: readonly Column[], cells: readonly Cell[], size: ScreenSize): string {
-  const fixed = columns.reduce((sum, { width = 0 }) => sum + width, columns.length - 1);
-  const flexible = columns.filter(({ width }) => width === undefined).length;
+  const shown = columns.filter(({ from = 0 }) => from <= size.columns);
+  const fixed = shown.reduce((sum, { width = 0 }) => sum + width, shown.length - 1);
+  const flexible = shown.filter(({ width }) => width === undefined).length;
   const share = Math.max(LEAST_WIDTH, Math.floor((Math.min(size.columns, 1_000) - fixed) / flexible));
   const parts = cells.flatMap(({ text, style }, index): Cell[] => {
-    const { width = share, isRight } = columns[index];
+    const column = columns[index];
+    if (!shown.includes(column)) return [];
+    const { width = share, isRight } = column;
     const cut = shorten(clean(text), width);
     return [{ text: isRight ? cut.padStart(width) : cut.padEnd(width), style }, { text: ' ' }];
   });
