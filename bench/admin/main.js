@@ -124,9 +124,13 @@ const titles = {
   watched: `${PAGES} pages, ${median(eventRates).toFixed(0)} events/s`,
 };
 for (const [name, all] of Object.entries(results)) {
-  const ratio = median(all.map(({ rate }, round) => rate / results.without[round].rate));
+  /** @param {(result: Result) => number} value */
+  const compared = (value) => {
+    const ratio = median(all.map((result, round) => value(result) / value(results.without[round])));
+    return `${median(all.map(value)).toFixed(1)} (${ratio.toFixed(2)} ×)`;
+  };
   console.log(
-    `${titles[/** @type {keyof typeof titles} */ (name)]}: ${median(all.map(({ rate }) => rate)).toFixed(0)} requests/s (${ratio.toFixed(3)} ×), p99 ${median(all.map(({ p99Us }) => p99Us)).toFixed(0)} µs, ${median(all.map(({ cpuUs }) => cpuUs)).toFixed(2)} µs of CPU time per request`,
+    `${titles[/** @type {keyof typeof titles} */ (name)]}: ${compared(({ rate }) => rate)} requests/s, p99 ${compared(({ p99Us }) => p99Us / 1_000)} ms, ${compared(({ cpuUs }) => cpuUs)} µs of CPU time per request`,
   );
 }
 const quiet = {
