@@ -17,16 +17,16 @@ describe.each([1, 2])('with %i HTTP threads', (httpThreads) => {
     expect((await look()).running).toBeUndefined();
     const awaiting = await scene.stage.send(running, '/wait/a');
     await until(() => scene.stage.started.length === 1, 'the handler that awaits');
-    const holding = await scene.stage.send(running, '/hold/b');
+    const holding = await scene.stage.send(running, '/sticky/hold/b');
     await until(() => scene.stage.started.length === 2, 'the handler that blocks');
     const clients = await Promise.all(running.ports.map((port) => RawClient.open(port)));
     for (const client of clients) client.write(get('/thread').repeat(3));
     await until(async () => (await look()).waiting.count === 3 * httpThreads, 'those that wait');
     const first = await look();
-    expect(first.running.route).toBe('GET /hold/:id');
+    expect(first.running.route).toBe('GET /sticky/hold/:id');
     expect(first.inFlight.routes.map(({ route }: { route: string }) => route)).toEqual([
       'GET /wait/:id',
-      'GET /hold/:id',
+      'GET /sticky/hold/:id',
     ]);
     expect(first.waiting.routes).toEqual([{ route: 'GET /thread', count: 3 * httpThreads, us: expect.any(Number) }]);
     await until(async () => (await look()).running.us > first.running.us + 20_000, 'some time');
@@ -51,7 +51,7 @@ test('steals are counted by the shard from which requests were taken', async () 
     'scheduling-app.js',
   );
   scene.running = running;
-  const holding = await scene.stage.send(running, '/hold/a');
+  const holding = await scene.stage.send(running, '/sticky/hold/a');
   await until(() => scene.stage.started.length === 1, 'the handler that blocks');
   const client = await RawClient.open(running.port);
   client.write(get('/thread').repeat(30));
@@ -78,10 +78,10 @@ test('without metrics, a shard shows what it runs too', async () => {
     'scheduling-app.js',
   );
   scene.running = running;
-  const holding = await scene.stage.send(running, '/hold/a');
+  const holding = await scene.stage.send(running, '/sticky/hold/a');
   await until(() => scene.stage.started.length === 1, 'the handler that blocks');
   const { server, shards } = (await askAdmin(running, '/activity')).body;
-  expect([server.hasMetrics, shards[0].running.route]).toEqual([false, 'GET /hold/:id']);
+  expect([server.hasMetrics, shards[0].running.route]).toEqual([false, 'GET /sticky/hold/:id']);
   scene.stage.release('a');
   expect((await holding.response).status).toBe(200);
 });
