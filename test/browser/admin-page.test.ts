@@ -282,14 +282,7 @@ async function openReady(options?: PageOptions): Promise<Page> {
           .getByRole('columnheader', { includeHidden: false });
         return (await found.allTextContents()).map((text) => text.trim());
       };
-      expect(await headers('Shards')).toEqual([
-        'Shard',
-        'Running now',
-        'Waiting',
-        'Load',
-        'Since start',
-        'Actions',
-      ]);
+      expect(await headers('Shards')).toEqual(['Shard', 'Running now', 'Waiting', 'Load', 'Since start', 'Actions']);
       expect((await headers('Routes')).slice(0, 3)).toEqual(['Route', 'Blocks others for', 'Loop mean']);
       expect(await page.getByRole('rowheader', { name: /^Shard 0/ }).count()).toBe(1);
       expect(await page.getByRole('img', { name: /^Requests per second over ten minutes; now/ }).count()).toBe(1);
@@ -363,6 +356,16 @@ async function openReady(options?: PageOptions): Promise<Page> {
     await page.waitForFunction(() =>
       document.querySelector('#log-rows')!.textContent!.includes('Connected to the server again'),
     );
+  });
+
+  test('a server that is silent for seconds counts as lost, until it goes on', async () => {
+    await start();
+    const page = await openReady();
+    // The thread of the admin listener is that of this test; the browser goes on.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 6_000);
+    await page.getByText('Connected to the server again').waitFor();
+    expect(await page.locator('#log-rows').textContent()).toContain('The connection to the server is lost');
+    expect(await page.locator('#lost').isVisible()).toBe(false);
   });
 
   test('without metrics it shows shards and events, and says what is missing', async () => {
