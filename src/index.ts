@@ -3,7 +3,7 @@
  * @module loopshard
  */
 
-export { type AddRoute, type App, createApp, type ScopeOptions } from './app/app.js';
+export { type AddRoute, type App, createApp, type ScopeOptions, type UpgradeRouteOptions } from './app/app.js';
 export type { CorsOptions } from './app/cors.js';
 export { type EventStreamOptions, eventStream, type ServerSentEvent } from './app/event-stream.js';
 export type { FilesOptions } from './app/files.js';
@@ -37,10 +37,11 @@ export type { ShardCounters } from './contract/counters.js';
 export type { Summary } from './contract/times.js';
 export { HttpError, type HttpErrorOptions, LoopShardError, type LoopShardErrorCode } from './errors.js';
 export type { HttpModule } from './http/http-module.js';
-export type { UpgradeListener, UpgradeOptions, UpgradeRequest } from './http/socket/upgrade.js';
+export type { UpgradeListener, UpgradeRequest } from './http/socket/upgrade.js';
 export type { AdminOptions } from './options/admin.js';
 export type { CompressOptions, Encoding } from './options/compression.js';
 export type { Logger } from './options/logger.js';
+export type { UpgradeOptions } from './options/protocols.js';
 export type { RequestBodyOptions } from './options/request-body.js';
 export type { RequestIdOptions } from './options/request-id.js';
 export type {

@@ -4,6 +4,7 @@ import { checkOptionNames } from '../option-names.js';
 import { checkRouteScheduling, Subject } from '../options/checks.js';
 import { checkCompress } from '../options/compression.js';
 import { ALL_METHODS, METHODS, type Method } from '../options/methods.js';
+import { checkProtocols, type UpgradeOptions } from '../options/protocols.js';
 import { checkMaxBody } from '../options/request-body.js';
 import { ROUTE_SCHEDULING, type RouteScheduling } from '../options/scheduling.js';
 import { middlewareArguments, notAFunction, routeArguments } from './arguments.js';
@@ -53,6 +54,9 @@ export interface AddRoute<Prefix extends string = ''> {
   <const P extends string>(pattern: P, handler: Handler<ShardRequest<RequestOf<`${Prefix}${P}`>>>): App<Prefix>;
 }
 
+/** Options of routes that take over connections. */
+export type UpgradeRouteOptions = RouteScheduling & UpgradeOptions;
+
 /** Defaults for the routes of a scope. */
 export type ScopeOptions = RouteScheduling & Pick<RouteOptions, 'compress' | 'maxBodyBytes'>;
 
@@ -76,14 +80,14 @@ export interface App<Prefix extends string = ''> {
   /** Routes every method. */
   readonly all: AddRoute<Prefix>;
   /**
-   * Routes GET requests that offer another protocol, such as WebSocket, to a handler that takes over the connection, for instance with
+   * Routes GET requests that offer WebSocket, or another one of `protocols`, to a handler that takes over the connection, for instance with
    * `handleUpgrade` of `ws`. Middleware runs before it: if it throws or responds, the connection is not taken over. Requests that offer
-   * nothing go to other routes.
+   * something else, or nothing, go to other routes.
    * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
    */
   upgrade<const P extends string>(
     pattern: P,
-    options: RouteScheduling,
+    options: UpgradeRouteOptions,
     handler: UpgradeHandler<ParamsOf<`${Prefix}${P}`>>,
   ): App<Prefix>;
   upgrade<const P extends string>(pattern: P, handler: UpgradeHandler<ParamsOf<`${Prefix}${P}`>>): App<Prefix>;
@@ -230,14 +234,14 @@ class AppScope implements App {
   upgrade(pattern: string, ...rest: unknown[]): this {
     const name = `upgrade ${join(this.#scope.prefix, checkPattern(`upgrade ${pattern}`, pattern))}`;
     const [given, handler] = routeArguments(name, rest);
-    const options = checkRouteOptions(given, name, ROUTE_SCHEDULING);
+    const options: UpgradeRouteOptions = checkRouteOptions(given, name, UPGRADE_OPTIONS);
     const below = join(this.#scope.prefix, pattern);
     return this.#push(name, pattern, {
       ...rulesOf({ ...this.#scope.defaults, ...options }, below, new Subject('ROUTE_INVALID', ` of route \`${name}\``)),
       methods: ['GET'],
       handler: takingOver(handler as never),
       isRaw: true,
-      isUpgrade: true,
+      upgrades: checkProtocols(options, 'ROUTE_INVALID', ` of route \`${name}\``),
     });
   }
 
@@ -435,6 +439,7 @@ class AppScope implements App {
   }
 }
 
+const UPGRADE_OPTIONS: readonly string[] = [...ROUTE_SCHEDULING, 'protocols'];
 const SCOPE_OPTIONS: readonly string[] = [...ROUTE_SCHEDULING, 'compress', 'maxBodyBytes'];
 const ROUTE_OPTIONS: readonly string[] = [...SCOPE_OPTIONS, ...PARTS, 'response'];
 

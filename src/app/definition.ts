@@ -59,8 +59,8 @@ export interface RouteDefinition extends RouteRules {
   isRaw?: true;
   /** It gets every target below the pattern, even one that is not a valid URL. */
   takesAnyTarget?: true;
-  /** It gets only requests that offer another protocol. */
-  isUpgrade?: true;
+  /** It gets only requests that offer one of these protocols, in lower case. */
+  upgrades?: readonly string[];
   middleware: readonly MiddlewareEntry[];
   /** Innermost first. */
   scopes: readonly Scope[];
@@ -138,7 +138,7 @@ export class AppDefinition {
   add(name: string, route: RouteDefinition): void {
     this.checkOpen();
     try {
-      const router = route.isUpgrade === true ? this.#upgrades : this.#router;
+      const router = route.upgrades === undefined ? this.#router : this.#upgrades;
       router.on([...route.methods], route.pattern, () => {}, this.#routes.length);
     } catch (cause) {
       throw routeError(name, cause as Error);
@@ -213,7 +213,7 @@ export class AppDefinition {
   table(): RouteTable {
     const { routes, notFounds } = this.#load();
     return {
-      routes: routes.map(({ methods, pattern, scheduling, fixed, body, takesAnyTarget, isUpgrade }) => ({
+      routes: routes.map(({ methods, pattern, scheduling, fixed, body, takesAnyTarget, upgrades }) => ({
         methods: [...methods],
         pattern,
         scheduling,
@@ -221,7 +221,7 @@ export class AppDefinition {
         ...(body.isStreamed && { isStreamed: true }),
         ...(body.isAuto && { isAuto: true }),
         ...(takesAnyTarget && { takesAnyTarget }),
-        ...(isUpgrade && { isUpgrade }),
+        ...(upgrades && { upgrades: [...upgrades] }),
         ...(body.maxBytes !== undefined && { maxBodyBytes: body.maxBytes }),
       })),
       hasNotFound: notFounds.length > 0,

@@ -27,8 +27,8 @@ export interface RouteEntry {
   isStreamed?: true;
   /** Small request bodies of known length are read whole, others as streams. */
   isAuto?: true;
-  /** The route gets only requests that offer another protocol. */
-  isUpgrade?: true;
+  /** The route gets only requests that offer one of these protocols, in lower case. */
+  upgrades?: string[];
   /** The route also gets targets below its pattern that are not valid URLs. */
   takesAnyTarget?: true;
   /** Largest request body, instead of the server's limit; `Infinity` disables the limit. */

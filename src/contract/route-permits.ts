@@ -6,12 +6,8 @@ import { type MemoryMap, routePermitsAddress } from './memory-map.js';
 import type { RouteEntry, RouteTable } from './messages.js';
 
 /** A route's name in messages and stats, such as `GET /report` or `upgrade /chat`. */
-export function routeName({
-  methods,
-  pattern,
-  isUpgrade,
-}: Pick<RouteEntry, 'methods' | 'pattern' | 'isUpgrade'>): string {
-  return `${isUpgrade === true ? 'upgrade' : methods[0]} ${pattern}`;
+export function routeName({ methods, pattern, upgrades }: Pick<RouteEntry, 'methods' | 'pattern'> & { upgrades?: object }): string {
+  return `${upgrades === undefined ? methods[0] : 'upgrade'} ${pattern}`;
 }
 
 /** The routes with `maxConcurrency`: the index of each is that of its semaphore. */

@@ -4,6 +4,7 @@ import {
   COUNTER_INSPECTED_OFFSET,
   COUNTER_PARKS_OFFSET,
   COUNTER_THREAD_TIME_OFFSET,
+  COUNTER_UPGRADES_OFFSET,
   DOORBELL_PARKED_OFFSET,
 } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
@@ -79,6 +80,11 @@ export class ShardWords {
   /** When the handler that is running on the thread of `shard` was called, by the server's clock; 0 if none is. */
   calledAt(shard: number): number {
     return this.#counter(shard, COUNTER_CALLED_AT_OFFSET);
+  }
+
+  /** Connections that `shard` has taken over. */
+  upgrades(shard: number): number {
+    return this.#counter(shard, COUNTER_UPGRADES_OFFSET);
   }
 
   /** Whether an inspector of the thread of `shard` is open, as of the last second. */

@@ -33,6 +33,8 @@ export interface StreamedAnswer {
   readonly closes: boolean;
   /** Whether the handler has taken over the connection: it writes what is sent. */
   readonly isUpgrade: boolean;
+  /** Whether the handler that has taken over the connection has written the status of its response. */
+  isAnswered: boolean;
   /** Whether no more pieces will arrive. The end of the shard's side of an upgraded connection is not its end. */
   readonly isOver: boolean;
   /** The first piece that was not passed to the socket. */

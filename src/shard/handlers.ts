@@ -451,16 +451,16 @@ export class Handlers implements ResponseHost, RawHost {
     if (!task.request.finished) task.rawStream!.close();
   }
 
-  onWritten(task: Task): void {
-    if (task.request.finished) return;
-    (task.rawStream ?? this.#streams.startRaw(task, task.raw!)).onWritten();
+  onWritten(task: Task): boolean {
+    if (task.request.finished) return false;
+    return (task.rawStream ?? this.#streams.startRaw(task, task.raw!)).onWritten();
   }
 
   onComplete(task: Task): void {
     const { request, rawStream } = task;
     if (request.finished) return;
     const raw = task.raw!;
-    if (rawStream?.isBegun === true || raw.isUpgrade) return rawStream!.onWritten();
+    if (rawStream?.isBegun === true || raw.isUpgrade) return void rawStream!.onWritten();
     if (this.#responder.respondRaw(task, raw)) return this.#settle(task, WRITTEN);
     (rawStream ?? this.#streams.startRaw(task, raw)).onWritten();
   }
@@ -576,7 +576,7 @@ export class Handlers implements ResponseHost, RawHost {
     const task = this.#findCulprit();
     if (task === undefined) return;
     // A response that is already being sent can only be broken off.
-    if (task.stream?.isBegun === true) return task.stream.cancel();
+    if (task.stream?.isBegun === true) return task.stream.breakOff();
     // The handler may still use the slot's memory, so the slot is kept until it settles or times out.
     if (task.request.isViewTaken && !task.hasSettled) return;
     this.#responder.discard(task);

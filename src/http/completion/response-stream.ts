@@ -24,6 +24,7 @@ export class ResponseStream implements StreamedAnswer {
   /** Whether the body ends when the connection is closed. */
   readonly closes: boolean;
   readonly isUpgrade: boolean;
+  isAnswered = false;
   readonly #shards: Shards;
   readonly shard: number;
   readonly #name: RequestName;

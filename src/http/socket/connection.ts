@@ -4,6 +4,7 @@ import { METHODS } from '../../options/methods.js';
 import type { Reason } from '../answers.js';
 import { Output } from '../completion/output.js';
 import { Exchange, type Receiver, type StreamedAnswer } from '../exchange.js';
+import { CHUNK_BYTES } from '../parser/llhttp.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
 import { RequestParser } from '../parser/request-parser.js';
 import type { RequestSink } from '../parser/request-sink.js';
@@ -284,8 +285,10 @@ export class Connection implements RequestSink, Receiver {
   /** Passes on bytes of another protocol. */
   #passOn(bytes: Buffer): void {
     const { uploads } = this;
-    uploads.add(bytes, 0, bytes.length, bytes.length);
-    uploads.current!.flush();
+    for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
+      uploads.add(bytes, at, Math.min(CHUNK_BYTES, bytes.length - at), bytes.length);
+      uploads.current!.flush();
+    }
     if (uploads.hold()) this.#socket.pause();
   }
 
@@ -295,6 +298,8 @@ export class Connection implements RequestSink, Receiver {
     if (!exchange.ready && exchange.stream === undefined) return;
     this.#offer = undefined;
     if (exchange.close) this.#inputOver = true;
+    // Even if the stream is silent, the end of the client must be noticed.
+    if (!exchange.ready) this.#resumeInput();
   }
 
   /** Rejects a body that the handler may be reading and that will never be complete. */
