@@ -7,10 +7,7 @@ import { connect } from 'node:net';
 
 const PAYLOAD = 'm'.repeat(64);
 /** Final text frame, masked with zeros. */
-const REQUEST = Buffer.concat([
-  Buffer.from([0x81, 0x80 | PAYLOAD.length, 0, 0, 0, 0]),
-  Buffer.from(PAYLOAD),
-]);
+const REQUEST = Buffer.concat([Buffer.from([0x81, 0x80 | PAYLOAD.length, 0, 0, 0, 0]), Buffer.from(PAYLOAD)]);
 const RESPONSE = Buffer.concat([Buffer.from([0x81, PAYLOAD.length]), Buffer.from(PAYLOAD)]);
 const HEAD_END = '\r\n\r\n';
 const HANDSHAKE = [

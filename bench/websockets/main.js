@@ -88,7 +88,11 @@ function column(results, name, digits = 0) {
 function print(columns) {
   console.log(`| | ${Object.keys(columns).join(' | ')} |\n|---|${'---|'.repeat(Object.keys(columns).length)}`);
   for (const [i, { title }] of peers.entries()) {
-    console.log(`| ${title} | ${Object.values(columns).map((values) => values[i]).join(' | ')} |`);
+    console.log(
+      `| ${title} | ${Object.values(columns)
+        .map((values) => values[i])
+        .join(' | ')} |`,
+    );
   }
   console.log();
 }

@@ -6,7 +6,11 @@ import { type MemoryMap, routePermitsAddress } from './memory-map.js';
 import type { RouteEntry, RouteTable } from './messages.js';
 
 /** A route's name in messages and stats, such as `GET /report` or `upgrade /chat`. */
-export function routeName({ methods, pattern, upgrades }: Pick<RouteEntry, 'methods' | 'pattern'> & { upgrades?: object }): string {
+export function routeName({
+  methods,
+  pattern,
+  upgrades,
+}: Pick<RouteEntry, 'methods' | 'pattern'> & { upgrades?: object }): string {
   return `${upgrades === undefined ? methods[0] : 'upgrade'} ${pattern}`;
 }
 

@@ -121,7 +121,12 @@ export const DEFINITIONS: readonly Definition[] = [
   ofShards('gauge', 'outstanding', 'Requests submitted to the shard and not given back.', (one) => one.outstanding),
   ofShards('gauge', 'queued', 'Requests in its queue.', ({ queued }) => queued),
   ofShards('gauge', 'queue_age_seconds', 'Age of the oldest request in its queue.', ({ waitUs }) => waitUs / US_PER_S),
-  ofShards('gauge', 'streams', 'Responses being streamed, and connections that the shard has taken over.', (one) => one.streams),
+  ofShards(
+    'gauge',
+    'streams',
+    'Responses being streamed, and connections that the shard has taken over.',
+    (one) => one.streams,
+  ),
   ofShards('gauge', 'upgrades', 'Connections that the shard has taken over.', ({ upgrades }) => upgrades),
   ofShards('gauge', 'abandoned', 'Handlers that are running although their requests are over.', (one) => one.abandoned),
   ofShards('gauge', 'shedding', 'Whether the shard rejects requests because queued ones have waited too long.', (one) =>

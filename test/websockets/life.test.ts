@@ -98,15 +98,18 @@ describe('slow sides', () => {
 });
 
 describe('ends', () => {
-  test.each(['terminated', 'reset'])('a client whose connection is %s closes the WebSocket on its shard', async (how) => {
-    await start();
-    const client = await open();
-    await client.ask('hello');
-    if (how === 'terminated') client.socket.terminate();
-    else (client.socket as unknown as { _socket: { resetAndDestroy(): void } })._socket.resetAndDestroy();
-    await hears('closed 1006');
-    await expectNone();
-  });
+  test.each(['terminated', 'reset'])(
+    'a client whose connection is %s closes the WebSocket on its shard',
+    async (how) => {
+      await start();
+      const client = await open();
+      await client.ask('hello');
+      if (how === 'terminated') client.socket.terminate();
+      else (client.socket as unknown as { _socket: { resetAndDestroy(): void } })._socket.resetAndDestroy();
+      await hears('closed 1006');
+      await expectNone();
+    },
+  );
 
   test('when a shard ends, its WebSockets end, and those of other shards go on', async () => {
     await start();
@@ -219,7 +222,9 @@ describe('connections', () => {
   });
 
   test('stay open while they are idle, longer than HTTP timeouts', async () => {
-    await start({ timeouts: { keepAliveTimeoutMs: 100, requestTimeoutMs: 100, headersTimeoutMs: 100, sendTimeoutMs: 100 } });
+    await start({
+      timeouts: { keepAliveTimeoutMs: 100, requestTimeoutMs: 100, headersTimeoutMs: 100, sendTimeoutMs: 100 },
+    });
     const client = await open();
     const idle = await fetch(`http://127.0.0.1:${running.port}/plain`);
     await idle.text();

@@ -9,7 +9,12 @@ import type { Router } from '../routing/router.js';
  * The key by which a request is dispatched; undefined if it has none. HTTP thread.
  * @param isOffer it offers another protocol, which its route may take
  */
-export function readKey(request: RequestInHand, source: KeySource, router: Router, isOffer: boolean): string | undefined {
+export function readKey(
+  request: RequestInHand,
+  source: KeySource,
+  router: Router,
+  isOffer: boolean,
+): string | undefined {
   if ('header' in source) return nonEmpty(request.field(source.header.toLowerCase()));
   if ('cookie' in source) {
     const cookies = request.field('cookie');

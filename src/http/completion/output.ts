@@ -140,7 +140,8 @@ export class Output {
         this.#send(exchange);
       }
     }
-    if (stream.isUpgrade && !stream.isAnswered && stream.waiting !== undefined) this.#noteStatus(exchange, stream, stream.waiting);
+    if (stream.isUpgrade && !stream.isAnswered && stream.waiting !== undefined)
+      this.#noteStatus(exchange, stream, stream.waiting);
     const bytes = stream.writeTo(this.#socket);
     if (exchange.entry !== undefined) exchange.entry.bytes += bytes;
     this.#host.counts?.sent(bytes);

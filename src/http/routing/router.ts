@@ -83,7 +83,8 @@ export class Router {
    */
   findUpgrade(method: AnyMethod, path: string, offer: string | undefined): number {
     const found = this.#upgrades?.find(method, path) ?? null;
-    const isTaken = found === null || found.store === null || offersOneOf((found.store as UpgradeRoute).protocols, offer);
+    const isTaken =
+      found === null || found.store === null || offersOneOf((found.store as UpgradeRoute).protocols, offer);
     return isTaken ? numberOf(found) : NO_ROUTE;
   }
 
