@@ -169,6 +169,8 @@ test('the end of the client is noticed by a handler that neither reads nor write
   client.socket.end();
   await hears('d end');
   client.socket.resetAndDestroy();
+  // After its end, a client that vanishes is noticed by a write, as on node:http.
+  channel.postMessage('d');
   await hears('d close');
 });
 
@@ -200,18 +202,26 @@ test('middleware may reject the upgrade; the connection continues with HTTP', as
 });
 
 test('while the handler has not accepted, what the client sends waits at the client', async () => {
-  client.write(get('/slow/g', ...OFFER));
+  client.write(get('/slow/g/count', ...OFFER));
   await hears('g waits');
-  const bytes = 40_000_000;
-  client.write(Buffer.alloc(bytes, 'a'));
-  await until(() => client.socket.writableLength > bytes / 2, 'the client to be held back');
+  const blocks = 600;
+  for (let i = 0; i < blocks; i++) client.write(Buffer.alloc(65_536));
+  let last = -1;
+  await until(() => {
+    const isStill = client.socket.writableLength === last;
+    last = client.socket.writableLength;
+    return isStill;
+  }, 'the client to be held back');
+  // The rest fits the buffers of the kernel.
+  expect(last).toBeGreaterThan((blocks * 65_536) / 2);
+  client.socket.end();
   channel.postMessage('g');
-  await until(() => client.pending.length === SWITCHING.length + bytes, 'all of it');
-  expect(client.pending.subarray(SWITCHING.length).equals(Buffer.alloc(bytes, 'A'))).toBe(true);
+  await client.closed();
+  expect(client.pending.toString()).toBe(`${SWITCHING}${blocks * 65_536}`);
 });
 
 test('a client that vanishes while its upgrade waits leaves nothing behind', async () => {
-  client.write(`${get('/slow/h', ...OFFER)}early`);
+  client.write(get('/slow/h', ...OFFER));
   await hears('h waits');
   client.socket.resetAndDestroy();
   await until(() => running.server.stats().connections === 0, 'the end of the connection');
@@ -241,10 +251,10 @@ test.each([1, 40, 400])('what was written %i times before the socket is destroye
   expect(client.pending.toString('latin1', SWITCHING.length)).toBe(text);
 });
 
-test('a client that expects 100 Continue gets it before the upgrade', async () => {
+test('a client that expects 100 Continue, but sends no body, is upgraded', async () => {
   client.write(get('/shout', ...OFFER, 'Expect: 100-continue'));
   await receives('upgrade: shout\r\n\r\n');
-  expect(client.pending.toString()).toBe(`HTTP/1.1 100 Continue\r\n\r\n${SWITCHING}`);
+  expect(client.pending.toString()).toBe(SWITCHING);
 });
 
 test('an offer of a protocol that the route does not accept is an ordinary request', async () => {

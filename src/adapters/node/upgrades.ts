@@ -1,7 +1,7 @@
 /* Which requests an http.Server takes over as upgrades, as node:http decides it. */
 import type { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import type { ShardSocket } from '../../app/upgrades/shard-socket.js';
+import type { UpgradeSocket } from '../../app/upgrades/upgrade-socket.js';
 
 /** An `http.Server`. */
 export interface UpgradeServer extends EventEmitter {
@@ -9,6 +9,9 @@ export interface UpgradeServer extends EventEmitter {
   shouldUpgradeCallback?: (request: IncomingMessage) => unknown;
   close(): unknown;
 }
+
+/** The socket of a connection, and its server, as in node:http. */
+type ServerSocket = UpgradeSocket & { server?: object | undefined };
 
 /** Whether the server takes over the connection of a request that offers another protocol. Otherwise it is an ordinary request. */
 export function wantsUpgrade(server: UpgradeServer, request: IncomingMessage): boolean {
@@ -22,7 +25,7 @@ export function closeServers(servers: readonly UpgradeServer[]): void {
 }
 
 /** Passes the connection to the listeners of the server. */
-export function emitUpgrade(server: UpgradeServer, request: IncomingMessage, socket: ShardSocket, head: Buffer): void {
+export function emitUpgrade(server: UpgradeServer, request: IncomingMessage, socket: ServerSocket, head: Buffer): void {
   socket.server = server;
   if (!server.emit('upgrade', request, socket, head)) socket.destroy();
 }
