@@ -21,7 +21,7 @@ afterAll(() => rm(join(root, 'build', 'websockets'), { recursive: true, force: t
 
 afterEach(async () => {
   for (const { socket } of clients.splice(0)) socket.terminate();
-  program.child.kill('SIGTERM');
+  if (!program.child.killed) program.child.kill('SIGTERM');
   expect([await program.exit(), program.stderr]).toEqual([0, '']);
 });
 

@@ -47,7 +47,7 @@ function canHaveSeveral({ path, fd, scheduling, tls }: ServeOptions): boolean {
   return path === undefined && fd === undefined && scheduling?.priority === undefined && tls?.SNICallback === undefined;
 }
 
-const PATIENCE_MS = 2_500;
+const PATIENCE_MS = 20_000;
 
 /**
  * Resolves once `condition` holds; checks it every 2 ms.

@@ -78,7 +78,8 @@ describe.each(APPS)('%s', (_name, fixture, path) => {
     const threads = await Promise.all(opened.map((client) => client.ask('thread')));
     expect(await Promise.all(opened.map((client) => client.ask('thread')))).toEqual(threads);
     const counts = [...new Set(threads)].map((thread) => threads.filter((one) => one === thread).length);
-    expect(counts.sort()).toEqual([5, 5]);
+    // A shard that is awake may take a request from the queue of another one.
+    expect([counts.length, Math.min(...counts) >= 3]).toEqual([2, true]);
   });
 
   test('other paths are rejected, and HTTP continues', async () => {
@@ -86,6 +87,6 @@ describe.each(APPS)('%s', (_name, fixture, path) => {
     const refused = new WebSocket(`ws://127.0.0.1:${running.port}${prefix}/nowhere`);
     const [error] = await once(refused, 'error');
     expect(error.message).toMatch(/Unexpected server response: 40[04]/);
-    expect(await (await fetch(`http://127.0.0.1:${running.port}/plain`)).text()).toBe('plain');
+    expect(await (await fetch(`http://127.0.0.1:${running.port}/plain`, { headers: { connection: 'close' } })).text()).toBe('plain');
   });
 });

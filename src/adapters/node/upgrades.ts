@@ -25,7 +25,16 @@ export function closeServers(servers: readonly UpgradeServer[]): void {
 }
 
 /** Passes the connection to the listeners of the server. */
+<<<<<<< HEAD
 export function emitUpgrade(server: UpgradeServer, request: IncomingMessage, socket: ServerSocket, head: Buffer): void {
+=======
+export function emitUpgrade(
+  server: UpgradeServer,
+  request: IncomingMessage,
+  socket: UpgradeSocket,
+  head: Buffer,
+): void {
+>>>>>>> integ
   socket.server = server;
   if (!server.emit('upgrade', request, socket, head)) socket.destroy();
 }
