@@ -87,6 +87,8 @@ describe.each(APPS)('%s', (_name, fixture, path) => {
     const refused = new WebSocket(`ws://127.0.0.1:${running.port}${prefix}/nowhere`);
     const [error] = await once(refused, 'error');
     expect(error.message).toMatch(/Unexpected server response: 40[04]/);
-    expect(await (await fetch(`http://127.0.0.1:${running.port}/plain`, { headers: { connection: 'close' } })).text()).toBe('plain');
+    expect(
+      await (await fetch(`http://127.0.0.1:${running.port}/plain`, { headers: { connection: 'close' } })).text(),
+    ).toBe('plain');
   });
 });

@@ -10,9 +10,6 @@ export interface UpgradeServer extends EventEmitter {
   close(): unknown;
 }
 
-/** The socket of a connection, and its server, as in node:http. */
-type ServerSocket = UpgradeSocket & { server?: object | undefined };
-
 /** Whether the server takes over the connection of a request that offers another protocol. Otherwise it is an ordinary request. */
 export function wantsUpgrade(server: UpgradeServer, request: IncomingMessage): boolean {
   if (typeof server.shouldUpgradeCallback === 'function') return Boolean(server.shouldUpgradeCallback(request));
@@ -25,16 +22,12 @@ export function closeServers(servers: readonly UpgradeServer[]): void {
 }
 
 /** Passes the connection to the listeners of the server. */
-<<<<<<< HEAD
-export function emitUpgrade(server: UpgradeServer, request: IncomingMessage, socket: ServerSocket, head: Buffer): void {
-=======
 export function emitUpgrade(
   server: UpgradeServer,
   request: IncomingMessage,
   socket: UpgradeSocket,
   head: Buffer,
 ): void {
->>>>>>> integ
   socket.server = server;
   if (!server.emit('upgrade', request, socket, head)) socket.destroy();
 }
