@@ -2,8 +2,9 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from '@jest/globals';
 import { watchHeap } from '../build/src/shard/pulse.js';
-import { exchange, get, RawClient } from './support/client.js';
+import { exchange, get } from './support/client.js';
 import { useLife } from './support/life.js';
+import { Load } from './support/load.js';
 import { Program } from './support/process.js';
 import { expectConserved, until, untilStarted } from './support/server.js';
 
@@ -17,49 +18,12 @@ const ask = (path: string, ...fields: string[]) => exchange(scene.running.port, 
 const text = async (path: string, ...fields: string[]) => (await ask(path, ...fields)).body.toString();
 const messages = () => scene.running.logged.map(({ message }) => message);
 
-/** Sends requests with nonces over several connections, each with a few in flight, until `stop`. */
-class Load {
-  count = 0;
-  readonly wrong: string[] = [];
-  #isOver = false;
-  readonly #clients: Promise<void>[];
-
-  constructor(connections = 8) {
-    this.#clients = Array.from({ length: connections }, (_, number) => this.#run(number));
-  }
-
-  async #run(number: number): Promise<void> {
-    const client = await RawClient.open(scene.running.port);
-    for (let i = 0; !this.#isOver; i++) {
-      const nonces = [0, 1, 2].map((one) => `${number}-${i}-${one}`);
-      client.write(nonces.map((nonce) => get(`/nonce/${nonce}`)).join(''));
-      for (const nonce of nonces) {
-        const { status, body } = await client.response();
-        if (status !== 200 || body.toString() !== nonce) this.wrong.push(`${nonce}: ${status} ${body}`);
-        this.count++;
-      }
-    }
-    client.destroy();
-  }
-
-  /** Resolves when `count` more requests have got their responses. */
-  async passed(count: number): Promise<void> {
-    const end = this.count + count;
-    await until(() => this.count >= end, 'more requests');
-  }
-
-  async stop(): Promise<void> {
-    this.#isOver = true;
-    await Promise.all(this.#clients);
-  }
-}
-
 describe('a shard that is stuck for killStuckAfterMs', () => {
   const recovery = { stuckAfterMs: 200, killStuckAfterMs: 200 };
 
   test('is terminated and replaced: its request gets 502, and no other request fails', async () => {
     const { server } = await scene.start({ shards: 2, recovery });
-    const load = new Load();
+    const load = new Load(scene.running.port);
     await load.passed(100);
     const before = numbers();
     const looping = ask('/spin');
@@ -165,7 +129,7 @@ describe('restartShard', () => {
     const keys = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
     const threads = () => Promise.all(keys.map((key) => text('/key-thread', `x-key: ${key}`)));
     const before = await threads();
-    const load = new Load();
+    const load = new Load(scene.running.port);
     await load.passed(50);
     let fewestReady = 2;
     server.on('shard', () => {
@@ -236,7 +200,7 @@ describe('restartShard', () => {
 test('shards are replaced after maxRequestsPerShard without losing a request', async () => {
   await scene.start({ shards: 2, recovery: { maxRequestsPerShard: 400 } });
   const threads = new Set<string>();
-  const load = new Load();
+  const load = new Load(scene.running.port);
   await until(async () => threads.add(await text('/thread')).size >= 6, 'several replacements');
   await load.stop();
   expect(load.wrong).toEqual([]);
