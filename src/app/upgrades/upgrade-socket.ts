@@ -19,6 +19,8 @@ export interface UpgradeSocket extends Duplex {
   readonly encrypted: boolean;
   /** `open`, `readOnly`, `writeOnly` or `closed`. */
   readonly readyState: string;
+  /** The `http.Server` whose listener takes over the connection, if the module has one. */
+  server: object | undefined;
   /** The timeout in milliseconds; 0 if none is set. */
   readonly timeout: number;
   /**
