@@ -79,6 +79,12 @@ describe.each([1, 2])('/readyz with %i HTTP threads', (httpThreads) => {
     scene.life.mark('database-fails-0');
     expect(await server.restartShard(0)).toBe(1);
     for (const port of ports) await isReadyz(READY, port);
+    // The next thread with this number passes from the start.
+    await until(() => shards().length === 1, 'the end of the old shard');
+    scene.life.unmark('database-fails-0');
+    expect(await server.restartShard(1)).toBe(0);
+    for (const port of ports) await isReadyz(READY, port);
+    expect(server.stats().shards.find(({ shard }) => shard === 0)!.failedChecks).toEqual([]);
   });
 });
 

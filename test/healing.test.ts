@@ -109,19 +109,38 @@ test('a process that was suspended for longer than all limits loses no shard', a
   expect(program.stderr).toBe('');
 });
 
-test('/readyz says that a circuit is open, and requests get 503 with Retry-After', async () => {
-  await scene.start({ shards: 1, recovery: { maxRestarts: 1 }, health: true });
-  for (let i = 0; i < 2; i++) {
-    await until(() => states()[0] === 'ready', 'the shard');
-    expect((await ask('/exit')).status).toBe(502);
-  }
-  await until(() => shards()[0].isCircuitOpen, 'the circuit to open');
-  await until(async () => (await ask('/readyz')).status === 503, 'the HTTP threads to know');
-  expect(JSON.parse(await text('/readyz'))).toEqual({ status: 'not ready', reason: 'circuit open' });
-  const { status, fields } = await ask('/ok');
-  expect([status, new Map(fields).get('retry-after')]).toEqual([503, '1']);
-  expect((await ask('/livez')).status).toBe(200);
-});
+test.each([1, 2])(
+  'if all circuits of a group are open, its requests get 503 with Retry-After, and /readyz says why (%i HTTP threads)',
+  async (httpThreads) => {
+    scene.life.mark('cpu');
+    const { ports, server } = await scene.startHttpThreads(httpThreads, {
+      groups: { default: 2, cpu: 1 },
+      recovery: { maxRestarts: 1 },
+      health: true,
+      admin: { port: 0 },
+    });
+    const [admin, own] = [server.adminAddress()!.port, () => shards().filter(({ group }) => group === 'default')];
+    const look = async (port: number, path: string) => exchange(port, get(path));
+    while (own().some(({ isCircuitOpen }) => !isCircuitOpen)) {
+      await until(
+        () => own().every(({ state, isCircuitOpen }) => state === 'ready' || isCircuitOpen),
+        'the shards to start again',
+      );
+      await look(ports[0], '/exit');
+    }
+    for (const port of [...ports, admin]) {
+      await until(async () => (await look(port, '/readyz')).status === 503, 'the HTTP threads to know');
+      const { body } = await look(port, '/readyz');
+      expect(JSON.parse(body.toString())).toEqual({ status: 'not ready', reason: 'circuit open' });
+      expect((await look(port, '/livez')).status).toBe(200);
+    }
+    for (const port of ports) {
+      const { status, fields } = await look(port, '/ok');
+      expect([status, new Map(fields).get('retry-after')]).toEqual([503, '1']);
+      expect((await look(port, '/key-nonce/other-group')).body.toString()).toBe('other-group');
+    }
+  },
+);
 
 describe('restartShard', () => {
   test('replaces a shard beside it without losing a request, and its keys stay together', async () => {
