@@ -22,7 +22,7 @@ import {
 import type { TrustProxy } from './options/trust-proxy.js';
 import { serve } from './server/serve.js';
 import type { Server } from './server/server.js';
-import type { ShardStats } from './server/stats.js';
+import type { GroupStats } from './server/stats.js';
 
 /** The default port of Node.js's inspector. */
 const INSPECT_PORT = 9229;
@@ -287,10 +287,10 @@ function announce(server: Server, { tlsKey, shards: wanted, ...options }: CliOpt
   const { address, family } = server.address();
   const url = urlOf(server.address(), tlsKey === undefined ? 'http' : 'https');
   const admin = server.adminAddress();
-  const { shards, httpThreads, routeCount } = server.stats();
+  const { groups, httpThreads, routeCount } = server.stats();
   const facts = [
     `routes: ${routeCount}`,
-    wanted === 0 ? 'no shards: handlers run in this thread' : `shards: ${shardsByGroup(shards)}`,
+    wanted === 0 ? 'no shards: handlers run in this thread' : `shards: ${shardsByGroup(groups)}`,
     ...(httpThreads > 1 ? [`HTTP threads: ${httpThreads}`] : []),
     ...(admin === undefined ? [] : [`admin: ${urlOf(admin, 'http')}`]),
     `log: stderr, level ${logLevelOf(options)}`,
@@ -302,12 +302,16 @@ function urlOf({ address, family, port }: AddressInfo, scheme: string): string {
   return `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }
 
-/** Formats counts as "4", or "4 (default 2, cpu 2)". */
-function shardsByGroup(shards: readonly ShardStats[]): string {
-  const groups = [...new Set(shards.map(({ group }) => group))];
-  if (groups.length === 1) return String(shards.length);
-  const counts = groups.map((name) => `${name} ${shards.filter(({ group }) => group === name).length}`);
-  return `${shards.length} (${counts.join(', ')})`;
+/** Formats the numbers of shards as "4", "2-8", "4 (default 2, cpu 2)" or "3-9 (default 2-8, cpu 1)". */
+function shardsByGroup(groups: readonly GroupStats[]): string {
+  const sum = (of: 'min' | 'max') => groups.reduce((total, { [of]: count }) => total + count, 0);
+  const all = rangeText(sum('min'), sum('max'));
+  if (groups.length === 1) return all;
+  return `${all} (${groups.map(({ group, min, max }) => `${group} ${rangeText(min, max)}`).join(', ')})`;
+}
+
+function rangeText(min: number, max: number): string {
+  return min === max ? String(min) : `${min}-${max}`;
 }
 
 /**

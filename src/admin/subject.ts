@@ -8,7 +8,7 @@ export interface AdminSubject {
   figures(): object;
   stats(): object;
   /** Why the server is not ready; undefined if it is. */
-  whyNotReady(): string | undefined;
+  whyNotReady(): { reason: string } | undefined;
   /** The numbers of the shards that run. */
   readonly shards: readonly number[];
   /** @throws LoopShardError as `Server.reload` */

@@ -32,6 +32,7 @@ import type {
   RouteOptions,
   ShardRequest,
 } from './handler.js';
+import { type HealthCheck, type HealthCheckOptions, healthArguments } from './health.js';
 import type { MiddlewareEntry } from './middleware.js';
 import type { ParamsOf } from './pattern-types.js';
 import { type RefusalOptions, refusalTemplate } from './refusals.js';
@@ -164,6 +165,18 @@ export interface App<Prefix extends string = ''> {
    * `timeouts.closeTimeoutMs`.
    */
   onClose(listener: LifecycleListener): this;
+  /**
+   * Adds a health check, for instance of a database. Each shard runs it before it takes requests, and then regularly; `/readyz` uses the
+   * latest result. While checks fail on every shard of a group, `/readyz` returns 503 with their names (docs/healing.md). A failure does
+   * not keep a shard from starting.
+   * @param name unique in the app, with mounted ones. Default `app`
+   * @throws LoopShardError OPTION_INVALID
+   */
+  health(name: string, options: HealthCheckOptions, check: HealthCheck): this;
+  /** Adds a health check that runs every 5 s. */
+  health(name: string, check: HealthCheck): this;
+  /** Adds a health check with the name `app`. */
+  health(check: HealthCheck): this;
   /**
    * Runs all code of a request in an async context that `enter` sets up: handlers, streams, listeners of `req.signal`. For libraries
    * that keep state for each request, such as `Sentry.withIsolationScope` (docs/context.md).
@@ -353,6 +366,11 @@ class AppScope implements App {
     if (typeof listener !== 'function') throw notAFunction('app.onClose()', 'a function', listener);
     this.#definition.checkOpen();
     this.#definition.onClose.push(listener);
+    return this;
+  }
+
+  health(...given: unknown[]): this {
+    this.#definition.addHealthCheck(healthArguments(given));
     return this;
   }
 

@@ -7,6 +7,7 @@ import { type AnyMethod, METHODS } from '../options/methods.js';
 import type { RouteScheduling } from '../options/scheduling.js';
 import { withCors } from './cors.js';
 import type { ContextEntry, ErrorHandler, Handler, LifecycleListener, Params, RouteOptions } from './handler.js';
+import { duplicateCheck, type HealthCheckDefinition } from './health.js';
 import { compose, type MiddlewareEntry, pathTest } from './middleware.js';
 import { createRouter } from './routing.js';
 import type { ResponseSchemas } from './schemas.js';
@@ -123,6 +124,7 @@ export class AppDefinition {
   readonly #mounted = new Set<AppDefinition>();
   readonly onStart: LifecycleListener[] = [];
   readonly onClose: LifecycleListener[] = [];
+  readonly #healthChecks: HealthCheckDefinition[] = [];
   contextEntry: ContextEntry | undefined;
   /** It has an app of another framework. */
   isForeign = false;
@@ -156,6 +158,17 @@ export class AppDefinition {
   addRefusals(template: RefusalTemplate): void {
     this.checkOpen();
     this.#refusals.push(template);
+  }
+
+  /** @throws LoopShardError OPTION_INVALID, ROUTE_INVALID */
+  addHealthCheck(check: HealthCheckDefinition): void {
+    this.checkOpen();
+    if (this.#healthChecks.some(({ name }) => name === check.name)) throw duplicateCheck(check.name);
+    this.#healthChecks.push(check);
+  }
+
+  get healthChecks(): readonly HealthCheckDefinition[] {
+    return this.#healthChecks;
   }
 
   /** @throws LoopShardError ROUTE_INVALID */
@@ -200,6 +213,7 @@ export class AppDefinition {
     if (this.#mounted.has(other)) return;
     this.#mounted.add(other);
     for (const template of other.#refusals) this.#refusals.push(template);
+    for (const check of other.#healthChecks) this.addHealthCheck(check);
     this.onStart.push(...other.onStart);
     this.onClose.push(...other.onClose);
     this.isForeign ||= other.isForeign;

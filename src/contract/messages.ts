@@ -191,6 +191,14 @@ export interface FailureReport {
   request?: { id: string; method: string; target: string };
 }
 
+/** The result of one of the app's health checks has changed; a check passes until it fails. */
+export interface CheckReport {
+  type: 'check';
+  name: string;
+  /** Why it fails; undefined if it passes again. */
+  error: ErrorText | undefined;
+}
+
 /** Shard → control thread. */
 export type ShardReport =
   /** The thread runs, and is about to load the module. */
@@ -210,6 +218,7 @@ export type ShardReport =
   | { type: 'streamsFull' }
   /** The heap has more than `maxHeapMb` after a garbage collection. Sent once. */
   | { type: 'heapFull'; heapMb: number }
+  | CheckReport
   | FailureReport;
 
 /** Shard → HTTP thread: a piece of a response body as it is sent, or its end. */

@@ -13,6 +13,8 @@ const EVENTS = Object.keys({
   reload: true,
   shedding: true,
   stalled: true,
+  scaled: true,
+  check: true,
 } satisfies Record<keyof ServerEvents, true>) as (keyof ServerEvents)[];
 
 /** What the admin listener uses of a server. */
@@ -53,9 +55,9 @@ export class ServerForAdmin implements AdminSubject {
     return this.#server.stats();
   }
 
-  whyNotReady(): string | undefined {
+  whyNotReady(): { reason: string } | undefined {
     const { state } = this.#server;
-    return state === 'ready' ? this.#current().readiness.whyNot() : state;
+    return state === 'ready' ? this.#current().readiness.whyNot() : { reason: state };
   }
 
   reload(): Promise<void> {

@@ -287,6 +287,9 @@ export class HttpWorkers implements HttpThreads {
         return;
       case 'stalled':
         this.#standing.set(`stalled ${about.group}`, news);
+        return;
+      case 'checks':
+        this.#standing.set(`checks ${about.shard}`, news);
     }
   }
 

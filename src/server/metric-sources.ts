@@ -58,6 +58,7 @@ export class MetricSources {
         queued: published.queued[one.shard],
         waitUs: published.waitsUs[one.shard],
       })),
+      groups: pool.groupFigures(),
       responses: totals.responses,
       times: totals.times,
       limited: [...limited].map(([route, { available, limit }], index) => ({

@@ -16,7 +16,7 @@ import { checkSecureContext } from '../options/listening.js';
 import type { Logger } from '../options/logger.js';
 import type { ResolvedOptions } from '../options/options.js';
 import type { UpgradeOptions } from '../options/protocols.js';
-import { MAX_PERMITS } from '../options/scheduling.js';
+import { type Group, MAX_PERMITS } from '../options/scheduling.js';
 import type { StartThread } from '../pool/shard-thread.js';
 import { ServerForAdmin } from './admin-subject.js';
 import { CallingThread, type HttpThreads } from './http-threads.js';
@@ -319,6 +319,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         limiter: permits.adaptive && { ...permits.adaptive, shortMeanUs, longMeanUs },
         shedding: shedding.has(one.shard),
       })),
+      groups: pool.groupFigures(),
       routeCount: routes.length,
       routes: [...limited].map(([route, { available, limit }], index) => ({
         route,
@@ -360,7 +361,8 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
           'Cannot set permits: the limiter sets adaptive permits. Start the server with a number for `scheduling.permits`.',
         );
       }
-      this.#holders(of, subject);
+      if (of !== undefined && 'shard' in of) this.#running(of.shard, subject);
+      else this.#groupsOf(of, subject);
     }
     this.#applyPermits(this.#current, permits, of);
     // The latest change is applied last. After a reload, the number of a shard is its seat.
@@ -375,18 +377,16 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       revision.limited.get(of.route)?.setLimit(permits);
       return revision.permitsChanged();
     }
-    const isOfShard = of !== undefined && 'shard' in of;
-    const holders = isOfShard ? [of.shard] : this.#holders(of, new Subject('OPTION_INVALID'));
-    for (const shard of holders) revision.pool.setPermits(shard, permits);
+    if (of !== undefined && 'shard' in of) return revision.pool.setPermits(of.shard, permits);
+    for (const group of this.#groupsOf(of, new Subject('OPTION_INVALID')))
+      revision.pool.setGroupPermits(group, permits);
   }
 
-  #holders(of: { shard: number } | { group: string } | undefined, subject: Subject): number[] {
-    const { shards } = this.#current.map;
-    if (of !== undefined && 'shard' in of) return [this.#running(of.shard, subject)];
-    if (of === undefined) return Array.from({ length: shards }, (_, shard) => shard);
-    const names = this.#options.groups.map(({ name }) => name);
-    const { first, count } = this.#options.groups[names.indexOf(subject.oneOf('group', of.group, names))];
-    return Array.from({ length: count }, (_, i) => first + i);
+  #groupsOf(of: { group: string } | undefined, subject: Subject): Group[] {
+    const { groups } = this.#options;
+    if (of === undefined) return groups;
+    const names = groups.map(({ name }) => name);
+    return [groups[names.indexOf(subject.oneOf('group', of.group, names))]];
   }
 
   /** Checks the number of a shard that runs. */

@@ -1,4 +1,4 @@
-import { clearInterval, setInterval } from 'node:timers';
+import { clearInterval, setInterval, setTimeout } from 'node:timers';
 import { isDeepStrictEqual } from 'node:util';
 import { getHeapStatistics } from 'node:v8';
 import { receiveMessageOnPort } from 'node:worker_threads';
@@ -28,6 +28,7 @@ import { LoopShardError } from '../errors.js';
 import { trustedProxies } from '../options/trust-proxy.js';
 import type { ShardContext } from './context.js';
 import type { Handlers } from './handlers.js';
+import { HealthChecks } from './health-checks.js';
 import { HttpChannels } from './http-channels.js';
 import { Gradient2 } from './loop/limiter.js';
 import { ShardLoop } from './loop/loop.js';
@@ -62,7 +63,9 @@ export class Shard {
   readonly loop: ShardLoop;
   readonly #context: ShardContext;
   readonly #end: EndShard;
+  readonly #checks: HealthChecks;
   #heapTimer: NodeJS.Timeout | undefined;
+  #isEnding = false;
 
   /** @throws LoopShardError ROUTES_DIFFER */
   constructor(start: ShardStart, app: AppDefinition, endShard: EndShard) {
@@ -70,6 +73,8 @@ export class Shard {
     const context = createContext(start, app);
     this.#context = context;
     this.#end = endShard;
+    const { shard, group } = context;
+    this.#checks = new HealthChecks(app.healthChecks, { shard, group }, (report) => this.#report(report));
     this.loop = new ShardLoop(
       context,
       start,
@@ -83,7 +88,10 @@ export class Shard {
     return this.#context.counters;
   }
 
-  /** @throws LoopShardError MODULE_FAILED */
+  /**
+   * Calls the `onStart` listeners in order, and runs the health checks, which need not pass.
+   * @throws LoopShardError MODULE_FAILED
+   */
   async startApp(): Promise<void> {
     const { app, shard, group } = this.#context;
     for (const listener of app.onStart) {
@@ -93,6 +101,7 @@ export class Shard {
         throw await moduleFailure('A listener of `app.onStart()` failed', error);
       }
     }
+    await this.#checks.start();
   }
 
   /** Starts to listen for commands, and reports that the shard is ready. */
@@ -139,7 +148,9 @@ export class Shard {
       case 'drain':
         return this.loop.handlers.drain();
       case 'close':
-        return this.end(this.stop(), command);
+        if (!this.#isEnding) return this.end(this.stop(), command);
+        // It was replaced, or has had an uncaught exception, and the server closes now: handlers may have less time than before.
+        setTimeout(() => this.loop.giveUp(), command.handlersMs).unref();
     }
   }
 
@@ -150,9 +161,16 @@ export class Shard {
     this.#heapTimer = setInterval(measureHeap, HEAP_MS, writer).unref();
   }
 
-  /** Stops claiming, and starts the slots already claimed. Resolves when no handler is in flight. */
+  /** Whether `stop` was called: the shard is about to end. */
+  get isEnding(): boolean {
+    return this.#isEnding;
+  }
+
+  /** Stops claiming, and starts the slots already claimed; called once. Resolves when no handler is in flight. */
   stop(): Promise<void> {
+    this.#isEnding = true;
     clearInterval(this.#heapTimer);
+    this.#checks.stop();
     return this.loop.stop();
   }
 

@@ -94,6 +94,11 @@ export class ShardLoop {
     });
   }
 
+  /** After `stop`: waits for handlers no longer. */
+  giveUp(): void {
+    this.#onSettled?.();
+  }
+
   /** After `stop`: resolves when no upgraded connection is open. */
   disconnected(): Promise<void> {
     return new Promise((resolve) => {
