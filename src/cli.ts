@@ -23,6 +23,7 @@ import type { TrustProxy } from './options/trust-proxy.js';
 import { serve } from './server/serve.js';
 import type { Server } from './server/server.js';
 import type { GroupStats } from './server/stats.js';
+import type { TopOptions } from './top/top.js';
 
 /** The default port of Node.js's inspector. */
 const INSPECT_PORT = 9229;
@@ -79,6 +80,15 @@ command('dev', 'Serve an app while you develop it: changes of its modules reload
   .option('--inspect [port]', 'port for a debugger of shard 0 (9229)', parseInteger)
   .addHelpText('after', '\nExample: loopshard dev app.ts --port 8000')
   .action(develop);
+
+program
+  .command('top')
+  .description('Show a running server: shards, routes and events, live, until q or Ctrl-C.')
+  .argument('[address]', 'of its admin listener, a port or a URL', '9000')
+  .allowExcessArguments(false)
+  .option('--once', 'print one snapshot; the default if the output is no terminal')
+  .addHelpText('after', '\nExample: loopshard top http://127.0.0.1:9000')
+  .action(watch);
 
 await program.parseAsync();
 
@@ -226,6 +236,20 @@ async function develop(
       },
     });
     await development.start();
+  } catch (error) {
+    if (!(error instanceof LoopShardError)) throw error;
+    reportError(error);
+    process.exit(1);
+  }
+}
+
+/** Shows a running server. */
+async function watch(address: string, options: TopOptions): Promise<void> {
+  // Only this command needs what it imports.
+  const { top } = await import('./top/top.js');
+  try {
+    await top(address, options);
+    process.exit(0);
   } catch (error) {
     if (!(error instanceof LoopShardError)) throw error;
     reportError(error);

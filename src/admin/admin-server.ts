@@ -7,6 +7,7 @@ import { Access } from './access.js';
 import { AdminError, adminErrorOf } from './admin-error.js';
 import { type Endpoint, endpointsOf, sendJson } from './endpoints.js';
 import { EventHub } from './event-hub.js';
+import { History } from './history.js';
 import type { AdminSubject } from './subject.js';
 
 /** More than people and their monitoring need. */
@@ -21,14 +22,16 @@ export class AdminServer {
   readonly #rules: AdminRules;
   readonly #server: Server;
   readonly #access: Access;
+  readonly #history: History | undefined;
   readonly #events: EventHub;
   readonly #router: PathRouter = createRouter();
 
   constructor(rules: AdminRules, subject: AdminSubject) {
     this.#rules = rules;
     this.#access = new Access(rules);
-    this.#events = new EventHub(subject);
-    for (const endpoint of endpointsOf(subject, this.#events)) {
+    this.#history = subject.hasMetrics ? new History(subject) : undefined;
+    this.#events = new EventHub(subject, this.#history);
+    for (const endpoint of endpointsOf(subject, this.#events, this.#history)) {
       this.#router.on(endpoint.method, endpoint.pattern, () => {}, endpoint);
     }
     this.#server = createServer((request, response) => void this.#respond(request, response));
@@ -46,6 +49,7 @@ export class AdminServer {
         this.#server.off('error', refuse);
         // For instance, no descriptor is left for another connection.
         this.#server.on('error', () => {});
+        this.#history?.start();
         resolve();
       });
     });
@@ -57,6 +61,7 @@ export class AdminServer {
 
   /** Ends event streams and closes all connections. */
   close(): Promise<void> {
+    this.#history?.stop();
     this.#events.close();
     return new Promise((resolve) => {
       this.#server.close(() => resolve());

@@ -94,6 +94,13 @@ export const DEFINITIONS: readonly Definition[] = [
   ofRoutes('queue', 'Time from the submission of a request until its handler is called.'),
   ofRoutes('handler', 'Time from the call of a handler until it has settled.'),
   ofRoutes('loop', 'Time that a handler has occupied the event loop of its shard, while others waited.'),
+  {
+    name: 'loopshard_blocked_seconds_total',
+    help: 'Time that other requests have waited because handlers of the route occupied their event loop, added up.',
+    type: 'counter',
+    labels: ['route'],
+    read: ({ times }) => times.map(({ route, blockedUs }) => ({ labels: { route }, value: blockedUs / US_PER_S })),
+  },
   plain(
     'counter',
     'loopshard_requests_aborted_total',

@@ -100,9 +100,9 @@ export interface ServeOptions {
    */
   logger?: Logger;
   /**
-   * Listener for metrics, health, reloads and profiles, such as `{ port: 9000 }`. Off by default. Listens on 127.0.0.1
-   * unless `host` is set; other machines need `token`, which may also come from the environment variable
-   * `LOOPSHARD_ADMIN_TOKEN`. See docs/admin.md.
+   * Listener for a page that shows the shards at work, metrics, reloads and profiles, such as `{ port: 9000 }`. Off by
+   * default. Listens on 127.0.0.1 unless `host` is set; other machines need `token`, which may also come from the
+   * environment variable `LOOPSHARD_ADMIN_TOKEN`. See docs/admin.md.
    */
   admin?: AdminOptions;
   /**

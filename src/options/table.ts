@@ -242,11 +242,11 @@ export const OPTIONS = {
   admin: {
     kind: 'other',
     type: 'AdminOptions',
-    text: 'listener for metrics, health, reloads and profiles, such as `{ port: 9000 }`',
+    text: 'listener for a page that shows the shards at work, metrics, reloads and profiles, such as `{ port: 9000 }`',
     details:
       'Off by default. Listens on 127.0.0.1 unless `host` is set; other machines need `token`, which may also come from the environment variable `LOOPSHARD_ADMIN_TOKEN`. See docs/admin.md.',
     flags: [
-      { flag: '--admin-port <number>', text: 'port for metrics, health, reloads and profiles (default: off)' },
+      { flag: '--admin-port <number>', text: 'port of a page, metrics, reloads and profiles (default: off)' },
       { flag: '--admin-host <address>', text: 'address of that port (default: 127.0.0.1)' },
     ],
   },

@@ -252,6 +252,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       admin,
       new ServerForAdmin(
         this,
+        this.#options.metrics,
         () => this.#current,
         () => this.#figures(),
       ),
@@ -287,6 +288,11 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#http.setUpgrades(listener && new Upgrades(listener, options));
   }
 
+  /** Earlier revisions that are finishing their requests. */
+  get retiring(): number {
+    return [...this.#others].filter(({ number }) => number < this.#current.number).length;
+  }
+
   // ── figures and limits ──────────────────────────────────────────────────────────────────────────────────────────
 
   stats(): ServerStats {
@@ -301,7 +307,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     return {
       state: this.#state,
       revision: number,
-      retiring: [...this.#others].filter((other) => other.number < number).length,
+      retiring: this.retiring,
       httpThreads: http.length,
       connections: sum(({ connections }) => connections),
       connectionsRefused: sum(({ connectionsRefused }) => connectionsRefused),
