@@ -30,6 +30,7 @@ export type {
   ShardResponse,
 } from './app/handler.js';
 export type { RefusalOptions } from './app/refusals.js';
+export type { RequestEvent } from './app/request-events.js';
 export type { ShardSocket } from './app/upgrades/shard-socket.js';
 export type { ShardUpgradeRequest, UpgradeHandler } from './app/upgrades/upgrade-handler.js';
 export type { ValidationIssue } from './app/validation.js';
@@ -62,6 +63,7 @@ export type {
   ThreadOptions,
   TimeoutOptions,
 } from './options/serve-options.js';
+export type { ServerTiming } from './options/server-timing.js';
 export type { TrustProxy } from './options/trust-proxy.js';
 export type { ShardState } from './pool/shard-life.js';
 export { serve } from './server/serve.js';

@@ -542,7 +542,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     const { core, map } = this.#current;
     return new Promise((resolve) => {
       const look = () => {
-        const isDisconnected = this.#isClosed() || sumHttpFigures(core, map).connections === 0;
+        const isDisconnected = this.#isClosed() || sumHttpFigures(core, map, 0).connections === 0;
         if (isDisconnected || performance.now() >= deadline) resolve(isDisconnected);
         else setTimeout(look, LOOK_MS);
       };

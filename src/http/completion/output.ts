@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { NO_EXTENT } from '../../../assembly/layout.js';
-import type { Exchange, ResponseCounter, StreamedAnswer } from '../exchange.js';
+import { type Exchange, REPORTED, type ResponseCounter, type StreamedAnswer } from '../exchange.js';
 import type { HttpCounts } from '../http-counts.js';
+import { statusOf } from '../status-line.js';
 import type { AccessLog } from './access-log.js';
 
 /** What the output of a connection needs from the HTTP thread. */
@@ -136,6 +137,7 @@ export class Output {
       stream.begun = true;
       if (stream.isUpgrade) this.#sendUpgrade(exchange);
       else {
+        stream.status = statusOf(exchange.bytes!);
         if (exchange.next === undefined && this.#host.draining) exchange.close = true;
         this.#send(exchange);
       }
@@ -209,6 +211,12 @@ export class Output {
     if (exchange.entry?.status === null) this.#host.accessLog!.said(exchange.entry, head);
     exchange.counter?.count(head);
     exchange.counter = undefined;
+    const stream = exchange.stream!;
+    if (stream.status !== 0) return;
+    stream.status = statusOf(head);
+    if (exchange.observed === undefined) return;
+    exchange.observed.ended(stream.status, false);
+    exchange.observed = REPORTED;
   }
 
   /** Inserts or replaces the connection field. Rare, so the head leaves no room for it. Returns the bytes written. */
@@ -284,6 +292,7 @@ export class Output {
   #release(exchange: Exchange, aborted = false): void {
     if (this.#host.accessLog !== undefined) this.#host.accessLog.ended(exchange, aborted);
     if (aborted) this.#host.counts?.aborted();
+    if (exchange.observed !== undefined) exchange.observed.ended(statusOfSent(exchange), aborted);
     this.outstanding--;
     this.promisedBytes -= exchange.promisedBytes;
     exchange.owner?.release(exchange);
@@ -314,12 +323,18 @@ export class Output {
       const aborted = exchange.stream?.isUpgrade !== true;
       if (this.#host.accessLog !== undefined) this.#host.accessLog.ended(exchange, aborted);
       if (aborted) this.#host.counts?.aborted();
+      exchange.observed?.ended(exchange.stream?.status ?? 0, aborted);
       exchange.connection = undefined;
       exchange.owner?.abandon(exchange);
     }
     this.first = undefined;
     this.#last = undefined;
   }
+}
+
+/** The status of a response whose head was passed to the socket. */
+function statusOfSent({ stream, bytes }: Exchange): number {
+  return stream?.status ?? statusOf(bytes!);
 }
 
 /** Whether it can be sent together with the previous response. */
