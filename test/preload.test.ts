@@ -55,7 +55,7 @@ describe('threads.preload', () => {
     });
     await expect(start(new URL('?fails', FIRST))).rejects.toMatchObject({
       code: 'MODULE_FAILED',
-      message: expect.stringMatching(/preloaded-first\.js\?fails: TypeError: the preloaded module fails/),
+      message: expect.stringMatching(/preloaded-first\.js: TypeError: the preloaded module fails/),
     });
     await expect(start([7] as never)).rejects.toMatchObject({
       code: 'OPTION_INVALID',

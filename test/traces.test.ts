@@ -181,10 +181,24 @@ describe('spans of the app are children of the server span', () => {
     expect(await spans.named('before')).toMatchObject({ traceId: server.traceId, parentId: server.spanId });
     expect(middleware.parentId).toBe(server.spanId);
     expect(handler.parentId).toBe(middleware.spanId);
-    // They begin within it, though their clocks have whole milliseconds.
-    for (const span of [middleware, handler]) expect(span.start).toBeGreaterThanOrEqual(timeOf(server, 'started'));
     expect(server.parentId).toBeUndefined();
     expect(server.traceId).not.toBe(ofChild.traceId);
+  });
+
+  test('and begin after the start of the handler, though their clocks have whole milliseconds', async () => {
+    await start();
+    const client = await RawClient.open(running.port);
+    for (let i = 0; i < 30; i++) {
+      client.write(get('/child'));
+      await client.response();
+    }
+    client.destroy();
+    await until(() => spans.ofServer.length === 30, 'the spans');
+    for (const server of spans.ofServer) {
+      const child = spans.all.find(({ parentId }) => parentId === server.spanId)!;
+      expect(child.start).toBeGreaterThanOrEqual(timeOf(server, 'started'));
+      expect(child.start - timeOf(server, 'started')).toBeLessThan(server.end - server.start + 1);
+    }
   });
 
   test('in streams, error handlers and upgraded connections', async () => {
@@ -206,6 +220,11 @@ describe('spans of the app are children of the server span', () => {
     expect(span.attributes['http.response.status_code']).toBe(101);
     expect(span.status.code).toBe(UNSET);
     upgraded.destroy();
+    const later = await RawClient.open(running.port);
+    later.write(get('/upgrade-later', 'Connection: Upgrade', 'Upgrade: echo'));
+    await until(() => later.pending.length > 0, 'the upgrade');
+    expect((await spans.of('/upgrade-later')).attributes['http.response.status_code']).toBe(101);
+    later.destroy();
   });
 
   test.each(['express', 'fastify', 'hono'])('in an app of %s', async (framework) => {
@@ -532,6 +551,35 @@ describe('a client that disconnects', () => {
     expect(span.attributes).toMatchObject({ 'error.type': 'CONNECTION_CLOSED', 'loopshard.aborted': true });
     expect(span.attributes).not.toHaveProperty('http.response.status_code');
   });
+});
+
+test('the spans of an HTTP thread that ends are ended, and its replacement reports to the shards', async () => {
+  const httpModule = new URL('./fixtures/http-module.js', import.meta.url);
+  const several = await startHttpThreads(2, { shards: 1, threads: { preload: TRACING }, httpModule }, 'traces/app.js');
+  running = several;
+  const [port] = several.ports;
+  const held = await RawClient.open(port);
+  held.write(get('/held/a'));
+  const stream = await RawClient.open(port);
+  stream.write(get('/held-stream/b'));
+  await spans.started('a');
+  await spans.started('b');
+  const killer = await RawClient.open(port);
+  killer.write(get('/exit', 'Connection: Upgrade', 'Upgrade: shout'));
+  for (const client of [killer, held, stream]) await client.closed();
+  for (const path of ['/held/a', '/held-stream/b']) {
+    expect((await spans.of(path)).attributes).toMatchObject({ 'loopshard.aborted': true });
+  }
+  for (const name of ['a', 'b']) spans.release(name);
+  await until(
+    () =>
+      exchange(port, get('/users/1')).then(
+        () => true,
+        () => false,
+      ),
+    'the replacement',
+  );
+  expect(namesOf(await spans.of('/users/1'))).toEqual(EVENTS);
 });
 
 describe('the SDK', () => {
