@@ -55,6 +55,7 @@ const PARSERS: Record<string, (text: string, previous: never) => unknown> = {
   '--trust-proxy': parseProxies,
   '--env': parseVariable,
   '--exec-argv': (flag, flags: readonly string[] = []) => [...flags, flag],
+  '--preload': (module, modules: readonly string[] = []) => [...modules, module],
 };
 
 /** Options that only `--help-all` shows. Hidden just before the help is printed, because commander suggests no hidden option for a typo. */

@@ -31,6 +31,7 @@ export type {
 } from './app/handler.js';
 export type { HealthCheck, HealthCheckInfo, HealthCheckOptions } from './app/health.js';
 export type { RefusalOptions } from './app/refusals.js';
+export type { RequestEvent } from './app/request-events.js';
 export type { ShardUpgradeRequest, UpgradeHandler } from './app/upgrades/upgrade-handler.js';
 export type { UpgradeSocket } from './app/upgrades/upgrade-socket.js';
 export type { ValidationIssue } from './app/validation.js';
@@ -66,6 +67,7 @@ export type {
   ThreadOptions,
   TimeoutOptions,
 } from './options/serve-options.js';
+export type { ServerTiming } from './options/server-timing.js';
 export type { TrustProxy } from './options/trust-proxy.js';
 export type { ShardState } from './pool/shard-life.js';
 export { serve } from './server/serve.js';

@@ -71,6 +71,8 @@ export interface RouteDefinition extends RouteRules {
 export interface Route extends RouteDefinition {
   /** Innermost first. */
   errorRules: readonly ErrorRule[];
+  /** Its handler is an app of another framework, which has routes of its own below the pattern. */
+  hasOwnRoutes: boolean;
 }
 
 /** The complete app, built once its module is loaded. */
@@ -273,6 +275,7 @@ export class AppDefinition {
           ...route,
           handler: withCors(this.cors, compose(route.middleware, route.pattern, handlerOf(route))),
           errorRules: errorRules(route.scopes),
+          hasOwnRoutes: AT_PATTERN in route.handler,
         })),
         notFounds: innermostFirst.map(({ prefix, handler, middleware, scopes }) => ({
           isFor: pathTest(prefix),
@@ -302,6 +305,7 @@ const NOT_FOUND: Route = {
   middleware: [],
   scopes: [],
   errorRules: [],
+  hasOwnRoutes: false,
 };
 
 function handlerOf({ handler, pattern }: RouteDefinition): Handler {

@@ -165,6 +165,9 @@ export class ShardPool {
       requestId: options.requestId,
       trustProxy: options.trustProxy,
       keepAliveLines: options.keepAliveLines,
+      preload: options.preload,
+      traces: options.traces,
+      serverTiming: options.serverTiming,
     };
     const { startTimeoutMs, maxRestarts, startThread, metrics } = options;
     const lifeOptions: LifeOptions = {
