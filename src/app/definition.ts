@@ -213,13 +213,14 @@ export class AppDefinition {
   table(): RouteTable {
     const { routes, notFounds } = this.#load();
     return {
-      routes: routes.map(({ methods, pattern, scheduling, fixed, body, takesAnyTarget, isUpgrade }) => ({
+      routes: routes.map(({ methods, pattern, scheduling, fixed, body, isRaw, takesAnyTarget, isUpgrade }) => ({
         methods: [...methods],
         pattern,
         scheduling,
         ...(fixed && { fixed }),
         ...(body.isStreamed && { isStreamed: true }),
         ...(body.isAuto && { isAuto: true }),
+        ...(isRaw && { isRaw }),
         ...(takesAnyTarget && { takesAnyTarget }),
         ...(isUpgrade && { isUpgrade }),
         ...(body.maxBytes !== undefined && { maxBodyBytes: body.maxBytes }),

@@ -27,6 +27,8 @@ export interface RouteEntry {
   isStreamed?: true;
   /** Small request bodies of known length are read whole, others as streams. */
   isAuto?: true;
+  /** The app writes the bytes of its responses, and may take over connections. */
+  isRaw?: true;
   /** The route gets only requests that offer another protocol. */
   isUpgrade?: true;
   /** The route also gets targets below its pattern that are not valid URLs. */

@@ -1,6 +1,6 @@
 /* Runs the test suites of frameworks on node:http and on LoopShard, and compares the results. `npm run test:compat` */
 import { spawn } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -88,7 +88,7 @@ function sourceOf(given) {
   return [id, resolve(path)];
 }
 
-/** @param {string[]} ids */
+/** @param {string[]} ids of suites; none for all */
 function choose(ids) {
   const unknown = ids.find((id) => !SUITES.some((suite) => suite.id === id));
   if (unknown !== undefined) throw new CompatError(`Unknown suite "${unknown}".\n\n${HELP}`);
@@ -109,11 +109,19 @@ async function runSuite({ id, runner }, folder, node, module) {
   rmSync(reported, { force: true });
   /** @type {NodeJS.ProcessEnv} */
   const env = { ...process.env, NODE_ENV: 'test', PATH: `${dirname(resolve(node))}${delimiter}${process.env.PATH}` };
-  if (module !== undefined) env.NODE_OPTIONS = `--import ${module}`;
+  const used = join(folder, `${where}.used`);
+  if (module !== undefined) {
+    env.NODE_OPTIONS = `--import ${module}`;
+    env.LOOPSHARD_COMPAT_USED = used;
+    writeFileSync(used, '');
+  }
   const args = runner.args(folder, reported, module !== undefined);
   const output = await run(node, args, { cwd: folder, env });
   writeFileSync(join(folder, `${where}.log`), output);
   if (!existsSync(reported)) throw new CompatError(`The suite ${id} wrote no report:\n${output.slice(-4_000)}`);
+  if (module !== undefined && statSync(used).size === 0) {
+    throw new CompatError(`The suite ${id} has not used LoopShard at all:\n${output.slice(-4_000)}`);
+  }
   return runner.read(folder, reported);
 }
 

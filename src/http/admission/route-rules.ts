@@ -97,7 +97,7 @@ export class Rules {
   #rules(
     name: string,
     scheduling: RouteScheduling,
-    { isStreamed, isAuto, takesAnyTarget, isUpgrade }: Partial<RouteEntry> = {},
+    { isStreamed, isAuto, isRaw, isUpgrade }: Partial<RouteEntry> = {},
     limitIndex = -1,
   ): RouteRules {
     const { group: groupName = DEFAULT_GROUP, dispatch, priority } = scheduling;
@@ -118,8 +118,8 @@ export class Rules {
       permits: limitIndex < 0 ? undefined : Semaphore.attach(core, routePermitsAddress(map, limitIndex)),
       limitIndex,
       isStreamed: isStreamed === true || isAuto === true,
-      abortsOnHalfClose: takesAnyTarget === true,
-      takesUpgrades: takesAnyTarget === true || isUpgrade === true,
+      abortsOnHalfClose: isRaw === true && isUpgrade !== true,
+      takesUpgrades: isRaw === true,
       responseBytes: UNKNOWN_BYTES,
       waiting: new Set(),
     };

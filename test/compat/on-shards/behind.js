@@ -5,6 +5,7 @@ import { definitionOf } from '../../../build/src/app/definition.js';
 import { resolveOptions } from '../../../build/src/options/resolve.js';
 import { startLocally } from '../../../build/src/server/local-shard.js';
 import { RunningServer } from '../../../build/src/server/server.js';
+import { note } from './used.js';
 
 /** @typedef {import('node:net').Socket} Socket */
 /** @typedef {import('../../../build/src/app/app.js').App} App */
@@ -45,6 +46,7 @@ export class Behind {
   }
 
   async #start() {
+    note();
     const { keepAliveTimeout, maxRequestsPerSocket } = this.#server;
     const options = resolveOptions({
       shards: 0,

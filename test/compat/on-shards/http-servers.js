@@ -25,7 +25,7 @@ function put({ prototype }, /** @type {string} */ event) {
           behind.get(this)?.take(socket),
         );
       }
-      behind.set(this, new Behind(this, fromNode(this)));
+      behind.set(this, new Behind(this, fromNode(thatStaysOpen(this))));
       return listen.apply(this, given);
     },
     /** @this {Server} @param {[]} given */
@@ -39,6 +39,14 @@ function put({ prototype }, /** @type {string} */ event) {
       closeAllConnections.call(this);
     },
   });
+}
+
+/**
+ * The server for the adapter, which closes the servers of apps when they end: this one may listen again by then.
+ * @param {Server} server
+ */
+function thatStaysOpen(server) {
+  return Object.create(server, { close: { value() {} } });
 }
 
 put(HttpServer, 'connection');
