@@ -54,17 +54,16 @@ async function main(args) {
   const version = await outputOf(node, ['--version']);
   const rows = [];
   for (const suite of suites) {
-    const folder = await obtain(suite, work, sources.get(suite.id));
-    const onNode = await runSuite(suite, folder, node, undefined);
-    const onShards = await runSuite(suite, folder, node, suite.shards);
-    const verdict = compare(
-      onNode,
-      onShards,
-      KNOWN.filter((one) => one.suite === suite.id),
-    );
-    rows.push(rowOf(suite, verdict));
-    report(suite, verdict, values.reasons);
-    if (verdict.unexplained.length + verdict.outdated.length > 0) process.exitCode = 1;
+    try {
+      const verdict = await judge(suite, await obtain(suite, work, sources.get(suite.id)), node);
+      rows.push(rowOf(suite, verdict));
+      report(suite, verdict, values.reasons);
+      if (verdict.unexplained.length + verdict.outdated.length > 0) process.exitCode = 1;
+    } catch (error) {
+      if (!(error instanceof CompatError)) throw error;
+      rows.push([suite.name, suite.version, 'did not run']);
+      fail(error.message);
+    }
   }
   print(`\nNode.js ${version}\n${renderTable(HEAD, rows, ALIGNMENT)}`);
 }
@@ -95,6 +94,14 @@ function choose(ids) {
   return ids.length === 0 ? SUITES : SUITES.filter(({ id }) => ids.includes(id));
 }
 
+/** @param {Suite} suite @param {string} folder @param {string} node path of Node.js */
+async function judge(suite, folder, node) {
+  const onNode = await runSuite(suite, folder, node, undefined);
+  const onShards = await runSuite(suite, folder, node, suite.shards);
+  const known = KNOWN.filter((one) => one.suite === suite.id);
+  return compare(onNode, onShards, known);
+}
+
 /**
  * Runs a suite once.
  * @param {Suite} suite
@@ -122,7 +129,9 @@ async function runSuite({ id, runner }, folder, node, module) {
   if (module !== undefined && statSync(used).size === 0) {
     throw new CompatError(`The suite ${id} has not used LoopShard at all:\n${output.slice(-4_000)}`);
   }
-  return runner.read(folder, reported);
+  const results = runner.read(folder, reported);
+  if (results.size === 0) throw new CompatError(`The suite ${id} ran no tests:\n${output.slice(-4_000)}`);
+  return results;
 }
 
 /** @param {string} command @param {string[]} args */
@@ -169,6 +178,12 @@ function report({ id }, { explained, unexplained, outdated }, hasReasons) {
   for (const title of outdated) print(`${id}: OUTDATED, remove it from known.js: ${title}`);
 }
 
+/** @param {string} reason */
+function fail(reason) {
+  process.stderr.write(`${reason}\n`);
+  process.exitCode = 1;
+}
+
 /** @param {string} text */
 function print(text) {
   process.stdout.write(`${text}\n`);
@@ -177,6 +192,5 @@ function print(text) {
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`${error instanceof CompatError ? error.message : /** @type {Error} */ (error).stack}\n`);
-  process.exitCode = 1;
+  fail(error instanceof CompatError ? error.message : String(/** @type {Error} */ (error).stack));
 }

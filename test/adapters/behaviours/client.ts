@@ -53,9 +53,7 @@ export async function ask(port: number, given: Ask): Promise<Answer> {
     sent.end(whole);
   });
   // Errors of another realm are no `Error` here.
-  if (!('rawHeaders' in response)) {
-    return { interim, status: String(response.code), headers: [], body: '', trailers: [], isComplete: false };
-  }
+  if (!('rawHeaders' in response)) return { ...withoutResponse(String(response.code)), interim };
   const received: Buffer[] = [];
   response.on('error', () => {});
   response.on('data', (chunk: Buffer) => received.push(chunk));
@@ -72,6 +70,10 @@ export async function ask(port: number, given: Ask): Promise<Answer> {
   };
 }
 
+function withoutResponse(code: string): Answer {
+  return { interim: [], status: code, headers: [], body: '', trailers: [], isComplete: false };
+}
+
 /** What a client does on one connection. */
 export interface Exchange {
   /** What it sends; an array piece by piece. It waits for bytes that `awaits` names before it goes on. */
@@ -82,7 +84,7 @@ export interface Exchange {
   ends?: boolean;
 }
 
-/** Performs an exchange, and returns all responses until the server has closed the connection. */
+/** Performs an exchange, and returns all responses until the server has closed the connection, and the error if it has reset it. */
 export async function exchange(port: number, { sent, methods = [], ends = false }: Exchange): Promise<Answer[]> {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
   let received = '';
@@ -91,7 +93,8 @@ export async function exchange(port: number, { sent, methods = [], ends = false 
     received += text;
     notify();
   });
-  socket.on('error', () => {});
+  let failure: string | undefined;
+  socket.on('error', ({ code }: NodeJS.ErrnoException) => (failure = code));
   const isOver = new Promise<void>((resolve) => {
     socket.once('end', resolve);
     socket.once('close', () => resolve());
@@ -106,7 +109,8 @@ export async function exchange(port: number, { sent, methods = [], ends = false 
   await isOver;
   socket.destroy();
   const answers = splitResponses(Buffer.from(received.replaceAll(`:${port}`, ':PORT'), 'latin1'), methods);
-  return answers.map((answer) => ({ ...answer, body: shorten(answer.body) }));
+  const shortened = answers.map((answer) => ({ ...answer, body: shorten(answer.body) }));
+  return failure === undefined ? shortened : [...shortened, withoutResponse(failure)];
 }
 
 /** Differences of long texts are not readable, and take minutes to find. */

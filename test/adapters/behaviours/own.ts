@@ -51,6 +51,7 @@ export const PLAIN: Record<string, Ask> = {
   'a piped large body': post('/echo-pipe', TEXT_TYPE, Buffer.alloc(2_000_000, 'p')),
   'a piped body in chunks': post('/echo-pipe', TEXT_TYPE, CHUNKS),
   'a body that is not read': post('/unread', TEXT_TYPE, 'small'),
+  'a body that is complete before it is read': post('/complete-first', TEXT_TYPE, ['one ', 'two']),
   'events of a small body': post('/echo-events', TEXT_TYPE, 'grüße'),
   'events of a body in chunks': post('/echo-events', TEXT_TYPE, CHUNKS),
   'request trailers': post('/echo-events', { ...TEXT_TYPE, trailer: 'x-sum' }, ['a', 'b'], {
@@ -63,6 +64,9 @@ export const PLAIN: Record<string, Ask> = {
 };
 
 export const PLAIN_CONNECTIONS: Record<string, Exchange> = {
+  'a response that breaks off on a connection that is closed': {
+    sent: 'GET /destroy-midway HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+  },
   'a response that closes': { sent: 'GET /close HTTP/1.1\r\nHost: x\r\n\r\nGET /text HTTP/1.1\r\nHost: x\r\n\r\n' },
   'a streamed response that closes': {
     sent: 'GET /close-chunked HTTP/1.1\r\nHost: x\r\n\r\nGET /text HTTP/1.1\r\nHost: x\r\n\r\n',

@@ -18,7 +18,6 @@ const ignore = () => {};
 
 /**
  * The LoopShard server behind a server of the suite. That one listens, so that its port is known at once; its connections are given to `take`.
- * Starts with the first connection.
  */
 export class Behind {
   #server;
@@ -38,15 +37,19 @@ export class Behind {
 
   /** @param {Socket} socket */
   take(socket) {
+    note();
     // LoopShard listens for errors once it has the connection.
     socket.on('error', ignore);
     if (this.#onConnection !== undefined) return this.#onConnection(socket);
     this.#waiting.push(socket);
+  }
+
+  /** Starts LoopShard: some tests give a server that listens a few milliseconds to respond. */
+  start() {
     this.#running ??= this.#start();
   }
 
   async #start() {
-    note();
     const { keepAliveTimeout, maxRequestsPerSocket } = this.#server;
     const options = resolveOptions({
       shards: 0,

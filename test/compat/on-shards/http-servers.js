@@ -25,7 +25,9 @@ function put({ prototype }, /** @type {string} */ event) {
           behind.get(this)?.take(socket),
         );
       }
-      behind.set(this, new Behind(this, fromNode(thatStaysOpen(this))));
+      const one = new Behind(this, fromNode(thatStaysOpen(this)));
+      behind.set(this, one);
+      this.once('listening', () => one.start());
       return listen.apply(this, given);
     },
     /** @this {Server} @param {[]} given */
