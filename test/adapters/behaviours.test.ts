@@ -1,11 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { Agent, request as send } from 'node:http';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Program } from '../support/process.js';
+import { Program, root } from '../support/process.js';
 import { expectConserved, startServer, type TestServer, until } from '../support/server.js';
 import { type Answer, ask, closeConnections, exchange } from './behaviours/client.js';
 import { EXPLANATIONS, type Explanation, explain, explanationsFor } from './behaviours/explained.js';
-import { FRAMEWORKS, type Framework } from './behaviours/frameworks.js';
+import { count, FRAMEWORKS, type Framework } from './behaviours/frameworks.js';
 
 /*
  * The app of each framework runs on its usual server and on a shard, and is asked the same. The responses are the same: status lines with their
@@ -72,6 +74,15 @@ describe.each(FRAMEWORKS)('$name on a shard, compared with $server', (framework)
       await until(async () => (await figures()).aborted === 1, 'the abort');
     }
   });
+});
+
+test('docs/compatibility.md has the numbers of behaviours and all explanations', () => {
+  const page = readFileSync(join(root, 'docs/compatibility.md'), 'utf8');
+  const missing = [
+    ...FRAMEWORKS.map((one) => `| ${one.name} | ${one.server} | ${count(one)} |`),
+    ...EXPLANATIONS.map(({ because }) => `- ${because}`),
+  ].filter((line) => !page.includes(`\n${line}\n`));
+  expect(missing).toEqual([]);
 });
 
 test('every explanation is needed', () => {

@@ -69,7 +69,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
       ),
   },
   {
-    because: 'srvx sends the empty `statusText` of a response as its reason, and LoopShard the standard one.',
+    because: 'srvx sends the `statusText` of a response as its reason, even if it is empty, and LoopShard the standard reason.',
     of: ['srvx'],
     equalize: (answers) => answers.map((one) => ({ ...one, status: one.status.replace(/( \d{3}) .*/, '$1') })),
   },

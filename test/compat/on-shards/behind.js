@@ -54,6 +54,8 @@ export class Behind {
     const options = resolveOptions({
       shards: 0,
       memory: MEMORY,
+      // As the usual servers of fetch apps do; Node apps are told anyway.
+      abortOnHalfClose: true,
       limits: { maxRequestsPerConnection: maxRequestsPerSocket ?? 0 },
       timeouts: { keepAliveTimeoutMs: keepAliveTimeout > 0 ? keepAliveTimeout : 65_000 },
     });
