@@ -3,7 +3,7 @@ import { LoopShardError } from '../errors.js';
 import { checkOptionNames } from '../option-names.js';
 import { checkRouteScheduling, Subject } from '../options/checks.js';
 import { checkCompress } from '../options/compression.js';
-import { ALL_METHODS, METHODS, type Method } from '../options/methods.js';
+import { ALL_METHODS, type AnyMethod, METHODS } from '../options/methods.js';
 import { checkProtocols, type UpgradeOptions } from '../options/protocols.js';
 import { checkMaxBody } from '../options/request-body.js';
 import { ROUTE_SCHEDULING, type RouteScheduling } from '../options/scheduling.js';
@@ -202,6 +202,15 @@ export function createApp(): App {
  */
 export let addRaw: (app: App, options: ScopeOptions, handler: Handler) => void;
 
+/**
+ * Adds a handler that gets every method and every target, also those that routes of users do not get.
+ * @throws LoopShardError OPTION_INVALID, OPTION_UNKNOWN, ROUTE_INVALID
+ */
+export let addCatchAll: (app: App, options: ScopeOptions, handler: Handler) => void;
+
+/** Below a prefix, `/*` does not match the prefix itself. */
+const EVERYTHING = ['/', '/*'];
+
 /** Implements the public API. Everything else is private, so that users see nothing more. */
 class AppScope implements App {
   readonly #definition: AppDefinition;
@@ -215,6 +224,7 @@ class AppScope implements App {
 
   static {
     addRaw = (app, options, handler) => (app as AppScope).#addRaw(options, handler);
+    addCatchAll = (app, options, handler) => (app as AppScope).#addCatchAll(options, handler);
   }
 
   get(pattern: string, ...rest: unknown[]): this {
@@ -381,7 +391,12 @@ class AppScope implements App {
     return this;
   }
 
-  #add(methods: readonly Method[], pattern: string, rest: readonly unknown[]): this {
+  #add(
+    methods: readonly AnyMethod[],
+    pattern: string,
+    rest: readonly unknown[],
+    more: Pick<RouteDefinition, 'takesAnyTarget'> = {},
+  ): this {
     const name = `${methods[0]} ${pattern}`;
     const below = join(this.#scope.prefix, checkPattern(name, pattern));
     const fullName = `${methods[0]} ${below}`;
@@ -394,6 +409,7 @@ class AppScope implements App {
       methods,
       handler: validated(handler, schemas, fullName),
       schemas: options.response === undefined ? undefined : compileResponse(options.response, fullName),
+      ...more,
     });
   }
 
@@ -413,10 +429,14 @@ class AppScope implements App {
     return this;
   }
 
+  #addCatchAll(options: ScopeOptions, handler: Handler): void {
+    this.#definition.isForeign = true;
+    for (const pattern of EVERYTHING) this.#add(ALL_METHODS, pattern, [options, handler], { takesAnyTarget: true });
+  }
+
   #addRaw(options: ScopeOptions, handler: Handler): void {
     this.#definition.isForeign = true;
-    // The pattern of a prefix itself needs its own route.
-    for (const pattern of ['/', '/*']) {
+    for (const pattern of EVERYTHING) {
       const rules = rulesOf({ ...options, body: 'stream' }, pattern, new Subject('OPTION_INVALID', ' of `fromNode()`'));
       const body = { ...rules.body, isStreamed: false, isAuto: true } as const;
       this.#push(pattern, pattern, {

@@ -229,13 +229,14 @@ export class AppDefinition {
   table(): RouteTable {
     const { routes, notFounds } = this.#load();
     return {
-      routes: routes.map(({ methods, pattern, scheduling, fixed, body, takesAnyTarget, upgrades }) => ({
+      routes: routes.map(({ methods, pattern, scheduling, fixed, body, isRaw, takesAnyTarget, upgrades }) => ({
         methods: [...methods],
         pattern,
         scheduling,
         ...(fixed && { fixed }),
         ...(body.isStreamed && { isStreamed: true }),
         ...(body.isAuto && { isAuto: true }),
+        ...(isRaw && { isRaw }),
         ...(takesAnyTarget && { takesAnyTarget }),
         ...(upgrades && { upgrades: [...upgrades] }),
         ...(body.maxBytes !== undefined && { maxBodyBytes: body.maxBytes }),

@@ -29,6 +29,8 @@ export interface RouteEntry {
   isStreamed?: true;
   /** Small request bodies of known length are read whole, others as streams. */
   isAuto?: true;
+  /** The app writes the bytes of its responses, and may take over connections. */
+  isRaw?: true;
   /** The route gets only requests that offer one of these protocols, in lower case. */
   upgrades?: string[];
   /** The route also gets targets below its pattern that are not valid URLs. */
@@ -268,8 +270,10 @@ export interface StreamPiece {
   end: number;
   /** With the first piece: bytes of the head, with which it begins. */
   headBytes?: number;
-  /** With the first piece: the body ends when the connection is closed. */
+  /** With the first piece: the connection is closed behind the body, whose end that is unless `isFramed`. */
   closes?: boolean;
+  /** With the first piece: the head tells where the body ends. */
+  isFramed?: boolean;
   /** With the first piece: length of the body in bytes, if known. */
   bodyBytes?: number;
   /** With the first piece: the handler takes over the connection. What follows the request is sent to it as a body. */

@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Readable } from 'node:stream';
 import type { RoutePlace } from '../admin/hints.js';
-import type { AdminSubject } from '../admin/subject.js';
+import type { AdminSubject, WhyNotReady } from '../admin/subject.js';
 import type { Activity, ActivityList } from '../admin/wire.js';
 import type { ActivityList as CountedList } from '../contract/activity.js';
 import { sumHttpFigures } from '../contract/http-figures.js';
@@ -82,7 +82,7 @@ export class ServerForAdmin implements AdminSubject {
       at: Date.now(),
       server: {
         state,
-        whyNotReady: this.whyNotReady(),
+        whyNotReady: textOf(this.whyNotReady()),
         revision: number,
         retiring,
         connections: published.connections,
@@ -104,7 +104,7 @@ export class ServerForAdmin implements AdminSubject {
     return this.#server.stats();
   }
 
-  whyNotReady(): { reason: string } | undefined {
+  whyNotReady(): WhyNotReady | undefined {
     const { state } = this.#server;
     return state === 'ready' ? this.#current().readiness.whyNot() : { reason: state };
   }
@@ -136,4 +136,9 @@ export class ServerForAdmin implements AdminSubject {
       for (const [name, own] of listeners) this.#server.off(name, own);
     };
   }
+}
+
+/** Such as `checks failed: database, queue`. */
+function textOf(why: WhyNotReady | undefined): string | undefined {
+  return why?.checks === undefined ? why?.reason : `${why.reason}: ${why.checks.join(', ')}`;
 }

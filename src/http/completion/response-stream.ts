@@ -34,11 +34,12 @@ export class ResponseStream implements StreamedAnswer {
   #spent: ArrayBuffer[] = [];
 
   /** @param shard the shard that sends it */
-  constructor(shards: Shards, shard: number, name: RequestName, { closes = false, upgrades = false }: StreamPiece) {
+  constructor(shards: Shards, shard: number, name: RequestName, piece: StreamPiece) {
+    const { closes = false, isFramed = false, upgrades = false } = piece;
     this.#shards = shards;
     this.shard = shard;
     this.#name = name;
-    this.closes = closes;
+    this.closes = closes && !isFramed;
     this.isUpgrade = upgrades;
   }
 
