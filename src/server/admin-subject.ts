@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Readable } from 'node:stream';
 import type { AdminSubject } from '../admin/subject.js';
+import { sumHttpFigures } from '../contract/http-figures.js';
 import type { Revision } from './revision.js';
 import type { ServerEvents } from './server-events.js';
 import type { ServerState, ServerStats } from './stats.js';
@@ -58,6 +59,17 @@ export class ServerForAdmin implements AdminSubject {
     return state === 'ready' ? this.#current().readiness.whyNot() : state;
   }
 
+  freePermits(): number {
+    const { core, map, pool } = this.#current();
+    const { queued } = sumHttpFigures(core, map, 0);
+    const groups = pool
+      .permitsByGroup()
+      .map((shards) =>
+        mean(shards.map(({ shard, available, limit }) => Math.max(0, available - queued[shard]) / limit)),
+      );
+    return mean(groups);
+  }
+
   reload(): Promise<void> {
     return this.#server.reload();
   }
@@ -85,4 +97,8 @@ export class ServerForAdmin implements AdminSubject {
       for (const [name, own] of listeners) this.#server.off(name, own);
     };
   }
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
