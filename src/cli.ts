@@ -34,10 +34,14 @@ let shownRoutes = '';
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 
 /** The options that commander parses from the command line: flat, plus flags that share an option. */
-interface CliOptions extends FlatOptions, CertificateFiles {
+interface CliOptions extends FlatOptions, CertificateFiles, AdminFlags {
   dispatchKey?: KeySource;
-  adminPort?: number;
-  adminHost?: string;
+}
+
+interface AdminFlags {
+  adminPort?: number | undefined;
+  adminHost?: string | undefined;
+  agentPort?: number | undefined;
 }
 
 type CertificateFiles = { [name in 'tlsKey' | 'tlsCert']?: string | undefined };
@@ -46,6 +50,7 @@ type CertificateFiles = { [name in 'tlsKey' | 'tlsCert']?: string | undefined };
 const PARSERS: Record<string, (text: string, previous: never) => unknown> = {
   '--fd': parseInteger,
   '--admin-port': parseInteger,
+  '--agent-port': parseInteger,
   '--permits': (text) => (text === 'adaptive' ? text : parseInteger(text)),
   '--shard-nice': (text) => (text.includes('=') ? parseCounts(text, 'cpu=19') : parseInteger(text)),
   '--shards': parseShards,
@@ -276,19 +281,31 @@ function reportError({ message, code }: LoopShardError): void {
 }
 
 /** @throws LoopShardError OPTION_INVALID, TLS_INVALID */
-function serveOptions({ dispatchKey, tlsKey, tlsCert, adminPort, adminHost, ...flat }: CliOptions): ServeOptions {
+function serveOptions({ dispatchKey, tlsKey, tlsCert, ...given }: CliOptions): ServeOptions {
+  const { adminPort, adminHost, agentPort, ...flat } = given;
   if (dispatchKey !== undefined && flat.dispatch !== undefined) {
     throw new LoopShardError('OPTION_INVALID', 'Set either --dispatch or --dispatch-key, not both.');
   }
-  if (adminHost !== undefined && adminPort === undefined) {
-    throw new LoopShardError('OPTION_INVALID', 'Set --admin-port as well: --admin-host only says where that port is.');
-  }
   return nest({
     ...flat,
-    ...(adminPort !== undefined && { admin: { port: adminPort, ...(adminHost !== undefined && { host: adminHost }) } }),
+    ...adminOptions({ adminPort, adminHost, agentPort }),
     ...(dispatchKey !== undefined && { dispatch: { key: dispatchKey } }),
     ...((tlsKey !== undefined || tlsCert !== undefined) && { tls: readCertificate({ tlsKey, tlsCert }) }),
   });
+}
+
+/** @throws LoopShardError OPTION_INVALID */
+function adminOptions({ adminPort: port, adminHost: host, agentPort }: AdminFlags): ServeOptions {
+  if (port !== undefined) {
+    return { admin: { port, ...(host !== undefined && { host }), ...(agentPort !== undefined && { agentPort }) } };
+  }
+  if (host !== undefined) {
+    throw new LoopShardError('OPTION_INVALID', 'Set --admin-port as well: --admin-host only says where that port is.');
+  }
+  if (agentPort !== undefined) {
+    throw new LoopShardError('OPTION_INVALID', 'Set --admin-port as well: the agent is part of the admin listener.');
+  }
+  return {};
 }
 
 /** @throws LoopShardError OPTION_INVALID, TLS_INVALID */
@@ -312,12 +329,14 @@ function announce(server: Server, { tlsKey, shards: wanted, ...options }: CliOpt
   const { address, family } = server.address();
   const url = urlOf(server.address(), tlsKey === undefined ? 'http' : 'https');
   const admin = server.adminAddress();
+  const agent = server.agentAddress();
   const { groups, httpThreads, routeCount } = server.stats();
   const facts = [
     `routes: ${routeCount}`,
     wanted === 0 ? 'no shards: handlers run in this thread' : `shards: ${shardsByGroup(groups)}`,
     ...(httpThreads > 1 ? [`HTTP threads: ${httpThreads}`] : []),
     ...(admin === undefined ? [] : [`admin: ${urlOf(admin, 'http')}`]),
+    ...(agent === undefined ? [] : [`agent: ${agent.address}:${agent.port}`]),
     `log: stderr, level ${logLevelOf(options)}`,
   ];
   console.log(`loopshard ${version} listens on ${family === 'Unix' ? address : url}; ${facts.join('; ')}`);

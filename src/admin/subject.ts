@@ -23,6 +23,11 @@ export interface AdminSubject {
   stats(): object;
   /** Why the server is not ready, and the names of the app's health checks that have failed; undefined if it is ready. */
   whyNotReady(): WhyNotReady | undefined;
+  /**
+   * The share of permits that are free, from 0 to 1, averaged over the groups. A queued request counts as a taken permit, and shards that are
+   * not ready have no free ones.
+   */
+  freePermits(): number;
   /** The numbers of the shards that run. */
   readonly shards: readonly number[];
   /** @throws LoopShardError as `Server.reload` */

@@ -248,6 +248,7 @@ export const OPTIONS = {
     flags: [
       { flag: '--admin-port <number>', text: 'port of a page, metrics, reloads and profiles (default: off)' },
       { flag: '--admin-host <address>', text: 'address of that port (default: 127.0.0.1)' },
+      { flag: '--agent-port <number>', text: "port for HAProxy's agent check, at that address (default: off)" },
     ],
   },
   metrics: {

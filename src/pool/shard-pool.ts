@@ -364,6 +364,16 @@ export class ShardPool {
 
   // ── groups, circuits, permits ───────────────────────────────────────────────────────────────────────────────────
 
+  /** By group: the permits of its shards, without those that leave or only replace others. Shards that are not ready have no free ones. */
+  permitsByGroup(): { shard: number; available: number; limit: number }[][] {
+    return this.#groups.map((group) =>
+      this.#turnover.members(group).map(({ number, state }) => {
+        const { available, limit } = this.#words.permits(number);
+        return { shard: number, available: state === 'ready' ? available : 0, limit };
+      }),
+    );
+  }
+
   /** The numbers of shards that run, or are about to. */
   get running(): number[] {
     return this.#shards.filter(({ isIdle }) => !isIdle).map(({ number }) => number);

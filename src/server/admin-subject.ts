@@ -109,6 +109,17 @@ export class ServerForAdmin implements AdminSubject {
     return state === 'ready' ? this.#current().readiness.whyNot() : { reason: state };
   }
 
+  freePermits(): number {
+    const { core, map, pool } = this.#current();
+    const { queued } = sumHttpFigures(core, map, 0);
+    const groups = pool
+      .permitsByGroup()
+      .map((shards) =>
+        mean(shards.map(({ shard, available, limit }) => Math.max(0, available - queued[shard]) / limit)),
+      );
+    return mean(groups);
+  }
+
   reload(): Promise<void> {
     return this.#server.reload();
   }
@@ -141,4 +152,8 @@ export class ServerForAdmin implements AdminSubject {
 /** Such as `checks failed: database, queue`. */
 function textOf(why: WhyNotReady | undefined): string | undefined {
   return why?.checks === undefined ? why?.reason : `${why.reason}: ${why.checks.join(', ')}`;
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

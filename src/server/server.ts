@@ -97,6 +97,8 @@ export interface Server extends EventEmitter<ServerEvents> {
   restartShard(shard: number): Promise<number>;
   /** Where the admin listener listens; undefined without the option `admin`. */
   adminAddress(): AddressInfo | undefined;
+  /** Where HAProxy's agent check connects; undefined without the option `admin.agentPort`. */
+  agentAddress(): AddressInfo | undefined;
   /**
    * Drains: stops accepting connections, finishes requests in flight with `connection: close`, and ends the shards in order.
    * At the end of `timeouts.closeTimeoutMs` it closes the remaining connections, upgraded ones included, and terminates shards that have not
@@ -262,6 +264,10 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
 
   adminAddress(): AddressInfo | undefined {
     return this.#admin?.address();
+  }
+
+  agentAddress(): AddressInfo | undefined {
+    return this.#admin?.agentAddress();
   }
 
   address(): AddressInfo {
