@@ -44,9 +44,7 @@ async function upgrade(target: string, ...fields: string[]): Promise<void> {
 }
 
 test('a handler gets the request, the connection and the bytes after the request', async () => {
-  client.write(
-    `${get('/request/a%20b?c=1', ...OFFER, 'X-A: 1', 'x-a: 2', 'Cookie: a', 'Cookie: b', 'X-Empty:')}early`,
-  );
+  client.write(`${get('/request/a%20b?c=1', ...OFFER, 'X-A: 1', 'x-a: 2', 'Cookie: a', 'Cookie: b', 'X-Empty:')}early`);
   await client.closed();
   const seen = JSON.parse(client.pending.toString().slice(SWITCHING.length));
   expect(seen).toMatchObject({
@@ -133,7 +131,12 @@ test('a client that does not read makes the handler wait', async () => {
     }
     return performance.now() - since > 200;
   }, 'the handler to stop');
-  const left = Number(heard.findLast((text) => text.startsWith('b left'))!.split(' ').at(-1));
+  const left = Number(
+    heard
+      .findLast((text) => text.startsWith('b left'))!
+      .split(' ')
+      .at(-1),
+  );
   expect(left).toBeGreaterThan(bytes / 4);
   client.socket.resume();
   let received = 0;

@@ -281,8 +281,6 @@ export class ShardLife {
     this.#thread!.send({ type: 'go', times: this.times });
     this.#onLoaded?.(table);
     this.#onLoaded = undefined;
-    this.#restarting?.resolve();
-    this.#restarting = undefined;
   }
 
   /** Logs an uncaught exception; unless it is ignored, the shard ends by itself, in order. */

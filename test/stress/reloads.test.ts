@@ -1,0 +1,80 @@
+/*
+ * Reloads a server under full load: pipelined requests with nonces, of several sizes, to routes whose numbers, schemas and options change
+ * with each version of the app, and some of which only every other version has. Now and then a version does not load. The clients check
+ * every byte of every response, that it is of a version that has the route, and that none is older than one before.
+ *
+ *   npm run test:stress -- -t reloads
+ *
+ * - RELOADS               successful reloads (50), after a warm-up with a fifth as many
+ * - RELOADS_REQUESTS      requests (1,000,000), after a warm-up with a fifth as many
+ * - RELOADS_HTTP_THREADS  HTTP threads (1, and then 2)
+ * - SEED                  of all random choices; it does not determine the order in which threads run
+ */
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { notBack } from '../support/conservation.js';
+import { type Phase, ReloadRun } from '../support/reloads.js';
+
+const RELOADS = Number(process.env.RELOADS ?? 50);
+const REQUESTS = Number(process.env.RELOADS_REQUESTS ?? 1_000_000);
+const HTTP_THREADS = process.env.RELOADS_HTTP_THREADS?.split(',').map(Number) ?? [1, 2];
+const WARM = 1 / 5;
+/** By which resident memory may differ after each half, in bytes. One revision has used 30 MiB when it ends. */
+const RSS_BYTES = 48 * 2 ** 20;
+const TIMEOUT_MS = 120_000 + REQUESTS + RELOADS * 10_000;
+
+let run: ReloadRun | undefined;
+
+afterEach(() => {
+  run?.destroy();
+  run = undefined;
+});
+
+const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+const sum = (phases: Phase[], of: (phase: Phase) => number) => phases.reduce((total, phase) => total + of(phase), 0);
+
+describe('reloads', () => {
+  test.each(HTTP_THREADS)(
+    `${RELOADS} reloads during ${REQUESTS} requests fail and mix up none, and leave nothing behind (HTTP threads: %i)`,
+    async (httpThreads) => {
+      run = new ReloadRun(httpThreads);
+      await run.start();
+      const warm = await run.load(Math.round(REQUESTS * WARM), Math.round(RELOADS * WARM));
+      const before = await run.atRest();
+      const first = await run.load(REQUESTS / 2, RELOADS / 2);
+      // Memory that grows as much in the second half as in the first would grow forever.
+      const middle = await run.atRest();
+      const second = await run.load(REQUESTS / 2, RELOADS / 2);
+      const after = await run.atRest();
+
+      const phases = [first, second];
+      const reloadsMs = phases.flatMap((phase) => phase.reloadsMs);
+      const summary = {
+        requests: sum(phases, ({ count }) => count),
+        seconds: Math.round(sum(phases, ({ seconds }) => seconds)),
+        reloads: reloadsMs.length,
+        failedLoads: sum(phases, ({ failed }) => failed),
+        reloadMs: { median: Math.round(median(reloadsMs)), most: Math.round(Math.max(...reloadsMs)) },
+        longestMs: Math.round(Math.max(...phases.map(({ longestMs }) => longestMs))),
+        responses: [first.responses, second.responses],
+        notBack: notBack(after),
+        rssMiB: [before, middle, after].map(({ rss }) => Math.round(rss / 2 ** 20)),
+        peakMiB: phases.map(({ peakBytes }) => Math.round(peakBytes / 2 ** 20)),
+        descriptors: [before, middle, after].map(({ descriptors }) => descriptors),
+        threads: [before, middle, after].map(({ threads }) => threads),
+      };
+      process.stderr.write(`${JSON.stringify(summary)}\n`);
+      expect(reloadsMs).toHaveLength(RELOADS);
+      expect(summary.requests).toBeGreaterThanOrEqual(REQUESTS);
+      expect(summary.failedLoads).toBeGreaterThan(0);
+      expect(summary.notBack).toEqual([]);
+      expect(after.stats.refused).toEqual({});
+      expect(after.descriptors).toBe(before.descriptors);
+      expect(after.threads).toBe(run.threads);
+      expect(after.rss - middle.rss).toBeLessThan(RSS_BYTES);
+      const { counted, expected } = await run.counted([warm, ...phases]);
+      expect(counted).toEqual(expected);
+      expect(await run.logged()).toEqual([]);
+    },
+    TIMEOUT_MS,
+  );
+});
