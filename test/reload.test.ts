@@ -287,7 +287,7 @@ describe.each([1, 2])('HTTP threads: %i', (count) => {
     test('get 503 if they wait for a thread that a reload makes unnecessary', async () => {
       const { port, server } = await start({ recovery: { maxRestarts: 100 } });
       // The delay before the next thread doubles each time, until it is longer than a reload.
-      for (let i = 0; i < 8; i++) {
+      for (let i = 0; i < 9; i++) {
         await until(() => server.stats().shards[0].state === 'ready', 'the next thread');
         expect((await exchange(port, get('/exit'))).status).toBe(502);
       }
@@ -356,12 +356,18 @@ describe.each([1, 2])('HTTP threads: %i', (count) => {
       expect((await ask('/nonce/x')).version).toBe(2);
     });
 
-    test('because of an invalid route leaves the old code serving', async () => {
-      const { server } = await start();
-      become({ version: 2, routes: ['/x', '/x'] });
-      await expect(server.reload()).rejects.toMatchObject({ code: 'ROUTE_DUPLICATE' });
-      expect((await ask('/nonce/x')).version).toBe(1);
+    test('because of a route that the HTTP threads reject leaves the old code serving on each of them', async () => {
+      const { server } = await start({ health: true });
+      become({ version: 2, routes: ['/x/:a', '/livez'] });
+      await expect(server.reload()).rejects.toMatchObject({
+        code: 'ROUTE_DUPLICATE',
+        message: expect.stringContaining('/livez of the option `health` is also a route of the app'),
+      });
+      for (let http = 0; http < count; http++) expect((await ask('/nonce/x', http)).version).toBe(1);
+      await retired();
       await expectConserved(running!);
+      await reload({ version: 2, routes: ['/x/:a'] });
+      for (let http = 0; http < count; http++) expect((await ask('/x/1', http)).version).toBe(2);
     });
   });
 
@@ -616,6 +622,15 @@ describe('an HTTP thread that ends', () => {
     await retired();
     await expectConserved(running!);
   });
+});
+
+test('an app with an invalid route leaves the old code serving', async () => {
+  become({ version: 1 });
+  const { server, port } = await startServer({ threads: { env: { RELOAD_FILE: file } } }, 'reload-app.js');
+  become({ version: 2, routes: ['/x', '/x'] });
+  await expect(server.reload()).rejects.toMatchObject({ code: 'ROUTE_DUPLICATE' });
+  expect(JSON.parse((await exchange(port, get('/nonce/x'))).body.toString()).version).toBe(1);
+  await server.close();
 });
 
 test('without shards the server cannot reload', async () => {
