@@ -30,8 +30,8 @@ export type {
   ShardResponse,
 } from './app/handler.js';
 export type { RefusalOptions } from './app/refusals.js';
-export type { ShardSocket } from './app/upgrades/shard-socket.js';
 export type { ShardUpgradeRequest, UpgradeHandler } from './app/upgrades/upgrade-handler.js';
+export type { UpgradeSocket } from './app/upgrades/upgrade-socket.js';
 export type { ValidationIssue } from './app/validation.js';
 export type { ShardCounters } from './contract/counters.js';
 export type { Summary } from './contract/times.js';

@@ -30,7 +30,8 @@ afterEach(async () => {
 
 describe('options', () => {
   test('there is no admin listener by default', async () => {
-    const { server } = await start({ admin: undefined });
+    running = await startServer({ shards: 1 }, 'scheduling-app.js');
+    const { server } = running;
     expect(server.adminAddress()).toBeUndefined();
   });
 
@@ -128,8 +129,9 @@ describe('access', () => {
 describe.each([1, 2])('with %i HTTP threads', (httpThreads) => {
   const begin = async (options: ServeOptions = {}, fixture?: string) => {
     stage = new Stage();
-    running = await startHttpThreads(httpThreads, { shards: 2, ...ADMIN, ...options }, fixture);
-    return running;
+    const started = await startHttpThreads(httpThreads, { shards: 2, ...ADMIN, ...options }, fixture);
+    running = started;
+    return started;
   };
 
   test('it answers while every shard is blocked', async () => {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import { buffer } from 'node:stream/consumers';
 import { BenchError } from './errors.js';
 import { headersFor } from './peers.js';
@@ -34,7 +35,7 @@ export async function checkServer({ peer, url }) {
  * @param {Peer} peer
  */
 async function checkConnection(url, peer) {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const agent = createAgent(peer);
   const sizes = [];
   let read = 0;
   try {
@@ -48,6 +49,12 @@ async function checkConnection(url, peer) {
     agent.destroy();
   }
   return sizes;
+}
+
+/** @param {Peer} peer */
+function createAgent({ isSecure }) {
+  const options = { keepAlive: true, maxSockets: 1 };
+  return isSecure ? new https.Agent({ ...options, rejectUnauthorized: false }) : new http.Agent(options);
 }
 
 /**
@@ -78,11 +85,12 @@ async function checkAnswer(url, agent, peer) {
  * @returns {Promise<[http.IncomingMessage, http.ClientRequest]>}
  */
 async function ask(url, agent, peer, signal) {
-  const { post } = peer;
+  const { post, isSecure } = peer;
   const body = post === undefined ? undefined : readFileSync(post);
   const fields = body && { 'content-type': CONTENT_TYPE, 'content-length': body.length };
   const method = body ? 'POST' : 'GET';
-  const request = http.request(url, { agent, method, headers: { ...headersFor(peer), ...fields }, signal });
+  const { request: send } = isSecure ? https : http;
+  const request = send(url, { agent, method, headers: { ...headersFor(peer), ...fields }, signal });
   request.end(body);
   const [response] = await once(request, 'response');
   return [response, request];

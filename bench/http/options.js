@@ -25,6 +25,11 @@ const WORKLOADS = {
     choices: PEERS.connections,
     defaults: { rounds: '5', seconds: '4', connections: '50' },
   },
+  tls: {
+    about: 'a small object over TLS',
+    choices: PEERS.tls,
+    defaults: { rounds: '5', seconds: '4', connections: '50' },
+  },
   rows: {
     about: '100 rows, with and without a schema',
     choices: PEERS.rows,

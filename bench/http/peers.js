@@ -1,3 +1,4 @@
+import { CERTIFICATE } from './servers/certificate.js';
 import { ROWS_BODY } from './servers/rows.js';
 import { BODY, BROWSER_HEADERS } from './servers/workload.js';
 
@@ -11,6 +12,7 @@ import { BODY, BROWSER_HEADERS } from './servers/workload.js';
  * @property {string} [type] expected content type. Default: JSON
  * @property {string} [post] file with the JSON that each request posts. Default: GET
  * @property {boolean} [closes] whether each request asks for the end of its connection
+ * @property {boolean} [isSecure] whether it speaks TLS
  * @property {number[]} skips connection counts to skip, because they would show nothing new
  */
 
@@ -42,6 +44,16 @@ const CONNECTIONS_PEERS = MESSAGE_PEERS.filter(({ id }) => id !== 'bun').map((pe
   args: peer.id === 'net' || peer.id === 'onread' ? ['close'] : peer.args,
 }));
 
+const tls = { ...message, isSecure: true, skips: [] };
+const TLS_OPTIONS = JSON.stringify({ shards: 1, tls: CERTIFICATE });
+
+/** The same over TLS. */
+const TLS_PEERS = [
+  { id: LOOPSHARD, title: 'LoopShard', file: 'loopshard.js', ...tls, args: ['loopshard-app.js', TLS_OPTIONS] },
+  { id: 'node-https', title: 'node:https', file: 'node-http.js', ...tls, args: ['tls'] },
+  { id: 'fastify', title: 'Fastify', file: 'fastify.js', ...tls, args: ['./fastify-tls-app.js'] },
+];
+
 const rows = { body: ROWS_BODY, skips: [] };
 const loopshard = { file: 'loopshard.js', ...rows };
 const fastify = { file: 'fastify-rows.js', ...rows };
@@ -55,4 +67,9 @@ const ROWS_PEERS = [
 ];
 
 /** By workload. @type {Record<string, readonly Peer[]>} */
-export const PEERS = { message: MESSAGE_PEERS, connections: CONNECTIONS_PEERS, rows: ROWS_PEERS };
+export const PEERS = {
+  message: MESSAGE_PEERS,
+  connections: CONNECTIONS_PEERS,
+  tls: TLS_PEERS,
+  rows: ROWS_PEERS,
+};

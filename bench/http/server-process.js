@@ -48,7 +48,7 @@ export async function startServer(peer, runtime, flags = [], options = {}) {
   };
   return {
     peer,
-    url: `http://127.0.0.1:${announced.port}/`,
+    url: `${peer.isSecure ? 'https' : 'http'}://127.0.0.1:${announced.port}/`,
     version: announced.version,
     runtime: announced.runtime,
     child,

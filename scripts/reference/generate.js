@@ -22,6 +22,17 @@ const DOCUMENTED =
   ReflectionKind.Accessor |
   ReflectionKind.CallSignature;
 
+/** Options of typedoc-plugin-markdown. */
+const MARKDOWN = {
+  router: 'module',
+  hidePageHeader: true,
+  hideBreadcrumbs: true,
+  parametersFormat: 'list',
+  useCodeBlocks: true,
+  // Headings alone are not enough: `LoopShardError.code` would take the anchor of `LoopShardErrorCode`.
+  useHTMLAnchors: true,
+};
+
 const app = await Application.bootstrapWithPlugins({
   name: 'Reference',
   out,
@@ -30,10 +41,12 @@ const app = await Application.bootstrapWithPlugins({
   // The compiler of the repository has checked them.
   skipErrorChecking: true,
   plugin: ['typedoc-plugin-markdown'],
-  ...{ readme: 'none', disableSources: true, excludeInternal: true, excludePrivate: true, excludeExternals: true },
-  ...{ router: 'module', hidePageHeader: true, hideBreadcrumbs: true, parametersFormat: 'list', useCodeBlocks: true },
-  // Headings alone are not enough: `LoopShardError.code` would take the anchor of `LoopShardErrorCode`.
-  useHTMLAnchors: true,
+  readme: 'none',
+  disableSources: true,
+  excludeInternal: true,
+  excludePrivate: true,
+  excludeExternals: true,
+  ...MARKDOWN,
   // Types that are not exported are those of signatures.
   validation: { notExported: false, invalidLink: true, notDocumented: false },
   treatWarningsAsErrors: true,

@@ -86,6 +86,7 @@ export interface App<Prefix extends string = ''> {
     options: RouteScheduling,
     handler: UpgradeHandler<ParamsOf<`${Prefix}${P}`>>,
   ): App<Prefix>;
+  /** The same with default options. */
   upgrade<const P extends string>(pattern: P, handler: UpgradeHandler<ParamsOf<`${Prefix}${P}`>>): App<Prefix>;
   /**
    * Runs middleware around the handlers of routes that are added later, and around `notFound`. Middleware runs in the order in which it was

@@ -1,9 +1,9 @@
-/* The option `admin`: a listener for people and programs that operate the server. */
 import { BlockList, isIP } from 'node:net';
 import { type Subject, show } from './checks.js';
 
+/** The option `admin`: a listener for people and programs that operate the server. */
 export interface AdminOptions {
-  /** 0 takes a free one. */
+  /** Port of the listener; 0 takes a free one. */
   port: number;
   /** Default `127.0.0.1`. Any other than a loopback address needs a token. */
   host?: string;

@@ -558,10 +558,10 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
    * @param deadline by `performance.now()`; then `false`
    */
   #disconnected(deadline: number): Promise<boolean> {
-    const { core, map } = this.#current;
+    const { core, map, limited } = this.#current;
     return new Promise((resolve) => {
       const look = () => {
-        const isDisconnected = this.#isClosed() || sumHttpFigures(core, map, 0).connections === 0;
+        const isDisconnected = this.#isClosed() || sumHttpFigures(core, map, limited.size).connections === 0;
         if (isDisconnected || performance.now() >= deadline) resolve(isDisconnected);
         else setTimeout(look, LOOK_MS);
       };

@@ -11,14 +11,16 @@
  * - SEED                  of all random choices; it does not determine the order in which threads run
  */
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { notBack } from '../support/conservation.js';
+import { notBack, sumOf } from '../support/conservation.js';
 import { type Phase, ReloadRun } from '../support/reloads.js';
 
 const RELOADS = Number(process.env.RELOADS ?? 50);
 const REQUESTS = Number(process.env.RELOADS_REQUESTS ?? 1_000_000);
 const HTTP_THREADS = process.env.RELOADS_HTTP_THREADS?.split(',').map(Number) ?? [1, 2];
 const WARM = 1 / 5;
-/** By which resident memory may differ after each half, in bytes. One revision has used 30 MiB when it ends. */
+/** Phases between which everything is measured at rest. */
+const QUARTERS = 4;
+/** By which resident memory may grow in the second half, in bytes. */
 const RSS_BYTES = 48 * 2 ** 20;
 const TIMEOUT_MS = 120_000 + REQUESTS + RELOADS * 10_000;
 
@@ -39,14 +41,14 @@ describe('reloads', () => {
       run = new ReloadRun(httpThreads);
       await run.start();
       const warm = await run.load(Math.round(REQUESTS * WARM), Math.round(RELOADS * WARM));
-      const before = await run.atRest();
-      const first = await run.load(REQUESTS / 2, RELOADS / 2);
-      // Memory that grows as much in the second half as in the first would grow forever.
-      const middle = await run.atRest();
-      const second = await run.load(REQUESTS / 2, RELOADS / 2);
-      const after = await run.atRest();
-
-      const phases = [first, second];
+      const rests = [await run.atRest()];
+      const phases: Phase[] = [];
+      for (let quarter = 0; quarter < QUARTERS; quarter++) {
+        const reloads = Math.round((RELOADS * (quarter + 1)) / QUARTERS) - Math.round((RELOADS * quarter) / QUARTERS);
+        phases.push(await run.load(REQUESTS / QUARTERS, reloads));
+        rests.push(await run.atRest());
+      }
+      const [before, after] = [rests[0], rests[QUARTERS]];
       const reloadsMs = phases.flatMap((phase) => phase.reloadsMs);
       const summary = {
         requests: sum(phases, ({ count }) => count),
@@ -55,12 +57,12 @@ describe('reloads', () => {
         failedLoads: sum(phases, ({ failed }) => failed),
         reloadMs: { median: Math.round(median(reloadsMs)), most: Math.round(Math.max(...reloadsMs)) },
         longestMs: Math.round(Math.max(...phases.map(({ longestMs }) => longestMs))),
-        responses: [first.responses, second.responses],
+        responses: sumOf(phases.map(({ responses }) => responses)),
         notBack: notBack(after),
-        rssMiB: [before, middle, after].map(({ rss }) => Math.round(rss / 2 ** 20)),
+        rssMiB: rests.map(({ rss }) => Math.round(rss / 2 ** 20)),
         peakMiB: phases.map(({ peakBytes }) => Math.round(peakBytes / 2 ** 20)),
-        descriptors: [before, middle, after].map(({ descriptors }) => descriptors),
-        threads: [before, middle, after].map(({ threads }) => threads),
+        descriptors: rests.map(({ descriptors }) => descriptors),
+        threads: rests.map(({ threads }) => threads),
       };
       process.stderr.write(`${JSON.stringify(summary)}\n`);
       expect(reloadsMs).toHaveLength(RELOADS);
@@ -70,7 +72,8 @@ describe('reloads', () => {
       expect(after.stats.refused).toEqual({});
       expect(after.descriptors).toBe(before.descriptors);
       expect(after.threads).toBe(run.threads);
-      expect(after.rss - middle.rss).toBeLessThan(RSS_BYTES);
+      // Memory that grows as much in the second half as in the first would grow forever.
+      expect(after.rss - rests[QUARTERS / 2].rss).toBeLessThan(RSS_BYTES);
       const { counted, expected } = await run.counted([warm, ...phases]);
       expect(counted).toEqual(expected);
       expect(await run.logged()).toEqual([]);

@@ -7,6 +7,7 @@ export interface AdminResponse {
   status: number;
   headers: IncomingMessage['headers'];
   /** Parsed JSON, or text. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of it
   body: any;
 }
 
@@ -45,6 +46,7 @@ export function postAdmin(running: TestServer, path: string, value?: object): Pr
 
 export interface AdminEvent {
   name: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of it
   data: any;
 }
 
@@ -79,7 +81,7 @@ export class AdminEvents {
     }
   }
 
-  named(name: string): any[] {
+  named(name: string): AdminEvent['data'][] {
     return this.seen.filter((event) => event.name === name).map(({ data }) => data);
   }
 

@@ -226,6 +226,13 @@ export function countOutcomes(outcomes: Map<string, Outcome>): Record<string, nu
   return counts;
 }
 
+/** Sums counts by name. */
+export function sumOf(all: readonly Record<string, number>[]): Record<string, number> {
+  const sum: Record<string, number> = {};
+  for (const [name, count] of all.flatMap((one) => Object.entries(one))) sum[name] = (sum[name] ?? 0) + count;
+  return sum;
+}
+
 /** Describes the resources that an idle server has not recovered. */
 export function notBack({ stats }: Figures): string[] {
   const { slots, outstanding, shards, routes } = stats;

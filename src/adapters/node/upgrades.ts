@@ -1,7 +1,7 @@
 /* Which requests an http.Server takes over as upgrades, as node:http decides it. */
 import type { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import type { ShardSocket } from '../../app/upgrades/shard-socket.js';
+import type { UpgradeSocket } from '../../app/upgrades/upgrade-socket.js';
 
 /** An `http.Server`. */
 export interface UpgradeServer extends EventEmitter {
@@ -22,7 +22,12 @@ export function closeServers(servers: readonly UpgradeServer[]): void {
 }
 
 /** Passes the connection to the listeners of the server. */
-export function emitUpgrade(server: UpgradeServer, request: IncomingMessage, socket: ShardSocket, head: Buffer): void {
+export function emitUpgrade(
+  server: UpgradeServer,
+  request: IncomingMessage,
+  socket: UpgradeSocket,
+  head: Buffer,
+): void {
   socket.server = server;
   if (!server.emit('upgrade', request, socket, head)) socket.destroy();
 }

@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { RAW, type RawHost, type RawReply } from '../raw.js';
 import type { BodyFlow, BodySink, RequestSource } from '../request.js';
+import type { UpgradeSocket } from './upgrade-socket.js';
 
 type Done = (error?: Error | null) => void;
 
@@ -12,11 +13,8 @@ type Done = (error?: Error | null) => void;
  */
 export type TakeOver = (socket: ShardSocket, head: Buffer) => void;
 
-/**
- * The connection of an upgraded request, such as a WebSocket: what is written is sent as it is, and what the client sends after its request
- * is read. Has what protocols use of a `net.Socket`. Both directions have backpressure. Shard only.
- */
-export class ShardSocket extends Duplex implements RawReply, BodySink {
+/** The connection of an upgraded request, between the app and the shard. Shard only. */
+export class ShardSocket extends Duplex implements UpgradeSocket, RawReply, BodySink {
   readonly [RAW] = true;
   readonly isUpgrade = true;
   readonly closes = false;

@@ -4,6 +4,7 @@ import type { Handler, Params } from '../handler.js';
 import { type AppRequest, SOURCE } from '../request.js';
 import { createUpgradeRequest } from './incoming-message.js';
 import { ShardSocket } from './shard-socket.js';
+import type { UpgradeSocket } from './upgrade-socket.js';
 
 /** A request to change the protocol: that of `node:http`, with the parameters of its route. */
 export interface ShardUpgradeRequest<P = Params> extends IncomingMessage {
@@ -19,7 +20,7 @@ export interface ShardUpgradeRequest<P = Params> extends IncomingMessage {
  */
 export type UpgradeHandler<P = Params> = (
   request: ShardUpgradeRequest<P>,
-  socket: ShardSocket,
+  socket: UpgradeSocket,
   head: Buffer,
 ) => unknown;
 
