@@ -15,6 +15,8 @@ export interface Figures {
   descriptors: number;
   /** Worker threads. */
   threads: number;
+  /** Shared memories of servers that are not freed; 0 if the system does not report them. */
+  memories: number;
 }
 
 /** A server in its own process, which executes the test's commands (test/fixtures/conservation/measured.js). */
