@@ -396,11 +396,18 @@ describe.each([1, 2])('HTTP threads: %i', (count) => {
     const client = await RawClient.open(port);
     client.socket.pause();
     const large = 12;
+    const asked = 5;
     client.write(get('/large').repeat(large) + get('/nonce/x'));
     await until(() => server.stats().shards[0].requests === large + 1, 'the handlers');
     await until(() => server.stats().outstanding === 0, 'the responses');
+    let isEnded = false;
+    server.on('shard', ({ revision, state }) => {
+      isEnded ||= revision === 0 && state === 'ended';
+    });
     await reload({ version: 2 });
-    expect((await ask('/nonce/x')).version).toBe(2);
+    await until(() => isEnded, 'the end of the old shard');
+    for (let i = 0; i < asked; i++) expect((await ask('/nonce/x')).version).toBe(2);
+    expect(server.stats().retiring).toBe(1);
     client.socket.resume();
     for (let i = 0; i < large; i++) expect((await client.response()).body).toHaveLength(900_000);
     expect(JSON.parse((await client.response()).body.toString()).version).toBe(1);
@@ -408,7 +415,7 @@ describe.each([1, 2])('HTTP threads: %i', (count) => {
     const counted = ofName(parseMetrics(await server.metrics()), 'loopshard_requests_total');
     expect(counted).toEqual({
       '{route="GET /large",method="GET",status="200"}': large,
-      '{route="GET /nonce/:nonce",method="GET",status="200"}': 2,
+      '{route="GET /nonce/:nonce",method="GET",status="200"}': asked + 1,
     });
     client.destroy();
   });
@@ -593,6 +600,8 @@ describe('an HTTP thread that ends', () => {
     release('a');
     expect(JSON.parse((await waiting).body.toString()).version).toBe(1);
     await retired();
+    // They were waited for, and not ended when their time was up.
+    expect(running!.logged.filter(({ message }) => message.includes('have not finished'))).toEqual([]);
     await expectConserved(running!);
   });
 
