@@ -452,6 +452,37 @@ describe.each([1, 2])('HTTP threads: %i', (count) => {
     }
   });
 
+  test('requests with the same key run on the same new shard, whichever HTTP thread receives them', async () => {
+    await start({ shards: 3 });
+    await reload({ version: 2 });
+    const threads = new Set<unknown>();
+    for (let key = 0; key < 12; key++) {
+      const answers = await Promise.all([0, 0, count - 1].map((http) => ask(`/key/${key}`, http)));
+      expect(new Set(answers.map(({ version, threadId }) => `${version} ${threadId}`)).size).toBe(1);
+      expect(answers[0].version).toBe(2);
+      threads.add(answers[0].threadId);
+    }
+    expect(threads.size).toBe(3);
+  });
+
+  test('new shards are restarted and replaced like the first ones', async () => {
+    const { port, server } = await start();
+    const versions = async () => {
+      const all = Array.from({ length: count }, async (_, http) => (await ask('/nonce/x', http)).version);
+      return new Set(await Promise.all(all));
+    };
+    await reload({ version: 2 });
+    expect((await exchange(port, get('/exit'))).status).toBe(502);
+    await until(() => server.stats().shards[0].state === 'ready', 'the next thread');
+    expect(await versions()).toEqual(new Set([2]));
+    expect(await server.restartShard(0)).toBe(1);
+    expect(await versions()).toEqual(new Set([2]));
+    await reload({ version: 3 });
+    expect(await versions()).toEqual(new Set([3]));
+    await retired();
+    await expectConserved(running!);
+  });
+
   test('permits set by `setPermits` are those of the new shards too', async () => {
     const { server } = await start();
     server.setPermits(7);
