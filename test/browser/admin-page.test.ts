@@ -282,14 +282,7 @@ async function openReady(options?: PageOptions): Promise<Page> {
           .getByRole('columnheader', { includeHidden: false });
         return (await found.allTextContents()).map((text) => text.trim());
       };
-      expect(await headers('Shards')).toEqual([
-        'Shard',
-        'Running now',
-        'Waiting',
-        'Load',
-        'Since start',
-        'Actions',
-      ]);
+      expect(await headers('Shards')).toEqual(['Shard', 'Running now', 'Waiting', 'Load', 'Since start', 'Actions']);
       expect((await headers('Routes')).slice(0, 3)).toEqual(['Route', 'Blocks others for', 'Loop mean']);
       expect(await page.getByRole('rowheader', { name: /^Shard 0/ }).count()).toBe(1);
       expect(await page.getByRole('img', { name: /^Requests per second over ten minutes; now/ }).count()).toBe(1);
