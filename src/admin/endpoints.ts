@@ -62,9 +62,9 @@ export function endpointsOf(subject: AdminSubject, events: EventHub, history: Hi
       pattern: '/readyz',
       isOpen: true,
       handle: ({ response }) => {
-        const reason = subject.whyNotReady();
-        if (reason === undefined) sendJson(response, 200, { status: 'ready' });
-        else sendJson(response, 503, { status: 'not ready', reason });
+        const why = subject.whyNotReady();
+        if (why === undefined) sendJson(response, 200, { status: 'ready' });
+        else sendJson(response, 503, { status: 'not ready', ...why });
       },
     },
     {

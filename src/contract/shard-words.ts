@@ -3,8 +3,10 @@ import {
   COUNTER_CALLED_AT_OFFSET,
   COUNTER_CALLED_ROUTE_OFFSET,
   COUNTER_INSPECTED_OFFSET,
+  COUNTER_OBSERVED_OFFSET,
   COUNTER_PARKS_OFFSET,
   COUNTER_THREAD_TIME_OFFSET,
+  COUNTER_UPGRADES_OFFSET,
   DOORBELL_PARKED_OFFSET,
   WORD_BYTES,
 } from '../../assembly/layout.js';
@@ -91,6 +93,11 @@ export class ShardWords {
     return this.#counter(shard, COUNTER_CALLED_AT_OFFSET);
   }
 
+  /** Connections that `shard` has taken over. */
+  upgrades(shard: number): number {
+    return this.#counter(shard, COUNTER_UPGRADES_OFFSET);
+  }
+
   /**
    * The route whose handler occupies the event loop of `shard`: its number, or -1 for a request without a route; undefined if no handler does.
    * What handlers do after an `await` is not seen.
@@ -115,6 +122,11 @@ export class ShardWords {
   /** Whether an inspector of the thread of `shard` is open, as of the last second. */
   isInspected(shard: number): boolean {
     return this.#counter(shard, COUNTER_INSPECTED_OFFSET) === 1;
+  }
+
+  /** Whether requests are traced, or somebody listens to their events, on `shard`. */
+  isObserving(shard: number): boolean {
+    return this.#counter(shard, COUNTER_OBSERVED_OFFSET) === 1;
   }
 
   /** A number that changes whenever `shard` claims, or parks because it has found nothing to claim. */

@@ -23,6 +23,7 @@ export interface ShardFigures extends ShardCounters {
   restarts: number;
   isCircuitOpen: boolean;
   stalled: boolean;
+  failedChecks: readonly string[];
   shedding: boolean;
   permits: { available: number; limit: number };
   outstanding: number;
@@ -51,6 +52,8 @@ export interface MetricFigures {
   slots: number;
   extents: readonly ExtentStats[];
   shards: readonly ShardFigures[];
+  /** With the number of shards that each has and may have, and how often it has changed since the last reload. */
+  groups: readonly { group: string; shards: number; min: number; max: number; grown: number; shrunk: number }[];
   /** Since the start of the server, over all reloads. */
   responses: readonly CountedResponses[];
   times: readonly RouteTimes[];

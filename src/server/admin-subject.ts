@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Readable } from 'node:stream';
 import type { RoutePlace } from '../admin/hints.js';
-import type { AdminSubject } from '../admin/subject.js';
+import type { AdminSubject, WhyNotReady } from '../admin/subject.js';
 import type { Activity, ActivityList } from '../admin/wire.js';
 import type { ActivityList as CountedList } from '../contract/activity.js';
 import { sumHttpFigures } from '../contract/http-figures.js';
@@ -21,6 +21,8 @@ const EVENTS = Object.keys({
   reload: true,
   shedding: true,
   stalled: true,
+  scaled: true,
+  check: true,
 } satisfies Record<keyof ServerEvents, true>) as (keyof ServerEvents)[];
 
 /** What the admin listener uses of a server. */
@@ -80,7 +82,7 @@ export class ServerForAdmin implements AdminSubject {
       at: Date.now(),
       server: {
         state,
-        whyNotReady: this.whyNotReady(),
+        whyNotReady: textOf(this.whyNotReady()),
         revision: number,
         retiring,
         connections: published.connections,
@@ -102,9 +104,20 @@ export class ServerForAdmin implements AdminSubject {
     return this.#server.stats();
   }
 
-  whyNotReady(): string | undefined {
+  whyNotReady(): WhyNotReady | undefined {
     const { state } = this.#server;
-    return state === 'ready' ? this.#current().readiness.whyNot() : state;
+    return state === 'ready' ? this.#current().readiness.whyNot() : { reason: state };
+  }
+
+  freePermits(): number {
+    const { core, map, pool } = this.#current();
+    const { queued } = sumHttpFigures(core, map, 0);
+    const groups = pool
+      .permitsByGroup()
+      .map((shards) =>
+        mean(shards.map(({ shard, available, limit }) => Math.max(0, available - queued[shard]) / limit)),
+      );
+    return mean(groups);
   }
 
   reload(): Promise<void> {
@@ -134,4 +147,13 @@ export class ServerForAdmin implements AdminSubject {
       for (const [name, own] of listeners) this.#server.off(name, own);
     };
   }
+}
+
+/** Such as `checks failed: database, queue`. */
+function textOf(why: WhyNotReady | undefined): string | undefined {
+  return why?.checks === undefined ? why?.reason : `${why.reason}: ${why.checks.join(', ')}`;
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -49,6 +49,7 @@ export class MetricSources {
       slots: map.slots,
       extents: pool.extents(),
       shards: shardFigures(current, published),
+      groups: pool.groupFigures(),
       responses: totals.responses,
       times: totals.times,
       limited: [...limited].map(([route, { available, limit }], index) => ({

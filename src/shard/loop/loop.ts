@@ -45,6 +45,8 @@ export class ShardLoop {
   /** The current claim: index of the next slot to start, and number of slots. */
   #next = 0;
   #count = 0;
+  /** When it was claimed, by the server's clock. */
+  #claimedAt = 0;
   readonly #waiting = new WaitStrategy(IDLE_TURNS);
   readonly #threadTime: ThreadTime;
   /** The load is low. */
@@ -94,6 +96,11 @@ export class ShardLoop {
       this.#onSettled = resolve;
       this.#checkSettled();
     });
+  }
+
+  /** After `stop`: waits for handlers no longer. */
+  giveUp(): void {
+    this.#onSettled?.();
   }
 
   /** After `stop`: resolves when no upgraded connection is open. */
@@ -149,8 +156,9 @@ export class ShardLoop {
   /** Takes requests queued for other shards before it parks. */
   #stealOrPark(): void {
     this.#count = this.#claims.steal();
-    if (this.#count > 0) this.#schedule();
-    else this.#park();
+    if (this.#count === 0) return this.#park();
+    this.#noteClaim(this.#context.clock.nowUs());
+    this.#schedule();
   }
 
   /** Starts handlers until the time of the turn or the batch is used up. Returns how many were started. */
@@ -159,10 +167,10 @@ export class ShardLoop {
     let started = 0;
     let now = clock.nowUs();
     const turnStart = now;
-    while (started < this.#batch && (this.#count > 0 || this.#claim())) {
+    while (started < this.#batch && (this.#count > 0 || this.#claim(now))) {
       while (this.#next < this.#count) {
         const before = now;
-        now = this.handlers.start(side.claimed(this.#next++), before);
+        now = this.handlers.start(side.claimed(this.#next++), before, this.#claimedAt);
         started++;
         this.#claims.learn(now - before);
         if (this.#isOver(turnStart, now, started)) break;
@@ -183,10 +191,17 @@ export class ShardLoop {
     return Math.max(now - turnStart, started * this.#threadTime.meanUs) > TURN_US;
   }
 
-  #claim(): boolean {
+  #claim(now: number): boolean {
     if (this.#stopped) return false;
     this.#count = this.#claims.claim();
-    return this.#count > 0;
+    if (this.#count === 0) return false;
+    this.#noteClaim(now);
+    return true;
+  }
+
+  #noteClaim(now: number): void {
+    this.#claimedAt = now;
+    this.handlers.observers.refresh();
   }
 
   /** Publishes the response of `slot` to the HTTP thread and releases its permit. */
