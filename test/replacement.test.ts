@@ -158,6 +158,8 @@ describe('close()', () => {
     await untilStarted(scene.running, 1);
     expect(await server.restartShard(0)).toBe(1);
     const failed = expect(server.restartShard(1)).rejects.toMatchObject({ code: 'NOT_RUNNING' });
+    expect(await text('/ok')).toBe('ok');
+    expect(numbers()).toEqual([0, 1]);
     await server.close();
     await failed;
     scene.life.mark('release');
