@@ -236,17 +236,13 @@ export class HttpControl {
   }
 
   #hearOf({ shards, readiness, scheduler }: Revision, news: ShardNews): void {
+    readiness.hear(news);
     switch (news.type) {
       case 'state':
-        readiness.setCircuit(news.shard, news.isCircuitOpen);
         return this.#setState(shards, scheduler, news);
       case 'missing':
         shards.load.replaced[news.shard] = 0;
         return scheduler?.onShardMissing(news.shard);
-      case 'shedding':
-        return readiness.shedders.set(news.shard, news.shedding);
-      case 'stalled':
-        return readiness.setStalled(news.group, news.stalled);
       case 'permits':
         return scheduler?.permitsChanged();
     }

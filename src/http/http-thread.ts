@@ -354,7 +354,9 @@ export class HttpThread implements ConnectionHost<Connection> {
   #checkDrained(): void {
     if (!this.draining || this.outstanding > 0) return;
     if (this.#connections.size === 0) clearInterval(this.#watch);
-    if (this.#connections.size === this.#upgraded) this.#onDrained?.();
+    if (this.#connections.size !== this.#upgraded) return;
+    for (const scheduler of this.#schedulers) scheduler.report();
+    this.#onDrained?.();
   }
 
   /** Stops all activity of the schedulers. */

@@ -214,6 +214,8 @@ function subjectOf(about: ShardNews): string | undefined {
       return `shedding ${about.shard}`;
     case 'stalled':
       return `stalled ${about.group}`;
+    case 'checks':
+      return `checks ${about.shard}`;
     default:
       return undefined;
   }

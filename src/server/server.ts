@@ -8,14 +8,15 @@ import { Clock } from '../core/clock.js';
 import { LoopShardError } from '../errors.js';
 import type { Reason } from '../http/answers.js';
 import type { HttpFailure, HttpStats } from '../http/http-control.js';
-import { type UpgradeListener, type UpgradeOptions, Upgrades } from '../http/socket/upgrade.js';
+import { type UpgradeListener, Upgrades } from '../http/socket/upgrade.js';
 import type { MetricFigures } from '../metrics/figures.js';
 import type { MetricsText } from '../metrics/registry.js';
 import { alternatives, Subject } from '../options/checks.js';
 import { checkSecureContext } from '../options/listening.js';
 import type { Logger } from '../options/logger.js';
 import type { ResolvedOptions } from '../options/options.js';
-import { MAX_PERMITS } from '../options/scheduling.js';
+import type { UpgradeOptions } from '../options/protocols.js';
+import { type Group, MAX_PERMITS } from '../options/scheduling.js';
 import type { StartThread } from '../pool/shard-thread.js';
 import { ServerForAdmin } from './admin-subject.js';
 import { CallingThread, type HttpThreads } from './http-threads.js';
@@ -96,6 +97,8 @@ export interface Server extends EventEmitter<ServerEvents> {
   restartShard(shard: number): Promise<number>;
   /** Where the admin listener listens; undefined without the option `admin`. */
   adminAddress(): AddressInfo | undefined;
+  /** Where HAProxy's agent check connects; undefined without the option `admin.agentPort`. */
+  agentAddress(): AddressInfo | undefined;
   /**
    * Drains: stops accepting connections, finishes requests in flight with `connection: close`, and ends the shards in order.
    * At the end of `timeouts.closeTimeoutMs` it closes the remaining connections, upgraded ones included, and terminates shards that have not
@@ -254,6 +257,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       admin,
       new ServerForAdmin(
         this,
+        this.#options.metrics,
         () => this.#current,
         () => this.#figures(),
       ),
@@ -263,6 +267,10 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
 
   adminAddress(): AddressInfo | undefined {
     return this.#admin?.address();
+  }
+
+  agentAddress(): AddressInfo | undefined {
+    return this.#admin?.agentAddress();
   }
 
   address(): AddressInfo {
@@ -289,6 +297,11 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#http.setUpgrades(listener && new Upgrades(listener, options));
   }
 
+  /** Earlier revisions that are finishing their requests. */
+  get retiring(): number {
+    return [...this.#others].filter(({ number }) => number < this.#current.number).length;
+  }
+
   // ── figures and limits ──────────────────────────────────────────────────────────────────────────────────────────
 
   stats(): ServerStats {
@@ -303,7 +316,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     return {
       state: this.#state,
       revision: number,
-      retiring: [...this.#others].filter((other) => other.number < number).length,
+      retiring: this.retiring,
       httpThreads: http.length,
       connections: sum(({ connections }) => connections),
       connectionsRefused: sum(({ connectionsRefused }) => connectionsRefused),
@@ -321,6 +334,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
         limiter: permits.adaptive && { ...permits.adaptive, shortMeanUs, longMeanUs },
         shedding: shedding.has(one.shard),
       })),
+      groups: pool.groupFigures(),
       routeCount: routes.length,
       routes: [...limited].map(([route, { available, limit }], index) => ({
         route,
@@ -362,7 +376,8 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
           'Cannot set permits: the limiter sets adaptive permits. Start the server with a number for `scheduling.permits`.',
         );
       }
-      this.#holders(of, subject);
+      if (of !== undefined && 'shard' in of) this.#running(of.shard, subject);
+      else this.#groupsOf(of, subject);
     }
     this.#applyPermits(this.#current, permits, of);
     // The latest change is applied last. After a reload, the number of a shard is its seat.
@@ -377,18 +392,16 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       revision.limited.get(of.route)?.setLimit(permits);
       return revision.permitsChanged();
     }
-    const isOfShard = of !== undefined && 'shard' in of;
-    const holders = isOfShard ? [of.shard] : this.#holders(of, new Subject('OPTION_INVALID'));
-    for (const shard of holders) revision.pool.setPermits(shard, permits);
+    if (of !== undefined && 'shard' in of) return revision.pool.setPermits(of.shard, permits);
+    for (const group of this.#groupsOf(of, new Subject('OPTION_INVALID')))
+      revision.pool.setGroupPermits(group, permits);
   }
 
-  #holders(of: { shard: number } | { group: string } | undefined, subject: Subject): number[] {
-    const { shards } = this.#current.map;
-    if (of !== undefined && 'shard' in of) return [this.#running(of.shard, subject)];
-    if (of === undefined) return Array.from({ length: shards }, (_, shard) => shard);
-    const names = this.#options.groups.map(({ name }) => name);
-    const { first, count } = this.#options.groups[names.indexOf(subject.oneOf('group', of.group, names))];
-    return Array.from({ length: count }, (_, i) => first + i);
+  #groupsOf(of: { group: string } | undefined, subject: Subject): Group[] {
+    const { groups } = this.#options;
+    if (of === undefined) return groups;
+    const names = groups.map(({ name }) => name);
+    return [groups[names.indexOf(subject.oneOf('group', of.group, names))]];
   }
 
   /** Checks the number of a shard that runs. */
