@@ -29,7 +29,9 @@ export type {
   ShardRequest,
   ShardResponse,
 } from './app/handler.js';
+export type { HealthCheck, HealthCheckInfo, HealthCheckOptions } from './app/health.js';
 export type { RefusalOptions } from './app/refusals.js';
+export type { RequestEvent } from './app/request-events.js';
 export type { ShardUpgradeRequest, UpgradeHandler } from './app/upgrades/upgrade-handler.js';
 export type { UpgradeSocket } from './app/upgrades/upgrade-socket.js';
 export type { ValidationIssue } from './app/validation.js';
@@ -47,11 +49,13 @@ export type { RequestIdOptions } from './options/request-id.js';
 export type {
   AdaptivePermits,
   Dispatch,
+  GroupOptions,
   HealthPaths,
   KeySource,
   Priority,
   PriorityFunction,
   RouteScheduling,
+  ShardRange,
   Shedding,
 } from './options/scheduling.js';
 export type {
@@ -63,9 +67,10 @@ export type {
   ThreadOptions,
   TimeoutOptions,
 } from './options/serve-options.js';
+export type { ServerTiming } from './options/server-timing.js';
 export type { TrustProxy } from './options/trust-proxy.js';
 export type { ShardState } from './pool/shard-life.js';
 export { serve } from './server/serve.js';
 export type { PermitHolder, RouteInfo, Server } from './server/server.js';
 export type { ServerEvents } from './server/server-events.js';
-export type { RouteStats, ServerState, ServerStats, ShardStats } from './server/stats.js';
+export type { GroupStats, RouteStats, ServerState, ServerStats, ShardStats } from './server/stats.js';

@@ -3,7 +3,7 @@ import { LoopShardError } from '../errors.js';
 import { checkOptionNames } from '../option-names.js';
 import { checkRouteScheduling, Subject } from '../options/checks.js';
 import { checkCompress } from '../options/compression.js';
-import { ALL_METHODS, METHODS, type Method } from '../options/methods.js';
+import { ALL_METHODS, type AnyMethod, METHODS } from '../options/methods.js';
 import { checkProtocols, type UpgradeOptions } from '../options/protocols.js';
 import { checkMaxBody } from '../options/request-body.js';
 import { ROUTE_SCHEDULING, type RouteScheduling } from '../options/scheduling.js';
@@ -32,6 +32,7 @@ import type {
   RouteOptions,
   ShardRequest,
 } from './handler.js';
+import { type HealthCheck, type HealthCheckOptions, healthArguments } from './health.js';
 import type { MiddlewareEntry } from './middleware.js';
 import type { ParamsOf } from './pattern-types.js';
 import { type RefusalOptions, refusalTemplate } from './refusals.js';
@@ -165,6 +166,18 @@ export interface App<Prefix extends string = ''> {
    */
   onClose(listener: LifecycleListener): this;
   /**
+   * Adds a health check, for instance of a database. Each shard runs it before it takes requests, and then regularly; `/readyz` uses the
+   * latest result. While checks fail on every shard of a group, `/readyz` returns 503 with their names (docs/healing.md). A failure does
+   * not keep a shard from starting.
+   * @param name unique in the app, with mounted ones. Default `app`
+   * @throws LoopShardError OPTION_INVALID
+   */
+  health(name: string, options: HealthCheckOptions, check: HealthCheck): this;
+  /** Adds a health check that runs every 5 s. */
+  health(name: string, check: HealthCheck): this;
+  /** Adds a health check with the name `app`. */
+  health(check: HealthCheck): this;
+  /**
    * Runs all code of a request in an async context that `enter` sets up: handlers, streams, listeners of `req.signal`. For libraries
    * that keep state for each request, such as `Sentry.withIsolationScope` (docs/context.md).
    * @param enter called once for each request, before any other code. It must call `run` before it returns
@@ -189,6 +202,15 @@ export function createApp(): App {
  */
 export let addRaw: (app: App, options: ScopeOptions, handler: Handler) => void;
 
+/**
+ * Adds a handler that gets every method and every target, also those that routes of users do not get.
+ * @throws LoopShardError OPTION_INVALID, OPTION_UNKNOWN, ROUTE_INVALID
+ */
+export let addCatchAll: (app: App, options: ScopeOptions, handler: Handler) => void;
+
+/** Below a prefix, `/*` does not match the prefix itself. */
+const EVERYTHING = ['/', '/*'];
+
 /** Implements the public API. Everything else is private, so that users see nothing more. */
 class AppScope implements App {
   readonly #definition: AppDefinition;
@@ -202,6 +224,7 @@ class AppScope implements App {
 
   static {
     addRaw = (app, options, handler) => (app as AppScope).#addRaw(options, handler);
+    addCatchAll = (app, options, handler) => (app as AppScope).#addCatchAll(options, handler);
   }
 
   get(pattern: string, ...rest: unknown[]): this {
@@ -356,6 +379,11 @@ class AppScope implements App {
     return this;
   }
 
+  health(...given: unknown[]): this {
+    this.#definition.addHealthCheck(healthArguments(given));
+    return this;
+  }
+
   context(enter: ContextEntry): this {
     if (typeof enter !== 'function') throw notAFunction('app.context()', 'a function', enter);
     this.#definition.checkOpen();
@@ -363,7 +391,12 @@ class AppScope implements App {
     return this;
   }
 
-  #add(methods: readonly Method[], pattern: string, rest: readonly unknown[]): this {
+  #add(
+    methods: readonly AnyMethod[],
+    pattern: string,
+    rest: readonly unknown[],
+    more: Pick<RouteDefinition, 'takesAnyTarget'> = {},
+  ): this {
     const name = `${methods[0]} ${pattern}`;
     const below = join(this.#scope.prefix, checkPattern(name, pattern));
     const fullName = `${methods[0]} ${below}`;
@@ -376,6 +409,7 @@ class AppScope implements App {
       methods,
       handler: validated(handler, schemas, fullName),
       schemas: options.response === undefined ? undefined : compileResponse(options.response, fullName),
+      ...more,
     });
   }
 
@@ -395,10 +429,14 @@ class AppScope implements App {
     return this;
   }
 
+  #addCatchAll(options: ScopeOptions, handler: Handler): void {
+    this.#definition.isForeign = true;
+    for (const pattern of EVERYTHING) this.#add(ALL_METHODS, pattern, [options, handler], { takesAnyTarget: true });
+  }
+
   #addRaw(options: ScopeOptions, handler: Handler): void {
     this.#definition.isForeign = true;
-    // The pattern of a prefix itself needs its own route.
-    for (const pattern of ['/', '/*']) {
+    for (const pattern of EVERYTHING) {
       const rules = rulesOf({ ...options, body: 'stream' }, pattern, new Subject('OPTION_INVALID', ' of `fromNode()`'));
       const body = { ...rules.body, isStreamed: false, isAuto: true } as const;
       this.#push(pattern, pattern, {

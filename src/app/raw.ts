@@ -20,6 +20,8 @@ export interface RawReply {
   readonly isSettled: boolean;
   /** The head says that the connection is closed after the response. Valid once the head was written. */
   readonly closes: boolean;
+  /** The head tells where the body ends, so that a client notices if something is missing. Valid once the head was written. */
+  readonly isFramed: boolean;
   /** Upper bound of the bytes that wait to be sent. */
   readonly mostBytes: number;
   /** Exact number of the bytes that wait to be sent. */

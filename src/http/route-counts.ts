@@ -3,6 +3,7 @@ import type { RouteEntry, RouteTable } from '../contract/messages.js';
 import { routeName } from '../contract/route-permits.js';
 import { ALL_METHODS, METHODS } from '../options/methods.js';
 import type { HealthPaths } from '../options/scheduling.js';
+import { statusOf } from './status-line.js';
 
 /** The route of requests that no route matches, or that could not be parsed. */
 export const UNMATCHED = 'unmatched';
@@ -23,8 +24,6 @@ const COLUMNS = Uint8Array.from({ length: 1_000 }, (_, status) => {
   const own = STATUSES.indexOf(`${status}`);
   return Math.max(0, own >= 0 ? own : STATUSES.indexOf(`${Math.floor(status / 100)}xx`));
 });
-const DIGIT_0 = '0'.charCodeAt(0);
-const STATUS_OFFSET = 'HTTP/1.1 '.length;
 
 /** The routes and methods whose responses are counted, in the order of the memory. */
 interface Row {
@@ -62,10 +61,7 @@ export class ResponseCounts {
 
   /** Counts a response by the status in its first line. */
   count(head: Uint8Array): void {
-    const hundreds = head[STATUS_OFFSET] - DIGIT_0;
-    const tens = head[STATUS_OFFSET + 1] - DIGIT_0;
-    // Apps of other frameworks may write anything, which has no column.
-    this.#words[COLUMNS[hundreds * 100 + tens * 10 + head[STATUS_OFFSET + 2] - DIGIT_0] ?? 0]++;
+    this.#words[COLUMNS[statusOf(head)]]++;
   }
 }
 

@@ -18,6 +18,7 @@ export class ShardSocket extends Duplex implements UpgradeSocket, RawReply, Body
   readonly [RAW] = true;
   readonly isUpgrade = true;
   readonly closes = false;
+  readonly isFramed = false;
   isComplete = false;
   mostBytes = 0;
   bytesRead = 0;

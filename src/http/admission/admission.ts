@@ -2,6 +2,7 @@ import type { CorsRules } from '../../contract/cors.js';
 import { NOT_FOUND_ROUTE, type RequestName } from '../../contract/messages.js';
 import { ALL_METHODS, METHODS } from '../../options/methods.js';
 import { type Answer, allowAnswer, type Reason } from '../answers.js';
+import type { Observation } from '../completion/observation.js';
 import { preflightAnswer, readable } from '../cors.js';
 import { Exchange, type Receiver } from '../exchange.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
@@ -44,6 +45,7 @@ export interface AdmissionParts {
   records: RecordWriter;
   /** Set if metrics are enabled. */
   counts: RouteCounts | undefined;
+  observation: Observation;
   /** Whether a stream that continues without its slot has this name. */
   isTaken(name: RequestName): boolean;
 }
@@ -109,11 +111,18 @@ export class Admission {
       const answer = this.#answerUnrouted(request);
       return answer === undefined
         ? this.#submit(request, connection, NOT_FOUND_ROUTE)
-        : Exchange.answered(connection, answer);
+        : this.#answered(connection, request, route, answer);
     }
     const fixed = this.#parts.fixed.answer(route, request.method === HEAD, request);
-    if (fixed !== undefined) return Exchange.answered(connection, readable(fixed, this.#parts.cors, request));
-    return this.#submit(request, connection, route);
+    if (fixed === undefined) return this.#submit(request, connection, route);
+    return this.#answered(connection, request, route, readable(fixed, this.#parts.cors, request));
+  }
+
+  /** @param code why it is rejected; undefined if it is not, or because no route matches */
+  #answered(connection: Receiver, request: RequestInHand, route: number, answer: Answer, code?: Reason): Exchange {
+    const exchange = Exchange.answered(connection, answer);
+    exchange.observed = this.#parts.observation.answered(connection, request, route, code);
+    return exchange;
   }
 
   /** Passes the request through the gate, into a slot and onto a ring; any of these may reject it. */
@@ -128,14 +137,14 @@ export class Admission {
     const now = this.#shards.clock.nowUs();
     this.#shards.load.now = now;
     let shard = dispatcher.pick(wish);
-    if (shard < 0) return this.#refuse(connection, request, 'NO_SHARD');
+    if (shard < 0) return this.#refuse(connection, request, route, 'NO_SHARD');
     const refusal = gate.refusal(rules, rank, shard);
     if (refusal !== undefined) {
       shard = dispatcher.pickOther(wish, (other) => gate.refusal(rules, rank, other) === undefined);
-      if (shard < 0) return this.#refuse(connection, request, refusal);
+      if (shard < 0) return this.#refuse(connection, request, route, refusal);
     }
     const slot = gate.takeSlot(rules.group, rank);
-    if (slot < 0) return this.#refuse(connection, request, 'NO_SLOT');
+    if (slot < 0) return this.#refuse(connection, request, route, 'NO_SLOT');
     const exchange = this.#exchanges[slot];
     exchange.reset(connection, rules);
     exchange.isOffer = isOffer;
@@ -170,13 +179,14 @@ export class Admission {
     }
   }
 
-  #refuse(connection: Receiver, request: RequestInHand, reason: Reason): Exchange {
-    return Exchange.answered(connection, this.#parts.refusals.counted(reason, this.#parts.refusals.about(request)));
+  #refuse(connection: Receiver, request: RequestInHand, route: number, reason: Reason): Exchange {
+    const { refusals } = this.#parts;
+    return this.#answered(connection, request, route, refusals.counted(reason, refusals.about(request)), reason);
   }
 
   /** After an invalid target the message framing cannot be trusted: close. */
   #refuseTarget(connection: Receiver, request: RequestInHand): Exchange {
-    const exchange = this.#refuse(connection, request, 'BAD_TARGET');
+    const exchange = this.#refuse(connection, request, NO_ROUTE, 'BAD_TARGET');
     exchange.close = true;
     return exchange;
   }

@@ -104,7 +104,7 @@ export class Rules {
   #rules(
     name: string,
     scheduling: RouteScheduling,
-    { isStreamed, isAuto, takesAnyTarget, upgrades }: Partial<RouteEntry> = {},
+    { isStreamed, isAuto, isRaw, upgrades }: Partial<RouteEntry> = {},
     limitIndex = -1,
   ): RouteRules {
     const { group: groupName = DEFAULT_GROUP, dispatch, priority } = scheduling;
@@ -113,7 +113,6 @@ export class Rules {
     if (group < 0) throw unknownGroup(name, groupName, groups);
     const used = dispatch ?? this.#defaults.dispatch;
     const { steal } = this.#defaults;
-    const takesUpgrades = takesAnyTarget === true || upgrades !== undefined;
     const rules: RouteRules = {
       group,
       policy: dispatch === undefined ? this.#standard[group] : createPolicy(dispatch, groups[group], steal),
@@ -127,8 +126,8 @@ export class Rules {
       permits: limitIndex < 0 ? undefined : Semaphore.attach(core, routePermitsAddress(map, limitIndex)),
       limitIndex,
       isStreamed: isStreamed === true || isAuto === true,
-      abortsOnHalfClose: takesAnyTarget === true,
-      takesUpgrades,
+      abortsOnHalfClose: isRaw === true && upgrades === undefined,
+      takesUpgrades: isRaw === true,
       responseBytes: UNKNOWN_BYTES,
       waiting: new Set(),
     };

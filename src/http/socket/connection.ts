@@ -326,6 +326,7 @@ export class Connection implements RequestSink, Receiver {
     exchange.connection = undefined;
     const refused = { ...exchange.refused, isHead, closes: true };
     const instead = Exchange.answered(this, this.#host.refusals.answer(reason, refused));
+    exchange.owner?.answeredEarly(exchange, instead, reason);
     this.replace(exchange, instead);
     instead.close = true;
     this.uploads.current = undefined;

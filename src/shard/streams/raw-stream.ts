@@ -183,8 +183,8 @@ export class RawStream implements RawTaskStream {
     if (!isFirst) this.#untaken += end - start;
     const { slot, sequence } = this.#task;
     const piece: StreamPiece = { slot, sequence, bytes, start, end };
-    const { closes, isUpgrade } = this.#raw;
-    if (isFirst) Object.assign(piece, { headBytes: 0, closes, ...(isUpgrade && { upgrades: true }) });
+    const { closes, isFramed, isUpgrade } = this.#raw;
+    if (isFirst) Object.assign(piece, { headBytes: 0, closes, isFramed, ...(isUpgrade && { upgrades: true }) });
     if (last !== undefined) piece.last = last;
     this.isBegun = true;
     const goesOn = last === undefined || (isUpgrade && last === 'whole');
