@@ -303,6 +303,32 @@ test.each(['throws', 'rejects'])('a handler that %s is logged, and its connectio
   expect(running.logged).toMatchObject([{ level: 'error', details: { err: { message: how } } }]);
 });
 
+test.each([
+  ['/fails/soon', 'HTTP/1.1 500 Internal Server Error'],
+  ['/fails/later', SWITCHING],
+])('an exception that nobody catches ends only its connection: %s', async (target, received) => {
+  const own = await startServer({ shards: 1, recovery: { onUncaught: 'continue' } }, 'upgrades.js');
+  const other = await RawClient.open(own.port);
+  other.write(get('/shout', ...OFFER));
+  await until(() => other.pending.length === SWITCHING.length, 'the other upgrade');
+  const failing = await RawClient.open(own.port);
+  failing.write(get(target, ...OFFER));
+  await until(() => failing.pending.includes('\r\n\r\n'), 'a response');
+  expect(failing.pending.toString()).toContain(received);
+  if (received === SWITCHING) {
+    failing.write('data');
+    await failing.closed();
+  }
+  other.write('still here');
+  await until(() => other.pending.includes('STILL HERE'), 'the other one');
+  failing.destroy();
+  other.destroy();
+  await until(() => own.server.stats().connections === 0, 'the end of all connections');
+  await expectConserved(own);
+  expect(own.logged.map(({ level }) => level)).toEqual(['error']);
+  await own.server.close();
+});
+
 test('an idle socket emits `timeout`', async () => {
   await upgrade('/idle/f/50');
   await receives('idle');
