@@ -207,10 +207,12 @@ test('while the handler has not accepted, what the client sends waits at the cli
   const blocks = 600;
   for (let i = 0; i < blocks; i++) client.write(Buffer.alloc(65_536));
   let last = -1;
+  let since = performance.now();
   await until(() => {
-    const isStill = client.socket.writableLength === last;
-    last = client.socket.writableLength;
-    return isStill;
+    const { writableLength } = client.socket;
+    if (writableLength !== last) since = performance.now();
+    last = writableLength;
+    return performance.now() - since > 300;
   }, 'the client to be held back');
   // The rest fits the buffers of the kernel.
   expect(last).toBeGreaterThan((blocks * 65_536) / 2);
@@ -299,6 +301,32 @@ test.each(['throws', 'rejects'])('a handler that %s is logged, and its connectio
   client.write(get(`/fails/${how}`, ...OFFER));
   await client.closed();
   expect(running.logged).toMatchObject([{ level: 'error', details: { err: { message: how } } }]);
+});
+
+test.each([
+  ['/fails/soon', 'HTTP/1.1 500 Internal Server Error'],
+  ['/fails/later', SWITCHING],
+])('an exception that nobody catches ends only its connection: %s', async (target, received) => {
+  const own = await startServer({ shards: 1, recovery: { onUncaught: 'continue' } }, 'upgrades.js');
+  const other = await RawClient.open(own.port);
+  other.write(get('/shout', ...OFFER));
+  await until(() => other.pending.length === SWITCHING.length, 'the other upgrade');
+  const failing = await RawClient.open(own.port);
+  failing.write(get(target, ...OFFER));
+  await until(() => failing.pending.includes('\r\n\r\n'), 'a response');
+  expect(failing.pending.toString()).toContain(received);
+  if (received === SWITCHING) {
+    failing.write('data');
+    await failing.closed();
+  }
+  other.write('still here');
+  await until(() => other.pending.includes('STILL HERE'), 'the other one');
+  failing.destroy();
+  other.destroy();
+  await until(() => own.server.stats().connections === 0, 'the end of all connections');
+  await expectConserved(own);
+  expect(own.logged.map(({ level }) => level)).toEqual(['error']);
+  await own.server.close();
 });
 
 test('an idle socket emits `timeout`', async () => {
