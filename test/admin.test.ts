@@ -232,7 +232,11 @@ test('reload loads new code, and reports why it could not', async () => {
   await server.server.close();
   const several = await startHttpThreads(2, ADMIN);
   running = several;
-  const { status, body } = await postAdmin(several, '/reload');
+  expect((await postAdmin(several, '/reload')).body).toEqual({ status: 'reloaded' });
+  expect(several.server.stats().revision).toBe(1);
+  await several.server.close();
+  const local = await start({ shards: 0 });
+  const { status, body } = await postAdmin(local, '/reload');
   expect([status, body.code]).toEqual([501, 'RELOAD_UNSUPPORTED']);
 });
 

@@ -7,6 +7,7 @@ import { AdminError, adminErrorOf } from './admin-error.js';
 import { Agent } from './agent.js';
 import { type Endpoint, endpointsOf, sendJson } from './endpoints.js';
 import { EventHub } from './event-hub.js';
+import { History } from './history.js';
 import { openListener } from './open-listener.js';
 import type { AdminSubject } from './subject.js';
 
@@ -22,6 +23,7 @@ export class AdminServer {
   readonly #rules: AdminRules;
   readonly #server: Server;
   readonly #access: Access;
+  readonly #history: History | undefined;
   readonly #events: EventHub;
   readonly #agent: Agent | undefined;
   readonly #router: PathRouter = createRouter();
@@ -29,9 +31,10 @@ export class AdminServer {
   constructor(rules: AdminRules, subject: AdminSubject) {
     this.#rules = rules;
     this.#access = new Access(rules);
-    this.#events = new EventHub(subject);
+    this.#history = subject.hasMetrics ? new History(subject) : undefined;
+    this.#events = new EventHub(subject, this.#history);
     if (rules.agentPort !== undefined) this.#agent = new Agent({ ...rules, port: rules.agentPort }, subject);
-    for (const endpoint of endpointsOf(subject, this.#events)) {
+    for (const endpoint of endpointsOf(subject, this.#events, this.#history)) {
       this.#router.on(endpoint.method, endpoint.pattern, () => {}, endpoint);
     }
     this.#server = createServer((request, response) => void this.#respond(request, response));
@@ -42,6 +45,7 @@ export class AdminServer {
   async listen(): Promise<void> {
     await openListener(this.#server, this.#rules, 'admin');
     await this.#agent?.listen();
+    this.#history?.start();
   }
 
   address(): AddressInfo {
@@ -55,6 +59,7 @@ export class AdminServer {
 
   /** Ends event streams and closes all connections. */
   close(): Promise<void> {
+    this.#history?.stop();
     this.#events.close();
     this.#agent?.close();
     return new Promise((resolve) => {

@@ -65,9 +65,9 @@ export class Agent {
 
   #line(): string {
     // HAProxy shows the reason up to the first space.
-    const reason = this.#subject.whyNotReady();
-    if (reason === 'draining') return '0%';
-    if (reason !== undefined) return `down#${reason.replaceAll(' ', '-')}`;
+    const why = this.#subject.whyNotReady();
+    if (why?.reason === 'draining') return '0%';
+    if (why !== undefined) return `down#${why.reason.replaceAll(' ', '-')}`;
     return `up ${Math.max(LEAST_PERCENT, Math.round(this.#free.value * PERCENT))}%`;
   }
 }
