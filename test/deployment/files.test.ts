@@ -60,7 +60,7 @@ describe('docs/deployment.md', () => {
     expect(files.length).toBeGreaterThan(15);
     const readme = text('README.md');
     const missing = files.filter((name) => !page.includes(`deployment/${name})`) && !readme.includes(`(${name})`));
-    expect(missing).toEqual(['README.md']);
+    expect(missing).toEqual([]);
   });
 });
 
@@ -108,7 +108,7 @@ describe('compose.yaml', () => {
     const file = join(folder, 'compose.yaml');
     writeFileSync(file, text('compose.yaml').replace('stop_grace_period:', 'stop_grace:'));
     const [{ messages }] = linter().lintFiles([file], false);
-    expect(JSON.stringify(messages)).toContain('stop_grace');
+    expect(JSON.stringify(messages)).toContain('invalid-schema');
     rmSync(folder, { recursive: true });
   });
 
@@ -162,7 +162,7 @@ async function checkTypes(manifests: Manifest[]): Promise<string> {
   );
   const file = join(folder, 'manifests.ts');
   writeFileSync(file, `${lines.join('\n')}\nexport {};\n`);
-  const flags = ['--noEmit', '--strict', '--skipLibCheck', '--ignoreConfig', '--types', '', '--module', 'nodenext'];
+  const flags = ['--noEmit', '--strict', '--skipLibCheck', '--ignoreConfig', '--types', '', '--module', 'preserve'];
   try {
     await exec(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), ...flags, file]);
     return '';
