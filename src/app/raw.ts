@@ -45,8 +45,11 @@ export interface RawReply {
 
 /** The shard, for a RawReply that was attached. */
 export interface RawHost {
-  /** Bytes wait to be sent. */
-  onWritten(task: unknown): void;
+  /**
+   * Bytes wait to be sent.
+   * @returns whether all of them were copied: their memory may change
+   */
+  onWritten(task: unknown): boolean;
   /** The last byte was written. */
   onComplete(task: unknown): void;
   /** The app failed. */

@@ -33,7 +33,12 @@ export class Clock {
   }
 
   nowUs(): number {
-    return Math.floor((now() + this.#offsetMs) * US_PER_MS);
+    return this.usAt(now());
+  }
+
+  /** @param ms a time of `performance.now()` of the calling thread */
+  usAt(ms: number): number {
+    return Math.floor((ms + this.#offsetMs) * US_PER_MS);
   }
 }
 

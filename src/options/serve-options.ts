@@ -13,6 +13,7 @@ import type {
   ShardRange,
   Shedding,
 } from './scheduling.js';
+import type { ServerTiming } from './server-timing.js';
 import type { TrustProxy } from './trust-proxy.js';
 
 /** Options of `serve()`. */
@@ -37,9 +38,8 @@ export interface ServeOptions {
   tls?: TlsOptions;
   /**
    * Worker threads that run handlers. At least two by default, even on one core, so that one slow handler does not hold
-   * back the others. `{ min: 2, max: 8 }`: [as many as the load needs](docs/healing.md#as-many-shards-as-it-takes).
-   * With 0, handlers of all groups run in the calling thread, for use with a debugger. Up to 64. Default: number of
-   * cores, from 2 to 16.
+   * back the others. `{ min: 2, max: 8 }`: as many as the load needs (docs/healing.md). With 0, handlers of all groups
+   * run in the calling thread, for use with a debugger. Up to 64. Default: number of cores, from 2 to 16.
    */
   shards?: number | ShardRange;
   /**
@@ -64,7 +64,8 @@ export interface ServeOptions {
   httpModule?: URL | string;
   /**
    * Respond to `/livez` and `/readyz`. The HTTP thread does so itself. An object sets the paths `livez` and `readyz`,
-   * and `shedGraceMs` (default 5,000): how long the server may shed before `/readyz` returns 503. Default: `false`.
+   * and `shedGraceMs` (default 5,000): how long the server may shed before `/readyz` returns 503. `app.health()` adds
+   * checks to `/readyz`. Default: `false`.
    */
   health?: boolean | HealthPaths;
   /**
@@ -100,9 +101,9 @@ export interface ServeOptions {
    */
   logger?: Logger;
   /**
-   * Listener for metrics, health, reloads and profiles, such as `{ port: 9000 }`. Off by default. Listens on 127.0.0.1
-   * unless `host` is set; other machines need `token`, which may also come from the environment variable
-   * `LOOPSHARD_ADMIN_TOKEN`. See docs/admin.md.
+   * Listener for a page that shows the shards at work, metrics, reloads and profiles, such as `{ port: 9000 }`. Off by
+   * default. Listens on 127.0.0.1 unless `host` is set; other machines need `token`, which may also come from the
+   * environment variable `LOOPSHARD_ADMIN_TOKEN`. See docs/admin.md.
    */
   admin?: AdminOptions;
   /**
@@ -110,6 +111,18 @@ export interface ServeOptions {
    * metrics and says what counting costs. Default: `true`.
    */
   metrics?: boolean;
+  /**
+   * Trace requests if the app registers an OpenTelemetry SDK. docs/traces.md says what a span contains, and what
+   * tracing costs. Default: `true`.
+   */
+  traces?: boolean;
+  /**
+   * Send `server-timing` with the times of a request, to all clients or some. Time in the queue, in the handler, and in
+   * total, for the developer tools of browsers. They tell attackers about the load and the data: in production, list
+   * the addresses and subnets of clients that may see them, or `loopback`, `linklocal` and `uniquelocal`, in an array
+   * or a string. The client is `req.ip`. Default: `false`.
+   */
+  serverTiming?: ServerTiming;
   /**
    * Abort `req.signal` when a client ends its side. Most clients that end their side of the connection are gone, but
    * some have only finished sending and still wait for the response. The server cannot tell them apart. With either
@@ -286,9 +299,8 @@ export interface RecoveryOptions {
   /**
    * Abandoned handlers of a shard before it is replaced; 0 disables the limit. A handler is abandoned if it has not
    * settled when its request gets 504 (`timeouts.handlerTimeoutMs`), a generator if it has not ended a second after it
-   * was told to. A shard with more of them, or with more than half of its share of `memory.slots`, claims nothing more,
-   * lets its other requests settle within half of `timeouts.closeTimeoutMs`, and ends; one shard of a group at a time.
-   * Range: 0 to 1,000,000. Default: 512.
+   * was told to. A shard with more of them, or with more than half of its share of `memory.slots`, is replaced in the
+   * same way as with `maxRequestsPerShard`. Range: 0 to 1,000,000. Default: 512.
    */
   maxAbandoned?: number;
   /**
@@ -307,8 +319,9 @@ export interface RecoveryOptions {
   killStuckAfterMs?: number;
   /**
    * Handlers that a shard starts before it is replaced; 0 disables the limit. For apps that leak. Another shard starts
-   * beside it and takes over, and no request fails. One shard of a group at a time is replaced, and each at a number of
-   * its own within a tenth below the limit. Checked every quarter of a second. Range: 0 to 2,147,483,647. Default: 0.
+   * beside it and takes over, and no request fails (docs/healing.md). One shard of a group at a time is replaced, and
+   * each at a number of its own within a tenth below the limit. Checked every quarter of a second. Range: 0 to
+   * 2,147,483,647. Default: 0.
    */
   maxRequestsPerShard?: number;
   /**
@@ -343,6 +356,12 @@ export interface ThreadOptions {
   resourceLimits?: { maxOldGenerationSizeMb?: number; maxYoungGenerationSizeMb?: number; stackSizeMb?: number };
   /** Environment variables of the shards. Default: a copy of the process's. */
   env?: Record<string, string>;
-  /** Node.js flags of the shards, such as `['--import', './tracing.js']`. Default: the process's. */
+  /**
+   * Modules that each shard imports before the app, such as `./tracing.js`. In their order, each awaited. For code that
+   * must run before other modules are loaded, such as an OpenTelemetry SDK. Relative paths are resolved against the
+   * working directory. With `shards: 0` they are imported once, in the calling thread.
+   */
+  preload?: URL | string | readonly (URL | string)[];
+  /** Node.js flags of the shards, such as `['--enable-source-maps']`. Default: the process's. */
   execArgv?: readonly string[];
 }

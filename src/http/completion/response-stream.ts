@@ -19,6 +19,7 @@ const REPORTED_BYTES = STREAM_WINDOW_BYTES / 4;
 export class ResponseStream implements StreamedAnswer {
   /** Whether the head was passed to the socket. */
   begun = false;
+  status: number | undefined;
   /** Set when no piece follows: the body is complete, or never will be. */
   last: 'whole' | 'broken' | undefined;
   /** Whether the body ends when the connection is closed. */
@@ -174,6 +175,7 @@ export class StreamReceiver {
     const instead = Exchange.continued(exchange);
     connection!.replace(exchange, instead);
     exchange.connection = undefined;
+    exchange.observed = undefined;
     if (stream!.isUpgrade) {
       exchange.upload = undefined;
       this.#upgrades++;
