@@ -63,7 +63,7 @@ export class Observers {
     const { view, req, number } = task;
     const { method, target } = req;
     const epochMs = epochAt(now);
-    const arrivedAt = epochMs + (now - elapsedUs(now, view.arrivedAt)) / US_PER_MS;
+    const arrivedAt = epochMs + Math.min(claimedAt, now - elapsedUs(now, view.arrivedAt)) / US_PER_MS;
     const head = { method, target, route: this.#patternOf(number), arrivedAt };
     const tracer = this.#tracer;
     const started = tracer && this.#guard(() => tracer.start(req, head));
@@ -73,7 +73,7 @@ export class Observers {
       else this.#observe(task, head, started?.span, { now, claimedAt, epochMs });
     };
     if (started === undefined) enter();
-    else tracer!.within(started.context, enter);
+    else this.#guard(() => tracer!.within(started.context, enter));
   }
 
   /** In the context of the span. */
@@ -94,7 +94,8 @@ export class Observers {
       route,
       request: req,
       arrivedAt,
-      queuedAt: at(now - elapsedUs(now, view.submittedAt)),
+      // The clocks of threads differ by a microsecond or two.
+      queuedAt: at(Math.min(claimedAt, now - elapsedUs(now, view.submittedAt))),
       claimedAt: at(claimedAt),
       startedAt: undefined,
       settledAt: undefined,
@@ -156,7 +157,7 @@ export class Observers {
   #end(observed: ObservedRequest, { status, endedAt, isAborted }: Omit<SentReport, 'slot' | 'sequence'>): void {
     const { event, span, epochMs } = observed;
     this.#open.delete(requestKey(observed));
-    event.endedAt = epochMs + endedAt / US_PER_MS;
+    event.endedAt = Math.max(epochMs + endedAt / US_PER_MS, event.settledAt ?? 0);
     event.statusCode = status || undefined;
     event.isAborted = isAborted;
     if (span !== undefined) this.#guard(() => span.end(event));
