@@ -54,7 +54,7 @@ test.each(['/bytes', '/text', '/json', '/schema', '/writer'])(
       core.i32[(slot + layout.SLOT_OWNER_OFFSET) >> 2] = layout.SLOT_CLAIMED_STATE;
       core.i32[(slot + layout.SLOT_ROUTE_OFFSET) >> 2] = route;
       core.i32[(slot + layout.SLOT_RECORD_OFFSET) >> 2] = slot + layout.SLOT_DATA_OFFSET;
-      handlers.start(1, clock.nowUs());
+      handlers.start(1, clock.nowUs(), clock.nowUs());
       const { responseExtent } = side.view(1);
       if (responseExtent === layout.NO_EXTENT) continue;
       expect(responseExtent).toBe(first);

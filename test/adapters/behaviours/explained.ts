@@ -69,7 +69,8 @@ export const EXPLANATIONS: readonly Explanation[] = [
       ),
   },
   {
-    because: 'srvx sends the `statusText` of a response as its reason, even if it is empty, and LoopShard the standard reason.',
+    because:
+      'srvx sends the `statusText` of a response as its reason, even if it is empty, and LoopShard the standard reason.',
     of: ['srvx'],
     equalize: (answers) => answers.map((one) => ({ ...one, status: one.status.replace(/( \d{3}) .*/, '$1') })),
   },
