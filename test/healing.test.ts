@@ -2,8 +2,9 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from '@jest/globals';
 import { watchHeap } from '../build/src/shard/pulse.js';
-import { exchange, get, RawClient } from './support/client.js';
+import { exchange, get } from './support/client.js';
 import { useLife } from './support/life.js';
+import { Load } from './support/load.js';
 import { Program } from './support/process.js';
 import { expectConserved, until, untilStarted } from './support/server.js';
 
@@ -17,49 +18,12 @@ const ask = (path: string, ...fields: string[]) => exchange(scene.running.port, 
 const text = async (path: string, ...fields: string[]) => (await ask(path, ...fields)).body.toString();
 const messages = () => scene.running.logged.map(({ message }) => message);
 
-/** Sends requests with nonces over several connections, each with a few in flight, until `stop`. */
-class Load {
-  count = 0;
-  readonly wrong: string[] = [];
-  #isOver = false;
-  readonly #clients: Promise<void>[];
-
-  constructor(connections = 8) {
-    this.#clients = Array.from({ length: connections }, (_, number) => this.#run(number));
-  }
-
-  async #run(number: number): Promise<void> {
-    const client = await RawClient.open(scene.running.port);
-    for (let i = 0; !this.#isOver; i++) {
-      const nonces = [0, 1, 2].map((one) => `${number}-${i}-${one}`);
-      client.write(nonces.map((nonce) => get(`/nonce/${nonce}`)).join(''));
-      for (const nonce of nonces) {
-        const { status, body } = await client.response();
-        if (status !== 200 || body.toString() !== nonce) this.wrong.push(`${nonce}: ${status} ${body}`);
-        this.count++;
-      }
-    }
-    client.destroy();
-  }
-
-  /** Resolves when `count` more requests have got their responses. */
-  async passed(count: number): Promise<void> {
-    const end = this.count + count;
-    await until(() => this.count >= end, 'more requests');
-  }
-
-  async stop(): Promise<void> {
-    this.#isOver = true;
-    await Promise.all(this.#clients);
-  }
-}
-
 describe('a shard that is stuck for killStuckAfterMs', () => {
   const recovery = { stuckAfterMs: 200, killStuckAfterMs: 200 };
 
   test('is terminated and replaced: its request gets 502, and no other request fails', async () => {
     const { server } = await scene.start({ shards: 2, recovery });
-    const load = new Load();
+    const load = new Load(scene.running.port);
     await load.passed(100);
     const before = numbers();
     const looping = ask('/spin');
@@ -145,19 +109,38 @@ test('a process that was suspended for longer than all limits loses no shard', a
   expect(program.stderr).toBe('');
 });
 
-test('/readyz says that a circuit is open, and requests get 503 with Retry-After', async () => {
-  await scene.start({ shards: 1, recovery: { maxRestarts: 1 }, health: true });
-  for (let i = 0; i < 2; i++) {
-    await until(() => states()[0] === 'ready', 'the shard');
-    expect((await ask('/exit')).status).toBe(502);
-  }
-  await until(() => shards()[0].isCircuitOpen, 'the circuit to open');
-  await until(async () => (await ask('/readyz')).status === 503, 'the HTTP threads to know');
-  expect(JSON.parse(await text('/readyz'))).toEqual({ status: 'not ready', reason: 'circuit open' });
-  const { status, fields } = await ask('/ok');
-  expect([status, new Map(fields).get('retry-after')]).toEqual([503, '1']);
-  expect((await ask('/livez')).status).toBe(200);
-});
+test.each([1, 2])(
+  'if all circuits of a group are open, its requests get 503 with Retry-After, and /readyz says why (%i HTTP threads)',
+  async (httpThreads) => {
+    scene.life.mark('cpu');
+    const { ports, server } = await scene.startHttpThreads(httpThreads, {
+      groups: { default: 2, cpu: 1 },
+      recovery: { maxRestarts: 1 },
+      health: true,
+      admin: { port: 0 },
+    });
+    const [admin, own] = [server.adminAddress()!.port, () => shards().filter(({ group }) => group === 'default')];
+    const look = async (port: number, path: string) => exchange(port, get(path));
+    while (own().some(({ isCircuitOpen }) => !isCircuitOpen)) {
+      await until(
+        () => own().every(({ state, isCircuitOpen }) => state === 'ready' || isCircuitOpen),
+        'the shards to start again',
+      );
+      await look(ports[0], '/exit');
+    }
+    for (const port of [...ports, admin]) {
+      await until(async () => (await look(port, '/readyz')).status === 503, 'the HTTP threads to know');
+      const { body } = await look(port, '/readyz');
+      expect(JSON.parse(body.toString())).toEqual({ status: 'not ready', reason: 'circuit open' });
+      expect((await look(port, '/livez')).status).toBe(200);
+    }
+    for (const port of ports) {
+      const { status, fields } = await look(port, '/ok');
+      expect([status, new Map(fields).get('retry-after')]).toEqual([503, '1']);
+      expect((await look(port, '/key-nonce/other-group')).body.toString()).toBe('other-group');
+    }
+  },
+);
 
 describe('restartShard', () => {
   test('replaces a shard beside it without losing a request, and its keys stay together', async () => {
@@ -165,7 +148,7 @@ describe('restartShard', () => {
     const keys = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
     const threads = () => Promise.all(keys.map((key) => text('/key-thread', `x-key: ${key}`)));
     const before = await threads();
-    const load = new Load();
+    const load = new Load(scene.running.port);
     await load.passed(50);
     let fewestReady = 2;
     server.on('shard', () => {
@@ -236,7 +219,7 @@ describe('restartShard', () => {
 test('shards are replaced after maxRequestsPerShard without losing a request', async () => {
   await scene.start({ shards: 2, recovery: { maxRequestsPerShard: 400 } });
   const threads = new Set<string>();
-  const load = new Load();
+  const load = new Load(scene.running.port);
   await until(async () => threads.add(await text('/thread')).size >= 6, 'several replacements');
   await load.stop();
   expect(load.wrong).toEqual([]);

@@ -7,6 +7,7 @@ import { type AnyMethod, METHODS } from '../options/methods.js';
 import type { RouteScheduling } from '../options/scheduling.js';
 import { withCors } from './cors.js';
 import type { ContextEntry, ErrorHandler, Handler, LifecycleListener, Params, RouteOptions } from './handler.js';
+import { duplicateCheck, type HealthCheckDefinition } from './health.js';
 import { compose, type MiddlewareEntry, pathTest } from './middleware.js';
 import { createRouter } from './routing.js';
 import type { ResponseSchemas } from './schemas.js';
@@ -59,8 +60,8 @@ export interface RouteDefinition extends RouteRules {
   isRaw?: true;
   /** It gets every target below the pattern, even one that is not a valid URL. */
   takesAnyTarget?: true;
-  /** It gets only requests that offer another protocol. */
-  isUpgrade?: true;
+  /** It gets only requests that offer one of these protocols, in lower case. */
+  upgrades?: readonly string[];
   middleware: readonly MiddlewareEntry[];
   /** Innermost first. */
   scopes: readonly Scope[];
@@ -125,6 +126,7 @@ export class AppDefinition {
   readonly #mounted = new Set<AppDefinition>();
   readonly onStart: LifecycleListener[] = [];
   readonly onClose: LifecycleListener[] = [];
+  readonly #healthChecks: HealthCheckDefinition[] = [];
   contextEntry: ContextEntry | undefined;
   /** It has an app of another framework. */
   isForeign = false;
@@ -140,7 +142,7 @@ export class AppDefinition {
   add(name: string, route: RouteDefinition): void {
     this.checkOpen();
     try {
-      const router = route.isUpgrade === true ? this.#upgrades : this.#router;
+      const router = route.upgrades === undefined ? this.#router : this.#upgrades;
       router.on([...route.methods], route.pattern, () => {}, this.#routes.length);
     } catch (cause) {
       throw routeError(name, cause as Error);
@@ -158,6 +160,17 @@ export class AppDefinition {
   addRefusals(template: RefusalTemplate): void {
     this.checkOpen();
     this.#refusals.push(template);
+  }
+
+  /** @throws LoopShardError OPTION_INVALID, ROUTE_INVALID */
+  addHealthCheck(check: HealthCheckDefinition): void {
+    this.checkOpen();
+    if (this.#healthChecks.some(({ name }) => name === check.name)) throw duplicateCheck(check.name);
+    this.#healthChecks.push(check);
+  }
+
+  get healthChecks(): readonly HealthCheckDefinition[] {
+    return this.#healthChecks;
   }
 
   /** @throws LoopShardError ROUTE_INVALID */
@@ -202,6 +215,7 @@ export class AppDefinition {
     if (this.#mounted.has(other)) return;
     this.#mounted.add(other);
     for (const template of other.#refusals) this.#refusals.push(template);
+    for (const check of other.#healthChecks) this.addHealthCheck(check);
     this.onStart.push(...other.onStart);
     this.onClose.push(...other.onClose);
     this.isForeign ||= other.isForeign;
@@ -215,15 +229,16 @@ export class AppDefinition {
   table(): RouteTable {
     const { routes, notFounds } = this.#load();
     return {
-      routes: routes.map(({ methods, pattern, scheduling, fixed, body, takesAnyTarget, isUpgrade }) => ({
+      routes: routes.map(({ methods, pattern, scheduling, fixed, body, isRaw, takesAnyTarget, upgrades }) => ({
         methods: [...methods],
         pattern,
         scheduling,
         ...(fixed && { fixed }),
         ...(body.isStreamed && { isStreamed: true }),
         ...(body.isAuto && { isAuto: true }),
+        ...(isRaw && { isRaw }),
         ...(takesAnyTarget && { takesAnyTarget }),
-        ...(isUpgrade && { isUpgrade }),
+        ...(upgrades && { upgrades: [...upgrades] }),
         ...(body.maxBytes !== undefined && { maxBodyBytes: body.maxBytes }),
       })),
       hasNotFound: notFounds.length > 0,

@@ -200,6 +200,15 @@ function wordsOf(map: MemoryMap, http: number): Words {
   };
 }
 
+/** How long the oldest request has waited in the rings of `shard`, in microseconds, up to 2 ms late. Control thread. */
+export function longestWaitUs({ i32 }: CoreMemory, map: MemoryMap, shard: number): number {
+  let longest = 0;
+  for (let http = 0; http < map.httpThreads; http++) {
+    longest = Math.max(longest, Atomics.load(i32, (httpAddresses(map, http).waits >> 2) + shard));
+  }
+  return longest;
+}
+
 /** What all HTTP threads have published. */
 export interface PublishedSums {
   connections: number;

@@ -29,8 +29,10 @@ export interface RouteEntry {
   isStreamed?: true;
   /** Small request bodies of known length are read whole, others as streams. */
   isAuto?: true;
-  /** The route gets only requests that offer another protocol. */
-  isUpgrade?: true;
+  /** The app writes the bytes of its responses, and may take over connections. */
+  isRaw?: true;
+  /** The route gets only requests that offer one of these protocols, in lower case. */
+  upgrades?: string[];
   /** The route also gets targets below its pattern that are not valid URLs. */
   takesAnyTarget?: true;
   /** Largest request body, instead of the server's limit; `Infinity` disables the limit. */
@@ -227,6 +229,14 @@ export interface FailureReport {
   request?: { id: string; method: string; target: string };
 }
 
+/** The result of one of the app's health checks has changed; a check passes until it fails. */
+export interface CheckReport {
+  type: 'check';
+  name: string;
+  /** Why it fails; undefined if it passes again. */
+  error: ErrorText | undefined;
+}
+
 /** Shard → control thread. */
 export type ShardReport =
   /** The thread runs, and is about to load the module. */
@@ -246,6 +256,7 @@ export type ShardReport =
   | { type: 'streamsFull' }
   /** The heap has more than `maxHeapMb` after a garbage collection. Sent once. */
   | { type: 'heapFull'; heapMb: number }
+  | CheckReport
   | FailureReport;
 
 /** Shard → HTTP thread: a piece of a response body as it is sent, or its end. */
@@ -259,8 +270,10 @@ export interface StreamPiece {
   end: number;
   /** With the first piece: bytes of the head, with which it begins. */
   headBytes?: number;
-  /** With the first piece: the body ends when the connection is closed. */
+  /** With the first piece: the connection is closed behind the body, whose end that is unless `isFramed`. */
   closes?: boolean;
+  /** With the first piece: the head tells where the body ends. */
+  isFramed?: boolean;
   /** With the first piece: length of the body in bytes, if known. */
   bodyBytes?: number;
   /** With the first piece: the handler takes over the connection. What follows the request is sent to it as a body. */

@@ -27,8 +27,8 @@ export interface StreamedAnswer {
   readonly key: number;
   /** Whether its head was passed to the socket. */
   begun: boolean;
-  /** Its status, once the head was passed to the socket; 0 before. */
-  status: number;
+  /** Its status, once the head was passed to the socket; 0 if an app of another framework has written something else; undefined before. */
+  status: number | undefined;
   /** Set when no piece follows: the body is complete, or never will be. */
   last: 'whole' | 'broken' | undefined;
   /** Whether the body ends when the connection is closed. */

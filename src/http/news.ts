@@ -15,6 +15,8 @@ export type ShardNews =
   | { type: 'shedding'; shard: number; shedding: boolean }
   /** The group has no free permit and no handler settles, or this has ended. */
   | { type: 'stalled'; group: string; stalled: boolean }
+  /** Names of the app's health checks that fail on the shard now. */
+  | { type: 'checks'; shard: number; failed: readonly string[] }
   /** The limit of a route was changed. */
   | { type: 'permits' };
 

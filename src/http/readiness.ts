@@ -1,8 +1,13 @@
 import type { Group } from '../options/scheduling.js';
 import { Shedders } from './admission/shedders.js';
+import type { ShardNews } from './news.js';
 
 /** Why a server does not accept requests. */
-export type NotReady = 'draining' | 'no shards' | 'circuit open' | 'stalled' | 'overloaded';
+export interface NotReady {
+  reason: 'draining' | 'no shards' | 'circuit open' | 'stalled' | 'checks failed' | 'overloaded';
+  /** Names of the app's health checks that have failed, in alphabetical order. */
+  checks?: readonly string[];
+}
 
 /** Whether an HTTP thread can serve requests, as `/readyz` reports it. HTTP thread. */
 export class Readiness {
@@ -15,6 +20,8 @@ export class Readiness {
   readonly #stalled = new Set<string>();
   /** Shards whose threads have ended so often that only one every 10 s is started. */
   readonly #open = new Set<number>();
+  /** By shard: names of the app's health checks that fail there. */
+  readonly #failed = new Map<number, readonly string[]>();
 
   /**
    * @param ready 1 for each shard that accepts requests
@@ -27,25 +34,47 @@ export class Readiness {
     this.#shedGraceMs = shedGraceMs;
   }
 
-  /** The group has no free permit and no handler settles, or this has ended. */
-  setStalled(group: string, stalled: boolean): void {
-    if (stalled) this.#stalled.add(group);
-    else this.#stalled.delete(group);
-  }
-
-  setCircuit(shard: number, isOpen: boolean): void {
-    if (isOpen) this.#open.add(shard);
-    else this.#open.delete(shard);
+  /** Notes everything about shards except whether they are ready. */
+  hear(news: ShardNews): void {
+    switch (news.type) {
+      case 'state':
+        if (news.isCircuitOpen) this.#open.add(news.shard);
+        else this.#open.delete(news.shard);
+        return;
+      case 'shedding':
+        return this.shedders.set(news.shard, news.shedding);
+      case 'stalled':
+        if (news.stalled) this.#stalled.add(news.group);
+        else this.#stalled.delete(news.group);
+        return;
+      case 'checks':
+        if (news.failed.length > 0) this.#failed.set(news.shard, news.failed);
+        else this.#failed.delete(news.shard);
+    }
   }
 
   /** Why the server is not ready; undefined if it is. */
   whyNot(): NotReady | undefined {
-    if (this.isLeaving) return 'draining';
-    const missing = this.#groups.filter(({ first, count }) => !this.#ready.subarray(first, first + count).includes(1));
-    if (missing.some((group) => this.#isOpen(group))) return 'circuit open';
-    if (missing.length > 0) return 'no shards';
-    if (this.#stalled.size > 0) return 'stalled';
-    return this.shedders.longest() > this.#shedGraceMs ? 'overloaded' : undefined;
+    if (this.isLeaving) return { reason: 'draining' };
+    const missing = this.#groups.filter((group) => this.#readyShards(group).length === 0);
+    if (missing.some((group) => this.#isOpen(group))) return { reason: 'circuit open' };
+    if (missing.length > 0) return { reason: 'no shards' };
+    if (this.#stalled.size > 0) return { reason: 'stalled' };
+    const checks = this.#failedChecks();
+    if (checks.length > 0) return { reason: 'checks failed', checks };
+    return this.shedders.longest() > this.#shedGraceMs ? { reason: 'overloaded' } : undefined;
+  }
+
+  #readyShards({ first, count }: Group): number[] {
+    return Array.from({ length: count }, (_, i) => first + i).filter((shard) => this.#ready[shard] === 1);
+  }
+
+  /** The checks that fail in groups in which no ready shard passes all of its own. */
+  #failedChecks(): string[] {
+    if (this.#failed.size === 0) return [];
+    const ofGroups = this.#groups.map((group) => this.#readyShards(group).map((shard) => this.#failed.get(shard)));
+    const failed = ofGroups.filter((ofShards) => !ofShards.includes(undefined)).flat(2);
+    return [...new Set(failed as string[])].sort();
   }
 
   #isOpen({ first, count }: Group): boolean {

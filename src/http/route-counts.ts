@@ -9,12 +9,14 @@ import { statusOf } from './status-line.js';
 export const UNMATCHED = 'unmatched';
 /** The method of requests that could not be parsed. */
 const UNKNOWN = 'unknown';
+/** The only status below 200 that is not that of an interim response. */
+const SWITCHING_PROTOCOLS = 101;
 const COUNTED_METHODS = [...ALL_METHODS, UNKNOWN] as const;
 
 /** What statuses are counted as: those that HTTP defines by themselves, others by class, so that apps cannot add to them. */
 const STATUSES = [
   'other',
-  ...Object.keys(STATUS_CODES).filter((status) => Number(status) >= 200),
+  ...Object.keys(STATUS_CODES).filter((status) => Number(status) >= 200 || Number(status) === SWITCHING_PROTOCOLS),
   ...Array.from({ length: 9 }, (_, index) => `${index + 1}xx`),
 ];
 /** The index in STATUSES, by status. */

@@ -130,6 +130,11 @@ export class Shards {
     this.#noteAttached();
   }
 
+  /** Closes all channels: no shard has a thread. */
+  close(): void {
+    for (const port of this.#ports) port?.close();
+  }
+
   #noteAttached(): void {
     this.attached = this.#ports.flatMap((port, shard) => (port === undefined ? [] : [shard]));
   }

@@ -47,6 +47,18 @@ function ofShards(
   return { name: `loopshard_shard_${name}`, help, type, labels: ['shard', 'group'], read };
 }
 
+/** A metric of each group. */
+function ofGroups(
+  type: 'counter' | 'gauge',
+  name: string,
+  help: string,
+  value: (group: MetricFigures['groups'][number]) => number,
+): Definition {
+  const read = ({ groups }: MetricFigures) =>
+    groups.map((one) => ({ labels: { group: one.group }, value: value(one) }));
+  return { name: `loopshard_group_${name}`, help, type, labels: ['group'], read };
+}
+
 const BOUNDS = [...TIME_BOUNDS_US.map((us) => us / US_PER_S), '+Inf'];
 
 /** A histogram of each route. */
@@ -82,6 +94,13 @@ export const DEFINITIONS: readonly Definition[] = [
   ofRoutes('queue', 'Time from the submission of a request until its handler is called.'),
   ofRoutes('handler', 'Time from the call of a handler until it has settled.'),
   ofRoutes('loop', 'Time that a handler has occupied the event loop of its shard, while others waited.'),
+  {
+    name: 'loopshard_blocked_seconds_total',
+    help: 'Time that other requests have waited because handlers of the route occupied their event loop, added up.',
+    type: 'counter',
+    labels: ['route'],
+    read: ({ times }) => times.map(({ route, blockedUs }) => ({ labels: { route }, value: blockedUs / US_PER_S })),
+  },
   plain(
     'counter',
     'loopshard_requests_aborted_total',
@@ -121,13 +140,25 @@ export const DEFINITIONS: readonly Definition[] = [
   ofShards('gauge', 'outstanding', 'Requests submitted to the shard and not given back.', (one) => one.outstanding),
   ofShards('gauge', 'queued', 'Requests in its queue.', ({ queued }) => queued),
   ofShards('gauge', 'queue_age_seconds', 'Age of the oldest request in its queue.', ({ waitUs }) => waitUs / US_PER_S),
-  ofShards('gauge', 'streams', 'Responses being streamed.', ({ streams }) => streams),
+  ofShards(
+    'gauge',
+    'streams',
+    'Responses being streamed, and connections that the shard has taken over.',
+    (one) => one.streams,
+  ),
+  ofShards('gauge', 'upgrades', 'Connections that the shard has taken over.', ({ upgrades }) => upgrades),
   ofShards('gauge', 'abandoned', 'Handlers that are running although their requests are over.', (one) => one.abandoned),
   ofShards('gauge', 'shedding', 'Whether the shard rejects requests because queued ones have waited too long.', (one) =>
     Number(one.shedding),
   ),
   ofShards('gauge', 'stalled', 'Whether its group has no free permit and no progress.', ({ stalled }) =>
     Number(stalled),
+  ),
+  ofShards(
+    'gauge',
+    'failed_checks',
+    'Health checks of the app that fail on the shard.',
+    (one) => one.failedChecks.length,
   ),
   ofShards('counter', 'extent_waits_total', 'Responses that had to wait for an extent.', (one) => one.extentWaits),
   ofShards('gauge', 'extent_waiting', 'Responses that are waiting for an extent.', (one) => one.extentWaiting),
@@ -158,6 +189,11 @@ export const DEFINITIONS: readonly Definition[] = [
     'Requests that no doorbell announced; zero unless LoopShard has a bug.',
     (one) => one.lostWakeUps,
   ),
+  // ── groups ──────────────────────────────────────────────────────────────────────────────────────────────────────
+  ofGroups('gauge', 'shards', 'Shards that run or start, without those that are leaving.', ({ shards }) => shards),
+  ofGroups('gauge', 'shards_max', 'Most shards that the group may have.', ({ max }) => max),
+  ofGroups('counter', 'grown_total', 'Times that a shard was added because of the load.', ({ grown }) => grown),
+  ofGroups('counter', 'shrunk_total', 'Times that a shard was removed because of the load.', ({ shrunk }) => shrunk),
   // ── routes with maxConcurrency ──────────────────────────────────────────────────────────────────────────────────
   {
     name: 'loopshard_route_permits',

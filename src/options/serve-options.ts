@@ -38,9 +38,8 @@ export interface ServeOptions {
   tls?: TlsOptions;
   /**
    * Worker threads that run handlers. At least two by default, even on one core, so that one slow handler does not hold
-   * back the others. `{ min: 2, max: 8 }`: [as many as the load needs](docs/healing.md#as-many-shards-as-it-takes).
-   * With 0, handlers of all groups run in the calling thread, for use with a debugger. Up to 64. Default: number of
-   * cores, from 2 to 16.
+   * back the others. `{ min: 2, max: 8 }`: as many as the load needs (docs/healing.md). With 0, handlers of all groups
+   * run in the calling thread, for use with a debugger. Up to 64. Default: number of cores, from 2 to 16.
    */
   shards?: number | ShardRange;
   /**
@@ -65,7 +64,8 @@ export interface ServeOptions {
   httpModule?: URL | string;
   /**
    * Respond to `/livez` and `/readyz`. The HTTP thread does so itself. An object sets the paths `livez` and `readyz`,
-   * and `shedGraceMs` (default 5,000): how long the server may shed before `/readyz` returns 503. Default: `false`.
+   * and `shedGraceMs` (default 5,000): how long the server may shed before `/readyz` returns 503. `app.health()` adds
+   * checks to `/readyz`. Default: `false`.
    */
   health?: boolean | HealthPaths;
   /**
@@ -101,9 +101,9 @@ export interface ServeOptions {
    */
   logger?: Logger;
   /**
-   * Listener for metrics, health, reloads and profiles, such as `{ port: 9000 }`. Off by default. Listens on 127.0.0.1
-   * unless `host` is set; other machines need `token`, which may also come from the environment variable
-   * `LOOPSHARD_ADMIN_TOKEN`. See docs/admin.md.
+   * Listener for a page that shows the shards at work, metrics, reloads and profiles, such as `{ port: 9000 }`. Off by
+   * default. Listens on 127.0.0.1 unless `host` is set; other machines need `token`, which may also come from the
+   * environment variable `LOOPSHARD_ADMIN_TOKEN`. See docs/admin.md.
    */
   admin?: AdminOptions;
   /**
@@ -299,9 +299,8 @@ export interface RecoveryOptions {
   /**
    * Abandoned handlers of a shard before it is replaced; 0 disables the limit. A handler is abandoned if it has not
    * settled when its request gets 504 (`timeouts.handlerTimeoutMs`), a generator if it has not ended a second after it
-   * was told to. A shard with more of them, or with more than half of its share of `memory.slots`, claims nothing more,
-   * lets its other requests settle within half of `timeouts.closeTimeoutMs`, and ends; one shard of a group at a time.
-   * Range: 0 to 1,000,000. Default: 512.
+   * was told to. A shard with more of them, or with more than half of its share of `memory.slots`, is replaced in the
+   * same way as with `maxRequestsPerShard`. Range: 0 to 1,000,000. Default: 512.
    */
   maxAbandoned?: number;
   /**
@@ -320,8 +319,9 @@ export interface RecoveryOptions {
   killStuckAfterMs?: number;
   /**
    * Handlers that a shard starts before it is replaced; 0 disables the limit. For apps that leak. Another shard starts
-   * beside it and takes over, and no request fails. One shard of a group at a time is replaced, and each at a number of
-   * its own within a tenth below the limit. Checked every quarter of a second. Range: 0 to 2,147,483,647. Default: 0.
+   * beside it and takes over, and no request fails (docs/healing.md). One shard of a group at a time is replaced, and
+   * each at a number of its own within a tenth below the limit. Checked every quarter of a second. Range: 0 to
+   * 2,147,483,647. Default: 0.
    */
   maxRequestsPerShard?: number;
   /**

@@ -145,7 +145,7 @@ export const OPTIONS = {
     defaultText: `number of cores, from ${LEAST_SHARDS} to ${MOST_BY_DEFAULT}`,
     text: 'worker threads that run handlers',
     details:
-      'At least two by default, even on one core, so that one slow handler does not hold back the others. `{ min: 2, max: 8 }`: [as many as the load needs](docs/healing.md#as-many-shards-as-it-takes). With 0, handlers of all groups run in the calling thread, for use with a debugger. Up to 64.',
+      'At least two by default, even on one core, so that one slow handler does not hold back the others. `{ min: 2, max: 8 }`: as many as the load needs (docs/healing.md). With 0, handlers of all groups run in the calling thread, for use with a debugger. Up to 64.',
     flags: [
       {
         flag: '--shards <number>',
@@ -185,7 +185,7 @@ export const OPTIONS = {
     type: 'boolean | HealthPaths',
     text: 'respond to `/livez` and `/readyz`',
     details:
-      'The HTTP thread does so itself. An object sets the paths `livez` and `readyz`, and `shedGraceMs` (default 5,000): how long the server may shed before `/readyz` returns 503.',
+      'The HTTP thread does so itself. An object sets the paths `livez` and `readyz`, and `shedGraceMs` (default 5,000): how long the server may shed before `/readyz` returns 503. `app.health()` adds checks to `/readyz`.',
     default: false,
     flags: [{ flag: '--health' }],
   },
@@ -242,12 +242,13 @@ export const OPTIONS = {
   admin: {
     kind: 'other',
     type: 'AdminOptions',
-    text: 'listener for metrics, health, reloads and profiles, such as `{ port: 9000 }`',
+    text: 'listener for a page that shows the shards at work, metrics, reloads and profiles, such as `{ port: 9000 }`',
     details:
       'Off by default. Listens on 127.0.0.1 unless `host` is set; other machines need `token`, which may also come from the environment variable `LOOPSHARD_ADMIN_TOKEN`. See docs/admin.md.',
     flags: [
-      { flag: '--admin-port <number>', text: 'port for metrics, health, reloads and profiles (default: off)' },
+      { flag: '--admin-port <number>', text: 'port of a page, metrics, reloads and profiles (default: off)' },
       { flag: '--admin-host <address>', text: 'address of that port (default: 127.0.0.1)' },
+      { flag: '--agent-port <number>', text: "port for HAProxy's agent check, at that address (default: off)" },
     ],
   },
   metrics: {
@@ -591,7 +592,7 @@ export const OPTIONS = {
     default: 512,
     text: 'abandoned handlers of a shard before it is replaced; 0 disables the limit',
     details:
-      'A handler is abandoned if it has not settled when its request gets 504 (`timeouts.handlerTimeoutMs`), a generator if it has not ended a second after it was told to. A shard with more of them, or with more than half of its share of `memory.slots`, claims nothing more, lets its other requests settle within half of `timeouts.closeTimeoutMs`, and ends; one shard of a group at a time.',
+      'A handler is abandoned if it has not settled when its request gets 504 (`timeouts.handlerTimeoutMs`), a generator if it has not ended a second after it was told to. A shard with more of them, or with more than half of its share of `memory.slots`, is replaced in the same way as with `maxRequestsPerShard`.',
   },
   stuckAfterMs: {
     section: 'recovery',
@@ -621,7 +622,7 @@ export const OPTIONS = {
     default: 0,
     text: 'handlers that a shard starts before it is replaced; 0 disables the limit',
     details:
-      'For apps that leak. Another shard starts beside it and takes over, and no request fails. One shard of a group at a time is replaced, and each at a number of its own within a tenth below the limit. Checked every quarter of a second.',
+      'For apps that leak. Another shard starts beside it and takes over, and no request fails (docs/healing.md). One shard of a group at a time is replaced, and each at a number of its own within a tenth below the limit. Checked every quarter of a second.',
   },
   maxShardHeapMb: {
     section: 'recovery',

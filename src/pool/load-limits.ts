@@ -5,16 +5,16 @@ const LOOK_MS = 250;
 /** Part of the limit by which the limits of shards differ, so that shards that started together are not replaced together. */
 const SPREAD = 1 / 10;
 
-/** What a shard had done when its thread became ready. */
+/** What a shard had done when its current thread became ready. */
 interface Begin {
-  restarts: number;
+  thread: number;
   requests: number;
+  /** Handlers that this thread starts before it is replaced. */
   most: number;
 }
 
 /** Finds shards that have started `maxRequestsPerShard` handlers. Control thread. */
 export class LoadLimits {
-  readonly #lives: readonly ShardLife[];
   readonly #words: ShardWords;
   readonly #max: number;
   readonly #onReached: (life: ShardLife) => void;
@@ -25,8 +25,7 @@ export class LoadLimits {
    * @param max handlers that a shard starts, at most about; 0 disables the limit
    * @param onReached called once for each thread
    */
-  constructor(lives: readonly ShardLife[], words: ShardWords, max: number, onReached: (life: ShardLife) => void) {
-    this.#lives = lives;
+  constructor(words: ShardWords, max: number, onReached: (life: ShardLife) => void) {
     this.#words = words;
     this.#max = max;
     this.#onReached = onReached;
@@ -37,23 +36,22 @@ export class LoadLimits {
     clearInterval(this.#timer);
   }
 
-  #look(): void {
-    for (const life of this.#lives) this.#lookAt(life);
+  /** The shard is ready: counts from here if this thread was not ready before. */
+  begin(life: ShardLife): void {
+    if (this.#max === 0 || this.#begins.get(life)?.thread === life.threads) return;
+    const most = this.#max * (1 - SPREAD * Math.random());
+    this.#begins.set(life, { thread: life.threads, requests: this.#requests(life), most });
   }
 
-  #lookAt(life: ShardLife): void {
-    if (life.state !== 'ready') {
-      this.#begins.delete(life);
-      return;
-    }
-    const { requests } = this.#words.counters(life.number);
-    const begin = this.#begins.get(life);
-    if (begin === undefined || begin.restarts !== life.restarts) {
-      const most = this.#max * (1 - SPREAD * Math.random());
-      this.#begins.set(life, { restarts: life.restarts, requests, most });
-    } else if ((requests - begin.requests) >>> 0 >= begin.most) {
+  #look(): void {
+    for (const [life, begin] of this.#begins) {
+      if (begin.thread !== life.threads || (this.#requests(life) - begin.requests) >>> 0 < begin.most) continue;
       begin.most = Number.POSITIVE_INFINITY;
       this.#onReached(life);
     }
+  }
+
+  #requests({ number }: ShardLife): number {
+    return this.#words.counters(number).requests;
   }
 }

@@ -1,5 +1,12 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { FailureReport, RouteTable, ShardCommand, ShardHistograms, ShardReport } from '../contract/messages.js';
+import type {
+  CheckReport,
+  FailureReport,
+  RouteTable,
+  ShardCommand,
+  ShardHistograms,
+  ShardReport,
+} from '../contract/messages.js';
 import { refusedError } from '../contract/refusal.js';
 import { createRouteTimes } from '../contract/route-times.js';
 import { LoopShardError } from '../errors.js';
@@ -59,8 +66,11 @@ export interface LifeEvents {
   onStreamsFull(life: ShardLife): void;
   /** The heap of the shard has grown beyond its limit. */
   onHeapFull(life: ShardLife, heapMb: number): void;
-  /** The results of the app's health checks on the shard have changed. */
-  onHealth(life: ShardLife): void;
+  /**
+   * `failedChecks` has changed.
+   * @param change the result that has changed; undefined if the thread has ended
+   */
+  onChecks(life: ShardLife, change: CheckReport | undefined): void;
   /** The current generation of each HTTP thread. */
   generations(): readonly number[];
   /** Wakes the shard if it is parked. */
@@ -94,6 +104,10 @@ export class ShardLife {
   seat: number;
   /** How often the shard's thread was replaced. */
   restarts = 0;
+  /** How many threads it has had: identifies the current one. */
+  threads = 0;
+  /** Names of the app's health checks that fail on its thread. */
+  readonly failedChecks = new Set<string>();
   /** The shard's own histograms, read live from here; of the latest thread. */
   histograms: ShardHistograms | undefined;
   /** Where all its threads count times by route, once the routes are known, if metrics are enabled. */
@@ -104,7 +118,7 @@ export class ShardLife {
   readonly #settings: LifeSettings;
   readonly #options: LifeOptions;
   readonly #events: LifeEvents;
-  readonly #restarts: Restarts;
+  #restarts: Restarts;
   #thread: ThreadOfShard | undefined;
   #table: RouteTable | undefined;
   /** Why the thread will end, if known in advance. */
@@ -204,6 +218,8 @@ export class ShardLife {
     this.#table = table;
     this.#isIdle = false;
     this.#isRestarted = false;
+    // What earlier shards with this number did does not matter.
+    this.#restarts = new Restarts(this.#options.maxRestarts);
     return new Promise((resolve) => {
       this.#onLoaded = resolve;
       this.#spawn();
@@ -213,6 +229,7 @@ export class ShardLife {
   #spawn(): void {
     this.#cause = undefined;
     this.#isAsked = false;
+    this.threads++;
     this.#become('spawning');
     const { startTimeoutMs } = this.#options;
     if (startTimeoutMs > 0) this.#startTimer = setTimeout(() => this.#onStartTimeout(), startTimeoutMs);
@@ -261,9 +278,17 @@ export class ShardLife {
         return this.#events.onStreamsFull(this);
       case 'heapFull':
         return this.#events.onHeapFull(this, report.heapMb);
+      case 'check':
+        return this.#onCheck(report);
       case 'failure':
         return this.#events.onFailure(this, report);
     }
+  }
+
+  #onCheck(report: CheckReport): void {
+    if (report.error === undefined) this.failedChecks.delete(report.name);
+    else this.failedChecks.add(report.name);
+    this.#events.onChecks(this, report);
   }
 
   /** Lets the shard claim, and not before: so its claims can be told from those of the previous thread. */
@@ -401,6 +426,7 @@ export class ShardLife {
     this.#isReplaced = wasReady && nextMs !== undefined && nextMs < MISSING_AFTER_MS;
     this.#isTakenBack = false;
     this.#become('ended');
+    this.#forgetChecks();
     const wasAsked = this.#isClosing || (this.#isAsked && (code === 0 || !wasReady));
     const takenBack = this.#events.onEnded(this, { error: cause, wasReady, wasAsked }, nextMs);
     if (nextMs !== undefined && !this.#isClosing) this.#boundWait();
@@ -408,6 +434,12 @@ export class ShardLife {
     if (takenBack === undefined) this.#startAnother(nextMs);
     else void takenBack.then(() => this.#startAnother(nextMs));
     for (const resolve of this.#onEnded.splice(0)) resolve();
+  }
+
+  #forgetChecks(): void {
+    if (this.failedChecks.size === 0) return;
+    this.failedChecks.clear();
+    this.#events.onChecks(this, undefined);
   }
 
   /** Limits how long requests wait for the next thread, whatever delays it. */

@@ -1,11 +1,13 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
+import { ActivityReader, type ShardActivity } from '../contract/activity.js';
 import { type ExtentStats, Extents, shardOwned } from '../contract/extents.js';
+import { longestWaitUs } from '../contract/http-figures.js';
 import { HttpGenerations } from '../contract/http-generations.js';
 import type { MemoryMap } from '../contract/memory-map.js';
-import type { FailureReport, RequestName, RouteTable } from '../contract/messages.js';
-import { readCalledRoute, readHeap } from '../contract/route-times.js';
+import type { CheckReport, FailureReport, RequestName, RouteTable } from '../contract/messages.js';
+import { readHeap } from '../contract/route-times.js';
 import { ShardWords } from '../contract/shard-words.js';
 import { summarize } from '../contract/times.js';
 import { Clock, elapsedUs } from '../core/clock.js';
@@ -14,6 +16,7 @@ import { LoopShardError } from '../errors.js';
 import { type Group, mostShards, type Permits } from '../options/scheduling.js';
 import { Heartbeat } from './heartbeat.js';
 import { LoadLimits } from './load-limits.js';
+import { type Scaled, Scaler } from './scaler.js';
 import {
   type LifeEvents,
   type LifeOptions,
@@ -71,6 +74,16 @@ export interface ShardPoolEvents {
   onReplacing(shard: number, by: number, why: ReplaceReason): void;
   /** It could not start: the shard continues. */
   onReplaceFailed(shard: number, error: LoopShardError): void;
+  /** The number of shards of the group has changed, because its load has. */
+  onScaled(group: Group, scaled: Scaled): void;
+  /** A shard that was to be added did not start. */
+  onGrowFailed(group: Group, error: LoopShardError): void;
+  /**
+   * The set of the app's health checks that fail on the shard has changed.
+   * @param failed their names
+   * @param change the result that has changed; undefined if the thread has ended
+   */
+  onChecks(shard: number, failed: readonly string[], change: CheckReport | undefined): void;
   /** A stuck shard is terminated. */
   onKill(shard: number): void;
   /** The shard streams as many responses as it may. */
@@ -85,8 +98,13 @@ export interface ShardPoolEvents {
 /** Why a shard is replaced by one that starts beside it. */
 export type ReplaceReason = 'asked' | 'requests' | 'heap' | 'abandoned' | 'native code';
 
+/** How long after a failed replacement the next one is attempted. */
+const REPLACE_RETRY_MS = 10_000;
+
 /** How long a terminated thread may take to end before it is taken to be in native code. */
 const NATIVE_MS = 1_000;
+
+const US_PER_MS = 1_000;
 
 /** How long every shard must have been ready before the server is: failures shortly after the import happen within it. */
 const SETTLE_MS = 100;
@@ -95,6 +113,7 @@ const SETTLE_MS = 100;
 export class ShardPool {
   readonly #words: ShardWords;
   readonly #clock: Clock;
+  readonly #activity: ActivityReader;
   readonly #extents: Extents;
   readonly #generations: HttpGenerations;
   readonly #permits: Int32Array;
@@ -103,8 +122,11 @@ export class ShardPool {
   readonly #stalls: Stalls;
   readonly #limits: LoadLimits;
   readonly #turnover: Turnover;
+  readonly #scaler: Scaler;
   readonly #groups: readonly Group[];
-  readonly #initialPermits: number;
+  /** Of shards that are added, by group. */
+  readonly #groupPermits = new Map<Group, number>();
+  readonly #isAdaptive: boolean;
   readonly #reasons = new WeakMap<ShardLife, ReplaceReason>();
   readonly #events: ShardPoolEvents;
   readonly #settleMs: number;
@@ -116,12 +138,14 @@ export class ShardPool {
     const { shards } = map;
     this.#words = new ShardWords(core, map);
     this.#clock = new Clock(options.epochMs);
+    this.#activity = new ActivityReader(core, map);
     // The control thread takes no extents: it only frees those of ended shards.
     this.#extents = new Extents(core, map, shardOwned(shards));
     this.#generations = new HttpGenerations(core, map);
     this.#permits = new Int32Array(shards).fill(permits.initial);
     this.#groups = groups;
-    this.#initialPermits = permits.initial;
+    for (const group of groups) this.#groupPermits.set(group, permits.initial);
+    this.#isAdaptive = permits.adaptive !== undefined;
     this.#events = events;
     this.#settleMs = options.startThread === undefined ? SETTLE_MS : 0;
     const settings = {
@@ -174,8 +198,13 @@ export class ShardPool {
     const isReady = (shard: number) => this.#shards[shard].state === 'ready';
     this.#stalls = new Stalls(groups, this.#words, isReady, options.stalledAfterMs, events.onStalled);
     this.#turnover = new Turnover(this.#shards, { onStarting: (life, old) => this.#onStarting(life, old) });
-    this.#limits = new LoadLimits(this.#shards, this.#words, options.maxRequestsPerShard, (life) => {
-      void this.#replace(life, 'requests');
+    // A shard in the calling thread is never replaced.
+    const maxRequests = startThread === undefined ? options.maxRequestsPerShard : 0;
+    this.#limits = new LoadLimits(this.#words, maxRequests, (life) => void this.#replace(life, 'requests'));
+    this.#scaler = new Scaler(groups, this.#turnover, {
+      demand: (shard) => this.#demand(core, map, shard),
+      onScaled: events.onScaled,
+      onGrowFailed: events.onGrowFailed,
     });
   }
 
@@ -196,7 +225,7 @@ export class ShardPool {
       onSignalListener: (_life, signal) => this.#events.onSignalListener(signal),
       onCrowded: (life) => void this.#replace(life, 'abandoned', () => this.#isCrowded(life)),
       onHeapFull: (life) => void this.#replace(life, 'heap'),
-      onHealth: () => {},
+      onChecks: ({ number, failedChecks }, change) => this.#events.onChecks(number, [...failedChecks], change),
       onStreamsFull: (life) => this.#events.onStreamsFull(life.number),
       generations: () => this.#generations.all,
       wake: ({ number }) => void this.#words.wake(number),
@@ -221,13 +250,17 @@ export class ShardPool {
     await Promise.race([failure, sleep(this.#settleMs)]);
     this.#failStart = undefined;
     this.#turnover.table = table;
+    this.#scaler.start();
     return table;
   }
 
-  #onState({ number, isRestarted, cause, isReplaced, seat }: ShardLife, state: ShardState): void {
+  #onState(life: ShardLife, state: ShardState): void {
+    const { number, isRestarted, cause, isReplaced, seat } = life;
     this.#events.onShardState(number, state, isReplaced, seat);
     if (cause !== undefined) this.#failStart?.(cause);
-    if (state === 'ready' && isRestarted) this.#events.onShardRestarted(number);
+    if (state !== 'ready') return;
+    this.#limits.begin(life);
+    if (isRestarted) this.#events.onShardRestarted(number);
   }
 
   // ── replacements ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -245,20 +278,25 @@ export class ShardPool {
     return next.number;
   }
 
-  async #replace(life: ShardLife, why: ReplaceReason, isNeeded?: () => boolean): Promise<void> {
-    const { restarts } = life;
+  /** Replaces a shard as soon as its group has a free number; again and again until that succeeds or is not needed any more. */
+  async #replace(life: ShardLife, why: ReplaceReason, isNeeded: () => boolean = () => true): Promise<void> {
+    const { threads } = life;
+    // A thread that has ended meanwhile has been replaced.
+    const isStillNeeded = () => life.threads === threads && isNeeded();
     this.#reasons.set(life, why);
     try {
-      // A thread that has ended meanwhile has been replaced.
-      await this.#turnover.replace(life, () => life.restarts === restarts && isNeeded?.() !== false);
+      await this.#turnover.replace(life, isStillNeeded);
     } catch (error) {
-      if ((error as LoopShardError).code !== 'NOT_RUNNING')
-        this.#events.onReplaceFailed(life.number, error as LoopShardError);
+      if ((error as LoopShardError).code === 'NOT_RUNNING') return;
+      this.#events.onReplaceFailed(life.number, error as LoopShardError);
+      setTimeout(() => {
+        if (isStillNeeded()) void this.#replace(life, why, isNeeded);
+      }, REPLACE_RETRY_MS).unref();
     }
   }
 
   #onStarting(life: ShardLife, old: ShardLife | undefined): void {
-    const permits = old === undefined ? this.#initialPermits : this.#permits[old.number];
+    const permits = old === undefined ? this.#groupPermits.get(life.group)! : this.#permits[old.number];
     this.#permits[life.number] = permits;
     this.#words.setPermits(life.number, permits);
     if (old !== undefined) this.#events.onReplacing(old.number, life.number, this.#reasons.get(old)!);
@@ -269,11 +307,6 @@ export class ShardPool {
     return this.#words.counters(shard).abandoned;
   }
 
-  /** When the handler that is running on the shard's thread was called, by the server's clock; 0 if none is. */
-  calledAt(shard: number): number {
-    return this.#words.calledAt(shard);
-  }
-
   #isCrowded({ number, maxAbandoned }: ShardLife): boolean {
     return this.abandoned(number) > maxAbandoned;
   }
@@ -281,7 +314,7 @@ export class ShardPool {
   /** Terminates a stuck shard. If native code keeps it from ending, another one starts beside it. */
   #kill(shard: number): void {
     const life = this.#shards[shard];
-    const { restarts } = life;
+    const { threads } = life;
     const { stuckAfterMs, killStuckAfterMs } = life.group;
     this.#events.onKill(shard);
     life.kill(
@@ -291,7 +324,7 @@ export class ShardPool {
       ),
     );
     setTimeout(() => {
-      if (life.state === 'stuck' && life.restarts === restarts) void this.#replace(life, 'native code');
+      if (life.state === 'stuck' && life.threads === threads) void this.#replace(life, 'native code');
     }, NATIVE_MS).unref();
   }
 
@@ -331,6 +364,16 @@ export class ShardPool {
 
   // ── groups, circuits, permits ───────────────────────────────────────────────────────────────────────────────────
 
+  /** By group: the permits of its shards, without those that leave or only replace others. Shards that are not ready have no free ones. */
+  permitsByGroup(): { shard: number; available: number; limit: number }[][] {
+    return this.#groups.map((group) =>
+      this.#turnover.members(group).map(({ number, state }) => {
+        const { available, limit } = this.#words.permits(number);
+        return { shard: number, available: state === 'ready' ? available : 0, limit };
+      }),
+    );
+  }
+
   /** The numbers of shards that run, or are about to. */
   get running(): number[] {
     return this.#shards.filter(({ isIdle }) => !isIdle).map(({ number }) => number);
@@ -339,6 +382,18 @@ export class ShardPool {
   /** How many shards each group has, without those that leave or only replace others. */
   get counts(): number[] {
     return this.#groups.map((group) => this.#turnover.members(group).length);
+  }
+
+  /** The number of shards of each group, its bounds, and how often it has changed. */
+  groupFigures() {
+    return this.#scaler.figures();
+  }
+
+  /** More shards have more permits; but more of adaptive ones would be more than the limiter allows, so those do not count. */
+  #demand(core: CoreMemory, map: MemoryMap, shard: number): { permitsTaken: number; waitMs: number } {
+    if (this.#isAdaptive) return { permitsTaken: 0, waitMs: 0 };
+    const { available, limit } = this.#words.permits(shard);
+    return { permitsTaken: (limit - available) / limit, waitMs: longestWaitUs(core, map, shard) / US_PER_MS };
   }
 
   /** The number that the shard has had if it, and those before it, were never replaced. */
@@ -367,6 +422,12 @@ export class ShardPool {
     this.#shards[shard].send({ type: 'permits' });
   }
 
+  /** The same for all shards of a group, also those that are added later. */
+  setGroupPermits(group: Group, permits: number): void {
+    this.#groupPermits.set(group, permits);
+    for (const { number } of this.#of(group)) this.setPermits(number, permits);
+  }
+
   // ── for people who operate the server ───────────────────────────────────────────────────────────────────────────
 
   /** @throws LoopShardError SHARD_NOT_READY, PROFILE_FAILED */
@@ -389,12 +450,13 @@ export class ShardPool {
 
   /** Starts no further threads. */
   retire(): void {
-    this.#turnover.stop();
+    this.#endChanges();
     for (const shard of this.#shards) shard.retire();
   }
 
   /** Tells shards that the server is closing, so that endless streams end. */
   drain(): void {
+    this.#endChanges();
     for (const shard of this.#shards) shard.send({ type: 'drain' });
   }
 
@@ -412,11 +474,17 @@ export class ShardPool {
     return this.#end((shard) => shard.terminate());
   }
 
+  /** Replaces and adds no further shards. */
+  #endChanges(): void {
+    this.#limits.stop();
+    this.#scaler.stop();
+    this.#turnover.stop();
+  }
+
   async #end(end: (shard: ShardLife) => Promise<boolean>): Promise<number[]> {
     this.#failStart = undefined;
     for (const heartbeat of this.#heartbeats) heartbeat.stop();
-    this.#turnover.stop();
-    this.#limits.stop();
+    this.#endChanges();
     this.#stalls.stop();
     const lives = this.#shards.filter(({ isIdle }) => !isIdle);
     const ended = await Promise.all(lives.map(end));
@@ -451,26 +519,33 @@ export class ShardPool {
         restarts: shard.restarts,
         isCircuitOpen: shard.isCircuitOpen,
         stalled: this.isStalled(shard.group),
+        failedChecks: [...shard.failedChecks],
         permits: this.#words.permits(number),
         ...this.#words.counters(number),
       };
     });
   }
 
-  /** What only metrics have: the event loop and the heap of each shard, and what occupies the former. */
+  /** The event loop and the heap of each shard, what occupies the former, and from which shards it has stolen. */
   threadFigures() {
     return this.#shards.map(({ number, thread, times }) => ({
       loop: thread?.loopTimes(),
       heap: times && readHeap(times),
-      running: times && this.#running(number, times),
+      running: this.runningRoute(number),
+      stolen: this.#words.stolen(number),
     }));
   }
 
-  /** The number of the route whose handler occupies the event loop, and for how long, in microseconds. */
-  #running(shard: number, times: SharedArrayBuffer): { route: number; us: number } | undefined {
-    const calledAt = this.#words.calledAt(shard);
-    if (calledAt === 0) return undefined;
-    return { route: readCalledRoute(times), us: Math.max(0, elapsedUs(this.#clock.nowUs(), calledAt)) };
+  /** The number of the route whose handler occupies the event loop, and for how long, in microseconds; undefined if none does. */
+  runningRoute(shard: number): { route: number; us: number } | undefined {
+    const running = this.#words.running(shard);
+    if (running === undefined) return undefined;
+    return { route: running.route, us: Math.max(0, elapsedUs(this.#clock.nowUs(), running.calledAt)) };
+  }
+
+  /** What the requests of each shard are doing, by its number. */
+  activity(): ShardActivity[] {
+    return this.#activity.read(this.#clock.nowUs());
   }
 
   stats() {

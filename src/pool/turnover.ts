@@ -19,6 +19,8 @@ export class Turnover {
   table: RouteTable | undefined;
   /** Shards that are starting beside others: what ends the wait for them. */
   readonly #starting = new Map<ShardLife, (error: LoopShardError) => void>();
+  /** What ends the wait of replacements for a free number. */
+  readonly #waiting = new Set<(error: LoopShardError) => void>();
   /** The latest replacement of each group, which the next one follows. */
   readonly #latest = new Map<Group, Promise<unknown>>();
   #isOver = false;
@@ -52,11 +54,19 @@ export class Turnover {
     return next;
   }
 
-  /** A free number of the group, once there is one. */
+  /** A free number of the group, once there is one. @throws LoopShardError NOT_RUNNING */
   async #free(group: Group): Promise<ShardLife> {
-    const lives = this.#of(group);
-    const leaving = lives.filter(({ isLeaving }) => isLeaving);
-    return lives.find(({ isIdle }) => isIdle) ?? Promise.race(leaving.map((life) => life.idle().then(() => life)));
+    if (this.#isOver) throw closed();
+    const free = this.#of(group).find(({ isIdle }) => isIdle);
+    if (free !== undefined) return free;
+    const leaving = this.#of(group).filter(({ isLeaving }) => isLeaving);
+    let stop: (error: LoopShardError) => void = () => {};
+    const stopped = new Promise<never>((_resolve, reject) => {
+      stop = reject;
+    });
+    this.#waiting.add(stop);
+    const idle = leaving.map((life) => life.idle().then(() => life));
+    return Promise.race([stopped, ...idle]).finally(() => this.#waiting.delete(stop));
   }
 
   async #start(life: ShardLife, old: ShardLife | undefined): Promise<void> {
@@ -91,9 +101,9 @@ export class Turnover {
     return [...seats.values()].sort((a, b) => a.seat - b.seat);
   }
 
-  /** How many of them start beside the others. */
-  starting(group: Group): number {
-    return this.members(group).filter((life) => this.#starting.has(life)).length;
+  /** Whether a shard is being added to the group. */
+  isGrowing(group: Group): boolean {
+    return this.members(group).some((life) => this.#starting.has(life));
   }
 
   /**
@@ -129,7 +139,7 @@ export class Turnover {
   /** Starts no further shards. Those that are starting end. */
   stop(): void {
     this.#isOver = true;
-    for (const reject of this.#starting.values()) reject(closed());
+    for (const reject of [...this.#starting.values(), ...this.#waiting]) reject(closed());
   }
 }
 

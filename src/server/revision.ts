@@ -1,8 +1,7 @@
 import { toError } from '../contract/describe.js';
 import { createServerMemory, type MemoryMap, routePermitsAddress } from '../contract/memory-map.js';
-import type { FailureReport, RouteEntry, RouteTable } from '../contract/messages.js';
+import type { CheckReport, FailureReport, RouteEntry, RouteTable } from '../contract/messages.js';
 import { createRoutePermits, limitedRoutes, routeName } from '../contract/route-permits.js';
-import { runningRoute } from '../contract/running-route.js';
 import type { CoreMemory } from '../core/memory.js';
 import { Semaphore } from '../core/semaphore.js';
 import type { LoopShardError } from '../errors.js';
@@ -13,6 +12,7 @@ import type { RouteSources } from '../metrics/route-totals.js';
 import type { Logger } from '../options/logger.js';
 import type { ResolvedOptions } from '../options/options.js';
 import { DEFAULT_SHED_GRACE_MS, type Group } from '../options/scheduling.js';
+import type { Scaled } from '../pool/scaler.js';
 import { CIRCUIT_TEXT, type ShardState, type ThreadEnd } from '../pool/shard-life.js';
 import { type ReplaceReason, ShardPool } from '../pool/shard-pool.js';
 import type { StartThread } from '../pool/shard-thread.js';
@@ -104,6 +104,9 @@ export class Revision {
         onShardState: (shard, state, isReplaced, seat) => this.#onShardState(shard, state, isReplaced, seat),
         onReplacing: (shard, by, why) => this.#onReplacing(shard, by, why),
         onReplaceFailed: (shard, error) => this.#onReplaceFailed(shard, error),
+        onScaled: (group, scaled) => this.#onScaled(group, scaled),
+        onGrowFailed: (group, error) => this.#onGrowFailed(group, error),
+        onChecks: (shard, failed, change) => this.#onChecks(shard, failed, change),
         onKill: (shard) => this.#onKill(shard),
         onStreamsFull: (shard) => this.#onStreamsFull(shard),
         onStalled: (group, stalled) => this.#onStalled(group, stalled),
@@ -182,8 +185,7 @@ export class Revision {
   /** Tells the HTTP threads, and notes it for the admin listener. */
   #inform(about: ShardNews): void {
     if (about.type === 'state') this.#ready[about.shard] = about.state === 'ready' ? 1 : 0;
-    else if (about.type === 'shedding') this.readiness.shedders.set(about.shard, about.shedding);
-    else if (about.type === 'stalled') this.readiness.setStalled(about.group, about.stalled);
+    this.readiness.hear(about);
     this.#http.tell({ type: 'shard', revision: this.number, about });
   }
 
@@ -238,8 +240,8 @@ export class Revision {
 
   /** Says which handler blocks the shard, unless other code does. */
   #reportStuck(shard: number): void {
-    const number = runningRoute(this.core, this.map, shard, this.pool.calledAt(shard));
-    const route = number === undefined || number < 0 ? undefined : routeName(this.routes[number]);
+    const running = this.pool.runningRoute(shard);
+    const route = running === undefined || running.route < 0 ? undefined : routeName(this.routes[running.route]);
     const by = route === undefined ? '' : ` by a handler of \`${route}\``;
     const { stuckAfterMs } = this.pool.groupOf(shard);
     this.#logger.error(
@@ -270,6 +272,31 @@ export class Revision {
       case 'native code':
         return 'it is in native code that cannot be stopped';
     }
+  }
+
+  #onScaled({ name }: Group, { from, to, busy, waitMs }: Scaled): void {
+    const verb = to > from ? 'has grown' : 'is shrinking';
+    const queue = waitMs > 0 ? `, and requests were queued for ${Math.round(waitMs)} ms` : '';
+    this.#logger.info(
+      { group: name, from, to },
+      `group ${name} ${verb} from ${from} to ${to} shards: ${busy.toFixed(1)} of ${from} were busy on average${queue}`,
+    );
+    this.#events.tell('scaled', { group: name, from, to });
+  }
+
+  #onGrowFailed({ name }: Group, error: LoopShardError): void {
+    this.#logger.error({ group: name, err: error }, `group ${name} cannot grow: ${error.message}`);
+  }
+
+  #onChecks(shard: number, failed: readonly string[], change: CheckReport | undefined): void {
+    this.#inform({ type: 'checks', shard, failed });
+    if (change === undefined || this.#isRetired) return;
+    const { name, error } = change;
+    const details = { shard, check: name, ...(error && { err: toError(error) }) };
+    if (error === undefined) this.#logger.info(details, `health check ${name} passes again on shard ${shard}`);
+    else this.#logger.warn(details, `health check ${name} fails on shard ${shard}: ${error.message}`);
+    const { name: group } = this.pool.groupOf(shard);
+    this.#events.tell('check', { shard, group, check: name, passes: error === undefined });
   }
 
   #onReplaceFailed(shard: number, error: LoopShardError): void {

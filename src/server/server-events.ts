@@ -13,4 +13,8 @@ export interface ServerEvents {
   shedding: [change: { shard: number; group: string; shedding: boolean }];
   /** A group has had no free permit and no settled handler for `recovery.stalledAfterMs`, or has a free permit again. */
   stalled: [change: { group: string; stalled: boolean }];
+  /** The number of shards of a group with a range has changed, because its load has. */
+  scaled: [change: { group: string; from: number; to: number }];
+  /** A health check of the app has failed on a shard, or passes again. */
+  check: [change: { shard: number; group: string; check: string; passes: boolean }];
 }

@@ -33,6 +33,8 @@ export interface ShardStats extends Omit<ShardCounters, 'shortMeanUs' | 'longMea
   shedding: boolean;
   /** Whether its group has had no free permit and no settled handler for `recovery.stalledAfterMs`. */
   stalled: boolean;
+  /** Names of the app's health checks (`app.health`) that fail on the shard. */
+  failedChecks: string[];
   /** Requests per claim, since the thread was started. */
   batchSize: Summary;
   /** Time from submission to the start of the handler, in microseconds, since the thread was started. */
@@ -51,13 +53,29 @@ export interface RouteStats {
   waiting: number;
 }
 
+/** How many shards a group has. */
+export interface GroupStats {
+  /** Name of the group. */
+  group: string;
+  /** Shards that run or start, without those that are leaving. */
+  shards: number;
+  /** Fewest shards that it may have. */
+  min: number;
+  /** Most shards that it may have. */
+  max: number;
+  /** How often a shard was added because of the load, since the start or the last reload. */
+  grown: number;
+  /** How often one was removed. */
+  shrunk: number;
+}
+
 /** Current figures of a server. */
 export interface ServerStats {
   /** Phase in the life of the server. */
   state: ServerState;
   /** Number of reloads before the current code was loaded. */
   revision: number;
-  /** Earlier revisions that are finishing their requests. */
+  /** Earlier revisions that are finishing their requests, or whose responses clients have not read. */
   retiring: number;
   /** HTTP threads that have replied; of a closed server, those that had replied last. */
   httpThreads: number;
@@ -82,6 +100,8 @@ export interface ServerStats {
   refused: Partial<Record<Reason, number>>;
   /** Figures of each shard. */
   shards: ShardStats[];
+  /** Figures of each group of shards. */
+  groups: GroupStats[];
   /** Number of all routes of the app; 0 until it is loaded. */
   routeCount: number;
   /** Routes with `maxConcurrency`. */

@@ -2,6 +2,8 @@ import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { clearInterval, setImmediate, setInterval } from 'node:timers';
 import {
   COUNTER_ABANDONED_OFFSET,
+  COUNTER_CALLED_AT_OFFSET,
+  COUNTER_CALLED_ROUTE_OFFSET,
   COUNTER_EXTENT_WAITING_OFFSET,
   COUNTER_EXTENT_WAITS_OFFSET,
   COUNTER_STARTED_OFFSET,
@@ -35,6 +37,7 @@ import { isThenable } from '../core/thenable.js';
 import { LoopShardError } from '../errors.js';
 import type { JsonWriter } from '../json/direct.js';
 import type { ShardContext } from './context.js';
+import type { Blocking } from './loop/blocking.js';
 import type { ThreadTime } from './loop/thread-time.js';
 import { Observers } from './observing/observers.js';
 import { SlotRequest } from './request/request.js';
@@ -69,6 +72,7 @@ export class Handlers implements ResponseHost, RawHost {
   readonly #streams: StreamedResponses;
   readonly #events: HandlerEvents;
   readonly #threadTime: ThreadTime;
+  readonly #blocking: Blocking;
   readonly #tasks = new Tasks();
   readonly observers: Observers;
   /** Number of handlers that have not settled although the HTTP thread has already responded. */
@@ -85,9 +89,10 @@ export class Handlers implements ResponseHost, RawHost {
   #isDraining = false;
   readonly #isDevelopment = isDevelopment();
 
-  constructor(context: ShardContext, threadTime: ThreadTime, events: HandlerEvents) {
+  constructor(context: ShardContext, threadTime: ThreadTime, blocking: Blocking, events: HandlerEvents) {
     this.#context = context;
     this.#threadTime = threadTime;
+    this.#blocking = blocking;
     this.#events = events;
     this.#responder = new Responder(context);
     this.observers = new Observers(context, newScope);
@@ -129,6 +134,7 @@ export class Handlers implements ResponseHost, RawHost {
       return now;
     }
     const number = view.route;
+    this.#occupy(number, now);
     context.times.recordQueue(elapsedUs(now, view.submittedAt), number);
     const known = number === NOT_FOUND_ROUTE ? undefined : context.app.route(number);
     const request = new SlotRequest(context, slot, view, known?.body.isStreamed === true);
@@ -176,10 +182,18 @@ export class Handlers implements ResponseHost, RawHost {
       this.#noteCall(task);
       this.#run(task, handler);
     }
-    if (request.finished) return this.#settledAt;
-    const yieldedAt = context.clock.nowUs();
-    task.yieldedUs = yieldedAt - now;
+    const yieldedAt = request.finished ? this.#settledAt : context.clock.nowUs();
+    if (!request.finished) task.yieldedUs = yieldedAt - now;
+    this.#blocking.occupied(number, now, yieldedAt);
     return yieldedAt;
+  }
+
+  /** Publishes which handler occupies the event loop from now on. */
+  #occupy(route: number, now: number): void {
+    const { counters } = this.#context;
+    counters.put(COUNTER_CALLED_ROUTE_OFFSET, route);
+    // Odd, so that no time equals 0, which stands for none.
+    counters.put(COUNTER_CALLED_AT_OFFSET, now | 1);
   }
 
   /** Number of started handlers that have not settled, without abandoned ones. */
@@ -332,8 +346,12 @@ export class Handlers implements ResponseHost, RawHost {
       }
       this.#gathered.shift();
       if (!task.hasPermit) continue;
+      this.#occupy(task.number, task.calledAt);
       this.#run(task, handler);
-      task.yieldedUs = this.#context.clock.nowUs() - task.calledAt;
+      const yieldedAt = this.#context.clock.nowUs();
+      task.yieldedUs = yieldedAt - task.calledAt;
+      this.#context.counters.put(COUNTER_CALLED_AT_OFFSET, 0);
+      this.#blocking.occupied(task.number, task.calledAt, yieldedAt);
     }
   }
 
@@ -475,16 +493,16 @@ export class Handlers implements ResponseHost, RawHost {
     if (!task.request.finished) task.rawStream!.close();
   }
 
-  onWritten(task: Task): void {
-    if (task.request.finished) return;
-    (task.rawStream ?? this.#streams.startRaw(task, task.raw!)).onWritten();
+  onWritten(task: Task): boolean {
+    if (task.request.finished) return false;
+    return (task.rawStream ?? this.#streams.startRaw(task, task.raw!)).onWritten();
   }
 
   onComplete(task: Task): void {
     const { request, rawStream } = task;
     if (request.finished) return;
     const raw = task.raw!;
-    if (rawStream?.isBegun === true || raw.isUpgrade) return rawStream!.onWritten();
+    if (rawStream?.isBegun === true || raw.isUpgrade) return void rawStream!.onWritten();
     if (this.#responder.respondRaw(task, raw)) return this.#settle(task, WRITTEN);
     (rawStream ?? this.#streams.startRaw(task, raw)).onWritten();
   }
@@ -523,8 +541,10 @@ export class Handlers implements ResponseHost, RawHost {
     const handlerUs = Math.max(1, now - startedAt);
     times.recordHandler(handlerUs);
     if (times.routes !== undefined) {
-      const loopUs = yieldedUs < 0 ? now - calledAt : yieldedUs + this.#threadTime.resumedUs(now);
+      const resumedUs = yieldedUs < 0 ? 0 : this.#threadTime.resumedUs(now);
+      const loopUs = yieldedUs < 0 ? now - calledAt : yieldedUs + resumedUs;
       times.routes.settled(number, handlerUs, loopUs, elapsedUs(now, view.submittedAt));
+      this.#blocking.occupied(number, now - resumedUs, now);
     }
     return handlerUs;
   }
@@ -602,7 +622,7 @@ export class Handlers implements ResponseHost, RawHost {
     const task = this.#findCulprit();
     if (task === undefined) return;
     // A response that is already being sent can only be broken off.
-    if (task.stream?.isBegun === true) return task.stream.cancel();
+    if (task.stream?.isBegun === true) return task.stream.breakOff();
     // The handler may still use the slot's memory, so the slot is kept until it settles or times out.
     if (task.request.isViewTaken && !task.hasSettled) return;
     this.#responder.discard(task);

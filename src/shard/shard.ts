@@ -1,4 +1,4 @@
-import { clearInterval, setInterval } from 'node:timers';
+import { clearInterval, setInterval, setTimeout } from 'node:timers';
 import { isDeepStrictEqual } from 'node:util';
 import { getHeapStatistics } from 'node:v8';
 import { receiveMessageOnPort } from 'node:worker_threads';
@@ -29,6 +29,7 @@ import { timedClients } from '../options/server-timing.js';
 import { trustedProxies } from '../options/trust-proxy.js';
 import type { ShardContext } from './context.js';
 import type { Handlers } from './handlers.js';
+import { HealthChecks } from './health-checks.js';
 import { HttpChannels } from './http-channels.js';
 import { Gradient2 } from './loop/limiter.js';
 import { ShardLoop } from './loop/loop.js';
@@ -66,10 +67,12 @@ export class Shard {
   readonly loop: ShardLoop;
   readonly #context: ShardContext;
   readonly #end: EndShard;
+  readonly #checks: HealthChecks;
   /** URL of the user's module. */
   readonly #module: string;
   readonly #isTraced: boolean;
   #heapTimer: NodeJS.Timeout | undefined;
+  #isEnding = false;
 
   /** @throws LoopShardError ROUTES_DIFFER */
   constructor(start: ShardStart, app: AppDefinition, endShard: EndShard) {
@@ -79,6 +82,8 @@ export class Shard {
     this.#module = start.module;
     this.#isTraced = start.traces;
     this.#end = endShard;
+    const { shard, group } = context;
+    this.#checks = new HealthChecks(app.healthChecks, { shard, group }, (report) => this.#report(report));
     this.loop = new ShardLoop(
       context,
       start,
@@ -92,7 +97,10 @@ export class Shard {
     return this.#context.counters;
   }
 
-  /** @throws LoopShardError MODULE_FAILED */
+  /**
+   * Calls the `onStart` listeners in order, and runs the health checks, which need not pass.
+   * @throws LoopShardError MODULE_FAILED
+   */
   async startApp(): Promise<void> {
     const { app, shard, group } = this.#context;
     for (const listener of app.onStart) {
@@ -102,6 +110,7 @@ export class Shard {
         throw await moduleFailure('A listener of `app.onStart()` failed', error);
       }
     }
+    await this.#checks.start();
     await this.#trace();
   }
 
@@ -158,7 +167,9 @@ export class Shard {
       case 'drain':
         return this.loop.handlers.drain();
       case 'close':
-        return this.end(this.stop(), command);
+        if (!this.#isEnding) return this.end(this.stop(), command);
+        // It was replaced, or has had an uncaught exception, and the server closes now: handlers may have less time than before.
+        setTimeout(() => this.loop.giveUp(), command.handlersMs).unref();
     }
   }
 
@@ -169,9 +180,16 @@ export class Shard {
     this.#heapTimer = setInterval(measureHeap, HEAP_MS, writer).unref();
   }
 
-  /** Stops claiming, and starts the slots already claimed. Resolves when no handler is in flight. */
+  /** Whether `stop` was called: the shard is about to end. */
+  get isEnding(): boolean {
+    return this.#isEnding;
+  }
+
+  /** Stops claiming, and starts the slots already claimed; called once. Resolves when no handler is in flight. */
   stop(): Promise<void> {
+    this.#isEnding = true;
     clearInterval(this.#heapTimer);
+    this.#checks.stop();
     return this.loop.stop();
   }
 

@@ -26,9 +26,12 @@ export interface TaskStream {
 
 /** A streamed response that the app forms itself. */
 export interface RawTaskStream extends TaskStream {
-  /** The app has written bytes, maybe the last ones. */
-  onWritten(): void;
-  /** Ends a stream that has not begun: the response is sent in another way, or not at all. */
+  /**
+   * The app has written bytes, maybe the last ones.
+   * @returns whether all of them were copied
+   */
+  onWritten(): boolean;
+  /** Ends a stream that has not begun, if the response is sent in another way or not at all. After the end of the request. */
   drop(): void;
   /** The app has closed an upgraded connection. */
   close(): void;

@@ -15,19 +15,17 @@ const LAST_REPORTS = 10;
 export function handleUncaught(channel: MessagePort, shard: Shard, start: ShardStart): void {
   const { handlers } = shard.loop;
   if (start.onUncaught === 'exit') return;
-  let isEnding = false;
   let reportsLeft = LAST_REPORTS;
   const onUncaught = (error: unknown) => {
     const isOwn = process.listenerCount('uncaughtException') === 1;
-    const ends = isOwn && start.onUncaught === 'replace' && !isEnding;
+    const ends = isOwn && start.onUncaught === 'replace' && !shard.isEnding;
     const request = handlers.culprit();
     const report: ShardReport = { type: 'uncaught', error: describe(error), ends, ...(request && { request }) };
-    if (!isEnding || reportsLeft-- > 0) channel.postMessage(report);
+    if (!shard.isEnding || reportsLeft-- > 0) channel.postMessage(report);
     // Before `failCulprit`, so that the loop also waits for that response.
-    const settled = ends ? shard.loop.stop() : undefined;
+    const settled = ends ? shard.stop() : undefined;
     handlers.failCulprit(error);
     if (settled === undefined) return;
-    isEnding = true;
     shard.end(settled, { handlersMs: start.graceMs / 2, graceMs: start.graceMs });
   };
   process.on('uncaughtException', onUncaught);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
+import { type ServerWithThreads, startHttpThreads } from './http-threads.js';
 import { startServer, type TestServer } from './server.js';
 
 /** Directs life.js through the files of a directory: what it does when it is loaded and when it gets a request. */
@@ -49,6 +50,8 @@ export interface LifeScene {
   /** The latest server that was started. */
   readonly running: TestServer;
   start(options?: ServeOptions): Promise<TestServer>;
+  /** Starts a server whose HTTP threads each have a port. */
+  startHttpThreads(httpThreads: number, options?: ServeOptions): Promise<ServerWithThreads>;
 }
 
 /** @param standard default options of the servers */
@@ -76,6 +79,11 @@ export function useLife(standard: ServeOptions = {}): LifeScene {
         life.fixture,
       );
       return running;
+    },
+    async startHttpThreads(httpThreads, options = {}) {
+      const started = await startHttpThreads(httpThreads, { ...standard, ...options }, life.fixture);
+      running = started;
+      return started;
     },
   };
 }

@@ -90,7 +90,8 @@ export class Admission {
     const { router } = this.#parts;
     if (!router.hasUpgrades || !offersUpgrade(request)) return NO_ROUTE;
     const path = readPath(request.headSource, request.headStart, request.targetBytes);
-    return path === undefined ? BAD_PATH : router.findUpgrade(ALL_METHODS[request.method], path);
+    if (path === undefined) return BAD_PATH;
+    return router.findUpgrade(ALL_METHODS[request.method], path, request.list('upgrade'));
   }
 
   /** Routes the request and submits it to a shard, or responds to it. */
@@ -129,29 +130,31 @@ export class Admission {
     const { rules: allRules, ranking, gate, dispatcher, router } = this.#parts;
     const rules = allRules.of(route);
     const rank = rules.rank >= 0 ? rules.rank : ranking.rank(request);
-    const key = rules.key && readKey(request, rules.key, router);
+    const isOffer = rules.takesUpgrades && offersUpgrade(request);
+    const key = rules.key && readKey(request, rules.key, router, isOffer);
     const sticky = key !== undefined;
-    const hash = sticky ? hashText(key) : rules.hash;
+    const wish = { rules, hash: sticky ? hashText(key) : rules.hash, sticky, isOffer };
     const now = this.#shards.clock.nowUs();
     this.#shards.load.now = now;
-    let shard = dispatcher.pick(rules, hash, sticky);
+    let shard = dispatcher.pick(wish);
     if (shard < 0) return this.#refuse(connection, request, route, 'NO_SHARD');
     const refusal = gate.refusal(rules, rank, shard);
     if (refusal !== undefined) {
-      shard = dispatcher.pickOther(rules, sticky, (other) => gate.refusal(rules, rank, other) === undefined);
+      shard = dispatcher.pickOther(wish, (other) => gate.refusal(rules, rank, other) === undefined);
       if (shard < 0) return this.#refuse(connection, request, route, refusal);
     }
     const slot = gate.takeSlot(rules.group, rank);
     if (slot < 0) return this.#refuse(connection, request, route, 'NO_SLOT');
     const exchange = this.#exchanges[slot];
     exchange.reset(connection, rules);
-    exchange.isOffer = rules.takesUpgrades && offersUpgrade(request);
+    exchange.isOffer = isOffer;
     const { refusals } = this.#parts;
     if (refusals.dependOnRequest) exchange.refused = refusals.about(request);
     const passage = dispatcher.passages[slot];
     passage.reset(rules, rank, now);
-    passage.hash = hash;
+    passage.hash = wish.hash;
     passage.sticky = sticky;
+    passage.isOffer = isOffer;
     try {
       this.#fill(exchange, request, route, rules, now);
     } catch (error) {

@@ -280,7 +280,7 @@ export class Completions {
   #observe(exchange: Exchange, shard: number): ObservedExchange {
     const observed = this.#observation.handled(shard, exchange);
     const { stream } = exchange;
-    if (stream?.isUpgrade !== true || stream.status === 0) return observed;
+    if (stream?.isUpgrade !== true || stream.status === undefined) return observed;
     // The response is over once the connection has changed to another protocol.
     observed.ended(stream.status, false);
     return REPORTED;

@@ -135,14 +135,15 @@ export class Output {
   sendStream(exchange: Exchange, stream: StreamedAnswer): void {
     if (!stream.begun) {
       stream.begun = true;
-      if (stream.isUpgrade) this.#sendUpgrade(exchange);
+      if (stream.isUpgrade) this.#sendUpgrade(exchange, stream);
       else {
         stream.status = statusOf(exchange.bytes!);
         if (exchange.next === undefined && this.#host.draining) exchange.close = true;
         this.#send(exchange);
       }
     }
-    if (stream.isUpgrade && stream.waiting !== undefined) this.#noteStatus(exchange, stream.waiting);
+    if (stream.isUpgrade && stream.status === undefined && stream.waiting !== undefined)
+      this.#noteStatus(exchange, stream, stream.waiting);
     const bytes = stream.writeTo(this.#socket);
     if (exchange.entry !== undefined) exchange.entry.bytes += bytes;
     this.#host.counts?.sent(bytes);
@@ -197,25 +198,23 @@ export class Output {
   }
 
   /** What the app has written as the beginning of its response to an upgrade, which may be nothing, is sent as it is. */
-  #sendUpgrade(exchange: Exchange): void {
+  #sendUpgrade(exchange: Exchange, stream: StreamedAnswer): void {
     const bytes = exchange.bytes!;
     if (exchange.entry !== undefined) this.#host.accessLog!.answered(exchange, bytes.length);
     if (bytes.length === 0) return;
     this.#socket.write(bytes);
     this.#host.counts?.sent(bytes.length);
-    this.#noteStatus(exchange, bytes);
+    this.#noteStatus(exchange, stream, bytes);
   }
 
   /** Notes the status of the response to an upgrade, once the app has written the first bytes of it. */
-  #noteStatus(exchange: Exchange, head: Buffer): void {
-    if (exchange.entry?.status === null) this.#host.accessLog!.said(exchange.entry, head);
-    exchange.counter?.count(head);
-    exchange.counter = undefined;
-    const stream = exchange.stream!;
-    if (stream.status !== 0) return;
+  #noteStatus(exchange: Exchange, stream: StreamedAnswer, head: Buffer): void {
+    const { entry, counter, observed } = exchange;
     stream.status = statusOf(head);
-    if (exchange.observed === undefined) return;
-    exchange.observed.ended(stream.status, false);
+    if (entry !== undefined) this.#host.accessLog!.said(entry, head);
+    counter?.count(head);
+    if (observed === undefined) return;
+    observed.ended(stream.status, false);
     exchange.observed = REPORTED;
   }
 
@@ -320,10 +319,12 @@ export class Output {
   close(): void {
     this.#releaseUnflushed(this.#unflushed.length, true);
     for (let exchange = this.first; exchange !== undefined; exchange = exchange.next) {
-      const aborted = exchange.stream?.isUpgrade !== true;
+      const { stream } = exchange;
+      // The end of a connection that was taken over is as good as any.
+      const aborted = stream?.isUpgrade !== true || stream.status === undefined;
       if (this.#host.accessLog !== undefined) this.#host.accessLog.ended(exchange, aborted);
       if (aborted) this.#host.counts?.aborted();
-      exchange.observed?.ended(exchange.stream?.status ?? 0, aborted);
+      exchange.observed?.ended(stream?.status ?? 0, aborted);
       exchange.connection = undefined;
       exchange.owner?.abandon(exchange);
     }

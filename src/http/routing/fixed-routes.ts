@@ -35,8 +35,8 @@ export class FixedRoutes {
     if (health === undefined) return;
     this.#addHealth(router, health.livez, table.routes.length, () => ({ status: 'live' }));
     this.#addHealth(router, health.readyz, table.routes.length + 1, () => {
-      const reason = whyNotReady();
-      return reason === undefined ? { status: 'ready' } : { status: 'not ready', reason };
+      const why = whyNotReady();
+      return why === undefined ? { status: 'ready' } : { status: 'not ready', ...why };
     });
   }
 

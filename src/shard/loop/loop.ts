@@ -9,6 +9,7 @@ import { Turn } from '../../core/turn.js';
 import { WaitStrategy } from '../../core/wait-strategy.js';
 import type { ShardContext } from '../context.js';
 import { Handlers } from '../handlers.js';
+import { Blocking } from './blocking.js';
 import { Claims } from './claims.js';
 import type { Gradient2 } from './limiter.js';
 import { ThreadTime } from './thread-time.js';
@@ -71,7 +72,8 @@ export class ShardLoop {
     this.#receive = receive;
     this.#threadTime = new ThreadTime(context.counters);
     this.#claims = new Claims(context, options.batch, this.#threadTime);
-    this.handlers = new Handlers(context, this.#threadTime, {
+    const blocking = new Blocking(context, () => ({ next: this.#next, end: this.#count }));
+    this.handlers = new Handlers(context, this.#threadTime, blocking, {
       onComplete: (slot, us, hasPermit) => this.#complete(slot, us, hasPermit),
       onPermit: () => this.#releasePermit(),
       onDetachedEnded: () => this.#checkSettled(),
@@ -94,6 +96,11 @@ export class ShardLoop {
       this.#onSettled = resolve;
       this.#checkSettled();
     });
+  }
+
+  /** After `stop`: waits for handlers no longer. */
+  giveUp(): void {
+    this.#onSettled?.();
   }
 
   /** After `stop`: resolves when no upgraded connection is open. */
@@ -163,7 +170,6 @@ export class ShardLoop {
     while (started < this.#batch && (this.#count > 0 || this.#claim(now))) {
       while (this.#next < this.#count) {
         const before = now;
-        counters.put(COUNTER_CALLED_AT_OFFSET, before | 1);
         now = this.handlers.start(side.claimed(this.#next++), before, this.#claimedAt);
         started++;
         this.#claims.learn(now - before);
