@@ -19,5 +19,5 @@ export {
   semaphoreTryAcquire,
   semaphoreTryAcquireUpTo,
 } from './semaphore';
-export { slotClaim, slotClaimPermitted, slotComplete, slotOldest, slotSubmit } from './slot';
+export { slotClaim, slotClaimPermitted, slotComplete, slotOldest, slotSubmit, slotWaited } from './slot';
 export { writeBytes, writeHeadBefore } from './writer';

@@ -36,7 +36,7 @@
 /** First word of every block: "LSHD" in little-endian ASCII. */
 export const MAGIC = 0x4448534c;
 /** Second word of every block. Increased with every change of this file that moves something. */
-export const VERSION = 8;
+export const VERSION = 9;
 
 /** Two cache lines: the prefetcher of current x86 CPUs fetches lines in pairs. */
 export const LINE_BYTES = 128;
@@ -221,13 +221,19 @@ export const COUNTER_STREAMS_OFFSET = COUNTER_CALLED_AT_OFFSET + WORD_BYTES;
 export const COUNTER_INSPECTED_OFFSET = COUNTER_STREAMS_OFFSET + WORD_BYTES;
 /** Connections that the shard has taken over. */
 export const COUNTER_UPGRADES_OFFSET = COUNTER_INSPECTED_OFFSET + WORD_BYTES;
+/** The route whose handler was called last: its number, or -1. Written before COUNTER_CALLED_AT. */
+export const COUNTER_CALLED_ROUTE_OFFSET = COUNTER_UPGRADES_OFFSET + WORD_BYTES;
+/** 1 while requests are traced, or somebody listens to their events, on the shard. */
+export const COUNTER_OBSERVED_OFFSET = COUNTER_CALLED_ROUTE_OFFSET + WORD_BYTES;
 /** Where claims write the slots that they take. Private to the shard. */
 export const SHARD_BATCH_OFFSET = SHARD_COUNTERS_OFFSET + LINE_BYTES;
 /** Bytes in shared memory that the shard copies from: response head templates. Private to the shard. */
 export const SHARD_TEMPLATES_OFFSET = SHARD_BATCH_OFFSET + MAX_BATCH * WORD_BYTES;
 export const SHARD_TEMPLATES_BYTES = 16384;
+/** By shard: requests that the shard has claimed from its rings, of which COUNTER_STEALS is the sum. The shard writes them, any thread reads. */
+export const SHARD_STOLEN_OFFSET = SHARD_TEMPLATES_OFFSET + SHARD_TEMPLATES_BYTES;
 /** For each HTTP thread: a submission ring, a ring of bound submissions, a completion ring. */
-export const SHARD_RINGS_OFFSET = SHARD_TEMPLATES_OFFSET + SHARD_TEMPLATES_BYTES;
+export const SHARD_RINGS_OFFSET = SHARD_STOLEN_OFFSET + MAX_SHARDS * WORD_BYTES;
 
 // ── slot ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 /** The owner word. Everything else in the slot, and the extents it names, belong to that owner. */
@@ -262,6 +268,8 @@ export const SLOT_PEER_OFFSET = SLOT_RESPONSE_EXTENT_OFFSET + WORD_BYTES;
 export const SLOT_PEER_ADDRESS_OFFSET = SLOT_PEER_OFFSET + WORD_BYTES;
 /** Enough for the longest form of IPv6. */
 export const PEER_ADDRESS_BYTES = 48;
+/** When its first byte arrived, in microseconds of the server's clock. */
+export const SLOT_ARRIVED_AT_OFFSET = SLOT_PEER_ADDRESS_OFFSET + PEER_ADDRESS_BYTES;
 /** Room for the request record and, after it, the response. */
 export const SLOT_DATA_OFFSET = LINE_BYTES;
 
@@ -288,6 +296,8 @@ export const SLOT_LAST_REQUEST_FLAG = 1 << 8;
  * of what follows the request.
  */
 export const SLOT_UPGRADE_FLAG = 1 << 9;
+/** The shard is to be told when the response was sent. */
+export const SLOT_OBSERVED_FLAG = 1 << 10;
 
 /** No handler was called. */
 export const SLOT_NO_START = 0;

@@ -20,6 +20,7 @@ import {
   SLOT_COMPLETED_STATE,
   SLOT_OWNER_OFFSET,
   SLOT_STARTED_STATE,
+  SLOT_SUBMITTED_AT_OFFSET,
 } from './layout';
 import { entryAddress, ringLength, ringPublish, ringRoom } from './ring';
 import { semaphoreRelease, semaphoreTryAcquireUpTo } from './semaphore';
@@ -125,6 +126,33 @@ export function slotOldest(ring: usize, submitted: i32, slots: usize, stride: i3
   }
   advanceHead(ring, position);
   return slot;
+}
+
+/**
+ * How long the slots that are queued in `ring` have waited between `from` and `to`, added up, in microseconds. The shard of the ring. If there
+ * are more than `most`, it looks at every n-th of them. Only estimates are at stake, so the time is read without being the owner.
+ * @param from low 32 bits of a time, as `to`
+ */
+export function slotWaited(
+  ring: usize,
+  submitted: i32,
+  slots: usize,
+  stride: i32,
+  from: i32,
+  to: i32,
+  most: i32,
+): f64 {
+  const head = atomic.load<i32>(ring + RING_HEAD_OFFSET);
+  const length = atomic.load<i32>(ring + RING_TAIL_OFFSET) - head;
+  const step = max((length + most - 1) / most, 1);
+  let sum: f64 = 0;
+  for (let i = 0; i < length; i += step) {
+    const slot = load<i32>(entryAddress(ring, head + i));
+    if (atomic.load<i32>(ownerAddress(slots, stride, slot)) != submitted) continue;
+    const submittedAt = load<i32>(slots + <usize>slot * <usize>stride + SLOT_SUBMITTED_AT_OFFSET);
+    sum += <f64>max(0, min(to - from, to - submittedAt));
+  }
+  return sum * <f64>step;
 }
 
 /** Moves the head to `position` unless another thread has moved it further. */

@@ -26,6 +26,7 @@ import type {
   ShardRange,
   Shedding,
 } from './scheduling.js';
+import type { ServerTiming } from './server-timing.js';
 import type { TrustProxy } from './trust-proxy.js';
 `;
 

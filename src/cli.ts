@@ -23,6 +23,7 @@ import type { TrustProxy } from './options/trust-proxy.js';
 import { serve } from './server/serve.js';
 import type { Server } from './server/server.js';
 import type { GroupStats } from './server/stats.js';
+import type { TopOptions } from './top/top.js';
 
 /** The default port of Node.js's inspector. */
 const INSPECT_PORT = 9229;
@@ -33,10 +34,14 @@ let shownRoutes = '';
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 
 /** The options that commander parses from the command line: flat, plus flags that share an option. */
-interface CliOptions extends FlatOptions, CertificateFiles {
+interface CliOptions extends FlatOptions, CertificateFiles, AdminFlags {
   dispatchKey?: KeySource;
-  adminPort?: number;
-  adminHost?: string;
+}
+
+interface AdminFlags {
+  adminPort?: number | undefined;
+  adminHost?: string | undefined;
+  agentPort?: number | undefined;
 }
 
 type CertificateFiles = { [name in 'tlsKey' | 'tlsCert']?: string | undefined };
@@ -45,6 +50,7 @@ type CertificateFiles = { [name in 'tlsKey' | 'tlsCert']?: string | undefined };
 const PARSERS: Record<string, (text: string, previous: never) => unknown> = {
   '--fd': parseInteger,
   '--admin-port': parseInteger,
+  '--agent-port': parseInteger,
   '--permits': (text) => (text === 'adaptive' ? text : parseInteger(text)),
   '--shard-nice': (text) => (text.includes('=') ? parseCounts(text, 'cpu=19') : parseInteger(text)),
   '--shards': parseShards,
@@ -54,6 +60,7 @@ const PARSERS: Record<string, (text: string, previous: never) => unknown> = {
   '--trust-proxy': parseProxies,
   '--env': parseVariable,
   '--exec-argv': (flag, flags: readonly string[] = []) => [...flags, flag],
+  '--preload': (module, modules: readonly string[] = []) => [...modules, module],
 };
 
 /** Options that only `--help-all` shows. Hidden just before the help is printed, because commander suggests no hidden option for a typo. */
@@ -79,6 +86,15 @@ command('dev', 'Serve an app while you develop it: changes of its modules reload
   .option('--inspect [port]', 'port for a debugger of shard 0 (9229)', parseInteger)
   .addHelpText('after', '\nExample: loopshard dev app.ts --port 8000')
   .action(develop);
+
+program
+  .command('top')
+  .description('Show a running server: shards, routes and events, live, until q or Ctrl-C.')
+  .argument('[address]', 'of its admin listener, a port or a URL', '9000')
+  .allowExcessArguments(false)
+  .option('--once', 'print one snapshot; the default if the output is no terminal')
+  .addHelpText('after', '\nExample: loopshard top http://127.0.0.1:9000')
+  .action(watch);
 
 await program.parseAsync();
 
@@ -233,6 +249,20 @@ async function develop(
   }
 }
 
+/** Shows a running server. */
+async function watch(address: string, options: TopOptions): Promise<void> {
+  // Only this command needs what it imports.
+  const { top } = await import('./top/top.js');
+  try {
+    await top(address, options);
+    process.exit(0);
+  } catch (error) {
+    if (!(error instanceof LoopShardError)) throw error;
+    reportError(error);
+    process.exit(1);
+  }
+}
+
 /** Prints the routes if they have changed. */
 function printRoutes(server: Server): void {
   const lines = server.routes().map(({ methods, pattern }) => {
@@ -251,19 +281,31 @@ function reportError({ message, code }: LoopShardError): void {
 }
 
 /** @throws LoopShardError OPTION_INVALID, TLS_INVALID */
-function serveOptions({ dispatchKey, tlsKey, tlsCert, adminPort, adminHost, ...flat }: CliOptions): ServeOptions {
+function serveOptions({ dispatchKey, tlsKey, tlsCert, ...given }: CliOptions): ServeOptions {
+  const { adminPort, adminHost, agentPort, ...flat } = given;
   if (dispatchKey !== undefined && flat.dispatch !== undefined) {
     throw new LoopShardError('OPTION_INVALID', 'Set either --dispatch or --dispatch-key, not both.');
   }
-  if (adminHost !== undefined && adminPort === undefined) {
-    throw new LoopShardError('OPTION_INVALID', 'Set --admin-port as well: --admin-host only says where that port is.');
-  }
   return nest({
     ...flat,
-    ...(adminPort !== undefined && { admin: { port: adminPort, ...(adminHost !== undefined && { host: adminHost }) } }),
+    ...adminOptions({ adminPort, adminHost, agentPort }),
     ...(dispatchKey !== undefined && { dispatch: { key: dispatchKey } }),
     ...((tlsKey !== undefined || tlsCert !== undefined) && { tls: readCertificate({ tlsKey, tlsCert }) }),
   });
+}
+
+/** @throws LoopShardError OPTION_INVALID */
+function adminOptions({ adminPort: port, adminHost: host, agentPort }: AdminFlags): ServeOptions {
+  if (port !== undefined) {
+    return { admin: { port, ...(host !== undefined && { host }), ...(agentPort !== undefined && { agentPort }) } };
+  }
+  if (host !== undefined) {
+    throw new LoopShardError('OPTION_INVALID', 'Set --admin-port as well: --admin-host only says where that port is.');
+  }
+  if (agentPort !== undefined) {
+    throw new LoopShardError('OPTION_INVALID', 'Set --admin-port as well: the agent is part of the admin listener.');
+  }
+  return {};
 }
 
 /** @throws LoopShardError OPTION_INVALID, TLS_INVALID */
@@ -287,12 +329,14 @@ function announce(server: Server, { tlsKey, shards: wanted, ...options }: CliOpt
   const { address, family } = server.address();
   const url = urlOf(server.address(), tlsKey === undefined ? 'http' : 'https');
   const admin = server.adminAddress();
+  const agent = server.agentAddress();
   const { groups, httpThreads, routeCount } = server.stats();
   const facts = [
     `routes: ${routeCount}`,
     wanted === 0 ? 'no shards: handlers run in this thread' : `shards: ${shardsByGroup(groups)}`,
     ...(httpThreads > 1 ? [`HTTP threads: ${httpThreads}`] : []),
     ...(admin === undefined ? [] : [`admin: ${urlOf(admin, 'http')}`]),
+    ...(agent === undefined ? [] : [`agent: ${agent.address}:${agent.port}`]),
     `log: stderr, level ${logLevelOf(options)}`,
   ];
   console.log(`loopshard ${version} listens on ${family === 'Unix' ? address : url}; ${facts.join('; ')}`);

@@ -38,7 +38,10 @@ describe('options', () => {
   test.each([
     [{ port: 70_000 }, 'Option `admin.port` must be an integer from 0 to 65535, got 70000.'],
     [{ port: 0, host: '' }, "Option `admin.host` must be a host name or an IP address, got ''."],
-    [{ port: 0, hosts: '::1' }, 'Unknown option `admin.hosts`. Known options of `admin`: `port`, `host`, `token`.'],
+    [
+      { port: 0, hosts: '::1' },
+      'Unknown option `admin.hosts`. Known options of `admin`: `port`, `host`, `token`, `agentPort`.',
+    ],
     [
       { port: 0, host: '0.0.0.0' },
       "Option `admin.host` is '0.0.0.0', which other machines can reach, but there is no token. Set `admin.token` or the environment variable LOOPSHARD_ADMIN_TOKEN, or listen on 127.0.0.1.",
@@ -229,7 +232,11 @@ test('reload loads new code, and reports why it could not', async () => {
   await server.server.close();
   const several = await startHttpThreads(2, ADMIN);
   running = several;
-  const { status, body } = await postAdmin(several, '/reload');
+  expect((await postAdmin(several, '/reload')).body).toEqual({ status: 'reloaded' });
+  expect(several.server.stats().revision).toBe(1);
+  await several.server.close();
+  const local = await start({ shards: 0 });
+  const { status, body } = await postAdmin(local, '/reload');
   expect([status, body.code]).toEqual([501, 'RELOAD_UNSUPPORTED']);
 });
 

@@ -4,6 +4,7 @@ import { definitionOf } from '../build/src/app/definition.js';
 import { slotAddress } from '../build/src/contract/memory-map.js';
 import { createApp } from '../build/src/index.js';
 import { Handlers } from '../build/src/shard/handlers.js';
+import { Blocking } from '../build/src/shard/loop/blocking.js';
 import { ThreadTime } from '../build/src/shard/loop/thread-time.js';
 import { createShard } from './support/shard-context.js';
 
@@ -30,7 +31,8 @@ test.each(['/bytes', '/text', '/json', '/schema', '/writer'])(
     const { context, map, close } = createShard({ slots: 3, app });
     const { core, side, clock } = context;
     let completed = 0;
-    const handlers = new Handlers(context, new ThreadTime(context.counters), {
+    const blocking = new Blocking(context, () => ({ next: 0, end: 0 }));
+    const handlers = new Handlers(context, new ThreadTime(context.counters), blocking, {
       onComplete: () => completed++,
       onPermit: () => {},
       onDetachedEnded: () => {},
@@ -52,7 +54,7 @@ test.each(['/bytes', '/text', '/json', '/schema', '/writer'])(
       core.i32[(slot + layout.SLOT_OWNER_OFFSET) >> 2] = layout.SLOT_CLAIMED_STATE;
       core.i32[(slot + layout.SLOT_ROUTE_OFFSET) >> 2] = route;
       core.i32[(slot + layout.SLOT_RECORD_OFFSET) >> 2] = slot + layout.SLOT_DATA_OFFSET;
-      handlers.start(1, clock.nowUs());
+      handlers.start(1, clock.nowUs(), clock.nowUs());
       const { responseExtent } = side.view(1);
       if (responseExtent === layout.NO_EXTENT) continue;
       expect(responseExtent).toBe(first);

@@ -1,6 +1,7 @@
 /* Checks that the conservation stress tests detect errors. */
 import { describe, expect, test } from '@jest/globals';
-import { compareLogs, type Figures, notBack } from './support/conservation.js';
+import { compareLogs, notBack } from './support/conservation.js';
+import type { Figures } from './support/measured-server.js';
 import { createRandom } from './support/random.js';
 
 const { ResponseReader } = await import(new URL('./fixtures/conservation/responses.js', import.meta.url).href);

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { exchange, get, post, RawClient } from './support/client.js';
+import { exchange, field, get, post, RawClient } from './support/client.js';
 import { expectConserved, ONE_HTTP_THREAD, startServer, type TestServer, until } from './support/server.js';
 
 /* Libraries keep state in the async context of a request. No other request may see it. */
@@ -99,6 +99,35 @@ test('Sentry without its listeners leaves uncaught exceptions to the shard', asy
     const isReplaced = () => server.stats().shards[0].restarts === i + 1 && server.stats().shards[0].state === 'ready';
     await until(isReplaced, 'the replacement');
   }
+});
+
+test('a context entered by middleware is that of its request, and of no other', async () => {
+  running = await startServer({ shards: 1 }, 'storage-app.js');
+  const kinds = ['at-once', 'later', 'stream', 'fails', 'no-such-path'];
+  const answers = await Promise.all(
+    names.flatMap((name) => kinds.flatMap((kind) => [read(`/${kind}`, by(name)), read(`/${kind}`)])),
+  );
+  const said = (kind: string, name: string) => (kind === 'stream' ? `${name} ${name}` : name);
+  expect(answers).toEqual(names.flatMap((name) => kinds.flatMap((kind) => [said(kind, name), said(kind, 'nobody')])));
+  const clients = await Promise.all(
+    names.map(async (name) => {
+      const client = await RawClient.open(running.port);
+      client.write(get('/upgrade', 'Connection: Upgrade', 'Upgrade: name', `X-User: ${name}`));
+      return client;
+    }),
+  );
+  for (const [i, client] of clients.entries()) {
+    await client.response();
+    client.write('go');
+    await client.closed();
+    expect(client.pending.toString()).toBe(`data ${names[i]}`);
+    client.destroy();
+  }
+  const uploads = await Promise.all(
+    names.map((name) => exchange(running.port, post('/upload', Buffer.alloc(100_000), `X-User: ${name}`))),
+  );
+  expect(uploads.map(({ body }) => body.toString())).toEqual(names);
+  expect(uploads.map((response) => field(response, 'x-seen'))).toEqual(names.map((name) => `nobody ${name}`));
 });
 
 describe('an async context entered by user code on the HTTP thread does not leak from', () => {

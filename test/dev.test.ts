@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { typeScriptLoaders } from '../build/src/dev/typescript.js';
+import { canReusePort } from '../build/src/options/http-threads.js';
 import { exchange, field, get } from './support/client.js';
 import { Program, root } from './support/process.js';
 import { startServer, until } from './support/server.js';
@@ -250,14 +251,24 @@ test('--inspect lets a debugger attach to a shard, also after a reload', async (
   }, 'the inspector of the new shard');
 });
 
-test.each([
-  [['--shards', '0'], /needs shards that it can reload/],
-  [['--http-threads', '2'], /needs shards that it can reload/],
-])('%j are rejected', async (flags, sentence) => {
+test('--shards 0 is rejected', async () => {
   write('app.mjs', APP);
-  const program = launch('app.mjs', ...flags);
+  const program = launch('app.mjs', '--shards', '0');
   expect(await program.exit()).toBe(1);
-  expect(program.stderr).toMatch(sentence);
+  expect(program.stderr).toMatch(/needs shards that it can reload/);
+});
+
+(canReusePort() ? test : test.skip)('several HTTP threads run the changed code', async () => {
+  write('app.mjs', APP);
+  write('version.mjs', "export const version = 'one';");
+  const program = launch('app.mjs', '--http-threads', '2');
+  await untilListening(program);
+  expect(program.stdout).toContain('HTTP threads: 2');
+  expect(await text()).toBe('one');
+  write('version.mjs', "export const version = 'two';");
+  await program.printed(/version\.mjs has changed: reloaded/);
+  const texts = await Promise.all(Array.from({ length: 16 }, () => text()));
+  expect(new Set(texts)).toEqual(new Set(['two']));
 });
 
 async function freePort(): Promise<number> {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Dispatch } from 'loopshard';
-import { createPolicy, hashText } from '../build/src/http/admission/policies.js';
+import { createPolicy, createUpgradePolicy, hashText } from '../build/src/http/admission/policies.js';
 import { exchange, get } from './support/client.js';
 import { createRandom } from './support/random.js';
 import {
@@ -21,11 +21,13 @@ interface Seen {
   full?: number[];
   outstanding?: number[];
   seats?: number[];
+  connections?: number[];
 }
 
-function loadOf({ waits = [], asleep = [], full = [], outstanding = [], seats = [] }: Seen = {}) {
+function loadOf({ waits = [], asleep = [], full = [], outstanding = [], seats = [], connections = [] }: Seen = {}) {
   return {
     outstanding: (shard: number) => outstanding[shard] ?? 0,
+    connections: (shard: number) => connections[shard] ?? 0,
     waitUs: (shard: number) => waits[shard] ?? 0,
     isAwake: (shard: number) => !asleep.includes(shard),
     isFull: (shard: number) => full.includes(shard),
@@ -37,6 +39,30 @@ const ready = (...shards: number[]) => Uint8Array.from(shards);
 const all = (count: number) => new Uint8Array(count).fill(1);
 
 const group = (count: number, first = 0) => ({ name: 'default', first, count, most: count });
+
+describe('upgrades', () => {
+  test('go to the shard with the fewest connections that is ready, however busy it is', () => {
+    const policy = createUpgradePolicy('least-loaded', group(4), true);
+    const load = loadOf({ connections: [3, 1, 2, 1], waits: [0, 900, 0, 0], asleep: [1] });
+    expect(Array.from({ length: 3 }, () => policy.pick(load, all(4), 0))).toEqual([1, 1, 3]);
+    expect(policy.pick(load, ready(1, 0, 1, 0), 0)).toBe(2);
+    expect(policy.pick(load, ready(0, 0, 0, 0), 0)).toBe(-1);
+  });
+
+  test('take turns between equal shards', () => {
+    const policy = createUpgradePolicy('least-loaded', group(3), true);
+    expect(Array.from({ length: 4 }, () => policy.pick(loadOf(), all(3), 0))).toEqual([0, 1, 2, 0]);
+  });
+
+  test('go to the same shard as requests with their key', () => {
+    const dispatch: Dispatch = { key: { query: 'client' } };
+    const [ordinary, upgrades] = [createPolicy, createUpgradePolicy].map((create) => create(dispatch, group(8), true));
+    for (let key = 0; key < 50; key++) {
+      const hash = hashText(`${key}`);
+      expect(upgrades.pick(loadOf({ connections: [9] }), all(8), hash)).toBe(ordinary.pick(loadOf(), all(8), hash));
+    }
+  });
+});
 
 describe('least-loaded', () => {
   const pick = (seen: Seen, policy = createPolicy('least-loaded', group(4), true)) =>

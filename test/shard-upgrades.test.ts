@@ -1,5 +1,6 @@
 import { BroadcastChannel } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { createApp } from 'loopshard';
 import { get, post, RawClient } from './support/client.js';
 import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 
@@ -168,6 +169,8 @@ test('the end of the client is noticed by a handler that neither reads nor write
   client.socket.end();
   await hears('d end');
   client.socket.resetAndDestroy();
+  // After its end, a client that vanishes is noticed by a write, as on node:http.
+  channel.postMessage('d');
   await hears('d close');
 });
 
@@ -198,6 +201,81 @@ test('middleware may reject the upgrade; the connection continues with HTTP', as
   await receives('HELLO');
 });
 
+test('while the handler has not accepted, what the client sends waits at the client', async () => {
+  client.write(get('/slow/g/count', ...OFFER));
+  await hears('g waits');
+  const blocks = 600;
+  for (let i = 0; i < blocks; i++) client.write(Buffer.alloc(65_536));
+  let last = -1;
+  let since = performance.now();
+  await until(() => {
+    const { writableLength } = client.socket;
+    if (writableLength !== last) since = performance.now();
+    last = writableLength;
+    return performance.now() - since > 300;
+  }, 'the client to be held back');
+  // The rest fits the buffers of the kernel.
+  expect(last).toBeGreaterThan((blocks * 65_536) / 2);
+  client.socket.end();
+  channel.postMessage('g');
+  await client.closed();
+  expect(client.pending.toString()).toBe(`${SWITCHING}${blocks * 65_536}`);
+});
+
+test('a client that vanishes while its upgrade waits leaves nothing behind', async () => {
+  client.write(get('/slow/h', ...OFFER));
+  await hears('h waits');
+  client.socket.resetAndDestroy();
+  await until(() => running.server.stats().connections === 0, 'the end of the connection');
+  channel.postMessage('h');
+});
+
+test('a client that ends its side while its upgrade waits is upgraded', async () => {
+  client.write(`${get('/slow/i', ...OFFER)}early`);
+  await hears('i waits');
+  client.socket.end();
+  channel.postMessage('i');
+  await client.closed();
+  expect(client.pending.toString()).toBe(`${SWITCHING}EARLY`);
+});
+
+test('a handler that blocks for longer than its timeout gets no connection, and HTTP continues', async () => {
+  client.write(get('/late', ...OFFER));
+  expect((await client.response()).status).toBe(504);
+  client.write(get('/plain'));
+  expect((await client.response()).body.toString()).toBe('plain');
+});
+
+test.each([1, 40, 400])('what was written %i times before the socket is destroyed is sent', async (count) => {
+  client.write(get(`/destroyed/${count}`, ...OFFER));
+  await client.closed();
+  const text = Array.from({ length: count }, (_, i) => `${i % 10}`.repeat(10)).join('');
+  expect(client.pending.toString('latin1', SWITCHING.length)).toBe(text);
+});
+
+test('a client that expects 100 Continue, but sends no body, is upgraded', async () => {
+  client.write(get('/shout', ...OFFER, 'Expect: 100-continue'));
+  await receives('upgrade: shout\r\n\r\n');
+  expect(client.pending.toString()).toBe(SWITCHING);
+});
+
+test('an offer of a protocol that the route does not accept is an ordinary request', async () => {
+  const fields = ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA'];
+  client.write(`${get('/shout', ...fields)}${get('/plain')}`);
+  expect((await client.response()).body.toString()).toBe('no upgrade');
+  expect((await client.response()).body.toString()).toBe('plain');
+  client.write(get('/shout', 'Connection: upgrade', 'Upgrade: h2c, SHOUT/1'));
+  await receives(SWITCHING);
+});
+
+test('a handler may respond with a stream, and learns of the end of the client', async () => {
+  client.write(get('/streamed/j', ...OFFER));
+  await receives('streamed');
+  expect(client.pending.toString()).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+  client.socket.resetAndDestroy();
+  await hears('j ended');
+});
+
 test('routes of upgrades and others do not interfere', async () => {
   client.write(get('/shout'));
   expect((await client.response()).body.toString()).toBe('no upgrade');
@@ -223,6 +301,32 @@ test.each(['throws', 'rejects'])('a handler that %s is logged, and its connectio
   client.write(get(`/fails/${how}`, ...OFFER));
   await client.closed();
   expect(running.logged).toMatchObject([{ level: 'error', details: { err: { message: how } } }]);
+});
+
+test.each([
+  ['/fails/soon', 'HTTP/1.1 500 Internal Server Error'],
+  ['/fails/later', SWITCHING],
+])('an exception that nobody catches ends only its connection: %s', async (target, received) => {
+  const own = await startServer({ shards: 1, recovery: { onUncaught: 'continue' } }, 'upgrades.js');
+  const other = await RawClient.open(own.port);
+  other.write(get('/shout', ...OFFER));
+  await until(() => other.pending.length === SWITCHING.length, 'the other upgrade');
+  const failing = await RawClient.open(own.port);
+  failing.write(get(target, ...OFFER));
+  await until(() => failing.pending.includes('\r\n\r\n'), 'a response');
+  expect(failing.pending.toString()).toContain(received);
+  if (received === SWITCHING) {
+    failing.write('data');
+    await failing.closed();
+  }
+  other.write('still here');
+  await until(() => other.pending.includes('STILL HERE'), 'the other one');
+  failing.destroy();
+  other.destroy();
+  await until(() => own.server.stats().connections === 0, 'the end of all connections');
+  await expectConserved(own);
+  expect(own.logged.map(({ level }) => level)).toEqual(['error']);
+  await own.server.close();
 });
 
 test('an idle socket emits `timeout`', async () => {
@@ -264,4 +368,25 @@ test('upgrades are dispatched by the key of their route', async () => {
     }),
   );
   expect(new Set(threads).size).toBe(1);
+});
+
+test('connections are spread over the shards, however light the load', async () => {
+  const clients = [];
+  for (let i = 0; i < 20; i++) {
+    const one = await RawClient.open(running.port);
+    clients.push(one);
+    one.write(get('/shout', ...OFFER));
+    await until(() => one.pending.length === SWITCHING.length, 'the upgrade');
+  }
+  const counts = running.server.stats().shards.map(({ upgrades }) => upgrades);
+  for (const one of clients) one.destroy();
+  // A shard that is awake may take a request from the queue of another one.
+  expect(Math.min(...counts)).toBeGreaterThanOrEqual(8);
+});
+
+test.each([[[]], ['shout'], [[7]], [['a b']]])('the protocols %j are rejected', (protocols) => {
+  const app = createApp();
+  expect(() => app.upgrade('/x', { protocols: protocols as string[] }, () => {})).toThrow(
+    expect.objectContaining({ code: 'ROUTE_INVALID', message: expect.stringContaining('`upgrade /x`') }),
+  );
 });

@@ -18,12 +18,14 @@ const BELOW: Record<string, string[]> = {
   adapters: ['app', 'core', 'options'],
   shard: ['adapters', 'app', 'contract', 'core', 'json', 'options'],
   metrics: ['contract', 'http', 'options', 'pool'],
-  admin: ['app', 'options'],
+  admin: ['app', 'contract', 'metrics', 'options'],
+  // A program of its own, beside the one that it watches.
+  top: ['admin', 'options'],
   server: ['admin', 'app', 'contract', 'core', 'http', 'metrics', 'options', 'pool', 'shard'],
   testing: ['app', 'core', 'options', 'server'],
   'index.ts': ['app', 'contract', 'http', 'options', 'pool', 'server'],
   dev: ['contract', 'options', 'server'],
-  'cli.ts': ['dev', 'options', 'server'],
+  'cli.ts': ['dev', 'options', 'server', 'top'],
 };
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));

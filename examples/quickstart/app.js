@@ -26,6 +26,14 @@ app.get('/compute', (req) => {
   return { rounds, key: key.toString('hex') };
 });
 
+// Blocks its shard, as any long computation would. Other shards serve the other requests meanwhile.
+const BLOCK_MS = 3_000;
+app.get('/block', () => {
+  const end = performance.now() + BLOCK_MS;
+  while (performance.now() < end);
+  return { blockedMs: BLOCK_MS };
+});
+
 app.get('/json', () => ({
   message: 'Hello, World!',
   numbers: [1, 2.5, -0, 1e21],

@@ -33,6 +33,8 @@ export const page = `<!doctype html>
   button { width: 100%; text-align: left; padding: .5rem .75rem; font: inherit; border: 1px solid #8886; border-radius: .5rem; background: #8881; cursor: pointer; }
   button:hover, button:focus-visible { border-color: #e8590c; outline: none; }
   button b { display: inline-block; width: 3.2rem; font-size: .8rem; color: #e8590c; }
+  section { margin: 1.5rem 0; padding: 1rem; border: 1px solid #8886; border-radius: .5rem; }
+  section p { margin: .5rem 0 0; font-variant-numeric: tabular-nums; }
   output { display: block; min-height: 10rem; padding: 1rem; border-radius: .5rem; background: #8881; white-space: pre-wrap; overflow-wrap: anywhere; font: 14px/1.5 ui-monospace, monospace; }
 </style>
 </head>
@@ -42,10 +44,14 @@ export const page = `<!doctype html>
 <ul>
 ${rows}
 </ul>
+<section>
+<button id="block">Block one shard for 3 s</button>
+<p id="health" role="status">Meanwhile this page asks <code>/health</code> as fast as it can, and shows how long that takes.</p>
+</section>
 <output aria-live="polite">The answer appears here.</output>
 <script type="module">
 const output = document.querySelector('output');
-for (const button of document.querySelectorAll('button')) {
+for (const button of document.querySelectorAll('button[data-path]')) {
   button.addEventListener('click', async () => {
     const { method, path, body } = button.dataset;
     output.textContent = method + ' ' + path + ' …';
@@ -61,6 +67,28 @@ for (const button of document.querySelectorAll('button')) {
     }
   });
 }
+
+const health = document.querySelector('#health');
+document.querySelector('#block').addEventListener('click', async ({ target }) => {
+  target.disabled = true;
+  let isBlocked = true;
+  const block = fetch('/block', { cache: 'no-store' }).finally(() => (isBlocked = false));
+  const times = [];
+  while (isBlocked) {
+    const start = performance.now();
+    await (await fetch('/health', { cache: 'no-store' })).text();
+    times.push(performance.now() - start);
+    const longest = Math.max(...times).toFixed(1);
+    health.textContent = 'One shard is blocked. /health was asked ' + times.length + ' times; it took at most ' + longest + ' ms.';
+  }
+  const { status } = await block;
+  const sorted = times.toSorted((a, b) => a - b);
+  const p99 = sorted[Math.floor(sorted.length * 0.99)].toFixed(1);
+  health.textContent = status === 200
+    ? 'One shard was blocked for 3 s. Meanwhile /health was asked ' + times.length + ' times; 99 % took at most ' + p99 + ' ms, the longest ' + sorted.at(-1).toFixed(1) + ' ms.'
+    : 'The request to block a shard failed with status ' + status + '.';
+  target.disabled = false;
+});
 </script>
 </body>
 </html>

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
-import { type App, createApp, type ScopeOptions } from '../app/app.js';
-import { AT_PATTERN, definitionOf, type PatternHandler } from '../app/definition.js';
+import { type App, addCatchAll, createApp, type ScopeOptions } from '../app/app.js';
+import { AT_PATTERN, type PatternHandler } from '../app/definition.js';
 import type { Handler, ShardRequest } from '../app/handler.js';
 import { isThenable } from '../core/thenable.js';
 import { LoopShardError } from '../errors.js';
@@ -39,8 +39,7 @@ const FETCH_OPTIONS: readonly string[] = [...SCOPE_OPTIONS, 'body', 'env', 'glob
 
 /**
  * Makes an app of LoopShard of a fetch app: a module can export it, and `app.mount()` can add it below a prefix, which the fetch app
- * does not see in `request.url`. The fetch app gets requests of all methods that LoopShard routes, except those for which
- * other routes match better.
+ * does not see in `request.url`. The fetch app gets requests of every method, except those for which other routes match better.
  * @throws LoopShardError OPTION_INVALID, OPTION_UNKNOWN, ROUTE_INVALID
  */
 export function fromFetch(fetchApp: FetchApp, options: FetchOptions = {}): App {
@@ -49,7 +48,6 @@ export function fromFetch(fetchApp: FetchApp, options: FetchOptions = {}): App {
   const background = new BackgroundWork();
   const adapter = new FetchAdapter(call, envOf(env), background);
   const app = createApp();
-  definitionOf(app)!.isForeign = true;
   app.onStart(async () => {
     const { FetchRuntime } = await import('./fetch/runtime.js');
     adapter.runtime = new FetchRuntime(globals ?? true);
@@ -57,9 +55,8 @@ export function fromFetch(fetchApp: FetchApp, options: FetchOptions = {}): App {
   // Called in reverse order.
   app.onClose(() => adapter.runtime?.end());
   app.onClose(() => background.settled());
-  const handler = adapter.handlerAt('');
-  // Below a prefix, `/*` does not match the prefix itself.
-  return app.all('/', route, handler).all('/*', route, handler);
+  addCatchAll(app, route, adapter.handlerAt(''));
+  return app;
 }
 
 type FetchCall = (request: unknown, env: unknown, context: BackgroundWork) => unknown;

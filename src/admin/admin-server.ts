@@ -2,11 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { createRouter, type PathRouter } from '../app/routing.js';
 import type { AdminRules } from '../options/admin.js';
-import { listenError } from '../options/listening.js';
 import { Access } from './access.js';
 import { AdminError, adminErrorOf } from './admin-error.js';
+import { Agent } from './agent.js';
 import { type Endpoint, endpointsOf, sendJson } from './endpoints.js';
 import { EventHub } from './event-hub.js';
+import { History } from './history.js';
+import { openListener } from './open-listener.js';
 import type { AdminSubject } from './subject.js';
 
 /** More than people and their monitoring need. */
@@ -21,14 +23,18 @@ export class AdminServer {
   readonly #rules: AdminRules;
   readonly #server: Server;
   readonly #access: Access;
+  readonly #history: History | undefined;
   readonly #events: EventHub;
+  readonly #agent: Agent | undefined;
   readonly #router: PathRouter = createRouter();
 
   constructor(rules: AdminRules, subject: AdminSubject) {
     this.#rules = rules;
     this.#access = new Access(rules);
-    this.#events = new EventHub(subject);
-    for (const endpoint of endpointsOf(subject, this.#events)) {
+    this.#history = subject.hasMetrics ? new History(subject) : undefined;
+    this.#events = new EventHub(subject, this.#history);
+    if (rules.agentPort !== undefined) this.#agent = new Agent({ ...rules, port: rules.agentPort }, subject);
+    for (const endpoint of endpointsOf(subject, this.#events, this.#history)) {
       this.#router.on(endpoint.method, endpoint.pattern, () => {}, endpoint);
     }
     this.#server = createServer((request, response) => void this.#respond(request, response));
@@ -36,28 +42,26 @@ export class AdminServer {
   }
 
   /** @throws LoopShardError PORT_IN_USE, LISTEN_FAILED */
-  listen(): Promise<void> {
-    const { port, host } = this.#rules;
-    return new Promise((resolve, reject) => {
-      const refuse = (cause: NodeJS.ErrnoException) =>
-        reject(listenError(cause, { target: { host, port }, name: `port ${port} of ${host} for \`admin\`` }));
-      this.#server.once('error', refuse);
-      this.#server.listen({ host, port }, () => {
-        this.#server.off('error', refuse);
-        // For instance, no descriptor is left for another connection.
-        this.#server.on('error', () => {});
-        resolve();
-      });
-    });
+  async listen(): Promise<void> {
+    await openListener(this.#server, this.#rules, 'admin');
+    await this.#agent?.listen();
+    this.#history?.start();
   }
 
   address(): AddressInfo {
     return this.#server.address() as AddressInfo;
   }
 
+  /** Where the agent listens, if it does. */
+  agentAddress(): AddressInfo | undefined {
+    return this.#agent?.address();
+  }
+
   /** Ends event streams and closes all connections. */
   close(): Promise<void> {
+    this.#history?.stop();
     this.#events.close();
+    this.#agent?.close();
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeAllConnections();

@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { AdminError } from './admin-error.js';
 import type { EventHub } from './event-hub.js';
+import type { History } from './history.js';
+import { pageFiles } from './page-files.js';
 import type { AdminSubject } from './subject.js';
 
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -22,21 +24,33 @@ export interface Endpoint {
   method: 'GET' | 'POST';
   /** A find-my-way pattern. */
   pattern: string;
-  /** Probes need no token. */
+  /** Probes need no token, and neither do the files of the page, which asks for it. */
   isOpen?: true;
   /** @throws AdminError, LoopShardError */
   handle(call: Call): void | Promise<void>;
 }
 
-/** All endpoints of the admin listener. Control thread. */
-export function endpointsOf(subject: AdminSubject, events: EventHub): Endpoint[] {
+/**
+ * All endpoints of the admin listener. Control thread.
+ * @param history undefined without metrics
+ */
+export function endpointsOf(subject: AdminSubject, events: EventHub, history: History | undefined): Endpoint[] {
   const shardOf = ({ params: { shard = '' } }: Call): number => {
     const found = subject.shards.find((number) => String(number) === shard);
     if (found !== undefined) return found;
     const text = `There is no shard ${shard}. Shards that run: ${subject.shards.join(', ')}.`;
     throw new AdminError(404, 'SHARD_UNKNOWN', text);
   };
+  const files = pageFiles.map(
+    (file): Endpoint => ({
+      method: 'GET',
+      pattern: file.path,
+      isOpen: true,
+      handle: ({ request, response }) => file.send(request, response),
+    }),
+  );
   return [
+    ...files,
     {
       method: 'GET',
       pattern: '/livez',
@@ -60,6 +74,17 @@ export function endpointsOf(subject: AdminSubject, events: EventHub): Endpoint[]
     },
     { method: 'GET', pattern: '/stats', handle: ({ response }) => sendJson(response, 200, subject.stats()) },
     { method: 'GET', pattern: '/figures', handle: ({ response }) => sendJson(response, 200, subject.figures()) },
+    { method: 'GET', pattern: '/activity', handle: ({ response }) => sendJson(response, 200, subject.activity()) },
+    {
+      method: 'GET',
+      pattern: '/overview',
+      handle: ({ response }) => sendJson(response, 200, withMetrics(history).overview()),
+    },
+    {
+      method: 'GET',
+      pattern: '/history',
+      handle: ({ response }) => sendJson(response, 200, withMetrics(history).view()),
+    },
     { method: 'GET', pattern: '/events', handle: ({ response }) => events.add(response) },
     {
       method: 'POST',
@@ -111,6 +136,16 @@ export function endpointsOf(subject: AdminSubject, events: EventHub): Endpoint[]
       },
     },
   ];
+}
+
+/** @throws AdminError */
+function withMetrics(history: History | undefined): History {
+  if (history !== undefined) return history;
+  throw new AdminError(
+    404,
+    'METRICS_DISABLED',
+    'The server does not count metrics. Start it without `metrics: false`.',
+  );
 }
 
 /** @throws AdminError */

@@ -1,8 +1,9 @@
 import type { ServerResponse } from 'node:http';
+import type { History } from './history.js';
 import type { AdminSubject } from './subject.js';
 
-/** Interval of the event `figures`. */
-const FIGURES_MS = 1_000;
+/** Interval of the event `activity`. */
+const ACTIVITY_MS = 250;
 /** How long events are gathered before they are written. */
 const GATHER_MS = 50;
 /** Bytes that a slow client may have waiting. Above that, it misses events. */
@@ -16,11 +17,12 @@ interface Client {
 }
 
 /**
- * Sends Server-Sent Events to the clients of the admin listener: `figures` once a second, and each event of the server with the time `at`.
- * Works only while there are clients. Control thread.
+ * Sends Server-Sent Events to the clients of the admin listener: `activity` four times a second, `figures` and `overview` with each sample of
+ * the history, and each event of the server with the time `at`. Works only while there are clients. Control thread.
  */
 export class EventHub {
   readonly #subject: AdminSubject;
+  readonly #history: History | undefined;
   readonly #clients = new Set<Client>();
   #pending = '';
   #pendingCount = 0;
@@ -28,43 +30,55 @@ export class EventHub {
   #ticking: NodeJS.Timeout | undefined;
   #stopListening: (() => void) | undefined;
 
-  constructor(subject: AdminSubject) {
+  /** @param history undefined without metrics */
+  constructor(subject: AdminSubject, history: History | undefined) {
     this.#subject = subject;
+    this.#history = history;
   }
 
   /** Sends events to a client until it disconnects. */
   add(response: ServerResponse): void {
     const client: Client = { response, missed: 0 };
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-    response.write(`retry: ${RETRY_MS}\n\n${this.#figures()}`);
+    response.write(`retry: ${RETRY_MS}\n\n${this.#first()}`);
     this.#clients.add(client);
     response.once('close', () => this.#remove(client));
     if (this.#clients.size === 1) this.#start();
   }
 
+  /** What a client needs to know before anything changes. */
+  #first(): string {
+    const activity = format('activity', this.#subject.activity());
+    const history = this.#history;
+    if (history === undefined) return activity;
+    return (
+      format('figures', this.#subject.figures()) +
+      format('history', history.view()) +
+      format('overview', history.overview()) +
+      activity
+    );
+  }
+
   #start(): void {
-    this.#ticking = setInterval(() => this.#add(this.#figures()), FIGURES_MS).unref();
+    this.#ticking = setInterval(() => this.#add(format('activity', this.#subject.activity())), ACTIVITY_MS).unref();
     this.#stopListening = this.#subject.listen((name, data) => this.#add(format(name, withTime(data))));
+    const history = this.#history;
+    if (history === undefined) return;
+    history.onSample = () => {
+      this.#add(format('figures', history.figures));
+      this.#add(format('overview', history.overview()));
+    };
   }
 
   #remove(client: Client): void {
     if (!this.#clients.delete(client) || this.#clients.size > 0) return;
     clearInterval(this.#ticking);
     this.#stopListening?.();
+    if (this.#history !== undefined) this.#history.onSample = undefined;
     this.#flush();
   }
 
-  #figures(): string {
-    try {
-      return format('figures', this.#subject.figures());
-    } catch {
-      // Metrics are disabled.
-      return '';
-    }
-  }
-
   #add(event: string): void {
-    if (event === '') return;
     this.#pending += event;
     this.#pendingCount++;
     this.#gathering ??= setTimeout(() => this.#flush(), GATHER_MS).unref();

@@ -1,14 +1,33 @@
 import type { Readable } from 'node:stream';
+import type { MetricFigures } from '../metrics/figures.js';
+import type { RoutePlace } from './hints.js';
+import type { Activity } from './wire.js';
+
+export interface WhyNotReady {
+  reason: string;
+  checks?: readonly string[];
+}
 
 /** The server, as the admin listener sees it. Control thread. */
 export interface AdminSubject {
   /** Metrics in Prometheus' text format. @throws LoopShardError METRICS_DISABLED */
   metrics(): Promise<string>;
-  /** What metrics are made of, for a page: at one time, without asking other threads. @throws LoopShardError METRICS_DISABLED */
-  figures(): object;
+  /** Whether the server counts metrics. */
+  readonly hasMetrics: boolean;
+  /** What metrics are made of: at one time, without asking other threads. @throws LoopShardError METRICS_DISABLED */
+  figures(): MetricFigures;
+  /** What the shards are doing, also without metrics. */
+  activity(): Activity;
+  /** The routes that run on shards. */
+  readonly routes: readonly RoutePlace[];
   stats(): object;
-  /** Why the server is not ready; undefined if it is. */
-  whyNotReady(): { reason: string } | undefined;
+  /** Why the server is not ready, and the names of the app's health checks that have failed; undefined if it is ready. */
+  whyNotReady(): WhyNotReady | undefined;
+  /**
+   * The share of permits that are free, from 0 to 1, averaged over the groups. A queued request counts as a taken permit, and shards that are
+   * not ready have no free ones.
+   */
+  freePermits(): number;
   /** The numbers of the shards that run. */
   readonly shards: readonly number[];
   /** @throws LoopShardError as `Server.reload` */

@@ -3,7 +3,8 @@ import { LoopShardError } from '../errors.js';
 import { checkOptionNames } from '../option-names.js';
 import { checkRouteScheduling, Subject } from '../options/checks.js';
 import { checkCompress } from '../options/compression.js';
-import { ALL_METHODS, METHODS, type Method } from '../options/methods.js';
+import { ALL_METHODS, type AnyMethod, METHODS } from '../options/methods.js';
+import { checkProtocols, type UpgradeOptions } from '../options/protocols.js';
 import { checkMaxBody } from '../options/request-body.js';
 import { ROUTE_SCHEDULING, type RouteScheduling } from '../options/scheduling.js';
 import { middlewareArguments, notAFunction, routeArguments } from './arguments.js';
@@ -54,6 +55,9 @@ export interface AddRoute<Prefix extends string = ''> {
   <const P extends string>(pattern: P, handler: Handler<ShardRequest<RequestOf<`${Prefix}${P}`>>>): App<Prefix>;
 }
 
+/** Options of routes that take over connections. */
+export type UpgradeRouteOptions = RouteScheduling & UpgradeOptions;
+
 /** Defaults for the routes of a scope. */
 export type ScopeOptions = RouteScheduling & Pick<RouteOptions, 'compress' | 'maxBodyBytes'>;
 
@@ -77,14 +81,14 @@ export interface App<Prefix extends string = ''> {
   /** Routes every method. */
   readonly all: AddRoute<Prefix>;
   /**
-   * Routes GET requests that offer another protocol, such as WebSocket, to a handler that takes over the connection, for instance with
+   * Routes GET requests that offer WebSocket, or another one of `protocols`, to a handler that takes over the connection, for instance with
    * `handleUpgrade` of `ws`. Middleware runs before it: if it throws or responds, the connection is not taken over. Requests that offer
-   * nothing go to other routes.
+   * something else, or nothing, go to other routes.
    * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
    */
   upgrade<const P extends string>(
     pattern: P,
-    options: RouteScheduling,
+    options: UpgradeRouteOptions,
     handler: UpgradeHandler<ParamsOf<`${Prefix}${P}`>>,
   ): App<Prefix>;
   /** The same with default options. */
@@ -198,6 +202,15 @@ export function createApp(): App {
  */
 export let addRaw: (app: App, options: ScopeOptions, handler: Handler) => void;
 
+/**
+ * Adds a handler that gets every method and every target, also those that routes of users do not get.
+ * @throws LoopShardError OPTION_INVALID, OPTION_UNKNOWN, ROUTE_INVALID
+ */
+export let addCatchAll: (app: App, options: ScopeOptions, handler: Handler) => void;
+
+/** Below a prefix, `/*` does not match the prefix itself. */
+const EVERYTHING = ['/', '/*'];
+
 /** Implements the public API. Everything else is private, so that users see nothing more. */
 class AppScope implements App {
   readonly #definition: AppDefinition;
@@ -211,6 +224,7 @@ class AppScope implements App {
 
   static {
     addRaw = (app, options, handler) => (app as AppScope).#addRaw(options, handler);
+    addCatchAll = (app, options, handler) => (app as AppScope).#addCatchAll(options, handler);
   }
 
   get(pattern: string, ...rest: unknown[]): this {
@@ -244,14 +258,14 @@ class AppScope implements App {
   upgrade(pattern: string, ...rest: unknown[]): this {
     const name = `upgrade ${join(this.#scope.prefix, checkPattern(`upgrade ${pattern}`, pattern))}`;
     const [given, handler] = routeArguments(name, rest);
-    const options = checkRouteOptions(given, name, ROUTE_SCHEDULING);
+    const options: UpgradeRouteOptions = checkRouteOptions(given, name, UPGRADE_OPTIONS);
     const below = join(this.#scope.prefix, pattern);
     return this.#push(name, pattern, {
       ...rulesOf({ ...this.#scope.defaults, ...options }, below, new Subject('ROUTE_INVALID', ` of route \`${name}\``)),
       methods: ['GET'],
       handler: takingOver(handler as never),
       isRaw: true,
-      isUpgrade: true,
+      upgrades: checkProtocols(options, 'ROUTE_INVALID', ` of route \`${name}\``),
     });
   }
 
@@ -377,7 +391,12 @@ class AppScope implements App {
     return this;
   }
 
-  #add(methods: readonly Method[], pattern: string, rest: readonly unknown[]): this {
+  #add(
+    methods: readonly AnyMethod[],
+    pattern: string,
+    rest: readonly unknown[],
+    more: Pick<RouteDefinition, 'takesAnyTarget'> = {},
+  ): this {
     const name = `${methods[0]} ${pattern}`;
     const below = join(this.#scope.prefix, checkPattern(name, pattern));
     const fullName = `${methods[0]} ${below}`;
@@ -390,6 +409,7 @@ class AppScope implements App {
       methods,
       handler: validated(handler, schemas, fullName),
       schemas: options.response === undefined ? undefined : compileResponse(options.response, fullName),
+      ...more,
     });
   }
 
@@ -409,10 +429,14 @@ class AppScope implements App {
     return this;
   }
 
+  #addCatchAll(options: ScopeOptions, handler: Handler): void {
+    this.#definition.isForeign = true;
+    for (const pattern of EVERYTHING) this.#add(ALL_METHODS, pattern, [options, handler], { takesAnyTarget: true });
+  }
+
   #addRaw(options: ScopeOptions, handler: Handler): void {
     this.#definition.isForeign = true;
-    // The pattern of a prefix itself needs its own route.
-    for (const pattern of ['/', '/*']) {
+    for (const pattern of EVERYTHING) {
       const rules = rulesOf({ ...options, body: 'stream' }, pattern, new Subject('OPTION_INVALID', ' of `fromNode()`'));
       const body = { ...rules.body, isStreamed: false, isAuto: true } as const;
       this.#push(pattern, pattern, {
@@ -454,6 +478,7 @@ class AppScope implements App {
   }
 }
 
+const UPGRADE_OPTIONS: readonly string[] = [...ROUTE_SCHEDULING, 'protocols'];
 const SCOPE_OPTIONS: readonly string[] = [...ROUTE_SCHEDULING, 'compress', 'maxBodyBytes'];
 const ROUTE_OPTIONS: readonly string[] = [...SCOPE_OPTIONS, ...PARTS, 'response'];
 

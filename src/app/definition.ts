@@ -60,8 +60,8 @@ export interface RouteDefinition extends RouteRules {
   isRaw?: true;
   /** It gets every target below the pattern, even one that is not a valid URL. */
   takesAnyTarget?: true;
-  /** It gets only requests that offer another protocol. */
-  isUpgrade?: true;
+  /** It gets only requests that offer one of these protocols, in lower case. */
+  upgrades?: readonly string[];
   middleware: readonly MiddlewareEntry[];
   /** Innermost first. */
   scopes: readonly Scope[];
@@ -71,6 +71,8 @@ export interface RouteDefinition extends RouteRules {
 export interface Route extends RouteDefinition {
   /** Innermost first. */
   errorRules: readonly ErrorRule[];
+  /** Its handler is an app of another framework, which has routes of its own below the pattern. */
+  hasOwnRoutes: boolean;
 }
 
 /** The complete app, built once its module is loaded. */
@@ -140,7 +142,7 @@ export class AppDefinition {
   add(name: string, route: RouteDefinition): void {
     this.checkOpen();
     try {
-      const router = route.isUpgrade === true ? this.#upgrades : this.#router;
+      const router = route.upgrades === undefined ? this.#router : this.#upgrades;
       router.on([...route.methods], route.pattern, () => {}, this.#routes.length);
     } catch (cause) {
       throw routeError(name, cause as Error);
@@ -227,15 +229,16 @@ export class AppDefinition {
   table(): RouteTable {
     const { routes, notFounds } = this.#load();
     return {
-      routes: routes.map(({ methods, pattern, scheduling, fixed, body, takesAnyTarget, isUpgrade }) => ({
+      routes: routes.map(({ methods, pattern, scheduling, fixed, body, isRaw, takesAnyTarget, upgrades }) => ({
         methods: [...methods],
         pattern,
         scheduling,
         ...(fixed && { fixed }),
         ...(body.isStreamed && { isStreamed: true }),
         ...(body.isAuto && { isAuto: true }),
+        ...(isRaw && { isRaw }),
         ...(takesAnyTarget && { takesAnyTarget }),
-        ...(isUpgrade && { isUpgrade }),
+        ...(upgrades && { upgrades: [...upgrades] }),
         ...(body.maxBytes !== undefined && { maxBodyBytes: body.maxBytes }),
       })),
       hasNotFound: notFounds.length > 0,
@@ -273,6 +276,7 @@ export class AppDefinition {
           ...route,
           handler: withCors(this.cors, compose(route.middleware, route.pattern, handlerOf(route))),
           errorRules: errorRules(route.scopes),
+          hasOwnRoutes: AT_PATTERN in route.handler,
         })),
         notFounds: innermostFirst.map(({ prefix, handler, middleware, scopes }) => ({
           isFor: pathTest(prefix),
@@ -302,6 +306,7 @@ const NOT_FOUND: Route = {
   middleware: [],
   scopes: [],
   errorRules: [],
+  hasOwnRoutes: false,
 };
 
 function handlerOf({ handler, pattern }: RouteDefinition): Handler {

@@ -20,6 +20,8 @@ export interface RawReply {
   readonly isSettled: boolean;
   /** The head says that the connection is closed after the response. Valid once the head was written. */
   readonly closes: boolean;
+  /** The head tells where the body ends, so that a client notices if something is missing. Valid once the head was written. */
+  readonly isFramed: boolean;
   /** Upper bound of the bytes that wait to be sent. */
   readonly mostBytes: number;
   /** Exact number of the bytes that wait to be sent. */
@@ -43,8 +45,11 @@ export interface RawReply {
 
 /** The shard, for a RawReply that was attached. */
 export interface RawHost {
-  /** Bytes wait to be sent. */
-  onWritten(task: unknown): void;
+  /**
+   * Bytes wait to be sent.
+   * @returns whether all of them were copied: their memory may change
+   */
+  onWritten(task: unknown): boolean;
   /** The last byte was written. */
   onComplete(task: unknown): void;
   /** The app failed. */

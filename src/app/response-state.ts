@@ -13,6 +13,8 @@ const BODY_FIELDS = new Set([
   'last-modified',
 ]);
 
+const TIMING = 'server-timing';
+
 /** Functions of the shard that a response needs. */
 export interface ResponseHost {
   /** Opens a JSON writer that leaves room for the head as currently set. */
@@ -48,6 +50,8 @@ export class ResponseState {
   isDescribed = false;
   /** Headers that handlers do not see and errors do not remove: complete lines, Latin-1. */
   keptLines = '';
+  /** What the server adds to the value of `server-timing`. */
+  timing: string | undefined;
   readonly #source: RequestSource;
   readonly #host: ResponseHost;
   /** The request is finished: its response was sent, or nobody waits for it. */
@@ -154,6 +158,7 @@ export class ResponseState {
     this.isSealed = false;
     this.isChunked = false;
     this.tag = undefined;
+    this.timing = undefined;
     this.isDescribed = false;
     this.jsonWriter?.abandon();
     this.jsonWriter = undefined;
@@ -178,8 +183,11 @@ export class ResponseState {
   /** Formats the headers, without the content type: complete lines, Latin-1. */
   lines(): string {
     let lines = this.keptLines;
+    if (this.timing !== undefined) lines += `${TIMING}: ${[...this.values(TIMING), this.timing].join(', ')}\r\n`;
     if (this.#fields === undefined) return lines;
-    for (const [name, value] of this.#fields) lines += `${name}: ${value}\r\n`;
+    for (const [name, value] of this.#fields) {
+      if (this.timing === undefined || name !== TIMING) lines += `${name}: ${value}\r\n`;
+    }
     return lines;
   }
 }

@@ -9,7 +9,7 @@ import type { RequestName, RouteTable } from './messages.js';
 import { limitedRoutes } from './route-permits.js';
 
 /**
- * Takes back what an exited HTTP thread owned: acts as that thread until the next one begins. Requests that no shard has started end
+ * Takes back what an exited HTTP thread owned: acts as that thread until the next one is prepared. Requests that no shard has started end
  * with their connections. Slots that shards have started stay theirs until they are given back. Control thread.
  */
 export class HttpRecovery {
@@ -64,7 +64,7 @@ export class HttpRecovery {
     return this.#unsettled.size > 0;
   }
 
-  /** Takes back the slots of `shard`, whose thread has exited before the next HTTP thread has begun. */
+  /** Takes back the slots of `shard`, whose thread has exited before the next HTTP thread is prepared. */
   reclaim(shard: number): void {
     for (const slot of this.#unsettled) {
       if (!this.#settle(slot, shard) && this.#side.reclaim(slot, shard)) this.#giveBack(slot, NO_EXTENT);

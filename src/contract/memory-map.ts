@@ -35,6 +35,7 @@ import {
   SHARD_DOORBELL_OFFSET,
   SHARD_PERMITS_OFFSET,
   SHARD_RINGS_OFFSET,
+  SHARD_STOLEN_OFFSET,
   SHARD_STRIDE_OFFSET,
   SHARD_TEMPLATES_BYTES,
   SHARD_TEMPLATES_OFFSET,
@@ -202,6 +203,8 @@ export function shardAddresses(map: MemoryMap, shard: number) {
     /** Where claims write the slots that they take. */
     batch: start + SHARD_BATCH_OFFSET,
     templates: { start: templates, end: templates + SHARD_TEMPLATES_BYTES },
+    /** A word for each shard. */
+    stolen: start + SHARD_STOLEN_OFFSET,
     arena: { start: end - ARENA_BYTES, end },
   };
 }

@@ -9,9 +9,11 @@ import type { SharedCore } from '../core/memory.js';
 import type { CompressRules } from '../options/compression.js';
 import type { AnyMethod } from '../options/methods.js';
 import type { RouteScheduling } from '../options/scheduling.js';
+import type { ServerTimingRule } from '../options/server-timing.js';
 import type { TrustProxyRule } from '../options/trust-proxy.js';
 import type { CorsRules } from './cors.js';
 import type { ErrorText } from './describe.js';
+import type { Peer } from './peer.js';
 import type { Refusal } from './refusal.js';
 
 /** The route of a slot whose request is for the not-found handler. */
@@ -27,8 +29,10 @@ export interface RouteEntry {
   isStreamed?: true;
   /** Small request bodies of known length are read whole, others as streams. */
   isAuto?: true;
-  /** The route gets only requests that offer another protocol. */
-  isUpgrade?: true;
+  /** The app writes the bytes of its responses, and may take over connections. */
+  isRaw?: true;
+  /** The route gets only requests that offer one of these protocols, in lower case. */
+  upgrades?: string[];
   /** The route also gets targets below its pattern that are not valid URLs. */
   takesAnyTarget?: true;
   /** Largest request body, instead of the server's limit; `Infinity` disables the limit. */
@@ -126,6 +130,12 @@ export interface ShardStart {
   trustProxy: TrustProxyRule;
   /** Lines of each response head that say how long the connection may be idle. */
   keepAliveLines: string;
+  /** URLs of modules that are imported before the app's. */
+  preload: readonly string[];
+  /** Whether requests are traced if an OpenTelemetry SDK is registered. */
+  traces: boolean;
+  /** Which clients get the `server-timing` header. */
+  serverTiming: ServerTimingRule;
 }
 
 /** In microseconds. Clones on other threads see what the shard records. */
@@ -170,7 +180,35 @@ export type RequestCommand =
   | { type: 'stream'; answer: StreamAnswer }
   | { type: 'body'; piece: BodyPiece }
   /** Several small pieces of bodies (src/contract/stream-batch.ts). */
-  | { type: 'bodies'; batch: ArrayBuffer };
+  | { type: 'bodies'; batch: ArrayBuffer }
+  /** What became of responses to requests that the shard observes (src/contract/sent-reports.ts). */
+  | { type: 'sent'; reports: Float64Array<ArrayBuffer> }
+  /** Requests that ended without a handler of a shard that still runs. */
+  | { type: 'unhandled'; requests: readonly UnhandledRequest[] };
+
+/** A request to which the HTTP thread has responded itself, or whose client has disconnected. Times are of the server's clock. */
+export interface UnhandledRequest {
+  method: AnyMethod;
+  target: string;
+  isHttp10: boolean;
+  /** Names and values of its header fields, one after the other. */
+  pairs: readonly string[];
+  peer: Peer;
+  /** Number of its route, or a negative number. */
+  route: number;
+  arrivedAt: number;
+  /** Undefined if it was never in a queue. */
+  queuedAt: number | undefined;
+  /** Undefined if no handler was called. */
+  startedAt: number | undefined;
+  /** Status of the response; 0 if none was sent. */
+  status: number;
+  endedAt: number;
+  /** The response was not sent completely. */
+  isAborted: boolean;
+  /** Why the HTTP thread has rejected it, such as `QUEUE_TIMEOUT`; undefined if it has not. */
+  code: string | undefined;
+}
 
 /** Shard → HTTP thread. */
 export type RequestReport =
@@ -232,8 +270,10 @@ export interface StreamPiece {
   end: number;
   /** With the first piece: bytes of the head, with which it begins. */
   headBytes?: number;
-  /** With the first piece: the body ends when the connection is closed. */
+  /** With the first piece: the connection is closed behind the body, whose end that is unless `isFramed`. */
   closes?: boolean;
+  /** With the first piece: the head tells where the body ends. */
+  isFramed?: boolean;
   /** With the first piece: length of the body in bytes, if known. */
   bodyBytes?: number;
   /** With the first piece: the handler takes over the connection. What follows the request is sent to it as a body. */

@@ -9,9 +9,9 @@ import type { RouteEntry, RouteTable } from './messages.js';
 export function routeName({
   methods,
   pattern,
-  isUpgrade,
-}: Pick<RouteEntry, 'methods' | 'pattern' | 'isUpgrade'>): string {
-  return `${isUpgrade === true ? 'upgrade' : methods[0]} ${pattern}`;
+  upgrades,
+}: Pick<RouteEntry, 'methods' | 'pattern'> & { upgrades?: object }): string {
+  return `${upgrades === undefined ? methods[0] : 'upgrade'} ${pattern}`;
 }
 
 /** The routes with `maxConcurrency`: the index of each is that of its semaphore. */

@@ -22,11 +22,12 @@ const REQUEST = TIME_KINDS.indexOf('request');
 
 /** Of each kind: the sum in microseconds, then the buckets. */
 const KIND_WORDS = 1 + TIME_BOUNDS_US.length + 1;
-const ROUTE_WORDS = TIME_KINDS.length * KIND_WORDS;
-/** Of the shard: its heap, and the route of the handler that was called last. */
+/** After all kinds: for how long others have waited because of the route, in microseconds. */
+const BLOCKED = TIME_KINDS.length;
+const ROUTE_WORDS = TIME_KINDS.length * KIND_WORDS + 1;
+/** Of the shard: its heap. */
 const HEAP_KINDS = ['used', 'total', 'limit', 'external'] as const;
-const CALLED_ROUTE = HEAP_KINDS.length;
-const HEAD_WORDS = CALLED_ROUTE + 1;
+const HEAD_WORDS = HEAP_KINDS.length;
 
 /** Sizes of a shard's heap in bytes, as in `v8.getHeapStatistics()`. */
 export type HeapSizes = Record<(typeof HEAP_KINDS)[number], number>;
@@ -61,7 +62,6 @@ export class RouteTimesWriter {
 
   /** Counts a handler that was started. Times are in microseconds. */
   started(route: number, queueUs: number): void {
-    this.#words[CALLED_ROUTE] = route;
     this.#add(route, QUEUE, queueUs);
   }
 
@@ -70,6 +70,11 @@ export class RouteTimesWriter {
     this.#add(route, HANDLER, handlerUs);
     this.#add(route, LOOP, loopUs);
     this.#add(route, REQUEST, requestUs);
+  }
+
+  /** Counts that other requests have waited for `us` microseconds, added up, while the handler occupied the event loop. */
+  blocked(route: number, us: number): void {
+    this.#words[wordOf(route, BLOCKED)] += us;
   }
 
   #add(route: number, kind: number, us: number): void {
@@ -102,17 +107,17 @@ export class RouteTimesSum {
     const at = wordOf(route, TIME_KINDS.indexOf(kind));
     return { sumUs: this.#sum[at], buckets: [...this.#sum.subarray(at + 1, at + KIND_WORDS)] };
   }
+
+  /** How long other requests have waited because handlers of the route occupied their event loop, added up, in microseconds. */
+  blockedUs(route: number): number {
+    return this.#sum[wordOf(route, BLOCKED)];
+  }
 }
 
 /** Zeros until the shard has measured its heap. */
 export function readHeap(memory: SharedArrayBuffer): HeapSizes {
   const words = new Float64Array(memory, 0, HEAD_WORDS);
   return Object.fromEntries(HEAP_KINDS.map((kind, index) => [kind, words[index]])) as HeapSizes;
-}
-
-/** The number of the route whose handler the shard has called last, or -1 for a request without a route. */
-export function readCalledRoute(memory: SharedArrayBuffer): number {
-  return new Float64Array(memory, 0, HEAD_WORDS)[CALLED_ROUTE];
 }
 
 function wordOf(route: number, kind: number): number {

@@ -7,6 +7,7 @@ import {
   SLOT_STARTED_STATE,
   SLOT_SUBMITTED_STATE,
 } from '../../assembly/layout.js';
+import { elapsedUs } from '../core/clock.js';
 import { Doorbell } from '../core/doorbell.js';
 import type { CoreMemory } from '../core/memory.js';
 import type { Ring } from '../core/ring.js';
@@ -32,6 +33,9 @@ export function boundTo(shard: number): number {
   return SLOT_BOUND_STATE | (shard << OWNER_SHIFT);
 }
 
+/** Queued requests whose waiting times are added up one by one. Of more, each n-th stands for n. */
+const MOST_WAITING = 256;
+
 /** A shard whose submissions may be claimed, with its rings. */
 interface Source {
   shard: number;
@@ -56,6 +60,8 @@ export class ShardSide {
   readonly permits: Semaphore;
   /** Where claims write the slots that they take. */
   readonly #batch: number;
+  /** Index of the words that count steals, by shard. */
+  readonly #stolen: number;
   readonly #doorbells: readonly number[];
   /** Doorbells of the earlier shards of the group. */
   readonly #before: readonly Doorbell[];
@@ -80,9 +86,10 @@ export class ShardSide {
     this.#map = map;
     this.shard = shard;
     this.extents = new Extents(core, map, shardOwned(shard));
-    const { permits, batch } = shardAddresses(map, shard);
+    const { permits, batch, stolen } = shardAddresses(map, shard);
     this.permits = Semaphore.attach(core, permits);
     this.#batch = batch;
+    this.#stolen = stolen >> 2;
     const source = (number: number): Source => ({
       shard: number,
       rings: Array.from({ length: map.httpThreads }, (_, http) => attachRings(core, map, http, number, batch)),
@@ -150,7 +157,11 @@ export class ShardSide {
         ring = submissions;
       }
     }
-    return ring === undefined ? 0 : this.#claimFrom(ring, submittedTo(victim), most, 2, 1);
+    if (ring === undefined) return 0;
+    const count = this.#claimFrom(ring, submittedTo(victim), most, 2, 1);
+    // Only this thread writes the word.
+    this.#core.i32[this.#stolen + victim] += count;
+    return count;
   }
 
   #claimFrom(ring: Ring, submitted: number, most: number, sharers: number, least: number): number {
@@ -172,6 +183,31 @@ export class ShardSide {
   /** The slot at `position` of the latest claim. */
   claimed(position: number): number {
     return this.#core.i32[(this.#batch >> 2) + position];
+  }
+
+  /**
+   * How long requests have waited for this shard between two times of the server's clock, added up: those queued in its own rings, and those
+   * claimed at the positions from `next` on, up to `end`. In microseconds.
+   */
+  waitedUs(from: number, to: number, next: number, end: number): number {
+    let sum = 0;
+    for (const { submissions, bound } of this.#own.rings) {
+      sum += this.#waitedIn(submissions, submittedTo(this.shard), from, to);
+      sum += this.#waitedIn(bound, boundTo(this.shard), from, to);
+    }
+    const claimed = SLOT_CLAIMED_STATE | (this.shard << OWNER_SHIFT);
+    for (let position = next; position < end; position++) {
+      const slot = this.claimed(position);
+      // The HTTP thread may have revoked the claim.
+      if (Atomics.load(this.#core.i32, this.#ownerIndex(slot)) !== claimed) continue;
+      sum += Math.max(0, Math.min(to - from, elapsedUs(to, this.view(slot).submittedAt)));
+    }
+    return sum;
+  }
+
+  #waitedIn({ address }: Ring, submitted: number, from: number, to: number): number {
+    const { slotsAddress, slotStride } = this.#map;
+    return this.#core.wasm.slotWaited(address, submitted, slotsAddress, slotStride, from, to, MOST_WAITING);
   }
 
   // ── start: CLAIMED → STARTED ────────────────────────────────────────────────────────────────────────────────────

@@ -1,15 +1,25 @@
 import {
   COUNTER_BATCHES_OFFSET,
   COUNTER_CALLED_AT_OFFSET,
+  COUNTER_CALLED_ROUTE_OFFSET,
   COUNTER_INSPECTED_OFFSET,
+  COUNTER_OBSERVED_OFFSET,
   COUNTER_PARKS_OFFSET,
   COUNTER_THREAD_TIME_OFFSET,
+  COUNTER_UPGRADES_OFFSET,
   DOORBELL_PARKED_OFFSET,
+  WORD_BYTES,
 } from '../../assembly/layout.js';
 import type { CoreMemory } from '../core/memory.js';
 import { Semaphore } from '../core/semaphore.js';
 import { readCounter, readCounters, resetCounters, type ShardCounters } from './counters.js';
 import { type MemoryMap, shardAddresses } from './memory-map.js';
+
+/** How many requests a shard has claimed from the rings of another one. */
+export interface Stolen {
+  from: number;
+  count: number;
+}
 
 /** The words of all shards that other threads read: doorbell, permits and counters. Any thread. */
 export class ShardWords {
@@ -17,6 +27,7 @@ export class ShardWords {
   readonly #doorbells: readonly number[];
   readonly #permits: readonly Semaphore[];
   readonly #counters: readonly number[];
+  readonly #stolen: readonly number[];
 
   constructor(core: CoreMemory, map: MemoryMap) {
     this.#core = core;
@@ -24,6 +35,7 @@ export class ShardWords {
     this.#doorbells = shards.map(({ doorbell }) => doorbell);
     this.#permits = shards.map(({ permits }) => Semaphore.attach(core, permits));
     this.#counters = shards.map(({ counters }) => counters);
+    this.#stolen = shards.map(({ stolen }) => stolen);
   }
 
   /** Wakes `shard` if it is parked. */
@@ -81,9 +93,40 @@ export class ShardWords {
     return this.#counter(shard, COUNTER_CALLED_AT_OFFSET);
   }
 
+  /** Connections that `shard` has taken over. */
+  upgrades(shard: number): number {
+    return this.#counter(shard, COUNTER_UPGRADES_OFFSET);
+  }
+
+  /**
+   * The route whose handler occupies the event loop of `shard`: its number, or -1 for a request without a route; undefined if no handler does.
+   * What handlers do after an `await` is not seen.
+   */
+  running(shard: number): { route: number; calledAt: number } | undefined {
+    // The shard writes the route first. A second look makes it unlikely that a time is paired with the route of the next call.
+    for (let calledAt = this.calledAt(shard); calledAt !== 0; ) {
+      const route = this.#counter(shard, COUNTER_CALLED_ROUTE_OFFSET) | 0;
+      const again = this.calledAt(shard);
+      if (again === calledAt) return { route, calledAt };
+      calledAt = again;
+    }
+    return undefined;
+  }
+
+  /** The shards from whose rings `shard` has claimed. */
+  stolen(shard: number): Stolen[] {
+    const counts = this.#stolen.map((_, from) => readCounter(this.#core, this.#stolen[shard], from * WORD_BYTES));
+    return counts.map((count, from) => ({ from, count })).filter(({ count }) => count > 0);
+  }
+
   /** Whether an inspector of the thread of `shard` is open, as of the last second. */
   isInspected(shard: number): boolean {
     return this.#counter(shard, COUNTER_INSPECTED_OFFSET) === 1;
+  }
+
+  /** Whether requests are traced, or somebody listens to their events, on `shard`. */
+  isObserving(shard: number): boolean {
+    return this.#counter(shard, COUNTER_OBSERVED_OFFSET) === 1;
   }
 
   /** A number that changes whenever `shard` claims, or parks because it has found nothing to claim. */

@@ -1,5 +1,6 @@
 import {
   NO_EXTENT,
+  SLOT_ARRIVED_AT_OFFSET,
   SLOT_BODY_BYTES_OFFSET,
   SLOT_DATA_OFFSET,
   SLOT_FIELD_COUNT_OFFSET,
@@ -26,6 +27,7 @@ const ROUTE = SLOT_ROUTE_OFFSET >> 2;
 const METHOD = SLOT_METHOD_OFFSET >> 2;
 const FLAGS = SLOT_FLAGS_OFFSET >> 2;
 const SEQUENCE = SLOT_SEQUENCE_OFFSET >> 2;
+const ARRIVED_AT = SLOT_ARRIVED_AT_OFFSET >> 2;
 const SUBMITTED_AT = SLOT_SUBMITTED_AT_OFFSET >> 2;
 const QUEUE_DEADLINE = SLOT_QUEUE_DEADLINE_OFFSET >> 2;
 const RECORD = SLOT_RECORD_OFFSET >> 2;
@@ -47,7 +49,9 @@ export interface RequestWords {
   /** SLOT_*_FLAG bits. */
   flags: number;
   sequence: number;
-  /** Microseconds of the server's clock. */
+  /** When its first byte arrived, in microseconds of the server's clock. */
+  arrivedAt: number;
+  /** By the same clock. */
   submittedAt: number;
   /** When the handler must have been called, by the same clock; 0 disables the deadline. */
   queueDeadline: number;
@@ -88,6 +92,7 @@ export class SlotView {
     i32[word + METHOD] = words.method;
     i32[word + FLAGS] = words.flags;
     i32[word + SEQUENCE] = words.sequence;
+    i32[word + ARRIVED_AT] = words.arrivedAt;
     i32[word + SUBMITTED_AT] = words.submittedAt;
     i32[word + QUEUE_DEADLINE] = words.queueDeadline;
     i32[word + RECORD] = words.record;
@@ -112,6 +117,10 @@ export class SlotView {
 
   get sequence(): number {
     return this.#i32[this.#word + SEQUENCE];
+  }
+
+  get arrivedAt(): number {
+    return this.#i32[this.#word + ARRIVED_AT];
   }
 
   get submittedAt(): number {

@@ -18,6 +18,7 @@ const CLOSES = 1;
 const WHOLE = 2;
 const BROKEN = 4;
 const UPGRADES = 8;
+const FRAMED = 16;
 /** Replaces the number of head bytes in a piece without a head. */
 const NO_HEAD = -1;
 
@@ -64,9 +65,10 @@ export class StreamBatch {
   }
 }
 
-function flagsOf({ closes, upgrades, last }: StreamPiece): number {
+function flagsOf({ closes, isFramed, upgrades, last }: StreamPiece): number {
   const end = last === undefined ? 0 : last === 'whole' ? WHOLE : BROKEN;
-  return end | (closes === true ? CLOSES : 0) | (upgrades === true ? UPGRADES : 0);
+  const closing = (closes === true ? CLOSES : 0) | (isFramed === true ? FRAMED : 0);
+  return end | closing | (upgrades === true ? UPGRADES : 0);
 }
 
 /** The pieces of a batch, in order, as views of it. For the thread that receives them. */
@@ -88,6 +90,7 @@ export function* piecesOf(batch: ArrayBuffer): Generator<StreamPiece> {
     if (words[word + HEAD_BYTES] !== NO_HEAD) {
       piece.headBytes = words[word + HEAD_BYTES];
       piece.closes = (flags & CLOSES) !== 0;
+      piece.isFramed = (flags & FRAMED) !== 0;
       if ((flags & UPGRADES) !== 0) piece.upgrades = true;
       const bodyBytes = floats[(word + BODY_BYTES) >> 1];
       if (!Number.isNaN(bodyBytes)) piece.bodyBytes = bodyBytes;

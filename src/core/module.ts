@@ -62,6 +62,15 @@ export interface CoreFunctions {
   ): number;
   slotOldest(ring: number, submitted: number, slots: number, stride: number): number;
   slotComplete(ring: number, slots: number, stride: number, shard: number, slot: number, permits: number): number;
+  slotWaited(
+    ring: number,
+    submitted: number,
+    slots: number,
+    stride: number,
+    from: number,
+    to: number,
+    most: number,
+  ): number;
   jsonNumber(position: number, limit: number, value: number, work: number): number;
   jsonNumbers(position: number, limit: number, source: number, count: number, work: number): number;
   jsonInt32s(position: number, limit: number, source: number, count: number, work: number): number;

@@ -38,10 +38,10 @@ export class Development {
    */
   constructor(module: string, options: ServeOptions, inspectPort: number | undefined, events: DevelopEvents) {
     this.#module = moduleUrl(module, 'the module that exports your app');
-    if (options.shards === 0 || (options.httpThreads ?? 1) > 1) {
+    if (options.shards === 0) {
       throw new LoopShardError(
         'OPTION_INVALID',
-        '`loopshard dev` needs shards that it can reload: leave out --shards 0, and --http-threads.',
+        '`loopshard dev` needs shards that it can reload: leave out `--shards 0`.',
       );
     }
     const { execArgv = process.execArgv, env = process.env as Record<string, string> } = options.threads ?? {};
@@ -49,7 +49,8 @@ export class Development {
     const preload = new URL('../dev/preload.js', import.meta.url).href;
     this.#options = {
       ...options,
-      httpThreads: 1,
+      // The default is made for many clients.
+      httpThreads: options.httpThreads ?? 1,
       threads: {
         ...options.threads,
         execArgv: [...execArgv, `--import=${preload}`],

@@ -7,13 +7,13 @@ import { refuse } from '../contract/refusal.js';
 import { CoreMemory } from '../core/memory.js';
 import { HttpControl } from './http-control.js';
 import { loadHttpModule } from './http-module.js';
-import type { HttpCommand, HttpReport, HttpStart } from './messages.js';
+import type { HttpCommand, HttpOrder, HttpReport, HttpStart } from './messages.js';
 import { SentLog } from './sent-log.js';
 
 markOwnThread('HTTP thread');
 await runHttpThread(workerData);
 
-/** Reports that the thread is ready to receive routes, and then executes the control thread's commands. */
+/** Loads what the thread needs, and then executes the control thread's commands. */
 async function runHttpThread(start: HttpStart): Promise<void> {
   const { channel, answered } = start;
   const report = (message: HttpReport) => channel.postMessage(message);
@@ -41,15 +41,13 @@ async function runHttpThread(start: HttpStart): Promise<void> {
 
 /** @param catchUp handles the messages that the control thread has sent so far */
 async function createControl(
-  { core, options, httpModule }: HttpStart,
+  { options, httpModule }: HttpStart,
   report: (message: HttpReport) => void,
   log: SentLog,
   catchUp: () => void,
 ): Promise<HttpControl> {
-  const functions = await loadHttpModule(httpModule);
-  const memory = CoreMemory.attach(core);
-  return new HttpControl(memory, readMemoryMap(memory.buffer), options, functions, {
-    onShedding: (_revision, shard, shedding) => report({ type: 'shedding', shard, shedding }),
+  return new HttpControl(options, await loadHttpModule(httpModule), {
+    onShedding: (revision, shard, shedding) => report({ type: 'shedding', revision, shard, shedding }),
     onFailure: (what, error) => report({ type: 'failure', what, error: describe(error) }),
     onUnknown: catchUp,
     log,
@@ -63,22 +61,26 @@ function raise(word: Int32Array<SharedArrayBuffer>): void {
 
 function obey(control: HttpControl, command: HttpCommand, report: (message: HttpReport) => void): void {
   switch (command.type) {
+    case 'open': {
+      const core = CoreMemory.attach(command.core);
+      return void control.open(command.revision, core, readMemoryMap(core.buffer));
+    }
     case 'attach':
-      return control.attach(0, command.shard, command.port);
-    case 'ended':
-      control.takeBack(0, command.shard);
-      return report({ type: 'takenBack', shard: command.shard });
-    case 'begin':
-      return begin(control, command, report);
-    case 'listen':
-      return void control.listen(command.port).then(
-        (address) => report({ type: 'listening', address }),
-        (error) => report(refuse(error, 'LISTEN_FAILED')),
+      return control.attach(command.revision, command.shard, command.port);
+    case 'ended': {
+      const { revision, shard } = command;
+      control.takeBack(revision, shard);
+      return report({ type: 'takenBack', revision, shard });
+    }
+    case 'order': {
+      const { id, order } = command;
+      return void execute(control, order, report).then(
+        () => report({ type: 'done', id }),
+        (error) => report({ type: 'failed', id, refusal: refuse(error, 'HTTP_THREAD_FAILED') }),
       );
+    }
     case 'ping':
       return report({ type: 'pong' });
-    case 'drain':
-      return void control.drain().then(() => report({ type: 'drained' }));
     case 'stats':
     case 'end':
       return report({ type: 'stats', stats: control.stats() });
@@ -87,15 +89,19 @@ function obey(control: HttpControl, command: HttpCommand, report: (message: Http
   }
 }
 
-function begin(
-  control: HttpControl,
-  { routes, unsettled }: Extract<HttpCommand, { type: 'begin' }>,
-  report: (message: HttpReport) => void,
-): void {
-  try {
-    control.begin(routes, unsettled);
-    report({ type: 'begun' });
-  } catch (error) {
-    report(refuse(error, 'HTTP_THREAD_FAILED'));
+async function execute(control: HttpControl, order: HttpOrder, report: (message: HttpReport) => void): Promise<void> {
+  switch (order.type) {
+    case 'prepare':
+      return control.prepare(order.revision, order.routes, order.unsettled);
+    case 'switchTo':
+      return control.switchTo(order.revision);
+    case 'drained':
+      return control.drained(order.revision);
+    case 'forget':
+      return control.forget(order.revision);
+    case 'listen':
+      return report({ type: 'listening', address: await control.listen(order.port) });
+    case 'drain':
+      return control.drain();
   }
 }

@@ -27,6 +27,8 @@ export interface StreamedAnswer {
   readonly key: number;
   /** Whether its head was passed to the socket. */
   begun: boolean;
+  /** Its status, once the head was passed to the socket; 0 if an app of another framework has written something else; undefined before. */
+  status: number | undefined;
   /** Set when no piece follows: the body is complete, or never will be. */
   last: 'whole' | 'broken' | undefined;
   /** Whether the body ends when the connection is closed. */
@@ -80,6 +82,19 @@ export interface ResponseCounter {
   count(head: Uint8Array): void;
 }
 
+/** Tells a shard what became of a request that it observes. */
+export interface ObservedExchange {
+  /**
+   * Called once, when the kernel has the last byte of the response, or none will follow.
+   * @param status 0 if nothing was sent
+   * @param isAborted the response was not sent completely
+   */
+  ended(status: number, isAborted: boolean): void;
+}
+
+/** Another exchange reports instead. */
+export const REPORTED: ObservedExchange = { ended() {} };
+
 /** What the access log knows about a request. Times are of `performance.now()`. */
 export interface LogEntry {
   method: string | null;
@@ -107,6 +122,11 @@ export interface ExchangeOwner {
   announceAbort(exchange: Exchange): void;
   /** The connection is closed: the response is no longer needed. */
   abandon(exchange: Exchange): void;
+  /**
+   * The HTTP thread responds with `instead` while the request is queued or its handler is running.
+   * @param code why
+   */
+  answeredEarly(exchange: Exchange, instead: Exchange, code: string): void;
   /** The shard that has started the handler, or -1. It may differ from the one to which the request was submitted. */
   runner(exchange: Exchange): number;
 }
@@ -175,6 +195,8 @@ export class Exchange {
   ranOn = -1;
   /** Of its route; undefined if the HTTP thread responds itself. */
   route: RouteTraits | undefined;
+  /** Set once a shard is to be told what became of the request. */
+  observed: ObservedExchange | undefined;
   /** Counts its response, if metrics are enabled; undefined if the request could not be parsed. */
   counter: ResponseCounter | undefined;
 
@@ -189,12 +211,23 @@ export class Exchange {
   }
 
   /** Creates one that continues a streamed response whose slot is free. */
-  static continued({ owner, connection, stream, bytes, headBytes, route, counter, upload }: Exchange): Exchange {
+  static continued({
+    owner,
+    connection,
+    stream,
+    bytes,
+    headBytes,
+    route,
+    counter,
+    upload,
+    observed,
+  }: Exchange): Exchange {
     const exchange = new Exchange(-1, owner);
     exchange.connection = connection;
     exchange.stream = stream;
     exchange.route = route;
     exchange.counter = counter;
+    exchange.observed = observed;
     if (stream?.begun === false) exchange.bytes = bytes;
     if (stream?.isUpgrade === true) exchange.upload = upload;
     exchange.headBytes = headBytes;
@@ -226,6 +259,7 @@ export class Exchange {
     this.stream = undefined;
     this.upload = undefined;
     this.ranOn = -1;
+    this.observed = undefined;
     this.route = route;
   }
 }

@@ -57,8 +57,8 @@ export interface HttpStats {
 
 /** How often an HTTP thread that is a worker publishes figures for metrics. */
 const PUBLISH_MS = 500;
-/** How often it is checked whether the requests before a reload have got their responses. */
-const DRAIN_LOOK_MS = 10;
+/** How often it is checked whether a revision is still in use. */
+const LOOK_MS = 10;
 
 /** An HTTP thread as the control thread drives it: called directly if there is only one, otherwise by messages. HTTP thread. */
 export class HttpControl {
@@ -68,55 +68,58 @@ export class HttpControl {
   /** Those whose shards have threads, by number. */
   readonly #revisions = new Map<number, Revision>();
   /** The one that gets new requests. */
-  #current: Revision;
+  #current: Revision | undefined;
   #thread: HttpThread | undefined;
   #isLeaving = false;
   #isDraining = false;
+  /** Nothing happens any more. */
+  #isOver = false;
   #publishing: NodeJS.Timeout | undefined;
 
-  /** @param map of the first revision, number 0 */
-  constructor(
-    core: CoreMemory,
-    map: MemoryMap,
-    options: HttpControlOptions,
-    functions: HttpFunctions,
-    events: HttpEvents,
-  ) {
+  constructor(options: HttpControlOptions, functions: HttpFunctions, events: HttpEvents) {
     this.#options = options;
     this.#functions = functions;
     this.#events = events;
-    this.#current = this.open(0, core, map);
   }
 
+  // ── revisions ───────────────────────────────────────────────────────────────────────────────────────────────────
+
   /** Prepares for messages about the shards of a revision. */
-  open(number: number, core: CoreMemory, map: MemoryMap): Revision {
+  open(number: number, core: CoreMemory, map: MemoryMap): void {
     const { groups, health } = this.#options;
     const shards = new Shards(core, map, this.#options);
     const readiness = new Readiness(groups, shards.load.ready, health?.shedGraceMs ?? 0);
     readiness.isLeaving = this.#isLeaving;
-    const revision: Revision = { number, shards, readiness, scheduler: undefined };
-    this.#revisions.set(number, revision);
-    return revision;
+    this.#revisions.set(number, { number, shards, readiness, scheduler: undefined });
   }
 
   /**
-   * Prepares for listening.
+   * Prepares for requests of an open revision. From then on this thread owns its slots.
    * @param routes on which the shards agree
    * @param unsettled slots whose requests a shard has started for the previous thread with this number
-   * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
+   * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE; the first time also OPTION_INVALID, TLS_INVALID
    */
-  begin(routes: CountedRoutes, unsettled: readonly number[] = []): void {
+  prepare(number: number, routes: CountedRoutes, unsettled: readonly number[] = []): void {
+    const revision = this.#revisions.get(number)!;
+    this.#thread ??= this.#createThread(revision);
+    const scheduler = this.#thread.prepare(revision, routes);
+    revision.shards.leaveOut(unsettled);
+    for (const slot of unsettled) scheduler.adopt(slot);
+  }
+
+  /** @param first its memory keeps the head index of the parsers */
+  #createThread(first: Revision): HttpThread {
     const { accessLog, requestId, trustProxy, listening } = this.#options;
     const { priority, upgrades, tls } = this.#functions;
+    checkCallbacks(listening.tls, tls);
     const log = accessLog ? new AccessLog(this.#events.log, requestId, trustedProxies(trustProxy)) : undefined;
     const options: HttpThreadOptions = {
       ...this.#options,
       priority,
       listening: { ...listening, tls: listening.tls && { ...tls, ...listening.tls } },
     };
-    checkCallbacks(listening.tls, tls);
     const { onFailure } = this.#events;
-    this.#thread = new HttpThread(this.#current, routes, options, log, {
+    const thread = new HttpThread(first.shards, options, log, {
       onConnectionFailure: (error) => onFailure('connection', error),
       onUpgradeError: (error) => onFailure('upgrade', error),
       onAcceptError: (error) => onFailure('accept', error),
@@ -124,47 +127,42 @@ export class HttpControl {
       onShedding: this.#events.onShedding,
       onUnknown: this.#events.onUnknown,
     });
-    this.#thread.upgrades = upgrades;
-    this.#current.shards.leaveOut(unsettled);
-    for (const slot of unsettled) this.#thread.scheduler.adopt(slot);
-    // The thread that calls `serve()` publishes when it reads.
-    if (options.counts !== undefined && this.#current.shards.map.httpThreads > 1) {
-      this.publish();
-      this.#publishing = setInterval(() => this.publish(), PUBLISH_MS).unref();
-    }
+    thread.upgrades = upgrades;
+    return thread;
   }
 
-  // ── reload ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  /**
-   * Passes new requests to the shards of an open revision.
-   * @param routes on which they agree
-   * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
-   */
-  switchTo(number: number, routes: CountedRoutes): void {
+  /** Passes new requests to the shards of a prepared revision; those that were admitted stay with theirs. */
+  switchTo(number: number): void {
     const revision = this.#revisions.get(number)!;
-    this.#thread!.switchTo(revision, routes);
+    if (revision === this.#current) return;
+    this.#thread!.switchTo(revision.scheduler!);
     this.#current = revision;
   }
 
   /** Resolves when all requests of the revision have got their responses from shards. */
   drained(number: number): Promise<void> {
+    return this.#until(() => this.#revisions.get(number)?.scheduler?.isDrained !== false);
+  }
+
+  /** All threads of the revision's shards have ended. Resolves when no response refers to its memory. */
+  forget(number: number): Promise<void> {
+    const { shards, scheduler } = this.#revisions.get(number)!;
+    this.#revisions.delete(number);
+    if (scheduler !== undefined) this.#thread!.forget(scheduler);
+    shards.close();
+    return this.#until(() => scheduler === undefined || shards.slots.every(({ free, total }) => free === total));
+  }
+
+  #until(condition: () => boolean): Promise<void> {
     return new Promise((resolve) => {
       const look = () => {
-        if (this.#revisions.get(number)?.scheduler?.isDrained === false) return;
+        if (!this.#isOver && !condition()) return;
         clearInterval(timer);
         resolve();
       };
-      const timer = setInterval(look, DRAIN_LOOK_MS).unref();
+      const timer = setInterval(look, LOOK_MS).unref();
       look();
     });
-  }
-
-  /** All threads of the revision's shards have ended. */
-  forget(number: number): void {
-    const scheduler = this.#revisions.get(number)?.scheduler;
-    if (scheduler !== undefined) this.#thread?.forget(scheduler);
-    this.#revisions.delete(number);
   }
 
   /**
@@ -175,6 +173,11 @@ export class HttpControl {
    */
   async listen(port?: number): Promise<AddressInfo> {
     const thread = this.#thread!;
+    // The thread that calls `serve()` publishes when it reads.
+    if (this.#options.counts !== undefined && this.#current!.shards.map.httpThreads > 1) {
+      this.publish();
+      this.#publishing = setInterval(() => this.publish(), PUBLISH_MS).unref();
+    }
     await thread.listen(port);
     return thread.address();
   }
@@ -204,8 +207,10 @@ export class HttpControl {
   hear(news: HttpNews): void {
     const thread = this.#thread;
     switch (news.type) {
-      case 'shard':
-        return this.#hearOf(this.#revisions.get(news.revision)!, news.about);
+      case 'shard': {
+        const revision = this.#revisions.get(news.revision);
+        return revision && this.#hearOf(revision, news.about);
+      }
       case 'secureContext':
         return thread?.setSecureContext(news.options);
       case 'leave':
@@ -213,12 +218,14 @@ export class HttpControl {
         return thread?.leave(news.ms);
       case 'stop':
         this.#isDraining = true;
+        this.#isOver = true;
         clearInterval(this.#publishing);
         this.publish();
         return thread?.stop();
       case 'destroy':
         this.#becomeLeaving();
         this.#isDraining = true;
+        this.#isOver = true;
         return thread?.destroy();
     }
   }
@@ -265,13 +272,13 @@ export class HttpControl {
   /** Publishes the figures for metrics that are not counted in shared memory, if metrics are enabled. */
   publish(): void {
     const thread = this.#thread;
-    if (thread?.counts === undefined) return;
+    if (thread?.counts === undefined || this.#current === undefined) return;
     const freeSlots = this.#current.shards.slots.reduce((sum, { free }) => sum + free, 0);
     thread.counts.publish({ ...thread.sums, connectionsRefused: thread.connectionsRefused, freeSlots });
   }
 
   stats(): HttpStats {
-    const { map, slots, side } = this.#current.shards;
+    const { map, slots, side } = this.#current!.shards;
     const { scheduler, connections, connectionsRefused, outstanding, sums } = this.#thread!;
     const ofShards = <Of>(look: (shard: number) => Of) => Array.from({ length: map.shards }, (_, shard) => look(shard));
     return {

@@ -2,9 +2,12 @@ import { REASONS, type Reason } from './answers.js';
 
 /** What an HTTP thread counts apart from routes. */
 const KINDS = [
-  /** Bytes of responses that were passed to sockets, without interim responses and without upgraded connections. */
+  /**
+   * Bytes that were passed to sockets as responses, or by shards that have taken over connections; not interim responses, nor those of the
+   * listener of `server.onUpgrade`.
+   */
   'sentBytes',
-  /** Bytes that clients have sent, without upgraded connections. */
+  /** Bytes that clients have sent, except to that listener. */
   'receivedBytes',
   /** Requests whose connections were closed before their responses were sent completely. */
   'aborted',

@@ -1,8 +1,9 @@
 import type { TlsOptions } from 'node:tls';
 import { importModule } from '../contract/module-failure.js';
 import { LoopShardError } from '../errors.js';
+import type { UpgradeOptions } from '../options/protocols.js';
 import type { PriorityFunction } from '../options/scheduling.js';
-import { type UpgradeListener, type UpgradeOptions, Upgrades } from './socket/upgrade.js';
+import { type UpgradeListener, Upgrades } from './socket/upgrade.js';
 
 /**
  * User functions that run on HTTP threads, as exports of a module that each HTTP thread loads, because functions cannot be passed from one

@@ -17,6 +17,7 @@ import type { Refusals } from './refusals.js';
 import type { Revision } from './revision.js';
 import { RouteCounts } from './route-counts.js';
 import { Scheduler, type SchedulerEvents, type SchedulerOptions } from './scheduler.js';
+import type { Shards } from './shards.js';
 import { Connection } from './socket/connection.js';
 import type { ConnectionHost, ConnectionLimits } from './socket/host.js';
 import { InnerListener, Listener, type Listens } from './socket/listen.js';
@@ -89,9 +90,9 @@ export class HttpThread implements ConnectionHost<Connection> {
   readonly #options: HttpThreadOptions;
   readonly #events: HttpThreadEvents;
   /** Admits new requests. */
-  scheduler: Scheduler;
-  /** Those before a reload, which finish the requests that they have admitted. */
-  readonly #earlier = new Set<Scheduler>();
+  #current: Scheduler | undefined;
+  /** Those of all revisions: one before a reload finishes the requests that it has admitted, one after it may be about to get some. */
+  readonly #schedulers = new Set<Scheduler>();
   /** Figures of schedulers that have ended. */
   #past: Sums = { lostWakeUps: 0, pauses: 0, refused: {} };
   readonly #connections = new Set<Connection>();
@@ -108,17 +109,15 @@ export class HttpThread implements ConnectionHost<Connection> {
   #failureToldAt = Number.NEGATIVE_INFINITY;
   #onDrained: (() => void) | undefined;
 
-  /** @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE */
+  /** @param shards their memory keeps the head index of the parsers */
   constructor(
-    revision: Revision,
-    routes: CountedRoutes,
+    { core, map, side }: Shards,
     options: HttpThreadOptions,
     accessLog: AccessLog | undefined,
     events: HttpThreadEvents,
   ) {
-    const { shards } = revision;
-    this.core = shards.core;
-    this.parsers = new Parsers(shards.core, httpAddresses(shards.map, shards.side.http).headIndex);
+    this.core = core;
+    this.parsers = new Parsers(core, httpAddresses(map, side.http).headIndex);
     this.parsers.index.limit(options);
     this.limits = options;
     this.isSecure = options.listening.tls !== undefined;
@@ -126,7 +125,6 @@ export class HttpThread implements ConnectionHost<Connection> {
     this.#options = options;
     this.#events = events;
     this.counts = options.counts && new HttpCounts(options.counts);
-    this.scheduler = this.#createScheduler(revision, routes);
     const { listening } = options;
     const onConnection = (accepted: Accepted) => this.#onConnection(accepted);
     this.#listener =
@@ -135,10 +133,15 @@ export class HttpThread implements ConnectionHost<Connection> {
         : new InnerListener(listening.source, onConnection);
   }
 
-  #createScheduler(revision: Revision, { table, memory }: CountedRoutes): Scheduler {
+  /**
+   * Prepares for requests of a revision.
+   * @param routes on which its shards agree
+   * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
+   */
+  prepare(revision: Revision, { table, memory }: CountedRoutes): Scheduler {
     const { number, shards, readiness } = revision;
     const counts = memory && new RouteCounts(memory, table, this.#options.health);
-    revision.scheduler = new Scheduler(shards, table, counts, this.#options, {
+    const scheduler = new Scheduler(shards, table, counts, this.#options, {
       ...this.#events,
       onShedding: (shard, shedding) => this.#events.onShedding(number, shard, shedding),
       readiness: () => readiness.whyNot(),
@@ -146,34 +149,30 @@ export class HttpThread implements ConnectionHost<Connection> {
         if (this.draining) this.#checkDrained();
       },
     });
-    return revision.scheduler;
-  }
-
-  /**
-   * Passes new requests to the shards of another revision; those that were admitted stay with theirs.
-   * @param routes on which the new shards agree
-   * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
-   */
-  switchTo(revision: Revision, routes: CountedRoutes): void {
-    const next = this.#createScheduler(revision, routes);
-    this.scheduler.hand(next);
-    this.#earlier.add(this.scheduler);
-    this.scheduler = next;
+    revision.scheduler = scheduler;
+    this.#schedulers.add(scheduler);
     this.#publishConnections();
     this.#notePressure();
+    return scheduler;
   }
 
-  /** All threads of an earlier scheduler's shards have ended. */
+  /** Passes new requests to `next`; those that were admitted stay with their schedulers. */
+  switchTo(next: Scheduler): void {
+    this.#current?.hand(next);
+    this.#current = next;
+  }
+
+  get scheduler(): Scheduler {
+    return this.#current!;
+  }
+
+  /** All threads of its shards have ended. It gets no new requests. */
   forget(scheduler: Scheduler): void {
     scheduler.finish();
-    this.#earlier.delete(scheduler);
+    this.#schedulers.delete(scheduler);
     this.#addPast(scheduler);
     for (const connection of this.#connections) connection.leaveRoom(scheduler.records);
     this.#checkDrained();
-  }
-
-  get #schedulers(): Scheduler[] {
-    return [this.scheduler, ...this.#earlier];
   }
 
   /**
@@ -231,9 +230,9 @@ export class HttpThread implements ConnectionHost<Connection> {
     }
   }
 
-  /** Tells the other HTTP threads. */
+  /** Tells the other HTTP threads, which may not have switched to the same revision yet. */
   #publishConnections(): void {
-    this.scheduler.figures.connections = this.#connections.size;
+    for (const { figures } of this.#schedulers) figures.connections = this.#connections.size;
   }
 
   // ── what connections need ───────────────────────────────────────────────────────────────────────────────────────
@@ -245,7 +244,7 @@ export class HttpThread implements ConnectionHost<Connection> {
   /** A request whose record lies in shared memory already stays with the shards that have this memory. */
   #schedulerOf({ room }: RequestInHand): Scheduler {
     if (room === undefined || room === this.scheduler.records) return this.scheduler;
-    return [...this.#earlier].find(({ records }) => records === room) ?? this.scheduler;
+    return [...this.#schedulers].find(({ records }) => records === room) ?? this.scheduler;
   }
 
   get refusals(): Refusals {
@@ -269,8 +268,8 @@ export class HttpThread implements ConnectionHost<Connection> {
   }
 
   get isPressed(): boolean {
-    if (this.#waiting.size > 0 || this.scheduler.isPressed) return true;
-    for (const scheduler of this.#earlier) if (scheduler.isPressed) return true;
+    if (this.#waiting.size > 0) return true;
+    for (const scheduler of this.#schedulers) if (scheduler.isPressed) return true;
     return false;
   }
 
@@ -355,7 +354,9 @@ export class HttpThread implements ConnectionHost<Connection> {
   #checkDrained(): void {
     if (!this.draining || this.outstanding > 0) return;
     if (this.#connections.size === 0) clearInterval(this.#watch);
-    if (this.#connections.size === this.#upgraded) this.#onDrained?.();
+    if (this.#connections.size !== this.#upgraded) return;
+    for (const scheduler of this.#schedulers) scheduler.report();
+    this.#onDrained?.();
   }
 
   /** Stops all activity of the schedulers. */
@@ -376,12 +377,14 @@ export class HttpThread implements ConnectionHost<Connection> {
 
   /** Number of requests submitted to shards and not given back, including those before a reload. */
   get outstanding(): number {
-    return this.#schedulers.reduce((sum, { outstanding }) => sum + outstanding, 0);
+    let sum = 0;
+    for (const { outstanding } of this.#schedulers) sum += outstanding;
+    return sum;
   }
 
   /** Figures since the start, over all reloads. */
   get sums(): Sums {
-    return this.#schedulers.map(sumsOf).reduce(added, this.#past);
+    return [...this.#schedulers].map(sumsOf).reduce(added, this.#past);
   }
 
   #addPast(scheduler: Scheduler): void {

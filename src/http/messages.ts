@@ -10,7 +10,6 @@ import type { HttpNews } from './news.js';
 
 /** Start options of an HTTP thread. */
 export interface HttpStart {
-  core: SharedCore;
   options: HttpControlOptions;
   /** URL of the module with the functions that run on HTTP threads, if any. */
   httpModule: string | undefined;
@@ -23,37 +22,42 @@ export interface HttpStart {
 /** Control thread → HTTP thread. */
 export type HttpCommand =
   | HttpNews
-  | { type: 'attach'; shard: number; port: MessagePort }
+  /** Prepare for messages about the shards of a revision, which have this memory. */
+  | { type: 'open'; revision: number; core: SharedCore }
+  | { type: 'attach'; revision: number; shard: number; port: MessagePort }
   /** The thread of `shard` has exited. Reply: `takenBack`. */
-  | { type: 'ended'; shard: number }
-  /**
-   * Reply: `begun`, or a refusal. From then on the thread owns its slots.
-   * @param unsettled slots that a shard has started for the previous thread with this number
-   */
-  | { type: 'begin'; routes: CountedRoutes; unsettled: readonly number[] }
-  /** Reply: `listening`, or a refusal. `port` replaces the one in the options. */
-  | { type: 'listen'; port: number | undefined }
+  | { type: 'ended'; revision: number; shard: number }
+  /** Reply: `done` or `failed`, with the same `id`. */
+  | { type: 'order'; id: number; order: HttpOrder }
   /** Reply as soon as the event loop turns. */
   | { type: 'ping' }
-  /** Reply: `drained`. */
-  | { type: 'drain' }
   /** Reply: `stats`; then `answered` is incremented. */
   | { type: 'stats' }
   /** Reply: `stats`; then the thread ends. */
   | { type: 'end' };
 
+/** What the control thread waits for: as the methods of `HttpControl` with these names. */
+export type HttpOrder =
+  | { type: 'prepare'; revision: number; routes: CountedRoutes; unsettled: readonly number[] }
+  | { type: 'switchTo'; revision: number }
+  | { type: 'drained'; revision: number }
+  | { type: 'forget'; revision: number }
+  | { type: 'listen'; port: number | undefined }
+  | { type: 'drain' };
+
 /** HTTP thread → control thread. */
 export type HttpReport =
+  /** The thread cannot begin, and ends. */
   | Refusal
-  /** The thread is ready to receive routes. */
+  /** The thread has loaded its modules. */
   | { type: 'loaded' }
-  | { type: 'begun' }
+  | { type: 'done'; id: number }
+  | { type: 'failed'; id: number; refusal: Refusal }
   | { type: 'listening'; address: AddressInfo }
-  | { type: 'takenBack'; shard: number }
+  | { type: 'takenBack'; revision: number; shard: number }
   | { type: 'pong' }
-  | { type: 'drained' }
   | { type: 'stats'; stats: HttpStats }
-  | { type: 'shedding'; shard: number; shedding: boolean }
+  | { type: 'shedding'; revision: number; shard: number; shedding: boolean }
   | { type: 'failure'; what: HttpFailure; error: ErrorText }
   /** Lines of the access log, oldest first. */
   | { type: 'log'; lines: LogLine[] };

@@ -8,6 +8,6 @@ export interface Revision {
   readonly number: number;
   readonly shards: Shards;
   readonly readiness: Readiness;
-  /** Once requests are passed to its shards. */
+  /** Once it is prepared for requests. */
   scheduler: Scheduler | undefined;
 }

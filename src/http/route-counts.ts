@@ -3,17 +3,20 @@ import type { RouteEntry, RouteTable } from '../contract/messages.js';
 import { routeName } from '../contract/route-permits.js';
 import { ALL_METHODS, METHODS } from '../options/methods.js';
 import type { HealthPaths } from '../options/scheduling.js';
+import { statusOf } from './status-line.js';
 
 /** The route of requests that no route matches, or that could not be parsed. */
 export const UNMATCHED = 'unmatched';
 /** The method of requests that could not be parsed. */
 const UNKNOWN = 'unknown';
+/** The only status below 200 that is not that of an interim response. */
+const SWITCHING_PROTOCOLS = 101;
 const COUNTED_METHODS = [...ALL_METHODS, UNKNOWN] as const;
 
 /** What statuses are counted as: those that HTTP defines by themselves, others by class, so that apps cannot add to them. */
 const STATUSES = [
   'other',
-  ...Object.keys(STATUS_CODES).filter((status) => Number(status) >= 200),
+  ...Object.keys(STATUS_CODES).filter((status) => Number(status) >= 200 || Number(status) === SWITCHING_PROTOCOLS),
   ...Array.from({ length: 9 }, (_, index) => `${index + 1}xx`),
 ];
 /** The index in STATUSES, by status. */
@@ -21,8 +24,6 @@ const COLUMNS = Uint8Array.from({ length: 1_000 }, (_, status) => {
   const own = STATUSES.indexOf(`${status}`);
   return Math.max(0, own >= 0 ? own : STATUSES.indexOf(`${Math.floor(status / 100)}xx`));
 });
-const DIGIT_0 = '0'.charCodeAt(0);
-const STATUS_OFFSET = 'HTTP/1.1 '.length;
 
 /** The routes and methods whose responses are counted, in the order of the memory. */
 interface Row {
@@ -60,10 +61,7 @@ export class ResponseCounts {
 
   /** Counts a response by the status in its first line. */
   count(head: Uint8Array): void {
-    const hundreds = head[STATUS_OFFSET] - DIGIT_0;
-    const tens = head[STATUS_OFFSET + 1] - DIGIT_0;
-    // Apps of other frameworks may write anything, which has no column.
-    this.#words[COLUMNS[hundreds * 100 + tens * 10 + head[STATUS_OFFSET + 2] - DIGIT_0] ?? 0]++;
+    this.#words[COLUMNS[statusOf(head)]]++;
   }
 }
 

@@ -17,9 +17,10 @@ import { Watch } from './admission/watch.js';
 import type { Reason } from './answers.js';
 import { Completions } from './completion/completions.js';
 import { Moderation } from './completion/moderation.js';
+import { Observation } from './completion/observation.js';
 import { reclaim, relieve } from './completion/reclaim.js';
 import { StreamReceiver } from './completion/response-stream.js';
-import { Exchange, type ExchangeOwner, type Receiver } from './exchange.js';
+import { Exchange, type ExchangeOwner, REPORTED, type Receiver } from './exchange.js';
 import type { RequestInHand } from './parser/request-in-hand.js';
 import type { BodyRules } from './parser/request-sink.js';
 import type { NotReady } from './readiness.js';
@@ -28,9 +29,7 @@ import type { RouteCounts } from './route-counts.js';
 import { FixedRoutes } from './routing/fixed-routes.js';
 import { Router } from './routing/router.js';
 import type { Shards } from './shards.js';
-
-/** Where the status begins in a status line. */
-const STATUS_OFFSET = 'HTTP/1.1 '.length;
+import { statusOf } from './status-line.js';
 
 export interface SchedulerOptions extends SchedulingDefaults {
   maxQueue: number;
@@ -73,6 +72,7 @@ export class Scheduler implements ExchangeOwner {
   readonly #watch: Watch;
   readonly #admission: Admission;
   readonly #streams: StreamReceiver;
+  readonly #observation: Observation;
   /** Writes request records. */
   readonly records: RecordWriter;
   /** How many of ALL_METHODS, from the first one on, have routes. */
@@ -109,7 +109,8 @@ export class Scheduler implements ExchangeOwner {
     });
     this.#queues = new Queues(shards);
     this.#moderation = options.isLocal ? undefined : new Moderation(shards, this.#queues, this.#rules.areEven);
-    this.#completions = new Completions(shards, this.#exchanges, this.refusals, this.#moderation, {
+    this.#observation = new Observation(shards);
+    this.#completions = new Completions(shards, this.#exchanges, this.refusals, this.#moderation, this.#observation, {
       onTurn: () => void this.#dispatcher.retryWaiting(),
       onReturned: (exchange) => this.#onReturned(exchange),
       onUnwanted: (exchange) => this.release(exchange),
@@ -158,7 +159,7 @@ export class Scheduler implements ExchangeOwner {
         onGivenUp: (exchange) => this.#giveUp(exchange, 'OVERLOADED'),
       },
     );
-    this.records = new RecordWriter(shards.core, shards.map, shards.side);
+    this.records = new RecordWriter(shards.core, shards.map, shards.side, shards.clock);
     this.#admission = new Admission(shards, this.#exchanges, {
       records: this.records,
       router,
@@ -174,6 +175,7 @@ export class Scheduler implements ExchangeOwner {
       deadlines: this.#deadlines,
       refusals: this.refusals,
       counts,
+      observation: this.#observation,
       isTaken: (name) => this.#streams.isTaken(name),
     });
   }
@@ -277,6 +279,12 @@ export class Scheduler implements ExchangeOwner {
     else this.#abort(exchange, true);
   }
 
+  answeredEarly(exchange: Exchange, instead: Exchange, code: string): void {
+    if (exchange.slot >= 0) return this.#observation.answeredEarly(exchange, instead, code);
+    instead.observed = exchange.observed;
+    exchange.observed = REPORTED;
+  }
+
   /** A handler on `shard` reads the body of its request. */
   #onBodyCredit(shard: number, { slot, sequence, taken, spent }: BodyCredit): void {
     const { upload, connection } = this.#streams.find({ slot, sequence }) ?? {};
@@ -295,8 +303,7 @@ export class Scheduler implements ExchangeOwner {
     const { connection, upload } = exchange;
     // The client has disconnected, or got its response, before the shard could know.
     if (exchange.sequence !== sequence || connection === undefined || exchange.ready) return;
-    if (Buffer.from(bytes.subarray(STATUS_OFFSET, STATUS_OFFSET + 3)).toString('latin1') === '100')
-      upload?.onContinued();
+    if (statusOf(bytes) === 100) upload?.onContinued();
     exchange.interim = exchange.interim === undefined ? bytes : Buffer.concat([exchange.interim, bytes]);
     connection.flush();
   }
@@ -460,6 +467,11 @@ export class Scheduler implements ExchangeOwner {
     const { side, map } = this.#shards;
     for (let shard = 0; shard < map.shards; shard++) if (side.words.counters(shard).extentWaiting > 0) return true;
     return false;
+  }
+
+  /** Tells the shards what became of responses, without waiting for more. */
+  report(): void {
+    this.#observation.flush();
   }
 
   /** All threads of its shards have ended, and all slots are back: passes the last responses to their connections, and stops. */

@@ -10,6 +10,7 @@ import type {
   RequestReport,
   StreamAnswer,
   StreamPiece,
+  UnhandledRequest,
 } from '../contract/messages.js';
 import { piecesOf, SMALL_PIECE_BYTES, StreamBatch } from '../contract/stream-batch.js';
 import { Clock } from '../core/clock.js';
@@ -129,6 +130,11 @@ export class Shards {
     this.#noteAttached();
   }
 
+  /** Closes all channels: no shard has a thread. */
+  close(): void {
+    for (const port of this.#ports) port?.close();
+  }
+
   #noteAttached(): void {
     this.attached = this.#ports.flatMap((port, shard) => (port === undefined ? [] : [shard]));
   }
@@ -203,6 +209,16 @@ export class Shards {
   /** Tells `shard` that request `sequence` in `slot` got 504: the slot is to be given back without a response. */
   abandon(shard: number, slot: number, sequence: number): void {
     this.#send(shard, { type: 'abandon', slot, sequence });
+  }
+
+  /** Tells `shard` what became of responses (src/contract/sent-reports.ts). */
+  sendReports(shard: number, reports: Float64Array<ArrayBuffer>): void {
+    this.#post(shard, { type: 'sent', reports }, [reports.buffer]);
+  }
+
+  /** Tells `shard` about requests that no handler has responded to. */
+  sendUnhandled(shard: number, requests: readonly UnhandledRequest[]): void {
+    this.#post(shard, { type: 'unhandled', requests }, []);
   }
 
   /** @param transfer buffers that the caller loses */

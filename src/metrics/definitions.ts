@@ -94,6 +94,13 @@ export const DEFINITIONS: readonly Definition[] = [
   ofRoutes('queue', 'Time from the submission of a request until its handler is called.'),
   ofRoutes('handler', 'Time from the call of a handler until it has settled.'),
   ofRoutes('loop', 'Time that a handler has occupied the event loop of its shard, while others waited.'),
+  {
+    name: 'loopshard_blocked_seconds_total',
+    help: 'Time that other requests have waited because handlers of the route occupied their event loop, added up.',
+    type: 'counter',
+    labels: ['route'],
+    read: ({ times }) => times.map(({ route, blockedUs }) => ({ labels: { route }, value: blockedUs / US_PER_S })),
+  },
   plain(
     'counter',
     'loopshard_requests_aborted_total',
@@ -133,7 +140,13 @@ export const DEFINITIONS: readonly Definition[] = [
   ofShards('gauge', 'outstanding', 'Requests submitted to the shard and not given back.', (one) => one.outstanding),
   ofShards('gauge', 'queued', 'Requests in its queue.', ({ queued }) => queued),
   ofShards('gauge', 'queue_age_seconds', 'Age of the oldest request in its queue.', ({ waitUs }) => waitUs / US_PER_S),
-  ofShards('gauge', 'streams', 'Responses being streamed.', ({ streams }) => streams),
+  ofShards(
+    'gauge',
+    'streams',
+    'Responses being streamed, and connections that the shard has taken over.',
+    (one) => one.streams,
+  ),
+  ofShards('gauge', 'upgrades', 'Connections that the shard has taken over.', ({ upgrades }) => upgrades),
   ofShards('gauge', 'abandoned', 'Handlers that are running although their requests are over.', (one) => one.abandoned),
   ofShards('gauge', 'shedding', 'Whether the shard rejects requests because queued ones have waited too long.', (one) =>
     Number(one.shedding),

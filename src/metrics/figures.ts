@@ -1,6 +1,7 @@
 import type { ShardCounters } from '../contract/counters.js';
 import type { ExtentStats } from '../contract/extents.js';
 import type { HeapSizes, TimeCounts, TimeKind } from '../contract/route-times.js';
+import type { Stolen } from '../contract/shard-words.js';
 import type { HttpSums } from '../http/http-counts.js';
 import type { CountedResponses } from '../http/route-counts.js';
 import type { ShardState } from '../pool/shard-life.js';
@@ -10,6 +11,8 @@ import type { LoopTimes } from '../pool/shard-thread.js';
 export interface RouteTimes extends Record<TimeKind, TimeCounts> {
   /** Such as `GET /users/:id`, or `unmatched`. */
   route: string;
+  /** How long other requests have waited because its handlers occupied their event loop, added up, in microseconds. */
+  blockedUs: number;
 }
 
 /** What metrics show of a shard. */
@@ -32,6 +35,8 @@ export interface ShardFigures extends ShardCounters {
   heap: HeapSizes | undefined;
   /** The handler that occupies its event loop since it was called; undefined if none does. */
   running: { route: string; us: number } | undefined;
+  /** How many requests it has claimed from the rings of which other shards. */
+  stolen: readonly Stolen[];
 }
 
 /** Everything that metrics show of a server, at one time. All of it is read without asking another thread. */

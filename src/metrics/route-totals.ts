@@ -45,7 +45,8 @@ export class RouteTotals {
       kind,
       before === undefined ? counted : added(before[kind], counted),
     ]);
-    this.#times.set(route, { route, ...(Object.fromEntries(times) as Record<TimeKind, TimeCounts>) });
+    const blockedUs = (before?.blockedUs ?? 0) + sum.blockedUs(number);
+    this.#times.set(route, { route, ...(Object.fromEntries(times) as Record<TimeKind, TimeCounts>), blockedUs });
   }
 
   get responses(): CountedResponses[] {

@@ -9,6 +9,11 @@ export interface AdminOptions {
   host?: string;
   /** At least 16 characters. Default: the environment variable `LOOPSHARD_ADMIN_TOKEN`. */
   token?: string;
+  /**
+   * Port at the same address for the agent check of HAProxy, which weighs servers by their free permits; 0 takes a free one. It needs no token.
+   * Default: none. See docs/deployment.md.
+   */
+  agentPort?: number;
 }
 
 /** The checked option. */
@@ -16,6 +21,7 @@ export interface AdminRules {
   port: number;
   host: string;
   token: string | undefined;
+  agentPort: number | undefined;
 }
 
 export const ADMIN_TOKEN_VARIABLE = 'LOOPSHARD_ADMIN_TOKEN';
@@ -41,9 +47,11 @@ export function checkAdmin(
   env: NodeJS.ProcessEnv = process.env,
 ): AdminRules | undefined {
   if (admin === undefined) return undefined;
-  const given = subject.object('admin', admin, ['port', 'host', 'token']);
+  const given = subject.object('admin', admin, ['port', 'host', 'token', 'agentPort']);
   const { host = '127.0.0.1', token = env[ADMIN_TOKEN_VARIABLE] } = given;
   const port = subject.integer('admin.port', given.port, 0, MAX_PORT);
+  const agentPort =
+    given.agentPort === undefined ? undefined : subject.integer('admin.agentPort', given.agentPort, 0, MAX_PORT);
   if (typeof host !== 'string' || host === '')
     throw subject.invalid('admin.host', 'a host name or an IP address', host);
   if (
@@ -60,5 +68,5 @@ export function checkAdmin(
       `Option \`admin.host\` is ${show(host)}, which other machines can reach, but there is no token. Set \`admin.token\` or the environment variable ${ADMIN_TOKEN_VARIABLE}, or listen on 127.0.0.1.`,
     );
   }
-  return { port, host, token };
+  return { port, host, token, agentPort };
 }

@@ -5,6 +5,7 @@ import type { FlatOptions } from './flat-options.js';
 import type { Listening } from './listening.js';
 import type { Logger, LogLevel } from './logger.js';
 import type { Group, HealthPaths, Permits, PriorityFunction, Shedding } from './scheduling.js';
+import type { ServerTimingRule } from './server-timing.js';
 import type { NamesOf } from './table.js';
 import type { TrustProxyRule } from './trust-proxy.js';
 
@@ -28,6 +29,9 @@ export interface ResolvedOptions extends Required<Pick<FlatOptions, Plain | 'dis
   priority: PriorityFunction | undefined;
   env: Record<string, string> | undefined;
   execArgv: readonly string[] | undefined;
+  /** URLs. */
+  preload: readonly string[];
+  serverTiming: ServerTimingRule;
   compress: CompressRules | undefined;
   /** Name of the header in lower case. */
   requestId: string | undefined;

@@ -21,6 +21,7 @@ import { checkRequestId } from './request-id.js';
 import { mostShards } from './scheduling.js';
 import { flatten } from './sections.js';
 import type { ServeOptions } from './serve-options.js';
+import { checkServerTiming } from './server-timing.js';
 import { defaultShards, entryOf, type NamesOf, OPTION_NAMES, OPTIONS, type OptionName, pathOf } from './table.js';
 import { checkTrustProxy } from './trust-proxy.js';
 
@@ -38,7 +39,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
   const { dispatch = OPTIONS.dispatch.default, permits = OPTIONS.permits.default, shardNice = {} } = given;
   const { shed = OPTIONS.shed.default, health = OPTIONS.health.default } = given;
   const { compress = OPTIONS.compress.default, requestId = OPTIONS.requestId.default } = given;
-  const { trustProxy = OPTIONS.trustProxy.default } = given;
+  const { trustProxy = OPTIONS.trustProxy.default, serverTiming = OPTIONS.serverTiming.default } = given;
   const listening = resolveListening(given, port);
   checkLimits(resourceLimits);
   if (priority !== undefined && typeof priority !== 'function') {
@@ -65,6 +66,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     resourceLimits,
     env,
     execArgv,
+    preload: checkPreload(given.preload),
     priority,
     logger,
     logLevel: logLevelOf(plain),
@@ -78,6 +80,7 @@ export function resolveOptions(options: ServeOptions): ResolvedOptions {
     compress: checkCompress(compress, subject),
     requestId: checkRequestId(requestId, subject),
     trustProxy: checkTrustProxy(trustProxy, subject),
+    serverTiming: checkServerTiming(serverTiming, subject),
     keepAliveLines: keepAliveLines(plain),
   };
   checkTogether(given, resolved);
@@ -163,6 +166,15 @@ function checkEnv(env: Record<string, string>): void {
   }
   const wrong = Object.entries(env).find(([, value]) => typeof value !== 'string');
   if (wrong !== undefined) throw subject.invalid(`env.${wrong[0]}`, 'a string', wrong[1]);
+}
+
+/** @throws LoopShardError OPTION_INVALID, MODULE_NOT_FOUND */
+function checkPreload(preload: FlatOptions['preload']): string[] {
+  if (preload === undefined) return [];
+  const modules: readonly unknown[] = Array.isArray(preload) ? preload : [preload];
+  const wrong = modules.find((one) => typeof one !== 'string' && !(one instanceof URL));
+  if (wrong !== undefined) throw subject.invalid('preload', 'a path or a URL, or an array of them', wrong);
+  return modules.map((one) => moduleUrl(one as string | URL, 'a module that each shard imports before your app'));
 }
 
 function checkLogger(logger: Logger | undefined): void {

@@ -13,6 +13,7 @@ import type {
   ShardRange,
   Shedding,
 } from './scheduling.js';
+import type { ServerTiming } from './server-timing.js';
 import type { TrustProxy } from './trust-proxy.js';
 
 /** Options of `serve()`. */
@@ -100,9 +101,9 @@ export interface ServeOptions {
    */
   logger?: Logger;
   /**
-   * Listener for metrics, health, reloads and profiles, such as `{ port: 9000 }`. Off by default. Listens on 127.0.0.1
-   * unless `host` is set; other machines need `token`, which may also come from the environment variable
-   * `LOOPSHARD_ADMIN_TOKEN`. See docs/admin.md.
+   * Listener for a page that shows the shards at work, metrics, reloads and profiles, such as `{ port: 9000 }`. Off by
+   * default. Listens on 127.0.0.1 unless `host` is set; other machines need `token`, which may also come from the
+   * environment variable `LOOPSHARD_ADMIN_TOKEN`. See docs/admin.md.
    */
   admin?: AdminOptions;
   /**
@@ -110,6 +111,18 @@ export interface ServeOptions {
    * metrics and says what counting costs. Default: `true`.
    */
   metrics?: boolean;
+  /**
+   * Trace requests if the app registers an OpenTelemetry SDK. docs/traces.md says what a span contains, and what
+   * tracing costs. Default: `true`.
+   */
+  traces?: boolean;
+  /**
+   * Send `server-timing` with the times of a request, to all clients or some. Time in the queue, in the handler, and in
+   * total, for the developer tools of browsers. They tell attackers about the load and the data: in production, list
+   * the addresses and subnets of clients that may see them, or `loopback`, `linklocal` and `uniquelocal`, in an array
+   * or a string. The client is `req.ip`. Default: `false`.
+   */
+  serverTiming?: ServerTiming;
   /**
    * Abort `req.signal` when a client ends its side. Most clients that end their side of the connection are gone, but
    * some have only finished sending and still wait for the response. The server cannot tell them apart. With either
@@ -343,6 +356,12 @@ export interface ThreadOptions {
   resourceLimits?: { maxOldGenerationSizeMb?: number; maxYoungGenerationSizeMb?: number; stackSizeMb?: number };
   /** Environment variables of the shards. Default: a copy of the process's. */
   env?: Record<string, string>;
-  /** Node.js flags of the shards, such as `['--import', './tracing.js']`. Default: the process's. */
+  /**
+   * Modules that each shard imports before the app, such as `./tracing.js`. In their order, each awaited. For code that
+   * must run before other modules are loaded, such as an OpenTelemetry SDK. Relative paths are resolved against the
+   * working directory. With `shards: 0` they are imported once, in the calling thread.
+   */
+  preload?: URL | string | readonly (URL | string)[];
+  /** Node.js flags of the shards, such as `['--enable-source-maps']`. Default: the process's. */
   execArgv?: readonly string[];
 }

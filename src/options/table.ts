@@ -242,12 +242,13 @@ export const OPTIONS = {
   admin: {
     kind: 'other',
     type: 'AdminOptions',
-    text: 'listener for metrics, health, reloads and profiles, such as `{ port: 9000 }`',
+    text: 'listener for a page that shows the shards at work, metrics, reloads and profiles, such as `{ port: 9000 }`',
     details:
       'Off by default. Listens on 127.0.0.1 unless `host` is set; other machines need `token`, which may also come from the environment variable `LOOPSHARD_ADMIN_TOKEN`. See docs/admin.md.',
     flags: [
-      { flag: '--admin-port <number>', text: 'port for metrics, health, reloads and profiles (default: off)' },
+      { flag: '--admin-port <number>', text: 'port of a page, metrics, reloads and profiles (default: off)' },
       { flag: '--admin-host <address>', text: 'address of that port (default: 127.0.0.1)' },
+      { flag: '--agent-port <number>', text: "port for HAProxy's agent check, at that address (default: off)" },
     ],
   },
   metrics: {
@@ -256,6 +257,26 @@ export const OPTIONS = {
     text: 'count requests and times by route, for `server.metrics()`',
     details: 'For example for Prometheus. docs/metrics.md lists the metrics and says what counting costs.',
     flags: [{ flag: '--no-metrics', text: 'do not count requests and times by route' }],
+  },
+  traces: {
+    kind: 'boolean',
+    default: true,
+    text: 'trace requests if the app registers an OpenTelemetry SDK',
+    details: 'docs/traces.md says what a span contains, and what tracing costs.',
+    flags: [{ flag: '--no-traces', text: 'do not trace requests, even with an OpenTelemetry SDK' }],
+    isRare: true,
+  },
+  serverTiming: {
+    kind: 'other',
+    type: 'ServerTiming',
+    text: 'send `server-timing` with the times of a request, to all clients or some',
+    details:
+      'Time in the queue, in the handler, and in total, for the developer tools of browsers. They tell attackers about the load and the data: in production, list the addresses and subnets of clients that may see them, or `loopback`, `linklocal` and `uniquelocal`, in an array or a string. The client is `req.ip`.',
+    default: false,
+    flags: [
+      { flag: '--server-timing [clients]', text: 'send `server-timing`, to all clients or to the listed addresses' },
+    ],
+    isRare: true,
   },
   abortOnHalfClose: {
     kind: 'boolean',
@@ -651,11 +672,20 @@ export const OPTIONS = {
     defaultText: "a copy of the process's",
     flags: [{ flag: '--env <name=value>', text: "environment variable of the shards, added to the process's" }],
   },
+  preload: {
+    section: 'threads',
+    kind: 'other',
+    type: 'URL | string | readonly (URL | string)[]',
+    text: 'modules that each shard imports before the app, such as `./tracing.js`',
+    details:
+      'In their order, each awaited. For code that must run before other modules are loaded, such as an OpenTelemetry SDK. Relative paths are resolved against the working directory. With `shards: 0` they are imported once, in the calling thread.',
+    flags: [{ flag: '--preload <module>', text: 'module that each shard imports before the app; may be repeated' }],
+  },
   execArgv: {
     section: 'threads',
     kind: 'other',
     type: 'readonly string[]',
-    text: "Node.js flags of the shards, such as `['--import', './tracing.js']`",
+    text: "Node.js flags of the shards, such as `['--enable-source-maps']`",
     defaultText: "the process's",
     flags: [{ flag: '--exec-argv <flag>', text: "Node.js flag of the shards, instead of the process's" }],
   },

@@ -1,8 +1,5 @@
-import type ProxyAddr from 'proxy-addr';
-import { lazily } from '../core/lazily.js';
+import { addressTest, checkAddresses } from './addresses.js';
 import type { Subject } from './checks.js';
-
-const proxyAddr = lazily<typeof ProxyAddr>('proxy-addr');
 
 /**
  * Proxies whose X-Forwarded-For, -Proto and -Host are trusted: `true` for all; a number for that many in front of the server;
@@ -21,22 +18,13 @@ export function checkTrustProxy(value: TrustProxy, subject: Subject): TrustProxy
   if (value === false || value === 0) return undefined;
   if (value === true) return Number.POSITIVE_INFINITY;
   if (typeof value === 'number') return subject.integer('trustProxy', value, 0, Number.MAX_SAFE_INTEGER);
-  const addresses = typeof value === 'string' ? value.split(',').map((part) => part.trim()) : value;
   const wanted = 'a boolean, a number of proxies, or addresses such as "10.0.0.0/8" or "loopback"';
-  if (!Array.isArray(addresses) || addresses.length === 0 || !addresses.every((one) => typeof one === 'string')) {
-    throw subject.invalid('trustProxy', wanted, value);
-  }
-  try {
-    proxyAddr().compile([...addresses]);
-  } catch {
-    throw subject.invalid('trustProxy', wanted, value);
-  }
-  return addresses;
+  return checkAddresses('trustProxy', value, wanted, subject);
 }
 
 /** Creates the test for a checked rule. */
 export function trustedProxies(rule: TrustProxyRule): TrustedProxies | undefined {
   if (rule === undefined) return undefined;
   if (typeof rule === 'number') return (_address, hop) => hop < rule;
-  return proxyAddr().compile([...rule]);
+  return addressTest(rule);
 }

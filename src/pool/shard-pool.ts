@@ -1,12 +1,13 @@
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessagePort } from 'node:worker_threads';
+import { ActivityReader, type ShardActivity } from '../contract/activity.js';
 import { type ExtentStats, Extents, shardOwned } from '../contract/extents.js';
 import { longestWaitUs } from '../contract/http-figures.js';
 import { HttpGenerations } from '../contract/http-generations.js';
 import type { MemoryMap } from '../contract/memory-map.js';
 import type { CheckReport, FailureReport, RequestName, RouteTable } from '../contract/messages.js';
-import { readCalledRoute, readHeap } from '../contract/route-times.js';
+import { readHeap } from '../contract/route-times.js';
 import { ShardWords } from '../contract/shard-words.js';
 import { summarize } from '../contract/times.js';
 import { Clock, elapsedUs } from '../core/clock.js';
@@ -112,6 +113,7 @@ const SETTLE_MS = 100;
 export class ShardPool {
   readonly #words: ShardWords;
   readonly #clock: Clock;
+  readonly #activity: ActivityReader;
   readonly #extents: Extents;
   readonly #generations: HttpGenerations;
   readonly #permits: Int32Array;
@@ -136,6 +138,7 @@ export class ShardPool {
     const { shards } = map;
     this.#words = new ShardWords(core, map);
     this.#clock = new Clock(options.epochMs);
+    this.#activity = new ActivityReader(core, map);
     // The control thread takes no extents: it only frees those of ended shards.
     this.#extents = new Extents(core, map, shardOwned(shards));
     this.#generations = new HttpGenerations(core, map);
@@ -162,6 +165,9 @@ export class ShardPool {
       requestId: options.requestId,
       trustProxy: options.trustProxy,
       keepAliveLines: options.keepAliveLines,
+      preload: options.preload,
+      traces: options.traces,
+      serverTiming: options.serverTiming,
     };
     const { startTimeoutMs, maxRestarts, startThread, metrics } = options;
     const lifeOptions: LifeOptions = {
@@ -301,11 +307,6 @@ export class ShardPool {
     return this.#words.counters(shard).abandoned;
   }
 
-  /** When the handler that is running on the shard's thread was called, by the server's clock; 0 if none is. */
-  calledAt(shard: number): number {
-    return this.#words.calledAt(shard);
-  }
-
   #isCrowded({ number, maxAbandoned }: ShardLife): boolean {
     return this.abandoned(number) > maxAbandoned;
   }
@@ -362,6 +363,16 @@ export class ShardPool {
   }
 
   // ── groups, circuits, permits ───────────────────────────────────────────────────────────────────────────────────
+
+  /** By group: the permits of its shards, without those that leave or only replace others. Shards that are not ready have no free ones. */
+  permitsByGroup(): { shard: number; available: number; limit: number }[][] {
+    return this.#groups.map((group) =>
+      this.#turnover.members(group).map(({ number, state }) => {
+        const { available, limit } = this.#words.permits(number);
+        return { shard: number, available: state === 'ready' ? available : 0, limit };
+      }),
+    );
+  }
 
   /** The numbers of shards that run, or are about to. */
   get running(): number[] {
@@ -515,20 +526,26 @@ export class ShardPool {
     });
   }
 
-  /** What only metrics have: the event loop and the heap of each shard, and what occupies the former. */
+  /** The event loop and the heap of each shard, what occupies the former, and from which shards it has stolen. */
   threadFigures() {
     return this.#shards.map(({ number, thread, times }) => ({
       loop: thread?.loopTimes(),
       heap: times && readHeap(times),
-      running: times && this.#running(number, times),
+      running: this.runningRoute(number),
+      stolen: this.#words.stolen(number),
     }));
   }
 
-  /** The number of the route whose handler occupies the event loop, and for how long, in microseconds. */
-  #running(shard: number, times: SharedArrayBuffer): { route: number; us: number } | undefined {
-    const calledAt = this.#words.calledAt(shard);
-    if (calledAt === 0) return undefined;
-    return { route: readCalledRoute(times), us: Math.max(0, elapsedUs(this.#clock.nowUs(), calledAt)) };
+  /** The number of the route whose handler occupies the event loop, and for how long, in microseconds; undefined if none does. */
+  runningRoute(shard: number): { route: number; us: number } | undefined {
+    const running = this.#words.running(shard);
+    if (running === undefined) return undefined;
+    return { route: running.route, us: Math.max(0, elapsedUs(this.#clock.nowUs(), running.calledAt)) };
+  }
+
+  /** What the requests of each shard are doing, by its number. */
+  activity(): ShardActivity[] {
+    return this.#activity.read(this.#clock.nowUs());
   }
 
   stats() {

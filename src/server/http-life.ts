@@ -1,17 +1,16 @@
 import type { AddressInfo } from 'node:net';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
-import type { HttpRecovery } from '../contract/http-recovery.js';
 import { refusedError } from '../contract/refusal.js';
-import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import type { HttpControlOptions, HttpStats } from '../http/http-control.js';
-import type { CountedRoutes } from '../http/http-thread.js';
-import type { HttpCommand, HttpReport, HttpStart } from '../http/messages.js';
+import type { HttpCommand, HttpOrder, HttpReport, HttpStart } from '../http/messages.js';
 import { exitReason } from '../pool/exit-reason.js';
 import { Restarts } from '../pool/restarts.js';
 import { entryOf, flagsOf } from '../pool/worker-entry.js';
 
 const ENTRY = entryOf(new URL('../http/entry.js', import.meta.url));
+/** The number of what it does first: it loads its modules. */
+const LOAD = 0;
 /** How long a thread that was told to end may take. */
 const END_MS = 1_000;
 
@@ -21,14 +20,13 @@ const END_MS = 1_000;
  *   starting ──▶ listening ──▶ ended ──▶ starting …
  *       └──────────────────────▲
  *
- * - `starting`: it loads its modules, receives the routes, and begins to listen.
+ * - `starting`: it loads its modules, is prepared for the revisions, and begins to listen.
  * - `listening`: it serves.
  * - `ended`: it has no thread.
  */
 type HttpState = 'starting' | 'listening' | 'ended';
 
 export interface HttpLifeSettings {
-  core: CoreMemory;
   options: HttpControlOptions;
   httpModule: string | undefined;
   /** How long each step of a start may take; 0 disables the timeout. */
@@ -47,8 +45,8 @@ export interface HttpLifeEvents {
   onRestart(life: HttpLife): void;
 }
 
-/** The pending command: the thread has at most one. */
-interface Asked {
+/** What waits for the thread to do something. */
+interface Pending {
   resolve(): void;
   reject(error: LoopShardError): void;
   timer: NodeJS.Timeout | undefined;
@@ -59,8 +57,6 @@ export class HttpLife {
   readonly http: number;
   /** Where it listens, or last listened. */
   address: AddressInfo | undefined;
-  /** Acts for the thread until the next one has begun. */
-  recovery: HttpRecovery | undefined;
   /** Counts its replies to `ping`. */
   pongs = 0;
   /** The latest figures it has sent. */
@@ -70,17 +66,19 @@ export class HttpLife {
   readonly #restarts: Restarts;
   readonly #answered = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   #state: HttpState = 'ended';
-  #hasBegun = false;
+  #isLoaded = false;
+  #isReplaced = false;
   #worker: Worker | undefined;
   #channel: MessagePort | undefined;
-  #asked: Asked | undefined;
+  /** The load of its modules, and orders that it has not executed, by number. */
+  readonly #pending = new Map<number, Pending>();
+  #lastId = LOAD;
   /** Why the thread will end or has ended. */
   #cause: LoopShardError | undefined;
   #listensSince = 0;
   /** No further thread is started. */
   #isClosing = false;
   #restartTimer: NodeJS.Timeout | undefined;
-  #onDrained: (() => void) | undefined;
   #drained: Promise<void> | undefined;
   #onExited: (() => void) | undefined;
   #ended: Promise<void> | undefined;
@@ -106,21 +104,36 @@ export class HttpLife {
     return this.#worker !== undefined;
   }
 
+  /** Whether it has loaded its modules, and so executes orders. */
+  get isLoaded(): boolean {
+    return this.#isLoaded;
+  }
+
+  /** Whether it has ended and another thread is about to start. */
+  get isReplaced(): boolean {
+    return this.#isReplaced;
+  }
+
+  /** Why it will end or has ended. */
+  get cause(): LoopShardError | undefined {
+    return this.#cause;
+  }
+
   // ── start ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Starts a thread. Resolves when it is ready to receive routes. */
+  /** Starts a thread. Resolves when it has loaded its modules. */
   start(): Promise<void> {
     this.#cause = undefined;
-    this.#hasBegun = false;
+    this.#isReplaced = false;
     this.#state = 'starting';
-    const { core, options, httpModule } = this.#settings;
+    const { options, httpModule } = this.#settings;
     const { port1, port2 } = new MessageChannel();
     const answered = this.#answered;
-    const workerData: HttpStart = { core: core.share(), options, httpModule, channel: port2, answered };
+    const workerData: HttpStart = { options, httpModule, channel: port2, answered };
     this.#channel = port1;
     port1.on('message', (report: HttpReport) => this.#onReport(report));
     port1.unref();
-    const loaded = this.#expect();
+    const loaded = this.#expect(LOAD);
     try {
       this.#worker = new Worker(ENTRY, { workerData, transferList: [port2], ...flagsOf(undefined) });
     } catch (error) {
@@ -135,39 +148,28 @@ export class HttpLife {
     return loaded;
   }
 
-  /** Sends a command. Resolves when the thread has executed it; rejects with its error, or with the reason why it ended. */
-  ask(command: HttpCommand): Promise<void> {
+  /** Resolves when the thread has executed the order; rejects with its error, or with the reason why it ended. */
+  order(order: HttpOrder): Promise<void> {
     if (this.#channel === undefined) return Promise.reject(this.#cause);
-    const answer = this.#expect();
-    this.send(command);
-    return answer;
-  }
-
-  /**
-   * Gives the thread its routes. From then on it owns its slots.
-   * @param unsettled slots that shards have started for the previous thread
-   */
-  begin(routes: CountedRoutes, unsettled: readonly number[]): Promise<void> {
-    this.#hasBegun = true;
-    return this.ask({ type: 'begin', routes, unsettled });
-  }
-
-  /** Whether its thread owns its slots, and so takes back what shards hold of them. */
-  get hasBegun(): boolean {
-    return this.isRunning && this.#hasBegun;
+    const id = ++this.#lastId;
+    const done = this.#expect(id);
+    this.send({ type: 'order', id, order });
+    return done;
   }
 
   async listen(port: number | undefined): Promise<void> {
-    await this.ask({ type: 'listen', port });
+    await this.order({ type: 'listen', port });
     this.#state = 'listening';
     this.#listensSince = performance.now();
   }
 
-  #expect(): Promise<void> {
+  /** Limits the time of each step of a start. Later, the event loop must only not be blocked. */
+  #expect(id: number): Promise<void> {
     const { startTimeoutMs } = this.#settings;
+    const isLimited = startTimeoutMs > 0 && this.#state === 'starting';
     return new Promise((resolve, reject) => {
-      const timer = startTimeoutMs > 0 ? setTimeout(() => this.#onStartTimeout(), startTimeoutMs) : undefined;
-      this.#asked = { resolve, reject, timer };
+      const timer = isLimited ? setTimeout(() => this.#onStartTimeout(), startTimeoutMs) : undefined;
+      this.#pending.set(id, { resolve, reject, timer });
     });
   }
 
@@ -175,13 +177,13 @@ export class HttpLife {
     this.fail(notReady(this.http, this.#settings.startTimeoutMs));
   }
 
-  #settle(error?: LoopShardError): void {
-    const asked = this.#asked;
-    if (asked === undefined) return;
-    this.#asked = undefined;
-    clearTimeout(asked.timer);
-    if (error === undefined) asked.resolve();
-    else asked.reject(error);
+  #settle(id: number, error?: LoopShardError): void {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return;
+    this.#pending.delete(id);
+    clearTimeout(pending.timer);
+    if (error === undefined) pending.resolve();
+    else pending.reject(error);
   }
 
   /** Terminates the thread, because of `cause`. */
@@ -200,9 +202,10 @@ export class HttpLife {
     // A thread that has never listened fails the start of the server.
     const isLast = this.#isClosing || this.address === undefined;
     const nextMs = isLast ? undefined : this.#restarts.next(livedMs, performance.now());
+    this.#isLoaded = false;
+    this.#isReplaced = nextMs !== undefined;
     this.#events.onEnded(this, this.#cause, nextMs);
-    this.#settle(this.#cause);
-    this.#onDrained?.();
+    for (const id of [...this.#pending.keys()]) this.#settle(id, this.#cause);
     this.#onExited?.();
     if (nextMs !== undefined) this.#restartTimer = setTimeout(() => this.#events.onRestart(this), nextMs);
   }
@@ -226,18 +229,20 @@ export class HttpLife {
     switch (report.type) {
       case 'refused':
         this.#cause ??= refusedError(report);
-        return this.#settle(this.#cause);
+        return this.#settle(LOAD, this.#cause);
+      case 'loaded':
+        this.#isLoaded = true;
+        return this.#settle(LOAD);
+      case 'done':
+        return this.#settle(report.id);
+      case 'failed':
+        return this.#settle(report.id, refusedError(report.refusal));
       case 'listening':
         this.address = report.address;
-        return this.#settle();
-      case 'loaded':
-      case 'begun':
-        return this.#settle();
+        return;
       case 'pong':
         this.pongs++;
         return;
-      case 'drained':
-        return this.#onDrained?.();
       case 'stats':
         this.latest = report.stats;
         return;
@@ -259,10 +264,8 @@ export class HttpLife {
     this.stopStarting();
     if (this.#state === 'starting') void this.#worker?.terminate();
     if (!this.isRunning) return Promise.resolve();
-    this.#drained ??= new Promise((resolve) => {
-      this.#onDrained = resolve;
-      this.send({ type: 'drain' });
-    });
+    // A thread that has ended has no requests.
+    this.#drained ??= this.order({ type: 'drain' }).catch(() => {});
     return this.#drained;
   }
 

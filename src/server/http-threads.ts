@@ -13,36 +13,35 @@ import type { Upgrades } from '../http/socket/upgrade.js';
 import type { ResolvedOptions } from '../options/options.js';
 import { notReady } from './http-life.js';
 
-/** All HTTP threads of a server, for the control thread. */
+/**
+ * All HTTP threads of a server, for the control thread. The start and each reload take the same steps: `open` before the shards of the
+ * revision start, `prepare` when they agree on their routes, and `switchTo`.
+ */
 export interface HttpThreads {
-  /** Prepares for messages about shards. @throws LoopShardError as `loadHttpModule` */
+  /** @throws LoopShardError as `loadHttpModule` */
   start(): Promise<void>;
-  /** Resolves when every HTTP thread is ready to receive routes. @throws LoopShardError as `loadHttpModule`, HTTP_THREAD_FAILED */
+  /** Resolves when every HTTP thread has loaded its modules. @throws LoopShardError as `loadHttpModule`, HTTP_THREAD_FAILED */
   loaded(): Promise<void>;
   /**
-   * @param counts by HTTP thread: where it counts responses by route; empty without metrics
-   * @throws LoopShardError as `HttpControl.begin`, HTTP_THREAD_FAILED
-   */
-  begin(table: RouteTable, counts: readonly SharedArrayBuffer[]): Promise<void>;
-  /** @throws LoopShardError as `HttpControl.listen`, HTTP_THREAD_FAILED */
-  listen(): Promise<void>;
-  /**
-   * Prepares for messages about the shards of a reload.
+   * Prepares for messages about the shards of a revision.
    * @param revision its number
-   * @throws LoopShardError RELOAD_UNSUPPORTED
    */
   open(revision: number, core: CoreMemory, map: MemoryMap): void;
   /**
-   * Passes new requests to the shards of an open revision.
-   * @param table on which they agree
-   * @param counts as for `begin`
-   * @throws LoopShardError ROUTE_INVALID, ROUTE_DUPLICATE
+   * Prepares every HTTP thread for requests of an open revision.
+   * @param table on which its shards agree
+   * @param counts by HTTP thread: where it counts responses by route; empty without metrics
+   * @throws LoopShardError as `HttpControl.prepare`, HTTP_THREAD_FAILED
    */
-  switchTo(revision: number, table: RouteTable, counts: readonly SharedArrayBuffer[]): void;
+  prepare(revision: number, table: RouteTable, counts: readonly SharedArrayBuffer[]): Promise<void>;
+  /** Passes new requests to the shards of a prepared revision. Resolves when every HTTP thread does. */
+  switchTo(revision: number): Promise<void>;
+  /** @throws LoopShardError as `HttpControl.listen`, HTTP_THREAD_FAILED */
+  listen(): Promise<void>;
   /** Resolves when all requests of the revision have got their responses from shards. */
   drained(revision: number): Promise<void>;
-  /** All threads of the revision's shards have ended. */
-  forget(revision: number): void;
+  /** All threads of the revision's shards have ended. Resolves when no HTTP thread refers to its memory for a response. */
+  forget(revision: number): Promise<void>;
   /** The address on which each of them listens. */
   readonly addresses: readonly AddressInfo[];
   /** A thread of `shard` starts: `ports` are the ends of its channels, one per HTTP thread. */
@@ -78,17 +77,13 @@ export function httpOptions(options: ResolvedOptions, epochMs: number): Omit<Htt
 
 /** The only HTTP thread: the one that called `serve()`. */
 export class CallingThread implements HttpThreads {
-  readonly #core: CoreMemory;
-  readonly #map: MemoryMap;
   readonly #options: HttpControlOptions;
   readonly #given: Pick<ResolvedOptions, 'priority' | 'httpModule' | 'startTimeoutMs'>;
   readonly #events: HttpEvents;
   #control: HttpControl | undefined;
   #addresses: AddressInfo[] = [];
 
-  constructor(core: CoreMemory, map: MemoryMap, options: ResolvedOptions, epochMs: number, events: HttpEvents) {
-    this.#core = core;
-    this.#map = map;
+  constructor(options: ResolvedOptions, epochMs: number, events: HttpEvents) {
     const counts = options.metrics ? createHttpCounts() : undefined;
     this.#options = { ...httpOptions(options, epochMs), http: 0, counts };
     this.#given = options;
@@ -99,7 +94,7 @@ export class CallingThread implements HttpThreads {
     const { priority, httpModule } = this.#given;
     const functions = await this.#load(httpModule);
     const own = { ...functions, priority: priority ?? functions.priority };
-    this.#control = new HttpControl(this.#core, this.#map, this.#options, own, this.#events);
+    this.#control = new HttpControl(this.#options, own, this.#events);
   }
 
   /** @throws LoopShardError HTTP_THREAD_FAILED if loading times out */
@@ -114,8 +109,16 @@ export class CallingThread implements HttpThreads {
 
   async loaded(): Promise<void> {}
 
-  async begin(table: RouteTable, [memory]: readonly SharedArrayBuffer[]): Promise<void> {
-    this.#control!.begin({ table, memory });
+  open(revision: number, core: CoreMemory, map: MemoryMap): void {
+    this.#control!.open(revision, core, map);
+  }
+
+  async prepare(revision: number, table: RouteTable, [memory]: readonly SharedArrayBuffer[]): Promise<void> {
+    this.#control!.prepare(revision, { table, memory });
+  }
+
+  async switchTo(revision: number): Promise<void> {
+    this.#control!.switchTo(revision);
   }
 
   async listen(): Promise<void> {
@@ -128,20 +131,12 @@ export class CallingThread implements HttpThreads {
     return this.#addresses;
   }
 
-  open(revision: number, core: CoreMemory, map: MemoryMap): void {
-    this.#control!.open(revision, core, map);
-  }
-
-  switchTo(revision: number, table: RouteTable, [memory]: readonly SharedArrayBuffer[]): void {
-    this.#control!.switchTo(revision, { table, memory });
-  }
-
   drained(revision: number): Promise<void> {
     return this.#control!.drained(revision);
   }
 
-  forget(revision: number): void {
-    this.#control!.forget(revision);
+  forget(revision: number): Promise<void> {
+    return this.#control!.forget(revision);
   }
 
   attach(revision: number, shard: number, [port]: readonly MessagePort[]): void {

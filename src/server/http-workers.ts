@@ -2,7 +2,6 @@ import { url as inspectorUrl } from 'node:inspector';
 import type { AddressInfo } from 'node:net';
 import type { MessagePort } from 'node:worker_threads';
 import { toError } from '../contract/describe.js';
-import { HttpRecovery } from '../contract/http-recovery.js';
 import type { MemoryMap } from '../contract/memory-map.js';
 import type { RequestName, RouteTable } from '../contract/messages.js';
 import type { CoreMemory } from '../core/memory.js';
@@ -10,15 +9,16 @@ import { LoopShardError } from '../errors.js';
 import type { HttpEvents, HttpStats } from '../http/http-control.js';
 import { createHttpCounts } from '../http/http-counts.js';
 import type { HttpReport } from '../http/messages.js';
-import type { HttpNews, ShardNews } from '../http/news.js';
+import type { HttpNews } from '../http/news.js';
 import { checkFree } from '../http/socket/listen.js';
 import type { ResolvedOptions } from '../options/options.js';
 import { HttpLife } from './http-life.js';
+import { HttpRevision } from './http-revision.js';
 import { type HttpThreads, httpOptions } from './http-threads.js';
 
 /** How long `stats()` waits for replies: slower threads are left out. */
 const STATS_MS = 500;
-/** How often completions of an ended HTTP thread are taken back, until the next one begins. */
+/** How often completions of an ended HTTP thread are taken back, until the next one is prepared. */
 const REAP_MS = 10;
 /** Checks within `stuckAfterMs`. Time is counted in checks, so that no thread seems stuck after the process was suspended. */
 const LOOKS = 4;
@@ -31,16 +31,10 @@ export interface HttpWorkersEvents extends Omit<HttpEvents, 'onUnknown'> {
   onHttpThreadEnded(http: number, error: LoopShardError, nextMs: number | undefined): void;
   /** The next thread has replaced an ended one. */
   onHttpThreadRestarted(http: number): void;
-  /** The clients of these requests, which shards have started, have disconnected. */
-  tellGone(http: number, requests: readonly RequestName[]): void;
-  /** Opens a channel between an HTTP thread that is about to start and each shard that has a thread. */
-  connectHttp(http: number): (MessagePort | undefined)[];
-}
-
-/** A shard whose thread has ended, and the HTTP threads that have not yet taken back their slots. */
-interface TakingBack {
-  left: Set<HttpLife>;
-  resolve: () => void;
+  /** The clients of these requests, which shards of a revision have started, have disconnected. */
+  tellGone(revision: number, http: number, requests: readonly RequestName[]): void;
+  /** Opens a channel between an HTTP thread that is about to start and each shard of a revision that has a thread. */
+  connectHttp(revision: number, http: number): (MessagePort | undefined)[];
 }
 
 /** What the latest check found about an HTTP thread. */
@@ -54,24 +48,20 @@ interface Seen {
 
 /** Several HTTP threads, each of them a worker; the thread that called `serve()` carries no traffic. Control thread. */
 export class HttpWorkers implements HttpThreads {
-  readonly #core: CoreMemory;
-  readonly #map: MemoryMap;
   readonly #options: ResolvedOptions;
   readonly #events: HttpWorkersEvents;
   readonly #lives: readonly HttpLife[];
   #loaded: Promise<unknown> = Promise.resolve();
-  /** By shard. */
-  readonly #takingBack = new Map<number, TakingBack>();
-  /** By shard: the HTTP threads that shed its requests. */
-  readonly #shedders: readonly Set<HttpLife>[];
-  /** The latest news on each subject, which threads that start later receive too. */
-  readonly #standing = new Map<string, HttpNews>();
+  /** Those whose shards have threads, by number. */
+  readonly #revisions = new Map<number, HttpRevision>();
+  /** The one that gets new requests. */
+  #current: HttpRevision | undefined;
+  /** Set once the certificates were changed. */
+  #secureContext: HttpNews | undefined;
   /** When the server ends, by `performance.now()`, once it is closing. */
   #leavesAt: number | undefined;
-  #table: RouteTable | undefined;
-  /** By HTTP thread: where it counts, and where it counts responses by route; empty without metrics. */
+  /** By HTTP thread: where it counts; empty without metrics. */
   readonly #counts: readonly SharedArrayBuffer[];
-  #routeCounts: readonly SharedArrayBuffer[] = [];
   /** No further thread is started. */
   #isClosing = false;
   /** All threads are told to end. */
@@ -80,17 +70,14 @@ export class HttpWorkers implements HttpThreads {
   #heartbeat: NodeJS.Timeout | undefined;
   #reaper: NodeJS.Timeout | undefined;
 
-  constructor(core: CoreMemory, map: MemoryMap, options: ResolvedOptions, epochMs: number, events: HttpWorkersEvents) {
-    this.#core = core;
-    this.#map = map;
+  constructor(options: ResolvedOptions, epochMs: number, events: HttpWorkersEvents) {
     this.#options = options;
     this.#events = events;
-    this.#shedders = Array.from({ length: map.shards }, () => new Set());
-    const { httpModule, startTimeoutMs, maxRestarts } = options;
-    const common = { core, httpModule, startTimeoutMs, maxRestarts };
+    const { httpModule, startTimeoutMs, maxRestarts, httpThreads } = options;
+    const common = { httpModule, startTimeoutMs, maxRestarts };
     const ofAll = httpOptions(options, epochMs);
-    this.#counts = options.metrics ? Array.from({ length: map.httpThreads }, createHttpCounts) : [];
-    this.#lives = Array.from({ length: map.httpThreads }, (_, http) => {
+    this.#counts = options.metrics ? Array.from({ length: httpThreads }, createHttpCounts) : [];
+    this.#lives = Array.from({ length: httpThreads }, (_, http) => {
       return new HttpLife(
         { ...common, options: { ...ofAll, http, counts: this.#counts[http] } },
         {
@@ -113,12 +100,6 @@ export class HttpWorkers implements HttpThreads {
 
   async loaded(): Promise<void> {
     await this.#loaded;
-  }
-
-  async begin(table: RouteTable, counts: readonly SharedArrayBuffer[]): Promise<void> {
-    this.#table = table;
-    this.#routeCounts = counts;
-    await Promise.all(this.#lives.map((life) => life.begin({ table, memory: counts[life.http] }, [])));
   }
 
   /** The first thread chooses the port if any will do; the others listen on the same. */
@@ -144,26 +125,80 @@ export class HttpWorkers implements HttpThreads {
     return this.#lives.flatMap(({ address }) => address ?? []);
   }
 
+  // ── revisions ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  open(number: number, core: CoreMemory, map: MemoryMap): void {
+    const revision = new HttpRevision(number, core, map, this.#events.onShedding);
+    this.#revisions.set(number, revision);
+    for (const life of this.#lives) if (life.isRunning) revision.open(life);
+  }
+
+  async prepare(number: number, table: RouteTable, counts: readonly SharedArrayBuffer[]): Promise<void> {
+    const revision = this.#revisions.get(number)!;
+    revision.table = table;
+    revision.counts = counts;
+    // A thread that has not loaded its modules is prepared when it has.
+    const loaded = this.#lives.filter(({ isLoaded }) => isLoaded);
+    await Promise.all(loaded.map((life) => this.#unlessReplaced(life, revision.prepare(life))));
+  }
+
+  async switchTo(number: number): Promise<void> {
+    const last = this.#current;
+    const next = this.#revisions.get(number)!;
+    this.#current = next;
+    await Promise.all(this.#lives.map((life) => this.#switch(life, next, last)));
+  }
+
+  async #switch(life: HttpLife, next: HttpRevision, last: HttpRevision | undefined): Promise<void> {
+    const hasSwitched =
+      next.isPreparedOn(life) &&
+      (await this.#unlessReplaced(life, life.order({ type: 'switchTo', revision: next.number })));
+    // The thread that replaces it begins with the next revision.
+    if (!hasSwitched && last !== undefined) next.continueNumbers(life.http, last);
+  }
+
+  /** Returns `false` if the thread has ended instead, and another one replaces it, which will know every revision. */
+  async #unlessReplaced(life: HttpLife, done: Promise<void>): Promise<boolean> {
+    try {
+      await done;
+      return true;
+    } catch (error) {
+      if (life.isReplaced && error === life.cause) return false;
+      throw error;
+    }
+  }
+
+  async drained(number: number): Promise<void> {
+    if (!this.#isEnding) await this.#revisions.get(number)!.drained(this.#lives);
+  }
+
+  async forget(number: number): Promise<void> {
+    const revision = this.#revisions.get(number)!;
+    revision.isForgotten = true;
+    const running = this.#lives.filter(({ isRunning }) => isRunning);
+    // A thread that ends instead has forgotten it as well.
+    await Promise.allSettled(running.map((life) => life.order({ type: 'forget', revision: number })));
+    this.#revisions.delete(number);
+  }
+
   // ── an HTTP thread that ends ────────────────────────────────────────────────────────────────────────────────────
 
   /** Its connections have ended with it. Handlers that shards have started for them continue, and the next thread waits for them. */
   #onEnded(life: HttpLife, error: LoopShardError, nextMs: number | undefined): void {
-    for (let shard = 0; shard < this.#shedders.length; shard++) this.#setShedding(life, shard, false);
-    // A thread without routes has had no requests, and a server that is ending has no clients.
-    if (this.#table !== undefined && !this.#isEnding) {
-      life.recovery = new HttpRecovery(this.#core, this.#map, life.http, this.#table);
-      this.#events.tellGone(life.http, life.recovery.requests);
-      this.#reaper ??= setInterval(() => this.#reap(), REAP_MS).unref();
-      for (const [shard, { left }] of this.#takingBack) if (left.has(life)) life.recovery.reclaim(shard);
-      if (!life.wasAsked) this.#events.onHttpThreadEnded(life.http, error, nextMs);
+    for (const revision of this.#revisions.values()) {
+      const requests = revision.onEnded(life);
+      if (requests !== undefined) this.#events.tellGone(revision.number, life.http, requests);
     }
-    for (const shard of [...this.#takingBack.keys()]) this.#hasTakenBack(life, shard);
+    // The server is starting or ending.
+    if (this.#current === undefined || this.#isEnding) return;
+    this.#reaper ??= setInterval(() => this.#reap(), REAP_MS).unref();
+    if (!life.wasAsked) this.#events.onHttpThreadEnded(life.http, error, nextMs);
   }
 
-  /** Releases what handlers of ended threads hold, such as permits of routes, when they settle, even before the next thread begins. */
+  /** Releases what handlers of ended threads hold, such as permits of routes, when they settle, even before the next thread is prepared. */
   #reap(): void {
     let isLeft = false;
-    for (const { recovery } of this.#lives) if (recovery?.reap() === true) isLeft = true;
+    for (const revision of this.#revisions.values()) if (revision.reap()) isLeft = true;
     if (isLeft) return;
     clearInterval(this.#reaper);
     this.#reaper = undefined;
@@ -174,22 +209,39 @@ export class HttpWorkers implements HttpThreads {
     if (this.#isClosing) return;
     try {
       const loaded = life.start();
-      for (const [shard, port] of this.#events.connectHttp(life.http).entries()) {
-        if (port !== undefined) life.send({ type: 'attach', shard, port }, [port]);
-      }
+      for (const revision of this.#known) this.#introduce(life, revision);
       await loaded;
-      life.recovery?.reap();
-      const unsettled = life.recovery?.unsettled ?? [];
-      life.recovery = undefined;
-      await life.begin({ table: this.#table!, memory: this.#routeCounts[life.http] }, unsettled);
-      for (const news of this.#standing.values()) life.send(news);
-      if (this.#leavesAt !== undefined) life.send({ type: 'leave', ms: this.#leavesAt - performance.now() });
+      await this.#catchUp(life);
       if (this.#isClosing) return void life.end();
       await life.listen(this.#port ?? life.address?.port);
       this.#events.onHttpThreadRestarted(life.http);
     } catch (error) {
       life.fail(error as LoopShardError);
     }
+  }
+
+  /** The revisions that threads need to know, the current one first: its memory keeps the head index of their parsers. */
+  get #known(): HttpRevision[] {
+    const known = [...this.#revisions.values()].filter(({ isForgotten }) => !isForgotten);
+    return known.sort((a, b) => Number(b === this.#current) - Number(a === this.#current));
+  }
+
+  #introduce(life: HttpLife, revision: HttpRevision): void {
+    revision.open(life);
+    for (const [shard, port] of this.#events.connectHttp(revision.number, life.http).entries()) {
+      if (port !== undefined) revision.attach(life, shard, port);
+    }
+  }
+
+  /** Brings a thread that has loaded its modules to the state of the others. */
+  async #catchUp(life: HttpLife): Promise<void> {
+    const missing = this.#known.filter((one) => one.table !== undefined && !one.isPreparedOn(life));
+    // All of it is sent at once: from then on the thread is told of changes like the others.
+    const done = missing.map((revision) => revision.prepare(life));
+    done.push(life.order({ type: 'switchTo', revision: this.#current!.number }));
+    if (this.#secureContext !== undefined) life.send(this.#secureContext);
+    if (this.#leavesAt !== undefined) life.send({ type: 'leave', ms: this.#leavesAt - performance.now() });
+    await Promise.all(done);
   }
 
   /** Terminates threads whose event loops are blocked: the kernel would keep giving them connections. */
@@ -221,30 +273,16 @@ export class HttpWorkers implements HttpThreads {
 
   // ── shards ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  attach(_revision: number, shard: number, ports: readonly MessagePort[]): void {
+  attach(number: number, shard: number, ports: readonly MessagePort[]): void {
+    const revision = this.#revisions.get(number)!;
     for (const [http, port] of ports.entries()) {
-      if (this.#lives[http].isRunning) this.#lives[http].send({ type: 'attach', shard, port }, [port]);
+      if (this.#lives[http].isRunning) revision.attach(this.#lives[http], shard, port);
       else port.close();
     }
   }
 
-  takeBack(_revision: number, shard: number): Promise<void> | undefined {
-    const left = new Set(this.#lives.filter(({ hasBegun }) => hasBegun));
-    for (const { recovery } of this.#lives) recovery?.reclaim(shard);
-    if (left.size === 0) return undefined;
-    return new Promise((resolve) => {
-      this.#takingBack.set(shard, { left, resolve });
-      for (const life of left) life.send({ type: 'ended', shard });
-    });
-  }
-
-  #hasTakenBack(life: HttpLife, shard: number): void {
-    const waiting = this.#takingBack.get(shard);
-    if (waiting === undefined) return;
-    waiting.left.delete(life);
-    if (waiting.left.size > 0) return;
-    this.#takingBack.delete(shard);
-    waiting.resolve();
+  takeBack(revision: number, shard: number): Promise<void> | undefined {
+    return this.#revisions.get(revision)!.takeBack(shard);
   }
 
   // ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -257,9 +295,9 @@ export class HttpWorkers implements HttpThreads {
   #note(news: HttpNews): void {
     switch (news.type) {
       case 'shard':
-        return this.#noteOf(news, news.about);
+        return this.#revisions.get(news.revision)?.note(news);
       case 'secureContext':
-        this.#standing.set(news.type, checkedClone(news));
+        this.#secureContext = checkedClone(news);
         return;
       case 'leave':
         this.#leavesAt = performance.now() + news.ms;
@@ -270,64 +308,18 @@ export class HttpWorkers implements HttpThreads {
     }
   }
 
-  #noteOf(news: Extract<HttpNews, { type: 'shard' }>, about: ShardNews): void {
-    switch (about.type) {
-      case 'state':
-        this.#standing.set(`shard ${about.shard}`, news);
-        return;
-      case 'missing': {
-        const key = `shard ${about.shard}`;
-        const latest = this.#standing.get(key);
-        if (latest?.type === 'shard' && latest.about.type === 'state')
-          this.#standing.set(key, { ...latest, about: { ...latest.about, isReplaced: false } });
-        return;
-      }
-      case 'shedding':
-        this.#standing.set(`shedding ${about.shard}`, news);
-        return;
-      case 'stalled':
-        this.#standing.set(`stalled ${about.group}`, news);
-        return;
-      case 'checks':
-        this.#standing.set(`checks ${about.shard}`, news);
-    }
-  }
-
   #onReport(life: HttpLife, report: HttpReport): void {
     switch (report.type) {
       case 'takenBack':
-        return this.#hasTakenBack(life, report.shard);
+        return this.#revisions.get(report.revision)?.hasTakenBack(life, report.shard);
       case 'shedding':
-        return this.#setShedding(life, report.shard, report.shedding);
+        return this.#revisions.get(report.revision)?.setShedding(life, report.shard, report.shedding);
       case 'failure':
         return this.#events.onFailure(report.what, toError(report.error));
       case 'log':
         for (const { details, message } of report.lines) this.#events.log.info(details, message);
     }
   }
-
-  /** A shard is shedding as long as one of the HTTP threads sheds its requests. */
-  #setShedding(life: HttpLife, shard: number, shedding: boolean): void {
-    const shedders = this.#shedders[shard];
-    const before = shedders.size > 0;
-    if (shedding) shedders.add(life);
-    else shedders.delete(life);
-    const after = shedders.size > 0;
-    if (after !== before) this.#events.onShedding(0, shard, after);
-  }
-
-  open(): never {
-    throw new LoopShardError(
-      'RELOAD_UNSUPPORTED',
-      `Cannot reload with ${this.#lives.length} HTTP threads. Set \`httpThreads: 1\`, or restart the process.`,
-    );
-  }
-
-  switchTo(): void {}
-
-  async drained(): Promise<void> {}
-
-  forget(): void {}
 
   setUpgrades(): never {
     throw new LoopShardError(
@@ -351,6 +343,7 @@ export class HttpWorkers implements HttpThreads {
   async end(): Promise<void> {
     this.#stopStarting();
     this.#isEnding = true;
+    for (const revision of this.#revisions.values()) revision.stopWaiting();
     clearInterval(this.#heartbeat);
     clearInterval(this.#reaper);
     await Promise.all(this.#lives.map((life) => life.end()));

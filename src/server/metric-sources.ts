@@ -1,8 +1,9 @@
-import { sumHttpFigures } from '../contract/http-figures.js';
+import { type PublishedSums, sumHttpFigures } from '../contract/http-figures.js';
+import type { RouteEntry } from '../contract/messages.js';
 import { routeName } from '../contract/route-permits.js';
 import { sumHttpCounts } from '../http/http-counts.js';
 import { UNMATCHED } from '../http/route-counts.js';
-import type { MetricFigures } from '../metrics/figures.js';
+import type { MetricFigures, ShardFigures } from '../metrics/figures.js';
 import { RouteTotals } from '../metrics/route-totals.js';
 import type { HttpThreads } from './http-threads.js';
 import type { Revision } from './revision.js';
@@ -36,11 +37,9 @@ export class MetricSources {
 
   /** @param others revisions that are starting, or are finishing their requests */
   figures(isReady: boolean, current: Revision, others: Iterable<Revision>): MetricFigures {
-    const { core, map, pool, limited, shedding, routes } = current;
-    const nameOf = (route: number) => (route < 0 ? UNMATCHED : routeName(routes[route]));
+    const { core, map, pool, limited } = current;
     const published = sumHttpFigures(core, map, limited.size);
     const totals = [...others, current].reduce((sum, one) => sum.add(one.routeSources), this.#past.clone());
-    const threads = pool.threadFigures();
     return {
       isReady,
       reloads: { ...this.#reloads },
@@ -49,15 +48,7 @@ export class MetricSources {
       http: sumHttpCounts(this.#http.counts()),
       slots: map.slots,
       extents: pool.extents(),
-      shards: pool.figures().map((one) => ({
-        ...one,
-        ...threads[one.shard],
-        running: withName(threads[one.shard].running, nameOf),
-        shedding: shedding.has(one.shard),
-        outstanding: published.outstanding[one.shard],
-        queued: published.queued[one.shard],
-        waitUs: published.waitsUs[one.shard],
-      })),
+      shards: shardFigures(current, published),
       groups: pool.groupFigures(),
       responses: totals.responses,
       times: totals.times,
@@ -71,6 +62,24 @@ export class MetricSources {
   }
 }
 
-function withName(running: { route: number; us: number } | undefined, nameOf: (route: number) => string) {
-  return running && { route: nameOf(running.route), us: running.us };
+/** The figures of the shards of a revision that run. */
+export function shardFigures({ pool, shedding, routes }: Revision, published: PublishedSums): ShardFigures[] {
+  const threads = pool.threadFigures();
+  return pool.figures().map((one) => {
+    const { running, ...thread } = threads[one.shard];
+    return {
+      ...one,
+      ...thread,
+      running: running && { route: nameOfRoute(routes, running.route), us: running.us },
+      shedding: shedding.has(one.shard),
+      outstanding: published.outstanding[one.shard],
+      queued: published.queued[one.shard],
+      waitUs: published.waitsUs[one.shard],
+    };
+  });
+}
+
+/** @param route its number, or -1 for requests without a route */
+export function nameOfRoute(routes: readonly RouteEntry[], route: number): string {
+  return route < 0 ? UNMATCHED : routeName(routes[route]);
 }

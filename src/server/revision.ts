@@ -2,7 +2,6 @@ import { toError } from '../contract/describe.js';
 import { createServerMemory, type MemoryMap, routePermitsAddress } from '../contract/memory-map.js';
 import type { CheckReport, FailureReport, RouteEntry, RouteTable } from '../contract/messages.js';
 import { createRoutePermits, limitedRoutes, routeName } from '../contract/route-permits.js';
-import { runningRoute } from '../contract/running-route.js';
 import type { CoreMemory } from '../core/memory.js';
 import { Semaphore } from '../core/semaphore.js';
 import type { LoopShardError } from '../errors.js';
@@ -241,8 +240,8 @@ export class Revision {
 
   /** Says which handler blocks the shard, unless other code does. */
   #reportStuck(shard: number): void {
-    const number = runningRoute(this.core, this.map, shard, this.pool.calledAt(shard));
-    const route = number === undefined || number < 0 ? undefined : routeName(this.routes[number]);
+    const running = this.pool.runningRoute(shard);
+    const route = running === undefined || running.route < 0 ? undefined : routeName(this.routes[running.route]);
     const by = route === undefined ? '' : ` by a handler of \`${route}\``;
     const { stuckAfterMs } = this.pool.groupOf(shard);
     this.#logger.error(

@@ -29,15 +29,23 @@ export async function serve(module: URL | string, options: ServeOptions = {}): P
   const resolved = resolveOptions(options);
   const url = moduleUrl(module, 'the module that exports your app');
   const logger = safeLogger(resolved.logger ?? (await standardLogger(resolved.logLevel)));
-  const server = new RunningServer(url, resolved, logger, resolved.isLocal ? await startsLocally(url) : undefined);
+  const server = new RunningServer(
+    url,
+    resolved,
+    logger,
+    resolved.isLocal ? await startsLocally(url, resolved.preload) : undefined,
+  );
   await server.start();
   return server;
 }
 
-async function startsLocally(url: string): Promise<StartThread> {
-  const [{ startLocally }, { loadApp }] = await Promise.all([
+async function startsLocally(url: string, preloaded: readonly string[]): Promise<StartThread> {
+  const [{ startLocally }, { loadApp, preload }] = await Promise.all([
     import('./local-shard.js'),
     import('../shard/load-app.js'),
   ]);
-  return startLocally(() => loadApp(url));
+  return startLocally(async () => {
+    await preload(preloaded);
+    return loadApp(url);
+  });
 }

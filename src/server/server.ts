@@ -8,20 +8,21 @@ import { Clock } from '../core/clock.js';
 import { LoopShardError } from '../errors.js';
 import type { Reason } from '../http/answers.js';
 import type { HttpFailure, HttpStats } from '../http/http-control.js';
-import { type UpgradeListener, type UpgradeOptions, Upgrades } from '../http/socket/upgrade.js';
+import { type UpgradeListener, Upgrades } from '../http/socket/upgrade.js';
 import type { MetricFigures } from '../metrics/figures.js';
 import type { MetricsText } from '../metrics/registry.js';
 import { alternatives, Subject } from '../options/checks.js';
 import { checkSecureContext } from '../options/listening.js';
 import type { Logger } from '../options/logger.js';
 import type { ResolvedOptions } from '../options/options.js';
+import type { UpgradeOptions } from '../options/protocols.js';
 import { type Group, MAX_PERMITS } from '../options/scheduling.js';
 import type { StartThread } from '../pool/shard-thread.js';
 import { ServerForAdmin } from './admin-subject.js';
 import { CallingThread, type HttpThreads } from './http-threads.js';
 import { HttpWorkers } from './http-workers.js';
 import { MetricSources } from './metric-sources.js';
-import { createRevisionMemory, Revision, type RevisionEvents, type RevisionMemory } from './revision.js';
+import { createRevisionMemory, Revision, type RevisionEvents } from './revision.js';
 import type { ServerEvents } from './server-events.js';
 import { removeOnExit, removeStaleSocket } from './socket-file.js';
 import type { ServerState, ServerStats } from './stats.js';
@@ -80,8 +81,8 @@ export interface Server extends EventEmitter<ServerEvents> {
   /**
    * Loads the module again, with all modules that it imports, on new shards beside the current ones; then new requests go to the new shards,
    * and the old ones finish theirs and end, within `timeouts.closeTimeoutMs`. No request fails. Routes, schemas and options of routes may
-   * change; options of the server stay. Called during a reload, it starts another one afterwards.
-   * @returns resolves when new requests go to the new shards
+   * change; options of the server and the functions of `httpModule` stay. Called during a reload, it starts another one afterwards.
+   * @returns resolves when new requests go to the new shards on every HTTP thread
    * @throws LoopShardError RELOAD_UNSUPPORTED, NOT_RUNNING, and as `serve()` if the module does not load; the old shards then continue
    */
   reload(): Promise<void>;
@@ -96,6 +97,8 @@ export interface Server extends EventEmitter<ServerEvents> {
   restartShard(shard: number): Promise<number>;
   /** Where the admin listener listens; undefined without the option `admin`. */
   adminAddress(): AddressInfo | undefined;
+  /** Where HAProxy's agent check connects; undefined without the option `admin.agentPort`. */
+  agentAddress(): AddressInfo | undefined;
   /**
    * Drains: stops accepting connections, finishes requests in flight with `connection: close`, and ends the shards in order.
    * At the end of `timeouts.closeTimeoutMs` it closes the remaining connections, upgraded ones included, and terminates shards that have not
@@ -165,8 +168,6 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     super();
     this.#options = options;
     this.#logger = logger;
-    const memory = createRevisionMemory(options);
-    const { core, map } = memory;
     const { epochMs } = new Clock();
     this.#source = { module, epochMs, startThread };
     const events = {
@@ -177,24 +178,26 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     };
     this.#http =
       options.httpThreads === 1
-        ? new CallingThread(core, map, options, epochMs, { ...events, onUnknown: () => {} })
-        : new HttpWorkers(core, map, options, epochMs, {
+        ? new CallingThread(options, epochMs, { ...events, onUnknown: () => {} })
+        : new HttpWorkers(options, epochMs, {
             ...events,
             onHttpThreadEnded: (http, error, nextMs) =>
               this.#logger.error({ http, err: error, nextMs }, `${error.message} Its connections were closed.`),
             onHttpThreadRestarted: (http) => this.#logger.info({ http }, `HTTP thread ${http} is listening again`),
-            tellGone: (http, requests) => this.#current.pool.tellGone(http, requests),
-            connectHttp: (http) => this.#current.pool.connectHttp(http),
+            tellGone: (revision, http, requests) => this.#revision(revision)!.pool.tellGone(http, requests),
+            connectHttp: (revision, http) => this.#revision(revision)!.pool.connectHttp(http),
           });
     this.#sources = new MetricSources(this.#http);
-    this.#current = this.#createRevision(0, memory);
+    this.#current = this.#createRevision(0);
   }
 
-  #createRevision(number: number, memory: RevisionMemory): Revision {
+  /** @throws LoopShardError MEMORY_EXHAUSTED */
+  #createRevision(number: number): Revision {
     const events: RevisionEvents = {
       tell: (name, ...args) => this.#tell(name, ...args),
       isReady: () => this.#state === 'ready',
     };
+    const memory = createRevisionMemory(this.#options);
     return new Revision(number, memory, this.#source, this.#options, this.#logger, this.#http, events);
   }
 
@@ -224,8 +227,11 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   async start(): Promise<void> {
     try {
       await this.#http.start();
+      const { number, core, map } = this.#current;
+      this.#http.open(number, core, map);
       const [table] = await Promise.all([this.#current.start(), this.#http.loaded()]);
-      await this.#http.begin(table, this.#current.routeCounts);
+      await this.#http.prepare(number, table, this.#current.routeCounts);
+      await this.#http.switchTo(number);
       const { path } = this.#options.listening.target;
       const isFile = path !== undefined && process.platform !== 'win32' && !path.startsWith('\0');
       if (isFile) await removeStaleSocket(path);
@@ -251,6 +257,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       admin,
       new ServerForAdmin(
         this,
+        this.#options.metrics,
         () => this.#current,
         () => this.#figures(),
       ),
@@ -260,6 +267,10 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
 
   adminAddress(): AddressInfo | undefined {
     return this.#admin?.address();
+  }
+
+  agentAddress(): AddressInfo | undefined {
+    return this.#admin?.agentAddress();
   }
 
   address(): AddressInfo {
@@ -286,6 +297,11 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     this.#http.setUpgrades(listener && new Upgrades(listener, options));
   }
 
+  /** Earlier revisions that are finishing their requests. */
+  get retiring(): number {
+    return [...this.#others].filter(({ number }) => number < this.#current.number).length;
+  }
+
   // ── figures and limits ──────────────────────────────────────────────────────────────────────────────────────────
 
   stats(): ServerStats {
@@ -300,7 +316,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     return {
       state: this.#state,
       revision: number,
-      retiring: [...this.#others].filter((other) => other.number < number).length,
+      retiring: this.retiring,
       httpThreads: http.length,
       connections: sum(({ connections }) => connections),
       connectionsRefused: sum(({ connectionsRefused }) => connectionsRefused),
@@ -433,32 +449,48 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     if (this.#options.isLocal) {
       throw new LoopShardError('RELOAD_UNSUPPORTED', `Cannot reload ${LOCAL}`);
     }
+    const next = await this.#prepareNext().catch((error) => {
+      this.#sources.reloadFailed();
+      throw error;
+    });
+    await this.#switchTo(next);
+  }
+
+  /**
+   * Starts the shards of the next revision, and prepares the HTTP threads for its requests.
+   * @throws LoopShardError as `Revision.start` and `HttpThreads.prepare`, MEMORY_EXHAUSTED, NOT_RUNNING: nothing is left of it then
+   */
+  async #prepareNext(): Promise<Revision> {
     const number = ++this.#lastRevision;
-    const memory = createRevisionMemory(this.#options);
-    this.#http.open(number, memory.core, memory.map);
-    const next = this.#createRevision(number, memory);
+    const next = this.#createRevision(number);
     this.#others.add(next);
+    this.#http.open(number, next.core, next.map);
     const ended = new Promise<never>((_resolve, reject) => {
       this.#endReload = reject;
     });
     try {
       const table = await Promise.race([next.start(this.#current.pool.counts), ended]);
-      for (const { permits, of } of this.#permitChanges.values()) this.#applyPermits(next, permits, of);
-      this.#http.switchTo(number, table, next.routeCounts);
+      await Promise.race([this.#http.prepare(number, table, next.routeCounts), ended]);
+      return next;
     } catch (error) {
-      this.#sources.reloadFailed();
       await next.destroy();
       void this.#drop(next);
       throw error;
     }
-    this.#sources.reloaded();
+  }
+
+  async #switchTo(next: Revision): Promise<void> {
     const last = this.#current;
+    for (const { permits, of } of this.#permitChanges.values()) this.#applyPermits(next, permits, of);
     this.#others.delete(next);
     this.#others.add(last);
     this.#current = next;
-    const { length } = next.routes;
-    this.#logger.info({ revision: number, routes: length }, `reloaded ${length} routes`);
-    this.#tell('reload', { revision: number, routes: length });
+    // Some HTTP threads pass requests to the last revision until they have switched, so it is complete until all have.
+    await this.#http.switchTo(next.number);
+    this.#sources.reloaded();
+    const { number, routes } = next;
+    this.#logger.info({ revision: number, routes: routes.length }, `reloaded ${routes.length} routes`);
+    this.#tell('reload', { revision: number, routes: routes.length });
     void this.#finish(last);
   }
 
@@ -484,11 +516,11 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     await this.#drop(revision);
   }
 
-  /** Forgets a revision when all threads of its shards have ended, which those in native code do later. */
+  /** Forgets a revision when all threads of its shards have ended, which those in native code do later, and clients have its responses. */
   async #drop(revision: Revision): Promise<void> {
     await revision.pool.ended();
+    await this.#http.forget(revision.number);
     this.#others.delete(revision);
-    this.#http.forget(revision.number);
     this.#sources.keep(revision);
   }
 

@@ -75,7 +75,7 @@ export interface ServerStats {
   state: ServerState;
   /** Number of reloads before the current code was loaded. */
   revision: number;
-  /** Earlier revisions that are finishing their requests. */
+  /** Earlier revisions that are finishing their requests, or whose responses clients have not read. */
   retiring: number;
   /** HTTP threads that have replied; of a closed server, those that had replied last. */
   httpThreads: number;

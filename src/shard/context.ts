@@ -34,6 +34,8 @@ export interface ShardContext {
   readonly requestId: string | undefined;
   /** Proxies whose forwarding headers are trusted. */
   readonly trusted: TrustedProxies | undefined;
+  /** Whether a client with this address gets the `server-timing` header; undefined if none does. */
+  readonly isTimed: ((address: string | undefined) => boolean) | undefined;
   /** Lines of each response head that announce the keep-alive timeout. */
   readonly keepAliveLines: string;
   /** Handlers that may still run after their requests got 504 before the shard reports it; 0 means no limit. */

@@ -6,7 +6,7 @@ import type { ShardReport, ShardStart } from '../contract/messages.js';
 import { markOwnThread } from '../contract/own-thread.js';
 import { refuse } from '../contract/refusal.js';
 import { endInOrder } from './ending.js';
-import { loadApp } from './load-app.js';
+import { loadApp, preload } from './load-app.js';
 import { publishInspected, watchHeap } from './pulse.js';
 import { Shard } from './shard.js';
 import { handleUncaught } from './uncaught.js';
@@ -21,6 +21,7 @@ async function runShard(start: ShardStart): Promise<void> {
   report({ type: 'loading' });
   watchSignals((signal) => report({ type: 'signalListener', signal }));
   try {
+    await preload(start.preload);
     const shard = new Shard(start, await loadApp(start.module, new CaughtListens()), (steps, times) => {
       void endInOrder(channel, steps, times);
     });

@@ -2,6 +2,8 @@ import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { clearInterval, setImmediate, setInterval } from 'node:timers';
 import {
   COUNTER_ABANDONED_OFFSET,
+  COUNTER_CALLED_AT_OFFSET,
+  COUNTER_CALLED_ROUTE_OFFSET,
   COUNTER_EXTENT_WAITING_OFFSET,
   COUNTER_EXTENT_WAITS_OFFSET,
   COUNTER_STARTED_OFFSET,
@@ -35,7 +37,9 @@ import { isThenable } from '../core/thenable.js';
 import { LoopShardError } from '../errors.js';
 import type { JsonWriter } from '../json/direct.js';
 import type { ShardContext } from './context.js';
+import type { Blocking } from './loop/blocking.js';
 import type { ThreadTime } from './loop/thread-time.js';
+import { Observers } from './observing/observers.js';
 import { SlotRequest } from './request/request.js';
 import { bodyOf } from './response/bodies.js';
 import { NO_ROOM, type Outcome, Responder, WRITTEN } from './response/responder.js';
@@ -68,7 +72,9 @@ export class Handlers implements ResponseHost, RawHost {
   readonly #streams: StreamedResponses;
   readonly #events: HandlerEvents;
   readonly #threadTime: ThreadTime;
+  readonly #blocking: Blocking;
   readonly #tasks = new Tasks();
+  readonly observers: Observers;
   /** Number of handlers that have not settled although the HTTP thread has already responded. */
   #abandoned = 0;
   /** The request of the running code, across asynchronous calls. */
@@ -83,11 +89,13 @@ export class Handlers implements ResponseHost, RawHost {
   #isDraining = false;
   readonly #isDevelopment = isDevelopment();
 
-  constructor(context: ShardContext, threadTime: ThreadTime, events: HandlerEvents) {
+  constructor(context: ShardContext, threadTime: ThreadTime, blocking: Blocking, events: HandlerEvents) {
     this.#context = context;
     this.#threadTime = threadTime;
+    this.#blocking = blocking;
     this.#events = events;
     this.#responder = new Responder(context);
+    this.observers = new Observers(context, newScope);
     this.#streams = new StreamedResponses(context, this.#responder, {
       onFailed: (task, error) => this.#fail(task, error),
       onBodiless: (task, outcome) => {
@@ -96,7 +104,10 @@ export class Handlers implements ResponseHost, RawHost {
       },
       onOpened: (task) => void this.#recordTimes(task, context.clock.nowUs()),
       onBegun: (task) => this.#begun(task),
-      onBroken: ({ request }, error) => this.#report(request, error),
+      onBroken: (task, error) => {
+        if (task.observed !== undefined) this.observers.failed(task.observed, error);
+        this.#report(task.request, error);
+      },
       onHeld: (task) => this.#abandon(task),
       onFlushed: (task) => this.#tell(task, () => task.raw!.onFlushed()),
       onEnded: (task) => this.#ended(task),
@@ -107,10 +118,10 @@ export class Handlers implements ResponseHost, RawHost {
   /**
    * Starts the handler of a claimed slot, unless the request has timed out in the queue. Never throws: the request gets a response
    * whatever the handler does.
-   * @param now time by the server's clock
+   * @param now times by the server's clock
    * @returns the time when the handler has yielded the thread
    */
-  start(slot: number, now: number): number {
+  start(slot: number, now: number, claimedAt: number): number {
     const context = this.#context;
     if (!context.side.tryStart(slot)) {
       this.#events.onPermit();
@@ -123,6 +134,7 @@ export class Handlers implements ResponseHost, RawHost {
       return now;
     }
     const number = view.route;
+    this.#occupy(number, now);
     context.times.recordQueue(elapsedUs(now, view.submittedAt), number);
     const known = number === NOT_FOUND_ROUTE ? undefined : context.app.route(number);
     const request = new SlotRequest(context, slot, view, known?.body.isStreamed === true);
@@ -145,6 +157,7 @@ export class Handlers implements ResponseHost, RawHost {
       res: new AppResponse(response),
       schemas: route.schemas,
       scope: this.#scopeOf(request),
+      observed: undefined,
       stream: undefined,
       raw: undefined,
       rawStream: undefined,
@@ -158,6 +171,7 @@ export class Handlers implements ResponseHost, RawHost {
       isDestroyed: false,
     };
     this.#tasks.add(task);
+    if (this.observers.isOn) this.observers.begin(task, now, claimedAt);
     context.counters.add(COUNTER_STARTED_OFFSET, 1);
     if (known === undefined) response.statusCode = 404;
     const { contextEntry } = context.app;
@@ -165,13 +179,21 @@ export class Handlers implements ResponseHost, RawHost {
     const { isStreamed, isAuto } = route.body;
     if (view.has(SLOT_BODY_STREAM_FLAG) && !isStreamed && isAuto !== true) void this.#gather(task, handler);
     else {
-      context.side.calling(slot, now);
+      this.#noteCall(task);
       this.#run(task, handler);
     }
-    if (request.finished) return this.#settledAt;
-    const yieldedAt = context.clock.nowUs();
-    task.yieldedUs = yieldedAt - now;
+    const yieldedAt = request.finished ? this.#settledAt : context.clock.nowUs();
+    if (!request.finished) task.yieldedUs = yieldedAt - now;
+    this.#blocking.occupied(number, now, yieldedAt);
     return yieldedAt;
+  }
+
+  /** Publishes which handler occupies the event loop from now on. */
+  #occupy(route: number, now: number): void {
+    const { counters } = this.#context;
+    counters.put(COUNTER_CALLED_ROUTE_OFFSET, route);
+    // Odd, so that no time equals 0, which stands for none.
+    counters.put(COUNTER_CALLED_AT_OFFSET, now | 1);
   }
 
   /** Number of started handlers that have not settled, without abandoned ones. */
@@ -237,6 +259,10 @@ export class Handlers implements ResponseHost, RawHost {
     for (const task of this.#tasks) {
       if (!task.hasSlot && httpOf(this.#context.map, task.slot) === http) this.abort(task, true);
     }
+    this.observers.onHttpThreadGone(http, (name) => {
+      const task = this.#tasks.find(name);
+      return task?.hasSlot === true && !task.request.isAborted;
+    });
   }
 
   // ── functions for responses ─────────────────────────────────────────────────────────────────────────────────────
@@ -316,13 +342,23 @@ export class Handlers implements ResponseHost, RawHost {
         task.hasPermit = true;
         task.calledAt = clock.nowUs();
         task.yieldedUs = -1;
-        side.calling(task.slot, task.calledAt);
+        this.#noteCall(task);
       }
       this.#gathered.shift();
       if (!task.hasPermit) continue;
+      this.#occupy(task.number, task.calledAt);
       this.#run(task, handler);
-      task.yieldedUs = this.#context.clock.nowUs() - task.calledAt;
+      const yieldedAt = this.#context.clock.nowUs();
+      task.yieldedUs = yieldedAt - task.calledAt;
+      this.#context.counters.put(COUNTER_CALLED_AT_OFFSET, 0);
+      this.#blocking.occupied(task.number, task.calledAt, yieldedAt);
     }
+  }
+
+  /** The handler is about to be called, at `calledAt`. */
+  #noteCall(task: Task): void {
+    this.#context.side.calling(task.slot, task.calledAt);
+    if (task.observed !== undefined) this.observers.started(task.observed, task.calledAt);
   }
 
   /** Runs everything that may call user code in the request's scope, including getters of returned values. */
@@ -398,12 +434,18 @@ export class Handlers implements ResponseHost, RawHost {
     if (task.isDestroyed) return this.#settle(task, this.#responder.respondNothing(task));
     const rule = task.route.errorRules[task.failures++];
     const failure = failureOf(error);
+    this.#observeFailure(task, error, failure);
     if (rule === undefined) return this.#failPlainly(task, error, failure);
     task.response.reset(failure.statusCode, rule.keepHeaders);
     const handler: Handler = (req, res) => rule.handler(error, req, res) as never;
     // Keeps the async context that the handler has entered. From Node.js 24 on, running in the scope would reset it.
     if (this.#running.getStore() === task.request) this.#runHere(task, handler);
     else this.#run(task, handler);
+  }
+
+  /** A failure caused by the client's disconnect is expected, and so is one that says something about the request. */
+  #observeFailure({ observed, request }: Task, error: unknown, { isLogged }: Failure): void {
+    if (observed !== undefined && isLogged && !request.isAborted) this.observers.failed(observed, error);
   }
 
   /** Sends the default response of an error. Server errors are logged, and the client gets no details. */
@@ -451,16 +493,16 @@ export class Handlers implements ResponseHost, RawHost {
     if (!task.request.finished) task.rawStream!.close();
   }
 
-  onWritten(task: Task): void {
-    if (task.request.finished) return;
-    (task.rawStream ?? this.#streams.startRaw(task, task.raw!)).onWritten();
+  onWritten(task: Task): boolean {
+    if (task.request.finished) return false;
+    return (task.rawStream ?? this.#streams.startRaw(task, task.raw!)).onWritten();
   }
 
   onComplete(task: Task): void {
     const { request, rawStream } = task;
     if (request.finished) return;
     const raw = task.raw!;
-    if (rawStream?.isBegun === true || raw.isUpgrade) return rawStream!.onWritten();
+    if (rawStream?.isBegun === true || raw.isUpgrade) return void rawStream!.onWritten();
     if (this.#responder.respondRaw(task, raw)) return this.#settle(task, WRITTEN);
     (rawStream ?? this.#streams.startRaw(task, raw)).onWritten();
   }
@@ -469,6 +511,7 @@ export class Handlers implements ResponseHost, RawHost {
     if (task.request.finished) return;
     const { stream } = task;
     if (stream?.isBegun !== true && task.raw?.isUpgrade !== true) return this.#fail(task, error);
+    if (task.observed !== undefined) this.observers.failed(task.observed, error);
     this.#report(task.request, error);
     stream!.breakOff();
   }
@@ -492,13 +535,16 @@ export class Handlers implements ResponseHost, RawHost {
   }
 
   /** Records the times of a handler that has settled. Returns how long it took, in microseconds. */
-  #recordTimes({ startedAt, calledAt, yieldedUs, number, view }: Task, now: number): number {
+  #recordTimes({ startedAt, calledAt, yieldedUs, number, view, observed }: Task, now: number): number {
     const { times } = this.#context;
+    if (observed !== undefined) this.observers.settled(observed, now);
     const handlerUs = Math.max(1, now - startedAt);
     times.recordHandler(handlerUs);
     if (times.routes !== undefined) {
-      const loopUs = yieldedUs < 0 ? now - calledAt : yieldedUs + this.#threadTime.resumedUs(now);
+      const resumedUs = yieldedUs < 0 ? 0 : this.#threadTime.resumedUs(now);
+      const loopUs = yieldedUs < 0 ? now - calledAt : yieldedUs + resumedUs;
       times.routes.settled(number, handlerUs, loopUs, elapsedUs(now, view.submittedAt));
+      this.#blocking.occupied(number, now - resumedUs, now);
     }
     return handlerUs;
   }
@@ -576,12 +622,14 @@ export class Handlers implements ResponseHost, RawHost {
     const task = this.#findCulprit();
     if (task === undefined) return;
     // A response that is already being sent can only be broken off.
-    if (task.stream?.isBegun === true) return task.stream.cancel();
+    if (task.stream?.isBegun === true) return task.stream.breakOff();
     // The handler may still use the slot's memory, so the slot is kept until it settles or times out.
     if (task.request.isViewTaken && !task.hasSettled) return;
     this.#responder.discard(task);
     const { stream } = task;
-    this.#failPlainly(task, error, failureOf(error), true);
+    const failure = failureOf(error);
+    this.#observeFailure(task, error, failure);
+    this.#failPlainly(task, error, failure, true);
     stream?.cancel();
   }
 
@@ -632,6 +680,7 @@ export class Handlers implements ResponseHost, RawHost {
   abandon(name: RequestName): void {
     const task = this.#tasks.find(name);
     if (task === undefined) return;
+    if (task.observed !== undefined) this.observers.timedOut(task.observed);
     task.request.abort();
     task.stream?.cancel();
     this.#abandon(task);

@@ -7,6 +7,15 @@ import { LoopShardError } from '../errors.js';
 const COMBINE = "To serve several, combine them: `createApp().mount('/a', a).mount('/b', b)`.";
 
 /**
+ * Imports the modules that run before the app's.
+ * @param urls in their order
+ * @throws LoopShardError MODULE_FAILED
+ */
+export async function preload(urls: readonly string[]): Promise<void> {
+  for (const url of urls) await importModule(url);
+}
+
+/**
  * Loads the app that a module exports, or the server that it has told to listen.
  * @param listens if calls of `listen()` are caught; they go on being caught if the app is one of another framework
  * @throws LoopShardError MODULE_FAILED, MODULE_WITHOUT_APP, or the error of an invalid route

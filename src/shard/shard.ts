@@ -25,6 +25,7 @@ import { Times } from '../contract/times.js';
 import { Clock } from '../core/clock.js';
 import { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
+import { timedClients } from '../options/server-timing.js';
 import { trustedProxies } from '../options/trust-proxy.js';
 import type { ShardContext } from './context.js';
 import type { Handlers } from './handlers.js';
@@ -32,10 +33,13 @@ import { HealthChecks } from './health-checks.js';
 import { HttpChannels } from './http-channels.js';
 import { Gradient2 } from './loop/limiter.js';
 import { ShardLoop } from './loop/loop.js';
+import { hasSdk } from './observing/sdk.js';
 import { prepareNegotiation } from './response/negotiation.js';
 
 /** How often a shard measures its heap for metrics. */
 const HEAP_MS = 1_000;
+const NO_API =
+  'An OpenTelemetry SDK is registered, but `@opentelemetry/api` cannot be resolved from the app, so LoopShard traces no requests. Add it to the dependencies of the app, or set `traces: false`.';
 
 /** Time limits when a shard ends, in milliseconds: for handlers in flight, and in total. */
 export interface EndTimes {
@@ -64,6 +68,9 @@ export class Shard {
   readonly #context: ShardContext;
   readonly #end: EndShard;
   readonly #checks: HealthChecks;
+  /** URL of the user's module. */
+  readonly #module: string;
+  readonly #isTraced: boolean;
   #heapTimer: NodeJS.Timeout | undefined;
   #isEnding = false;
 
@@ -72,6 +79,8 @@ export class Shard {
     if (start.table !== undefined) expectTable(app.table(), start.table);
     const context = createContext(start, app);
     this.#context = context;
+    this.#module = start.module;
+    this.#isTraced = start.traces;
     this.#end = endShard;
     const { shard, group } = context;
     this.#checks = new HealthChecks(app.healthChecks, { shard, group }, (report) => this.#report(report));
@@ -102,6 +111,16 @@ export class Shard {
       }
     }
     await this.#checks.start();
+    await this.#trace();
+  }
+
+  /** Traces requests if the app has registered an SDK of OpenTelemetry. */
+  async #trace(): Promise<void> {
+    if (!this.#isTraced || !hasSdk()) return;
+    const { loadApi, RequestTracer } = await import('./observing/request-tracer.js');
+    const api = loadApi(this.#module);
+    if (api === undefined) process.emitWarning(NO_API, 'LoopShardWarning');
+    else this.loop.handlers.observers.trace(new RequestTracer(api));
   }
 
   /** Starts to listen for commands, and reports that the shard is ready. */
@@ -193,6 +212,8 @@ export class Shard {
   /** Calls the `onClose` listeners in reverse order. If one fails, the others are still called. */
   async #closeApp(): Promise<void> {
     const { app, shard, group } = this.#context;
+    // Before the app ends its SDK.
+    await this.loop.handlers.observers.finish();
     for (const listener of app.onClose.toReversed()) {
       try {
         await listener({ shard, group });
@@ -226,6 +247,11 @@ function obeyHttp(handlers: Handlers, command: RequestCommand): void {
       return handlers.onBodyPiece(command.piece);
     case 'bodies':
       for (const piece of bodiesOf(command.batch)) handlers.onBodyPiece(piece);
+      return;
+    case 'sent':
+      return handlers.observers.onReports(command.reports);
+    case 'unhandled':
+      return handlers.observers.onUnhandled(command.requests);
   }
 }
 
@@ -267,6 +293,7 @@ function createContext(start: ShardStart, app: AppDefinition): ShardContext {
     times: new Times(),
     channel: start.channel,
     http,
+    isTimed: timedClients(start.serverTiming),
     maxResponseBytes: start.maxResponseBytes,
     compress: start.compress,
     requestId: start.requestId,

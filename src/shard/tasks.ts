@@ -6,6 +6,7 @@ import type { AppResponse } from '../app/response.js';
 import type { ResponseState } from '../app/response-state.js';
 import { type RequestName, requestKey } from '../contract/messages.js';
 import type { SlotView } from '../contract/slot-view.js';
+import type { ObservedRequest } from './observing/observed-request.js';
 import type { SlotRequest } from './request/request.js';
 import type { Reply } from './response/responder.js';
 
@@ -25,9 +26,12 @@ export interface TaskStream {
 
 /** A streamed response that the app forms itself. */
 export interface RawTaskStream extends TaskStream {
-  /** The app has written bytes, maybe the last ones. */
-  onWritten(): void;
-  /** Ends a stream that has not begun: the response is sent in another way, or not at all. */
+  /**
+   * The app has written bytes, maybe the last ones.
+   * @returns whether all of them were copied
+   */
+  onWritten(): boolean;
+  /** Ends a stream that has not begun, if the response is sent in another way or not at all. After the end of the request. */
   drop(): void;
   /** The app has closed an upgraded connection. */
   close(): void;
@@ -51,6 +55,8 @@ export interface Task extends Reply {
   yieldedUs: number;
   /** Async scope of all user code of the request. */
   scope: AsyncResource;
+  /** Set if the request is traced, or somebody listens to its events. */
+  observed: ObservedRequest | undefined;
   /** The response, if it is streamed. */
   stream: TaskStream | undefined;
   /** The response, if the app forms its bytes. */

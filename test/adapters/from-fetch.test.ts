@@ -53,6 +53,18 @@ describe('a mounted fetch app', () => {
     expect((await get('/elsewhere')).status).toBe(404);
   });
 
+  test('gets every method and targets that are not valid URLs, below its prefix only', async () => {
+    const client = await RawClient.open(running.port);
+    const statuses: unknown[] = [];
+    for (const line of ['GET /tenants/x/%zz?<"', 'PROPFIND /tenants/x/y', 'PROPFIND /elsewhere', 'GET /elsewhere?<"']) {
+      client.write(`${line} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      const { status, body } = await client.response();
+      statuses.push(status === 200 ? String(body) : status);
+    }
+    client.destroy();
+    expect(statuses).toEqual(['plain /%zz', 'plain /y', 404, 400]);
+  });
+
   test('gets the request of LoopShard, the environment of `env`, or what its function returns', async () => {
     expect(JSON.parse((await get('/api/shard?q')).text)).toEqual(['/api/shard?q', '127.0.0.1']);
     expect((await get('/env/x/y')).text).toBe('{"id":"x/y"}');

@@ -1,6 +1,6 @@
 /* Runs the test suites of frameworks on node:http and on LoopShard, and compares the results. `npm run test:compat` */
 import { spawn } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -54,17 +54,16 @@ async function main(args) {
   const version = await outputOf(node, ['--version']);
   const rows = [];
   for (const suite of suites) {
-    const folder = await obtain(suite, work, sources.get(suite.id));
-    const onNode = await runSuite(suite, folder, node, undefined);
-    const onShards = await runSuite(suite, folder, node, suite.shards);
-    const verdict = compare(
-      onNode,
-      onShards,
-      KNOWN.filter((one) => one.suite === suite.id),
-    );
-    rows.push(rowOf(suite, verdict));
-    report(suite, verdict, values.reasons);
-    if (verdict.unexplained.length + verdict.outdated.length > 0) process.exitCode = 1;
+    try {
+      const verdict = await judge(suite, await obtain(suite, work, sources.get(suite.id)), node);
+      rows.push(rowOf(suite, verdict));
+      report(suite, verdict, values.reasons);
+      if (verdict.unexplained.length + verdict.outdated.length > 0) process.exitCode = 1;
+    } catch (error) {
+      if (!(error instanceof CompatError)) throw error;
+      rows.push([suite.name, suite.version, 'did not run']);
+      fail(error.message);
+    }
   }
   print(`\nNode.js ${version}\n${renderTable(HEAD, rows, ALIGNMENT)}`);
 }
@@ -88,11 +87,19 @@ function sourceOf(given) {
   return [id, resolve(path)];
 }
 
-/** @param {string[]} ids */
+/** @param {string[]} ids of suites; none for all */
 function choose(ids) {
   const unknown = ids.find((id) => !SUITES.some((suite) => suite.id === id));
   if (unknown !== undefined) throw new CompatError(`Unknown suite "${unknown}".\n\n${HELP}`);
   return ids.length === 0 ? SUITES : SUITES.filter(({ id }) => ids.includes(id));
+}
+
+/** @param {Suite} suite @param {string} folder @param {string} node path of Node.js */
+async function judge(suite, folder, node) {
+  const onNode = await runSuite(suite, folder, node, undefined);
+  const onShards = await runSuite(suite, folder, node, suite.shards);
+  const known = KNOWN.filter((one) => one.suite === suite.id);
+  return compare(onNode, onShards, known);
 }
 
 /**
@@ -109,12 +116,22 @@ async function runSuite({ id, runner }, folder, node, module) {
   rmSync(reported, { force: true });
   /** @type {NodeJS.ProcessEnv} */
   const env = { ...process.env, NODE_ENV: 'test', PATH: `${dirname(resolve(node))}${delimiter}${process.env.PATH}` };
-  if (module !== undefined) env.NODE_OPTIONS = `--import ${module}`;
+  const used = join(folder, `${where}.used`);
+  if (module !== undefined) {
+    env.NODE_OPTIONS = `--import ${module}`;
+    env.LOOPSHARD_COMPAT_USED = used;
+    writeFileSync(used, '');
+  }
   const args = runner.args(folder, reported, module !== undefined);
   const output = await run(node, args, { cwd: folder, env });
   writeFileSync(join(folder, `${where}.log`), output);
   if (!existsSync(reported)) throw new CompatError(`The suite ${id} wrote no report:\n${output.slice(-4_000)}`);
-  return runner.read(folder, reported);
+  if (module !== undefined && statSync(used).size === 0) {
+    throw new CompatError(`The suite ${id} has not used LoopShard at all:\n${output.slice(-4_000)}`);
+  }
+  const results = runner.read(folder, reported);
+  if (results.size === 0) throw new CompatError(`The suite ${id} ran no tests:\n${output.slice(-4_000)}`);
+  return results;
 }
 
 /** @param {string} command @param {string[]} args */
@@ -161,6 +178,12 @@ function report({ id }, { explained, unexplained, outdated }, hasReasons) {
   for (const title of outdated) print(`${id}: OUTDATED, remove it from known.js: ${title}`);
 }
 
+/** @param {string} reason */
+function fail(reason) {
+  process.stderr.write(`${reason}\n`);
+  process.exitCode = 1;
+}
+
 /** @param {string} text */
 function print(text) {
   process.stdout.write(`${text}\n`);
@@ -169,6 +192,5 @@ function print(text) {
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`${error instanceof CompatError ? error.message : /** @type {Error} */ (error).stack}\n`);
-  process.exitCode = 1;
+  fail(error instanceof CompatError ? error.message : String(/** @type {Error} */ (error).stack));
 }

@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises';
 
 /** Dependencies of the suites are installed as of this day, so that a later release of one does not change the results. */
 const DEPENDENCIES_AS_OF = '2026-09-01';
-const INSTALL = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--legacy-peer-deps'];
+export const INSTALL = ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--legacy-peer-deps'];
 /** Written when a folder is complete. */
 const MARKER = '.complete';
 

@@ -1,5 +1,6 @@
 /* The suites of other projects that run on LoopShard. */
 import { mocha, nodeTest, vitest } from './runners.js';
+import { INSTALL } from './sources.js';
 
 /** @typedef {import('./runners.js').Runner} Runner */
 /**
@@ -49,6 +50,8 @@ export const SUITES = [
     repository: 'expressjs/compression',
     tag: 'v1.8.1',
     version: '1.8.1',
+    // The release that it depends on does not run on Node.js 26.
+    prepare: [['npm', ...INSTALL, '--no-save', 'mocha@11.7.5']],
     runner: mocha(['test/']),
     shards: HTTP_SERVERS,
   },
@@ -114,6 +117,8 @@ export const SUITES = [
     repository: 'h3js/srvx',
     tag: 'v0.12.7',
     version: '0.12.7',
+    // The releases that it depends on do not run on Node.js 20.
+    prepare: [['npm', ...INSTALL, '--no-save', 'undici@7.30.2', 'execa@9.6.0']],
     runner: vitest(['test/node.test.ts', '--testNamePattern', String.raw`^node \(http1`]),
     shards: SRVX,
   },

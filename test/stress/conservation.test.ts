@@ -19,7 +19,14 @@
  */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { get, RawClient } from '../support/client.js';
-import { type ClientPlan, compareLogs, countOutcomes, notBack, useConservationRun } from '../support/conservation.js';
+import {
+  type ClientPlan,
+  compareLogs,
+  countOutcomes,
+  notBack,
+  sumOf,
+  useConservationRun,
+} from '../support/conservation.js';
 import { createRandom } from '../support/random.js';
 import { until } from '../support/server.js';
 
@@ -151,13 +158,6 @@ async function load(
     clients,
   ]);
   return { ...ended, ...(http > 0 && { http }) };
-}
-
-/** Sums counts by name. */
-function sumOf(all: readonly Record<string, number>[]): Record<string, number> {
-  const sum: Record<string, number> = {};
-  for (const [name, count] of all.flatMap((one) => Object.entries(one))) sum[name] = (sum[name] ?? 0) + count;
-  return sum;
 }
 
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];

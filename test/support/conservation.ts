@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll } from '@jest/globals';
 import type { ServeOptions, ServerStats } from 'loopshard';
 import { get, RawClient } from './client.js';
+import { type Figures, MeasuredServer } from './measured-server.js';
 import { root } from './process.js';
 import { seed } from './random.js';
 import { until } from './server.js';
@@ -33,17 +34,6 @@ const OPTIONS: ServeOptions = {
 };
 /** For servers with these options: always replace shards, however often they end. */
 const OPTIONAL: ServeOptions = { recovery: { maxRestarts: 0, stuckAfterMs: 1_000 } };
-
-/** Measurements of the server's process when idle. */
-export interface Figures {
-  stats: ServerStats;
-  /** Bytes. */
-  rss: number;
-  /** Open descriptors; 0 if the system does not report them. */
-  descriptors: number;
-  /** Worker threads. */
-  threads: number;
-}
 
 /** Extents by class, or in total, if the server has them. */
 type Extents = { free: number; total: number } | { free: number; total: number }[];
@@ -77,31 +67,19 @@ export class ConservationRun {
   /** When HTTP threads ended, in milliseconds since the epoch. Connections lost at these times are expected. */
   readonly httpEnds: { port: number; from: number; to: number }[] = [];
   readonly #directory = mkdtempSync(join(tmpdir(), 'loopshard-conservation-'));
-  readonly #server;
-  #stderr = '';
+  readonly #server: MeasuredServer;
 
   constructor(httpThreads = 1) {
     const args = [OPTIONS, OPTIONAL, httpThreads].map((one) => JSON.stringify(one));
-    this.#server = fork(join(FIXTURES, 'server.js'), args, {
-      execArgv: ['--expose-gc'],
-      // glibc gives each thread its own arena and keeps memory freed by ended threads, which would dominate the measured RSS.
-      env: { ...process.env, CONSERVATION_DIRECTORY: this.#directory, MALLOC_ARENA_MAX: '2' },
-      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-    });
-    this.#server.stderr!.setEncoding('utf8').on('data', (text: string) => {
-      this.#stderr = (this.#stderr + text).slice(-20_000);
-    });
-    this.#server.on('message', ({ recovered }: { recovered?: { ms: number } }) => {
+    this.#server = new MeasuredServer('conservation', args, { CONSERVATION_DIRECTORY: this.#directory });
+    this.#server.onMessage(({ recovered }: { recovered?: { ms: number } }) => {
       if (recovered) this.recoveries.push(recovered.ms);
     });
   }
 
   /** Resolves once the server is listening. */
   async start(): Promise<void> {
-    const ended = once(this.#server, 'exit').then(() => Promise.reject(this.#endedEarly()));
-    ended.catch(() => {});
-    const [{ ports }] = (await Promise.race([once(this.#server, 'message'), ended])) as [{ ports: number[] }];
-    this.ports = ports;
+    this.ports = await this.#server.listening();
   }
 
   /** The port of a random HTTP thread. */
@@ -109,33 +87,15 @@ export class ConservationRun {
     return this.ports[0];
   }
 
-  #endedEarly(): Error {
-    return new Error(`the server's process has ended: ${this.#stderr}`);
-  }
-
   /** Kills the server if it still runs, and removes the logs. */
   destroy(): void {
-    this.#server.kill('SIGKILL');
+    this.#server.destroy();
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
   /** Sends the server's process a command: `figures`, `stats`, `logged` or `close`. */
   ask<T>(question: string): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const settle = () => void this.#server.off('message', onMessage).off('exit', onExit);
-      const onExit = () => {
-        settle();
-        reject(this.#endedEarly());
-      };
-      const onMessage = (message: { question?: string; answer?: T }) => {
-        if (message.question !== question) return;
-        settle();
-        resolve(message.answer as T);
-      };
-      if (!this.#server.connected) return reject(this.#endedEarly());
-      this.#server.on('message', onMessage).once('exit', onExit);
-      this.#server.send({ question });
-    });
+    return this.#server.ask(question);
   }
 
   stats(): Promise<ServerStats> {
@@ -264,6 +224,13 @@ export function countOutcomes(outcomes: Map<string, Outcome>): Record<string, nu
   const counts: Record<string, number> = {};
   for (const { outcome } of outcomes.values()) counts[outcome] = (counts[outcome] ?? 0) + 1;
   return counts;
+}
+
+/** Sums counts by name. */
+export function sumOf(all: readonly Record<string, number>[]): Record<string, number> {
+  const sum: Record<string, number> = {};
+  for (const [name, count] of all.flatMap((one) => Object.entries(one))) sum[name] = (sum[name] ?? 0) + count;
+  return sum;
 }
 
 /** Describes the resources that an idle server has not recovered. */

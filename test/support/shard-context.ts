@@ -51,6 +51,7 @@ export function createShard(options: ShardInThreadOptions = {}): ShardInThread {
     compress: undefined,
     requestId: undefined,
     trusted: undefined,
+    isTimed: undefined,
     keepAliveLines: '',
     maxAbandoned: 0,
     maxStreams: 8,

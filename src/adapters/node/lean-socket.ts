@@ -13,6 +13,8 @@ type Callback = (error?: Error | null) => void;
 /** The most bytes that a UTF-16 unit takes. */
 const MOST_BYTES_OF_UNIT = 3;
 const LINE_END = '\r\n';
+/** Headers that tell where a body ends. */
+const FRAMING = /\r\n(?:content-length|transfer-encoding):/i;
 /** How a response begins that is not the final one. */
 const INTERIM = 'HTTP/1.1 1';
 
@@ -87,6 +89,10 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
 
   get closes(): boolean {
     return this.#closes || this._httpMessage?._last === true;
+  }
+
+  get isFramed(): boolean {
+    return FRAMING.test(this._httpMessage?._header ?? '');
   }
 
   get isSettled(): boolean {
@@ -241,7 +247,8 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
     this.#request = request;
     this.#flow = this.#source.deliver(this);
     if (this.#flow !== undefined) {
-      if (this.#isReading) this.#flow.resume();
+      // As in node:http, what the client sends anyway arrives before it is read. Reading has the client told to continue.
+      if (this.#isReading || request.headers.expect === undefined) this.#flow.resume();
       return;
     }
     request.complete = true;

@@ -18,6 +18,7 @@ export class ShardSocket extends Duplex implements UpgradeSocket, RawReply, Body
   readonly [RAW] = true;
   readonly isUpgrade = true;
   readonly closes = false;
+  readonly isFramed = false;
   isComplete = false;
   mostBytes = 0;
   bytesRead = 0;
@@ -154,9 +155,10 @@ export class ShardSocket extends Duplex implements UpgradeSocket, RawReply, Body
   }
 
   #pass(done: Done): void {
-    this.#onPassed = done;
     this.#timer?.refresh();
-    this.#host?.onWritten(this.#task);
+    // As by a `net.Socket`, bytes for which there is room count as written immediately: the app may end the connection after that.
+    if (this.#host?.onWritten(this.#task) === true) done();
+    else this.#onPassed = done;
   }
 
   override _final(done: Done): void {

@@ -2,6 +2,7 @@ import type { CorsRules } from '../../contract/cors.js';
 import { NOT_FOUND_ROUTE, type RequestName } from '../../contract/messages.js';
 import { ALL_METHODS, METHODS } from '../../options/methods.js';
 import { type Answer, allowAnswer, type Reason } from '../answers.js';
+import type { Observation } from '../completion/observation.js';
 import { preflightAnswer, readable } from '../cors.js';
 import { Exchange, type Receiver } from '../exchange.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
@@ -44,6 +45,7 @@ export interface AdmissionParts {
   records: RecordWriter;
   /** Set if metrics are enabled. */
   counts: RouteCounts | undefined;
+  observation: Observation;
   /** Whether a stream that continues without its slot has this name. */
   isTaken(name: RequestName): boolean;
 }
@@ -88,7 +90,8 @@ export class Admission {
     const { router } = this.#parts;
     if (!router.hasUpgrades || !offersUpgrade(request)) return NO_ROUTE;
     const path = readPath(request.headSource, request.headStart, request.targetBytes);
-    return path === undefined ? BAD_PATH : router.findUpgrade(ALL_METHODS[request.method], path);
+    if (path === undefined) return BAD_PATH;
+    return router.findUpgrade(ALL_METHODS[request.method], path, request.list('upgrade'));
   }
 
   /** Routes the request and submits it to a shard, or responds to it. */
@@ -108,11 +111,18 @@ export class Admission {
       const answer = this.#answerUnrouted(request);
       return answer === undefined
         ? this.#submit(request, connection, NOT_FOUND_ROUTE)
-        : Exchange.answered(connection, answer);
+        : this.#answered(connection, request, route, answer);
     }
     const fixed = this.#parts.fixed.answer(route, request.method === HEAD, request);
-    if (fixed !== undefined) return Exchange.answered(connection, readable(fixed, this.#parts.cors, request));
-    return this.#submit(request, connection, route);
+    if (fixed === undefined) return this.#submit(request, connection, route);
+    return this.#answered(connection, request, route, readable(fixed, this.#parts.cors, request));
+  }
+
+  /** @param code why it is rejected; undefined if it is not, or because no route matches */
+  #answered(connection: Receiver, request: RequestInHand, route: number, answer: Answer, code?: Reason): Exchange {
+    const exchange = Exchange.answered(connection, answer);
+    exchange.observed = this.#parts.observation.answered(connection, request, route, code);
+    return exchange;
   }
 
   /** Passes the request through the gate, into a slot and onto a ring; any of these may reject it. */
@@ -120,29 +130,31 @@ export class Admission {
     const { rules: allRules, ranking, gate, dispatcher, router } = this.#parts;
     const rules = allRules.of(route);
     const rank = rules.rank >= 0 ? rules.rank : ranking.rank(request);
-    const key = rules.key && readKey(request, rules.key, router);
+    const isOffer = rules.takesUpgrades && offersUpgrade(request);
+    const key = rules.key && readKey(request, rules.key, router, isOffer);
     const sticky = key !== undefined;
-    const hash = sticky ? hashText(key) : rules.hash;
+    const wish = { rules, hash: sticky ? hashText(key) : rules.hash, sticky, isOffer };
     const now = this.#shards.clock.nowUs();
     this.#shards.load.now = now;
-    let shard = dispatcher.pick(rules, hash, sticky);
-    if (shard < 0) return this.#refuse(connection, request, 'NO_SHARD');
+    let shard = dispatcher.pick(wish);
+    if (shard < 0) return this.#refuse(connection, request, route, 'NO_SHARD');
     const refusal = gate.refusal(rules, rank, shard);
     if (refusal !== undefined) {
-      shard = dispatcher.pickOther(rules, sticky, (other) => gate.refusal(rules, rank, other) === undefined);
-      if (shard < 0) return this.#refuse(connection, request, refusal);
+      shard = dispatcher.pickOther(wish, (other) => gate.refusal(rules, rank, other) === undefined);
+      if (shard < 0) return this.#refuse(connection, request, route, refusal);
     }
     const slot = gate.takeSlot(rules.group, rank);
-    if (slot < 0) return this.#refuse(connection, request, 'NO_SLOT');
+    if (slot < 0) return this.#refuse(connection, request, route, 'NO_SLOT');
     const exchange = this.#exchanges[slot];
     exchange.reset(connection, rules);
-    exchange.isOffer = rules.takesUpgrades && offersUpgrade(request);
+    exchange.isOffer = isOffer;
     const { refusals } = this.#parts;
     if (refusals.dependOnRequest) exchange.refused = refusals.about(request);
     const passage = dispatcher.passages[slot];
     passage.reset(rules, rank, now);
-    passage.hash = hash;
+    passage.hash = wish.hash;
     passage.sticky = sticky;
+    passage.isOffer = isOffer;
     try {
       this.#fill(exchange, request, route, rules, now);
     } catch (error) {
@@ -167,13 +179,14 @@ export class Admission {
     }
   }
 
-  #refuse(connection: Receiver, request: RequestInHand, reason: Reason): Exchange {
-    return Exchange.answered(connection, this.#parts.refusals.counted(reason, this.#parts.refusals.about(request)));
+  #refuse(connection: Receiver, request: RequestInHand, route: number, reason: Reason): Exchange {
+    const { refusals } = this.#parts;
+    return this.#answered(connection, request, route, refusals.counted(reason, refusals.about(request)), reason);
   }
 
   /** After an invalid target the message framing cannot be trusted: close. */
   #refuseTarget(connection: Receiver, request: RequestInHand): Exchange {
-    const exchange = this.#refuse(connection, request, 'BAD_TARGET');
+    const exchange = this.#refuse(connection, request, NO_ROUTE, 'BAD_TARGET');
     exchange.close = true;
     return exchange;
   }

@@ -6,6 +6,9 @@ import type { DispatchPolicy } from './policies.js';
 import type { Queues } from './queues.js';
 import type { RouteRules } from './route-rules.js';
 
+/** What the choice of a request's shard depends on. */
+export type ShardWish = Pick<Passage, 'rules' | 'hash' | 'sticky' | 'isOffer'>;
+
 export interface DispatcherEvents {
   /** A request was submitted to a ring of `shard`. */
   onPublished(shard: number): void;
@@ -42,27 +45,23 @@ export class Dispatcher {
   }
 
   /** The shard to which such a request would go now: one that is ready, else one that is being replaced, else -1. */
-  pick(rules: RouteRules, hash: number, sticky: boolean): number {
+  pick(wish: ShardWish): number {
     const { ready, replaced } = this.#shards.load;
-    const shard = this.#pickFrom(ready, rules, hash, sticky);
-    return shard >= 0 ? shard : this.#pickFrom(replaced, rules, hash, sticky);
+    const shard = this.#pickFrom(ready, wish);
+    return shard >= 0 ? shard : this.#pickFrom(replaced, wish);
   }
 
   /** Another shard of the group that is allowed by the policy and `accepts` the request, or -1. */
-  pickOther(rules: RouteRules, sticky: boolean, accepts: (shard: number) => boolean): number {
-    if (!this.#policyOf(rules, sticky).anyWillDo) return -1;
+  pickOther(wish: ShardWish, accepts: (shard: number) => boolean): number {
+    if (!policyOf(wish).anyWillDo) return -1;
     const { ready } = this.#shards.load;
-    const { first, count } = this.#shards.groups[rules.group];
+    const { first, count } = this.#shards.groups[wish.rules!.group];
     for (let shard = first; shard < first + count; shard++) if (ready[shard] === 1 && accepts(shard)) return shard;
     return -1;
   }
 
-  #policyOf(rules: RouteRules, sticky: boolean): DispatchPolicy {
-    return rules.key === undefined || sticky ? rules.policy : rules.fallback;
-  }
-
-  #pickFrom(ready: Uint8Array, rules: RouteRules, hash: number, sticky: boolean): number {
-    return this.#policyOf(rules, sticky).pick(this.#shards.load, ready, hash);
+  #pickFrom(ready: Uint8Array, wish: ShardWish): number {
+    return policyOf(wish).pick(this.#shards.load, ready, wish.hash);
   }
 
   /** Submits a request whose record is written to `shard`, or makes it wait for a permit of its route. */
@@ -76,8 +75,7 @@ export class Dispatcher {
 
   /** Whether another shard could run the request now. */
   hasOther(slot: number): boolean {
-    const { rules, hash, sticky } = this.passages[slot];
-    return this.#pickFrom(this.#shards.load.ready, rules!, hash, sticky) >= 0;
+    return this.#pickFrom(this.#shards.load.ready, this.passages[slot]) >= 0;
   }
 
   /**
@@ -95,10 +93,9 @@ export class Dispatcher {
   /** @param otherwise the shard to use if no other accepts it; -1 for none */
   #submitLate(slot: number, otherwise: number): void {
     const passage = this.passages[slot];
-    const { rules, hash, sticky } = passage;
     // Its wait in this ring starts now.
     passage.submittedAt = this.#shards.load.now = this.#shards.clock.nowUs();
-    const shard = this.pick(rules!, hash, sticky);
+    const shard = this.pick(passage);
     const target = shard < 0 ? otherwise : shard;
     if (target < 0) this.#events.onFailed(slot);
     else this.#toShard(slot, target);
@@ -221,4 +218,9 @@ export class Dispatcher {
     }
     this.#starting.delete(rules);
   }
+}
+
+function policyOf({ rules, sticky, isOffer }: ShardWish): DispatchPolicy {
+  const { policy, fallback } = isOffer ? rules!.ofUpgrades : rules!;
+  return rules!.key === undefined || sticky ? policy : fallback;
 }

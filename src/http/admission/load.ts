@@ -5,6 +5,8 @@ import { elapsedUs } from '../../core/clock.js';
 export interface ShardLoad {
   /** Requests submitted and not given back; those of other HTTP threads as of the last read. */
   outstanding(shard: number): number;
+  /** The same, plus the connections that it has taken over. */
+  connections(shard: number): number;
   /** Whether the shard is running, or will be soon because it was given a request. */
   isAwake(shard: number): boolean;
   /** Estimated wait of one more request for the shard's thread, in microseconds. */
@@ -102,6 +104,10 @@ export class Load implements ShardLoad {
   outstanding(shard: number): number {
     this.#look(shard);
     return this.#own[shard] + this.#others[shard];
+  }
+
+  connections(shard: number): number {
+    return this.outstanding(shard) + this.#source.words.upgrades(shard);
   }
 
   isAwake(shard: number): boolean {

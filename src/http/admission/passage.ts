@@ -12,6 +12,8 @@ export class Passage {
   hash = 0;
   /** Whether it has a key: no other shard may run it. */
   sticky = false;
+  /** Whether its shard may take over the connection. */
+  isOffer = false;
   /** Whether it holds one of its route's permits. */
   permitted = false;
   /** Whether its handler was told that the client has ended its side of the connection. */
@@ -26,6 +28,7 @@ export class Passage {
     this.rank = rank;
     this.hash = rules.hash;
     this.sticky = false;
+    this.isOffer = false;
     this.permitted = false;
     this.isAborted = false;
     this.submittedAt = now;

@@ -132,6 +132,23 @@ function isSooner(load: ShardLoad, shard: number, other: number): boolean {
   return byWait < 0 || (byWait === 0 && load.outstanding(shard) < load.outstanding(other));
 }
 
+/**
+ * For connections that shards take over, which stay where they begin: picks the shard with the fewest of them and of outstanding requests,
+ * however busy it is now. Ties are broken in turn.
+ */
+class FewestConnections implements DispatchPolicy {
+  readonly anyWillDo = true;
+  readonly #turns: Turns;
+
+  constructor(group: Numbers) {
+    this.#turns = new Turns(group);
+  }
+
+  pick(load: ShardLoad, ready: Uint8Array): number {
+    return this.#turns.best(ready, (shard, best) => load.connections(shard) < load.connections(best));
+  }
+}
+
 class RoundRobin implements DispatchPolicy {
   readonly anyWillDo = true;
   readonly #turns: Turns;
@@ -199,4 +216,10 @@ export function createPolicy(dispatch: Dispatch, group: Numbers, steal: boolean)
   if (dispatch === 'least-loaded') return steal ? new AwakeFirst(group) : new LeastOutstanding(group);
   if (dispatch === 'round-robin') return new RoundRobin(group);
   return new Rendezvous(group);
+}
+
+/** Creates the policy of a group for requests that offer another protocol. */
+export function createUpgradePolicy(dispatch: Dispatch, group: Numbers, steal: boolean): DispatchPolicy {
+  const isBalanced = dispatch === 'least-loaded' && group.most > 1;
+  return isBalanced ? new FewestConnections(group) : createPolicy(dispatch, group, steal);
 }

@@ -9,6 +9,7 @@ import {
 } from '../../../assembly/layout.js';
 import type { HttpSide } from '../../contract/http-side.js';
 import type { MemoryMap } from '../../contract/memory-map.js';
+import type { Clock } from '../../core/clock.js';
 import type { CoreMemory } from '../../core/memory.js';
 import { METHODS } from '../../options/methods.js';
 import type { Exchange } from '../exchange.js';
@@ -21,12 +22,14 @@ const HEAD = METHODS.indexOf('HEAD');
 export class RecordWriter implements RecordRoom {
   readonly #core: CoreMemory;
   readonly #side: HttpSide;
+  readonly #clock: Clock;
   /** Maximum size of a record in a slot: the rest is for the response. */
   readonly #limit: number;
 
-  constructor(core: CoreMemory, map: MemoryMap, side: HttpSide) {
+  constructor(core: CoreMemory, map: MemoryMap, side: HttpSide, clock: Clock) {
     this.#core = core;
     this.#side = side;
+    this.#clock = clock;
     this.#limit = (map.slotStride - SLOT_DATA_OFFSET) >> 1;
   }
 
@@ -63,7 +66,7 @@ export class RecordWriter implements RecordRoom {
     const { slot } = exchange;
     const view = this.#side.views[slot];
     if (exchange.isOffer) exchange.upgradeHeadBytes = request.takeFollowing(this.#roomBehind(request));
-    const { headBytes, bodyBytes, fieldCount, method } = request;
+    const { headBytes, bodyBytes, fieldCount, method, arrivedAtMs } = request;
     let flags = method === HEAD ? SLOT_HEAD_REQUEST_FLAG : 0;
     if (request.isStreamed) flags |= SLOT_BODY_STREAM_FLAG;
     if (!request.keepAlive) flags |= SLOT_LAST_REQUEST_FLAG;
@@ -82,6 +85,7 @@ export class RecordWriter implements RecordRoom {
       method,
       flags,
       sequence: exchange.sequence,
+      arrivedAt: arrivedAtMs === undefined ? now : this.#clock.usAt(arrivedAtMs),
       submittedAt: now,
       queueDeadline,
       record,

@@ -13,17 +13,22 @@ import {
 import type { RouteTraits } from '../exchange.js';
 import { UNKNOWN_BYTES } from '../expected-bytes.js';
 import type { Shards } from '../shards.js';
-import { createPolicy, type DispatchPolicy, hashText } from './policies.js';
+import { createPolicy, createUpgradePolicy, type DispatchPolicy, hashText } from './policies.js';
 
 const US_PER_MS = 1_000;
 
-/** How the requests of a route are scheduled. HTTP thread. */
-export interface RouteRules extends RouteTraits {
-  /** Index of its group of shards. */
-  readonly group: number;
+export interface RoutePolicies {
   readonly policy: DispatchPolicy;
   /** Policy for requests without a key. */
   readonly fallback: DispatchPolicy;
+}
+
+/** How the requests of a route are scheduled. HTTP thread. */
+export interface RouteRules extends RouteTraits, RoutePolicies {
+  /** Index of its group of shards. */
+  readonly group: number;
+  /** For requests that offer another protocol. */
+  readonly ofUpgrades: RoutePolicies;
   readonly key: KeySource | undefined;
   /** Of method and pattern. */
   readonly hash: number;
@@ -58,6 +63,7 @@ export class Rules {
   /** One policy for all routes of a group without their own, so that they take turns together. */
   readonly #standard: readonly DispatchPolicy[];
   readonly #leastLoaded: readonly DispatchPolicy[];
+  readonly #fewestConnections: readonly DispatchPolicy[];
 
   /** @throws LoopShardError ROUTE_INVALID */
   constructor(table: RouteTable, shards: Shards, defaults: SchedulingDefaults) {
@@ -65,6 +71,7 @@ export class Rules {
     this.#defaults = defaults;
     this.#standard = shards.groups.map((group) => createPolicy(defaults.dispatch, group, defaults.steal));
     this.#leastLoaded = shards.groups.map((group) => createPolicy('least-loaded', group, defaults.steal));
+    this.#fewestConnections = shards.groups.map((group) => createUpgradePolicy('least-loaded', group, defaults.steal));
     this.notFound = this.#rules('', {});
     const limited = limitedRoutes(table);
     this.#byRoute = table.routes.map((route) =>
@@ -97,7 +104,7 @@ export class Rules {
   #rules(
     name: string,
     scheduling: RouteScheduling,
-    { isStreamed, isAuto, takesAnyTarget, isUpgrade }: Partial<RouteEntry> = {},
+    { isStreamed, isAuto, isRaw, upgrades }: Partial<RouteEntry> = {},
     limitIndex = -1,
   ): RouteRules {
     const { group: groupName = DEFAULT_GROUP, dispatch, priority } = scheduling;
@@ -105,11 +112,12 @@ export class Rules {
     const group = groups.findIndex((one) => one.name === groupName);
     if (group < 0) throw unknownGroup(name, groupName, groups);
     const used = dispatch ?? this.#defaults.dispatch;
+    const { steal } = this.#defaults;
     const rules: RouteRules = {
       group,
-      policy:
-        dispatch === undefined ? this.#standard[group] : createPolicy(dispatch, groups[group], this.#defaults.steal),
+      policy: dispatch === undefined ? this.#standard[group] : createPolicy(dispatch, groups[group], steal),
       fallback: this.#leastLoaded[group],
+      ofUpgrades: { policy: createUpgradePolicy(used, groups[group], steal), fallback: this.#fewestConnections[group] },
       key: typeof used === 'object' ? used.key : undefined,
       hash: hashText(name),
       rank: priority === undefined ? -1 : PRIORITIES.indexOf(priority),
@@ -118,8 +126,8 @@ export class Rules {
       permits: limitIndex < 0 ? undefined : Semaphore.attach(core, routePermitsAddress(map, limitIndex)),
       limitIndex,
       isStreamed: isStreamed === true || isAuto === true,
-      abortsOnHalfClose: takesAnyTarget === true,
-      takesUpgrades: takesAnyTarget === true || isUpgrade === true,
+      abortsOnHalfClose: isRaw === true && upgrades === undefined,
+      takesUpgrades: isRaw === true,
       responseBytes: UNKNOWN_BYTES,
       waiting: new Set(),
     };

@@ -6,9 +6,8 @@ import type { TrustedProxies } from '../../options/trust-proxy.js';
 import type { Exchange, LogEntry } from '../exchange.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
 import { sentId } from '../refusals.js';
+import { statusOf } from '../status-line.js';
 
-const STATUS_OFFSET = 'HTTP/1.1 '.length;
-const DIGITS = 3;
 const US_PER_MS = 1_000;
 
 /**
@@ -72,7 +71,7 @@ export class AccessLog {
 
   /** Reads the status from the beginning of the head. */
   said(entry: LogEntry, head: Buffer): void {
-    entry.status = Number(head.latin1Slice(STATUS_OFFSET, STATUS_OFFSET + DIGITS));
+    entry.status = statusOf(head);
   }
 
   /** @param aborted the response was not sent completely, and will not be */

@@ -4,6 +4,7 @@ import {
   SLOT_EXPIRED_FLAG,
   SLOT_HEAD_REQUEST_FLAG,
   SLOT_INTERIM_FLAG,
+  SLOT_OBSERVED_FLAG,
   SLOT_STREAM_FLAG,
 } from '../../../assembly/layout.js';
 import { httpAddresses } from '../../contract/memory-map.js';
@@ -13,11 +14,12 @@ import { Parking } from '../../core/parking.js';
 import { Turn } from '../../core/turn.js';
 import { WaitStrategy } from '../../core/wait-strategy.js';
 import { EMPTY, type Reason } from '../answers.js';
-import { Exchange, type Receiver, type RefusedRequest } from '../exchange.js';
+import { Exchange, type ObservedExchange, REPORTED, type Receiver, type RefusedRequest } from '../exchange.js';
 import { learnBytes } from '../expected-bytes.js';
 import type { Refusals } from '../refusals.js';
 import type { Shards } from '../shards.js';
 import type { Moderation } from './moderation.js';
+import type { Observation } from './observation.js';
 
 /** Maximum number of turns without a completion for which the HTTP thread waits awake while responses are outstanding. */
 const IDLE_TURNS = 50;
@@ -34,6 +36,8 @@ const GATHER_REQUESTS = 32;
 const WITHOUT_RESPONSE = SLOT_EXPIRED_FLAG | SLOT_ABANDONED_FLAG | SLOT_STREAM_FLAG;
 /** Flags of some responses that apps of other frameworks form. */
 const OF_RAW_RESPONSE = SLOT_INTERIM_FLAG | SLOT_CLOSES_FLAG;
+/** Flags of a slot whose response is not simply to be sent. */
+const SPECIAL = WITHOUT_RESPONSE | OF_RAW_RESPONSE | SLOT_OBSERVED_FLAG;
 /** Number of outstanding requests that counts as load. */
 const LOAD = 8;
 
@@ -58,6 +62,7 @@ export class Completions {
   readonly #parking: Parking;
   readonly #refusals: Refusals;
   readonly #moderation: Moderation | undefined;
+  readonly #observation: Observation;
   readonly #events: CompletionEvents;
   /** Connections to flush at the end of the turn; those from `#touchedCount` on are left from earlier turns. */
   readonly #touched: Receiver[] = [];
@@ -78,6 +83,7 @@ export class Completions {
     exchanges: readonly Exchange[],
     refusals: Refusals,
     moderation: Moderation | undefined,
+    observation: Observation,
     events: CompletionEvents,
   ) {
     this.#shards = shards;
@@ -85,6 +91,7 @@ export class Completions {
     this.#exchanges = exchanges;
     this.#refusals = refusals;
     this.#moderation = moderation;
+    this.#observation = observation;
     this.#events = events;
     const doorbell = Doorbell.attach(shards.core, httpAddresses(shards.map, shards.side.http).doorbell);
     const hasWork = () => shards.side.hasCompletions(shards.attached);
@@ -198,6 +205,7 @@ export class Completions {
       // What was sent cannot be taken back.
       if (!exchange.stream.isOver) exchange.stream.last = 'broken';
     } else if (exchange.connection !== undefined) {
+      exchange.observed ??= this.#observation.unhandled(exchange, reason);
       const answer = this.#refusals.counted(reason, this.#refused(exchange));
       exchange.bytes = answer.bytes;
       exchange.isPrivate = true;
@@ -210,15 +218,17 @@ export class Completions {
   refuseEarly(exchange: Exchange, reason: Reason): void {
     const { connection } = exchange;
     if (connection === undefined) return;
-    const answer = this.#refusals.counted(reason, this.#refused(exchange));
+    const instead = Exchange.answered(connection, this.#refusals.counted(reason, this.#refused(exchange)));
+    this.#observation.answeredEarly(exchange, instead, reason);
     exchange.connection = undefined;
-    connection.replace(exchange, Exchange.answered(connection, answer));
+    connection.replace(exchange, instead);
     this.#touch(connection);
     this.schedule();
   }
 
   /** Drops a request whose client has disconnected and that no shard holds. */
   drop(exchange: Exchange): void {
+    exchange.observed ??= this.#observation.unhandled(exchange, undefined);
     this.#settle(exchange);
   }
 
@@ -232,6 +242,7 @@ export class Completions {
     if (exchange.stream !== undefined) this.#streaming--;
     const { connection } = exchange;
     if (connection === undefined) {
+      exchange.observed?.ended(exchange.stream?.status ?? 0, true);
       this.#events.onUnwanted(exchange);
       return;
     }
@@ -248,8 +259,11 @@ export class Completions {
   #readResponse(exchange: Exchange, shard: number): Reason | undefined {
     const view = this.#shards.side.views[exchange.slot];
     exchange.extent = view.responseExtent;
-    if (view.has(WITHOUT_RESPONSE)) return this.#endWithoutResponse(exchange, view, shard);
-    if (view.has(OF_RAW_RESPONSE)) this.#noteRaw(exchange, view, shard);
+    if (view.has(SPECIAL)) {
+      if (view.has(SLOT_OBSERVED_FLAG)) exchange.observed ??= this.#observe(exchange, shard);
+      if (view.has(WITHOUT_RESPONSE)) return this.#endWithoutResponse(exchange, view, shard);
+      if (view.has(OF_RAW_RESPONSE)) this.#noteRaw(exchange, view, shard);
+    }
     const start = view.response;
     const headBytes = view.responseHeadBytes;
     const bytes = headBytes + view.responseBodyBytes;
@@ -261,6 +275,15 @@ export class Completions {
       exchange.bytes = Buffer.from(this.#shards.core.buffer as never, start, bytes);
     }
     return undefined;
+  }
+
+  #observe(exchange: Exchange, shard: number): ObservedExchange {
+    const observed = this.#observation.handled(shard, exchange);
+    const { stream } = exchange;
+    if (stream?.isUpgrade !== true || stream.status === undefined) return observed;
+    // The response is over once the connection has changed to another protocol.
+    observed.ended(stream.status, false);
+    return REPORTED;
   }
 
   #noteRaw(exchange: Exchange, view: SlotView, shard: number): void {

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import { NO_EXTENT } from '../../../assembly/layout.js';
-import type { Exchange, ResponseCounter, StreamedAnswer } from '../exchange.js';
+import { type Exchange, REPORTED, type ResponseCounter, type StreamedAnswer } from '../exchange.js';
 import type { HttpCounts } from '../http-counts.js';
+import { statusOf } from '../status-line.js';
 import type { AccessLog } from './access-log.js';
 
 /** What the output of a connection needs from the HTTP thread. */
@@ -134,13 +135,15 @@ export class Output {
   sendStream(exchange: Exchange, stream: StreamedAnswer): void {
     if (!stream.begun) {
       stream.begun = true;
-      if (stream.isUpgrade) this.#sendUpgrade(exchange);
+      if (stream.isUpgrade) this.#sendUpgrade(exchange, stream);
       else {
+        stream.status = statusOf(exchange.bytes!);
         if (exchange.next === undefined && this.#host.draining) exchange.close = true;
         this.#send(exchange);
       }
     }
-    if (stream.isUpgrade && stream.waiting !== undefined) this.#noteStatus(exchange, stream.waiting);
+    if (stream.isUpgrade && stream.status === undefined && stream.waiting !== undefined)
+      this.#noteStatus(exchange, stream, stream.waiting);
     const bytes = stream.writeTo(this.#socket);
     if (exchange.entry !== undefined) exchange.entry.bytes += bytes;
     this.#host.counts?.sent(bytes);
@@ -195,20 +198,24 @@ export class Output {
   }
 
   /** What the app has written as the beginning of its response to an upgrade, which may be nothing, is sent as it is. */
-  #sendUpgrade(exchange: Exchange): void {
+  #sendUpgrade(exchange: Exchange, stream: StreamedAnswer): void {
     const bytes = exchange.bytes!;
     if (exchange.entry !== undefined) this.#host.accessLog!.answered(exchange, bytes.length);
     if (bytes.length === 0) return;
     this.#socket.write(bytes);
     this.#host.counts?.sent(bytes.length);
-    this.#noteStatus(exchange, bytes);
+    this.#noteStatus(exchange, stream, bytes);
   }
 
   /** Notes the status of the response to an upgrade, once the app has written the first bytes of it. */
-  #noteStatus(exchange: Exchange, head: Buffer): void {
-    if (exchange.entry?.status === null) this.#host.accessLog!.said(exchange.entry, head);
-    exchange.counter?.count(head);
-    exchange.counter = undefined;
+  #noteStatus(exchange: Exchange, stream: StreamedAnswer, head: Buffer): void {
+    const { entry, counter, observed } = exchange;
+    stream.status = statusOf(head);
+    if (entry !== undefined) this.#host.accessLog!.said(entry, head);
+    counter?.count(head);
+    if (observed === undefined) return;
+    observed.ended(stream.status, false);
+    exchange.observed = REPORTED;
   }
 
   /** Inserts or replaces the connection field. Rare, so the head leaves no room for it. Returns the bytes written. */
@@ -284,6 +291,7 @@ export class Output {
   #release(exchange: Exchange, aborted = false): void {
     if (this.#host.accessLog !== undefined) this.#host.accessLog.ended(exchange, aborted);
     if (aborted) this.#host.counts?.aborted();
+    if (exchange.observed !== undefined) exchange.observed.ended(statusOfSent(exchange), aborted);
     this.outstanding--;
     this.promisedBytes -= exchange.promisedBytes;
     exchange.owner?.release(exchange);
@@ -311,15 +319,23 @@ export class Output {
   close(): void {
     this.#releaseUnflushed(this.#unflushed.length, true);
     for (let exchange = this.first; exchange !== undefined; exchange = exchange.next) {
-      const aborted = exchange.stream?.isUpgrade !== true;
+      const { stream } = exchange;
+      // The end of a connection that was taken over is as good as any.
+      const aborted = stream?.isUpgrade !== true || stream.status === undefined;
       if (this.#host.accessLog !== undefined) this.#host.accessLog.ended(exchange, aborted);
       if (aborted) this.#host.counts?.aborted();
+      exchange.observed?.ended(stream?.status ?? 0, aborted);
       exchange.connection = undefined;
       exchange.owner?.abandon(exchange);
     }
     this.first = undefined;
     this.#last = undefined;
   }
+}
+
+/** The status of a response whose head was passed to the socket. */
+function statusOfSent({ stream, bytes }: Exchange): number {
+  return stream?.status ?? statusOf(bytes!);
 }
 
 /** Whether it can be sent together with the previous response. */

@@ -19,6 +19,7 @@ const REPORTED_BYTES = STREAM_WINDOW_BYTES / 4;
 export class ResponseStream implements StreamedAnswer {
   /** Whether the head was passed to the socket. */
   begun = false;
+  status: number | undefined;
   /** Set when no piece follows: the body is complete, or never will be. */
   last: 'whole' | 'broken' | undefined;
   /** Whether the body ends when the connection is closed. */
@@ -33,11 +34,12 @@ export class ResponseStream implements StreamedAnswer {
   #spent: ArrayBuffer[] = [];
 
   /** @param shard the shard that sends it */
-  constructor(shards: Shards, shard: number, name: RequestName, { closes = false, upgrades = false }: StreamPiece) {
+  constructor(shards: Shards, shard: number, name: RequestName, piece: StreamPiece) {
+    const { closes = false, isFramed = false, upgrades = false } = piece;
     this.#shards = shards;
     this.shard = shard;
     this.#name = name;
-    this.closes = closes;
+    this.closes = closes && !isFramed;
     this.isUpgrade = upgrades;
   }
 
@@ -173,6 +175,7 @@ export class StreamReceiver {
     const instead = Exchange.continued(exchange);
     connection!.replace(exchange, instead);
     exchange.connection = undefined;
+    exchange.observed = undefined;
     if (stream!.isUpgrade) {
       exchange.upload = undefined;
       this.#upgrades++;

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { HeadIndex } from './head-index.js';
 
 /**
@@ -5,6 +6,8 @@ import type { HeadIndex } from './head-index.js';
  * simple rather than fast.
  */
 export class PartialMessage {
+  /** When its first chunk arrived, by `performance.now()`. */
+  readonly arrivedAtMs = performance.now();
   /** The last bytes before the target, at most two, until the target has begun. */
   lineStart: Buffer = Buffer.alloc(0);
   /** Head bytes from the first byte of the target on. */

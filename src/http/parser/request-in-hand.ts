@@ -1,4 +1,5 @@
 import { NO_EXTENT } from '../../../assembly/layout.js';
+import { readPairs } from '../../contract/record-fields.js';
 import type { CoreMemory } from '../../core/memory.js';
 import { trimEnd } from '../../options/field-syntax.js';
 import type { HeadIndex } from './head-index.js';
@@ -36,6 +37,11 @@ export abstract class RequestInHand {
   constructor(llhttp: Llhttp, index: HeadIndex) {
     this.llhttp = llhttp;
     this.index = index;
+  }
+
+  /** When its first chunk arrived, by `performance.now()`; undefined if it arrived in one chunk, just now. */
+  get arrivedAtMs(): number | undefined {
+    return this.partial?.arrivedAtMs;
   }
 
   get keepAlive(): boolean {
@@ -171,6 +177,14 @@ export abstract class RequestInHand {
       list = list === undefined ? value : `${list}, ${value}`;
     }
     return list;
+  }
+
+  /** Names and values of all fields as they were sent, one after the other. Slow. */
+  pairs(): string[] {
+    const { headSource, headStart, headBytes, fieldCount } = this;
+    const { buffer, byteOffset, length } = this.fields();
+    const head = headSource.latin1Slice(headStart, headStart + headBytes);
+    return readPairs(head, new Uint16Array(buffer, byteOffset, length >> 1), 0, fieldCount);
   }
 
   /** The number of the next field of this name from `from` on, or -1. */

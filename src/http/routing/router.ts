@@ -1,6 +1,7 @@
 import { createRouter, type PathRouter } from '../../app/routing.js';
 import type { RouteTable } from '../../contract/messages.js';
 import { ALL_METHODS, type AnyMethod } from '../../options/methods.js';
+import { offersOneOf } from '../../options/protocols.js';
 
 /** Results for a method and path without a route, and for an invalid path. */
 export const NO_ROUTE = -1;
@@ -20,6 +21,12 @@ function prefixTest(pattern: string): RegExp {
     .slice(1);
   const path = segments.map((segment) => `/${segment.startsWith(':') ? '[^/?]+' : escapePattern(segment)}`).join('');
   return path === '' ? /^/ : new RegExp(`^${path}(?:[/?]|$)`);
+}
+
+/** What is stored with the pattern of a route that gets only requests that offer other protocols. */
+interface UpgradeRoute {
+  number: number;
+  protocols: ReadonlySet<string>;
 }
 
 function newRouter(): PathRouter {
@@ -42,8 +49,8 @@ export class Router {
 
   constructor(table: RouteTable) {
     this.#router = newRouter();
-    for (const [number, { methods, pattern, takesAnyTarget, isUpgrade }] of table.routes.entries()) {
-      if (isUpgrade === true) this.#addUpgrade(methods, pattern, number);
+    for (const [number, { methods, pattern, takesAnyTarget, upgrades }] of table.routes.entries()) {
+      if (upgrades !== undefined) this.#addUpgrade(methods, pattern, { number, protocols: new Set(upgrades) });
       else this.add(methods, pattern, number);
       if (takesAnyTarget === true) this.#anyTarget.push({ matches: prefixTest(pattern), number, pattern });
     }
@@ -51,9 +58,9 @@ export class Router {
     this.#anyTarget.sort((one, other) => other.pattern.length - one.pattern.length);
   }
 
-  #addUpgrade(methods: readonly AnyMethod[], pattern: string, number: number): void {
+  #addUpgrade(methods: readonly AnyMethod[], pattern: string, route: UpgradeRoute): void {
     this.#upgrades ??= newRouter();
-    this.#upgrades.on([...methods], pattern, ignore, { number });
+    this.#upgrades.on([...methods], pattern, ignore, route);
   }
 
   /** @throws if one of the methods already has that pattern */
@@ -70,14 +77,20 @@ export class Router {
     return this.#upgrades !== undefined;
   }
 
-  /** The number of the route for a request that offers another protocol, if one takes only those; otherwise NO_ROUTE or BAD_PATH. */
-  findUpgrade(method: AnyMethod, path: string): number {
-    return this.#upgrades === undefined ? NO_ROUTE : numberOf(this.#upgrades.find(method, path));
+  /**
+   * The number of the route for a request that offers other protocols, if one takes only such requests; otherwise NO_ROUTE or BAD_PATH.
+   * @param offer value of its `Upgrade` field
+   */
+  findUpgrade(method: AnyMethod, path: string, offer: string | undefined): number {
+    const found = this.#upgrades?.find(method, path) ?? null;
+    const isTaken =
+      found === null || found.store === null || offersOneOf((found.store as UpgradeRoute).protocols, offer);
+    return isTaken ? numberOf(found) : NO_ROUTE;
   }
 
   /**
    * The parameters of a path, decoded.
-   * @param offersUpgrade the request offers another protocol
+   * @param offersUpgrade the request offers another protocol, which the route may take
    */
   params(method: AnyMethod, path: string, offersUpgrade: boolean): Record<string, string | undefined> {
     const upgrade = offersUpgrade ? this.#upgrades?.find(method, path) : undefined;

@@ -4,6 +4,7 @@ import { METHODS } from '../../options/methods.js';
 import type { Reason } from '../answers.js';
 import { Output } from '../completion/output.js';
 import { Exchange, type Receiver, type StreamedAnswer } from '../exchange.js';
+import { CHUNK_BYTES } from '../parser/llhttp.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
 import { RequestParser } from '../parser/request-parser.js';
 import type { RequestSink } from '../parser/request-sink.js';
@@ -44,6 +45,8 @@ export class Connection implements RequestSink, Receiver {
   readonly #handover: Handover;
   /** What follows a request whose handler may take over the connection: it is not parsed before the response begins. */
   #offer: RequestStream | undefined;
+  /** Whether the client has ended its side before the handler has decided. */
+  #endsBehindOffer = false;
   /** Whether a shard has taken over the connection. */
   isUpgraded = false;
   /** Whether a client waits for `100 Continue`, which pending responses delay. */
@@ -172,9 +175,15 @@ export class Connection implements RequestSink, Receiver {
     const { failure } = this.#parser;
     this.uploads.current?.flush();
     if (failure !== undefined && !this.#inputOver) this.#refuse(failure);
-    if (!this.#inputOver && (this.uploads.hold() || this.#parser.rest !== undefined)) this.#socket.pause();
+    if (!this.#inputOver && (this.uploads.hold() || this.#hasRest)) this.#socket.pause();
     if (this.#output.first?.ready === true) this.flush();
     else if (this.#handover.isPending && this.#output.first === undefined) this.#handover.finish(this.#parser);
+  }
+
+  /** Whether bytes wait to be parsed. Without any, the end of a client that waits for the handler's decision is noticed. */
+  get #hasRest(): boolean {
+    const { rest } = this.#parser;
+    return rest !== undefined && (this.#offer === undefined || rest.length > 0);
   }
 
   /** Continues reading once there is room. */
@@ -278,14 +287,17 @@ export class Connection implements RequestSink, Receiver {
     if (rest !== undefined && rest.length > exchange.upgradeHeadBytes) {
       this.#passOn(rest.subarray(exchange.upgradeHeadBytes));
     }
+    if (this.#endsBehindOffer) this.uploads.end([]);
     if (!this.uploads.isHeld) this.#socket.resume();
   }
 
   /** Passes on bytes of another protocol. */
   #passOn(bytes: Buffer): void {
     const { uploads } = this;
-    uploads.add(bytes, 0, bytes.length, bytes.length);
-    uploads.current!.flush();
+    for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
+      uploads.add(bytes, at, Math.min(CHUNK_BYTES, bytes.length - at), bytes.length);
+      uploads.current!.flush();
+    }
     if (uploads.hold()) this.#socket.pause();
   }
 
@@ -295,6 +307,11 @@ export class Connection implements RequestSink, Receiver {
     if (!exchange.ready && exchange.stream === undefined) return;
     this.#offer = undefined;
     if (exchange.close) this.#inputOver = true;
+    // Even if the stream is silent, the end of the client must be noticed.
+    if (!exchange.ready) this.#resumeInput();
+    if (!this.#endsBehindOffer) return;
+    this.#parser.resume();
+    this.#onEnd();
   }
 
   /** Rejects a body that the handler may be reading and that will never be complete. */
@@ -309,6 +326,7 @@ export class Connection implements RequestSink, Receiver {
     exchange.connection = undefined;
     const refused = { ...exchange.refused, isHead, closes: true };
     const instead = Exchange.answered(this, this.#host.refusals.answer(reason, refused));
+    exchange.owner?.answeredEarly(exchange, instead, reason);
     this.replace(exchange, instead);
     instead.close = true;
     this.uploads.current = undefined;
@@ -329,6 +347,10 @@ export class Connection implements RequestSink, Receiver {
 
   #onEnd(): void {
     if (this.#handover.socket !== undefined) return void this.#handover.socket.push(null);
+    if (this.#offer !== undefined) {
+      this.#endsBehindOffer = true;
+      return;
+    }
     if (this.isUpgraded) {
       if (!this.#ended) this.uploads.end([]);
       return;
@@ -365,9 +387,9 @@ export class Connection implements RequestSink, Receiver {
   }
 
   #flush(): void {
-    const { first } = this.#output;
     if (this.uploads.current !== undefined && this.uploads.settle()) this.#inputOver = true;
     if (this.#offer !== undefined) this.#settleOffer();
+    const { first } = this.#output;
     if (first === undefined || this.#ended) return;
     if (first.interim !== undefined) this.#output.sendInterim(first);
     if (first.isCut) return this.#end();

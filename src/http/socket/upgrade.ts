@@ -4,9 +4,9 @@ import type { TLSSocket } from 'node:tls';
 import { types } from 'node:util';
 import { FIELD_BYTES } from '../../../assembly/layout.js';
 import { runApart } from '../../core/apart.js';
-import { LoopShardError } from '../../errors.js';
-import { TOKEN, trim, trimEnd } from '../../options/field-syntax.js';
+import { trimEnd } from '../../options/field-syntax.js';
 import { ALL_METHODS } from '../../options/methods.js';
+import { checkProtocols, offersOneOf, type UpgradeOptions } from '../../options/protocols.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
 
 /** A request to change the protocol, with the parts of an `http.IncomingMessage` that apply. */
@@ -36,15 +36,6 @@ export interface UpgradeRequest {
  */
 export type UpgradeListener = (request: UpgradeRequest, socket: Duplex, head: Buffer) => void;
 
-/** Which other protocols a listener accepts. */
-export interface UpgradeOptions {
-  /**
-   * Protocol names as in `Upgrade` fields, without versions, case-insensitive. A request that offers none of them is handled as plain HTTP
-   * (RFC 9110 section 7.8): `curl --http2` offers `h2c` with every first request. Default `['websocket']`.
-   */
-  protocols?: readonly string[];
-}
-
 /** Takes over connections whose clients offer one of its protocols. HTTP thread only. */
 export class Upgrades {
   readonly listener: UpgradeListener;
@@ -52,21 +43,14 @@ export class Upgrades {
   readonly #protocols: ReadonlySet<string>;
 
   /** @throws LoopShardError OPTION_INVALID */
-  constructor(listener: UpgradeListener, { protocols = ['websocket'] }: UpgradeOptions) {
-    const isList = Array.isArray(protocols) && protocols.length > 0;
-    if (!isList || !protocols.every((name) => typeof name === 'string' && TOKEN.test(name))) {
-      throw new LoopShardError(
-        'OPTION_INVALID',
-        `Invalid \`protocols\`: expected a list of protocol names such as ["websocket"], got ${JSON.stringify(protocols)}.`,
-      );
-    }
+  constructor(listener: UpgradeListener, options: UpgradeOptions) {
+    this.#protocols = new Set(checkProtocols(options, 'OPTION_INVALID'));
     this.listener = listener;
-    this.#protocols = new Set(protocols.map((name) => name.toLowerCase()));
   }
 
-  /** @param offer value of the request's `Upgrade` field: a list of names, optionally with versions */
+  /** @param offer value of the request's `Upgrade` field */
   takes(offer: string | undefined): boolean {
-    return offer?.split(',').some((one) => this.#protocols.has(trim(one.split('/', 1)[0]).toLowerCase())) === true;
+    return offersOneOf(this.#protocols, offer);
   }
 }
 

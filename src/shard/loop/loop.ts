@@ -9,6 +9,7 @@ import { Turn } from '../../core/turn.js';
 import { WaitStrategy } from '../../core/wait-strategy.js';
 import type { ShardContext } from '../context.js';
 import { Handlers } from '../handlers.js';
+import { Blocking } from './blocking.js';
 import { Claims } from './claims.js';
 import type { Gradient2 } from './limiter.js';
 import { ThreadTime } from './thread-time.js';
@@ -44,6 +45,8 @@ export class ShardLoop {
   /** The current claim: index of the next slot to start, and number of slots. */
   #next = 0;
   #count = 0;
+  /** When it was claimed, by the server's clock. */
+  #claimedAt = 0;
   readonly #waiting = new WaitStrategy(IDLE_TURNS);
   readonly #threadTime: ThreadTime;
   /** The load is low. */
@@ -69,7 +72,8 @@ export class ShardLoop {
     this.#receive = receive;
     this.#threadTime = new ThreadTime(context.counters);
     this.#claims = new Claims(context, options.batch, this.#threadTime);
-    this.handlers = new Handlers(context, this.#threadTime, {
+    const blocking = new Blocking(context, () => ({ next: this.#next, end: this.#count }));
+    this.handlers = new Handlers(context, this.#threadTime, blocking, {
       onComplete: (slot, us, hasPermit) => this.#complete(slot, us, hasPermit),
       onPermit: () => this.#releasePermit(),
       onDetachedEnded: () => this.#checkSettled(),
@@ -152,8 +156,9 @@ export class ShardLoop {
   /** Takes requests queued for other shards before it parks. */
   #stealOrPark(): void {
     this.#count = this.#claims.steal();
-    if (this.#count > 0) this.#schedule();
-    else this.#park();
+    if (this.#count === 0) return this.#park();
+    this.#noteClaim(this.#context.clock.nowUs());
+    this.#schedule();
   }
 
   /** Starts handlers until the time of the turn or the batch is used up. Returns how many were started. */
@@ -162,11 +167,10 @@ export class ShardLoop {
     let started = 0;
     let now = clock.nowUs();
     const turnStart = now;
-    while (started < this.#batch && (this.#count > 0 || this.#claim())) {
+    while (started < this.#batch && (this.#count > 0 || this.#claim(now))) {
       while (this.#next < this.#count) {
         const before = now;
-        counters.put(COUNTER_CALLED_AT_OFFSET, before | 1);
-        now = this.handlers.start(side.claimed(this.#next++), before);
+        now = this.handlers.start(side.claimed(this.#next++), before, this.#claimedAt);
         started++;
         this.#claims.learn(now - before);
         if (this.#isOver(turnStart, now, started)) break;
@@ -187,10 +191,17 @@ export class ShardLoop {
     return Math.max(now - turnStart, started * this.#threadTime.meanUs) > TURN_US;
   }
 
-  #claim(): boolean {
+  #claim(now: number): boolean {
     if (this.#stopped) return false;
     this.#count = this.#claims.claim();
-    return this.#count > 0;
+    if (this.#count === 0) return false;
+    this.#noteClaim(now);
+    return true;
+  }
+
+  #noteClaim(now: number): void {
+    this.#claimedAt = now;
+    this.handlers.observers.refresh();
   }
 
   /** Publishes the response of `slot` to the HTTP thread and releases its permit. */

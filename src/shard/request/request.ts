@@ -13,6 +13,7 @@ import type { Params } from '../../app/handler.js';
 import { type BodyFlow, type BodySink, type RequestSource, separatorOf } from '../../app/request.js';
 import type { BodyPiece, RequestReport } from '../../contract/messages.js';
 import type { Peer } from '../../contract/peer.js';
+import { readPairs } from '../../contract/record-fields.js';
 import type { SlotView } from '../../contract/slot-view.js';
 import { LoopShardError } from '../../errors.js';
 import { trimEnd } from '../../options/field-syntax.js';
@@ -27,7 +28,6 @@ import { RequestBody } from './request-body.js';
 /** Position of the minor version in what follows the target: " HTTP/1.0". */
 const MINOR_OFFSET = 8;
 const ZERO = 0x30;
-const SPACE = 0x20;
 /** What is known about a request without its slot. */
 const KEPT_FLAGS = [SLOT_BODY_STREAM_FLAG, SLOT_LAST_REQUEST_FLAG, SLOT_UPGRADE_FLAG];
 
@@ -167,20 +167,7 @@ export class SlotRequest implements RequestSource {
   }
 
   pairs(): string[] {
-    const head = this.head();
-    const { u16 } = this.#memory;
-    const count = this.#fieldCount;
-    const pairs = new Array<string>(2 * count);
-    for (let i = 0, at = this.#start >> 1; i < count; i++, at += FIELD_BYTES >> 1) {
-      const name = u16[at + (FIELD_NAME_OFFSET >> 1)];
-      const value = u16[at + (FIELD_VALUE_OFFSET >> 1)];
-      const end = value + u16[at + (FIELD_VALUE_BYTES_OFFSET >> 1)];
-      const text = head.slice(value, end);
-      pairs[2 * i] = head.slice(name, name + u16[at + (FIELD_NAME_BYTES_OFFSET >> 1)]);
-      // Only white space can be as small.
-      pairs[2 * i + 1] = head.charCodeAt(end - 1) <= SPACE ? trimEnd(text) : text;
-    }
-    return pairs;
+    return readPairs(this.head(), this.#memory.u16, this.#start >> 1, this.#fieldCount);
   }
 
   deliver(sink: BodySink): BodyFlow | undefined {

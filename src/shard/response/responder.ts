@@ -4,7 +4,9 @@ import { EVENT_STREAM_FIELDS, isEventStream } from '../../app/event-stream.js';
 import type { RawReply } from '../../app/raw.js';
 import type { ResponseState } from '../../app/response-state.js';
 import type { ResponseSchemas } from '../../app/schemas.js';
+import { clientOf } from '../../contract/client.js';
 import type { SlotView } from '../../contract/slot-view.js';
+import { elapsedUs } from '../../core/clock.js';
 import type { CompiledWriter } from '../../json/compile.js';
 import { JsonWriter } from '../../json/direct.js';
 import type { Encoding } from '../../options/compression.js';
@@ -50,6 +52,7 @@ const EXPECTED_MARGIN = 1.25;
 
 /** Bodies up to this size are compressed synchronously, larger ones by zlib's threads, as streams (docs/internals.md). */
 const SYNC_COMPRESS_BYTES = 64 * 1024;
+const US_PER_MS = 1_000;
 const NOTHING_MORE: AsyncIterator<unknown> = { next: async () => ({ done: true, value: undefined }) };
 
 /** The response was written to the slot, or to the extent named in the slot. */
@@ -72,6 +75,8 @@ export interface Reply {
   readonly view: SlotView;
   /** Number of the route. */
   readonly number: number;
+  /** When its handler was called, by the server's clock. */
+  readonly calledAt: number;
   readonly request: SlotRequest;
   readonly response: ResponseState;
   /** Response schemas of the route. */
@@ -203,11 +208,26 @@ export class Responder {
   }
 
   /** Lines of the headers that handlers have set, of the transfer coding, and of the request id. */
-  #addedLines({ request, response }: Reply): string {
+  #addedLines(reply: Reply): string {
+    const { request, response } = reply;
+    if (this.#context.isTimed !== undefined) this.#addTiming(reply, this.#context.isTimed);
     let lines = response.lines();
     if (response.isChunked) lines += CHUNKED_LINE;
     if (this.#idField === undefined || response.field(this.#idField) !== undefined) return lines;
     return `${lines}${this.#idField}: ${request.id}\r\n`;
+  }
+
+  /** Sets the value of `server-timing`, once: room for it may already have been left. */
+  #addTiming({ request, response, view, calledAt }: Reply, isTimed: NonNullable<ShardContext['isTimed']>): void {
+    if (response.timing !== undefined) return;
+    const { ips } = clientOf(request.peer, request.trusted, (name) => request.header(name));
+    if (!isTimed(ips[0])) return;
+    const now = this.#context.clock.nowUs();
+    const handler = now - calledAt;
+    // The clocks of threads differ by a microsecond or two.
+    const queue = Math.max(0, elapsedUs(calledAt, view.submittedAt));
+    const total = Math.max(queue + handler, elapsedUs(now, view.arrivedAt));
+    response.timing = `queue;dur=${queue / US_PER_MS}, handler;dur=${handler / US_PER_MS}, total;dur=${total / US_PER_MS}`;
   }
 
   /** Completes the slot without a response. */

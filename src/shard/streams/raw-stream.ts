@@ -71,12 +71,17 @@ export class RawStream implements RawTaskStream {
   }
 
   /** Sends what was written within this turn of the event loop together; a full piece immediately. */
-  onWritten(): void {
-    if (this.#isOver || this.#isSent || this.#isStalled) return;
-    if (this.isBegun && this.#raw.mostBytes >= STREAM_PIECE_BYTES) return this.#send();
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    this.#outbox.schedule(this);
+  onWritten(): boolean {
+    if (this.#isOver || this.#isSent || this.#isStalled) return false;
+    const waiting = this.#raw.mostBytes + (this.#pieces?.length ?? 0);
+    if (this.isBegun && waiting >= STREAM_PIECE_BYTES) this.#send();
+    else {
+      if (!this.#isScheduled) this.#outbox.schedule(this);
+      this.#isScheduled = true;
+      // A response may yet be sent in another way.
+      if (this.#raw.isUpgrade) this.#fill(this.#pieces!);
+    }
+    return this.#raw.mostBytes === 0 && this.#rest === undefined;
   }
 
   flush(): void {
@@ -94,7 +99,9 @@ export class RawStream implements RawTaskStream {
   }
 
   drop(): void {
+    if (this.#isOver) return;
     this.#isOver = true;
+    if (this.#pieces !== undefined) this.#events.onEnded(this.#task);
   }
 
   cancel(): void {
@@ -176,8 +183,8 @@ export class RawStream implements RawTaskStream {
     if (!isFirst) this.#untaken += end - start;
     const { slot, sequence } = this.#task;
     const piece: StreamPiece = { slot, sequence, bytes, start, end };
-    const { closes, isUpgrade } = this.#raw;
-    if (isFirst) Object.assign(piece, { headBytes: 0, closes, ...(isUpgrade && { upgrades: true }) });
+    const { closes, isFramed, isUpgrade } = this.#raw;
+    if (isFirst) Object.assign(piece, { headBytes: 0, closes, isFramed, ...(isUpgrade && { upgrades: true }) });
     if (last !== undefined) piece.last = last;
     this.isBegun = true;
     const goesOn = last === undefined || (isUpgrade && last === 'whole');

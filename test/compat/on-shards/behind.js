@@ -5,6 +5,7 @@ import { definitionOf } from '../../../build/src/app/definition.js';
 import { resolveOptions } from '../../../build/src/options/resolve.js';
 import { startLocally } from '../../../build/src/server/local-shard.js';
 import { RunningServer } from '../../../build/src/server/server.js';
+import { note } from './used.js';
 
 /** @typedef {import('node:net').Socket} Socket */
 /** @typedef {import('../../../build/src/app/app.js').App} App */
@@ -17,7 +18,6 @@ const ignore = () => {};
 
 /**
  * The LoopShard server behind a server of the suite. That one listens, so that its port is known at once; its connections are given to `take`.
- * Starts with the first connection.
  */
 export class Behind {
   #server;
@@ -37,10 +37,15 @@ export class Behind {
 
   /** @param {Socket} socket */
   take(socket) {
+    note();
     // LoopShard listens for errors once it has the connection.
     socket.on('error', ignore);
     if (this.#onConnection !== undefined) return this.#onConnection(socket);
     this.#waiting.push(socket);
+  }
+
+  /** Starts LoopShard: some tests give a server that listens a few milliseconds to respond. */
+  start() {
     this.#running ??= this.#start();
   }
 
@@ -49,6 +54,8 @@ export class Behind {
     const options = resolveOptions({
       shards: 0,
       memory: MEMORY,
+      // As the usual servers of fetch apps do; Node apps are told anyway.
+      abortOnHalfClose: true,
       limits: { maxRequestsPerConnection: maxRequestsPerSocket ?? 0 },
       timeouts: { keepAliveTimeoutMs: keepAliveTimeout > 0 ? keepAliveTimeout : 65_000 },
     });

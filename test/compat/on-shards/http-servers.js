@@ -25,7 +25,9 @@ function put({ prototype }, /** @type {string} */ event) {
           behind.get(this)?.take(socket),
         );
       }
-      behind.set(this, new Behind(this, fromNode(this)));
+      const one = new Behind(this, fromNode(thatStaysOpen(this)));
+      behind.set(this, one);
+      this.once('listening', () => one.start());
       return listen.apply(this, given);
     },
     /** @this {Server} @param {[]} given */
@@ -39,6 +41,14 @@ function put({ prototype }, /** @type {string} */ event) {
       closeAllConnections.call(this);
     },
   });
+}
+
+/**
+ * The server for the adapter, which closes the servers of apps when they end: this one may listen again by then.
+ * @param {Server} server
+ */
+function thatStaysOpen(server) {
+  return Object.create(server, { close: { value() {} } });
 }
 
 put(HttpServer, 'connection');

@@ -14,7 +14,12 @@ function load({ server }) {
   const front = createServer().removeAllListeners('connection');
   const behind = new Behind(front, fromFetch(server.fetch, { body: 'stream' }));
   front.on('connection', (socket) => behind.take(socket));
-  const listening = new Promise((resolve) => front.listen(0, 'localhost', () => resolve(server)));
+  const listening = new Promise((resolve) => {
+    front.listen(0, 'localhost', () => {
+      behind.start();
+      resolve(server);
+    });
+  });
   const urlOf = () => `http://localhost:${/** @type {import('node:net').AddressInfo} */ (front.address()).port}/`;
   Object.defineProperties(server, {
     url: { get: urlOf },

@@ -1,0 +1,20 @@
+/*
+ * Clients that read the events of an admin listener, as open pages do. Arguments: the port, how many. Each message is answered by the number of
+ * events of shards that one of them has read so far.
+ */
+const [port, count] = process.argv.slice(2);
+let events = 0;
+
+/** @param {boolean} isCounting */
+async function watch(isCounting) {
+  const { body } = await fetch(`http://127.0.0.1:${port}/events`);
+  process.send?.('open');
+  const decoder = new TextDecoder();
+  for await (const chunk of /** @type {AsyncIterable<Uint8Array>} */ (/** @type {unknown} */ (body))) {
+    if (!isCounting) continue;
+    events += decoder.decode(chunk, { stream: true }).split('event: shard\n').length - 1;
+  }
+}
+
+process.on('message', () => process.send?.({ events }));
+for (let i = 0; i < Number(count); i++) void watch(i === 0);
