@@ -53,6 +53,18 @@ describe.each([1, 2])('with %i HTTP threads', (httpThreads) => {
     await expectConserved(scene.running);
   });
 
+  test('a shard whose heap has grown beyond maxShardHeapMb is replaced, and no request fails', async () => {
+    const { ports } = await start({ shards: 2, recovery: { maxShardHeapMb: 48 } });
+    const load = new Load(ports, { prefix: '/leak/', connections: 4 });
+    const text = 'its heap is larger than 48 MiB (`recovery.maxShardHeapMb`)';
+    await until(() => messages().some((message) => message.includes(text)), 'the replacement');
+    await until(() => !(numbers().includes(0) && numbers().includes(1)), 'the end of the old shard');
+    await load.passed(100);
+    await load.stop();
+    expect(load.wrong).toEqual([]);
+    await expectConserved(scene.running);
+  });
+
   test('a replacement and the end of the same shard do not disturb each other', async () => {
     const { ports, server } = await start();
     const load = new Load(ports, { prefix: '/later/1/' });
@@ -158,6 +170,8 @@ describe('close()', () => {
     await untilStarted(scene.running, 1);
     expect(await server.restartShard(0)).toBe(1);
     const failed = expect(server.restartShard(1)).rejects.toMatchObject({ code: 'NOT_RUNNING' });
+    expect(await text('/ok')).toBe('ok');
+    expect(numbers()).toEqual([0, 1]);
     await server.close();
     await failed;
     scene.life.mark('release');
