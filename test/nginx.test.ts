@@ -1,4 +1,4 @@
-/* Tests the configuration of docs/deployment.md, unchanged except for addresses and files. */
+/* Tests examples/deployment/nginx.conf, which docs/deployment.md shows, unchanged except for addresses and files. */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,8 +16,7 @@ const fixture = (name: string) => `${root}test/fixtures/tls/${name}.pem`;
 
 /** Replacements in the configuration: `[documented, used here]`. */
 function configuration(replacements: [string, string][]): string {
-  const text = readFileSync(`${root}docs/deployment.md`, 'utf8');
-  let block = text.match(/```nginx\n(upstream [\s\S]*?)```/)![1];
+  let block = readFileSync(`${root}examples/deployment/nginx.conf`, 'utf8');
   for (const [told, used] of replacements) {
     expect(block).toContain(told);
     block = block.replace(told, used);

@@ -401,8 +401,11 @@ async function openReady(options?: PageOptions): Promise<Page> {
       return parts.join('');
     };
     const page = await open({
-      prepare: (one) =>
-        one.route('**/events', (route) => route.fulfill({ contentType: 'text/event-stream', body: tenMinutes() })),
+      prepare: async (one) => {
+        await one.route('**/events', (route) =>
+          route.fulfill({ contentType: 'text/event-stream', body: tenMinutes() }),
+        );
+      },
     });
     const devtools = await page.context().newCDPSession(page);
     const memory = async () => {
