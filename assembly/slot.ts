@@ -133,15 +133,7 @@ export function slotOldest(ring: usize, submitted: i32, slots: usize, stride: i3
  * are more than `most`, it looks at every n-th of them. Only estimates are at stake, so the time is read without being the owner.
  * @param from low 32 bits of a time, as `to`
  */
-export function slotWaited(
-  ring: usize,
-  submitted: i32,
-  slots: usize,
-  stride: i32,
-  from: i32,
-  to: i32,
-  most: i32,
-): f64 {
+export function slotWaited(ring: usize, submitted: i32, slots: usize, stride: i32, from: i32, to: i32, most: i32): f64 {
   const head = atomic.load<i32>(ring + RING_HEAD_OFFSET);
   const length = atomic.load<i32>(ring + RING_TAIL_OFFSET) - head;
   const step = max((length + most - 1) / most, 1);

@@ -1,4 +1,8 @@
 import { expect, test } from '@jest/globals';
+import { DOORBELL_BELL_OFFSET } from '../build/assembly/layout.js';
+import { Doorbell } from '../build/src/core/doorbell.js';
+import { CoreMemory } from '../build/src/core/memory.js';
+import { Parking } from '../build/src/core/parking.js';
 import { ShardLoop } from '../build/src/shard/loop/loop.js';
 import { createShard } from './support/shard-context.js';
 
@@ -19,4 +23,22 @@ test("a shard with park: 'sync' finds a message that arrived just before it park
   expect(performance.now() - began).toBeLessThan(900);
   expect(parks).toBe(1);
   close();
+});
+
+test('a thread that stops parking leaves no wait behind, which would keep its memory', () => {
+  const core = CoreMemory.create(1_024);
+  const doorbell = Doorbell.create(core);
+  let woken = 0;
+  const parking = new Parking(
+    doorbell,
+    () => false,
+    () => {
+      woken++;
+    },
+  );
+  expect(parking.park()).toBe(true);
+  parking.unpark();
+  parking.stop();
+  expect(Atomics.notify(core.i32, (doorbell.address + DOORBELL_BELL_OFFSET) >> 2)).toBe(0);
+  expect(woken).toBe(0);
 });

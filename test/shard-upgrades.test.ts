@@ -72,9 +72,9 @@ test.each([1, 7, 64])('bytes of the other protocol follow pending responses, in 
   expect((await client.response()).body.toString()).toBe('first');
   expect((await client.response()).body.toString()).toBe('plain');
   await receives('BEHIND');
-  expect(client.pending.toString()).toBe(`${SWITCHING}BEHIND`);
   client.socket.end();
   await client.closed();
+  expect(client.pending.toString()).toBe(`${SWITCHING}BEHIND`);
 });
 
 test('a head of any size arrives: what does not fit the slot follows as data', async () => {
@@ -207,10 +207,12 @@ test('while the handler has not accepted, what the client sends waits at the cli
   const blocks = 600;
   for (let i = 0; i < blocks; i++) client.write(Buffer.alloc(65_536));
   let last = -1;
+  let since = performance.now();
   await until(() => {
-    const isStill = client.socket.writableLength === last;
-    last = client.socket.writableLength;
-    return isStill;
+    const { writableLength } = client.socket;
+    if (writableLength !== last) since = performance.now();
+    last = writableLength;
+    return performance.now() - since > 1_000;
   }, 'the client to be held back');
   // The rest fits the buffers of the kernel.
   expect(last).toBeGreaterThan((blocks * 65_536) / 2);
@@ -228,13 +230,21 @@ test('a client that vanishes while its upgrade waits leaves nothing behind', asy
   channel.postMessage('h');
 });
 
-test('a client that ends its side while its upgrade waits is upgraded', async () => {
-  client.write(`${get('/slow/i', ...OFFER)}early`);
+test.each(['', 'early'])('a client that ends its side while its upgrade waits is upgraded: "%s"', async (data) => {
+  client.write(`${get('/slow/i', ...OFFER)}${data}`);
   await hears('i waits');
   client.socket.end();
   channel.postMessage('i');
   await client.closed();
-  expect(client.pending.toString()).toBe(`${SWITCHING}EARLY`);
+  expect(client.pending.toString()).toBe(SWITCHING + data.toUpperCase());
+});
+
+test('a client that ends its side while its upgrade waits gets the response of the middleware that rejects it', async () => {
+  client.write(`${get('/later/30/first')}${get('/private/shout', ...OFFER)}`);
+  client.socket.end();
+  expect((await client.response()).body.toString()).toBe('first');
+  expect((await client.response()).status).toBe(401);
+  await client.closed();
 });
 
 test('a handler that blocks for longer than its timeout gets no connection, and HTTP continues', async () => {
@@ -267,7 +277,7 @@ test('an offer of a protocol that the route does not accept is an ordinary reque
 });
 
 test('a handler may respond with a stream, and learns of the end of the client', async () => {
-  client.write(get('/streamed/j', ...OFFER));
+  client.write(`${get('/streamed/j', ...OFFER)}${get('/plain')}`);
   await receives('streamed');
   expect(client.pending.toString()).toMatch(/^HTTP\/1.1 200 OK\r\n/);
   client.socket.resetAndDestroy();
@@ -299,6 +309,32 @@ test.each(['throws', 'rejects'])('a handler that %s is logged, and its connectio
   client.write(get(`/fails/${how}`, ...OFFER));
   await client.closed();
   expect(running.logged).toMatchObject([{ level: 'error', details: { err: { message: how } } }]);
+});
+
+test.each([
+  ['/fails/soon', 'HTTP/1.1 500 Internal Server Error'],
+  ['/fails/later', SWITCHING],
+])('an exception that nobody catches ends only its connection: %s', async (target, received) => {
+  const own = await startServer({ shards: 1, recovery: { onUncaught: 'continue' } }, 'upgrades.js');
+  const other = await RawClient.open(own.port);
+  other.write(get('/shout', ...OFFER));
+  await until(() => other.pending.length === SWITCHING.length, 'the other upgrade');
+  const failing = await RawClient.open(own.port);
+  failing.write(get(target, ...OFFER));
+  await until(() => failing.pending.includes('\r\n\r\n'), 'a response');
+  expect(failing.pending.toString()).toContain(received);
+  if (received === SWITCHING) {
+    failing.write('data');
+    await failing.closed();
+  }
+  other.write('still here');
+  await until(() => other.pending.includes('STILL HERE'), 'the other one');
+  failing.destroy();
+  other.destroy();
+  await until(() => own.server.stats().connections === 0, 'the end of all connections');
+  await expectConserved(own);
+  expect(own.logged.map(({ level }) => level)).toEqual(['error']);
+  await own.server.close();
 });
 
 test('an idle socket emits `timeout`', async () => {

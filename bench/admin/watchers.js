@@ -10,9 +10,13 @@ async function watch(isCounting) {
   const { body } = await fetch(`http://127.0.0.1:${port}/events`);
   process.send?.('open');
   const decoder = new TextDecoder();
+  /** The beginning of an event whose rest is in the next chunk. */
+  let rest = '';
   for await (const chunk of /** @type {AsyncIterable<Uint8Array>} */ (/** @type {unknown} */ (body))) {
     if (!isCounting) continue;
-    events += decoder.decode(chunk, { stream: true }).split('event: shard\n').length - 1;
+    const blocks = (rest + decoder.decode(chunk, { stream: true })).split('\n\n');
+    rest = /** @type {string} */ (blocks.pop());
+    events += blocks.filter((block) => block.startsWith('event: shard\n')).length;
   }
 }
 

@@ -104,7 +104,6 @@ async function paced({ port, count, seconds, intervalMs, blockEveryMs }) {
   const latencies = [];
   const begin = performance.now() + intervalMs;
   const end = begin + seconds * 1_000;
-  let blocked = 0;
   for (const [i, socket] of sockets.entries()) {
     let due = begin + (i / count) * intervalMs;
     /** @type {number[]} */
@@ -124,16 +123,18 @@ async function paced({ port, count, seconds, intervalMs, blockEveryMs }) {
     };
     setTimeout(send, due - performance.now());
   }
-  const blocker = setInterval(async () => {
-    await (await fetch(`http://127.0.0.1:${port}/block`)).text();
-    blocked++;
+  /** @type {Promise<string>[]} */
+  const blocked = [];
+  const blocker = setInterval(() => {
+    blocked.push(fetch(`http://127.0.0.1:${port}/block`).then((response) => response.text()));
   }, blockEveryMs);
   await sleep(end - performance.now() + 500);
   clearInterval(blocker);
+  await Promise.all(blocked);
   await closeAll(sockets);
   latencies.sort((a, b) => a - b);
   const at = (/** @type {number} */ share) => latencies[Math.floor(latencies.length * share)];
-  return { p50: at(0.5), p99: at(0.99), messages: latencies.length, blocked };
+  return { p50: at(0.5), p99: at(0.99), messages: latencies.length };
 }
 
 const WORK = {

@@ -16,7 +16,7 @@ import { spread } from '../http/statistics.js';
 
 const CONNECTIONS = 50;
 /** Each connection sends so often, while another client requests the blocking route so often. */
-const INTERVAL_MS = 20;
+const INTERVAL_MS = 200;
 const BLOCK_EVERY_MS = 200;
 /** How long a server may take to return memory of the handshakes. */
 const SETTLE_MS = 2_000;

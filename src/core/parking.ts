@@ -62,6 +62,10 @@ export class Parking {
   stop(): void {
     clearInterval(this.#look);
     this.unpark();
+    if (!this.#waiting) return;
+    // A wait that never settles keeps the memory for as long as the thread lives.
+    this.#doorbell.park();
+    this.#doorbell.ring();
   }
 
   #wait(bell: number): void {

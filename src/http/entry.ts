@@ -13,7 +13,7 @@ import { SentLog } from './sent-log.js';
 markOwnThread('HTTP thread');
 await runHttpThread(workerData);
 
-/** Reports that the thread is ready to receive routes, and then executes the control thread's commands. */
+/** Loads what the thread needs, and then executes the control thread's commands. */
 async function runHttpThread(start: HttpStart): Promise<void> {
   const { channel, answered } = start;
   const report = (message: HttpReport) => channel.postMessage(message);

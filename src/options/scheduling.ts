@@ -57,7 +57,10 @@ export const DEFAULT_SHED_GRACE_MS = 5_000;
 export interface HealthPaths {
   /** Path that returns 200 while the HTTP thread runs. Default `/livez`. */
   livez?: string;
-  /** Path that returns 200 while the server accepts requests, and 503 if it drains, lacks shards or sheds for long. Default `/readyz`. */
+  /**
+   * Path that returns 200 while the server accepts requests, and 503 if it drains, lacks shards, sheds for long, or health checks of the app
+   * fail. Default `/readyz`.
+   */
   readyz?: string;
   /** How long the server may shed before `readyz` returns 503, 0 to 3,600,000 ms. Default 5,000. */
   shedGraceMs?: number;

@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { Agent, request as send } from 'node:http';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -15,6 +16,9 @@ import { count, FRAMEWORKS, type Framework } from './behaviours/frameworks.js';
  */
 
 afterAll(closeConnections);
+
+/** How many requests and streams have ended because their clients disconnected. */
+const figuresOf = async (port: number) => JSON.parse((await ask(port, { path: '/waits' })).body);
 
 /** Without them, some answers would differ. */
 const needed = new Set<Explanation>();
@@ -64,14 +68,22 @@ describe.each(FRAMEWORKS)('$name on a shard, compared with $server', (framework)
 
   test('a client that disconnects before the response', async () => {
     for (const port of [usualPort, shards.port]) {
-      const agent = new Agent();
-      const waiting = send({ port, host: '127.0.0.1', path: '/wait', agent });
-      waiting.once('error', () => {});
-      waiting.end();
-      const figures = async () => JSON.parse((await ask(port, { path: '/waits' })).body);
-      await until(async () => (await figures()).waiting === 1, 'the request');
-      waiting.destroy();
-      await until(async () => (await figures()).aborted === 1, 'the abort');
+      const socket = connect(port, '127.0.0.1');
+      socket.write('GET /wait HTTP/1.1\r\nHost: app.test\r\n\r\n');
+      await until(async () => (await figuresOf(port)).waiting === 1, 'the request');
+      socket.destroy();
+      await until(async () => (await figuresOf(port)).aborted === 1, 'the abort');
+    }
+  });
+
+  test('a client that disconnects within a stream', async () => {
+    for (const port of [usualPort, shards.port]) {
+      const socket = connect(port, '127.0.0.1');
+      socket.write('GET /endless HTTP/1.1\r\nHost: app.test\r\n\r\n');
+      await once(socket, 'data');
+      expect((await figuresOf(port)).cancelled).toBe(0);
+      socket.destroy();
+      await until(async () => (await figuresOf(port)).cancelled === 1, 'the end of the stream');
     }
   });
 });

@@ -61,8 +61,8 @@ test.each(['wait-events', 'wait-midway'])('%s: the same events when the client d
 test('a client that reads slowly makes write() return false until it has read', async () => {
   const before = process.memoryUsage().arrayBuffers;
   const socket = connect(shards.port, '127.0.0.1').pause();
-  socket.write('GET /endless HTTP/1.1\r\nHost: x\r\n\r\n');
-  const written = async () => Number((await eventsOf(shards.port, 'endless'))[0] ?? 0);
+  socket.write('GET /endless-writes HTTP/1.1\r\nHost: x\r\n\r\n');
+  const written = async () => Number((await eventsOf(shards.port, 'endless-writes'))[0] ?? 0);
   let last = -1;
   await until(async () => {
     const now = await written();
@@ -73,5 +73,8 @@ test('a client that reads slowly makes write() return false until it has read', 
   expect(last).toBeLessThan(30_000_000);
   expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(30_000_000);
   socket.destroy();
-  await until(async () => (await eventsOf(shards.port, 'endless')).at(-1) === 'closed', 'the end of the response');
+  await until(
+    async () => (await eventsOf(shards.port, 'endless-writes')).at(-1) === 'closed',
+    'the end of the response',
+  );
 });

@@ -19,6 +19,8 @@ import { fileURLToPath } from 'node:url';
 const REPORTER = fileURLToPath(new URL('node-test-reporter.js', import.meta.url));
 /** For one test, on a machine that others use too. In milliseconds. */
 const TEST_TIMEOUT_MS = 30_000;
+/** For one file with all its tests: `node --test` runs each as a test of its own. */
+const FILE_TIMEOUT_MS = 10 * TEST_TIMEOUT_MS;
 
 /** Collects the results of a report; tests of the same name are numbered. */
 class Collector {
@@ -72,7 +74,7 @@ export function mocha(args) {
 export function nodeTest(tests) {
   return {
     args: (folder, report) => [
-      ...['--test', `--test-timeout=${TEST_TIMEOUT_MS}`, `--test-reporter=${REPORTER}`],
+      ...['--test', `--test-timeout=${FILE_TIMEOUT_MS}`, `--test-reporter=${REPORTER}`],
       ...[`--test-reporter-destination=${report}`, ...filesIn(folder, tests)],
     ],
     read(folder, report) {
@@ -101,6 +103,7 @@ export function vitest(args = [], config) {
   return {
     args: (_, report, isOnShards) => [
       ...['node_modules/vitest/vitest.mjs', '--run', '--coverage.enabled=false', '--typecheck.enabled=false'],
+      ...[`--testTimeout=${TEST_TIMEOUT_MS}`, `--hookTimeout=${TEST_TIMEOUT_MS}`],
       ...['--reporter=json', `--outputFile=${report}`, ...args],
       ...(isOnShards && config !== undefined ? ['--config', config, '--root', '.'] : []),
     ],

@@ -50,6 +50,8 @@ export const SUITES = [
     repository: 'expressjs/compression',
     tag: 'v1.8.1',
     version: '1.8.1',
+    // The release that it depends on does not run on Node.js 26.
+    prepare: [['npm', ...INSTALL, '--no-save', 'mocha@11.7.5']],
     runner: mocha(['test/']),
     shards: HTTP_SERVERS,
   },

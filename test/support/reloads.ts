@@ -199,6 +199,8 @@ class Clients {
   readonly #child: ChildProcess;
   readonly #done: Promise<Received>;
   #count = 0;
+  /** Called when they have got more responses. */
+  #look = () => {};
 
   constructor(ports: readonly number[], name: string, from: number) {
     const plan = { ports, name, seed: from, connections: CONNECTIONS };
@@ -206,7 +208,10 @@ class Clients {
     const exited = once(this.#child, 'exit').then(() => Promise.reject(new Error('the clients have ended early')));
     const done = new Promise<Received>((resolve, reject) => {
       this.#child.on('message', (message: { count?: number; failed?: string; done?: Received }) => {
-        if (message.count !== undefined) this.#count = message.count;
+        if (message.count !== undefined) {
+          this.#count = message.count;
+          this.#look();
+        }
         if (message.failed !== undefined) reject(new Error(message.failed));
         if (message.done !== undefined) resolve(message.done);
       });
@@ -217,11 +222,13 @@ class Clients {
 
   /** Resolves when they have got this many responses. */
   async passed(count: number): Promise<void> {
-    let isOver = false;
-    const passed = until(() => isOver || this.#count >= count, `${count} responses`);
-    await Promise.race([passed, this.#done]).finally(() => {
-      isOver = true;
+    const passed = new Promise<void>((resolve) => {
+      this.#look = () => {
+        if (this.#count >= count) resolve();
+      };
     });
+    this.#look();
+    await Promise.race([passed, this.#done]);
   }
 
   finish(): void {

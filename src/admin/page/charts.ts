@@ -149,7 +149,7 @@ function powersOfTen(_plot: uPlot, splits: number[]): (number | null)[] {
 }
 
 function tick(value: number | null, format: (value: number) => string): string {
-  return value === null ? '' : format(value).replace(/\.0+(?= )/, '');
+  return value === null ? '' : format(value).replace(/\.0+(?= |$)/, '');
 }
 
 /** Both charts, and what they show. */

@@ -12,7 +12,7 @@ import type { ShardContext } from '../context.js';
 import type { Task } from '../tasks.js';
 import { END, ERROR, haveSubscribers, SETTLED, START } from './channels.js';
 import type { ObservedRequest } from './observed-request.js';
-import type { RequestTracer, TracedHead } from './request-tracer.js';
+import type { RequestSpan, RequestTracer, TracedHead } from './request-tracer.js';
 
 /** Captured when the module is loaded, because a handler may replace the global. */
 const RealDate = Date;
@@ -60,20 +60,42 @@ export class Observers {
    * @param now times by the server's clock
    */
   begin(task: Task, now: number, claimedAt: number): void {
+    const { view, req, number } = task;
+    const { method, target } = req;
+    const epochMs = epochAt(now);
+    const arrivedAt = epochMs + Math.min(claimedAt, now - elapsedUs(now, view.arrivedAt)) / US_PER_MS;
+    const head = { method, target, route: this.#patternOf(number), arrivedAt };
+    const tracer = this.#tracer;
+    const started = tracer && this.#guard(() => tracer.start(req, head));
+    const isListened = haveSubscribers();
+    const enter = () => {
+      if (started?.span === undefined && !isListened) task.scope = this.#newScope();
+      else this.#observe(task, head, started?.span, { now, claimedAt, epochMs });
+    };
+    if (started === undefined) enter();
+    else this.#guard(() => tracer!.within(started.context, enter));
+  }
+
+  /** In the context of the span. */
+  #observe(
+    task: Task,
+    { method, target, route, arrivedAt }: Pick<RequestEvent, 'method' | 'target' | 'route' | 'arrivedAt'>,
+    span: RequestSpan | undefined,
+    { now, claimedAt, epochMs }: { now: number; claimedAt: number; epochMs: number },
+  ): void {
     const { view, slot, sequence, req } = task;
     const { shard, group } = this.#context;
-    const epochMs = epochAt(now);
     const at = (us: number) => epochMs + us / US_PER_MS;
-    const ago = (word: number) => at(now - elapsedUs(now, word));
     const event: ObservedRequest['event'] = {
       shard,
       group,
-      method: req.method,
-      target: req.target,
-      route: this.#patternOf(task.number),
+      method,
+      target,
+      route,
       request: req,
-      arrivedAt: ago(view.arrivedAt),
-      queuedAt: ago(view.submittedAt),
+      arrivedAt,
+      // The clocks of threads differ by a microsecond or two.
+      queuedAt: at(Math.min(claimedAt, now - elapsedUs(now, view.submittedAt))),
       claimedAt: at(claimedAt),
       startedAt: undefined,
       settledAt: undefined,
@@ -83,30 +105,18 @@ export class Observers {
       error: undefined,
       code: undefined,
     };
-    const span = this.#enter(task, event);
-    if (span === undefined && !haveSubscribers()) return;
     const observed: ObservedRequest = { slot, sequence, event, span, epochMs };
     task.observed = observed;
     this.#open.set(requestKey(observed), observed);
     view.mark(SLOT_OBSERVED_FLAG);
-    if (span === undefined) return;
-    this.#guard(() => {
-      span.describe(shard, group);
-      span.add('queued', event.queuedAt);
-      span.add('claimed', event.claimedAt);
-    });
-  }
-
-  /** Publishes the start, and gives the task a scope in the context of its span and in the stores bound to the channel. */
-  #enter(task: Task, event: RequestEvent): ObservedRequest['span'] {
-    const enter = () => {
-      task.scope = START.hasSubscribers ? START.runStores(event, this.#newScope) : this.#newScope();
-    };
-    const tracer = this.#tracer;
-    const started = tracer && this.#guard(() => tracer.start(task.req, event));
-    if (started === undefined) enter();
-    else tracer!.within(started.context, enter);
-    return started?.span;
+    if (span !== undefined) {
+      this.#guard(() => {
+        span.describe(shard, group);
+        span.add('queued', event.queuedAt);
+        span.add('claimed', event.claimedAt);
+      });
+    }
+    task.scope = START.hasSubscribers ? START.runStores(event, this.#newScope) : this.#newScope();
   }
 
   /** The handler is called. */
@@ -147,7 +157,7 @@ export class Observers {
   #end(observed: ObservedRequest, { status, endedAt, isAborted }: Omit<SentReport, 'slot' | 'sequence'>): void {
     const { event, span, epochMs } = observed;
     this.#open.delete(requestKey(observed));
-    event.endedAt = epochMs + endedAt / US_PER_MS;
+    event.endedAt = Math.max(epochMs + endedAt / US_PER_MS, event.settledAt ?? 0);
     event.statusCode = status || undefined;
     event.isAborted = isAborted;
     if (span !== undefined) this.#guard(() => span.end(event));

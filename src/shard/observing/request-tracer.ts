@@ -83,8 +83,10 @@ export class RequestTracer {
     this.#rpcMetadata = api.createContextKey(RPC_METADATA);
   }
 
-  /** @param event with the time of arrival */
-  start(head: TracedHead, { method, target, route, arrivedAt }: RequestEvent): StartedSpan {
+  start(
+    head: TracedHead,
+    { method, target, route, arrivedAt }: Pick<RequestEvent, 'method' | 'target' | 'route' | 'arrivedAt'>,
+  ): StartedSpan {
     const { propagation, ROOT_CONTEXT, SpanKind, trace } = this.#api;
     const parent = propagation.extract(ROOT_CONTEXT, head, this.#getter);
     const known = KNOWN_METHODS.has(method);
@@ -96,7 +98,7 @@ export class RequestTracer {
     const span = this.#tracer.startSpan(nameOf(known ? method : 'HTTP', route), options, parent);
     const context = trace.setSpan(parent, span);
     if (!span.isRecording()) return { context, span: undefined };
-    if (!known) span.setAttribute('http.request.method_original', method);
+    span.setAttributes(detailsOf(head, known ? undefined : method));
     const metadata: RpcMetadata = { type: 'http', span };
     const own = new RequestSpan(span, metadata, method, this.#api.SpanStatusCode.ERROR);
     return { context: context.setValue(this.#rpcMetadata, metadata), span: own };
@@ -107,21 +109,19 @@ export class RequestTracer {
     return this.#api.context.with(context, run);
   }
 
+  /** The attributes that samplers see. */
   #attributes(head: TracedHead, method: string, target: string, route: string | undefined): OpenTelemetry.Attributes {
     const end = target.indexOf('?');
-    const { host, ip, remoteAddress, remotePort } = head;
+    const { host, ip } = head;
     const attributes: OpenTelemetry.Attributes = {
       'http.request.method': method,
       'url.path': end < 0 ? target : target.slice(0, end),
       'url.scheme': head.protocol,
-      'network.protocol.version': head.httpVersion,
     };
     if (end >= 0) attributes['url.query'] = target.slice(end + 1).replace(SECRETS, '$1REDACTED');
     if (route !== undefined) attributes['http.route'] = route;
     if (host !== undefined) this.#describeHost(attributes, host);
     if (ip !== undefined) attributes['client.address'] = ip;
-    if (remoteAddress !== undefined) attributes['network.peer.address'] = remoteAddress;
-    if (remotePort !== undefined) attributes['network.peer.port'] = remotePort;
     const userAgent = head.header('user-agent');
     if (userAgent !== undefined) attributes['user_agent.original'] = userAgent;
     return attributes;
@@ -205,6 +205,19 @@ export class RequestSpan {
     if (!isAborted) this.add('sent', endedAt);
     span.end(endedAt);
   }
+}
+
+/** Attributes that do not matter to samplers, for requests that are sampled. */
+function detailsOf(
+  { httpVersion, remoteAddress, remotePort }: TracedHead,
+  method: string | undefined,
+): OpenTelemetry.Attributes {
+  return {
+    'network.protocol.version': httpVersion,
+    ...(remoteAddress !== undefined && { 'network.peer.address': remoteAddress }),
+    ...(remotePort !== undefined && { 'network.peer.port': remotePort }),
+    ...(method !== undefined && { 'http.request.method_original': method }),
+  };
 }
 
 function nameOf(method: string, route: string | undefined): string {

@@ -223,9 +223,10 @@ export class Responder {
     const { ips } = clientOf(request.peer, request.trusted, (name) => request.header(name));
     if (!isTimed(ips[0])) return;
     const now = this.#context.clock.nowUs();
-    const total = elapsedUs(now, view.arrivedAt);
     const handler = now - calledAt;
-    const queue = elapsedUs(calledAt, view.submittedAt);
+    // The clocks of threads differ by a microsecond or two.
+    const queue = Math.max(0, elapsedUs(calledAt, view.submittedAt));
+    const total = Math.max(queue + handler, elapsedUs(now, view.arrivedAt));
     response.timing = `queue;dur=${queue / US_PER_MS}, handler;dur=${handler / US_PER_MS}, total;dur=${total / US_PER_MS}`;
   }
 

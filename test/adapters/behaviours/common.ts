@@ -124,7 +124,7 @@ export const COMMON: Record<string, Ask> = {
 };
 
 const line = (method: string, path: string, ...fields: string[]) =>
-  `${method} ${path} HTTP/1.1\r\n${['Host: x', ...fields].map((field) => `${field}\r\n`).join('')}\r\n`;
+  `${method} ${path} HTTP/1.1\r\n${['Host: app.test', ...fields].map((field) => `${field}\r\n`).join('')}\r\n`;
 const CLOSE = 'Connection: close';
 const LAST = line('GET', '/json', CLOSE);
 const TYPE = 'Content-Type: text/plain';
@@ -160,7 +160,7 @@ export const CONNECTIONS: Record<string, Exchange> = {
   'chunk extensions': { sent: `${chunkedPost(CLOSE)}3;name=value\r\nabc\r\n0;last\r\n\r\n` },
   'empty lines before a request': { sent: `\r\n\r\n${LAST}` },
   'header names in any case and blanks around values': {
-    sent: 'GET /sent HTTP/1.1\r\nhOsT: x\r\nx-ONE:  1 \t\r\nCONNECTION: close\r\nX-Empty:\r\n\r\n',
+    sent: 'GET /sent HTTP/1.1\r\nhOsT: app.test\r\nx-ONE:  1 \t\r\nCONNECTION: close\r\nX-Empty:\r\n\r\n',
   },
   'a header beyond ASCII in a request': { sent: line('GET', '/sent', 'X-Own: gr\xfc\xdfe', CLOSE) },
   'a body of a GET request': { sent: `${line('GET', '/json', 'Content-Length: 3', CLOSE)}abc` },

@@ -65,31 +65,33 @@ export const PLAIN: Record<string, Ask> = {
 
 export const PLAIN_CONNECTIONS: Record<string, Exchange> = {
   'a response that breaks off on a connection that is closed': {
-    sent: 'GET /destroy-midway HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+    sent: 'GET /destroy-midway HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n',
   },
-  'a response that closes': { sent: 'GET /close HTTP/1.1\r\nHost: x\r\n\r\nGET /text HTTP/1.1\r\nHost: x\r\n\r\n' },
+  'a response that closes': {
+    sent: 'GET /close HTTP/1.1\r\nHost: app.test\r\n\r\nGET /text HTTP/1.1\r\nHost: app.test\r\n\r\n',
+  },
   'a streamed response that closes': {
-    sent: 'GET /close-chunked HTTP/1.1\r\nHost: x\r\n\r\nGET /text HTTP/1.1\r\nHost: x\r\n\r\n',
+    sent: 'GET /close-chunked HTTP/1.1\r\nHost: app.test\r\n\r\nGET /text HTTP/1.1\r\nHost: app.test\r\n\r\n',
   },
   'HTTP/1.0 that keeps the connection, and a body of unknown length': {
     sent: 'GET /chunks HTTP/1.0\r\nConnection: keep-alive\r\n\r\n',
   },
   'interim responses in a pipeline': {
-    sent: 'GET /timeout HTTP/1.1\r\nHost: x\r\n\r\nGET /hints HTTP/1.1\r\nHost: x\r\n\r\nGET /arrays HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+    sent: 'GET /timeout HTTP/1.1\r\nHost: app.test\r\n\r\nGET /hints HTTP/1.1\r\nHost: app.test\r\n\r\nGET /arrays HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n',
   },
   'header names in any case, as they were sent': {
-    sent: 'GET /request HTTP/1.1\r\nhOsT: x\r\nx-ONE:  1 \t\r\nCONNECTION: close\r\nX-Empty:\r\n\r\n',
+    sent: 'GET /request HTTP/1.1\r\nhOsT: app.test\r\nx-ONE:  1 \t\r\nCONNECTION: close\r\nX-Empty:\r\n\r\n',
   },
   'trailers of a chunked request, as they were sent': {
-    sent: 'POST /echo-events HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n0\r\nX-A: 1\r\nx-b:2 \r\n\r\n',
+    sent: 'POST /echo-events HTTP/1.1\r\nHost: app.test\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n0\r\nX-A: 1\r\nx-b:2 \r\n\r\n',
   },
-  'OPTIONS of the server': { sent: 'OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' },
+  'OPTIONS of the server': { sent: 'OPTIONS * HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n' },
   'a client that ends its side before a microtask responds': {
-    sent: 'GET /text HTTP/1.1\r\nHost: x\r\n\r\nGET /microtask HTTP/1.1\r\nHost: x\r\n\r\n',
+    sent: 'GET /text HTTP/1.1\r\nHost: app.test\r\n\r\nGET /microtask HTTP/1.1\r\nHost: app.test\r\n\r\n',
     ends: true,
   },
   'a client that ends its side before a late response': {
-    sent: 'GET /timeout HTTP/1.1\r\nHost: x\r\n\r\n',
+    sent: 'GET /timeout HTTP/1.1\r\nHost: app.test\r\n\r\n',
     ends: true,
   },
 };
@@ -97,7 +99,7 @@ export const PLAIN_CONNECTIONS: Record<string, Exchange> = {
 export const EXPRESS: Record<string, Ask> = {
   ...get('/params/1/2?x', '/fresh', '/download', '/static/', '/static/apps.md', '/static/missing'),
   ...get('/static/..%2fpackage.json', '/chunks', '/jsonp?callback=cb', '/render', '/links', '/next-error'),
-  ...get('/custom-error', '/sub/a/b?c', '/sub', '/inner/x', '/%', '/hints'),
+  ...get('/custom-error', '/sub/a/b?c', '/sub', '/inner/x', '/%', '/hints', '/timeout'),
   'the client behind a proxy': {
     path: '/client',
     headers: { 'x-forwarded-for': '1.2.3.4, 5.6.7.8', 'x-forwarded-proto': 'https', host: 'a.b.test:80' },
@@ -120,14 +122,14 @@ export const EXPRESS: Record<string, Ask> = {
 
 export const KOA: Record<string, Ask> = {
   ...get('/null', '/message', '/client', '/missing-file', '/web-stream', '/blob', '/response', '/own-response'),
-  ...get('/attachment', '/ctx-throw', '/assert', '/caught', '/%', '/hints'),
+  ...get('/attachment', '/ctx-throw', '/assert', '/caught', '/%', '/hints', '/timeout'),
   'negotiated HTML': { path: '/negotiate', headers: { accept: 'text/html' } },
   'the length of a body': post('/length', TEXT_TYPE, 'grüße'),
   REPORT: { method: 'REPORT', path: '/any' },
 };
 
 export const FASTIFY: Record<string, Ask> = {
-  ...get('/schema', '/callback', '/readable', '/web-stream', '/response', '/hijack', '/hints', '/trailers'),
+  ...get('/schema', '/callback', '/readable', '/web-stream', '/response', '/hijack', '/hints', '/trailers', '/timeout'),
   ...get('/stream-fails', '/scope/throws', '/scope/nowhere', '/any'),
   'the client behind a proxy': {
     path: '/client',
@@ -141,14 +143,14 @@ export const FASTIFY: Record<string, Ask> = {
 
 export const NEST: Record<string, Ask> = {
   ...get('/object', '/http-error', '/forbidden', '/guarded', '/piped/12', '/piped/x', '/filtered', '/intercepted'),
-  ...get('/own-response', '/redirect-elsewhere'),
+  ...get('/own-response', '/redirect-elsewhere', '/timeout'),
   'a guard that lets in': { path: '/guarded', headers: { authorization: 'yes' } },
   'an upload beyond the limit of the app': post('/upload', MULTIPART_TYPE, TOO_LARGE_MULTIPART),
 };
 
 export const HONO: Record<string, Ask> = {
   ...get('/null', '/headers-after', '/static-redirect', '/url?a=%20&b', '/a/../url/./?x', '/native', '/blob'),
-  ...get('/exception-response', '/secure/x', '/auth/x', '/mounted/x/y'),
+  ...get('/exception-response', '/secure/x', '/auth/x', '/mounted/x/y', '/timeout'),
   CORS: { path: '/cors/x', headers: { origin: 'http://a.test' } },
   'a preflight': {
     method: 'OPTIONS',
