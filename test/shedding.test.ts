@@ -289,6 +289,8 @@ describe('on a server', () => {
     expect(refused).toBeGreaterThan(100);
     // A shard with its own core would process about 850.
     expect(waits.length).toBeGreaterThan(200);
-    expect(waits[Math.floor(waits.length * 0.9)]).toBeLessThan(150);
+    // However slow the machine is: if nothing was rejected, each request would wait for those of all other clients.
+    const unshedMs = (clients.length * (end - settled)) / waits.length;
+    expect(waits[Math.floor(waits.length * 0.9)]).toBeLessThan(unshedMs * 0.9);
   });
 });
