@@ -3,6 +3,7 @@ import { connect, createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
+import { SMOOTHING_MS } from '../build/src/admin/agent.js';
 import { SmoothedShare } from '../build/src/admin/smoothed-share.js';
 import { startHttpThreads } from './support/http-threads.js';
 import { loopshard } from './support/process.js';
@@ -178,7 +179,7 @@ function swing(load: number, constantMs: number): number {
 }
 
 test.each([0.5, 0.8, 0.9])('two servers with requests for %d of their permits keep their weights', (load) => {
-  expect(swing(load, 5_000)).toBeLessThan(0.03);
+  expect(swing(load, SMOOTHING_MS)).toBeLessThan(0.03);
 });
 
 test('without smoothing, weights would swing', () => {

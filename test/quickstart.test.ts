@@ -1,11 +1,13 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { chromium } from 'playwright-core';
+import { chromiumPath, hasChromium } from './support/chromium.js';
 import { loopshard, type Program } from './support/process.js';
 
 let program: Program;
 let url: string;
 
 beforeAll(async () => {
-  program = loopshard('serve', 'examples/quickstart/app.js', '--port', '0');
+  program = loopshard('serve', 'examples/quickstart/app.js', '--port', '0', '--shards', '2');
   [url] = await program.printed(/http:\S+(?=;)/);
 });
 
@@ -55,4 +57,24 @@ test('the page at / has a button for each endpoint', async () => {
     const { status } = await fetch(url + path, { method, ...(body && { body }) });
     expect([path, status]).toEqual([path, path === '/no-such-path' ? 404 : 200]);
   }
+});
+
+(hasChromium() ? describe : describe.skip)('in Chromium', () => {
+  test('the page blocks one shard for 3 s, and shows that /health stays quick meanwhile', async () => {
+    const browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] });
+    try {
+      const page = await browser.newPage();
+      await page.goto(url);
+      await page.getByRole('button', { name: 'Block one shard for 3 s' }).click();
+      await page.getByText('One shard is blocked.').waitFor();
+      await page.getByText('One shard was blocked for 3 s.').waitFor();
+      const text = await page.locator('#health').textContent();
+      const [, count, longest] = /asked (\d+) times; 99 % took at most [\d.]+ ms, the longest ([\d.]+) ms/.exec(text!)!;
+      // If it had waited for the blocked shard, it would have been asked once or twice.
+      expect(Number(count)).toBeGreaterThan(20);
+      expect(Number(longest)).toBeLessThan(1_500);
+    } finally {
+      await browser.close();
+    }
+  });
 });

@@ -45,7 +45,7 @@ describe.each([1, 2])('with %i HTTP threads', (httpThreads) => {
       if (state === 'ended') ends++;
     });
     const loads = [new Load(ports), new Load(ports, { prefix: '/key-nonce/', pipelined: 5 })];
-    await until(() => ends >= 6, 'several replacements');
+    await until(() => ends >= 3, 'several replacements');
     for (const load of loads) await load.stop();
     expect(loads.flatMap(({ wrong }) => wrong)).toEqual([]);
     expect(server.stats().refused).toEqual({});
@@ -55,7 +55,7 @@ describe.each([1, 2])('with %i HTTP threads', (httpThreads) => {
 
   test('a shard whose heap has grown beyond maxShardHeapMb is replaced, and no request fails', async () => {
     const { ports } = await start({ shards: 2, recovery: { maxShardHeapMb: 48 } });
-    const load = new Load(ports, { prefix: '/leak/', connections: 4 });
+    const load = new Load(ports, { prefix: '/keep/', connections: 4 });
     const text = 'its heap is larger than 48 MiB (`recovery.maxShardHeapMb`)';
     await until(() => messages().some((message) => message.includes(text)), 'the replacement');
     await until(() => !(numbers().includes(0) && numbers().includes(1)), 'the end of the old shard');
@@ -189,11 +189,11 @@ describe('close()', () => {
 });
 
 test.each([
-  ['throws', 'throw', 'MODULE_FAILED'],
-  ['exits', 'never', 'SHARD_FAILED'],
-  ['takes longer than startTimeoutMs', 'hang', 'SHARD_FAILED'],
-])('a new shard whose module %s leaves the old one serving, and its number free', async (_how, mark, code) => {
-  const { server } = await scene.start({ shards: 2, timeouts: { startTimeoutMs: 3_000 } });
+  ['throws', 'throw', 'MODULE_FAILED', 60_000],
+  ['exits', 'never', 'SHARD_FAILED', 60_000],
+  ['takes longer than startTimeoutMs', 'hang', 'SHARD_FAILED', 5_000],
+])('a new shard whose module %s leaves the old one serving, and its number free', async (_how, mark, code, ms) => {
+  const { server } = await scene.start({ shards: 2, timeouts: { startTimeoutMs: ms } });
   scene.life.mark(mark);
   const load = new Load(scene.running.port);
   await expect(server.restartShard(0)).rejects.toMatchObject({ code });

@@ -5,16 +5,20 @@
 const [port, count] = process.argv.slice(2);
 let events = 0;
 
-/** @param {boolean} isCounting */
-async function watch(isCounting) {
-  const { body } = await fetch(`http://127.0.0.1:${port}/events`);
-  process.send?.('open');
+/** @param {Response} response @param {boolean} isCounting */
+async function read({ body }, isCounting) {
   const decoder = new TextDecoder();
+  /** The beginning of an event whose rest is in the next chunk. */
+  let rest = '';
   for await (const chunk of /** @type {AsyncIterable<Uint8Array>} */ (/** @type {unknown} */ (body))) {
     if (!isCounting) continue;
-    events += decoder.decode(chunk, { stream: true }).split('event: shard\n').length - 1;
+    const blocks = (rest + decoder.decode(chunk, { stream: true })).split('\n\n');
+    rest = /** @type {string} */ (blocks.pop());
+    events += blocks.filter((block) => block.startsWith('event: shard\n')).length;
   }
 }
 
 process.on('message', () => process.send?.({ events }));
-for (let i = 0; i < Number(count); i++) void watch(i === 0);
+const pages = Array.from({ length: Number(count) }, () => fetch(`http://127.0.0.1:${port}/events`));
+for (const [index, response] of (await Promise.all(pages)).entries()) void read(response, index === 0);
+process.send?.('open');

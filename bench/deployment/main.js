@@ -1,7 +1,7 @@
 /*
  * What the agent is good for: two servers behind a real HAProxy, one of which can do less, under an open load. With and without the agent, by
- * roundrobin and by leastconn. Prints a row for each; it exits with 1 if the weaker server does not get fewer requests with the agent.
- * Usage: npm run bench:deployment -- [--seconds 15] [--seed 1]
+ * roundrobin and by leastconn. Prints medians of several rounds; it exits with 1 if the weaker server does not get fewer requests with the agent.
+ * Usage: npm run bench:deployment -- [slow] [busy] [rejecting] [--rounds 3] [--seconds 15] [--seed 1]
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { connect } from 'node:net';
@@ -13,11 +13,15 @@ import { Command } from 'commander';
 import { Pool } from 'undici';
 import { Haproxy } from '../../test/support/haproxy.js';
 import { mulberry32 } from '../../test/support/mulberry.js';
+import { spread } from '../http/statistics.js';
 
 /** @import { Backend } from '../../test/support/haproxy.js' */
+/** @import { ServerStats } from 'loopshard' */
+/** @import { Spread } from '../http/statistics.js' */
 
 /**
  * @typedef {object} Scenario
+ * @property {string} name
  * @property {string} text
  * @property {number} rate requests per second
  * @property {number} workMs of the second server
@@ -25,7 +29,8 @@ import { mulberry32 } from '../../test/support/mulberry.js';
  * @property {readonly string[]} flags of both servers
  */
 
-/** @typedef {{ seconds: number, seed: number }} Options */
+/** @typedef {{ rounds: number, seconds: number, seed: number }} Options */
+/** @typedef {{ share: number, p50: number, p99: number, rejected: number }} Result `share` is that of the second server */
 
 const WORK_MS = 100;
 const PERMITS = 8;
@@ -33,11 +38,13 @@ const SHARDS = 2;
 const CLI = fileURLToPath(new URL('../../build/dist/cli.js', import.meta.url));
 const APP = fileURLToPath(new URL('./app.js', import.meta.url));
 const CONNECTIONS = 512;
+const LOOK_MS = 5;
 
 /** @type {Scenario[]} */
 const SCENARIOS = [
-  { text: 'the second server takes 400 ms instead of 100', rate: 100, workMs: 400, held: 0, flags: [] },
+  { name: 'slow', text: 'the second server takes 400 ms instead of 100', rate: 100, workMs: 400, held: 0, flags: [] },
   {
+    name: 'busy',
     text: 'half of the second server’s permits are taken from elsewhere',
     rate: 150,
     workMs: WORK_MS,
@@ -45,11 +52,12 @@ const SCENARIOS = [
     flags: [],
   },
   {
+    name: 'rejecting',
     text: '14 of 16 permits of the second server are taken from elsewhere, and it rejects what does not fit into its short queues',
-    rate: 100,
+    rate: 80,
     workMs: WORK_MS,
     held: 14,
-    flags: ['--batch', '1', '--max-queue', '1'],
+    flags: ['--batch', '4', '--max-queue', '4'],
   },
 ];
 const MODES = ['roundrobin', 'leastconn'].flatMap((balance) => [
@@ -62,6 +70,7 @@ class LoopShardProcess {
   #child;
   /** @type {Backend | undefined} */
   backend;
+  #admin = '';
   /** @type {import('node:net').Socket[]} */
   #holding = [];
 
@@ -90,8 +99,10 @@ class LoopShardProcess {
     let text = '';
     for await (const chunk of this.#child.stdout) {
       text += chunk;
-      const [, port, agentPort] = /listens on http:\/\/127\.0\.0\.1:(\d+).*agent: 127\.0\.0\.1:(\d+)/.exec(text) ?? [];
+      const [, port, admin, agentPort] =
+        /listens on http:\/\/127\.0\.0\.1:(\d+).*admin: (\S+);.*agent: 127\.0\.0\.1:(\d+)/.exec(text) ?? [];
       if (agentPort !== undefined) {
+        this.#admin = admin;
         this.backend = { port: Number(port), agentPort: Number(agentPort) };
         return this.backend;
       }
@@ -99,13 +110,21 @@ class LoopShardProcess {
     throw new Error(`the server has not started: ${text}`);
   }
 
-  /** Takes permits. @param {number} count */
-  hold(count) {
-    for (let i = 0; i < count; i++) {
+  /** Takes permits, one after the other, so that none is rejected. @param {number} count */
+  async hold(count) {
+    for (let i = 1; i <= count; i++) {
       const socket = connect(/** @type {Backend} */ (this.backend).port, '127.0.0.1');
       socket.write('GET /hold HTTP/1.1\r\nHost: localhost\r\n\r\n');
       this.#holding.push(socket);
+      while ((await this.#taken()) < i) await sleep(LOOK_MS);
     }
+  }
+
+  /** How many permits are taken. */
+  async #taken() {
+    const response = await fetch(`${this.#admin}/stats`);
+    const { shards } = /** @type {ServerStats} */ (await response.json());
+    return shards.reduce((sum, { permits }) => sum + permits.limit - permits.available, 0);
   }
 
   stop() {
@@ -148,13 +167,13 @@ async function load(port, rate, seconds, random) {
 }
 
 /** @param {number[]} sorted @param {number} share */
-const percentile = (sorted, share) => (sorted[Math.floor(sorted.length * share)] ?? Number.NaN).toFixed(0);
+const percentile = (sorted, share) => sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
 
 /**
  * @param {Scenario} scenario
  * @param {{ balance: string, hasAgent: boolean }} mode
  * @param {Options} options
- * @returns {Promise<number>} the share of requests that the second server has got
+ * @returns {Promise<Result>}
  */
 async function run(scenario, { balance, hasAgent }, { seconds, seed }) {
   const servers = [new LoopShardProcess(scenario, WORK_MS), new LoopShardProcess(scenario, scenario.workMs)];
@@ -162,7 +181,7 @@ async function run(scenario, { balance, hasAgent }, { seconds, seed }) {
     balance,
     hasAgent,
   });
-  servers[1].hold(scenario.held);
+  await servers[1].hold(scenario.held);
   const random = mulberry32(seed);
   await load(haproxy.port, scenario.rate, seconds, random);
   const before = await haproxy.stats();
@@ -170,23 +189,45 @@ async function run(scenario, { balance, hasAgent }, { seconds, seed }) {
   const after = await haproxy.stats();
   const got = after.map(({ requests }, i) => requests - before[i].requests);
   const share = got[1] / (got[0] + got[1]);
-  const weights = after.map(({ weight }) => weight).join(' : ');
-  const columns = [
-    `${balance}${hasAgent ? ' with the agent' : ''}`,
-    hasAgent ? weights : '',
-    `${(share * 100).toFixed(0)} %`,
-    percentile(latencies, 0.5),
-    percentile(latencies, 0.99),
-    `${((failed / sent) * 100).toFixed(1)} %`,
-  ];
-  console.log(`| ${columns.join(' | ')} |`);
   await haproxy.stop();
   for (const server of servers) server.stop();
-  return share;
+  return { share, p50: percentile(latencies, 0.5), p99: percentile(latencies, 0.99), rejected: failed / sent };
+}
+
+/** @param {Result[]} results @param {keyof Result} name */
+const medianOf = (results, name) => /** @type {Spread} */ (spread(results.map((result) => result[name]))).median;
+
+/** @param {Scenario} scenario @param {Options} options */
+async function compare(scenario, options) {
+  /** @type {Result[][]} */
+  const results = MODES.map(() => []);
+  for (let round = 0; round < options.rounds; round++) {
+    const order = [...MODES.keys()];
+    // So that a machine that slows down meanwhile favours none.
+    if (round % 2 === 1) order.reverse();
+    for (const mode of order) results[mode].push(await run(scenario, MODES[mode], options));
+  }
+  console.log(`\n${scenario.text}; ${scenario.rate} requests/s\n`);
+  console.log('| balance | requests to the second | p50 ms | p99 ms | rejected |\n|---|---|---|---|---|');
+  for (const [mode, { balance, hasAgent }] of MODES.entries()) {
+    const median = (/** @type {keyof Result} */ name) => medianOf(results[mode], name);
+    const columns = [
+      `${balance}${hasAgent ? ' with the agent' : ''}`,
+      `${(median('share') * 100).toFixed(0)} %`,
+      median('p50').toFixed(0),
+      median('p99').toFixed(0),
+      `${(median('rejected') * 100).toFixed(1)} %`,
+    ];
+    console.log(`| ${columns.join(' | ')} |`);
+  }
+  const [roundrobin, withAgent, leastconn, leastWithAgent] = results.map((own) => medianOf(own, 'share'));
+  return withAgent < roundrobin && leastWithAgent < leastconn;
 }
 
 const integer = (/** @type {string} */ text) => Number.parseInt(text, 10);
 const program = new Command('bench:deployment')
+  .argument('[scenarios...]', SCENARIOS.map(({ name }) => name).join(', '))
+  .option('--rounds <number>', 'of each scenario', integer, 3)
   .option('--seconds <number>', 'of each measurement, after as many without', integer, 15)
   .option('--seed <number>', 'of the times at which requests are sent', integer, Date.now() % 2 ** 31)
   .parse();
@@ -200,16 +241,12 @@ if (error !== undefined) {
   process.exit();
 }
 console.log(
-  `${stdout.split('\n')[0]}; Node.js ${process.version}; ${os.availableParallelism()} cores; ${SHARDS} shards with ${PERMITS} permits each; handlers of ${WORK_MS} ms; ${options.seconds} s each; seed ${options.seed}`,
+  `${stdout.split('\n')[0]}; Node.js ${process.version}; ${os.availableParallelism()} cores; ${SHARDS} shards with ${PERMITS} permits each; handlers of ${WORK_MS} ms; ${options.rounds} rounds of ${options.seconds} s; seed ${options.seed}`,
 );
 let isFine = true;
 for (const scenario of SCENARIOS) {
-  console.log(`\n${scenario.text}; ${scenario.rate} requests/s\n`);
-  console.log('| balance | weights | requests to the second | p50 ms | p99 ms | rejected |\n|---|---|---|---|---|---|');
-  /** @type {number[]} */
-  const shares = [];
-  for (const mode of MODES) shares.push(await run(scenario, mode, options));
-  if (shares[1] >= shares[0] || shares[3] >= shares[2]) {
+  if (program.args.length > 0 && !program.args.includes(scenario.name)) continue;
+  if (!(await compare(scenario, options))) {
     console.log('FAILED: the weaker server does not get fewer requests with the agent');
     isFine = false;
   }

@@ -4,7 +4,8 @@ import { SmoothedShare } from './smoothed-share.js';
 import type { AdminSubject } from './subject.js';
 
 const SAMPLE_MS = 100;
-const SMOOTHING_MS = 5_000;
+/** Time constant. Load balancers usually ask at least once a second. */
+export const SMOOTHING_MS = 5_000;
 const PERCENT = 100;
 /** With 0 %, the load balancer would send nothing, even if all servers have queues. */
 const LEAST_PERCENT = 1;

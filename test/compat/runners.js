@@ -103,6 +103,7 @@ export function vitest(args = [], config) {
   return {
     args: (_, report, isOnShards) => [
       ...['node_modules/vitest/vitest.mjs', '--run', '--coverage.enabled=false', '--typecheck.enabled=false'],
+      ...[`--testTimeout=${TEST_TIMEOUT_MS}`, `--hookTimeout=${TEST_TIMEOUT_MS}`],
       ...['--reporter=json', `--outputFile=${report}`, ...args],
       ...(isOnShards && config !== undefined ? ['--config', config, '--root', '.'] : []),
     ],

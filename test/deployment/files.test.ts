@@ -7,6 +7,7 @@ import { describe, expect, test } from '@jest/globals';
 import { DCLinter } from 'dclint';
 import { validate } from 'dockerfile-utils';
 import { parse, parseAllDocuments } from 'yaml';
+import { DEFINITIONS } from '../../build/src/metrics/definitions.js';
 import { OPTIONS } from '../../build/src/options/table.js';
 import { loopshard, root } from '../support/process.js';
 
@@ -231,4 +232,19 @@ test('the files of Grafana provision the dashboard that compose.yaml mounts', ()
   expect(compose.services.grafana.volumes.join(' ')).toContain(`:${path}/loopshard.json:ro`);
   const [{ url, type }] = parse(text('monitoring/grafana-datasource.yml')).datasources;
   expect([new URL(url).hostname in compose.services, type]).toEqual([true, 'prometheus']);
+});
+
+test.each([
+  'monitoring/rules.yml',
+  'monitoring/alerts.yml',
+  'monitoring/alerts.test.yml',
+  'kubernetes/prometheus-adapter.yaml',
+])('%s uses only metrics that exist', (name) => {
+  const known = new Set(DEFINITIONS.map((definition) => definition.name));
+  const scaled: string = parse(text('kubernetes/prometheus-adapter.yaml')).rules.custom[0].name.as;
+  // Names of recorded series have colons.
+  const used = text(name).match(/(?<![:\w])loopshard_[a-z_]+[a-z](?!:)\b/g)!;
+  expect(used.length).toBeGreaterThan(3);
+  const exists = (metric: string) => known.has(metric) || known.has(metric.replace(/_(bucket|sum|count)$/, ''));
+  expect(used.filter((metric) => metric !== scaled && !exists(metric))).toEqual([]);
 });

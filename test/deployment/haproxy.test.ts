@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
 import { Agent, request } from 'undici';
-import { Haproxy } from '../support/haproxy.js';
+import { type BackendStats, Haproxy } from '../support/haproxy.js';
 import { describeWith } from '../support/programs.js';
 import {
   expectConserved,
@@ -75,7 +75,7 @@ describeWith('haproxy', (command) => {
     return (await haproxy!.stats()).map(({ requests }, i) => requests - before[i].requests);
   }
 
-  async function untilStats(what: string, matches: (stats: { status: string; weight: number }[]) => boolean) {
+  async function untilStats(what: string, matches: (stats: BackendStats[]) => boolean) {
     const look = async () => matches(await haproxy!.stats());
     await until(look, what).catch(async (cause) => {
       throw new Error(`${cause.message} ${JSON.stringify(await haproxy!.stats())} ${haproxy!.stderr}`, { cause });
@@ -117,7 +117,10 @@ describeWith('haproxy', (command) => {
     await start({ scheduling: { permits: 1 }, recovery: { stalledAfterMs: 100 } });
     await stage!.send(servers[0], '/wait/a');
     await stage!.send(servers[0], '/wait/b');
-    await untilStats('a server that is down', ([{ status }]) => status.startsWith('DOWN'));
+    await untilStats(
+      'a server that is down',
+      ([{ status, agent: said }]) => status.startsWith('DOWN') && said.includes('down#stalled'),
+    );
     expect((await spread(50))[0]).toBe(0);
     stage!.release('a', 'b');
     await untilStats('both servers up', (stats) => stats.every(({ status }) => status === 'UP'));

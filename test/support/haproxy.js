@@ -21,6 +21,7 @@ const LOOK_MS = 20;
  * @property {string} status such as `UP`, `DOWN` or `DRAIN`
  * @property {number} weight
  * @property {number} requests that it has got so far
+ * @property {string} agent what its agent said last, as HAProxy reports it
  */
 
 /**
@@ -114,7 +115,12 @@ export class Haproxy {
     const names = head.replace('# ', '').split(',');
     return rows.map((row) => {
       const fields = Object.fromEntries(row.split(',').map((value, i) => [names[i], value]));
-      return { status: fields.status, weight: Number(fields.weight), requests: Number(fields.stot) };
+      return {
+        status: fields.status,
+        weight: Number(fields.weight),
+        requests: Number(fields.stot),
+        agent: fields.last_agt,
+      };
     });
   }
 

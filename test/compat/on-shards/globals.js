@@ -3,7 +3,7 @@ import { replaceGlobals } from '../../../build/src/adapters/fetch/globals.js';
 import { note } from './used.js';
 
 // The command itself, which starts the workers, is left alone.
-if (process.env.VITEST_POOL_ID !== undefined) {
+if (process.env.VITEST !== undefined) {
   replaceGlobals();
   note();
 }
