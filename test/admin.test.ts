@@ -168,7 +168,11 @@ describe.each([1, 2])('with %i HTTP threads', (httpThreads) => {
     const server = await begin();
     await exchange(server.port, get('/thread'));
     await until(() => server.server.stats().connections === 0, 'the disconnect');
-    expect((await askAdmin(server, '/stats')).body).toEqual(JSON.parse(JSON.stringify(server.server.stats())));
+    // A shard may park between the two.
+    await until(async () => {
+      const { body } = await askAdmin(server, '/stats');
+      return JSON.stringify(body) === JSON.stringify(server.server.stats());
+    }, 'the same figures');
   });
 
   test.each([1, 2])('a restart of one of %i shards loses no request', async (shards) => {
@@ -313,8 +317,10 @@ describe('profiles', () => {
     const profile = await askAdmin(server, `/shards/${shard}/cpu-profile?seconds=0.5`, { method: 'POST' });
     expect(profile.status).toBe(200);
     expect(profile.headers['content-disposition']).toMatch(/^attachment; filename="shard-\d-[\dTZ-]+\.cpuprofile"$/);
-    const files = profile.body.nodes.map(({ callFrame }: { callFrame: { url: string } }) => callFrame.url);
-    expect(files.some((url: string) => url.endsWith('http-threads-app.js'))).toBe(true);
+    const names = profile.body.nodes.map(
+      (node: { callFrame: { functionName: string } }) => node.callFrame.functionName,
+    );
+    expect(names).toContain('fibonacci');
     expect(await blocked).toBe(200);
   });
 
