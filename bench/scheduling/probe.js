@@ -32,6 +32,7 @@ export async function runProbe(server, phase, { generator, seconds, seed }, prob
     maxUs: accepted.maxUs,
     failed: due - (statuses[200] ?? 0),
     burnt: result.kinds.burn?.okPerSecond ?? 0,
+    burntP99Us: result.kinds.burn?.accepted.p99Us ?? 0,
     lateP99Us: result.lateness.p99Us,
   };
 }

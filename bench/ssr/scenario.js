@@ -1,4 +1,4 @@
-import { BUSY, PHASES, PROBE_COLUMNS, probeProgress, runProbe } from '../scheduling/probe.js';
+import { BUSY, PHASES, probeProgress, runProbe } from '../scheduling/probe.js';
 import { compareLoads } from '../scheduling/samples.js';
 import { atLeast, atMost } from '../scheduling/targets.js';
 import { CORES } from '../scheduling/variants.js';
@@ -26,6 +26,7 @@ function variant(id, title, file, args) {
   };
 }
 
+const ONE = variant('loopshard-1', 'LoopShard, 1 shard', 'loopshard.js', ['app.js', { shards: 1 }]);
 const LOOPSHARD = variant('loopshard', `LoopShard, ${CORES} shards`, 'loopshard.js', ['app.js', { shards: CORES }]);
 const GROUPS = variant('groups', 'LoopShard, pages in a group', 'loopshard.js', [
   'with-groups.js',
@@ -34,6 +35,16 @@ const GROUPS = variant('groups', 'LoopShard, pages in a group', 'loopshard.js', 
 const NODE = variant('node', '@hono/node-server', 'node.js', [1]);
 const CLUSTER = variant('cluster', `@hono/node-server, cluster(${CORES})`, 'node.js', [CORES]);
 
+/** @type {import('../scheduling/report.js').Column[]} */
+const COLUMNS = [
+  { head: 'pages/s', figure: 'burnt', format: 'count' },
+  { head: 'p99 of pages, ms', figure: 'burntP99Us', format: 'ms' },
+  { head: `p50 of ${HEALTH}, ms`, figure: 'p50Us', format: 'ms' },
+  { head: `p99 of ${HEALTH}, ms`, figure: 'p99Us', format: 'ms' },
+  { head: 'failed', figure: 'failed', format: 'count' },
+  { head: 'sent late, p99 ms', figure: 'lateP99Us', format: 'ms' },
+];
+
 /**
  * Pages that block event loops for milliseconds, next to light requests.
  * @returns {import('../scheduling/scenario.js').Scenario}
@@ -41,9 +52,9 @@ const CLUSTER = variant('cluster', `@hono/node-server, cluster(${CORES})`, 'node
 export function ssr() {
   return {
     name: 'ssr',
-    title: 'pages of about 100 kB that React renders on Hono',
+    title: 'pages of about 100 kB that React renders on Hono; @hono/node-server is its server for node:http',
     works: {},
-    variants: [LOOPSHARD, GROUPS, NODE, CLUSTER],
+    variants: [ONE, LOOPSHARD, GROUPS, NODE, CLUSTER],
     phases: PHASES,
     rounds: 3,
     seconds: 8,
@@ -64,7 +75,7 @@ export function ssr() {
       );
       return { settings: {}, answers, stop: async () => {} };
     },
-    columns: PROBE_COLUMNS,
+    columns: COLUMNS,
     judge: (samples) => {
       const busy = (/** @type {Variant} */ { peer }) => ({ variant: peer.id, phase: BUSY });
       const times = (
@@ -73,7 +84,8 @@ export function ssr() {
         /** @type {Variant} */ other,
       ) => compareLoads(samples, figure, busy(one), busy(other), (ours, theirs) => ours / theirs);
       return [
-        atLeast(`pages/s vs. ${CLUSTER.peer.title}`, 1, times('burnt', LOOPSHARD, CLUSTER)),
+        atLeast(`${ONE.peer.title}: pages/s vs. ${NODE.peer.title}`, 1, times('burnt', ONE, NODE)),
+        atLeast(`${LOOPSHARD.peer.title}: pages/s vs. ${CLUSTER.peer.title}`, 1, times('burnt', LOOPSHARD, CLUSTER)),
         atMost(`in a group: p99 of ${HEALTH} vs. ${CLUSTER.peer.title}`, 0.2, times('p99Us', GROUPS, CLUSTER)),
         atMost(`in a group: p99 of ${HEALTH} vs. ${NODE.peer.title}`, 0.2, times('p99Us', GROUPS, NODE)),
       ];

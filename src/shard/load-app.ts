@@ -27,7 +27,7 @@ export async function loadApp(url: string, listens?: CaughtListens): Promise<App
   const app = firstOf(candidates, definitionOf) ?? (await foreignApp(candidates, listens));
   if (app?.isForeign === false) listens?.release();
   if (app !== undefined) return app;
-  const server = await listens?.server(Object.keys(module).length === 0);
+  const server = await listens?.server(exportsNothing(module));
   const served = server === undefined ? undefined : await foreignApp([server]);
   if (served !== undefined) return served;
   throw new LoopShardError(
@@ -46,6 +46,15 @@ async function foreignApp(candidates: readonly unknown[], listens?: CaughtListen
 function defaultOf(exported: unknown): unknown {
   if (typeof exported !== 'object' || exported === null || !('default' in exported)) return undefined;
   return exported.default;
+}
+
+/** Whether a module exports nothing. A CommonJS module without exports has an empty object as its default export. */
+function exportsNothing(module: object): boolean {
+  return Object.entries(module).every(([name, value]) => name === '__esModule' || isEmptyObject(value));
+}
+
+function isEmptyObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
 }
 
 function firstOf<T>(candidates: readonly unknown[], find: (value: unknown) => T | undefined): T | undefined {

@@ -301,6 +301,19 @@ const app = await NestFactory.create(App, { logger: false });
     await server.close();
   });
 
+  test.each([
+    ['a module of CommonJS', 'app.cjs', ''],
+    ['what a compiler makes of a module', 'app.cjs', "Object.defineProperty(exports, '__esModule', { value: true });"],
+    ['an empty object', 'app.mjs', 'export default {};'],
+  ])('%s exports nothing, and is the server that it tells to listen later', async (_, name, source) => {
+    const server = await load(
+      `${source} import('node:http').then(({ createServer }) => { const server = createServer((_, res) => res.end('found')); setTimeout(() => server.listen(1), 50); });`,
+      name,
+    );
+    expect(await (await fetch(`http://127.0.0.1:${server.address().port}/x`)).text()).toBe('found');
+    await server.close();
+  });
+
   test('a Fastify app is ready before the first request, and closed at the end', async () => {
     const server = await load(
       `${IMPORTS} const app = fastify(); app.register(async (inner) => { await new Promise((resolve) => setTimeout(resolve, 20)); inner.get('/x', async () => 'found'); }); app.addHook('onClose', async () => console.log('closed')); export default app`,

@@ -8,6 +8,7 @@ import { HOST } from './project.js';
  * @property {number} form the status after a valid form
  * @property {number} [invalid] the status after an invalid form, if the app checks it
  * @property {number} [moved] the status of a permanent redirect (301)
+ * @property {boolean} [hasRanges] its server of files knows ranges: the default
  * @property {boolean} hasError a page, not a route of data, responds with 418
  */
 
@@ -78,7 +79,7 @@ export function asksOf(expected, home, form) {
     },
     { name: 'an unknown path', path: '/nowhere', headers: HTML, status: 404 },
     { name: 'a file', path: '/robots.txt', status: 200, shows: /User-agent/ },
-    { name: 'a range of a file', path: '/robots.txt', headers: { range: 'bytes=0-3' }, status: 206, shows: /^User$/ },
+    rangeOf(expected),
     ...assetsOf(home),
     ...formsOf(expected, form),
     ...[false, true].map((isChunked) => ({
@@ -92,6 +93,15 @@ export function asksOf(expected, home, form) {
       shows: /größer größer/,
     })),
   ];
+}
+
+/**
+ * @param {Expectations} expected
+ * @returns {Ask}
+ */
+function rangeOf({ hasRanges = true }) {
+  const ask = { name: 'a range of a file', path: '/robots.txt', headers: { range: 'bytes=0-3' } };
+  return { ...ask, ...(hasRanges ? { status: 206, shows: /^User$/ } : { status: 200 }) };
 }
 
 /**

@@ -5,7 +5,8 @@
  * @property {string} title
  * @property {Release[]} releases the newest first; the first one that the Node.js in use can run is tested
  * @property {string[]} build the command, a program of its packages
- * @property {[module: string, exported: string]} handler what node:http is given
+ * @property {[module: string, exported: string] | [module: string]} onNode what node:http is given; without an export, the module listens
+ * itself
  * @property {string[]} served modules that shards serve
  * @property {import('./asks.js').Expectations} expected
  */
@@ -39,7 +40,7 @@ export const FRAMEWORKS = [
       { node: '20.19.0', packages: reactRouter('7.18.4', '7.3.8') },
     ],
     build: ['react-router', 'build'],
-    handler: ['app.js', 'default'],
+    onNode: ['app.js', 'default'],
     served: ['app.js'],
     expected: { form: 302, invalid: 200, hasError: true },
   },
@@ -70,7 +71,7 @@ export const FRAMEWORKS = [
       },
     ],
     build: ['vite', 'build'],
-    handler: ['build/handler.js', 'handler'],
+    onNode: ['build/handler.js', 'handler'],
     // The latter listens itself.
     served: ['app.js', 'build/index.js'],
     expected: { form: 303, invalid: 400, hasError: true },
@@ -83,7 +84,7 @@ export const FRAMEWORKS = [
       { node: '20.19.0', packages: { astro: '5.18.2', '@astrojs/node': '9.5.5', ...EXPRESS } },
     ],
     build: ['astro', 'build'],
-    handler: ['app.js', 'default'],
+    onNode: ['app.js', 'default'],
     served: ['app.js'],
     expected: { form: 303, invalid: 200, hasError: true },
   },
@@ -92,8 +93,20 @@ export const FRAMEWORKS = [
     title: 'Next.js',
     releases: [{ node: '20.19.0', packages: { next: '16.4.6', ...REACT } }],
     build: ['next', 'build'],
-    handler: ['app.js', 'default'],
+    onNode: ['app.js', 'default'],
     served: ['app.js'],
     expected: { form: 303, moved: 308, hasError: false },
+  },
+  {
+    id: 'nuxt',
+    title: 'Nuxt',
+    releases: [
+      { node: '22.19.0', packages: { nuxt: '4.5.2', vue: '3.5.45', 'vue-router': '5.5.1' } },
+      { node: '20.19.0', packages: { nuxt: '3.21.11', vue: '3.5.45', 'vue-router': '4.6.5' } },
+    ],
+    build: ['nuxt', 'build'],
+    onNode: ['.output/server/index.mjs'],
+    served: ['.output/server/index.mjs'],
+    expected: { form: 303, invalid: 400, hasRanges: false, hasError: true },
   },
 ];

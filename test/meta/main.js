@@ -56,8 +56,8 @@ async function check(framework, parent) {
  * @param {Framework} framework
  * @param {string} module
  */
-async function compare(project, { handler, expected }, module) {
-  const [node, shards] = await Promise.all([project.node(handler), project.shards(module)]);
+async function compare(project, { onNode, expected }, module) {
+  const [node, shards] = await Promise.all([project.node(onNode), project.shards(module)]);
   const page = async (/** @type {string} */ path) => (await answer(node.address, { path })).body.toString();
   const asks = asksOf(expected, await page('/'), await page('/form'));
   /** @type {string[]} */

@@ -8,14 +8,17 @@ const HERE = fileURLToPath(new URL('.', import.meta.url));
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** How long a server may take to print its address. */
 const START_MS = 60_000;
-const ADDRESS = /listens on (http:\/\/127\.0\.0\.1:\d+)/;
+/** Port 0 is what a server was told that listens on no port, on a shard. */
+const ADDRESS = /listen(?:s|ing) on (http:\/\/127\.0\.0\.1:[1-9]\d*)/i;
 /** The origin that the requests name. */
 export const HOST = 'site.test';
 
-/** What the frameworks read. Without the first, SvelteKit takes requests for those of HTTPS. */
+/** What the frameworks read. Without `ORIGIN`, which SvelteKit 3 reads when it builds, SvelteKit takes requests for those of HTTPS. */
 const ENV = {
   ...process.env,
   ORIGIN: `http://${HOST}`,
+  HOST: '127.0.0.1',
+  PORT: '0',
   NODE_ENV: 'production',
   NEXT_TELEMETRY_DISABLED: '1',
   ASTRO_TELEMETRY_DISABLED: '1',
@@ -63,10 +66,10 @@ export class Project {
 
   /**
    * Starts the app on node:http.
-   * @param {[module: string, exported: string]} handler
+   * @param {import('./frameworks.js').Framework['onNode']} module
    */
-  node(handler) {
-    return this.#start([join(HERE, 'node-server.js'), ...handler]);
+  node(module) {
+    return this.#start(module.length === 1 ? module : [join(HERE, 'node-server.js'), ...module]);
   }
 
   /**

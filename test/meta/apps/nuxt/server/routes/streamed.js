@@ -2,9 +2,10 @@
 export default defineEventHandler((event) => {
   const { gate } = getQuery(event);
   setHeader(event, 'content-type', 'text/html; charset=utf-8');
-  return (async function* parts() {
+  async function* parts() {
     yield '<p>Pending</p>';
     const response = await fetch(gate);
     yield `<p>${await response.text()}</p>`;
-  })();
+  }
+  return sendIterable(event, parts());
 });
