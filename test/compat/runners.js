@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url';
  * @property {(folder: string, report: string) => Results} read reads what it wrote
  */
 
+const END = new URL('node-test-end.js', import.meta.url).href;
 const REPORTER = fileURLToPath(new URL('node-test-reporter.js', import.meta.url));
 /** For one test, on a machine that others use too. In milliseconds. */
 const TEST_TIMEOUT_MS = 30_000;
@@ -74,8 +75,7 @@ export function mocha(args) {
 export function nodeTest(tests) {
   return {
     args: (folder, report) => [
-      // A test that fails may leave its server open.
-      ...['--test', '--test-force-exit', `--test-timeout=${FILE_TIMEOUT_MS}`, `--test-reporter=${REPORTER}`],
+      ...['--test', `--import=${END}`, `--test-timeout=${FILE_TIMEOUT_MS}`, `--test-reporter=${REPORTER}`],
       ...[`--test-reporter-destination=${report}`, ...filesIn(folder, tests)],
     ],
     read(folder, report) {
