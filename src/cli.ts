@@ -117,11 +117,11 @@ function command(name: string, description: string): Command {
 }
 
 /** A flag whose value is only parsed here: serve() checks it, as it does for every caller. */
-function cliOption(name: OptionName, { flag, text }: Flag): Option {
+function cliOption(name: OptionName, { flag, text, isRare }: Flag): Option {
   const entry = entryOf(name);
   const option = new Option(flag, text ?? plain(entry.text) + defaultText(entry));
   option.helpGroup(entry.section === undefined ? 'Options:' : `${entry.section}: ${SECTIONS[entry.section].text}`);
-  if (entry.section !== undefined || entry.isRare === true) rareOptions.push(option);
+  if (entry.section !== undefined || entry.isRare === true || isRare === true) rareOptions.push(option);
   const parser = PARSERS[option.long!] ?? (entry.kind === 'integer' ? parseInteger : undefined);
   return parser === undefined ? option : option.argParser(parser as (text: string, previous: unknown) => unknown);
 }

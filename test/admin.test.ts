@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
@@ -56,6 +57,7 @@ describe('options', () => {
 
   test('a port in use is reported', async () => {
     const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
     await expect(startServer({ admin: { port } }, 'scheduling-app.js')).rejects.toMatchObject({
       code: 'PORT_IN_USE',
@@ -104,8 +106,13 @@ describe('access', () => {
     const ask = async (host: string) => (await askAdmin(server, '/stats', { headers: { host } })).status;
     const own = ['localhost', 'localhost:9000', '127.0.0.1', '127.1.2.3:9000', '[::1]:9000', 'LOCALHOST'];
     expect(await Promise.all(own.map(ask))).toEqual(own.map(() => 200));
-    const others = ['example.com', 'localhost.example.com:9000', '127.0.0.1.example.com', '10.0.0.1', '128.0.0.1', ''];
+    const others = ['example.com', 'localhost.example.com:9000', '127.0.0.1.example.com', '10.0.0.1', '128.0.0.1'];
     expect(await Promise.all(others.map(ask))).toEqual(others.map(() => 421));
+    // Clients of Node.js send their own name in place of none.
+    const client = await RawClient.open(server.server.adminAddress()!.port);
+    client.write('GET /stats HTTP/1.1\r\nHost:\r\n\r\n');
+    expect((await client.response()).status).toBe(421);
+    client.destroy();
   });
 
   test('pages of other sites cannot change anything', async () => {
@@ -161,7 +168,11 @@ describe.each([1, 2])('with %i HTTP threads', (httpThreads) => {
     const server = await begin();
     await exchange(server.port, get('/thread'));
     await until(() => server.server.stats().connections === 0, 'the disconnect');
-    expect((await askAdmin(server, '/stats')).body).toEqual(JSON.parse(JSON.stringify(server.server.stats())));
+    // A shard may park between the two.
+    await until(async () => {
+      const { body } = await askAdmin(server, '/stats');
+      return JSON.stringify(body) === JSON.stringify(server.server.stats());
+    }, 'the same figures');
   });
 
   test.each([1, 2])('a restart of one of %i shards loses no request', async (shards) => {
@@ -306,8 +317,10 @@ describe('profiles', () => {
     const profile = await askAdmin(server, `/shards/${shard}/cpu-profile?seconds=0.5`, { method: 'POST' });
     expect(profile.status).toBe(200);
     expect(profile.headers['content-disposition']).toMatch(/^attachment; filename="shard-\d-[\dTZ-]+\.cpuprofile"$/);
-    const files = profile.body.nodes.map(({ callFrame }: { callFrame: { url: string } }) => callFrame.url);
-    expect(files.some((url: string) => url.endsWith('http-threads-app.js'))).toBe(true);
+    const names = profile.body.nodes.map(
+      (node: { callFrame: { functionName: string } }) => node.callFrame.functionName,
+    );
+    expect(names).toContain('fibonacci');
     expect(await blocked).toBe(200);
   });
 

@@ -75,7 +75,7 @@ async function idle(server) {
  */
 async function watched(server, adminPort, measure) {
   const watchers = startChild(process.execPath, [WATCHERS, String(adminPort), String(PAGES)], { messages: true });
-  for (let i = 0; i < PAGES; i++) await once(watchers, 'message');
+  await once(watchers, 'message');
   const { emitted: before } = await ask(server.child, { eventsPerS: EVENTS_PER_S });
   const begin = performance.now();
   const result = await measure();

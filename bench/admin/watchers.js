@@ -5,10 +5,8 @@
 const [port, count] = process.argv.slice(2);
 let events = 0;
 
-/** @param {boolean} isCounting */
-async function watch(isCounting) {
-  const { body } = await fetch(`http://127.0.0.1:${port}/events`);
-  process.send?.('open');
+/** @param {Response} response @param {boolean} isCounting */
+async function read({ body }, isCounting) {
   const decoder = new TextDecoder();
   /** The beginning of an event whose rest is in the next chunk. */
   let rest = '';
@@ -21,4 +19,6 @@ async function watch(isCounting) {
 }
 
 process.on('message', () => process.send?.({ events }));
-for (let i = 0; i < Number(count); i++) void watch(i === 0);
+const pages = Array.from({ length: Number(count) }, () => fetch(`http://127.0.0.1:${port}/events`));
+for (const [index, response] of (await Promise.all(pages)).entries()) void read(response, index === 0);
+process.send?.('open');

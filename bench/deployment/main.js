@@ -1,7 +1,7 @@
 /*
  * What the agent is good for: two servers behind a real HAProxy, one of which can do less, under an open load. With and without the agent, by
  * roundrobin and by leastconn. Prints medians of several rounds; it exits with 1 if the weaker server does not get fewer requests with the agent.
- * Usage: npm run bench:deployment -- [--rounds 3] [--seconds 15] [--seed 1]
+ * Usage: npm run bench:deployment -- [slow] [busy] [rejecting] [--rounds 3] [--seconds 15] [--seed 1]
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { connect } from 'node:net';
@@ -16,10 +16,12 @@ import { mulberry32 } from '../../test/support/mulberry.js';
 import { spread } from '../http/statistics.js';
 
 /** @import { Backend } from '../../test/support/haproxy.js' */
+/** @import { ServerStats } from 'loopshard' */
 /** @import { Spread } from '../http/statistics.js' */
 
 /**
  * @typedef {object} Scenario
+ * @property {string} name
  * @property {string} text
  * @property {number} rate requests per second
  * @property {number} workMs of the second server
@@ -36,11 +38,13 @@ const SHARDS = 2;
 const CLI = fileURLToPath(new URL('../../build/dist/cli.js', import.meta.url));
 const APP = fileURLToPath(new URL('./app.js', import.meta.url));
 const CONNECTIONS = 512;
+const LOOK_MS = 5;
 
 /** @type {Scenario[]} */
 const SCENARIOS = [
-  { text: 'the second server takes 400 ms instead of 100', rate: 100, workMs: 400, held: 0, flags: [] },
+  { name: 'slow', text: 'the second server takes 400 ms instead of 100', rate: 100, workMs: 400, held: 0, flags: [] },
   {
+    name: 'busy',
     text: 'half of the second server’s permits are taken from elsewhere',
     rate: 150,
     workMs: WORK_MS,
@@ -48,6 +52,7 @@ const SCENARIOS = [
     flags: [],
   },
   {
+    name: 'rejecting',
     text: '14 of 16 permits of the second server are taken from elsewhere, and it rejects what does not fit into its short queues',
     rate: 80,
     workMs: WORK_MS,
@@ -65,6 +70,7 @@ class LoopShardProcess {
   #child;
   /** @type {Backend | undefined} */
   backend;
+  #admin = '';
   /** @type {import('node:net').Socket[]} */
   #holding = [];
 
@@ -93,8 +99,10 @@ class LoopShardProcess {
     let text = '';
     for await (const chunk of this.#child.stdout) {
       text += chunk;
-      const [, port, agentPort] = /listens on http:\/\/127\.0\.0\.1:(\d+).*agent: 127\.0\.0\.1:(\d+)/.exec(text) ?? [];
+      const [, port, admin, agentPort] =
+        /listens on http:\/\/127\.0\.0\.1:(\d+).*admin: (\S+);.*agent: 127\.0\.0\.1:(\d+)/.exec(text) ?? [];
       if (agentPort !== undefined) {
+        this.#admin = admin;
         this.backend = { port: Number(port), agentPort: Number(agentPort) };
         return this.backend;
       }
@@ -102,13 +110,21 @@ class LoopShardProcess {
     throw new Error(`the server has not started: ${text}`);
   }
 
-  /** Takes permits. @param {number} count */
-  hold(count) {
-    for (let i = 0; i < count; i++) {
+  /** Takes permits, one after the other, so that none is rejected. @param {number} count */
+  async hold(count) {
+    for (let i = 1; i <= count; i++) {
       const socket = connect(/** @type {Backend} */ (this.backend).port, '127.0.0.1');
       socket.write('GET /hold HTTP/1.1\r\nHost: localhost\r\n\r\n');
       this.#holding.push(socket);
+      while ((await this.#taken()) < i) await sleep(LOOK_MS);
     }
+  }
+
+  /** How many permits are taken. */
+  async #taken() {
+    const response = await fetch(`${this.#admin}/stats`);
+    const { shards } = /** @type {ServerStats} */ (await response.json());
+    return shards.reduce((sum, { permits }) => sum + permits.limit - permits.available, 0);
   }
 
   stop() {
@@ -165,7 +181,7 @@ async function run(scenario, { balance, hasAgent }, { seconds, seed }) {
     balance,
     hasAgent,
   });
-  servers[1].hold(scenario.held);
+  await servers[1].hold(scenario.held);
   const random = mulberry32(seed);
   await load(haproxy.port, scenario.rate, seconds, random);
   const before = await haproxy.stats();
@@ -210,6 +226,7 @@ async function compare(scenario, options) {
 
 const integer = (/** @type {string} */ text) => Number.parseInt(text, 10);
 const program = new Command('bench:deployment')
+  .argument('[scenarios...]', SCENARIOS.map(({ name }) => name).join(', '))
   .option('--rounds <number>', 'of each scenario', integer, 3)
   .option('--seconds <number>', 'of each measurement, after as many without', integer, 15)
   .option('--seed <number>', 'of the times at which requests are sent', integer, Date.now() % 2 ** 31)
@@ -228,6 +245,7 @@ console.log(
 );
 let isFine = true;
 for (const scenario of SCENARIOS) {
+  if (program.args.length > 0 && !program.args.includes(scenario.name)) continue;
   if (!(await compare(scenario, options))) {
     console.log('FAILED: the weaker server does not get fewer requests with the agent');
     isFine = false;

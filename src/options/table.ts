@@ -32,6 +32,8 @@ export interface Flag {
   flag: string;
   /** Replaces the option's text and default. */
   text?: string;
+  /** Marks a flag that only `--help-all` shows. */
+  isRare?: true;
 }
 
 interface Common {
@@ -246,9 +248,9 @@ export const OPTIONS = {
     details:
       'Off by default. Listens on 127.0.0.1 unless `host` is set; other machines need `token`, which may also come from the environment variable `LOOPSHARD_ADMIN_TOKEN`. See docs/admin.md.',
     flags: [
-      { flag: '--admin-port <number>', text: 'port of a page, metrics, reloads and profiles (default: off)' },
-      { flag: '--admin-host <address>', text: 'address of that port (default: 127.0.0.1)' },
-      { flag: '--agent-port <number>', text: "port for HAProxy's agent check, at that address (default: off)" },
+      { flag: '--admin-port <number>', text: 'port of a page, metrics, reloads and profiles' },
+      { flag: '--admin-host <address>', text: 'address of that port (default: 127.0.0.1)', isRare: true },
+      { flag: '--agent-port <number>', text: "port for HAProxy's agent check, at that address", isRare: true },
     ],
   },
   metrics: {

@@ -72,7 +72,8 @@ class Chart {
     const grid = { stroke: color('--grid'), width: 1, ...(isLog && { filter: powersOfTen }) };
     return {
       legend: { show: false },
-      padding: [6, 4, 0, 0],
+      // On the right, room for half of the last time.
+      padding: [6, 18, 0, 0],
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
       scales: {
         x: { time: true, range: () => this.#range() },
