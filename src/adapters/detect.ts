@@ -3,9 +3,10 @@ import { type AppDefinition, definitionOf } from '../app/definition.js';
 import type { UpgradeHandler } from '../app/upgrades/upgrade-handler.js';
 import { type FetchApp, fromFetch } from './from-fetch.js';
 import { appOfKind } from './from-node.js';
+import type { NodeServer } from './node/http-server.js';
 import { kindOf, ofListener } from './node/kinds.js';
 import type { Listening } from './node/runner.js';
-import { closeServers, emitUpgrade, type UpgradeServer } from './node/upgrades.js';
+import { closeServers, emitUpgrade } from './node/upgrades.js';
 
 /**
  * Makes an app of what a module exports, by its kind, in this order: an app of LoopShard; an `http.Server`; an app of Nest, Fastify, Koa,
@@ -25,7 +26,7 @@ export function appOf(value: unknown, listening: Listening = () => []): AppDefin
 }
 
 /** Adds the upgrades of a server that the module has told to listen, as `serve()` of `@hono/node-server` does. */
-function withUpgrades(app: App, servers: readonly UpgradeServer[]): App {
+function withUpgrades(app: App, servers: readonly NodeServer[]): App {
   const server = servers.find((one) => one.listenerCount('upgrade') > 0);
   if (server === undefined) return app;
   const handler: UpgradeHandler = (request, socket, head) => emitUpgrade(server, request, socket, head);

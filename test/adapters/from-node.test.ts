@@ -322,6 +322,37 @@ const app = await NestFactory.create(App, { logger: false });
     await server.close();
   });
 
+  const TIMED = `${IMPORTS} const app = fastify({ connectionTimeout: 50 }); let timedOut = 0;
+app.addHook('onTimeout', async () => { timedOut++; });
+app.get('/x', async () => String(timedOut));`;
+  test.each([
+    ['a Fastify app', `${TIMED} app.get('/hangs', () => new Promise(() => {})); export default app`, '1'],
+    [
+      'a server',
+      `${IMPORTS} const server = createServer((req, res) => { if (req.url === '/x') res.end('found'); }); server.timeout = 50; export default server`,
+      'found',
+    ],
+    [
+      'an Express app that also listens',
+      `${IMPORTS} const app = express().get('/x', (_, res) => res.send('found')).get('/hangs', () => {}); app.listen(1).setTimeout(50); export default app`,
+      'found',
+    ],
+  ])('the timeout of the server of %s closes idle connections', async (_, source, text) => {
+    const server = await load(source);
+    const at = `http://127.0.0.1:${server.address().port}`;
+    await expect(fetch(`${at}/hangs`)).rejects.toThrow('fetch failed');
+    expect(await (await fetch(`${at}/x`)).text()).toBe(text);
+    await server.close();
+  });
+
+  test('a listener of the server decides what its timeout does', async () => {
+    const server = await load(
+      `${IMPORTS} export default createServer(() => {}).setTimeout(50, (socket) => socket._httpMessage.end('late'))`,
+    );
+    expect(await (await fetch(`http://127.0.0.1:${server.address().port}`)).text()).toBe('late');
+    await server.close();
+  });
+
   test('servers on several ports need an export', async () => {
     const source = 'createServer().listen(1); createServer().listen(2)';
     await expect(load(IMPORTS + source)).rejects.toMatchObject({

@@ -16,11 +16,12 @@ import { fileURLToPath } from 'node:url';
  * @property {(folder: string, report: string) => Results} read reads what it wrote
  */
 
+const END = new URL('node-test-end.js', import.meta.url).href;
 const REPORTER = fileURLToPath(new URL('node-test-reporter.js', import.meta.url));
 /** For one test, on a machine that others use too. In milliseconds. */
 const TEST_TIMEOUT_MS = 30_000;
-/** For one file with all its tests: `node --test` runs each as a test of its own. */
-const FILE_TIMEOUT_MS = 10 * TEST_TIMEOUT_MS;
+/** For one file with all its tests, and for each of them: `node --test` has the same limit for both. */
+const FILE_TIMEOUT_MS = 2 * TEST_TIMEOUT_MS;
 
 /** Collects the results of a report; tests of the same name are numbered. */
 class Collector {
@@ -74,7 +75,7 @@ export function mocha(args) {
 export function nodeTest(tests) {
   return {
     args: (folder, report) => [
-      ...['--test', `--test-timeout=${FILE_TIMEOUT_MS}`, `--test-reporter=${REPORTER}`],
+      ...['--test', `--import=${END}`, `--test-timeout=${FILE_TIMEOUT_MS}`, `--test-reporter=${REPORTER}`],
       ...[`--test-reporter-destination=${report}`, ...filesIn(folder, tests)],
     ],
     read(folder, report) {

@@ -1,15 +1,14 @@
 import type { Server } from 'node:net';
 import type { NodeRequest } from '../../app/upgrades/incoming-message.js';
 import { HttpError } from '../../errors.js';
-import { isHttpServer } from './http-server.js';
+import { isHttpServer, type NodeServer } from './http-server.js';
 import type { LeanSocket } from './lean-socket.js';
 import type { NodeResponse } from './messages.js';
-import type { UpgradeServer } from './upgrades.js';
 
 /** Handles a request of node:http. A promise that it returns may reject. */
 export interface NodeListener {
-  /** Servers of the app: their listeners of `upgrade` may take over connections. */
-  readonly servers: readonly UpgradeServer[];
+  /** Servers of the app: their listeners of `upgrade` may take over connections, and the first one's `timeout` is that of sockets. */
+  readonly servers: readonly NodeServer[];
   call(request: NodeRequest, response: NodeResponse): unknown;
 }
 
@@ -27,13 +26,13 @@ interface Nest {
   init(): Promise<unknown>;
   close(): Promise<unknown>;
   getHttpAdapter(): { getInstance(): unknown };
-  getHttpServer(): UpgradeServer;
+  getHttpServer(): NodeServer;
 }
 interface Fastify {
   ready(): PromiseLike<unknown>;
   close(): PromiseLike<unknown>;
   routing: Listener;
-  readonly server: UpgradeServer;
+  readonly server: NodeServer;
 }
 interface Koa {
   callback(): Listener;
@@ -59,7 +58,7 @@ export function kindOf(value: unknown): NodeKind | undefined {
 
 /** @param hasOwnErrors it never throws and never returns a promise that rejects */
 export function ofListener(listener: Listener, hasOwnErrors = false): NodeKind {
-  const servers: readonly UpgradeServer[] = [];
+  const servers: readonly NodeServer[] = [];
   if (hasOwnErrors)
     return { start: () => ({ servers, call: (request, response) => void listener(request, response) }) };
   const call: NodeListener['call'] = (request, response) =>
@@ -73,7 +72,6 @@ export function ofListener(listener: Listener, hasOwnErrors = false): NodeKind {
 
 function ofServer(server: Server): NodeKind {
   const call: NodeListener['call'] = (request, response) => {
-    (request.socket as unknown as LeanSocket).server = server;
     const expects = request.headers.expect !== undefined && server.listenerCount('checkContinue') > 0;
     response._expect_continue = expects;
     server.emit(expects ? 'checkContinue' : 'request', request, response);

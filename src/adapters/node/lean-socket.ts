@@ -6,6 +6,7 @@ import { RAW, type RawHost, type RawReply } from '../../app/raw.js';
 import type { BodyFlow, BodySink, RequestSource } from '../../app/request.js';
 import type { ResponseState } from '../../app/response-state.js';
 import type { NodeRequest } from '../../app/upgrades/incoming-message.js';
+import type { NodeServer } from './http-server.js';
 import { abortedError, emitClose, emitDrain, type NodeResponse } from './messages.js';
 
 type Callback = (error?: Error | null) => void;
@@ -45,8 +46,8 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
   connecting = false;
   /** Only sockets with TLS have it: frameworks derive the protocol from it, and tests set it. */
   declare encrypted?: true;
-  /** The `http.Server` that the module exports, if it does. */
-  server: EventEmitter | undefined;
+  /** The `http.Server` of the app, if it has one. */
+  readonly server: NodeServer | undefined;
   isComplete = false;
   mostBytes = 0;
   #chunks: (string | Uint8Array)[] = [];
@@ -69,8 +70,9 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
   readonly #peer: RequestSource['peer'];
   readonly #state: ResponseState;
 
-  constructor(source: RequestSource, state: ResponseState) {
+  constructor(source: RequestSource, state: ResponseState, server: NodeServer | undefined) {
     super();
+    this.server = server;
     this.#source = source;
     // Read now, because the app may ask once the slot carries another request.
     this.#peer = source.peer;
@@ -405,7 +407,7 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
     return {};
   }
 
-  /** Emits `timeout` if nothing is read or written for as long; without listeners the connection is closed. */
+  /** Emits `timeout` if nothing is read or written for as long, and closes the connection unless the request, response or server listens. */
   setTimeout(ms: number, listener?: () => void): this {
     if (listener !== undefined) this.once('timeout', listener);
     clearTimeout(this.#timer);
@@ -456,14 +458,14 @@ function abortRequest(request: NodeRequest): void {
   if (!request.destroyed && !(request.complete && request.readableEnded)) request.destroy(abortedError());
 }
 
-/** As node:http does when a socket is idle. */
+/** As node:http does when a socket is idle: its own listener decides, and other listeners of the socket do not keep it open. */
 function timeOut(socket: LeanSocket): void {
   const { request, _httpMessage: response, server } = socket;
   const isHeard = [
-    socket.emit('timeout'),
     request?.complete === false && request.emit('timeout', socket),
     response?.emit('timeout', socket),
     server?.emit('timeout', socket),
   ].includes(true);
   if (!isHeard) socket.destroy();
+  socket.emit('timeout');
 }

@@ -7,10 +7,11 @@ import { createRequest, createUpgradeRequest, type NodeRequest } from '../../app
 import { ShardSocket } from '../../app/upgrades/shard-socket.js';
 import { isThenable } from '../../core/thenable.js';
 import { announcedKeepAlive } from '../../options/keep-alive.js';
+import type { NodeServer } from './http-server.js';
 import type { NodeListener } from './kinds.js';
 import { LeanSocket } from './lean-socket.js';
 import { createResponse, type NodeResponse } from './messages.js';
-import { emitUpgrade, type UpgradeServer, wantsUpgrade } from './upgrades.js';
+import { emitUpgrade, wantsUpgrade } from './upgrades.js';
 
 /** What Express and Connect remember of a target before they remove a prefix. */
 interface Mounted {
@@ -19,7 +20,7 @@ interface Mounted {
 }
 
 /** Returns the servers that the module has told to listen: their listeners may take over connections. */
-export type Listening = () => readonly UpgradeServer[];
+export type Listening = () => readonly NodeServer[];
 
 /** Calls a Node app for the requests of a shard. */
 export class NodeRunner {
@@ -49,7 +50,7 @@ export class NodeRunner {
     const upgraded = source.offersUpgrade ? this.#upgrade(source, segments) : undefined;
     if (upgraded !== undefined) return upgraded;
     const state = res[STATE];
-    const socket = new LeanSocket(source, state);
+    const socket = new LeanSocket(source, state, this.listener!.servers[0] ?? this.#listening()[0]);
     const request = createRequest(source, socket);
     if (segments > 0) strip(request, segments);
     const response = createResponse(request, this.#options);
@@ -59,6 +60,7 @@ export class NodeRunner {
     response._maxRequestsPerSocket = this.#keepAlive.maxRequests;
     response.socket = socket;
     socket._httpMessage = response;
+    if (socket.server?.timeout) socket.setTimeout(socket.server.timeout);
     response.on('prefinish', onPrefinish);
     response.on('finish', onFinish);
     const result = this.listener!.call(request, response);

@@ -10,6 +10,7 @@ import { note } from './used.js';
 /** @typedef {import('node:net').Socket} Socket */
 /** @typedef {import('../../../build/src/app/app.js').App} App */
 /** @typedef {HttpServer | HttpsServer} Server */
+/** @typedef {Server & { maxHeaderSize?: number }} Configured with the option that node:http keeps but does not document */
 
 /** Small, because a suite starts a server for each test. */
 const MEMORY = { slots: 64, extentBytes: 16 * 2 ** 20 };
@@ -50,13 +51,14 @@ export class Behind {
   }
 
   async #start() {
-    const { keepAliveTimeout, maxRequestsPerSocket } = this.#server;
+    const { keepAliveTimeout, maxHeaderSize, maxRequestsPerSocket } = /** @type {Configured} */ (this.#server);
+    const heads = maxHeaderSize ? { maxHeadBytes: maxHeaderSize, maxTargetBytes: maxHeaderSize } : {};
     const options = resolveOptions({
       shards: 0,
       memory: MEMORY,
       // As the usual servers of fetch apps do; Node apps are told anyway.
       abortOnHalfClose: true,
-      limits: { maxRequestsPerConnection: maxRequestsPerSocket ?? 0 },
+      limits: { ...heads, maxRequestsPerConnection: maxRequestsPerSocket ?? 0 },
       timeouts: { keepAliveTimeoutMs: keepAliveTimeout > 0 ? keepAliveTimeout : 65_000 },
     });
     const listening = { ...options.listening, source: this };
