@@ -169,7 +169,7 @@ describe('in the thread of the caller', () => {
     const app = createApp().health('queue', { intervalMs: 100 }, check);
     const server = await createTestServer(app, { health: true, logLevel: 'silent' });
     expect((await server.inject('/readyz')).statusCode).toBe(200);
-    expect(check).toHaveBeenCalledWith({ shard: 0, group: 'default', signal: expect.any(AbortSignal) });
+    expect(check).toHaveBeenCalledWith({ shard: 0, group: 'default', index: 0, signal: expect.any(AbortSignal) });
     isDown = true;
     await until(async () => (await server.inject('/readyz')).statusCode === 503, 'the failure');
     expect((await server.inject('/readyz')).json()).toMatchObject({ checks: ['queue'] });
@@ -190,7 +190,7 @@ describe('the runs of a check', () => {
     const seen: (string | undefined)[] = [];
     checks = new HealthChecks(
       [{ name: 'app', check, intervalMs: 1, timeoutMs: 20 }],
-      { shard: 0, group: 'default' },
+      { shard: 0, group: 'default', index: 0 },
       ({ error }) => void seen.push(error?.message),
     );
     await checks.start();
@@ -222,7 +222,7 @@ describe('the runs of a check', () => {
     const check = async () => void (await readFile(new URL(import.meta.url)));
     checks = new HealthChecks(
       [{ name: 'app', check, intervalMs: 1_000, timeoutMs: 100 }],
-      { shard: 0, group: 'default' },
+      { shard: 0, group: 'default', index: 0 },
       (report) => void seen.push(report),
     );
     const started = checks.start();

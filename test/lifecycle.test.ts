@@ -31,7 +31,7 @@ async function start(options: ServeOptions = {}, ...does: string[]): Promise<Tes
   return running;
 }
 
-const BEGIN = ['start 1 of default 0', 'started 1', 'start 2'];
+const BEGIN = ['start 1 of default 0, index 0', 'started 1', 'start 2'];
 const END = ['close 2', 'closed 2', 'close 1 of default 0', 'closed 1'];
 
 describe('onStart', () => {
@@ -42,10 +42,14 @@ describe('onStart', () => {
     await server.close();
   });
 
-  test('gets shard and group', async () => {
+  test('gets shard, group and index', async () => {
     await startServer({ groups: { default: 1, cpu: 2 } }, fixture()).then(({ server }) => server.close());
     const begun = notes().filter((note) => note.startsWith('start 1'));
-    expect(begun.sort()).toEqual(['start 1 of cpu 1', 'start 1 of cpu 2', 'start 1 of default 0']);
+    expect(begun.sort()).toEqual([
+      'start 1 of cpu 2, index 0',
+      'start 1 of cpu 3, index 1',
+      'start 1 of default 0, index 0',
+    ]);
   });
 
   test('fails the start with its error', async () => {

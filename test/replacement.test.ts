@@ -84,6 +84,14 @@ describe.each([1, 2])('with %i HTTP threads', (httpThreads) => {
     await expectConserved(scene.running);
   });
 
+  test('a shard takes over the index of the one that it replaces', async () => {
+    const { server } = await start({ shards: 1 });
+    const info = async () => JSON.parse(await text('/info'));
+    expect(await info()).toEqual({ shard: 0, group: 'default', index: 0 });
+    expect(await server.restartShard(0)).toBe(1);
+    expect(await info()).toEqual({ shard: 1, group: 'default', index: 0 });
+  });
+
   test('a leaving shard finishes what it has started: handlers, streams and upgraded connections', async () => {
     const { ports, server } = await start({ shards: 1 });
     const [stream, chat, slow] = await Promise.all(

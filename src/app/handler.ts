@@ -237,10 +237,12 @@ export type ContextEntry = (req: ShardRequest, run: () => void) => unknown;
 
 /** The shard that starts or ends. */
 export interface ShardInfo {
-  /** Its number, counted from 0. */
+  /** Its number. A shard that replaces another one beside it has another number. */
   readonly shard: number;
   /** Name of its group. */
   readonly group: string;
+  /** Which of the shards of its group it is, from 0: it takes over the index of the shard that it replaces. */
+  readonly index: number;
 }
 
 /** Called when a shard starts or ends. A promise that it returns is awaited. */

@@ -93,6 +93,8 @@ export interface ShardStart {
   shard: number;
   /** The numbers of the shards of its group, including itself, and how many run at a time. */
   group: { name: string; first: number; count: number; most: number };
+  /** Which of the shards of its group it is, from 0: it takes over the index of the shard that it replaces. */
+  index: number;
   core: SharedCore;
   /** Of the server's clock. */
   epochMs: number;

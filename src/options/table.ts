@@ -116,6 +116,7 @@ export const OPTIONS = {
     isRare: true,
   },
   path: {
+    isRare: true,
     kind: 'other',
     type: 'string',
     text: 'Unix socket to listen on, instead of a port',
@@ -254,6 +255,7 @@ export const OPTIONS = {
     ],
   },
   metrics: {
+    isRare: true,
     kind: 'boolean',
     default: true,
     text: 'count requests and times by route, for `server.metrics()`',

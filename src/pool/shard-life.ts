@@ -31,7 +31,7 @@ import type { StartThread, ThreadEvents, ThreadOfShard, ThreadStart } from './sh
 export type ShardState = 'spawning' | 'loading' | 'ready' | 'stuck' | 'draining' | 'ended';
 
 /** Start options that all threads of a shard share. */
-export type LifeSettings = Omit<ThreadStart, 'table' | 'generations'>;
+export type LifeSettings = Omit<ThreadStart, 'index' | 'table' | 'generations'>;
 
 export interface LifeOptions {
   startThread: StartThread;
@@ -238,7 +238,8 @@ export class ShardLife {
       onExit: (code, error) => this.#onExit(code, error),
     };
     try {
-      const start = { ...this.#settings, table: this.#table, generations: this.#events.generations() };
+      const index = this.seat - this.group.first;
+      const start = { ...this.#settings, index, table: this.#table, generations: this.#events.generations() };
       this.#thread = this.#options.startThread(start, events);
       this.#events.onSpawn(this, this.#thread.requests);
     } catch (error) {

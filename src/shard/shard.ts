@@ -4,6 +4,7 @@ import { getHeapStatistics } from 'node:v8';
 import { receiveMessageOnPort } from 'node:worker_threads';
 import { COUNTER_LONG_MEAN_OFFSET, COUNTER_SHORT_MEAN_OFFSET } from '../../assembly/layout.js';
 import type { AppDefinition } from '../app/definition.js';
+import type { ShardInfo } from '../app/handler.js';
 import { CounterWriter } from '../contract/counters.js';
 import { describe } from '../contract/describe.js';
 import { HttpGenerations } from '../contract/http-generations.js';
@@ -67,6 +68,7 @@ export class Shard {
   readonly loop: ShardLoop;
   readonly #context: ShardContext;
   readonly #end: EndShard;
+  readonly #info: ShardInfo;
   readonly #checks: HealthChecks;
   /** URL of the user's module. */
   readonly #module: string;
@@ -83,7 +85,8 @@ export class Shard {
     this.#isTraced = start.traces;
     this.#end = endShard;
     const { shard, group } = context;
-    this.#checks = new HealthChecks(app.healthChecks, { shard, group }, (report) => this.#report(report));
+    this.#info = { shard, group, index: start.index };
+    this.#checks = new HealthChecks(app.healthChecks, this.#info, (report) => this.#report(report));
     this.loop = new ShardLoop(
       context,
       start,
@@ -102,10 +105,10 @@ export class Shard {
    * @throws LoopShardError MODULE_FAILED
    */
   async startApp(): Promise<void> {
-    const { app, shard, group } = this.#context;
+    const { app } = this.#context;
     for (const listener of app.onStart) {
       try {
-        await listener({ shard, group });
+        await listener(this.#info);
       } catch (error) {
         throw await moduleFailure('A listener of `app.onStart()` failed', error);
       }
@@ -211,12 +214,12 @@ export class Shard {
 
   /** Calls the `onClose` listeners in reverse order. If one fails, the others are still called. */
   async #closeApp(): Promise<void> {
-    const { app, shard, group } = this.#context;
+    const { app } = this.#context;
     // Before the app ends its SDK.
     await this.loop.handlers.observers.finish();
     for (const listener of app.onClose.toReversed()) {
       try {
-        await listener({ shard, group });
+        await listener(this.#info);
       } catch (error) {
         const message = 'a listener of `app.onClose()` failed';
         this.#report({ type: 'failure', message, error: describe(error) });

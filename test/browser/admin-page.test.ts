@@ -133,7 +133,11 @@ async function openReady(options?: PageOptions): Promise<Page> {
     )) as [[number, number], number];
     // The head of the arrow is at the thief.
     expect(Math.abs(by - from[1])).toBeLessThan(Math.abs(by - from[0]));
-    expect(await page.locator('.steals text').textContent()).toBe(String(thief.stolen[0].count));
+    // It counts those of the last seconds, which may arrive in several events.
+    await page.waitForFunction(
+      (count) => document.querySelector('.steals text')?.textContent === count,
+      String(thief.stolen[0].count),
+    );
     // They are not drawn for long.
     await page.waitForFunction(() => document.querySelector('.steals')!.childElementCount === 0);
     stage.release('a');
