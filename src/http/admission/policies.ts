@@ -81,17 +81,19 @@ class OnlyOne implements DispatchPolicy {
   }
 }
 
-/** Picks the shard with the fewest outstanding requests; ties are broken in turn. */
-class LeastOutstanding implements DispatchPolicy {
+/** Picks the shard with the fewest of what `count` returns; ties are broken in turn. */
+class Fewest implements DispatchPolicy {
   readonly anyWillDo = true;
   readonly #turns: Turns;
+  readonly #count: (load: ShardLoad, shard: number) => number;
 
-  constructor(group: Numbers) {
+  constructor(group: Numbers, count: (load: ShardLoad, shard: number) => number) {
     this.#turns = new Turns(group);
+    this.#count = count;
   }
 
   pick(load: ShardLoad, ready: Uint8Array): number {
-    return this.#turns.best(ready, (shard, best) => load.outstanding(shard) < load.outstanding(best));
+    return this.#turns.best(ready, (shard, best) => this.#count(load, shard) < this.#count(load, best));
   }
 }
 
@@ -130,23 +132,6 @@ function isSooner(load: ShardLoad, shard: number, other: number): boolean {
   if (isFull !== load.isFull(other)) return !isFull;
   const byWait = isFull ? 0 : load.waitUs(shard) - load.waitUs(other);
   return byWait < 0 || (byWait === 0 && load.outstanding(shard) < load.outstanding(other));
-}
-
-/**
- * For connections that shards take over, which stay where they begin: picks the shard with the fewest of them and of outstanding requests,
- * however busy it is now. Ties are broken in turn.
- */
-class FewestConnections implements DispatchPolicy {
-  readonly anyWillDo = true;
-  readonly #turns: Turns;
-
-  constructor(group: Numbers) {
-    this.#turns = new Turns(group);
-  }
-
-  pick(load: ShardLoad, ready: Uint8Array): number {
-    return this.#turns.best(ready, (shard, best) => load.connections(shard) < load.connections(best));
-  }
 }
 
 class RoundRobin implements DispatchPolicy {
@@ -213,7 +198,7 @@ export function hashText(text: string): number {
  */
 export function createPolicy(dispatch: Dispatch, group: Numbers, steal: boolean): DispatchPolicy {
   if (group.most === 1) return new OnlyOne(group);
-  if (dispatch === 'least-loaded') return steal ? new AwakeFirst(group) : new LeastOutstanding(group);
+  if (dispatch === 'least-loaded') return steal ? new AwakeFirst(group) : new Fewest(group, outstandingOf);
   if (dispatch === 'round-robin') return new RoundRobin(group);
   return new Rendezvous(group);
 }
@@ -221,5 +206,14 @@ export function createPolicy(dispatch: Dispatch, group: Numbers, steal: boolean)
 /** Creates the policy of a group for requests that offer another protocol. */
 export function createUpgradePolicy(dispatch: Dispatch, group: Numbers, steal: boolean): DispatchPolicy {
   const isBalanced = dispatch === 'least-loaded' && group.most > 1;
-  return isBalanced ? new FewestConnections(group) : createPolicy(dispatch, group, steal);
+  return isBalanced ? new Fewest(group, connectionsOf) : createPolicy(dispatch, group, steal);
+}
+
+function outstandingOf(load: ShardLoad, shard: number): number {
+  return load.outstanding(shard);
+}
+
+/** Connections that the shard has taken over stay where they begin, so what counts are those and outstanding requests, however busy it is now. */
+function connectionsOf(load: ShardLoad, shard: number): number {
+  return load.connections(shard);
 }
