@@ -54,15 +54,19 @@ describe('a shard with more abandoned handlers than maxAbandoned', () => {
     for (let i = 0; i < 10; i++) expect((await exchange(port, get('/thread'))).status).toBe(200);
     scene.stage.release('a', 'b');
     for (const { response } of started) expect((await response).status).toBe(200);
-    await until(
-      () => messages().filter((message) => message.includes('is being replaced')).length === 2,
-      'both replacements',
-    );
-    await replaced(1);
+    const replacements = () =>
+      messages().flatMap(
+        (message) => /^shard (\d) is being replaced by shard (\d)/.exec(message)?.slice(1).map(Number) ?? [],
+      );
+    await until(() => replacements().length === 4, 'both replacements');
+    // Either one may have been first. The second one takes the number of the first, so it starts only when that one has ended.
+    const [first] = replacements();
+    const second = 1 - first;
+    expect(replacements()).toEqual([first, 2, second, first]);
+    await replaced(second);
     await until(() => shards().length === 2, 'the end of the last shard');
-    expect([fewestReady, abandoned(), numbers()]).toEqual([2, [0, 0], [0, 2]]);
-    // The second one takes the number of the first, so it starts only when that one has ended.
-    expect(states.indexOf('0 ended')).toBeLessThan(states.indexOf('0 spawning'));
+    expect([fewestReady, abandoned(), numbers()]).toEqual([2, [0, 0], [first, 2]]);
+    expect(states.indexOf(`${first} ended`)).toBeLessThan(states.indexOf(`${first} spawning`));
     const lines = messages().filter((message) => /replaced|ended unexpectedly/.test(message));
     expect(lines.map((line) => line.replace(/(?<=shard )\d/g, 'x'))).toEqual(
       Array(2).fill(
