@@ -185,14 +185,15 @@ export interface TimeoutOptions {
   headersTimeoutMs?: number;
   /**
    * Time to receive a whole request, or the next byte of a streamed body; then 408. Counts from the first byte of the
-   * request. Range: 1 to 2,147,483,647. Default: 60,000.
+   * request. While others wait for shared memory (`memory.extentBytes`), a body that occupies it has to arrive at 64
+   * KiB in 5 s. Range: 1 to 2,147,483,647. Default: 60,000.
    */
   requestTimeoutMs?: number;
   /** How long a connection may be idle between requests. Range: 1 to 2,147,483,647. Default: 65,000. */
   keepAliveTimeoutMs?: number;
   /**
-   * How long a client may stop reading its response. Then its connection is dropped. Range: 1 to 2,147,483,647.
-   * Default: 30,000.
+   * How long a client may stop reading its response. Then its connection is dropped. While others wait for shared
+   * memory (`memory.extentBytes`), that happens after 5 s. Range: 1 to 2,147,483,647. Default: 30,000.
    */
   sendTimeoutMs?: number;
   /**

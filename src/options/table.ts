@@ -387,7 +387,8 @@ export const OPTIONS = {
     highest: MAX_MS,
     default: 60_000,
     text: 'time to receive a whole request, or the next byte of a streamed body; then 408',
-    details: 'Counts from the first byte of the request.',
+    details:
+      'Counts from the first byte of the request. While others wait for shared memory (`memory.extentBytes`), a body that occupies it has to arrive at 64 KiB in 5 s.',
   },
   keepAliveTimeoutMs: {
     section: 'timeouts',
@@ -404,7 +405,8 @@ export const OPTIONS = {
     highest: MAX_MS,
     default: 30_000,
     text: 'how long a client may stop reading its response',
-    details: 'Then its connection is dropped.',
+    details:
+      'Then its connection is dropped. While others wait for shared memory (`memory.extentBytes`), that happens after 5 s.',
   },
   lingerTimeoutMs: {
     section: 'timeouts',

@@ -37,12 +37,13 @@ export function phaseOf({ hasEnded, hasUnsent, isServersTurn, hasUpload, isIdle,
 /** How long a client may be silent after the kernel has its last response before the connection is closed. */
 const LINGER_SILENCE_MS = 2_000;
 
-/** How long a client may stop reading its response while others wait for memory. */
-const PRESSED_SEND_MS = 1_000;
-
-/** How much of a large body a client must send within `PRESSED_RECEIVE_MS` while others wait for memory. */
-const PRESSED_RECEIVE_BYTES = 16 * 1024;
-const PRESSED_RECEIVE_MS = 1_000;
+/**
+ * How long a client may stop reading its response while others wait for memory. Clients on poor networks pause for seconds, and the kernel
+ * takes more bytes only when a third of its buffer is free.
+ */
+const PRESSED_MS = 5_000;
+/** How much of a large body a client must send within that time while others wait for memory. */
+const PRESSED_RECEIVE_BYTES = 64 * 1024;
 
 /** Timeouts of clients, in milliseconds. */
 export interface Timeouts {
@@ -97,8 +98,8 @@ export class Schedule {
     };
     this.looksUnderPressure = {
       ...this.looks,
-      send: looks(Math.min(sendTimeoutMs, PRESSED_SEND_MS)),
-      receive: looks(Math.min(requestTimeoutMs, PRESSED_RECEIVE_MS)),
+      send: looks(Math.min(sendTimeoutMs, PRESSED_MS)),
+      receive: looks(Math.min(requestTimeoutMs, PRESSED_MS)),
     };
   }
 }
