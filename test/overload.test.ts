@@ -30,7 +30,7 @@ test('with every slot in use, a request is rejected immediately with 503 and Ret
 test('without a permit, requests wait in the ring and are processed later', async () => {
   running = await startServer({ shards: 1, scheduling: { permits: 2 }, ...ONE_HTTP_THREAD });
   const clients = await Promise.all(Array.from({ length: 10 }, () => RawClient.open(running.port)));
-  for (const [i, client] of clients.entries()) client.write(get(`/later/30/${i}`));
+  for (const [i, client] of clients.entries()) client.write(get(`/later/300/${i}`));
   await until(() => {
     const [shard] = running.server.stats().shards;
     return shard.queued === 8 && shard.permits.available === 0;

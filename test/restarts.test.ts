@@ -68,7 +68,9 @@ test('a shard that repeatedly dies soon after it was ready opens its circuit, an
   expect((await exchange(port, get('/exit'))).status).toBe(502);
   await until(() => server.stats().shards.some(({ isCircuitOpen }) => isCircuitOpen), 'the circuit to open');
   const [open, other] = [true, false].map((is) => server.stats().shards.find((one) => one.isCircuitOpen === is)!);
-  expect(open).toMatchObject({ state: 'ended', restarts: 5 });
+  expect(open.state).toBe('ended');
+  // More if the first ones were not within 10 s of the last one.
+  expect(open.restarts).toBeGreaterThanOrEqual(5);
   expect(
     logged.some(({ message }) =>
       /the circuit of shard \d is open after more than 5 restarts within 10 s/.test(message),
@@ -76,7 +78,7 @@ test('a shard that repeatedly dies soon after it was ready opens its circuit, an
   ).toBe(true);
   for (let i = 0; i < 4; i++) expect((await exchange(port, get('/ok'))).status).toBe(200);
   expect(server.stats().shards[other.shard].requests - other.requests).toBe(4);
-  expect(server.stats().shards[open.shard].restarts).toBe(5);
+  expect(server.stats().shards[open.shard].restarts).toBe(open.restarts);
 });
 
 test('with all circuits open, requests get 503 with Retry-After', async () => {
