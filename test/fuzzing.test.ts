@@ -11,4 +11,4 @@ test('a server that gets mutated requests responds or closes every connection, a
   expect(campaign.connections).toBe(1_000);
   for (const status of [200, 400, 501]) expect(campaign.statuses.get(status)).toBeGreaterThan(0);
   await campaign.server.close();
-});
+}, 180_000);

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** How long a test waits for a program to print something. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 interface ProgramOptions {
   cwd?: string;
@@ -43,7 +43,7 @@ export class Program {
     return this.#closed;
   }
 
-  /** Resolves with the match once the output matches `pattern`. */
+  /** Resolves with the match once the output matches `pattern`. Ends a program that does not print it. */
   async printed(pattern: RegExp): Promise<RegExpMatchArray> {
     const timer = setTimeout(() => this.child.kill('SIGKILL'), PATIENCE_MS);
     for (;;) {
@@ -55,7 +55,7 @@ export class Program {
       if (this.child.exitCode !== null || this.child.signalCode !== null) {
         clearTimeout(timer);
         throw new Error(
-          `the program exited with ${this.child.exitCode} before it printed ${pattern}: ${this.stdout}${this.stderr}`,
+          `the program ended with ${this.child.exitCode ?? this.child.signalCode} before it printed ${pattern}: ${this.stdout}${this.stderr}`,
         );
       }
       await new Promise<void>((resolve) => {
