@@ -43,8 +43,9 @@ export async function startServer(
   return { server, port: server.address().port, logged };
 }
 
-function canHaveSeveral({ path, fd, scheduling, tls }: ServeOptions): boolean {
-  return path === undefined && fd === undefined && scheduling?.priority === undefined && tls?.SNICallback === undefined;
+function canHaveSeveral({ path, fd, shards, scheduling, tls }: ServeOptions): boolean {
+  const isAlone = path !== undefined || fd !== undefined || shards === 0;
+  return !isAlone && scheduling?.priority === undefined && tls?.SNICallback === undefined;
 }
 
 const PATIENCE_MS = 20_000;
