@@ -20,9 +20,7 @@ export function conditionsOf(scenario, servers, { rounds, seconds }, iterations,
 
 /** @param {ReturnType<typeof conditionsOf>} conditions */
 export function formatConditions({ servers, works, iterations, ...conditions }) {
-  const versions = new Set(
-    servers.map(({ title, version, runtime }) => `${title.split(/[ ,]/)[0]} ${version}, ${runtime}`),
-  );
+  const versions = new Set(servers.map(({ product, version, runtime }) => `${product} ${version}, ${runtime}`));
   const work = Object.entries(works).map(([name, ms]) => `${name} ${ms} ms (${iterations[name]} iterations)`);
   return [
     `date        ${conditions.date}`,
