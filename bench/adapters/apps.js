@@ -36,6 +36,7 @@ const urlOf = (/** @type {string} */ id) => new URL(`./servers/${id}-app.js`, im
  * @property {ForeignApp} app
  * @property {Variant} usual
  * @property {Variant} ours
+ * @property {string} other name of the usual server
  */
 
 /**
@@ -46,7 +47,7 @@ const urlOf = (/** @type {string} */ id) => new URL(`./servers/${id}-app.js`, im
  */
 export function onShards(app, count) {
   const title = `${app.title} on ${count === 1 ? 'a shard' : `${count} shards`}`;
-  return { app, usual: usual(app, count), ours: ours(app, title, { shards: count }, {}, urlOf(app.id)) };
+  return { app, ...usual(app, count), ours: ours(app, title, { shards: count }, {}, urlOf(app.id)) };
 }
 
 /**
@@ -59,17 +60,18 @@ export function inGroups(app, processes) {
   const settings = { foreign: { module: urlOf(app.id), adapter: app.adapter } };
   const groups = { default: 1, heavy: processes };
   const title = `${app.title}, heavy route in a group`;
-  return { app, usual: usual(app, processes), ours: ours(app, title, { groups }, settings, urlOf('groups')) };
+  return { app, ...usual(app, processes), ours: ours(app, title, { groups }, settings, urlOf('groups')) };
 }
 
 /**
  * @param {ForeignApp} app
  * @param {number} processes
- * @returns {Variant}
+ * @returns {Pick<Pair, 'usual' | 'other'>}
  */
 function usual({ id, title, framework, usual: server }, processes) {
-  const suffix = processes === 1 ? '' : `, cluster(${processes})`;
-  return { ...usualServer(`${id}-usual`, `${title} on ${server}${suffix}`, framework, urlOf(id), processes), app: id };
+  const other = processes === 1 ? server : `${server}, cluster(${processes})`;
+  const variant = usualServer(`${id}-usual`, `${title} on ${other}`, framework, urlOf(id), processes);
+  return { usual: { ...variant, app: id }, other };
 }
 
 /**

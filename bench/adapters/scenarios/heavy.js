@@ -50,7 +50,7 @@ export function heavy() {
     ],
     judge: (samples) =>
       PAIRS.map((pair) => {
-        const what = `${pair.app.title}: p99 of ${LIGHT.path} vs. ${pair.usual.peer.title.split(' on ')[1]}`;
+        const what = `${pair.app.title}: p99 of ${LIGHT.path} vs. ${pair.other}`;
         return atMost(what, 0.2, compareToUsual(samples, 'p99Us', BUSY, pair));
       }),
     progress: probeProgress,

@@ -45,7 +45,7 @@ function throughput(name, title, count, least) {
       pairs.flatMap((pair) => {
         const reach = least(pair.app);
         if (reach === undefined) return [];
-        const what = `${pair.ours.peer.title}: requests/s vs. ${pair.usual.peer.title.split(' on ')[1]}`;
+        const what = `${pair.ours.peer.title}: requests/s vs. ${pair.other}`;
         return [atLeast(what, reach, compareToUsual(samples, 'perSecond', '', pair))];
       }),
     progress: saturationProgress,

@@ -7,6 +7,8 @@ import { once } from 'node:events';
  */
 export async function forkProcesses(processes) {
   const workers = Array.from({ length: processes }, () => cluster.fork());
-  const [[address]] = await Promise.all(workers.map((worker) => once(worker, 'listening')));
-  return { workers, port: /** @type {number} */ (address.port) };
+  const addresses = await Promise.all(workers.map((worker) => once(worker, 'listening')));
+  const [port, ...others] = new Set(addresses.map(([address]) => /** @type {number} */ (address.port)));
+  if (others.length > 0) throw new Error(`each process listens on a port of its own: ${port}, ${others.join(', ')}`);
+  return { workers, port };
 }
