@@ -1,9 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
+import { SCENARIOS as ADAPTERS } from '../bench/adapters/scenarios/index.js';
 import { SCENARIOS as CONNECTIONS } from '../bench/connections/scenarios/index.js';
 import { readOptions } from '../bench/scheduling/options.js';
 import { SCENARIOS as SCHEDULING } from '../bench/scheduling/scenarios/index.js';
 
 describe.each([
+  ['bench:adapters', ADAPTERS],
   ['bench:scheduling', SCHEDULING],
   ['bench:connections', CONNECTIONS],
 ])('%s', (name, scenarios) => {

@@ -6,6 +6,7 @@ import { BODY, BROWSER_HEADERS } from './servers/workload.js';
  * @typedef {object} Peer
  * @property {string} id what --only takes
  * @property {string} title
+ * @property {string} [product] whose version it reports. Default: the first word of the title
  * @property {string} file in servers/, or a URL
  * @property {string[]} args its arguments
  * @property {string | Buffer} body expected response body

@@ -13,7 +13,8 @@ const REST = 'rest';
  */
 export function noteThread(role) {
   const directory = process.env.THREAD_ROLES;
-  if (directory !== undefined) writeFileSync(`${directory}/${basename(readlinkSync('/proc/thread-self'))}`, role);
+  if (directory !== undefined && process.platform === 'linux')
+    writeFileSync(`${directory}/${basename(readlinkSync('/proc/thread-self'))}`, role);
 }
 
 /**

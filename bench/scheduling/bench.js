@@ -4,6 +4,7 @@ import { BenchError } from '../http/errors.js';
 import { startGenerator } from './generator-process.js';
 import { readOptions } from './options.js';
 import { runScenario } from './scenario.js';
+import { namesOf } from './variants.js';
 
 /** @param {string} text */
 function print(text) {
@@ -47,7 +48,7 @@ async function run(bench, { scenarios: names, json, ...options }) {
  * @param {string[]} only
  */
 function checkOnly(scenarios, only) {
-  const known = new Set(scenarios.flatMap(({ variants }) => variants.map(({ peer }) => peer.id)));
+  const known = new Set(scenarios.flatMap(({ variants }) => variants.flatMap(namesOf)));
   const unknown = only.find((id) => !known.has(id));
   if (unknown !== undefined)
     throw new BenchError(`Unknown value "${unknown}" of --only. Known: ${[...known].join(', ')}.`);

@@ -20,15 +20,18 @@ export function conditionsOf(scenario, servers, { rounds, seconds }, iterations,
 
 /** @param {ReturnType<typeof conditionsOf>} conditions */
 export function formatConditions({ servers, works, iterations, ...conditions }) {
+  const runtimes = new Set(servers.map(({ runtime }) => runtime));
   const versions = new Set(
-    servers.map(({ title, version, runtime }) => `${title.split(/[ ,]/)[0]} ${version}, ${runtime}`),
+    servers
+      .filter(({ runtime, version }) => !runtime.endsWith(` ${version}`))
+      .map(({ product, version }) => `${product} ${version}`),
   );
   const work = Object.entries(works).map(([name, ms]) => `${name} ${ms} ms (${iterations[name]} iterations)`);
   return [
     `date        ${conditions.date}`,
     `machine     ${conditions.cpu}, ${conditions.cores} cores, ${conditions.system}`,
     `            ${conditions.busyCores.toFixed(2)} cores busy before the first load`,
-    `servers     ${[...versions].join('; ')}`,
+    `servers     ${[...runtimes, ...versions].join(', ')}`,
     ...(work.length > 0 ? [`work        pbkdf2 (sha256), calibrated at rest: ${work.join(', ')}`] : []),
     `load        ${conditions.generator}`,
     `rounds      ${conditions.rounds} × ${conditions.seconds} s for each server`,

@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError } from 'commander';
  * @property {number | undefined} rounds
  * @property {number | undefined} seconds
  * @property {string[] | undefined} only
+ * @property {string} node
  * @property {string | undefined} json
  */
 
@@ -31,17 +32,19 @@ export function readOptions(args, { name, description, scenarios }) {
     .argument('[scenario...]', `of ${names.join(', ')}; all by default`, collector(names))
     .option('--rounds <n>', "measured rounds after a warm-up round (default: the scenario's)", positiveInteger)
     .option('--seconds <n>', "length of each load (default: the scenario's)", positiveInteger)
-    .option('--only <list>', 'IDs of servers, separated by commas; an unknown ID lists all', list)
+    .option('--only <list>', 'IDs of servers or apps, separated by commas; an unknown ID lists all', list)
+    .option('--node <path>', 'Node.js to run the servers with (default: this one)')
     .option('--quick', `short for --rounds ${QUICK.rounds} --seconds ${QUICK.seconds}, to test that it runs`)
     .option('--json <file>', 'file for the raw results')
     .parse(args, { from: 'user' });
-  const { rounds, seconds, only, quick, json } = command.opts();
+  const { rounds, seconds, only, node = process.execPath, quick, json } = command.opts();
   const chosen = /** @type {string[]} */ (command.processedArgs[0]);
   return {
     scenarios: chosen.length > 0 ? chosen : names,
     rounds: rounds ?? (quick ? QUICK.rounds : undefined),
     seconds: seconds ?? (quick ? QUICK.seconds : undefined),
     only,
+    node,
     json,
   };
 }

@@ -2,7 +2,7 @@ import { count, milliseconds } from '../http/format.js';
 import { kind } from './requests.js';
 
 /** @typedef {{ path: string, perSecond: number, connections: number }} ProbePlan */
-/** @typedef {{ path: string, connections: number }} BurnPlan */
+/** @typedef {{ path: string, perSecond?: number, connections: number }} BurnPlan `perSecond` of an open loop */
 
 export const QUIET = 'quiet';
 export const BUSY = 'busy';
@@ -11,7 +11,8 @@ export const BUSY = 'busy';
 export const PHASES = [QUIET, BUSY];
 
 /**
- * Sends a few latency-sensitive requests; in the busy phase, along with as many requests as the connections can carry.
+ * Sends a few latency-sensitive requests; in the busy phase, along with requests that occupy the shards: at a given
+ * rate, or as many as the connections can carry.
  * @param {import('../http/server-process.js').RunningServer} server
  * @param {string} phase
  * @param {import('./scenario.js').Bench} bench
@@ -23,7 +24,10 @@ export async function runProbe(server, phase, { generator, seconds, seed }, prob
   const { perSecond, connections } = probe;
   /** @type {import('./generator/stream.js').StreamPlan[]} */
   const streams = [{ perSecond, connections, kinds: [kind('probe', { path: probe.path })] }];
-  if (phase === BUSY) streams.push({ connections: burn.connections, kinds: [kind('burn', { path: burn.path })] });
+  if (phase === BUSY) {
+    const { path, ...rate } = burn;
+    streams.push({ ...rate, kinds: [kind('burn', { path })] });
+  }
   const result = await generator.run({ port, seconds, graceSeconds: 5, seed, streams });
   const { accepted, due, statuses } = result.kinds.probe;
   return {

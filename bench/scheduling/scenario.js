@@ -10,7 +10,7 @@ import { comeToRest, findLoss } from './conservation.js';
 import { formatReport } from './report.js';
 import { settingsEnvironment } from './servers/settings.js';
 import { answer } from './servers/work.js';
-import { CORES } from './variants.js';
+import { CORES, namesOf } from './variants.js';
 
 /** @typedef {import('../http/server-process.js').RunningServer} RunningServer */
 /** @typedef {import('./samples.js').Sample} Sample */
@@ -52,7 +52,7 @@ import { CORES } from './variants.js';
  * @property {(figures: Figures) => string} progress describes a load in a few words
  */
 
-/** @typedef {Pick<import('./options.js').Options, 'rounds' | 'seconds' | 'only'>} RunOptions */
+/** @typedef {Pick<import('./options.js').Options, 'rounds' | 'seconds' | 'only' | 'node'>} RunOptions */
 
 const PAUSE_MS = 200;
 const SEED = 20_260;
@@ -66,15 +66,15 @@ const WARM_UP_SECONDS = 2;
  * @param {(text: string) => void} print
  */
 export async function runScenario(scenario, generator, options, print) {
-  const { rounds = scenario.rounds, seconds = scenario.seconds, only } = options;
-  const variants = scenario.variants.filter(({ peer }) => !only || only.includes(peer.id));
+  const { rounds = scenario.rounds, seconds = scenario.seconds, only, node } = options;
+  const variants = scenario.variants.filter((variant) => !only || namesOf(variant).some((name) => only.includes(name)));
   if (variants.length === 0) throw new BenchError(`No server of the scenario ${scenario.name} matches --only.`);
   print(`${scenario.name}: ${scenario.title}\n`);
   const iterations = calibrate(scenario.works);
   const needs = await scenario.before?.();
   const settings = { iterations, processes: CORES, ...needs?.settings };
   const answers = { ...workAnswers(iterations), ...needs?.answers };
-  const servers = await startServers(variants, settings);
+  const servers = await startServers(variants, settings, node);
   const busyBefore = await busyCores();
   const conditions = conditionsOf(scenario, servers, { rounds, seconds }, iterations, busyBefore);
   print(formatConditions(conditions));
@@ -107,12 +107,13 @@ function workAnswers(iterations) {
 /**
  * @param {import('./variants.js').Variant[]} variants
  * @param {import('./servers/settings.js').Settings} settings
+ * @param {string} node the executable
  */
-async function startServers(variants, settings) {
+async function startServers(variants, settings, node) {
   const servers = [];
   for (const variant of variants) {
     const env = settingsEnvironment({ ...settings, ...variant.settings });
-    servers.push(await startServer(variant.peer, process.execPath, [], { env, messages: true }));
+    servers.push(await startServer(variant.peer, node, [], { env, messages: true }));
   }
   return servers;
 }

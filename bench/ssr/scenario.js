@@ -1,7 +1,8 @@
+import { usualServer } from '../adapters/usual-server.js';
 import { BUSY, PHASES, probeProgress, runProbe } from '../scheduling/probe.js';
 import { compareLoads } from '../scheduling/samples.js';
 import { atLeast, atMost } from '../scheduling/targets.js';
-import { CORES } from '../scheduling/variants.js';
+import { CORES, loopshard } from '../scheduling/variants.js';
 
 /** @typedef {import('../scheduling/variants.js').Variant} Variant */
 
@@ -10,30 +11,20 @@ const HEALTH = '/livez';
 const PROBE = { path: HEALTH, perSecond: 100, connections: 50 };
 const BURN = { path: PAGE, connections: 16 };
 
-/**
- * @param {string} id
- * @param {string} title
- * @param {string} file
- * @param {unknown[]} args as JSON
- * @returns {Variant}
- */
-function variant(id, title, file, args) {
-  const url = new URL(`./servers/${file}`, import.meta.url).href;
-  return {
-    peer: { id, title, file: url, args: args.map((arg) => JSON.stringify(arg)), body: '', skips: [] },
-    settings: {},
-    isLoopShard: file === 'loopshard.js',
-  };
-}
+const app = (/** @type {string} */ file) => new URL(`../../examples/ssr/${file}`, import.meta.url).href;
 
-const ONE = variant('loopshard-1', 'LoopShard, 1 shard', 'loopshard.js', ['app.js', { shards: 1 }]);
-const LOOPSHARD = variant('loopshard', `LoopShard, ${CORES} shards`, 'loopshard.js', ['app.js', { shards: CORES }]);
-const GROUPS = variant('groups', 'LoopShard, pages in a group', 'loopshard.js', [
-  'with-groups.js',
+const APP = app('app.js');
+const ONE = loopshard('loopshard-1', 'LoopShard, 1 shard', { shards: 1 }, {}, APP);
+const LOOPSHARD = loopshard('loopshard', `LoopShard, ${CORES} shards`, { shards: CORES }, {}, APP);
+const GROUPS = loopshard(
+  'groups',
+  'LoopShard, pages in a group',
   { groups: { default: 1, pages: CORES } },
-]);
-const NODE = variant('node', '@hono/node-server', 'node.js', [1]);
-const CLUSTER = variant('cluster', `@hono/node-server, cluster(${CORES})`, 'node.js', [CORES]);
+  {},
+  app('with-groups.js'),
+);
+const NODE = usualServer('node', '@hono/node-server', 'hono', APP, 1);
+const CLUSTER = usualServer('cluster', `@hono/node-server, cluster(${CORES})`, 'hono', APP, CORES);
 
 /** @type {import('../scheduling/report.js').Column[]} */
 const COLUMNS = [

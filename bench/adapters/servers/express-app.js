@@ -1,4 +1,9 @@
 import express from 'express';
-import { MESSAGE } from '../../http/servers/workload.js';
+import { compute, livez, message } from './routes.js';
 
-export default express().get('/', (_, res) => void res.json({ message: MESSAGE.message }));
+export const heavy = express().get('/', (_, res) => void res.json(compute()));
+
+export default express()
+  .get('/', (_, res) => void res.json(message()))
+  .get('/livez', (_, res) => void res.json(livez()))
+  .use('/heavy', heavy);

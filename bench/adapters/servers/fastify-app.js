@@ -1,7 +1,17 @@
 import fastify from 'fastify';
-import { MESSAGE } from '../../http/servers/workload.js';
+import { compute, livez, message } from './routes.js';
+
+/** @param {import('fastify').FastifyInstance} app */
+async function heavyRoutes(app) {
+  app.get('/', async () => compute());
+}
+
+export const heavy = fastify();
+heavy.register(heavyRoutes);
 
 const app = fastify();
-app.get('/', async () => ({ message: MESSAGE.message }));
+app.get('/', async () => message());
+app.get('/livez', async () => livez());
+app.register(heavyRoutes, { prefix: '/heavy' });
 
 export default app;

@@ -1,4 +1,6 @@
 import { H3 } from 'h3';
-import { MESSAGE } from '../../http/servers/workload.js';
+import { compute, livez, message } from './routes.js';
 
-export default new H3().get('/', () => ({ message: MESSAGE.message }));
+export const heavy = new H3().get('/', compute);
+
+export default new H3().get('/', message).get('/livez', livez).mount('/heavy', heavy);

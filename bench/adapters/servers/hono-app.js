@@ -1,4 +1,9 @@
 import { Hono } from 'hono';
-import { MESSAGE } from '../../http/servers/workload.js';
+import { compute, livez, message } from './routes.js';
 
-export default new Hono().get('/', (c) => c.json({ message: MESSAGE.message }));
+export const heavy = new Hono().get('/', (c) => c.json(compute()));
+
+export default new Hono()
+  .get('/', (c) => c.json(message()))
+  .get('/livez', (c) => c.json(livez()))
+  .route('/heavy', heavy);

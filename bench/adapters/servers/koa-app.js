@@ -1,9 +1,17 @@
 import Koa from 'koa';
-import { MESSAGE } from '../../http/servers/workload.js';
+import { compute, livez, message } from './routes.js';
+
+/** @type {Record<string, () => object>} */
+const ROUTES = { '/': message, '/livez': livez, '/heavy': compute };
+
+export const heavy = new Koa();
+heavy.use((ctx) => {
+  ctx.body = compute();
+});
 
 const app = new Koa();
 app.use((ctx) => {
-  ctx.body = { message: MESSAGE.message };
+  ctx.body = ROUTES[ctx.path]?.();
 });
 
 export default app;

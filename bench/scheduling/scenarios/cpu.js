@@ -1,6 +1,5 @@
-import { count, milliseconds } from '../../http/format.js';
-import { chooseGenerator, loadServer } from '../../http/load.js';
 import { compareLoads } from '../samples.js';
+import { saturate, saturationProgress } from '../saturation.js';
 import { atLeast, atMost } from '../targets.js';
 import { CLUSTER, CORES, loopshard, PISCINA } from '../variants.js';
 
@@ -12,7 +11,6 @@ const load = (/** @type {string} */ variant) => ({ variant, phase: '' });
  * @returns {import('../scenario.js').Scenario}
  */
 export function cpu() {
-  const generator = chooseGenerator();
   return {
     name: 'cpu',
     title: 'every handler computes for half a millisecond',
@@ -21,16 +19,7 @@ export function cpu() {
     phases: [''],
     rounds: 5,
     seconds: 4,
-    load: {
-      title: `${generator.title}, c=${CONNECTIONS}, closed loop, 8 browser-like headers, over loopback`,
-      isBottleneck: generator.isBottleneck,
-      run: async (server, _phase, { answers, answerBytes, seconds }) => {
-        const target = { ...server, url: `${server.url}half`, peer: { ...server.peer, ...answers.half } };
-        const bytes = answerBytes[server.peer.id].half;
-        const answered = await loadServer(generator, target, bytes, CONNECTIONS, seconds);
-        return { perSecond: answered.requests / answered.seconds, p50Us: answered.p50Us, p99Us: answered.p99Us };
-      },
-    },
+    load: saturate('half', CONNECTIONS),
     columns: [
       { head: 'requests/s', figure: 'perSecond', format: 'count' },
       { head: 'vs. LoopShard', figure: 'perSecond', format: 'share', against: { variant: 'loopshard' } },
@@ -42,6 +31,6 @@ export function cpu() {
         atLeast(`requests/s vs. ${title}`, 1, compareLoads(samples, 'perSecond', load('loopshard'), load(id))),
         atMost(`p99 vs. ${title}`, 1, compareLoads(samples, 'p99Us', load('loopshard'), load(id))),
       ]),
-    progress: ({ perSecond, p99Us }) => `${count(perSecond)} requests/s   p99 ${milliseconds(p99Us)} ms`,
+    progress: saturationProgress,
   };
 }

@@ -1,7 +1,6 @@
-import { announce } from '../../http/servers/announce.js';
+// Argument: the number of processes.
 import { createFastify, listen } from './fastify-app.js';
-import { answerQuestions, memory } from './questions.js';
+import { serveInProcesses } from './processes.js';
 
 const app = await createFastify();
-answerQuestions({ memory });
-announce(await listen(app), app.version);
+await serveInProcesses(Number(process.argv[2]), app.version, () => listen(app));

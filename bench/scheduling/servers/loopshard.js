@@ -1,12 +1,14 @@
-// Argument: the options of serve() as JSON.
+// Arguments: the options of serve() as JSON, and the URL of the app.
 import { createRequire } from 'node:module';
 import { serve } from 'loopshard';
 import { announce } from '../../http/servers/announce.js';
+import { noteThread } from '../../http/thread-roles.js';
 import { answerQuestions, memory } from './questions.js';
 
-const options = JSON.parse(process.argv[2]);
+const [options, app] = process.argv.slice(2);
 
-const server = await serve(new URL('./loopshard-app.js', import.meta.url), { port: 0, ...options });
+noteThread('HTTP thread');
+const server = await serve(new URL(app), { port: 0, ...JSON.parse(options) });
 answerQuestions({ stats: () => server.stats(), memory });
 const { version } = createRequire(import.meta.url)('loopshard/package.json');
 announce(server.address().port, version, () => server.destroy());

@@ -7,6 +7,7 @@
  * @property {number} [textBytes] size of LoopShard's route /text; adds the routes /message and /rows too
  * @property {string} [downstream] URL that the route /downstream calls
  * @property {boolean} [underPressure] whether Fastify rejects requests while its event loop is late
+ * @property {{ module: string, adapter: 'fromFetch' | 'fromNode' }} [foreign] app that LoopShard mounts; its heavy part in a group
  * @property {number} processes of a cluster, or threads of a piscina pool
  */
 
