@@ -160,7 +160,12 @@ describe('a shard is not replaced', () => {
   });
 
   test('if its abandoned handlers settle before its turn to be replaced', async () => {
-    await start({ shards: 2, scheduling: { dispatch: 'round-robin', steal: false }, recovery: { maxAbandoned: 1 } });
+    await start({
+      shards: 2,
+      scheduling: { dispatch: 'round-robin', steal: false },
+      recovery: { maxAbandoned: 1 },
+      ...ONE_HTTP_THREAD,
+    });
     const waits = [await scene.stage.send(scene.running, '/wait/a'), await scene.stage.send(scene.running, '/wait/b')];
     await until(() => scene.stage.started.length === 2, 'the start of both handlers');
     await abandon('c', 'd', 'e');
