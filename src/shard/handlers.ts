@@ -399,7 +399,10 @@ export class Handlers implements ResponseHost, RawHost {
     try {
       const body = bodyOf(value, task.response);
       if (isStream(body)) stream = body;
-      if (stream !== undefined) ownStream(stream);
+      if (stream !== undefined) {
+        ownStream(stream);
+        keepContext(task);
+      }
       if (task.request.finished) {
         this.#discard(task, stream);
         return this.#settledLate(task);
@@ -483,6 +486,7 @@ export class Handlers implements ResponseHost, RawHost {
 
   /** Lets the app take over the connection. */
   #upgrade(task: Task, raw: RawReply): void {
+    keepContext(task);
     const stream = this.#streams.startRaw(task, raw);
     if (!stream.open()) return;
     this.#tell(task, () => raw.attach(this, task));
@@ -764,6 +768,14 @@ function enterContext(entry: ContextEntry, request: AppRequest): AsyncResource {
     'CONTEXT_INVALID',
     'The function passed to `app.context()` returned without calling `run`. Call `run()` before it returns.',
   );
+}
+
+/**
+ * Lets code that outlives the handler run in the async context that the handler has entered, for instance with `enterWith`. From Node.js 24
+ * on, the scope in which the handler was called does not have it.
+ */
+function keepContext(task: Task): void {
+  task.scope = newScope();
 }
 
 function newScope(): AsyncResource {
