@@ -7,6 +7,7 @@ import { AdminEvents, askAdmin, openAdmin, postAdmin } from './support/admin.js'
 import { exchange, get, RawClient } from './support/client.js';
 import { startHttpThreads } from './support/http-threads.js';
 import { parseMetrics } from './support/metrics.js';
+import { loopshard } from './support/process.js';
 import { expectConserved, ONE_HTTP_THREAD, startServer, type TestServer, until } from './support/server.js';
 import { Stage } from './support/stage.js';
 
@@ -347,10 +348,35 @@ describe('profiles', () => {
     expect((await exchange(server.port, get('/thread'))).status).toBe(200);
   });
 
+  test('the process survives the end of a shard during its heap snapshot', async () => {
+    const program = loopshard(
+      'serve',
+      'examples/quickstart/app.js',
+      '--port',
+      '0',
+      '--shards',
+      '1',
+      '--admin-port',
+      '0',
+    );
+    const [, admin] = await program.printed(/admin: (http:\S+);/);
+    const taking = fetch(`${admin}/shards/0/heap-snapshot`, { method: 'POST' });
+    const restarting = await fetch(`${admin}/shards/0/restart`, { method: 'POST' });
+    expect(await restarting.json()).toEqual({ status: 'restarted', shard: 1 });
+    // Either the snapshot was complete, or it breaks off.
+    const outcome = await taking.then((response) => response.text()).catch(() => 'broken off');
+    expect(outcome).toMatch(/^\{"snapshot".*\}$|SHARD_NOT_READY|^broken off$/s);
+    expect((await fetch(`${admin}/livez`)).status).toBe(200);
+    program.child.kill('SIGTERM');
+    expect(await program.exit()).toBe(0);
+  });
+
   test('a shard in the calling thread can be profiled too', async () => {
     const server = await start({ shards: 0 });
     const profile = await askAdmin(server, '/shards/0/cpu-profile?seconds=0.05', { method: 'POST' });
     expect(profile.body.nodes.length).toBeGreaterThan(1);
+    const snapshot = await askAdmin(server, '/shards/0/heap-snapshot', { method: 'POST' });
+    expect(snapshot.body.snapshot.node_count).toBeGreaterThan(10_000);
   });
 });
 

@@ -167,6 +167,8 @@ export type ShardCommand =
   | { type: 'http'; http: number; end: HttpEnd }
   /** The server is closing, or this thread is to end: streaming responses are told. */
   | { type: 'drain' }
+  /** Take a heap snapshot. Each message through `port` asks for the next piece: bytes, none at the end. */
+  | { type: 'heapSnapshot'; port: MessagePort }
   /** Stop claiming, let started handlers settle within `handlersMs`, and end within `graceMs`. */
   | { type: 'close'; handlersMs: number; graceMs: number };
 

@@ -14,6 +14,7 @@ import { Clock, elapsedUs } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import { type Group, mostShards, type Permits } from '../options/scheduling.js';
+import { takeHeapSnapshot } from './heap-snapshot.js';
 import { Heartbeat } from './heartbeat.js';
 import { LoadLimits } from './load-limits.js';
 import { type Scaled, Scaler } from './scaler.js';
@@ -61,6 +62,8 @@ export interface ShardPoolEvents {
    * @returns resolves when that is done; undefined if it is done already
    */
   onShardEnded(shard: number, end: ThreadEnd, nextMs: number | undefined): Promise<void> | undefined;
+  /** Native code keeps the terminated thread of the shard from ending. */
+  onShardUnstoppable(shard: number): void;
   /** No thread could replace the ended one yet, so requests must not wait for it any longer. */
   onShardMissing(shard: number): void;
   /** Another thread is running the shard. */
@@ -100,9 +103,6 @@ export type ReplaceReason = 'asked' | 'requests' | 'heap' | 'abandoned' | 'nativ
 
 /** How long after a failed replacement the next one is attempted. */
 const REPLACE_RETRY_MS = 10_000;
-
-/** How long a terminated thread may take to end before it is taken to be in native code. */
-const NATIVE_MS = 1_000;
 
 const US_PER_MS = 1_000;
 
@@ -220,6 +220,7 @@ export class ShardPool {
         this.#words.setParked(number, false);
         this.#events.onShardSpawned(number, requests);
       },
+      onUnstoppable: (life) => this.#onUnstoppable(life),
       onMissing: ({ number }) => this.#events.onShardMissing(number),
       onFailure: ({ number }, report) => this.#events.onFailure(number, report),
       onSignalListener: (_life, signal) => this.#events.onSignalListener(signal),
@@ -311,10 +312,8 @@ export class ShardPool {
     return this.abandoned(number) > maxAbandoned;
   }
 
-  /** Terminates a stuck shard. If native code keeps it from ending, another one starts beside it. */
   #kill(shard: number): void {
     const life = this.#shards[shard];
-    const { threads } = life;
     const { stuckAfterMs, killStuckAfterMs } = life.group;
     this.#events.onKill(shard);
     life.kill(
@@ -323,9 +322,12 @@ export class ShardPool {
         `Shard ${shard} was terminated: its event loop was blocked for more than ${stuckAfterMs + killStuckAfterMs} ms (\`recovery.killStuckAfterMs\`).`,
       ),
     );
-    setTimeout(() => {
-      if (life.state === 'stuck' && life.threads === threads) void this.#replace(life, 'native code');
-    }, NATIVE_MS).unref();
+  }
+
+  /** Another shard starts beside one that native code keeps from ending. */
+  #onUnstoppable(life: ShardLife): void {
+    this.#events.onShardUnstoppable(life.number);
+    if (life.state === 'stuck') void this.#replace(life, 'native code');
   }
 
   /** Takes back what the ended thread owned. */
@@ -377,6 +379,11 @@ export class ShardPool {
   /** The numbers of shards that run, or are about to. */
   get running(): number[] {
     return this.#shards.filter(({ isIdle }) => !isIdle).map(({ number }) => number);
+  }
+
+  /** How many shards have a thread. */
+  get threads(): number {
+    return this.#shards.filter(({ state }) => state !== 'ended').length;
   }
 
   /** How many shards each group has, without those that leave or only replace others. */
@@ -437,7 +444,8 @@ export class ShardPool {
 
   /** @throws LoopShardError SHARD_NOT_READY */
   async heapSnapshot(shard: number): Promise<Readable> {
-    return this.#thread(shard).heapSnapshot();
+    this.#thread(shard);
+    return takeHeapSnapshot(this.#shards[shard]);
   }
 
   #thread(shard: number): ThreadOfShard {

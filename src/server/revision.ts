@@ -99,6 +99,7 @@ export class Revision {
       {
         onShardSpawned: (shard, requests) => http.attach(number, shard, requests),
         onShardEnded: (shard, end, nextMs) => this.#onShardEnded(shard, end, nextMs),
+        onShardUnstoppable: (shard) => this.#inform({ type: 'unstoppable', shard }),
         onShardMissing: (shard) => this.#inform({ type: 'missing', shard }),
         onShardRestarted: (shard) => logger.info({ shard }, `shard ${shard} is running again`),
         onShardState: (shard, state, isReplaced, seat) => this.#onShardState(shard, state, isReplaced, seat),

@@ -326,6 +326,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       lostWakeUps: sum(({ lostWakeUps }) => lostWakeUps),
       pauses: sum(({ pauses }) => pauses),
       refused,
+      threads: [this.#current, ...this.#others].reduce((total, revision) => total + revision.pool.threads, 0),
       shards: pool.stats().map(({ shortMeanUs, longMeanUs, ...one }) => ({
         ...one,
         outstanding: sum(({ outstanding }) => outstanding[one.shard]),
