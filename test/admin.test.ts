@@ -263,7 +263,13 @@ test('permits can be changed for all shards, a shard, a group and a route', asyn
   expect(limits()).toEqual([4, 4]);
   await postAdmin(server, '/permits', { permits: 3, route: 'GET /two/:id' });
   expect(server.server.stats().routes.find(({ route }) => route === 'GET /two/:id')?.permits.limit).toBe(3);
-  for (const wrong of [{}, { permits: 0 }, { permits: 3, shard: 2 }, { permits: 3, what: 'ever' }]) {
+  for (const wrong of [
+    {},
+    { permits: 0 },
+    { permits: 3, shard: 2 },
+    { permits: 3, what: 'ever' },
+    { permits: 3, shard: 0, group: 'default' },
+  ]) {
     const { status, body } = await postAdmin(server, '/permits', wrong);
     expect([status, body.code]).toEqual([400, 'OPTION_INVALID']);
   }
@@ -407,6 +413,11 @@ describe('events', () => {
     await until(() => server.server.listenerCount('shard') === before, 'the end of the listener');
   });
 
+  test('HEAD has no events', async () => {
+    const { status, headers } = await askAdmin(await start(), '/events', { method: 'HEAD' });
+    expect([status, headers['content-type']]).toEqual([200, 'text/event-stream']);
+  });
+
   test('a client that does not read misses events, and is told how many', async () => {
     const server = await start();
     const slow = await RawClient.open(server.server.adminAddress()!.port);
@@ -426,6 +437,14 @@ describe('events', () => {
     await until(() => slow.pending.includes('event: missed'), 'the count of what was missed');
     slow.destroy();
   });
+});
+
+test('a client that does not complete the head of its request is disconnected', async () => {
+  const server = await start();
+  const client = await RawClient.open(server.server.adminAddress()!.port);
+  client.write('GET /livez HTTP/1.1\r\n');
+  await client.closed();
+  expect(client.pending.toString()).toMatch(/^HTTP\/1\.1 408 /);
 });
 
 test('without metrics it serves everything else', async () => {
