@@ -73,6 +73,8 @@ export interface LifeEvents {
    * @param change the result that has changed; undefined if the thread has ended
    */
   onChecks(life: ShardLife, change: CheckReport | undefined): void;
+  /** This health check of the app has failed on the shard as often as it may. */
+  onUnhealthy(life: ShardLife, check: string): void;
   /** The current generation of each HTTP thread. */
   generations(): readonly number[];
   /** Wakes the shard if it is parked. */
@@ -284,6 +286,8 @@ export class ShardLife {
         return this.#events.onHeapFull(this, report.heapMb);
       case 'check':
         return this.#onCheck(report);
+      case 'unhealthy':
+        return this.#events.onUnhealthy(this, report.name);
       case 'failure':
         return this.#events.onFailure(this, report);
     }

@@ -99,7 +99,7 @@ export interface ShardPoolEvents {
 }
 
 /** Why a shard is replaced by one that starts beside it. */
-export type ReplaceReason = 'asked' | 'requests' | 'heap' | 'abandoned' | 'native code';
+export type ReplaceReason = 'asked' | 'requests' | 'heap' | 'abandoned' | 'checks' | 'native code';
 
 /** How long after a failed replacement the next one is attempted. */
 const REPLACE_RETRY_MS = 10_000;
@@ -127,6 +127,7 @@ export class ShardPool {
   /** Of shards that are added, by group. */
   readonly #groupPermits = new Map<Group, number>();
   readonly #isAdaptive: boolean;
+  readonly #isLocal: boolean;
   readonly #reasons = new WeakMap<ShardLife, ReplaceReason>();
   readonly #events: ShardPoolEvents;
   readonly #settleMs: number;
@@ -146,8 +147,9 @@ export class ShardPool {
     this.#groups = groups;
     for (const group of groups) this.#groupPermits.set(group, permits.initial);
     this.#isAdaptive = permits.adaptive !== undefined;
+    this.#isLocal = options.startThread !== undefined;
     this.#events = events;
-    this.#settleMs = options.startThread === undefined ? SETTLE_MS : 0;
+    this.#settleMs = this.#isLocal ? 0 : SETTLE_MS;
     const settings = {
       core: core.share(),
       epochMs: options.epochMs,
@@ -227,6 +229,7 @@ export class ShardPool {
       onCrowded: (life) => void this.#replace(life, 'abandoned', () => this.#isCrowded(life)),
       onHeapFull: (life) => void this.#replace(life, 'heap'),
       onChecks: ({ number, failedChecks }, change) => this.#events.onChecks(number, [...failedChecks], change),
+      onUnhealthy: (life, check) => this.#onUnhealthy(life, check),
       onStreamsFull: (life) => this.#events.onStreamsFull(life.number),
       generations: () => this.#generations.all,
       wake: ({ number }) => void this.#words.wake(number),
@@ -296,6 +299,11 @@ export class ShardPool {
     }
   }
 
+  /** The calling thread cannot unload the app. */
+  #onUnhealthy(life: ShardLife, check: string): void {
+    if (!this.#isLocal) void this.#replace(life, 'checks', () => life.failedChecks.has(check));
+  }
+
   #onStarting(life: ShardLife, old: ShardLife | undefined): void {
     const permits = old === undefined ? this.#groupPermits.get(life.group)! : this.#permits[old.number];
     this.#permits[life.number] = permits;
@@ -306,6 +314,11 @@ export class ShardPool {
   /** How many of its handlers are still running after their requests got 504. */
   abandoned(shard: number): number {
     return this.#words.counters(shard).abandoned;
+  }
+
+  /** Names of the app's health checks that fail on the shard, in alphabetical order. */
+  failedChecks(shard: number): string[] {
+    return [...this.#shards[shard].failedChecks].sort();
   }
 
   #isCrowded({ number, maxAbandoned }: ShardLife): boolean {

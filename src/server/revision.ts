@@ -270,6 +270,8 @@ export class Revision {
         return `its heap is larger than ${maxShardHeapMb} MiB (\`recovery.maxShardHeapMb\`)`;
       case 'abandoned':
         return `${this.pool.abandoned(shard)} abandoned handlers have not settled (\`recovery.maxAbandoned\`)`;
+      case 'checks':
+        return `its health checks keep failing: ${this.pool.failedChecks(shard).join(', ')} (\`replaceAfter\`)`;
       case 'native code':
         return 'it is in native code that cannot be stopped';
     }

@@ -140,6 +140,7 @@ export class Shard {
     );
     const { queueTime, handlerTime, batchSize } = times;
     this.#report({ type: 'ready', table: app.table(), histograms: { queueTime, handlerTime, batchSize } });
+    this.#checks.begin();
   }
 
   #report(report: ShardReport): void {
