@@ -388,10 +388,8 @@ async function end(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP', server: Server | und
   console.log(`loopshard: ${signal}: finishing open requests. ${again(signal)} to exit immediately.`);
   await server.close();
   // Exiting waits for all threads, but a thread in native code may never end.
-  const left = server.stats().shards.filter(({ state }) => state !== 'ended');
-  if (left.length > 0) {
-    const numbers = left.map(({ shard }) => shard).join(', ');
-    console.error(`loopshard: Shard ${numbers} is in native code that cannot be stopped. Killing the process.`);
+  if (server.stats().threads > 0) {
+    console.error('loopshard: A shard is in native code that cannot be stopped. Killing the process.');
     process.kill(process.pid, 'SIGKILL');
   }
   process.exit(0);

@@ -7,6 +7,7 @@ import { AdminEvents, askAdmin, openAdmin, postAdmin } from './support/admin.js'
 import { exchange, get, RawClient } from './support/client.js';
 import { startHttpThreads } from './support/http-threads.js';
 import { parseMetrics } from './support/metrics.js';
+import { loopshard } from './support/process.js';
 import { expectConserved, ONE_HTTP_THREAD, startServer, type TestServer, until } from './support/server.js';
 import { Stage } from './support/stage.js';
 
@@ -262,7 +263,13 @@ test('permits can be changed for all shards, a shard, a group and a route', asyn
   expect(limits()).toEqual([4, 4]);
   await postAdmin(server, '/permits', { permits: 3, route: 'GET /two/:id' });
   expect(server.server.stats().routes.find(({ route }) => route === 'GET /two/:id')?.permits.limit).toBe(3);
-  for (const wrong of [{}, { permits: 0 }, { permits: 3, shard: 2 }, { permits: 3, what: 'ever' }]) {
+  for (const wrong of [
+    {},
+    { permits: 0 },
+    { permits: 3, shard: 2 },
+    { permits: 3, what: 'ever' },
+    { permits: 3, shard: 0, group: 'default' },
+  ]) {
     const { status, body } = await postAdmin(server, '/permits', wrong);
     expect([status, body.code]).toEqual([400, 'OPTION_INVALID']);
   }
@@ -347,10 +354,35 @@ describe('profiles', () => {
     expect((await exchange(server.port, get('/thread'))).status).toBe(200);
   });
 
+  test('the process survives the end of a shard during its heap snapshot', async () => {
+    const program = loopshard(
+      'serve',
+      'examples/quickstart/app.js',
+      '--port',
+      '0',
+      '--shards',
+      '1',
+      '--admin-port',
+      '0',
+    );
+    const [, admin] = await program.printed(/admin: (http:\S+);/);
+    const taking = fetch(`${admin}/shards/0/heap-snapshot`, { method: 'POST' });
+    const restarting = await fetch(`${admin}/shards/0/restart`, { method: 'POST' });
+    expect(await restarting.json()).toEqual({ status: 'restarted', shard: 1 });
+    // Either the snapshot was complete, or it breaks off.
+    const outcome = await taking.then((response) => response.text()).catch(() => 'broken off');
+    expect(outcome).toMatch(/^\{"snapshot".*\}$|SHARD_NOT_READY|^broken off$/s);
+    expect((await fetch(`${admin}/livez`)).status).toBe(200);
+    program.child.kill('SIGTERM');
+    expect(await program.exit()).toBe(0);
+  });
+
   test('a shard in the calling thread can be profiled too', async () => {
     const server = await start({ shards: 0 });
     const profile = await askAdmin(server, '/shards/0/cpu-profile?seconds=0.05', { method: 'POST' });
     expect(profile.body.nodes.length).toBeGreaterThan(1);
+    const snapshot = await askAdmin(server, '/shards/0/heap-snapshot', { method: 'POST' });
+    expect(snapshot.body.snapshot.node_count).toBeGreaterThan(10_000);
   });
 });
 
@@ -381,6 +413,11 @@ describe('events', () => {
     await until(() => server.server.listenerCount('shard') === before, 'the end of the listener');
   });
 
+  test('HEAD has no events', async () => {
+    const { status, headers } = await askAdmin(await start(), '/events', { method: 'HEAD' });
+    expect([status, headers['content-type']]).toEqual([200, 'text/event-stream']);
+  });
+
   test('a client that does not read misses events, and is told how many', async () => {
     const server = await start();
     const slow = await RawClient.open(server.server.adminAddress()!.port);
@@ -400,6 +437,14 @@ describe('events', () => {
     await until(() => slow.pending.includes('event: missed'), 'the count of what was missed');
     slow.destroy();
   });
+});
+
+test('a client that does not complete the head of its request is disconnected', async () => {
+  const server = await start();
+  const client = await RawClient.open(server.server.adminAddress()!.port);
+  client.write('GET /livez HTTP/1.1\r\n');
+  await client.closed();
+  expect(client.pending.toString()).toMatch(/^HTTP\/1\.1 408 /);
 });
 
 test('without metrics it serves everything else', async () => {

@@ -5,6 +5,7 @@ import { createTestServer } from 'loopshard/testing';
 import { HealthChecks } from '../build/src/shard/health-checks.js';
 import { exchange, get, RawClient } from './support/client.js';
 import { useLife } from './support/life.js';
+import { Load } from './support/load.js';
 import { until } from './support/server.js';
 
 const scene = useLife();
@@ -129,6 +130,44 @@ test('a start, a reload and a replacement do not wait for checks that pass', asy
   expect(scene.life.notes.filter(isCheck).length).toBeGreaterThanOrEqual(3);
 });
 
+test('a shard on which a check has failed replaceAfter times in a row is replaced, and no request fails', async () => {
+  scene.life.mark('checks');
+  scene.life.mark('replaces');
+  await scene.start({ shards: 2, health: true });
+  const load = new Load(scene.running.port);
+  await load.passed(100);
+  // On both shards, but only the other check has the option.
+  scene.life.mark('database-fails');
+  scene.life.mark('cache-fails-0');
+  await until(
+    () =>
+      shards()
+        .map(({ shard }) => shard)
+        .join() === '1,2',
+    'the replacement',
+  );
+  expect(messages()).toContain(
+    'shard 0 is being replaced by shard 2: its health checks keep failing: cache, database (`replaceAfter`)',
+  );
+  expect(messages().filter((message) => message.includes('is being replaced'))).toHaveLength(1);
+  await load.stop();
+  expect(load.wrong).toEqual([]);
+});
+
+test('with shards: 0, replaceAfter has no effect', async () => {
+  scene.life.mark('checks');
+  scene.life.mark('replaces');
+  scene.life.mark('notes');
+  await scene.start({ shards: 0, health: true, httpThreads: 1 });
+  scene.life.mark('cache-fails');
+  await isReadyz(failing('cache'));
+  const runs = () => scene.life.notes.filter((note) => note.startsWith('check cache')).length;
+  const before = runs();
+  await until(() => runs() >= before + 4, 'further runs');
+  expect(messages().filter((message) => message.includes('replace'))).toEqual([]);
+  expect(shards()).toHaveLength(1);
+});
+
 test('/livez and /readyz respond while every shard is busy, with the latest results', async () => {
   scene.life.mark('checks');
   await scene.start({ shards: 1, health: true });
@@ -189,9 +228,9 @@ describe('the runs of a check', () => {
   async function outcomes(check: HealthCheck, reports: number): Promise<(string | undefined)[]> {
     const seen: (string | undefined)[] = [];
     checks = new HealthChecks(
-      [{ name: 'app', check, intervalMs: 1, timeoutMs: 20 }],
+      [{ name: 'app', check, intervalMs: 1, timeoutMs: 20, replaceAfter: 0 }],
       { shard: 0, group: 'default', index: 0 },
-      ({ error }) => void seen.push(error?.message),
+      (report) => void seen.push(report.type === 'check' ? report.error?.message : report.type),
     );
     await checks.start();
     await until(() => seen.length >= reports, 'the reports');
@@ -221,7 +260,7 @@ describe('the runs of a check', () => {
     const seen: unknown[] = [];
     const check = async () => void (await readFile(new URL(import.meta.url)));
     checks = new HealthChecks(
-      [{ name: 'app', check, intervalMs: 1_000, timeoutMs: 100 }],
+      [{ name: 'app', check, intervalMs: 1_000, timeoutMs: 100, replaceAfter: 0 }],
       { shard: 0, group: 'default', index: 0 },
       (report) => void seen.push(report),
     );
@@ -271,9 +310,13 @@ describe('app.health()', () => {
     ]);
     expect(wrong('database', { timeout: 10 }, check)).toEqual([
       'OPTION_UNKNOWN',
-      "Unknown option `timeout` of `app.health('database')`. All options: intervalMs, timeoutMs.",
+      "Unknown option `timeout` of `app.health('database')`. All options: intervalMs, timeoutMs, replaceAfter.",
     ]);
     expect(wrong('database', 5, check)[1]).toBe('`app.health()` expects options, got 5.');
+    expect(wrong('database', { replaceAfter: 1 }, check)).toEqual([
+      'OPTION_INVALID',
+      "Option `replaceAfter` of `app.health('database')` must be an integer from 2 to 1000, got 1.",
+    ]);
     expect(wrong('x'.repeat(64), { intervalMs: 100, timeoutMs: 600_000 }, check)).toBe('accepted');
   });
 

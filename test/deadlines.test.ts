@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
 import { field, get, RawClient } from './support/client.js';
-import { expectConserved, startServer, until } from './support/server.js';
+import { expectConserved, ONE_HTTP_THREAD, startServer, until } from './support/server.js';
 import { outcome, useStage } from './support/stage.js';
 
 /** Maximum time of an abort, with a margin for busy machines. */
@@ -128,6 +128,18 @@ test('permit and slot of a handler that ignores the signal are released, and its
   await expectConserved(scene.running);
   expect(client.pending).toHaveLength(0);
   client.destroy();
+});
+
+test('a handler that settles while the HTTP thread is blocked does not get 504', async () => {
+  await start(ONE_HTTP_THREAD);
+  const sent = await scene.stage.send(scene.running, '/limited/a');
+  await until(() => scene.stage.started.includes('a'), 'the start');
+  scene.stage.release('a');
+  // The HTTP thread is this thread. The handler has 100 ms, and settles within a few of them.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+  expect((await sent.response).status).toBe(200);
+  expect(scene.running.server.stats().refused).toEqual({});
+  await expectConserved(scene.running);
 });
 
 test('a handler that blocks its thread gets 504 as well', async () => {

@@ -52,7 +52,7 @@ describe('a shard that is stuck for killStuckAfterMs', () => {
     expect(messages().find((message) => message.includes('is stuck'))).toMatch(/blocked for 200 ms$/);
   });
 
-  test('gets a replacement beside it if native code keeps it from ending', async () => {
+  test('gets a replacement beside it if native code keeps it from ending, and its requests get 502 meanwhile', async () => {
     await scene.start({ shards: 1, recovery });
     const native = ask('/native');
     await until(
@@ -60,8 +60,9 @@ describe('a shard that is stuck for killStuckAfterMs', () => {
       'the replacement',
     );
     expect(await text('/ok')).toBe('ok');
-    scene.life.mark('release');
     expect((await native).status).toBe(502);
+    expect(numbers()).toContain(0);
+    scene.life.mark('release');
     await until(() => numbers().join() === '1', 'the end of the thread');
     await expectConserved(scene.running);
   });

@@ -115,16 +115,23 @@ describe('the file of a Unix socket', () => {
   });
 });
 
-test('SIGTERM ends a server with a shard in native code', async () => {
+test.each([
+  ['a shard', false],
+  ['a shard of the code before a reload', true],
+])('SIGTERM ends a server with %s in native code', async (_which, isReloaded) => {
   const started = life.file('started');
   const app = new URL(`fixtures/native.js?started=${encodeURIComponent(started)}`, import.meta.url).href;
   const program = loopshard('serve', app, '--port', '0', '--shards', '1', '--close-timeout-ms', '300');
   const client = await RawClient.open(Number((await program.printed(listens))[1]));
   client.write(get('/native'));
   await until(() => existsSync(started), 'the native code');
+  if (isReloaded) {
+    program.child.kill('SIGHUP');
+    await program.printed(/reloaded the app/);
+  }
   program.child.kill('SIGTERM');
   await program.exit();
   expect(program.child.signalCode).toBe('SIGKILL');
-  expect(program.stderr).toContain('loopshard: Shard 0 is in native code that cannot be stopped. Killing the process.');
+  expect(program.stderr).toContain('loopshard: A shard is in native code that cannot be stopped. Killing the process.');
   client.destroy();
 });

@@ -13,6 +13,10 @@ import type { AdminSubject } from './subject.js';
 
 /** More than people and their monitoring need. */
 const MAX_CONNECTIONS = 256;
+/** How long a client may take to send a request, and its head alone: connections are limited, and probes need one. */
+const REQUEST_MS = 10_000;
+const HEAD_MS = 5_000;
+const LOOK_MS = 1_000;
 const METHODS = ['GET', 'POST'] as const;
 
 /**
@@ -37,7 +41,8 @@ export class AdminServer {
     for (const endpoint of endpointsOf(subject, this.#events, this.#history)) {
       this.#router.on(endpoint.method, endpoint.pattern, () => {}, endpoint);
     }
-    this.#server = createServer((request, response) => void this.#respond(request, response));
+    const patience = { requestTimeout: REQUEST_MS, headersTimeout: HEAD_MS, connectionsCheckingInterval: LOOK_MS };
+    this.#server = createServer(patience, (request, response) => void this.#respond(request, response));
     this.#server.maxConnections = MAX_CONNECTIONS;
   }
 

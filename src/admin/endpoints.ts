@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { AdminError } from './admin-error.js';
-import type { EventHub } from './event-hub.js';
+import { EVENTS_HEAD, type EventHub } from './event-hub.js';
 import type { History } from './history.js';
 import { pageFiles } from './page-files.js';
 import type { AdminSubject } from './subject.js';
@@ -85,7 +85,15 @@ export function endpointsOf(subject: AdminSubject, events: EventHub, history: Hi
       pattern: '/history',
       handle: ({ response }) => sendJson(response, 200, withMetrics(history).view()),
     },
-    { method: 'GET', pattern: '/events', handle: ({ response }) => events.add(response) },
+    {
+      method: 'GET',
+      pattern: '/events',
+      handle: ({ request, response }) => {
+        // Nothing would end a response without a body.
+        if (request.method === 'HEAD') response.writeHead(200, EVENTS_HEAD).end();
+        else events.add(response);
+      },
+    },
     {
       method: 'POST',
       pattern: '/reload',

@@ -9,6 +9,7 @@ const GATHER_MS = 50;
 /** Bytes that a slow client may have waiting. Above that, it misses events. */
 const MAX_WAITING_BYTES = 1 << 20;
 const RETRY_MS = 2_000;
+export const EVENTS_HEAD = { 'content-type': 'text/event-stream', 'cache-control': 'no-store' };
 
 interface Client {
   response: ServerResponse;
@@ -39,7 +40,7 @@ export class EventHub {
   /** Sends events to a client until it disconnects. */
   add(response: ServerResponse): void {
     const client: Client = { response, missed: 0 };
-    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    response.writeHead(200, EVENTS_HEAD);
     response.write(`retry: ${RETRY_MS}\n\n${this.#first()}`);
     this.#clients.add(client);
     response.once('close', () => this.#remove(client));

@@ -19,6 +19,11 @@ export interface HealthCheckOptions {
   intervalMs?: number;
   /** How long a run may take, 1 to 600,000 ms. Default 2,000. */
   timeoutMs?: number;
+  /**
+   * Failures in a row after which the shard is replaced by one that starts beside it, 2 to 1,000; 0 disables this. Default 0. For what a new thread
+   * repairs, such as a broken cache; not for a database that is down. With `shards: 0` it has no effect.
+   */
+  replaceAfter?: number;
 }
 
 /** A health check as it was added. */
@@ -34,7 +39,10 @@ const DEFAULT_INTERVAL_MS = 5_000;
 const DEFAULT_TIMEOUT_MS = 2_000;
 const MAX_INTERVAL_MS = 86_400_000;
 const MAX_TIMEOUT_MS = 600_000;
-const OPTIONS: readonly (keyof HealthCheckOptions)[] = ['intervalMs', 'timeoutMs'];
+/** After one failure, a shard that fails from the start would be replaced over and over. */
+const MIN_FAILURES = 2;
+const MAX_FAILURES = 1_000;
+const OPTIONS: readonly (keyof HealthCheckOptions)[] = ['intervalMs', 'timeoutMs', 'replaceAfter'];
 
 /**
  * Parses the arguments of `app.health()`: a name and options, both optional, and the check.
@@ -55,12 +63,17 @@ export function healthArguments(given: readonly unknown[]): HealthCheckDefinitio
   const owner = `\`app.health('${name}')\``;
   checkOptionNames(options, OPTIONS, owner);
   const subject = new Subject('OPTION_INVALID', ` of ${owner}`);
-  const { intervalMs = DEFAULT_INTERVAL_MS, timeoutMs = DEFAULT_TIMEOUT_MS } = options as HealthCheckOptions;
+  const {
+    intervalMs = DEFAULT_INTERVAL_MS,
+    timeoutMs = DEFAULT_TIMEOUT_MS,
+    replaceAfter = 0,
+  } = options as HealthCheckOptions;
   return {
     name,
     check: check as HealthCheck,
     intervalMs: subject.integer('intervalMs', intervalMs, 100, MAX_INTERVAL_MS),
     timeoutMs: subject.integer('timeoutMs', timeoutMs, 1, MAX_TIMEOUT_MS),
+    replaceAfter: replaceAfter === 0 ? 0 : subject.integer('replaceAfter', replaceAfter, MIN_FAILURES, MAX_FAILURES),
   };
 }
 

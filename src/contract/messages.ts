@@ -167,6 +167,8 @@ export type ShardCommand =
   | { type: 'http'; http: number; end: HttpEnd }
   /** The server is closing, or this thread is to end: streaming responses are told. */
   | { type: 'drain' }
+  /** Take a heap snapshot. Each message through `port` asks for the next piece: bytes, none at the end. */
+  | { type: 'heapSnapshot'; port: MessagePort }
   /** Stop claiming, let started handlers settle within `handlersMs`, and end within `graceMs`. */
   | { type: 'close'; handlersMs: number; graceMs: number };
 
@@ -239,6 +241,12 @@ export interface CheckReport {
   error: ErrorText | undefined;
 }
 
+/** A health check of the app has failed `replaceAfter` times in a row. */
+export interface UnhealthyReport {
+  type: 'unhealthy';
+  name: string;
+}
+
 /** Shard → control thread. */
 export type ShardReport =
   /** The thread runs, and is about to load the module. */
@@ -259,6 +267,7 @@ export type ShardReport =
   /** The heap has more than `maxHeapMb` after a garbage collection. Sent once. */
   | { type: 'heapFull'; heapMb: number }
   | CheckReport
+  | UnhealthyReport
   | FailureReport;
 
 /** Shard → HTTP thread: a piece of a response body as it is sent, or its end. */

@@ -243,6 +243,8 @@ export class HttpControl {
       case 'missing':
         shards.load.replaced[news.shard] = 0;
         return scheduler?.onShardMissing(news.shard);
+      case 'unstoppable':
+        return scheduler?.onShardUnstoppable(news.shard);
       case 'permits':
         return scheduler?.permitsChanged();
     }

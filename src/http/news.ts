@@ -11,6 +11,8 @@ export type ShardNews =
   | { type: 'state'; shard: number; state: string; isReplaced: boolean; isCircuitOpen: boolean; seat: number }
   /** No thread has replaced the shard's last one yet: requests that wait for it are passed on or rejected. */
   | { type: 'missing'; shard: number }
+  /** The thread of the shard was terminated, but is in native code: it keeps its slots until that returns, and clients need not wait. */
+  | { type: 'unstoppable'; shard: number }
   /** Some HTTP thread is shedding requests for the shard, or none is any more. */
   | { type: 'shedding'; shard: number; shedding: boolean }
   /** The group has no free permit and no handler settles, or this has ended. */

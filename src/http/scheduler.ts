@@ -339,9 +339,11 @@ export class Scheduler implements ExchangeOwner {
 
   #onHandlerTimeout(exchange: Exchange): void {
     const { slot, sequence } = exchange;
-    this.#completions.refuseEarly(exchange, 'HANDLER_TIMEOUT');
     const shard = this.#shards.side.heldBy(slot);
-    if (shard >= 0) this.#shards.abandon(shard, slot, sequence);
+    // It has settled: this thread has not taken its response yet.
+    if (shard < 0) return;
+    this.#completions.refuseEarly(exchange, 'HANDLER_TIMEOUT');
+    this.#shards.abandon(shard, slot, sequence);
   }
 
   // ── shards that end ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -354,6 +356,15 @@ export class Scheduler implements ExchangeOwner {
   /** The shard's thread has exited: its requests get responses or are passed on. */
   onShardLost(shard: number): void {
     reclaim(shard, this.#reclaimers);
+    this.#streams.breakOff(shard);
+  }
+
+  /** The shard's thread cannot be stopped, and keeps its slots until it ends: its requests get responses now. */
+  onShardUnstoppable(shard: number): void {
+    const { side } = this.#shards;
+    for (let slot = side.range.first; slot < side.range.end; slot++) {
+      if (side.heldBy(slot) === shard) this.#completions.loseEarly(this.#exchanges[slot]);
+    }
     this.#streams.breakOff(shard);
   }
 

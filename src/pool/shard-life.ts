@@ -56,6 +56,8 @@ export interface LifeEvents {
    * @returns resolves when that is done; undefined if it is done already
    */
   onEnded(life: ShardLife, end: ThreadEnd, nextMs: number | undefined): Promise<void> | undefined;
+  /** The thread was terminated, but native code keeps it from ending. */
+  onUnstoppable(life: ShardLife): void;
   /** No thread has replaced the one that ended, for longer than requests should wait. */
   onMissing(life: ShardLife): void;
   onFailure(life: ShardLife, report: FailureReport): void;
@@ -71,6 +73,8 @@ export interface LifeEvents {
    * @param change the result that has changed; undefined if the thread has ended
    */
   onChecks(life: ShardLife, change: CheckReport | undefined): void;
+  /** This health check of the app has failed on the shard as often as it may. */
+  onUnhealthy(life: ShardLife, check: string): void;
   /** The current generation of each HTTP thread. */
   generations(): readonly number[];
   /** Wakes the shard if it is parked. */
@@ -144,6 +148,7 @@ export class ShardLife {
   #restartTimer: NodeJS.Timeout | undefined;
   #missingTimer: NodeJS.Timeout | undefined;
   #endTimer: NodeJS.Timeout | undefined;
+  #nativeTimer: NodeJS.Timeout | undefined;
   #onLoaded: ((table: RouteTable) => void) | undefined;
   #onEnded: (() => void)[] = [];
   #onIdle: (() => void)[] = [];
@@ -253,7 +258,7 @@ export class ShardLife {
       'SHARD_FAILED',
       `Shard ${this.number} was not ready within ${startTimeoutMs} ms. Check what the module awaits while it is loading, or raise \`timeouts.startTimeoutMs\`.`,
     );
-    this.#thread?.terminate();
+    this.#terminate();
   }
 
   #onReport(report: ShardReport): void {
@@ -281,6 +286,8 @@ export class ShardLife {
         return this.#events.onHeapFull(this, report.heapMb);
       case 'check':
         return this.#onCheck(report);
+      case 'unhealthy':
+        return this.#events.onUnhealthy(this, report.name);
       case 'failure':
         return this.#events.onFailure(this, report);
     }
@@ -349,8 +356,7 @@ export class ShardLife {
       case 'spawning':
       case 'loading':
         this.#isAsked = true;
-        this.#thread!.terminate();
-        return;
+        return this.#terminate();
       case 'ready':
       case 'stuck': {
         const { graceMs } = this.#settings;
@@ -381,7 +387,12 @@ export class ShardLife {
   /** Terminates a thread whose event loop is blocked. Another one follows. */
   kill(cause: LoopShardError): void {
     this.#cause ??= cause;
+    this.#terminate();
+  }
+
+  #terminate(): void {
     this.#thread?.terminate();
+    this.#nativeTimer ??= setTimeout(() => this.#events.onUnstoppable(this), TERMINATION_MS).unref();
   }
 
   /** Waits for the thread to end by itself, and terminates it at the end of its grace period. */
@@ -394,7 +405,7 @@ export class ShardLife {
         'SHARD_FAILED',
         `Shard ${this.number} did not end within ${graceMs} ms and was terminated.`,
       );
-      this.#thread?.terminate();
+      this.#terminate();
     }, graceMs);
   }
 
@@ -416,6 +427,8 @@ export class ShardLife {
   #onExit(code: number, error: unknown): void {
     clearTimeout(this.#startTimer);
     clearTimeout(this.#endTimer);
+    clearTimeout(this.#nativeTimer);
+    this.#nativeTimer = undefined;
     const { state } = this;
     const wasReady = state === 'ready' || state === 'stuck' || (state === 'draining' && this.#readySince > 0);
     const livedMs = wasReady ? Math.max(1, performance.now() - this.#readySince) : 0;
@@ -486,7 +499,7 @@ export class ShardLife {
   async terminate(): Promise<boolean> {
     this.#stopStarting();
     if (this.#state === 'ended') return true;
-    this.#thread!.terminate();
+    this.#terminate();
     return this.#untilEnded(TERMINATION_MS);
   }
 
@@ -526,8 +539,8 @@ export class ShardLife {
 
   // ── messages to it ──────────────────────────────────────────────────────────────────────────────────────────────
 
-  send(command: ShardCommand): void {
-    this.#thread?.send(command);
+  send(command: ShardCommand, transfer?: readonly MessagePort[]): void {
+    this.#thread?.send(command, transfer);
     if (this.#options.isSyncParked) this.#events.wake(this);
   }
 

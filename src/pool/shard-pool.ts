@@ -14,6 +14,7 @@ import { Clock, elapsedUs } from '../core/clock.js';
 import type { CoreMemory } from '../core/memory.js';
 import { LoopShardError } from '../errors.js';
 import { type Group, mostShards, type Permits } from '../options/scheduling.js';
+import { takeHeapSnapshot } from './heap-snapshot.js';
 import { Heartbeat } from './heartbeat.js';
 import { LoadLimits } from './load-limits.js';
 import { type Scaled, Scaler } from './scaler.js';
@@ -61,6 +62,8 @@ export interface ShardPoolEvents {
    * @returns resolves when that is done; undefined if it is done already
    */
   onShardEnded(shard: number, end: ThreadEnd, nextMs: number | undefined): Promise<void> | undefined;
+  /** Native code keeps the terminated thread of the shard from ending. */
+  onShardUnstoppable(shard: number): void;
   /** No thread could replace the ended one yet, so requests must not wait for it any longer. */
   onShardMissing(shard: number): void;
   /** Another thread is running the shard. */
@@ -96,13 +99,10 @@ export interface ShardPoolEvents {
 }
 
 /** Why a shard is replaced by one that starts beside it. */
-export type ReplaceReason = 'asked' | 'requests' | 'heap' | 'abandoned' | 'native code';
+export type ReplaceReason = 'asked' | 'requests' | 'heap' | 'abandoned' | 'checks' | 'native code';
 
 /** How long after a failed replacement the next one is attempted. */
 const REPLACE_RETRY_MS = 10_000;
-
-/** How long a terminated thread may take to end before it is taken to be in native code. */
-const NATIVE_MS = 1_000;
 
 const US_PER_MS = 1_000;
 
@@ -127,6 +127,7 @@ export class ShardPool {
   /** Of shards that are added, by group. */
   readonly #groupPermits = new Map<Group, number>();
   readonly #isAdaptive: boolean;
+  readonly #isLocal: boolean;
   readonly #reasons = new WeakMap<ShardLife, ReplaceReason>();
   readonly #events: ShardPoolEvents;
   readonly #settleMs: number;
@@ -146,8 +147,9 @@ export class ShardPool {
     this.#groups = groups;
     for (const group of groups) this.#groupPermits.set(group, permits.initial);
     this.#isAdaptive = permits.adaptive !== undefined;
+    this.#isLocal = options.startThread !== undefined;
     this.#events = events;
-    this.#settleMs = options.startThread === undefined ? SETTLE_MS : 0;
+    this.#settleMs = this.#isLocal ? 0 : SETTLE_MS;
     const settings = {
       core: core.share(),
       epochMs: options.epochMs,
@@ -220,12 +222,14 @@ export class ShardPool {
         this.#words.setParked(number, false);
         this.#events.onShardSpawned(number, requests);
       },
+      onUnstoppable: (life) => this.#onUnstoppable(life),
       onMissing: ({ number }) => this.#events.onShardMissing(number),
       onFailure: ({ number }, report) => this.#events.onFailure(number, report),
       onSignalListener: (_life, signal) => this.#events.onSignalListener(signal),
       onCrowded: (life) => void this.#replace(life, 'abandoned', () => this.#isCrowded(life)),
       onHeapFull: (life) => void this.#replace(life, 'heap'),
       onChecks: ({ number, failedChecks }, change) => this.#events.onChecks(number, [...failedChecks], change),
+      onUnhealthy: (life, check) => this.#onUnhealthy(life, check),
       onStreamsFull: (life) => this.#events.onStreamsFull(life.number),
       generations: () => this.#generations.all,
       wake: ({ number }) => void this.#words.wake(number),
@@ -295,6 +299,11 @@ export class ShardPool {
     }
   }
 
+  /** The calling thread cannot unload the app. */
+  #onUnhealthy(life: ShardLife, check: string): void {
+    if (!this.#isLocal) void this.#replace(life, 'checks', () => life.failedChecks.has(check));
+  }
+
   #onStarting(life: ShardLife, old: ShardLife | undefined): void {
     const permits = old === undefined ? this.#groupPermits.get(life.group)! : this.#permits[old.number];
     this.#permits[life.number] = permits;
@@ -307,14 +316,17 @@ export class ShardPool {
     return this.#words.counters(shard).abandoned;
   }
 
+  /** Names of the app's health checks that fail on the shard, in alphabetical order. */
+  failedChecks(shard: number): string[] {
+    return [...this.#shards[shard].failedChecks].sort();
+  }
+
   #isCrowded({ number, maxAbandoned }: ShardLife): boolean {
     return this.abandoned(number) > maxAbandoned;
   }
 
-  /** Terminates a stuck shard. If native code keeps it from ending, another one starts beside it. */
   #kill(shard: number): void {
     const life = this.#shards[shard];
-    const { threads } = life;
     const { stuckAfterMs, killStuckAfterMs } = life.group;
     this.#events.onKill(shard);
     life.kill(
@@ -323,9 +335,12 @@ export class ShardPool {
         `Shard ${shard} was terminated: its event loop was blocked for more than ${stuckAfterMs + killStuckAfterMs} ms (\`recovery.killStuckAfterMs\`).`,
       ),
     );
-    setTimeout(() => {
-      if (life.state === 'stuck' && life.threads === threads) void this.#replace(life, 'native code');
-    }, NATIVE_MS).unref();
+  }
+
+  /** Another shard starts beside one that native code keeps from ending. */
+  #onUnstoppable(life: ShardLife): void {
+    this.#events.onShardUnstoppable(life.number);
+    if (life.state === 'stuck') void this.#replace(life, 'native code');
   }
 
   /** Takes back what the ended thread owned. */
@@ -377,6 +392,11 @@ export class ShardPool {
   /** The numbers of shards that run, or are about to. */
   get running(): number[] {
     return this.#shards.filter(({ isIdle }) => !isIdle).map(({ number }) => number);
+  }
+
+  /** How many shards have a thread. */
+  get threads(): number {
+    return this.#shards.filter(({ state }) => state !== 'ended').length;
   }
 
   /** How many shards each group has, without those that leave or only replace others. */
@@ -437,7 +457,8 @@ export class ShardPool {
 
   /** @throws LoopShardError SHARD_NOT_READY */
   async heapSnapshot(shard: number): Promise<Readable> {
-    return this.#thread(shard).heapSnapshot();
+    this.#thread(shard);
+    return takeHeapSnapshot(this.#shards[shard]);
   }
 
   #thread(shard: number): ThreadOfShard {

@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { ShardCommand, ShardReport, ShardStart } from '../contract/messages.js';
 import { forward } from './shard-output.js';
@@ -39,7 +38,8 @@ export interface LoopTimes {
 export interface ThreadOfShard {
   /** The HTTP threads' ends of the channels to it. */
   readonly requests: readonly MessagePort[];
-  send(command: ShardCommand): void;
+  /** @param transfer ports that this thread loses */
+  send(command: ShardCommand, transfer?: readonly MessagePort[]): void;
   /** Handles the messages that it has sent so far, in order. */
   receive(): void;
   /** Opens a channel to the thread that replaces an ended HTTP thread, and returns that thread's end of it. */
@@ -48,8 +48,6 @@ export interface ThreadOfShard {
   loopTimes(): LoopTimes;
   /** Of the worker; undefined if the shard runs in the calling thread. */
   readonly threadId: number | undefined;
-  /** Takes a heap snapshot, which blocks the thread. */
-  heapSnapshot(): Promise<Readable>;
   /** Terminates it at any point, except in native code, which finishes first. */
   terminate(): void;
 }
@@ -108,8 +106,8 @@ export class ShardThread implements ThreadOfShard {
     }
   }
 
-  send(command: ShardCommand): void {
-    this.#channel.postMessage(command);
+  send(command: ShardCommand, transfer: readonly MessagePort[] = []): void {
+    this.#channel.postMessage(command, transfer);
   }
 
   connectHttp(http: number, generation: number): MessagePort {
@@ -126,10 +124,6 @@ export class ShardThread implements ThreadOfShard {
 
   get threadId(): number {
     return this.#worker.threadId;
-  }
-
-  heapSnapshot(): Promise<Readable> {
-    return this.#worker.getHeapSnapshot();
   }
 
   terminate(): void {

@@ -1,5 +1,3 @@
-import type { Readable } from 'node:stream';
-import { getHeapSnapshot } from 'node:v8';
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { AppDefinition } from '../app/definition.js';
 import type { HttpEnd, RouteTable, ShardCommand, ShardReport, ShardStart } from '../contract/messages.js';
@@ -79,8 +77,8 @@ class LocalShard implements ThreadOfShard {
     }
   }
 
-  send(command: ShardCommand): void {
-    this.#channel.postMessage(command);
+  send(command: ShardCommand, transfer: readonly MessagePort[] = []): void {
+    this.#channel.postMessage(command, transfer);
   }
 
   connectHttp(http: number, generation: number): MessagePort {
@@ -92,10 +90,6 @@ class LocalShard implements ThreadOfShard {
   loopTimes(): LoopTimes {
     const { active, idle } = performance.eventLoopUtilization();
     return { activeMs: active, idleMs: idle };
-  }
-
-  async heapSnapshot(): Promise<Readable> {
-    return getHeapSnapshot();
   }
 
   /** Stops the loop. Handlers that are running cannot be stopped; their results are dropped. */

@@ -99,6 +99,7 @@ export class Revision {
       {
         onShardSpawned: (shard, requests) => http.attach(number, shard, requests),
         onShardEnded: (shard, end, nextMs) => this.#onShardEnded(shard, end, nextMs),
+        onShardUnstoppable: (shard) => this.#inform({ type: 'unstoppable', shard }),
         onShardMissing: (shard) => this.#inform({ type: 'missing', shard }),
         onShardRestarted: (shard) => logger.info({ shard }, `shard ${shard} is running again`),
         onShardState: (shard, state, isReplaced, seat) => this.#onShardState(shard, state, isReplaced, seat),
@@ -269,6 +270,8 @@ export class Revision {
         return `its heap is larger than ${maxShardHeapMb} MiB (\`recovery.maxShardHeapMb\`)`;
       case 'abandoned':
         return `${this.pool.abandoned(shard)} abandoned handlers have not settled (\`recovery.maxAbandoned\`)`;
+      case 'checks':
+        return `its health checks keep failing: ${this.pool.failedChecks(shard).join(', ')} (\`replaceAfter\`)`;
       case 'native code':
         return 'it is in native code that cannot be stopped';
     }

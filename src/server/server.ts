@@ -124,6 +124,14 @@ function reserveMs(closeTimeoutMs: number): number {
 
 const LOCAL = 'with `shards: 0`: the module is loaded in this thread, which cannot unload it.';
 
+function checkHolder(holder: PermitHolder, subject: Subject): void {
+  const names = Object.keys(holder);
+  if (names.length === 1 && ['shard', 'group', 'route'].includes(names[0])) return;
+  throw subject.wrong(
+    `Cannot set permits of \`${JSON.stringify(holder)}\`: expected one of \`shard\`, \`group\` and \`route\`.`,
+  );
+}
+
 function closedMeanwhile(): LoopShardError {
   return new LoopShardError('NOT_RUNNING', 'The server was closed during the reload.');
 }
@@ -326,6 +334,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       lostWakeUps: sum(({ lostWakeUps }) => lostWakeUps),
       pauses: sum(({ pauses }) => pauses),
       refused,
+      threads: [this.#current, ...this.#others].reduce((total, revision) => total + revision.pool.threads, 0),
       shards: pool.stats().map(({ shortMeanUs, longMeanUs, ...one }) => ({
         ...one,
         outstanding: sum(({ outstanding }) => outstanding[one.shard]),
@@ -367,6 +376,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   setPermits(permits: number, of?: PermitHolder): void {
     const subject = new Subject('OPTION_INVALID');
     subject.integer('permits', permits, 1, MAX_PERMITS);
+    if (of !== undefined) checkHolder(of, subject);
     if (of !== undefined && 'route' in of) {
       if (!this.#current.limited.has(of.route))
         throw subject.wrong(`Cannot set permits of route \`${of.route}\`: it was defined without \`maxConcurrency\`.`);

@@ -98,6 +98,8 @@ export interface ServerStats {
   pauses: number;
   /** Requests that the HTTP thread rejected for lack of room or time, by the code in the response. */
   refused: Partial<Record<Reason, number>>;
+  /** Threads of shards, also of other revisions than the current one. After `close()`, those in native code, which cannot be stopped. */
+  threads: number;
   /** Figures of each shard. */
   shards: ShardStats[];
   /** Figures of each group of shards. */

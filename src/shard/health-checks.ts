@@ -2,7 +2,7 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import type { ShardInfo } from '../app/handler.js';
 import type { HealthCheckDefinition } from '../app/health.js';
 import { describe, type ErrorText } from '../contract/describe.js';
-import type { CheckReport } from '../contract/messages.js';
+import type { CheckReport, UnhealthyReport } from '../contract/messages.js';
 
 /** A timer that fires this much later than it should shows that the event loop was blocked. */
 const BLOCKED_MS = 50;
@@ -11,13 +11,22 @@ const BLOCKED_MS = 50;
 export class HealthChecks {
   readonly #checks: readonly RepeatedCheck[];
 
-  constructor(checks: readonly HealthCheckDefinition[], info: ShardInfo, report: (message: CheckReport) => void) {
+  constructor(
+    checks: readonly HealthCheckDefinition[],
+    info: ShardInfo,
+    report: (message: CheckReport | UnhealthyReport) => void,
+  ) {
     this.#checks = checks.map((check) => new RepeatedCheck(check, info, report));
   }
 
   /** Starts them. Resolves when each has run once; never rejects. */
   async start(): Promise<void> {
     await Promise.all(this.#checks.map((check) => check.run()));
+  }
+
+  /** The shard is ready: from now on it may be replaced because of them. */
+  begin(): void {
+    for (const check of this.#checks) check.isCounted = true;
   }
 
   /** Starts no further run; the results of current ones are not reported. */
@@ -30,12 +39,21 @@ export class HealthChecks {
 class RepeatedCheck {
   readonly #definition: HealthCheckDefinition;
   readonly #info: ShardInfo;
-  readonly #report: (message: CheckReport) => void;
-  #hasFailed = false;
+  readonly #report: (message: CheckReport | UnhealthyReport) => void;
+  /** Whether `replaceAfter` applies. */
+  isCounted = false;
+  /** Failures since it has passed. */
+  #failures = 0;
+  /** They were reported as too many. */
+  #isReported = false;
   #isOver = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(definition: HealthCheckDefinition, info: ShardInfo, report: (message: CheckReport) => void) {
+  constructor(
+    definition: HealthCheckDefinition,
+    info: ShardInfo,
+    report: (message: CheckReport | UnhealthyReport) => void,
+  ) {
     this.#definition = definition;
     this.#info = info;
     this.#report = report;
@@ -43,12 +61,15 @@ class RepeatedCheck {
 
   /** Runs the check, and again after each interval. Resolves when this run has ended. */
   async run(): Promise<void> {
-    const { name, intervalMs } = this.#definition;
+    const { name, intervalMs, replaceAfter } = this.#definition;
     const error = await this.#failure();
     if (this.#isOver) return;
-    const hasFailed = error !== undefined;
-    if (hasFailed !== this.#hasFailed) this.#report({ type: 'check', name, error });
-    this.#hasFailed = hasFailed;
+    const failures = error === undefined ? 0 : this.#failures + 1;
+    if (failures > 0 !== this.#failures > 0) this.#report({ type: 'check', name, error });
+    this.#failures = failures;
+    const isUnhealthy = replaceAfter > 0 && failures >= replaceAfter && this.isCounted;
+    if (isUnhealthy && !this.#isReported) this.#report({ type: 'unhealthy', name });
+    this.#isReported = isUnhealthy;
     this.#timer = setTimeout(() => void this.run(), intervalMs).unref();
   }
 

@@ -31,6 +31,7 @@ import { trustedProxies } from '../options/trust-proxy.js';
 import type { ShardContext } from './context.js';
 import type { Handlers } from './handlers.js';
 import { HealthChecks } from './health-checks.js';
+import { sendHeapSnapshot } from './heap-snapshot.js';
 import { HttpChannels } from './http-channels.js';
 import { Gradient2 } from './loop/limiter.js';
 import { ShardLoop } from './loop/loop.js';
@@ -139,6 +140,7 @@ export class Shard {
     );
     const { queueTime, handlerTime, batchSize } = times;
     this.#report({ type: 'ready', table: app.table(), histograms: { queueTime, handlerTime, batchSize } });
+    this.#checks.begin();
   }
 
   #report(report: ShardReport): void {
@@ -169,6 +171,8 @@ export class Shard {
         return this.loop.look();
       case 'drain':
         return this.loop.handlers.drain();
+      case 'heapSnapshot':
+        return sendHeapSnapshot(command.port);
       case 'close':
         if (!this.#isEnding) return this.end(this.stop(), command);
         // It was replaced, or has had an uncaught exception, and the server closes now: handlers may have less time than before.

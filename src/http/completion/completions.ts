@@ -226,6 +226,16 @@ export class Completions {
     this.schedule();
   }
 
+  /** The same for a request whose response will not come, or not completely. */
+  loseEarly(exchange: Exchange): void {
+    const { stream, connection } = exchange;
+    if (stream === undefined) return this.refuseEarly(exchange, 'SHARD_LOST');
+    if (connection === undefined || stream.isOver) return;
+    // What was sent cannot be taken back.
+    stream.last = 'broken';
+    connection.flush();
+  }
+
   /** Drops a request whose client has disconnected and that no shard holds. */
   drop(exchange: Exchange): void {
     exchange.observed ??= this.#observation.unhandled(exchange, undefined);

@@ -107,9 +107,11 @@ export class Observation {
   }
 
   #early(exchange: Exchange, code: string): ObservedExchange | undefined {
-    const shard = this.#shards.side.heldBy(exchange.slot);
+    const { side } = this.#shards;
+    // The handler may have settled meanwhile. A shard that is lost hears no reports.
+    const shard = code === 'SHARD_LOST' ? -1 : Math.max(side.heldBy(exchange.slot), side.completedBy(exchange.slot));
     if (shard < 0) return this.unhandled(exchange, code);
-    return this.#shards.side.words.isObserving(shard) ? this.handled(shard, exchange) : undefined;
+    return side.words.isObserving(shard) ? this.handled(shard, exchange) : undefined;
   }
 
   #unhandledBy(shard: number, request: Omit<UnhandledRequest, 'status' | 'endedAt' | 'isAborted'>): ObservedExchange {
