@@ -4,6 +4,7 @@ import { describe } from '../contract/describe.js';
 import { readMemoryMap } from '../contract/memory-map.js';
 import { markOwnThread } from '../contract/own-thread.js';
 import { refuse } from '../contract/refusal.js';
+import { endIfUnsettled } from '../contract/unsettled.js';
 import { CoreMemory } from '../core/memory.js';
 import { HttpControl } from './http-control.js';
 import { loadHttpModule } from './http-module.js';
@@ -11,7 +12,7 @@ import type { HttpCommand, HttpOrder, HttpReport, HttpStart } from './messages.j
 import { SentLog } from './sent-log.js';
 
 markOwnThread('HTTP thread');
-await runHttpThread(workerData);
+endIfUnsettled(runHttpThread(workerData));
 
 /** Loads what the thread needs, and then executes the control thread's commands. */
 async function runHttpThread(start: HttpStart): Promise<void> {

@@ -5,6 +5,7 @@ import { CaughtListens } from '../adapters/node/listening.js';
 import type { ShardReport, ShardStart } from '../contract/messages.js';
 import { markOwnThread } from '../contract/own-thread.js';
 import { refuse } from '../contract/refusal.js';
+import { endIfUnsettled } from '../contract/unsettled.js';
 import { endInOrder } from './ending.js';
 import { loadApp, preload } from './load-app.js';
 import { publishInspected, watchHeap } from './pulse.js';
@@ -12,7 +13,7 @@ import { Shard } from './shard.js';
 import { handleUncaught } from './uncaught.js';
 
 markOwnThread('shard');
-await runShard(workerData);
+endIfUnsettled(runShard(workerData));
 
 /** Loads the user's module, reports the result, and starts the shard. */
 async function runShard(start: ShardStart): Promise<void> {
