@@ -31,7 +31,7 @@ const TSCONFIG_PATH = /^[@~]\//;
 const SIBLINGS: readonly ((path: string) => string)[] = [
   (path) => path.replace(/js$/, 'ts'),
   (path) => path.replace(/jsx?$/, 'tsx'),
-  ...['.js', '.mjs', '.cjs', '.ts', '.mts', '/index.js', '/index.ts'].map((end) => (path: string) => path + end),
+  ...['.js', '.mjs', '.cjs', '.ts', '.mts'].map((end) => (path: string) => path + end),
 ];
 
 /** Returns what to do about an error that a user's code has caused, if its message is a known one. */
