@@ -33,7 +33,7 @@ import { createApp } from 'loopshard';
 import { version } from './version.mjs';
 export default createApp()
   .get('/', () => version)
-  .get('/express', (req, res) => res.json({}))
+  .all('/express', (req, res) => res.json({}))
   .get('/fail', () => {
     throw new Error('<wrong>', { cause: new RangeError('too far') });
   });
@@ -85,6 +85,7 @@ while (!existsSync('release')) await new Promise((resolve) => setTimeout(resolve
     await untilText('three');
     write('app.mjs', APP.replace("'/fail'", "'/other'"));
     await program.printed(/^ {2}GET {5}\/other$/m);
+    expect(program.stdout).toMatch(/^ {2}ALL {5}\/express$/m);
   });
 
   test('of a module that is loaded by `require` reloads the app', async () => {

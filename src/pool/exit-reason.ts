@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { UNSETTLED_EXIT_CODE } from '../contract/unsettled.js';
+import { UNSETTLED_EXIT_CODE } from '../core/unsettled.js';
 
 /**
  * Describes why a thread has exited.

@@ -60,6 +60,7 @@ export interface LifeEvents {
   onMissing(life: ShardLife): void;
   onFailure(life: ShardLife, report: FailureReport): void;
   onSignalListener(life: ShardLife, signal: string): void;
+  onListen(port: number): void;
   /** More than `maxAbandoned` handlers of the shard are still running after their requests got 504. */
   onCrowded(life: ShardLife): void;
   /** The shard streams as many responses as it may. */
@@ -271,6 +272,8 @@ export class ShardLife {
         return this.unstick();
       case 'signalListener':
         return this.#events.onSignalListener(this, report.signal);
+      case 'listen':
+        return this.#events.onListen(report.port);
       case 'uncaught':
         return this.#onUncaught(report);
       case 'crowded':

@@ -149,6 +149,8 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   #nextReload: Promise<void> | undefined;
   /** Ends the start, or a reload before it has switched. */
   #endLoading: ((error: LoopShardError) => void) | undefined;
+  /** Those that are logged once. */
+  readonly #warnings = new Set<string>();
   /** What `setPermits` has changed, by holder, for the shards of reloads. */
   readonly #permitChanges = new Map<string, { permits: number; of: PermitHolder | undefined }>();
   readonly #sources: MetricSources;
@@ -196,6 +198,11 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     const events: RevisionEvents = {
       tell: (name, ...args) => this.#tell(name, ...args),
       isReady: () => this.#state === 'ready',
+      warnOnce: (details, message) => {
+        if (this.#warnings.has(message)) return;
+        this.#warnings.add(message);
+        this.#logger.warn(details, message);
+      },
     };
     const memory = createRevisionMemory(this.#options);
     return new Revision(number, memory, this.#source, this.#options, this.#logger, this.#http, events);

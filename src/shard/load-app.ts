@@ -30,10 +30,8 @@ export async function loadApp(url: string, listens?: CaughtListens): Promise<App
   const server = await listens?.server(exportsNothing(module));
   const served = server === undefined ? undefined : await foreignApp([server]);
   if (served !== undefined) return served;
-  throw new LoopShardError(
-    'MODULE_WITHOUT_APP',
-    `${pathOf(url)} has no app as its default export. ${await adviceFor(module)}`,
-  );
+  const advice = await adviceFor(module);
+  throw new LoopShardError('MODULE_WITHOUT_APP', `${pathOf(url)} has no app as its default export. ${advice}`);
 }
 
 /** Returns an app of another framework. The adapters are loaded only if a module has one. */
