@@ -40,7 +40,7 @@ export function appOfKind(kind: NodeKind, options: NodeOptions = {}, listening: 
     runner.listener = await kind.start();
   });
   app.onClose(() => {
-    if (kind.close === undefined) closeServers([...runner.listener!.servers, ...listening()]);
+    if (kind.close === undefined) closeServers(runner.servers);
     else return kind.close();
   });
   addRaw(app, options, runner.handlerAt(''));

@@ -5,7 +5,7 @@ import { createServer } from '../server/serve.js';
 import type { RunningServer, Server } from '../server/server.js';
 import { INSPECT, TYPESCRIPT } from './names.js';
 import { typeScriptLoaders } from './typescript.js';
-import { WatchedFiles } from './watched-files.js';
+import { watchFiles } from './watch-files.js';
 
 /** What happens while an app is developed. */
 export interface DevelopEvents {
@@ -26,7 +26,6 @@ export class Development {
   readonly #module: string;
   readonly #options: ServeOptions;
   readonly #events: DevelopEvents;
-  readonly #files: WatchedFiles;
   #isLoading = false;
   /** A file that has changed since the last load began. */
   #changed: string | undefined;
@@ -63,8 +62,7 @@ export class Development {
       },
     };
     this.#events = events;
-    this.#files = new WatchedFiles((file) => this.#onChange(file));
-    this.#files.add(this.#module);
+    watchFiles(this.#module, (file) => this.#onChange(file));
   }
 
   /**

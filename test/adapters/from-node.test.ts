@@ -324,6 +324,27 @@ const app = await NestFactory.create(App, { logger: false });
     ]);
   });
 
+  test('an app without a server has one for middleware that takes over connections, such as proxies', async () => {
+    const server = await load(`${IMPORTS}
+let server;
+export default express().get('/x', (req, res) => {
+  server ??= req.socket.server.on('upgrade', (request, socket) => socket.end(\`HTTP/1.1 101 Switching Protocols\\r\\n\\r\\n\${request.url}\`));
+  res.send(String(server === req.socket.server));
+});`);
+    const client = await RawClient.open(server.address().port);
+    const offer = 'GET /taken HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+    client.write(offer);
+    expect((await client.response()).status).toBe(404);
+    for (let i = 0; i < 2; i++) {
+      client.write('GET /x HTTP/1.1\r\nHost: a\r\n\r\n');
+      expect((await client.response()).body.toString()).toBe('true');
+    }
+    client.write(offer);
+    await client.closed();
+    expect(client.pending.toString()).toBe('HTTP/1.1 101 Switching Protocols\r\n\r\n/taken');
+    await server.close();
+  });
+
   test('a CommonJS module exports an app', async () => {
     const server = await load(
       "const app = require('express')(); app.get('/x', (_, res) => res.send('found')); module.exports = app",
