@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { LoopShardError } from './errors.js';
 import type { FlatOptions } from './options/flat-options.js';
 import { logLevelOf } from './options/logger.js';
+import { METHODS } from './options/methods.js';
 import type { KeySource, ShardRange } from './options/scheduling.js';
 import { nest } from './options/sections.js';
 import type { ServeOptions } from './options/serve-options.js';
@@ -265,13 +266,18 @@ async function watch(address: string, options: TopOptions): Promise<void> {
 
 /** Prints the routes if they have changed. */
 function printRoutes(server: Server): void {
-  const lines = server.routes().map(({ methods, pattern }) => {
-    const shown = methods.filter((method) => method !== 'HEAD' || !methods.includes('GET'));
-    return `  ${shown.join(', ').padEnd(METHODS_WIDTH)} ${pattern}`;
-  });
+  const lines = server
+    .routes()
+    .map(({ methods, pattern }) => `  ${methodsText(methods).padEnd(METHODS_WIDTH)} ${pattern}`);
   const text = lines.join('\n');
   if (text !== shownRoutes && text !== '') console.log(text);
   shownRoutes = text;
+}
+
+function methodsText(methods: readonly string[]): string {
+  // Of `app.all()`, or an app of another framework.
+  if (methods.length >= METHODS.length) return 'ALL';
+  return methods.filter((method) => method !== 'HEAD' || !methods.includes('GET')).join(', ');
 }
 
 /** Prints the first line of the message with its code, and its other lines below. */

@@ -33,7 +33,7 @@ import { createApp } from 'loopshard';
 import { version } from './version.mjs';
 export default createApp()
   .get('/', () => version)
-  .get('/express', (req, res) => res.json({}))
+  .all('/express', (req, res) => res.json({}))
   .get('/fail', () => {
     throw new Error('<wrong>', { cause: new RangeError('too far') });
   });
@@ -85,6 +85,7 @@ while (!existsSync('release')) await new Promise((resolve) => setTimeout(resolve
     await untilText('three');
     write('app.mjs', APP.replace("'/fail'", "'/other'"));
     await program.printed(/^ {2}GET {5}\/other$/m);
+    expect(program.stdout).toMatch(/^ {2}ALL {5}\/express$/m);
   });
 
   test('of a module that is loaded by `require` reloads the app', async () => {
@@ -123,6 +124,59 @@ while (!existsSync('release')) await new Promise((resolve) => setTimeout(resolve
     await untilText('4');
     become('5');
     await untilText('5');
+  });
+
+  test('is seen in folders that were removed and created again', async () => {
+    const lib = join(folder, 'src', 'lib');
+    const create = (version: string) => {
+      mkdirSync(lib, { recursive: true });
+      writeFileSync(join(lib, 'version.mjs'), `export const version = '${version}';`);
+    };
+    write('app.mjs', APP.replace('./version.mjs', './src/lib/version.mjs'));
+    create('0');
+    const program = launch('app.mjs');
+    await untilListening(program);
+    expect(await text()).toBe('0');
+    // At once, as `git checkout` does it.
+    rmSync(join(folder, 'src'), { recursive: true });
+    create('1');
+    await untilText('1');
+    create('2');
+    await untilText('2');
+    rmSync(join(folder, 'src'), { recursive: true });
+    await until(() => program.stderr.includes('continues to serve'), 'the report');
+    create('3');
+    await untilText('3');
+    create('4');
+    await untilText('4');
+  });
+
+  /** A module that finishes loading once the file \`release\` exists. */
+  const hanging = (version: string) => `
+import { existsSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+writeFileSync('hanging', '');
+while (!existsSync('release')) await sleep(5);
+export const version = '${version}';`;
+
+  test('ends the start and the reload of code that does not finish loading', async () => {
+    write('app.mjs', APP);
+    write('version.mjs', hanging('never'));
+    const program = launch('app.mjs', '--start-timeout-ms', '0');
+    const untilHanging = () => until(() => existsSync(join(folder, 'hanging')), 'the module that hangs');
+    await untilHanging();
+    write('version.mjs', "export const version = 'one';");
+    await untilListening(program);
+    expect(await text()).toBe('one');
+    rmSync(join(folder, 'hanging'));
+    write('version.mjs', hanging('never'));
+    await untilHanging();
+    expect(await text()).toBe('one');
+    write('version.mjs', "export const version = 'two';");
+    await untilText('two');
+    await program.printed(/reloaded/);
+    expect(program.stderr).toBe('');
+    expect(program.stdout.match(/reloaded in/g)).toHaveLength(1);
   });
 
   test('that breaks the app leaves the code before serving, and says where', async () => {
@@ -216,12 +270,36 @@ test('TypeScript runs by type stripping or the tsx of the project', async () => 
   await untilText('two');
 });
 
+test('the tsx of the project loads what type stripping does not', async () => {
+  rmSync(join(folder, 'node_modules'), { recursive: true });
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  const dist = new URL('../build/dist/index.js', import.meta.url).href;
+  write('version.ts', "export enum Version { one = 'one' }");
+  write(
+    'app.ts',
+    `import { createApp } from '${dist}';\nimport { Version } from './version.js';\nexport default createApp().get('/', () => Version.one);`,
+  );
+  const program = launch('app.ts');
+  await untilListening(program);
+  expect(await text()).toBe('one');
+  write('version.ts', "export enum Version { one = 'two' }");
+  await untilText('two');
+  write('version.ts', 'export enum Version {\n  one = ;\n}');
+  await until(() => program.stderr.includes('continues to serve'), 'the report');
+  expect(program.stderr.split('\n').slice(0, 4)).toEqual([
+    `loopshard: Cannot load ${join(folder, 'app.ts')}: SyntaxError: Unexpected ";" (MODULE_FAILED)`,
+    `${join(folder, 'version.ts')}:2:9`,
+    '  one = ;',
+    '        ^',
+  ]);
+});
+
 test('TypeScript without either gets a sentence', () => {
   const strips = Boolean((process.features as { typescript?: unknown }).typescript);
   const url = new URL(`file://${folder}/app.ts`).href;
   if (strips) expect(typeScriptLoaders(url)).toEqual([]);
   else expect(() => typeScriptLoaders(url)).toThrow('Run `npm install --save-dev tsx` in your project');
-  expect(() => typeScriptLoaders(`${url}x`)).toThrow('cannot load TypeScript by itself');
+  expect(() => typeScriptLoaders(`${url}x`)).toThrow('cannot load JSX by itself. Run `npm install --save-dev tsx`');
   expect(typeScriptLoaders(new URL(`file://${folder}/app.js`).href)).toEqual([]);
 });
 
@@ -256,6 +334,44 @@ test('--shards 0 is rejected', async () => {
   const program = launch('app.mjs', '--shards', '0');
   expect(await program.exit()).toBe(1);
   expect(program.stderr).toMatch(/needs shards that it can reload/);
+});
+
+test('flags of the process that threads do not accept are those of the process only', async () => {
+  write('app.mjs', APP);
+  write('version.mjs', "export const version = 'one';");
+  const command = [join(root, 'build/dist/cli.js'), 'dev', 'app.mjs', '--port', '0', '--shards', '1'];
+  running = new Program(process.execPath, ['--max-old-space-size=500', '--expose-gc', ...command], { cwd: folder });
+  await untilListening(running);
+  expect(await text()).toBe('one');
+});
+
+describe('an error that no change mends ends the command', () => {
+  test('invalid flags of shards', async () => {
+    write('app.mjs', APP);
+    write('version.mjs', "export const version = 'one';");
+    const program = launch('app.mjs', '--exec-argv=--expose-gc');
+    expect(await program.exit()).toBe(1);
+    expect(program.stderr).toBe(
+      "loopshard: Node.js does not accept these flags for worker threads: --expose-gc. Remove them from `threads.execArgv`; flags of the whole process go to `node`, and limits of a shard's heap to `threads.resourceLimits`. (OPTION_INVALID)\n",
+    );
+  });
+
+  test('a port in use, also after the app did not load', async () => {
+    const other = http.createServer();
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { port: taken } = other.address() as { port: number };
+    write('app.mjs', APP);
+    write('version.mjs', "export const version = 'one;");
+    const program = launch('app.mjs', '--port', String(taken));
+    await until(() => program.stderr.includes('Waiting for a change.'), 'the report');
+    const before = program.stderr;
+    write('version.mjs', "export const version = 'one';");
+    expect(await program.exit()).toBe(1);
+    expect(program.stderr.slice(before.length)).toBe(
+      `loopshard: Port ${taken} of 127.0.0.1 is in use. Stop what listens there, or choose another port. (PORT_IN_USE)\n`,
+    );
+    await new Promise((resolve) => other.close(resolve));
+  });
 });
 
 (canReusePort() ? test : test.skip)('several HTTP threads run the changed code', async () => {

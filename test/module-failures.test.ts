@@ -121,10 +121,10 @@ describe('the message has the location, the source line and the stack of', () =>
 
 test.each<[string, string, string[]]>([
   ['what is thrown is no error', 'five.mjs', ['throw 5;']],
-  ['a package is missing', 'no-package.mjs', ["import 'not-installed';"]],
+  ['a file is missing', 'no-file.mjs', ["import './no-such-file.js';"]],
 ])('the message is one sentence if %s', async (_name, name, lines) => {
   const { message } = await failure(write(name, ...lines));
-  expect(message).toMatch(/^Cannot load .*mjs: Error: (5|Cannot find package 'not-installed' imported from .*)$/);
+  expect(message).toMatch(/^Cannot load .*mjs: Error: (5|Cannot find module '.*no-such-file.js' imported from .*)$/);
 });
 
 test('the line of a minified file is omitted', async () => {
@@ -168,6 +168,20 @@ describe('the message says what to do', () => {
     ]);
   });
 
+  test.each([
+    ['a package', 'wants.mjs', "import 'not-installed/sub.js';", 'Run `npm install not-installed`.'],
+    ['a package with a scope', 'wants.mjs', "import '@not/installed';", 'Run `npm install @not/installed`.'],
+    ['a package, in CommonJS', 'wants.cjs', "require('not-installed/sub');", 'Run `npm install not-installed`.'],
+    ['a path of tsconfig.json', 'wants.mjs', "import '@/lib/a.js';", 'Node.js does not read `paths` of tsconfig.json'],
+    ['the source of a file', 'wants.mjs', "import './lib/source.js';", 'Did you mean `source.ts`? Node.js needs'],
+    ['a file without its extension', 'wants.mjs', "import './lib/source';", 'Did you mean `source.ts`? Node.js needs'],
+  ])('if %s is not found', async (_what, name, line, advice) => {
+    mkdirSync(join(folder, 'lib'), { recursive: true });
+    write('lib/source.ts', '');
+    const { message } = await failure(write(name, line));
+    expect(message.split('\n')[0]).toContain(`. ${advice}`);
+  });
+
   test('if an app is told to listen', async () => {
     const path = write(
       'listens.mjs',
@@ -193,15 +207,61 @@ test('a TypeScript module on a Node.js that cannot load it', async () => {
   );
 });
 
+const strips = Boolean((process.features as { typescript?: unknown }).typescript);
+
+(strips ? describe : describe.skip)('type stripping', () => {
+  test('shows where a syntax error is', async () => {
+    const app = write('syntax.ts', 'const one = 1;', 'const two: number = ;', 'const three = 3;');
+    expect((await failure(app)).message.split('\n')).toEqual([
+      `Cannot load ${app}: SyntaxError: Expression expected`,
+      `${app}:2`,
+      'const two: number = ;',
+      '                    ^',
+    ]);
+  });
+
+  test('says what to do about syntax that is more than types', async () => {
+    const app = write('enum.ts', 'enum A { b }');
+    expect((await failure(app)).message.split('\n')).toEqual([
+      `Cannot load ${app}: SyntaxError: TypeScript enum is not supported in strip-only mode. Node.js only removes types. Compile the module to JavaScript, or install tsx (\`npm install --save-dev tsx\`), which \`loopshard dev\` uses.`,
+      `${app}:1`,
+      'enum A { b }',
+      '^^^^^^^^^^^^',
+    ]);
+  });
+
+  test('says what to do about the import of a type', async () => {
+    const app = write('type.ts', `import { createApp, ShardRequest } from ${LOOPSHARD};`);
+    expect((await failure(app)).message).toContain(
+      "an export named 'ShardRequest'. If it is a type, import it with `import type`.\n",
+    );
+  });
+});
+
 describe('the error for a module without an app as its default export gives advice', () => {
   const APP = `import { createApp } from ${LOOPSHARD};`;
   test.each([
-    ['nothing', 'createApp();', 'End it with `export default app`, where `app` is what `createApp()` returned.'],
+    [
+      'nothing',
+      'createApp();',
+      'End it with `export default app`, where `app` is what `createApp()` returned, or an app of another framework.',
+    ],
+    [
+      'an app of another framework by name',
+      'export const api = { fetch() {} };',
+      'It exports one as `api`: write `export default api`.',
+    ],
+    ['a class', 'export default class Api {}', 'It exports the class `Api`: export an instance of it.'],
+    [
+      'a class that looks like a handler',
+      'export default class Api { constructor(a, b) {} }',
+      'It exports the class `Api`: export an instance of it.',
+    ],
     ['the app by name', 'export const shop = createApp();', 'It exports one as `shop`: write `export default shop`.'],
     [
       'a function',
       'export default () => createApp();',
-      'It exports a function: call it, and export the app that it returns.',
+      'It exports a function without parameters. If it returns an app, call it, and export that app. If it handles requests, say how: `export default fromFetch(…)` if it returns a `Response`, or `fromNode(…)` if it takes the request and response of Node.js. Both are exports of `loopshard/adapters`.',
     ],
     [
       'a promise',
@@ -229,6 +289,28 @@ describe('the error for a module without an app as its default export gives advi
       code: 'MODULE_WITHOUT_APP',
       message: `${path} has no app as its default export. ${advice}`,
     });
+  });
+});
+
+test('the advice for a module of CommonJS is written in CommonJS', async () => {
+  const path = write('named.cjs', "exports.server = require('node:http').createServer();");
+  expect((await failure(path)).message).toBe(
+    `${path} has no app as its default export. It exports one as \`server\`: write \`module.exports = server\`.`,
+  );
+});
+
+describe('a wrapper says what to do if it gets', () => {
+  const adapters = JSON.stringify(new URL('../build/dist/adapters/index.js', import.meta.url).href);
+  test.each([
+    ['an app of LoopShard', 'fromNode(() => {})', 'an app of LoopShard. It needs no wrapper: export it, or pass it to'],
+    ['a promise', 'Promise.resolve()', 'a promise. Await it.'],
+    ['a class', 'class Api {}', 'the class `Api`. Create an instance of it.'],
+  ])('%s', async (_what, value, got) => {
+    for (const wrapper of ['fromFetch', 'fromNode']) {
+      const path = write(`${wrapper}.mjs`, `import { fromFetch, fromNode } from ${adapters};`, `${wrapper}(${value});`);
+      const { code, message } = await failure(path);
+      expect([code, message.split('\n')[0]]).toEqual(['OPTION_INVALID', expect.stringContaining(`, got ${got}`)]);
+    }
   });
 });
 

@@ -7,6 +7,7 @@ import type { NodeServer } from './node/http-server.js';
 import { kindOf, ofListener } from './node/kinds.js';
 import type { Listening } from './node/runner.js';
 import { closeServers, emitUpgrade } from './node/upgrades.js';
+import { isClass } from './wrong-app.js';
 
 /**
  * Makes an app of what a module exports, by its kind, in this order: an app of LoopShard; an `http.Server`; an app of Nest, Fastify, Koa,
@@ -21,7 +22,7 @@ export function appOf(value: unknown, listening: Listening = () => []): AppDefin
   const kind = kindOf(value);
   if (kind !== undefined) return definitionOf(appOfKind(kind, {}, listening));
   if (isFetchApp(value)) return definitionOf(withUpgrades(fromFetch(value), listening()));
-  if (typeof value !== 'function' || value.length !== 2) return undefined;
+  if (typeof value !== 'function' || value.length !== 2 || isClass(value as never)) return undefined;
   return definitionOf(appOfKind(ofListener(value as never), {}, listening));
 }
 
@@ -35,12 +36,21 @@ function withUpgrades(app: App, servers: readonly NodeServer[]): App {
 }
 
 function isFetchApp(value: unknown): value is FetchApp {
-  if (typeof value === 'function') return value.length === 1 || 'fetch' in value;
+  if (typeof value === 'function') return 'fetch' in value || (value.length === 1 && !isClass(value as never));
+  return typeof value === 'object' && value !== null && 'fetch' in value;
+}
+
+/** Whether the value is an app, and not only might be one. */
+export function isApp(value: unknown): boolean {
+  if (definitionOf(value) !== undefined || kindOf(value) !== undefined) return true;
   return typeof value === 'object' && value !== null && 'fetch' in value;
 }
 
 /** Advice for a function that `appOf` does not recognize. */
-export function adviceForFunction({ length }: (...args: never[]) => unknown): string {
-  if (length === 0) return 'It exports a function: call it, and export the app that it returns.';
-  return `It exports a function with ${length} parameters. Say what it is: \`export default fromFetch(…)\` if it returns a \`Response\`, or \`fromNode(…)\` if it takes the request and response of Node.js. Both are exports of \`loopshard/adapters\`.`;
+export function adviceForFunction(exported: (...args: never[]) => unknown): string {
+  const { length, name } = exported;
+  if (isClass(exported)) return `It exports the class \`${name}\`: export an instance of it.`;
+  const what = length === 0 ? 'without parameters' : `with ${length} parameters`;
+  const call = length === 0 ? ' If it returns an app, call it, and export that app.' : '';
+  return `It exports a function ${what}.${call} If it handles requests, say how: \`export default fromFetch(…)\` if it returns a \`Response\`, or \`fromNode(…)\` if it takes the request and response of Node.js. Both are exports of \`loopshard/adapters\`.`;
 }

@@ -9,6 +9,7 @@ import { ROUTE_SCHEDULING } from '../options/scheduling.js';
 import { BackgroundWork } from './background-work.js';
 import { DefaultEnv } from './default-env.js';
 import type { FetchRuntime } from './fetch/runtime.js';
+import { isClass, wrongApp } from './wrong-app.js';
 
 /** An app with a method `fetch`, such as those of Hono, h3, Elysia and itty-router; or a function from `Request` to `Response`. */
 export type FetchApp =
@@ -106,11 +107,8 @@ function callOf(app: unknown): FetchCall {
     const { fetch } = app as { fetch: unknown };
     if (typeof fetch === 'function') return (request, env, context) => fetch.call(app, request, env, context);
   }
-  if (typeof app === 'function') return app as FetchCall;
-  throw new LoopShardError(
-    'OPTION_INVALID',
-    `\`fromFetch()\` expects an app with a method \`fetch\`, or a function from \`Request\` to \`Response\`, got ${inspect(app, { depth: 0 })}.`,
-  );
+  if (typeof app === 'function' && !isClass(app as never)) return app as FetchCall;
+  throw wrongApp('fromFetch()', 'an app with a method `fetch`, or a function from `Request` to `Response`', app);
 }
 
 function envOf(env: unknown): EnvOf {

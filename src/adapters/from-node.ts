@@ -6,6 +6,7 @@ import { ROUTE_SCHEDULING } from '../options/scheduling.js';
 import { kindOf, type NodeKind, ofListener } from './node/kinds.js';
 import { type Listening, NodeRunner } from './node/runner.js';
 import { closeServers } from './node/upgrades.js';
+import { isClass, wrongApp } from './wrong-app.js';
 
 /** An app of Express, Koa, Fastify, Nest or Connect, an `http.Server`, or a function `(req, res)`. */
 export type NodeApp = object | ((...args: never[]) => unknown);
@@ -39,7 +40,7 @@ export function appOfKind(kind: NodeKind, options: NodeOptions = {}, listening: 
     runner.listener = await kind.start();
   });
   app.onClose(() => {
-    if (kind.close === undefined) closeServers([...runner.listener!.servers, ...listening()]);
+    if (kind.close === undefined) closeServers(runner.servers);
     else return kind.close();
   });
   addRaw(app, options, runner.handlerAt(''));
@@ -49,9 +50,7 @@ export function appOfKind(kind: NodeKind, options: NodeOptions = {}, listening: 
 function kindFor(app: unknown): NodeKind {
   const kind = kindOf(app);
   if (kind !== undefined) return kind;
-  if (typeof app === 'function') return ofListener(app as never);
-  throw new LoopShardError(
-    'OPTION_INVALID',
-    `\`fromNode()\` expects an app of Express, Koa, Fastify, Nest or Connect, an \`http.Server\`, or a function \`(req, res)\`, got ${inspect(app, { depth: 0 })}.`,
-  );
+  if (typeof app === 'function' && !isClass(app as never)) return ofListener(app as never);
+  const expected = 'an app of Express, Koa, Fastify, Nest or Connect, an `http.Server`, or a function `(req, res)`';
+  throw wrongApp('fromNode()', expected, app);
 }

@@ -258,6 +258,8 @@ export type ShardReport =
   | { type: 'pong' }
   /** The app listens for a signal, which shards never receive. Sent once. */
   | { type: 'signalListener'; signal: string }
+  /** The app has asked for a port, which it does not get on shards. */
+  | { type: 'listen'; port: number }
   /** An exception was not caught. If `ends`, the shard claims nothing more and ends. */
   | { type: 'uncaught'; error: ErrorText; request?: FailureReport['request']; ends: boolean }
   /** More than `maxAbandoned` abandoned handlers are running. */

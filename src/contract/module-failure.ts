@@ -1,7 +1,7 @@
 /* Formats why a user's module could not be loaded: one sentence, then the source line and the stack. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { LoopShardError } from '../errors.js';
+import { LoopShardError, type LoopShardErrorCode } from '../errors.js';
 import { adviceOn } from './advice.js';
 import { type ErrorText, describe as textOf } from './describe.js';
 import { framePosition, isForeignFrame, isFrame } from './frames.js';
@@ -17,8 +17,10 @@ interface Place {
 
 /** Longer lines, as in minified files, are not shown. */
 const MAX_LINE = 200;
-/** What Node.js prepends to the stack of a syntax error: place, source line and marker. */
-const MARKED = /^(\S.*:\d+)\n(.*\n *\^+)\n/;
+/** What Node.js prepends to the stack of a syntax error: place, source line and marker; in TypeScript also the line before. */
+const MARKED = /^(\S.*:\d+)\n(?:.*\n)?(.*\n *\^+)\n/;
+/** The message of a syntax error that tsx has found. */
+const TRANSFORM_FAILED = /^Transform failed with .*\n(.*):(\d+):(\d+): ERROR: (.*)/;
 
 /**
  * Imports a module of the user.
@@ -39,13 +41,25 @@ export async function importModule(url: string): Promise<{ default?: unknown }> 
  */
 export async function moduleFailure(what: string, error: unknown, url?: string): Promise<LoopShardError> {
   const described = textOf(error);
+  const transform = TRANSFORM_FAILED.exec(described.message);
+  if (transform !== null) return syntaxFailure(what, error, transform);
   const isOurs = error instanceof LoopShardError;
   const [sentence, ...more] = (isOurs ? described.message : `${what}: ${reasonOf(described)}`).split('\n');
   const frames = userFrames(described.stack);
   const place = markedPlace(described.stack) ?? placeOf(userPosition(frames) ?? (await syntaxError(error, url)));
   const lines = [sentence, ...more, place?.name, place?.excerpt, ...frames, ...(isOurs ? [] : causes(described))];
+  return failureOf(isOurs ? error.code : 'MODULE_FAILED', lines, error);
+}
+
+function syntaxFailure(what: string, error: unknown, [, file, line, column, reason]: RegExpExecArray): LoopShardError {
+  // esbuild counts columns from 0.
+  const place = placeOf({ file, line: Number(line), column: Number(column) + 1 });
+  return failureOf('MODULE_FAILED', [`${what}: SyntaxError: ${reason}`, place?.name, place?.excerpt], error);
+}
+
+function failureOf(code: LoopShardErrorCode, lines: readonly (string | undefined)[], cause: unknown): LoopShardError {
   const message = lines.filter((line) => line !== undefined).join('\n');
-  const failure = new LoopShardError(isOurs ? error.code : 'MODULE_FAILED', message, { cause: error });
+  const failure = new LoopShardError(code, message, { cause });
   // The error's own stack is that of the import.
   failure.stack = `${failure.name}: ${message}`;
   return failure;
@@ -61,8 +75,11 @@ export function sourceOf(stack: string): { place: string | undefined; excerpt: s
 function reasonOf(error: ErrorText): string {
   const { code, name, message } = error;
   const [, file] = (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.[cm]?ts" for (.*)$/.exec(message)) || [];
-  const advice = adviceOn(error);
-  if (file === undefined) return `${name}: ${message}${advice === undefined ? '' : `. ${advice}`}`;
+  if (file === undefined) {
+    const [sentence, ...more] = message.split('\n');
+    const advice = adviceOn(error);
+    return [`${name}: ${sentence}${advice === undefined ? '' : `. ${advice}`}`, ...more].join('\n');
+  }
   return `Node.js ${process.versions.node} cannot load TypeScript (${file}). Compile it to JavaScript, or use Node.js 22.18 or later, which strips the types. For development, \`loopshard dev\` uses the tsx of your project.`;
 }
 

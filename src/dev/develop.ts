@@ -1,11 +1,11 @@
 import { LoopShardError } from '../errors.js';
 import { moduleUrl } from '../options/module-url.js';
 import type { ServeOptions } from '../options/serve-options.js';
-import { serve } from '../server/serve.js';
-import type { Server } from '../server/server.js';
+import { createServer } from '../server/serve.js';
+import type { RunningServer, Server } from '../server/server.js';
 import { INSPECT, TYPESCRIPT } from './names.js';
 import { typeScriptLoaders } from './typescript.js';
-import { WatchedFiles } from './watched-files.js';
+import { watchFiles } from './watch-files.js';
 
 /** What happens while an app is developed. */
 export interface DevelopEvents {
@@ -22,14 +22,15 @@ export interface DevelopEvents {
 
 /** Serves an app and loads it again after each change of one of its modules. Main thread. */
 export class Development {
-  #server: Server | undefined;
+  #server: RunningServer | undefined;
   readonly #module: string;
   readonly #options: ServeOptions;
   readonly #events: DevelopEvents;
-  readonly #files: WatchedFiles;
-  #isStarting = false;
-  /** A file that has changed during the start. */
+  #isLoading = false;
+  /** A file that has changed since the last load began. */
   #changed: string | undefined;
+  /** Rejects what `start()` has returned. */
+  #fail: (error: unknown) => void = () => {};
 
   /**
    * @param module as for `serve()`
@@ -44,16 +45,15 @@ export class Development {
         '`loopshard dev` needs shards that it can reload: leave out `--shards 0`.',
       );
     }
-    const { execArgv = process.execArgv, env = process.env as Record<string, string> } = options.threads ?? {};
+    const { preload = [], env = process.env as Record<string, string> } = options.threads ?? {};
     const loaders = typeScriptLoaders(this.#module);
-    const preload = new URL('../dev/preload.js', import.meta.url).href;
     this.#options = {
       ...options,
       // The default is made for many clients.
       httpThreads: options.httpThreads ?? 1,
       threads: {
         ...options.threads,
-        execArgv: [...execArgv, `--import=${preload}`],
+        preload: [new URL('../dev/preload.js', import.meta.url), ...[preload].flat()],
         env: {
           ...env,
           ...(loaders.length > 0 && { [TYPESCRIPT]: loaders.join(' ') }),
@@ -62,50 +62,65 @@ export class Development {
       },
     };
     this.#events = events;
-    this.#files = new WatchedFiles((file) => void this.#onChange(file));
-    this.#files.add(this.#module);
+    watchFiles(this.#module, (file) => this.#onChange(file));
   }
 
-  get server(): Server | undefined {
-    return this.#server;
+  /**
+   * Starts the server; if the module does not load, after a change that mends it. Never resolves.
+   * @throws LoopShardError that no change mends, also later: OPTION_INVALID, PORT_IN_USE and others
+   */
+  start(): Promise<never> {
+    return new Promise((_resolve, reject) => {
+      this.#fail = reject;
+      void this.#load(undefined);
+    });
   }
 
-  /** Starts the server; if the module does not load, after a change that mends it. */
-  async start(): Promise<void> {
-    this.#isStarting = true;
-    do {
-      this.#changed = undefined;
-      try {
-        this.#server = await serve(this.#module, this.#options);
-        this.#events.onStarted(this.#server);
-      } catch (error) {
-        if (!isOfModule(error)) throw error;
-        this.#events.onFailed(error, false);
-      }
-    } while (this.#server === undefined && this.#changed !== undefined);
-    this.#isStarting = false;
-    if (this.#changed !== undefined) await this.#onChange(this.#changed);
+  #onChange(file: string): void {
+    this.#changed = file;
+    // What is loading is from before the change, and may never finish.
+    if (this.#isLoading) this.#server?.giveUpLoading();
+    else void this.#load(file);
   }
 
-  async #onChange(file: string): Promise<void> {
-    if (this.#isStarting) {
-      this.#changed = file;
-      return;
-    }
-    if (this.#server === undefined) return this.start();
-    if (this.#server.state !== 'ready') return;
-    const begin = performance.now();
+  /** Loads the module until nothing has changed meanwhile. */
+  async #load(changed: string | undefined): Promise<void> {
+    this.#isLoading = true;
+    let file = changed;
     try {
-      await this.#server.reload();
-      this.#events.onReloaded(this.#server, file, performance.now() - begin);
+      do {
+        this.#changed = undefined;
+        await this.#loadOnce(file);
+        file = this.#changed;
+      } while (file !== undefined);
     } catch (error) {
-      if (!(error instanceof LoopShardError)) throw error;
-      if (error.code !== 'NOT_RUNNING') this.#events.onFailed(error, true);
+      this.#fail(error);
+    }
+    this.#isLoading = false;
+  }
+
+  async #loadOnce(file: string | undefined): Promise<void> {
+    const state = this.#server?.state ?? 'failed';
+    try {
+      if (state === 'ready') await this.#reload(file!);
+      else if (state === 'failed') await this.#startServer();
+    } catch (error) {
+      if (!isOfModule(error)) throw error;
+      if (error.code !== 'NOT_RUNNING') this.#events.onFailed(error, state === 'ready');
     }
   }
 
-  async close(): Promise<void> {
-    await Promise.all([this.#files.close(), this.#server?.close()]);
+  async #startServer(): Promise<void> {
+    const server = await createServer(this.#module, this.#options);
+    this.#server = server;
+    await server.start();
+    this.#events.onStarted(server);
+  }
+
+  async #reload(file: string): Promise<void> {
+    const begin = performance.now();
+    await this.#server!.reload();
+    this.#events.onReloaded(this.#server!, file, performance.now() - begin);
   }
 }
 

@@ -1,9 +1,7 @@
 /* Module hooks for Node.js before 22.15: reports the modules that a shard imports. On the thread of the hooks. */
-import { missingUrl } from './missing-url.js';
-import { IMPORTS } from './names.js';
+import { ImportReports } from './imports.js';
 
-const channel = new BroadcastChannel(IMPORTS);
-(channel as unknown as { unref(): void }).unref();
+const reports = new ImportReports();
 
 export async function resolve(
   specifier: string,
@@ -13,13 +11,12 @@ export async function resolve(
   try {
     return await next(specifier, context);
   } catch (error) {
-    const missing = missingUrl(specifier, context.parentURL);
-    if (missing !== undefined) channel.postMessage(missing);
+    reports.onMissing(specifier, context.parentURL);
     throw error;
   }
 }
 
 export async function load(url: string, context: unknown, next: (url: string, context: unknown) => unknown) {
-  channel.postMessage(url);
+  reports.onLoad(url);
   return next(url, context);
 }

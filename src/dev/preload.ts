@@ -5,8 +5,8 @@ import { createServer } from 'node:net';
 import { pathToFileURL } from 'node:url';
 import { workerData } from 'node:worker_threads';
 import { markDevelopment } from '../contract/development.js';
-import { missingUrl } from './missing-url.js';
-import { IMPORTS, INSPECT, TYPESCRIPT } from './names.js';
+import { ImportReports } from './imports.js';
+import { INSPECT, TYPESCRIPT } from './names.js';
 
 /** How often a shard checks whether the inspector's port is free: before a reload it is that of the old shard. */
 const RETRY_MS = 100;
@@ -27,33 +27,29 @@ const port = Number(process.env[INSPECT] ?? Number.NaN);
 if (Number.isInteger(port)) openInspector(port + (workerData?.shard ?? 0));
 
 function reportImports(): void {
-  const channel = new BroadcastChannel(IMPORTS);
-  (channel as unknown as { unref(): void }).unref();
+  const reports = new ImportReports();
   const { registerHooks } = modules as { registerHooks?: (hooks: Hooks) => void };
-  if (registerHooks !== undefined) {
-    registerHooks({
-      resolve(specifier, context, next) {
-        try {
-          return next(specifier, context);
-        } catch (error) {
-          const missing = missingUrl(specifier, context.parentURL);
-          if (missing !== undefined) channel.postMessage(missing);
-          throw error;
-        }
-      },
-      load(url, context, next) {
-        channel.postMessage(url);
-        return next(url, context);
-      },
-    });
-    return;
-  }
-  // Before Node.js 22.15, hooks run on a thread of their own, and see no modules that are loaded by `require`.
-  Module.register('../dev/import-hooks.js', import.meta.url);
+  registerHooks?.({
+    resolve(specifier, context, next) {
+      try {
+        return next(specifier, context);
+      } catch (error) {
+        reports.onMissing(specifier, context.parentURL);
+        throw error;
+      }
+    },
+    load(url, context, next) {
+      reports.onLoad(url);
+      return next(url, context);
+    },
+  });
+  // Before Node.js 22.15, hooks run on a thread of their own.
+  if (registerHooks === undefined) Module.register('../dev/import-hooks.js', import.meta.url);
+  // Those hooks see no modules that are loaded by `require`, and with tsx no hooks do.
   const proto = Module.prototype as unknown as { load(file: string): unknown };
   const { load } = proto;
   proto.load = function (file: string) {
-    channel.postMessage(pathToFileURL(file).href);
+    reports.onLoad(pathToFileURL(file).href);
     return load.call(this, file);
   };
 }

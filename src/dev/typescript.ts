@@ -12,25 +12,30 @@ interface Manifest {
 }
 
 /**
- * Returns URLs of modules of the project's tsx whose `register()` lets a shard load TypeScript; none if it needs none, because Node.js strips
- * the types itself.
+ * Returns URLs of modules of the project's tsx whose `register()` lets a shard load TypeScript. Without tsx it returns none if Node.js
+ * strips the types itself, which works for less: not for enums, JSX, paths of tsconfig.json, or imports of `./file.js` that mean `file.ts`.
  * @param url of the app
  * @throws LoopShardError MODULE_FAILED if tsx is needed and not installed
  */
 export function typeScriptLoaders(url: string): string[] {
   if (!/\.[cm]?tsx?$/.test(url)) return [];
-  const strips = (process.features as { typescript?: unknown }).typescript;
-  // Type stripping does not support JSX.
-  if (strips !== undefined && strips !== false && !url.endsWith('x')) return [];
-  try {
-    const manifest = createRequire(url).resolve('tsx/package.json');
+  const manifest = manifestOfTsx(url);
+  if (manifest !== undefined) {
     const { exports } = JSON.parse(readFileSync(manifest, 'utf8')) as Manifest;
     return PARTS.map((part) => new URL(exports[part].import.default, pathToFileURL(manifest)).href);
-  } catch (cause) {
-    throw new LoopShardError(
-      'MODULE_FAILED',
-      `Node.js ${process.versions.node} cannot load TypeScript by itself. Run \`npm install --save-dev tsx\` in your project, or use Node.js 22.18 or later.`,
-      { cause },
-    );
+  }
+  const strips = (process.features as { typescript?: unknown }).typescript;
+  if (strips !== undefined && strips !== false && !url.endsWith('x')) return [];
+  throw new LoopShardError(
+    'MODULE_FAILED',
+    `Node.js ${process.versions.node} cannot load ${url.endsWith('x') ? 'JSX' : 'TypeScript'} by itself. Run \`npm install --save-dev tsx\` in your project${url.endsWith('x') ? '' : ', or use Node.js 22.18 or later'}.`,
+  );
+}
+
+function manifestOfTsx(url: string): string | undefined {
+  try {
+    return createRequire(url).resolve('tsx/package.json');
+  } catch {
+    return undefined;
   }
 }

@@ -5,13 +5,14 @@ import { readMemoryMap } from '../contract/memory-map.js';
 import { markOwnThread } from '../contract/own-thread.js';
 import { refuse } from '../contract/refusal.js';
 import { CoreMemory } from '../core/memory.js';
+import { endIfUnsettled } from '../core/unsettled.js';
 import { HttpControl } from './http-control.js';
 import { loadHttpModule } from './http-module.js';
 import type { HttpCommand, HttpOrder, HttpReport, HttpStart } from './messages.js';
 import { SentLog } from './sent-log.js';
 
 markOwnThread('HTTP thread');
-await runHttpThread(workerData);
+endIfUnsettled(runHttpThread(workerData));
 
 /** Loads what the thread needs, and then executes the control thread's commands. */
 async function runHttpThread(start: HttpStart): Promise<void> {

@@ -1,7 +1,5 @@
 import { inspect } from 'node:util';
-
-/** The exit code of a thread whose module awaits a promise that can never settle. */
-const UNSETTLED_EXIT_CODE = 13;
+import { UNSETTLED_EXIT_CODE } from '../core/unsettled.js';
 
 /**
  * Describes why a thread has exited.

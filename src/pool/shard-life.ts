@@ -62,6 +62,7 @@ export interface LifeEvents {
   onMissing(life: ShardLife): void;
   onFailure(life: ShardLife, report: FailureReport): void;
   onSignalListener(life: ShardLife, signal: string): void;
+  onListen(port: number): void;
   /** More than `maxAbandoned` handlers of the shard are still running after their requests got 504. */
   onCrowded(life: ShardLife): void;
   /** The shard streams as many responses as it may. */
@@ -276,6 +277,8 @@ export class ShardLife {
         return this.unstick();
       case 'signalListener':
         return this.#events.onSignalListener(this, report.signal);
+      case 'listen':
+        return this.#events.onListen(report.port);
       case 'uncaught':
         return this.#onUncaught(report);
       case 'crowded':
@@ -325,7 +328,7 @@ export class ShardLife {
     const message = ends ? `${whose}; shard ${this.number} is being replaced` : whose;
     this.#events.onFailure(this, { type: 'failure', message, error, ...(request && { request }) });
     if (!ends || (this.#state !== 'ready' && this.#state !== 'stuck')) return;
-    this.#cause = endOf(this.number, { code: 1, error, wasReady: true });
+    this.#cause = endOf(this.number, { code: 1, error, wasReady: true, wasLoading: false });
     this.#drain();
   }
 
@@ -433,7 +436,7 @@ export class ShardLife {
     const wasReady = state === 'ready' || state === 'stuck' || (state === 'draining' && this.#readySince > 0);
     const livedMs = wasReady ? Math.max(1, performance.now() - this.#readySince) : 0;
     this.#readySince = 0;
-    const cause = this.#cause ?? endOf(this.number, { code, error, wasReady });
+    const cause = this.#cause ?? endOf(this.number, { code, error, wasReady, wasLoading: state === 'loading' });
     const isLast = this.#isClosing || this.#isRetired || this.#isLeaving;
     const nextMs = isLast ? undefined : this.#restarts.next(livedMs, performance.now());
     // Requests must not wait for a thread that is known to start late.
@@ -555,21 +558,41 @@ export class ShardLife {
   }
 }
 
+const CHECK_MODULE = 'Check what the module does while it is loaded.';
+/** The thread has ended before the module was imported. */
+const CHECK_FLAGS = 'Check `threads.execArgv`, `threads.env` and `threads.resourceLimits`.';
+
 /** Every shard loads the module, but a port can be listened on only once. */
 const LISTENS =
   'The module listens on a port, but every shard loads the module. Listen in the main module, next to `serve()`, or on port 0.';
 
-/** Describes the end of a thread that has not reported a reason. */
-function endOf(shard: number, { code, error, wasReady }: { code: number; error: unknown; wasReady: boolean }) {
-  const when = wasReady ? `Shard ${shard} ended` : `Shard ${shard} ended before it was ready`;
-  const isListening = (error as { code?: unknown } | undefined)?.code === 'EADDRINUSE';
-  const advice = isListening ? ` ${LISTENS}` : wasReady ? '' : ' Check what the module does while it is loaded.';
+/** How a thread has ended that has not reported a reason. */
+interface UnreportedEnd {
+  code: number;
+  /** What it threw, if anything. */
+  error: unknown;
+  wasReady: boolean;
+  /** Its flags were valid, and the module was being imported. */
+  wasLoading: boolean;
+}
+
+function endOf(shard: number, { code, error, wasReady, wasLoading }: UnreportedEnd): LoopShardError {
+  const { code: errorCode, message: invalid } = (error ?? {}) as { code?: unknown; message?: unknown };
   const options = error === undefined ? undefined : { cause: error };
-  return new LoopShardError(
-    'SHARD_FAILED',
-    `${when}: ${exitReason(code, error).replace(/\.$/, '')}.${advice}`,
-    options,
-  );
+  if (errorCode === 'ERR_WORKER_INVALID_EXEC_ARGV')
+    return new LoopShardError('OPTION_INVALID', invalidFlags(`${invalid}`), options);
+  const when = wasReady ? `Shard ${shard} ended` : `Shard ${shard} ended before it was ready`;
+  const [reason, ...more] = exitReason(code, error).split('\n');
+  const advice = errorCode === 'EADDRINUSE' ? LISTENS : wasReady ? '' : wasLoading ? CHECK_MODULE : CHECK_FLAGS;
+  const sentence = `${when}: ${reason.replace(/\.$/, '')}. ${advice}`.trimEnd();
+  return new LoopShardError('SHARD_FAILED', [sentence, ...more].join('\n'), options);
+}
+
+/** @param message such as `Initiated Worker with invalid execArgv flags: --expose-gc` or `… with invalid NODE_OPTIONS env variable: --expose-gc` */
+function invalidFlags(message: string): string {
+  const flags = message.replace(/^[^:]*: /, '');
+  const where = message.includes('NODE_OPTIONS') ? '`NODE_OPTIONS` of `threads.env`' : '`threads.execArgv`';
+  return `Node.js does not accept these flags for worker threads: ${flags}. Remove them from ${where}; flags of the whole process go to \`node\`, and limits of a shard's heap to \`threads.resourceLimits\`.`;
 }
 
 /** How long a circuit stays open, as text. */

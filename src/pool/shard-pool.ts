@@ -96,6 +96,8 @@ export interface ShardPoolEvents {
   onFailure(shard: number, report: FailureReport): void;
   /** The app listens for a signal, which does not arrive on a shard. */
   onSignalListener(signal: string): void;
+  /** The app has asked for a port, which it does not get on shards. */
+  onListen(port: number): void;
 }
 
 /** Why a shard is replaced by one that starts beside it. */
@@ -226,6 +228,7 @@ export class ShardPool {
       onMissing: ({ number }) => this.#events.onShardMissing(number),
       onFailure: ({ number }, report) => this.#events.onFailure(number, report),
       onSignalListener: (_life, signal) => this.#events.onSignalListener(signal),
+      onListen: (port) => this.#events.onListen(port),
       onCrowded: (life) => void this.#replace(life, 'abandoned', () => this.#isCrowded(life)),
       onHeapFull: (life) => void this.#replace(life, 'heap'),
       onChecks: ({ number, failedChecks }, change) => this.#events.onChecks(number, [...failedChecks], change),

@@ -25,6 +25,8 @@ export interface RevisionEvents {
   tell<Name extends keyof ServerEvents>(name: Name, ...args: ServerEvents[Name]): void;
   /** Whether the server has started, and is not closing. */
   isReady(): boolean;
+  /** Logs a warning once, although every thread loads the same module, and reloads do it again. */
+  warnOnce(details: object, message: string): void;
 }
 
 /** Memory of the server that a revision needs, created before the HTTP threads. */
@@ -66,7 +68,6 @@ export class Revision {
   /** 1 for each shard that accepts requests. */
   readonly #ready: Uint8Array;
   #hasStarted = false;
-  #saidSignals = false;
   /** What its shards suffer from concerns no new request. */
   #isRetired = false;
 
@@ -113,6 +114,7 @@ export class Revision {
         onStalled: (group, stalled) => this.#onStalled(group, stalled),
         onFailure: (shard, report) => this.#onFailure(shard, report),
         onSignalListener: (signal) => this.#onSignalListener(signal),
+        onListen: (wanted) => this.#onListen(wanted),
       },
     );
   }
@@ -321,13 +323,20 @@ export class Revision {
     );
   }
 
-  /** Warns once: every thread of every shard loads the same module. */
   #onSignalListener(signal: string): void {
-    if (this.#saidSignals) return;
-    this.#saidSignals = true;
-    this.#logger.warn(
+    this.#events.warnOnce(
       { signal },
       `the app listens for ${signal} on shards, which never receive signals. Use process.on('beforeExit', …) there: it is called when a shard ends in order, and may return a promise. Or listen in the main module.`,
+    );
+  }
+
+  /** Warns that clients do not find the app where its module says. */
+  #onListen(wanted: number): void {
+    const { port } = this.#options.listening.target;
+    if (!port || port === wanted) return;
+    this.#events.warnOnce(
+      { port: wanted },
+      `the app calls \`listen(${wanted})\`, which opens no port on shards: the server listens on port ${port}. To use the other one, set the option \`port\`.`,
     );
   }
 

@@ -4,7 +4,7 @@ import { moduleUrl } from '../options/module-url.js';
 import type { ServeOptions } from '../options/serve-options.js';
 import type { StartThread } from '../pool/shard-thread.js';
 import { safeLogger } from './safe-logger.js';
-import type { Server } from './server.js';
+import type { RunningServer, Server } from './server.js';
 
 /**
  * Starts a server. With one HTTP thread, the calling thread is that thread: keep slow work off it.
@@ -13,6 +13,13 @@ import type { Server } from './server.js';
  * ROUTE_INVALID, ROUTE_DUPLICATE, ROUTES_DIFFER, SERVE_ON_OWN_THREAD, RUNTIME_UNSUPPORTED, MEMORY_EXHAUSTED, SHARD_FAILED, HTTP_THREAD_FAILED, PORT_IN_USE, LISTEN_FAILED, TLS_INVALID
  */
 export async function serve(module: URL | string, options: ServeOptions = {}): Promise<Server> {
+  const server = await createServer(module, options);
+  await server.start();
+  return server;
+}
+
+/** Creates a server that is yet to be started. */
+export async function createServer(module: URL | string, options: ServeOptions): Promise<RunningServer> {
   const thread = ownThread();
   if (thread !== undefined) {
     throw new LoopShardError(
@@ -29,14 +36,8 @@ export async function serve(module: URL | string, options: ServeOptions = {}): P
   const resolved = resolveOptions(options);
   const url = moduleUrl(module, 'the module that exports your app');
   const logger = safeLogger(resolved.logger ?? (await standardLogger(resolved.logLevel)));
-  const server = new RunningServer(
-    url,
-    resolved,
-    logger,
-    resolved.isLocal ? await startsLocally(url, resolved.preload) : undefined,
-  );
-  await server.start();
-  return server;
+  const startThread = resolved.isLocal ? await startsLocally(url, resolved.preload) : undefined;
+  return new RunningServer(url, resolved, logger, startThread);
 }
 
 async function startsLocally(url: string, preloaded: readonly string[]): Promise<StartThread> {

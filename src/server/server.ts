@@ -155,8 +155,10 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
   #lastRevision = 0;
   #reloading: Promise<void> | undefined;
   #nextReload: Promise<void> | undefined;
-  /** Ends a reload before it has switched. */
-  #endReload: ((error: LoopShardError) => void) | undefined;
+  /** Ends the start, or a reload before it has switched. */
+  #endLoading: ((error: LoopShardError) => void) | undefined;
+  /** Those that are logged once. */
+  readonly #warnings = new Set<string>();
   /** What `setPermits` has changed, by holder, for the shards of reloads. */
   readonly #permitChanges = new Map<string, { permits: number; of: PermitHolder | undefined }>();
   readonly #sources: MetricSources;
@@ -204,6 +206,11 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     const events: RevisionEvents = {
       tell: (name, ...args) => this.#tell(name, ...args),
       isReady: () => this.#state === 'ready',
+      warnOnce: (details, message) => {
+        if (this.#warnings.has(message)) return;
+        this.#warnings.add(message);
+        this.#logger.warn(details, message);
+      },
     };
     const memory = createRevisionMemory(this.#options);
     return new Revision(number, memory, this.#source, this.#options, this.#logger, this.#http, events);
@@ -237,7 +244,8 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       await this.#http.start();
       const { number, core, map } = this.#current;
       this.#http.open(number, core, map);
-      const [table] = await Promise.all([this.#current.start(), this.#http.loaded()]);
+      const loaded = Promise.all([this.#current.start(), this.#http.loaded()]);
+      const [table] = await Promise.race([loaded, this.#loadingEnded()]);
       await this.#http.prepare(number, table, this.#current.routeCounts);
       await this.#http.switchTo(number);
       const { path } = this.#options.listening.target;
@@ -475,9 +483,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
     const next = this.#createRevision(number);
     this.#others.add(next);
     this.#http.open(number, next.core, next.map);
-    const ended = new Promise<never>((_resolve, reject) => {
-      this.#endReload = reject;
-    });
+    const ended = this.#loadingEnded();
     try {
       const table = await Promise.race([next.start(this.#current.pool.counts), ended]);
       await Promise.race([this.#http.prepare(number, table, next.routeCounts), ended]);
@@ -487,6 +493,18 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
       void this.#drop(next);
       throw error;
     }
+  }
+
+  /** Rejects when the start or the reload is to end. */
+  #loadingEnded(): Promise<never> {
+    return new Promise((_resolve, reject) => {
+      this.#endLoading = reject;
+    });
+  }
+
+  /** Ends the start, or a reload that has not switched yet: it rejects with NOT_RUNNING. The module may never finish loading. */
+  giveUpLoading(): void {
+    this.#endLoading?.(new LoopShardError('NOT_RUNNING', 'Loading the module was given up.'));
   }
 
   async #switchTo(next: Revision): Promise<void> {
@@ -543,7 +561,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
 
   async #drain(): Promise<void> {
     this.#become('draining');
-    this.#endReload?.(closedMeanwhile());
+    this.#endLoading?.(closedMeanwhile());
     const { drainDelayMs, closeTimeoutMs } = this.#options;
     if (drainDelayMs > 0) {
       this.#http.tell({ type: 'leave', ms: drainDelayMs });
@@ -609,7 +627,7 @@ export class RunningServer extends EventEmitter<ServerEvents> implements Server 
 
   async destroy(): Promise<void> {
     this.#become('closed');
-    this.#endReload?.(closedMeanwhile());
+    this.#endLoading?.(closedMeanwhile());
     this.#closed ??= Promise.resolve();
     this.#endDelay?.();
     const adminClosed = this.#admin?.close();

@@ -5,6 +5,7 @@ import { CaughtListens } from '../adapters/node/listening.js';
 import type { ShardReport, ShardStart } from '../contract/messages.js';
 import { markOwnThread } from '../contract/own-thread.js';
 import { refuse } from '../contract/refusal.js';
+import { endIfUnsettled } from '../core/unsettled.js';
 import { endInOrder } from './ending.js';
 import { loadApp, preload } from './load-app.js';
 import { publishInspected, watchHeap } from './pulse.js';
@@ -12,7 +13,7 @@ import { Shard } from './shard.js';
 import { handleUncaught } from './uncaught.js';
 
 markOwnThread('shard');
-await runShard(workerData);
+endIfUnsettled(runShard(workerData));
 
 /** Loads the user's module, reports the result, and starts the shard. */
 async function runShard(start: ShardStart): Promise<void> {
@@ -22,9 +23,10 @@ async function runShard(start: ShardStart): Promise<void> {
   watchSignals((signal) => report({ type: 'signalListener', signal }));
   try {
     await preload(start.preload);
-    const shard = new Shard(start, await loadApp(start.module, new CaughtListens()), (steps, times) => {
-      void endInOrder(channel, steps, times);
-    });
+    const listens = new CaughtListens();
+    const app = await loadApp(start.module, listens);
+    if (listens.port > 0) report({ type: 'listen', port: listens.port });
+    const shard = new Shard(start, app, (steps, times) => void endInOrder(channel, steps, times));
     await shard.startApp();
     giveWay(start.nice);
     handleUncaught(channel, shard, start);

@@ -30,10 +30,8 @@ export async function loadApp(url: string, listens?: CaughtListens): Promise<App
   const server = await listens?.server(exportsNothing(module));
   const served = server === undefined ? undefined : await foreignApp([server]);
   if (served !== undefined) return served;
-  throw new LoopShardError(
-    'MODULE_WITHOUT_APP',
-    `${pathOf(url)} has no app as its default export. ${await adviceFor(module)}`,
-  );
+  const advice = await adviceFor(module);
+  throw new LoopShardError('MODULE_WITHOUT_APP', `${pathOf(url)} has no app as its default export. ${advice}`);
 }
 
 /** Returns an app of another framework. The adapters are loaded only if a module has one. */
@@ -67,30 +65,28 @@ function firstOf<T>(candidates: readonly unknown[], find: (value: unknown) => T 
 
 /** Advice for a module without an app. */
 async function adviceFor(module: object): Promise<string> {
+  const { adviceForFunction, isApp } = await import('../adapters/detect.js');
+  const namesOfApps = (exported: object) =>
+    Object.keys(exported).filter((name) => isApp(exported[name as keyof object]));
   const named = namesOfApps(module);
-  if (named.length > 0) return adviceForNames(named, 'It exports');
   const given = (module as { default?: unknown }).default;
-  if (typeof given === 'function') {
-    const { adviceForFunction } = await import('../adapters/detect.js');
-    return adviceForFunction(given as (...args: never[]) => unknown);
-  }
+  // In CommonJS, names are those of the exported object.
+  const isCommonJs = (given as Record<string, unknown> | undefined)?.[named[0]] !== undefined;
+  if (named.length > 0) return adviceForNames(named, 'It exports', isCommonJs ? 'module.exports =' : 'export default');
+  if (typeof given === 'function') return adviceForFunction(given as (...args: never[]) => unknown);
   if (types.isPromise(given)) return 'It exports a promise: write `export default await …`.';
   if (typeof given === 'object' && given !== null) {
     const inside = namesOfApps(given);
     if (Array.isArray(given) && inside.length > 0) return `It exports an array: export one app. ${COMBINE}`;
-    if (inside.length > 0) return adviceForNames(inside, 'It exports an object with');
+    if (inside.length > 0) return adviceForNames(inside, 'It exports an object with', 'export default');
   }
-  return 'End it with `export default app`, where `app` is what `createApp()` returned.';
-}
-
-function namesOfApps(exported: object): string[] {
-  return Object.keys(exported).filter((name) => definitionOf(exported[name as keyof object]) !== undefined);
+  return 'End it with `export default app`, where `app` is what `createApp()` returned, or an app of another framework.';
 }
 
 /** @param names of apps, at least one */
-function adviceForNames(names: readonly string[], begin: string): string {
+function adviceForNames(names: readonly string[], begin: string, write: string): string {
   const [first] = names;
-  if (names.length === 1) return `${begin} one as \`${first}\`: write \`export default ${first}\`.`;
+  if (names.length === 1) return `${begin} one as \`${first}\`: write \`${write} ${first}\`.`;
   const all = names.map((name) => `\`${name}\``).join(', ');
-  return `${begin} several: ${all}. Write \`export default ${first}\` to serve that one. ${COMBINE}`;
+  return `${begin} several: ${all}. Write \`${write} ${first}\` to serve that one. ${COMBINE}`;
 }

@@ -360,7 +360,7 @@ describe('a module may export', () => {
 
   test('but not a function that might be several things: the error names the wrappers', async () => {
     await expect(answer('export default (a, b, c) => {};', 'three.mjs')).rejects.toThrow(
-      'It exports a function with 3 parameters. Say what it is: `export default fromFetch(…)` if it returns a `Response`, or `fromNode(…)` if it takes the request and response of Node.js. Both are exports of `loopshard/adapters`.',
+      'It exports a function with 3 parameters. If it handles requests, say how: `export default fromFetch(…)` if it returns a `Response`, or `fromNode(…)` if it takes the request and response of Node.js. Both are exports of `loopshard/adapters`.',
     );
   });
 });

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request as send } from 'node:http';
 import https from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
@@ -280,7 +281,7 @@ const app = await NestFactory.create(App, { logger: false });
     ['nothing, but an app that listens', "express().get('/x', (_, res) => res.send('found')).listen(1, '::1')"],
     [
       'nothing, but an app that listens later',
-      "const app = fastify(); app.get('/x', async () => 'found'); setTimeout(() => app.listen({ port: 1 }), 50)",
+      "const app = fastify(); app.get('/x', async () => 'found'); setTimeout(() => app.listen({ port: 1 }), 2_500)",
     ],
     [
       'nothing, but a server that awaits its port',
@@ -289,6 +290,58 @@ const app = await NestFactory.create(App, { logger: false });
   ])('%s is the app', async (_, source) => {
     const server = await load(IMPORTS + source);
     expect(await (await fetch(`http://127.0.0.1:${server.address().port}/x`)).text()).toBe('found');
+    await server.close();
+  });
+
+  test('a module that exports nothing and has nothing left to do fails at once', async () => {
+    const begin = performance.now();
+    await expect(load(`${IMPORTS} express();`)).rejects.toMatchObject({
+      code: 'MODULE_WITHOUT_APP',
+      message: expect.stringContaining('has no app as its default export'),
+    });
+    // A module that still does something gets 10 s to listen.
+    expect(performance.now() - begin).toBeLessThan(8_000);
+  });
+
+  test('a warning tells if the app wants to listen on another port', async () => {
+    const probe = createServer();
+    await once(probe.listen(0, '127.0.0.1'), 'listening');
+    const { port } = probe.address() as AddressInfo;
+    await new Promise((resolve) => probe.close(resolve));
+    const warnings = async (wanted: number) => {
+      const file = join(dir, `listens-${wanted}.mjs`);
+      writeFileSync(file, `${IMPORTS} export default express(); express().listen(${wanted});`);
+      const messages: string[] = [];
+      const logger = { error() {}, warn: (_: object, message: string) => messages.push(message), info() {} };
+      const server = await serve(pathToFileURL(file), { port, shards: 2, logger });
+      await server.reload();
+      await server.close();
+      return messages;
+    };
+    expect(await warnings(port)).toEqual([]);
+    expect(await warnings(3_000)).toEqual([
+      `the app calls \`listen(3000)\`, which opens no port on shards: the server listens on port ${port}. To use the other one, set the option \`port\`.`,
+    ]);
+  });
+
+  test('an app without a server has one for middleware that takes over connections, such as proxies', async () => {
+    const server = await load(`${IMPORTS}
+let server;
+export default express().get('/x', (req, res) => {
+  server ??= req.socket.server.on('upgrade', (request, socket) => socket.end(\`HTTP/1.1 101 Switching Protocols\\r\\n\\r\\n\${request.url}\`));
+  res.send(String(server === req.socket.server));
+});`);
+    const client = await RawClient.open(server.address().port);
+    const offer = 'GET /taken HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+    client.write(offer);
+    expect((await client.response()).status).toBe(404);
+    for (let i = 0; i < 2; i++) {
+      client.write('GET /x HTTP/1.1\r\nHost: a\r\n\r\n');
+      expect((await client.response()).body.toString()).toBe('true');
+    }
+    client.write(offer);
+    await client.closed();
+    expect(client.pending.toString()).toBe('HTTP/1.1 101 Switching Protocols\r\n\r\n/taken');
     await server.close();
   });
 

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { BroadcastChannel } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
@@ -180,6 +182,59 @@ describe('ends', () => {
   });
 });
 
+describe.each([
+  ['ws.js', '/echo'],
+  ['http-server.js', '/echo'],
+  ['fastify.js', '/echo'],
+  ['mounted.js', '/live/echo'],
+])('without shards, the WebSockets of %s', (fixture, path) => {
+  /** A module is loaded once by its URL, and a closed app of Fastify stays closed. */
+  let loads = 0;
+
+  beforeEach(() => start({ shards: 0, timeouts: { closeTimeoutMs: 1_000 } }, `${fixture}?${loads++}`));
+
+  const open = async () => {
+    const client = await WebSocketClient.open(`ws://127.0.0.1:${running.port}${path}`);
+    clients.push(client);
+    return client;
+  };
+
+  test('are sent text and binary messages of any size, both ways', async () => {
+    const [first, second] = [await open(), await open()];
+    expect(await first.ask('hello')).toBe('hello');
+    for (const bytes of [0, 1, 70_000, 1_000_000]) {
+      const message = Buffer.alloc(bytes, 'b');
+      const answers = await Promise.all([first.ask(message), second.ask(message)]);
+      expect(answers.every((answer) => (answer as Buffer).equals(message))).toBe(true);
+    }
+    expect(running.server.stats().shards[0].upgrades).toBe(2);
+    const closed = first.closed();
+    first.socket.close(4000, 'enough');
+    expect(await closed).toEqual([4000, 'enough']);
+    second.socket.terminate();
+    await expectNone();
+  });
+
+  test('wait for slow sides', async () => {
+    const client = await open();
+    client.socket.pause();
+    const blocks = 100;
+    for (let i = 0; i < blocks; i++) client.send(Buffer.alloc(BLOCK_BYTES, i));
+    const other = await open();
+    expect(await other.ask('hello')).toBe('hello');
+    client.socket.resume();
+    for (let i = 0; i < blocks; i++) expect((await client.next())[0]).toBe(i);
+  });
+
+  test('are closed with the server', async () => {
+    const client = await open();
+    const closed = client.closed();
+    await running.server.close();
+    expect([1001, 1005, 1006]).toContain((await closed)[0]);
+    expect(running.server.state).toBe('closed');
+  });
+});
+
 describe('connections', () => {
   test('are upgraded over TLS', async () => {
     const tls = (name: string) => readFileSync(new URL(`../fixtures/tls/first-${name}.pem`, import.meta.url));
@@ -190,6 +245,21 @@ describe('connections', () => {
     client.socket.close(4000);
     expect((await client.closed())[0]).toBe(4000);
     await expectNone();
+  });
+
+  test.each([2, 0])('are upgraded over a Unix socket, with %i shards', async (shards) => {
+    const folder = mkdtempSync(join(tmpdir(), 'loopshard-'));
+    const path = join(folder, 'socket');
+    await start({ shards, path });
+    const client = await WebSocketClient.open(`ws+unix:${path}:/echo`);
+    clients.push(client);
+    const large = 'x'.repeat(1_000_000);
+    expect((await client.ask(large)) === large).toBe(true);
+    expect(await client.ask('peer')).toBe('undefined undefined undefined');
+    const closed = client.closed();
+    await running.server.close();
+    expect(await closed).toEqual([1001, 'the server is closing']);
+    rmSync(folder, { recursive: true });
   });
 
   test('work on each of several HTTP threads', async () => {

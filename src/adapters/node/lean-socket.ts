@@ -23,6 +23,14 @@ let callBack: (socket: LeanSocket) => void;
 let tellFlushed: (socket: LeanSocket) => void;
 let closeMessages: (socket: LeanSocket) => void;
 
+/** Whose requests the sockets carry. */
+export interface SocketOwner {
+  /** Its `timeout` is that of sockets. Undefined if the app has none. */
+  readonly server: NodeServer | undefined;
+  /** The same, or a server that is created now: some middleware adds listeners of `upgrade` to `req.socket.server`. */
+  serverOfSockets(): NodeServer;
+}
+
 /** Bytes that may wait before `write()` returns false. */
 const HIGH_WATER_MARK = getDefaultHighWaterMark(false);
 
@@ -46,8 +54,7 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
   connecting = false;
   /** Only sockets with TLS have it: frameworks derive the protocol from it, and tests set it. */
   declare encrypted?: true;
-  /** The `http.Server` of the app, if it has one. */
-  readonly server: NodeServer | undefined;
+  readonly owner: SocketOwner;
   isComplete = false;
   mostBytes = 0;
   #chunks: (string | Uint8Array)[] = [];
@@ -70,9 +77,9 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
   readonly #peer: RequestSource['peer'];
   readonly #state: ResponseState;
 
-  constructor(source: RequestSource, state: ResponseState, server: NodeServer | undefined) {
+  constructor(source: RequestSource, state: ResponseState, owner: SocketOwner) {
     super();
-    this.server = server;
+    this.owner = owner;
     this.#source = source;
     // Read now, because the app may ask once the slot carries another request.
     this.#peer = source.peer;
@@ -436,6 +443,11 @@ export class LeanSocket extends EventEmitter implements RawReply, BodySink {
   get request(): NodeRequest | undefined {
     return this.#request;
   }
+
+  /** The `http.Server` of the app. */
+  get server(): NodeServer {
+    return this.owner.serverOfSockets();
+  }
 }
 
 function mostBytesOf(chunk: string | Uint8Array, encoding: BufferEncoding | undefined): number {
@@ -460,11 +472,11 @@ function abortRequest(request: NodeRequest): void {
 
 /** As node:http does when a socket is idle: its own listener decides, and other listeners of the socket do not keep it open. */
 function timeOut(socket: LeanSocket): void {
-  const { request, _httpMessage: response, server } = socket;
+  const { request, _httpMessage: response, owner } = socket;
   const isHeard = [
     request?.complete === false && request.emit('timeout', socket),
     response?.emit('timeout', socket),
-    server?.emit('timeout', socket),
+    owner.server?.emit('timeout', socket),
   ].includes(true);
   if (!isHeard) socket.destroy();
   socket.emit('timeout');

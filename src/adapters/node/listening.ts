@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { type AddressInfo, Server } from 'node:net';
 import { clearTimeout, setTimeout } from 'node:timers';
+import { whenIdle } from '../../core/unsettled.js';
 import { LoopShardError } from '../../errors.js';
 import { isHttpServer } from './http-server.js';
 
@@ -10,8 +11,8 @@ interface Listen {
   given: unknown[];
 }
 
-/** How long a module that exports nothing may take to call `listen()`. */
-const PATIENCE_MS = 2_000;
+/** How long a module that exports nothing may take to call `listen()`, for instance because it connects to a database before. */
+const PATIENCE_MS = 10_000;
 
 type Callback = (error?: Error) => void;
 
@@ -54,6 +55,11 @@ export class CaughtListens {
     return this.#calls.map(({ server }) => server);
   }
 
+  /** The port that the first server asked for and did not get; 0 if none. */
+  get port(): number {
+    return this.#addresses.get(this.#calls[0]?.server)?.port ?? 0;
+  }
+
   #catch(server: Server, given: unknown[]): void {
     const callback = given.at(-1);
     if (typeof callback === 'function') server.once('listening', callback as Callback);
@@ -81,9 +87,11 @@ export class CaughtListens {
     return this.#calls[0]?.server;
   }
 
+  /** Resolves at the next call, or when there is nothing left that could call. */
   #nextCall(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, PATIENCE_MS);
+      const timer = setTimeout(resolve, PATIENCE_MS).unref();
+      whenIdle(resolve);
       this.#events.once('listen', () => {
         clearTimeout(timer);
         resolve();

@@ -1,3 +1,4 @@
+import { createServer } from 'node:http';
 import { AT_PATTERN, type PatternHandler } from '../../app/definition.js';
 import type { Handler } from '../../app/handler.js';
 import type { RawReply } from '../../app/raw.js';
@@ -9,7 +10,7 @@ import { isThenable } from '../../core/thenable.js';
 import { announcedKeepAlive } from '../../options/keep-alive.js';
 import type { NodeServer } from './http-server.js';
 import type { NodeListener } from './kinds.js';
-import { LeanSocket } from './lean-socket.js';
+import { LeanSocket, type SocketOwner } from './lean-socket.js';
 import { createResponse, type NodeResponse } from './messages.js';
 import { emitUpgrade, wantsUpgrade } from './upgrades.js';
 
@@ -23,16 +24,33 @@ interface Mounted {
 export type Listening = () => readonly NodeServer[];
 
 /** Calls a Node app for the requests of a shard. */
-export class NodeRunner {
+export class NodeRunner implements SocketOwner {
   /** Set when the shard has started. */
   listener: NodeListener | undefined;
   /** The same for all requests of a server. */
   #keepAlive: ReturnType<typeof announcedKeepAlive> | undefined;
   readonly #options = { highWaterMark: undefined, rejectNonStandardBodyWrites: false };
   readonly #listening: Listening;
+  /** The server of sockets, if the app has none. */
+  #standIn: NodeServer | undefined;
 
   constructor(listening: Listening) {
     this.#listening = listening;
+  }
+
+  /** Their listeners of `upgrade` may take over connections. */
+  get servers(): NodeServer[] {
+    const servers = [...this.listener!.servers, ...this.#listening()];
+    return this.#standIn === undefined ? servers : [...servers, this.#standIn];
+  }
+
+  get server(): NodeServer | undefined {
+    return this.listener!.servers[0] ?? this.#listening()[0] ?? this.#standIn;
+  }
+
+  serverOfSockets(): NodeServer {
+    if (this.server === undefined) this.#standIn = createServer();
+    return this.server!;
   }
 
   /** @param prefix where the app is mounted: it sees targets without it */
@@ -50,7 +68,7 @@ export class NodeRunner {
     const upgraded = source.offersUpgrade ? this.#upgrade(source, segments) : undefined;
     if (upgraded !== undefined) return upgraded;
     const state = res[STATE];
-    const socket = new LeanSocket(source, state, this.listener!.servers[0] ?? this.#listening()[0]);
+    const socket = new LeanSocket(source, state, this);
     const request = createRequest(source, socket);
     if (segments > 0) strip(request, segments);
     const response = createResponse(request, this.#options);
@@ -60,7 +78,8 @@ export class NodeRunner {
     response._maxRequestsPerSocket = this.#keepAlive.maxRequests;
     response.socket = socket;
     socket._httpMessage = response;
-    if (socket.server?.timeout) socket.setTimeout(socket.server.timeout);
+    const timeout = this.server?.timeout;
+    if (timeout) socket.setTimeout(timeout);
     response.on('prefinish', onPrefinish);
     response.on('finish', onFinish);
     const result = this.listener!.call(request, response);
@@ -71,11 +90,10 @@ export class NodeRunner {
 
   /** Has the app's server take over the connection, if it takes upgrades. */
   #upgrade(source: RequestSource, segments: number): ShardSocket | undefined {
-    const servers = [...this.listener!.servers, ...this.#listening()];
     const socket = new ShardSocket(source, (taken, head) => emitUpgrade(server!, request, taken, head));
     const request = createUpgradeRequest(source, socket);
     if (segments > 0) strip(request, segments);
-    const server = servers.find((one) => wantsUpgrade(one, request));
+    const server = this.servers.find((one) => wantsUpgrade(one, request));
     return server === undefined ? undefined : socket;
   }
 }
