@@ -141,20 +141,27 @@ test('a module that was changed under a running server is rejected until its rou
   expect((await exchange(running.port, get('/fine'))).status).toBe(200);
 });
 
+/** How long requests wait: long enough for all of them to arrive. */
+const HELD_MS = 1_500;
+
 test('more completions than one poll takes are processed if the shard ends at that moment', async () => {
   await running.server.close();
   running = await startServer({ shards: 1, ...ONE_HTTP_THREAD });
   // Before a response of the route was seen, a connection may have fewer of its requests in flight.
   expect((await exchange(running.port, get('/later/1/x'))).status).toBe(200);
   const clients = await Promise.all(Array.from({ length: 60 }, () => RawClient.open(running.port)));
-  for (const client of clients) client.write(get('/later/200/x').repeat(50));
-  await until(() => running.server.stats().outstanding > 2_000, 'the requests to arrive');
+  const begin = performance.now();
+  for (const client of clients) client.write(get(`/later/${HELD_MS}/x`).repeat(50));
+  const outstanding = () => running.server.stats().outstanding;
+  await until(() => outstanding() > 2_000, 'the requests to arrive');
+  // They complete as far apart as they have arrived. When half of them have, the shard ends.
+  const spread = performance.now() - begin;
   const killer = await RawClient.open(running.port);
-  killer.write(get('/exit-later'));
-  await until(() => running.server.stats().outstanding > 0, 'the last request');
+  killer.write(get(`/exit-after/${Math.round(begin + HELD_MS + spread / 2 - performance.now())}`));
+  const before = outstanding();
+  await until(() => outstanding() > before, 'the last request');
   // The HTTP thread is blocked while the shard completes and ends.
-  const end = performance.now() + 300;
-  while (performance.now() < end);
+  while (performance.now() < begin + HELD_MS + 2 * spread);
   let answers = 0;
   for (const client of clients) {
     for (let i = 0; i < 50; i++) {
