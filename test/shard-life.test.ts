@@ -144,7 +144,7 @@ describe('a replacement', () => {
     const { server, port, logged } = await scene.start({
       shards: 1,
       scheduling: { permits: 1 },
-      timeouts: { startTimeoutMs: 2_000 },
+      timeouts: { startTimeoutMs: 4_000 },
     });
     scene.life.mark('hang');
     const fatal = exchange(port, get('/exit-later'));
@@ -154,7 +154,7 @@ describe('a replacement', () => {
     expect((await fatal).status).toBe(502);
     expect(await outcome(await waiting)).toEqual([503, 'NO_SHARD']);
     expect(await status('/ok')).toBe(503);
-    expect(logged.some(({ message }) => /not ready within 2000 ms.*`timeouts.startTimeoutMs`/.test(message))).toBe(
+    expect(logged.some(({ message }) => /not ready within 4000 ms.*`timeouts.startTimeoutMs`/.test(message))).toBe(
       true,
     );
     scene.life.unmark('hang');
