@@ -19,7 +19,7 @@ import { fileURLToPath } from 'node:url';
 const END = new URL('node-test-end.js', import.meta.url).href;
 const REPORTER = fileURLToPath(new URL('node-test-reporter.js', import.meta.url));
 /** For one test, on a machine that others use too. In milliseconds. */
-const TEST_TIMEOUT_MS = 30_000;
+const TEST_TIMEOUT_MS = 60_000;
 /** For one file with all its tests, and for each of them: `node --test` has the same limit for both. */
 const FILE_TIMEOUT_MS = 2 * TEST_TIMEOUT_MS;
 
