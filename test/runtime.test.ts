@@ -90,8 +90,10 @@ describe('settings of shard threads', () => {
     await expect(
       startServer({ shards: 1, threads: { execArgv: ['--title=no'] } }, 'settings.js'),
     ).rejects.toMatchObject({
-      code: 'SHARD_FAILED',
-      message: expect.stringMatching(/^Shard 0 ended before it was ready: .*invalid execArgv.*--title=no/),
+      code: 'OPTION_INVALID',
+      message: expect.stringMatching(
+        /^Node\.js does not accept these flags for worker threads: --title=no\. .*`threads\.execArgv`/,
+      ),
     });
   });
 
