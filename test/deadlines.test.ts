@@ -6,7 +6,7 @@ import { outcome, useStage } from './support/stage.js';
 
 /** Maximum time of an abort, with a margin for busy machines. */
 const PROMISED_MS = 50;
-const PATIENCE_MS = 1_000;
+const PATIENCE_MS = 200;
 
 const scene = useStage();
 

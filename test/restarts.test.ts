@@ -69,8 +69,8 @@ test('a shard that repeatedly dies soon after it was ready opens its circuit, an
   await until(() => server.stats().shards.some(({ isCircuitOpen }) => isCircuitOpen), 'the circuit to open');
   const [open, other] = [true, false].map((is) => server.stats().shards.find((one) => one.isCircuitOpen === is)!);
   expect(open.state).toBe('ended');
-  // More if the first ones were not within 10 s of the last one.
-  expect(open.restarts).toBeGreaterThanOrEqual(5);
+  // One more if the first was not within 10 s of the last on a slow machine.
+  expect([5, 6]).toContain(open.restarts);
   expect(
     logged.some(({ message }) =>
       /the circuit of shard \d is open after more than 5 restarts within 10 s/.test(message),
