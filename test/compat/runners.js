@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { FILE_TIMEOUT_MS, TEST_TIMEOUT_MS } from './limits.js';
 
 /** @typedef {'passed' | 'failed' | 'skipped'} Status */
 /**
@@ -16,13 +17,8 @@ import { fileURLToPath } from 'node:url';
  * @property {(folder: string, report: string) => Results} read reads what it wrote
  */
 
-const END = new URL('node-test-end.js', import.meta.url).href;
+const SETUP = new URL('node-test-setup.js', import.meta.url).href;
 const REPORTER = fileURLToPath(new URL('node-test-reporter.js', import.meta.url));
-/** For one test, on a machine that others use too. In milliseconds. */
-const TEST_TIMEOUT_MS = 60_000;
-/** For one file with all its tests, and for each of them: `node --test` has the same limit for both. */
-const FILE_TIMEOUT_MS = 2 * TEST_TIMEOUT_MS;
-
 /** Collects the results of a report; tests of the same name are numbered. */
 class Collector {
   /** @type {Results} */
@@ -75,7 +71,7 @@ export function mocha(args) {
 export function nodeTest(tests) {
   return {
     args: (folder, report) => [
-      ...['--test', `--import=${END}`, `--test-timeout=${FILE_TIMEOUT_MS}`, `--test-reporter=${REPORTER}`],
+      ...['--test', `--import=${SETUP}`, `--test-timeout=${FILE_TIMEOUT_MS}`, `--test-reporter=${REPORTER}`],
       ...[`--test-reporter-destination=${report}`, ...filesIn(folder, tests)],
     ],
     read(folder, report) {

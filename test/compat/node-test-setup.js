@@ -1,0 +1,35 @@
+/*
+ * `--import` loads this into the processes of `node --test`.
+ *
+ * - It ends the process of a test file once its tests have ended: a test that fails may leave a server open. `--test-force-exit`
+ *   loses results that are not written yet.
+ * - It gives each test a limit, which Node.js 20 has only for files: a test that hangs would take those behind it along.
+ */
+import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { compileFunction } from 'node:vm';
+import { TEST_TIMEOUT_MS } from './limits.js';
+
+/** Enough to write the results. */
+const GRACE_MS = 2_000;
+
+if (process.env.NODE_TEST_CONTEXT !== undefined) {
+  const nodeTest = createRequire(import.meta.url)('node:test');
+  nodeTest.after(() => void setTimeout(() => process.exit(), GRACE_MS).unref());
+  nodeTest.test = limited(nodeTest.test);
+  nodeTest.it = limited(nodeTest.it);
+  syncBuiltinESMExports();
+}
+
+/** @param {typeof import('node:test').test} test */
+function limited(test) {
+  // Node.js reports the file from which `test` is called.
+  const call = compileFunction('return test(...args);', ['test', 'args'], { filename: process.argv[1] });
+  /** @param {any[]} args name, options and function, all optional */
+  const run = (...args) => {
+    const at = args.findIndex((one) => typeof one === 'object' && one !== null);
+    if (at !== -1) args[at] = { timeout: TEST_TIMEOUT_MS, ...args[at] };
+    else args.splice(typeof args[0] === 'string' ? 1 : 0, 0, { timeout: TEST_TIMEOUT_MS });
+    return call(test, args);
+  };
+  return Object.assign(run, test);
+}
