@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
 import { field, get, RawClient, type RawResponse } from './support/client.js';
-import { expectConserved, startServer, type TestServer } from './support/server.js';
+import { expectConserved, startServer, type TestServer, until } from './support/server.js';
 
 let running: TestServer;
 
@@ -59,4 +59,43 @@ test.each<[ServeOptions, string[]]>([
   running = await startServer({ shards: 1, ...options });
   expect(said(await ask(get('/json')))).toEqual(expected);
   expect(said(await ask(get('/json', 'Connection: close')))).toEqual(['close']);
+});
+
+describe('a client that announces its last request', () => {
+  test('has its connection closed with the response, without waiting for its own end', async () => {
+    running = await startServer({ shards: 1, timeouts: { lingerTimeoutMs: 600_000 } });
+    const { server, port } = running;
+    const requests = [get('/json', 'Connection: close'), get('/json').replace('HTTP/1.1', 'HTTP/1.0')];
+    for (const request of requests) {
+      const client = await RawClient.open(port, { allowHalfOpen: true });
+      client.write(request);
+      expect((await client.response()).status).toBe(200);
+      // Sooner than lingering would end because nothing arrives any more.
+      const start = performance.now();
+      await until(() => server.stats().connections === 0, 'the end of the connection');
+      expect(performance.now() - start).toBeLessThan(1_500);
+      client.destroy();
+    }
+  });
+
+  test('gets its response whole, even if it sends more', async () => {
+    running = await startServer({ shards: 1 });
+    for (let i = 0; i < 20; i++) {
+      const client = await RawClient.open(running.port);
+      client.write(get('/json', 'Connection: close') + get('/sync/1').repeat(500));
+      const response = await client.response();
+      expect([response.status, said(response)]).toEqual([200, ['close']]);
+      await client.closed();
+    }
+  });
+});
+
+test('only the connection field is replaced when the connection closes', async () => {
+  running = await startServer({ shards: 1 });
+  const response = await ask(get('/bad-header?name=x-connection&value=keep-alive', 'Connection: close'));
+  expect([field(response, 'x-connection'), said(response), response.body.toString()]).toEqual([
+    'keep-alive',
+    ['close'],
+    'sent',
+  ]);
 });

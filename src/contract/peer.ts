@@ -16,14 +16,18 @@ const PORT_MASK = 0xffff;
 const LENGTH_MASK = 0xff;
 const SECURE_FLAG = 1 << 24;
 
+/** Where peers are encoded. */
+const encoded = new Int32Array(1 + PEER_ADDRESS_BYTES / Int32Array.BYTES_PER_ELEMENT);
+const encodedAddress = new Uint8Array(encoded.buffer, Int32Array.BYTES_PER_ELEMENT);
+
 /** Encodes a peer for slots. HTTP thread, once per connection. */
 export function peerWords({ address = '', port, isSecure }: Peer): Int32Array {
   // The zone of a link-local address has no maximum length.
   const text = address.length > PEER_ADDRESS_BYTES ? address.split('%', 1)[0] : address;
-  const words = new Int32Array(1 + Math.ceil(text.length / Int32Array.BYTES_PER_ELEMENT));
-  words[0] = port | (text.length << LENGTH_SHIFT) | (isSecure ? SECURE_FLAG : 0);
-  Buffer.from(words.buffer).write(text, Int32Array.BYTES_PER_ELEMENT, 'latin1');
-  return words;
+  encoded.fill(0);
+  encoded[0] = port | (text.length << LENGTH_SHIFT) | (isSecure ? SECURE_FLAG : 0);
+  for (let i = 0; i < text.length; i++) encodedAddress[i] = text.charCodeAt(i);
+  return encoded.slice(0, 1 + Math.ceil(text.length / Int32Array.BYTES_PER_ELEMENT));
 }
 
 /** Decodes whether TLS secures the connection. Shard, while it owns the slot. */

@@ -3,6 +3,7 @@ import type { SecureContextOptions } from 'node:tls';
 import { httpAddresses } from '../contract/memory-map.js';
 import type { RouteTable } from '../contract/messages.js';
 import type { CoreMemory } from '../core/memory.js';
+import { Roster } from '../core/roster.js';
 import type { Listening } from '../options/listening.js';
 import type { Reason } from './answers.js';
 import type { AccessLog } from './completion/access-log.js';
@@ -95,7 +96,7 @@ export class HttpThread implements ConnectionHost<Connection> {
   readonly #schedulers = new Set<Scheduler>();
   /** Figures of schedulers that have ended. */
   #past: Sums = { lostWakeUps: 0, pauses: 0, refused: {} };
-  readonly #connections = new Set<Connection>();
+  readonly #connections = new Roster<Connection>();
   /** How many of them shards have taken over. */
   #upgraded = 0;
   readonly #listener: Listens;

@@ -451,6 +451,7 @@ export class Scheduler implements ExchangeOwner {
   /** A connection was accepted. */
   accepted(): void {
     this.#moderation?.accepted();
+    this.#completions.accepted();
   }
 
   /** How often the thread has paused because all shards were busy. */

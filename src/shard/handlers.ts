@@ -160,6 +160,7 @@ export class Handlers implements ResponseHost, RawHost {
       observed: undefined,
       stream: undefined,
       raw: undefined,
+      isStreaming: false,
       rawStream: undefined,
       place: undefined,
       unsent: undefined,
@@ -203,17 +204,17 @@ export class Handlers implements ResponseHost, RawHost {
 
   /** As `inFlight`, plus streams without a slot. Upgraded connections are not counted. */
   get unfinished(): number {
-    return this.#tasks.size - this.#tasks.upgraded.size;
+    return this.#tasks.size - this.#tasks.upgraded;
   }
 
   /** Number of upgraded connections. */
   get upgraded(): number {
-    return this.#tasks.upgraded.size;
+    return this.#tasks.upgraded;
   }
 
   /** Closes all upgraded connections. */
   closeUpgraded(): void {
-    for (const task of this.#tasks.upgraded) task.stream?.breakOff();
+    for (const task of this.#tasks.upgradedTasks()) task.stream?.breakOff();
   }
 
   // ── commands of the HTTP thread ─────────────────────────────────────────────────────────────────────────────────

@@ -6,6 +6,7 @@ import type { AppResponse } from '../app/response.js';
 import type { ResponseState } from '../app/response-state.js';
 import { type RequestName, requestKey } from '../contract/messages.js';
 import type { SlotView } from '../contract/slot-view.js';
+import { NumberedRoster } from '../core/roster.js';
 import type { ObservedRequest } from './observing/observed-request.js';
 import type { SlotRequest } from './request/request.js';
 import type { Reply } from './response/responder.js';
@@ -61,6 +62,8 @@ export interface Task extends Reply {
   stream: TaskStream | undefined;
   /** The response, if the app forms its bytes. */
   raw: RawReply | undefined;
+  /** Its response is streamed, and the stream is not over. */
+  isStreaming: boolean;
   /** Its stream: the same as `stream`. */
   rawStream: RawTaskStream | undefined;
   /** How many of the handler and its error handlers have failed. Each is called at most once. */
@@ -81,12 +84,11 @@ export interface Task extends Reply {
 export class Tasks {
   readonly #bySlot: (Task | undefined)[] = [];
   /** Tasks without a slot, by `requestKey`. */
-  readonly #detached = new Map<number, Task>();
+  readonly #detached = new NumberedRoster<Task>();
   /** By slot: requests whose clients disconnected before they were started. */
   readonly #left = new Map<number, { sequence: number; isGone: boolean }>();
   #withSlot = 0;
-  /** Upgraded connections, which have no slot. */
-  readonly #upgraded = new Set<Task>();
+  #upgraded = 0;
 
   /** Number of tasks that have a slot. */
   get withSlot(): number {
@@ -97,7 +99,8 @@ export class Tasks {
     return this.#withSlot + this.#detached.size;
   }
 
-  get upgraded(): ReadonlySet<Task> {
+  /** Number of upgraded connections, which have no slot. */
+  get upgraded(): number {
     return this.#upgraded;
   }
 
@@ -117,8 +120,7 @@ export class Tasks {
       this.#bySlot[task.slot] = undefined;
       this.#withSlot--;
     } else {
-      this.#detached.delete(requestKey(task));
-      this.#upgraded.delete(task);
+      if (this.#detached.delete(requestKey(task)) && isUpgrade(task)) this.#upgraded--;
     }
   }
 
@@ -127,7 +129,7 @@ export class Tasks {
     this.remove(task);
     task.hasSlot = false;
     this.#detached.set(requestKey(task), task);
-    if (task.raw?.isUpgrade === true) this.#upgraded.add(task);
+    if (isUpgrade(task)) this.#upgraded++;
   }
 
   find(name: RequestName): Task | undefined {
@@ -141,8 +143,16 @@ export class Tasks {
     this.#left.set(slot, { sequence, isGone: isGone || this.#left.get(slot)?.isGone === true });
   }
 
+  *upgradedTasks(): Generator<Task> {
+    for (const task of this.#detached) if (isUpgrade(task)) yield task;
+  }
+
   *[Symbol.iterator](): Generator<Task> {
     for (const task of this.#bySlot) if (task !== undefined) yield task;
-    yield* this.#detached.values();
+    yield* this.#detached;
   }
+}
+
+function isUpgrade({ raw }: Task): boolean {
+  return raw?.isUpgrade === true;
 }

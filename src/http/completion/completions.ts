@@ -30,6 +30,8 @@ const WORTH_OF_SEVERAL_MS = 0.06;
  * takes a core from a working thread if all cores are busy (docs/internals.md).
  */
 const GATHER_TURNS = 2;
+/** The same while connections are accepted: few in a turn of the loop, so more may be waiting, and their requests come one by one. */
+const ACCEPTING_TURNS = 8;
 /** Number of requests that justify a wake-up. */
 const GATHER_REQUESTS = 32;
 /** Flags of a slot that is given back without a response for the socket. */
@@ -74,6 +76,7 @@ export class Completions {
   /** Requests for which no doorbell was rung yet, and turns for which this was postponed. */
   #gathered = 0;
   #postponed = 0;
+  #isAccepting = false;
   #stopped = false;
   readonly #turn = new Turn(() => this.#runTurn());
 
@@ -110,6 +113,11 @@ export class Completions {
   /** Counts a request that was admitted. */
   owe(): void {
     this.#outstanding++;
+  }
+
+  /** A connection was accepted in this turn of the event loop. */
+  accepted(): void {
+    this.#isAccepting = true;
   }
 
   /** A request was published to `shard`: the doorbell is rung at the end of this turn, or of one soon after. */
@@ -155,10 +163,13 @@ export class Completions {
   }
 
   #ring(): void {
+    const isAccepting = this.#isAccepting;
+    this.#isAccepting = false;
     if (this.#gathered === 0) return;
-    const worthWaiting = this.#outstanding - this.#streaming >= LOAD && this.#gathered < GATHER_REQUESTS;
+    const isLoaded = isAccepting || this.#outstanding - this.#streaming >= LOAD;
+    const worthWaiting = isLoaded && this.#gathered < GATHER_REQUESTS;
     if (this.#shards.side.someSleep) {
-      if (worthWaiting && this.#postponed++ < GATHER_TURNS) return;
+      if (worthWaiting && this.#postponed++ < (isAccepting ? ACCEPTING_TURNS : GATHER_TURNS)) return;
       this.#shards.side.ringDoorbells();
     }
     this.#gathered = 0;

@@ -17,8 +17,15 @@ export interface OutputHost {
   readonly isPressed: boolean;
 }
 
+/** The connection of an output. */
+export interface FlushReceiver {
+  /** The kernel has taken data that it had not taken immediately. */
+  onFlushed(): void;
+}
+
 const CLOSE_LINE = Buffer.from('connection: close\r\n');
 const KEEP_ALIVE_LINE = Buffer.from('connection: keep-alive\r\n');
+const LINE_FEED = 0x0a;
 const LINE_END = '\r\n';
 const EMPTY = Buffer.alloc(0);
 const HEAD_END = Buffer.from('\r\n\r\n');
@@ -40,17 +47,16 @@ export class Output {
   isClosing = false;
   readonly #host: OutputHost;
   readonly #socket: Socket;
-  readonly #onFlushed: () => void;
+  readonly #receiver: FlushReceiver;
   #last: Exchange | undefined;
   /** Passed to the socket but not taken by the kernel: the socket refers to their slots. */
   #unflushed: Exchange[] = [];
   #flushAnnounced = false;
 
-  /** @param onFlushed called when the kernel has taken data that it had not taken immediately */
-  constructor(host: OutputHost, socket: Socket, onFlushed: () => void) {
+  constructor(host: OutputHost, socket: Socket, receiver: FlushReceiver) {
     this.#host = host;
     this.#socket = socket;
-    this.#onFlushed = onFlushed;
+    this.#receiver = receiver;
   }
 
   append(exchange: Exchange): void {
@@ -223,7 +229,7 @@ export class Output {
     if (exchange.headBytes === 0) return this.#sendFormed(exchange);
     const bytes = exchange.bytes!;
     const socket = this.#socket;
-    const said = bytes.subarray(0, exchange.headBytes).indexOf(KEEP_ALIVE_LINE);
+    const said = findKeepAlive(bytes, exchange.headBytes);
     if (said >= 0 && !exchange.close) {
       socket.write(bytes);
       return bytes.length;
@@ -231,7 +237,16 @@ export class Output {
     const start = said >= 0 ? said : exchange.headBytes - EMPTY_LINE_BYTES;
     // The field keep-alive follows.
     const end = said >= 0 ? bytes.indexOf(LINE_END, said + KEEP_ALIVE_LINE.length) + LINE_END.length : start;
-    const parts = [bytes.subarray(0, start), exchange.close ? CLOSE_LINE : KEEP_ALIVE_LINE, bytes.subarray(end)];
+    const line = exchange.close ? CLOSE_LINE : KEEP_ALIVE_LINE;
+    const surplus = end - start - line.length;
+    // Without a copy, which the fixed answers of the HTTP thread need, since they are sent to others too. The status stays in its old place as well.
+    if (surplus >= 0 && exchange.slot >= 0) {
+      bytes.copyWithin(surplus, 0, start);
+      bytes.set(line, surplus + start);
+      socket.write(bytes.subarray(surplus));
+      return bytes.length - surplus;
+    }
+    const parts = [bytes.subarray(0, start), line, bytes.subarray(end)];
     // Up to some size, a copy is cheaper than another system call.
     if (bytes.length <= COPIED_BYTES) socket.write(Buffer.concat(parts));
     else {
@@ -280,7 +295,7 @@ export class Output {
       if (error) return;
       this.#releaseUnflushed(count);
       this.#releaseFlushed();
-      this.#onFlushed();
+      this.#receiver.onFlushed();
     });
   }
 
@@ -336,6 +351,15 @@ export class Output {
 /** The status of a response whose head was passed to the socket. */
 function statusOfSent({ stream, bytes }: Exchange): number {
   return stream?.status ?? statusOf(bytes!);
+}
+
+/** Returns where the line KEEP_ALIVE_LINE begins in a head; -1 if the head has none. */
+function findKeepAlive(bytes: Buffer, headBytes: number): number {
+  // Creating a view costs more than searching a short body.
+  const head = bytes.length > COPIED_BYTES ? bytes.subarray(0, headBytes) : bytes;
+  let at = head.indexOf(KEEP_ALIVE_LINE);
+  while (at > 0 && head[at - 1] !== LINE_FEED) at = head.indexOf(KEEP_ALIVE_LINE, at + 1);
+  return at < headBytes ? at : -1;
 }
 
 /** Whether it can be sent together with the previous response. */

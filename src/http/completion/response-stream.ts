@@ -8,6 +8,7 @@ import {
   type StreamPiece,
 } from '../../contract/messages.js';
 import { SMALL_PIECE_BYTES } from '../../contract/stream-batch.js';
+import { NumberedRoster } from '../../core/roster.js';
 import { Exchange, type StreamedAnswer } from '../exchange.js';
 import { learnBytes } from '../expected-bytes.js';
 import type { Shards } from '../shards.js';
@@ -119,7 +120,7 @@ export class StreamReceiver {
   readonly #exchanges: readonly Exchange[];
   readonly #events: StreamEvents;
   /** Streams that continue without a slot, by `requestKey`; and what releases the permits that some of them hold. */
-  readonly #detached = new Map<number, Exchange>();
+  readonly #detached = new NumberedRoster<Exchange>();
   readonly #held = new Map<number, () => void>();
   /** How many of them are upgraded connections. */
   #upgrades = 0;
@@ -202,7 +203,7 @@ export class StreamReceiver {
 
   /** The thread of `shard` has exited: breaks off its streams. */
   breakOff(shard: number): void {
-    for (const exchange of this.#detached.values()) {
+    for (const exchange of this.#detached) {
       const { stream, connection } = exchange;
       if (stream!.shard !== shard) continue;
       stream!.last = 'broken';

@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 import { type Peer, peerWords } from '../../contract/peer.js';
+import type { Member } from '../../core/roster.js';
 import { METHODS } from '../../options/methods.js';
 import type { Reason } from '../answers.js';
-import { Output } from '../completion/output.js';
+import { type FlushReceiver, Output } from '../completion/output.js';
 import { Exchange, type Receiver, type StreamedAnswer } from '../exchange.js';
 import { CHUNK_BYTES } from '../parser/llhttp.js';
 import type { RequestInHand } from '../parser/request-in-hand.js';
@@ -11,7 +12,7 @@ import type { RequestSink } from '../parser/request-sink.js';
 import type { ConnectionHost } from './host.js';
 import { CLOSING_PHASE, type Looks, Patience, phaseOf, STREAM_PHASE } from './patience.js';
 import type { RequestStream } from './request-stream.js';
-import { type Accepted, breakOff, readFrom, unsentBytes } from './socket.js';
+import { type Accepted, breakOff, type Reader, readFrom, unsentBytes } from './socket.js';
 import { Handover } from './upgrade.js';
 import { Uploads } from './uploads.js';
 
@@ -25,7 +26,8 @@ const HEAD = METHODS.indexOf('HEAD');
 const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n');
 
 /** One client: parses its bytes, and keeps its requests and responses in order. HTTP thread only. */
-export class Connection implements RequestSink, Receiver {
+export class Connection implements RequestSink, Receiver, Reader, FlushReceiver, Member {
+  place = -1;
   readonly #host: ConnectionHost<Connection>;
   readonly #socket: Socket;
   readonly #parser: RequestParser;
@@ -36,6 +38,8 @@ export class Connection implements RequestSink, Receiver {
   #requests = 0;
   /** Whether no further request is read: the last one closes the connection, or was invalid. */
   #inputOver = false;
+  /** Whether the client has said that its last request was the last one. */
+  #saidClose = false;
   #ended = false;
   /** Whether the socket reads into the parser's chunk, and not into the record of a large request. */
   #isReadingChunk = false;
@@ -57,28 +61,8 @@ export class Connection implements RequestSink, Receiver {
     this.#host = host;
     this.#handover = new Handover(host);
     this.#parser = new RequestParser(host.parsers, this, host);
-    this.#socket = readFrom(accepted, {
-      nextBuffer: () => this.#nextBuffer(),
-      onRead: (bytes) => {
-        try {
-          this.#onRead(bytes);
-        } catch (error) {
-          this.#fail(error);
-        }
-      },
-      onBytes: (chunk) => {
-        try {
-          this.#onBytes(chunk);
-        } catch (error) {
-          this.#fail(error);
-        }
-      },
-    });
-    this.#output = new Output(host, this.#socket, () => this.#onFlushed());
-    this.#socket.on('end', () => this.#onEnd());
-    // Errors are handled in 'close', which always follows.
-    this.#socket.on('error', () => {});
-    this.#socket.on('close', () => this.#onClose());
+    this.#socket = readFrom(accepted, this);
+    this.#output = new Output(host, this.#socket, this);
   }
 
   /** Looked up at the first request, because many connections never have one. */
@@ -134,7 +118,7 @@ export class Connection implements RequestSink, Receiver {
   // ── input ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Where the socket reads to; undefined if that has not changed. */
-  #nextBuffer(): Uint8Array | undefined {
+  nextBuffer(): Uint8Array | undefined {
     if (!this.#parser.isDirect) {
       if (this.#isReadingChunk) return undefined;
       this.#isReadingChunk = true;
@@ -144,18 +128,30 @@ export class Connection implements RequestSink, Receiver {
     return this.#parser.readTarget;
   }
 
-  #onRead(bytes: number): void {
-    if (this.#handover.socket !== undefined || this.isUpgraded) {
-      return this.#onBytes(this.#parser.chunk.subarray(0, bytes));
+  onRead(bytes: number): void {
+    try {
+      if (this.#handover.socket !== undefined || this.isUpgraded) {
+        return this.#receive(this.#parser.chunk.subarray(0, bytes));
+      }
+      this.#host.counts?.received(bytes);
+      if (this.#inputOver) return this.#drop(bytes);
+      if (this.#isReadingChunk) this.#parser.feedInPlace(bytes);
+      else this.#parser.filled(bytes);
+      this.#afterInput();
+    } catch (error) {
+      this.#fail(error);
     }
-    this.#host.counts?.received(bytes);
-    if (this.#inputOver) return this.#drop(bytes);
-    if (this.#isReadingChunk) this.#parser.feedInPlace(bytes);
-    else this.#parser.filled(bytes);
-    this.#afterInput();
   }
 
-  #onBytes(chunk: Buffer): void {
+  onBytes(chunk: Buffer): void {
+    try {
+      this.#receive(chunk);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #receive(chunk: Buffer): void {
     if (this.#handover.socket !== undefined) return this.#handover.receive(chunk);
     this.#host.counts?.received(chunk.length);
     if (this.#inputOver) return this.#drop(chunk.length);
@@ -222,6 +218,7 @@ export class Connection implements RequestSink, Receiver {
   #admit(request: RequestInHand): Exchange {
     const exchange = this.#host.admit(request, this);
     if (this.#host.accessLog !== undefined) exchange.entry = this.#host.accessLog.entry(request, this.#remote);
+    this.#saidClose = !request.keepAlive;
     if (++this.#requests === this.#host.limits.maxRequestsPerConnection || this.#isLeaving) exchange.close = true;
     this.#output.append(exchange);
     return exchange;
@@ -311,7 +308,7 @@ export class Connection implements RequestSink, Receiver {
     if (!exchange.ready) this.#resumeInput();
     if (!this.#endsBehindOffer) return;
     this.#parser.resume();
-    this.#onEnd();
+    this.onEnd();
   }
 
   /** Rejects a body that the handler may be reading and that will never be complete. */
@@ -345,7 +342,7 @@ export class Connection implements RequestSink, Receiver {
     this.#output.append(exchange);
   }
 
-  #onEnd(): void {
+  onEnd(): void {
     if (this.#handover.socket !== undefined) return void this.#handover.socket.push(null);
     if (this.#offer !== undefined) {
       this.#endsBehindOffer = true;
@@ -434,7 +431,7 @@ export class Connection implements RequestSink, Receiver {
     breakOff(this.#socket);
   }
 
-  #onFlushed(): void {
+  onFlushed(): void {
     if (this.#output.first?.ready === true) this.flush();
     this.#resumeInput();
     if (this.#host.draining) this.drain();
@@ -478,12 +475,27 @@ export class Connection implements RequestSink, Receiver {
     if (this.#ended) return;
     this.#ended = true;
     this.#inputOver = true;
+    // A client that has sent its last request sends nothing that would reset the connection (RFC 9112 section 9.6).
+    if (this.#saidClose && this.#isDone) return void this.#socket.destroy();
     this.#output.end();
     // Further input is read and discarded: closing with unread input would reset the connection before the response is read.
     this.#socket.resume();
   }
 
-  #onClose(): void {
+  /** Whether all input was parsed, and the kernel has all output. */
+  get #isDone(): boolean {
+    const { failure, midMessage, rest } = this.#parser;
+    const isRead = failure === undefined && !midMessage && (rest?.length ?? 0) === 0;
+    return (
+      isRead &&
+      this.uploads.current === undefined &&
+      this.#output.outstanding === 0 &&
+      this.#socket.writableLength === 0 &&
+      !this.#host.isSecure
+    );
+  }
+
+  onClosed(): void {
     this.#inputOver = true;
     this.#ended = true;
     this.#handover.socket?.destroy();

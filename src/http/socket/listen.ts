@@ -6,6 +6,7 @@ import {
   type Server as TlsServer,
 } from 'node:tls';
 import { types } from 'node:util';
+import { type Member, Roster } from '../../core/roster.js';
 import { type ConnectionSource, type Listening, listenError } from '../../options/listening.js';
 import { type Accepted, dismiss, takeHandles } from './socket.js';
 
@@ -38,6 +39,11 @@ export interface Listens {
   close(): void;
   /** Stops accepting connections and ends handshakes. */
   destroy(): void;
+}
+
+/** A connection of a TLS server. */
+interface RawConnection extends Member {
+  readonly socket: Socket;
 }
 
 /** A source of connections from inside the process. */
@@ -77,7 +83,7 @@ export class Listener implements Listens {
   readonly #servers: readonly NetServer[];
   readonly #onConnection: (accepted: Accepted) => void;
   /** Connections of a TLS server, registered before their handshakes. */
-  readonly #raw = new Set<Socket>();
+  readonly #raw = new Roster<RawConnection>();
 
   refused = 0;
 
@@ -113,8 +119,9 @@ export class Listener implements Listens {
   }
 
   #keep(socket: Socket): void {
-    this.#raw.add(socket);
-    socket.once('close', () => this.#raw.delete(socket));
+    const connection = { socket, place: -1 };
+    this.#raw.add(connection);
+    socket.once('close', () => this.#raw.delete(connection));
   }
 
   async listen(onAcceptError: (error: Error) => void, port?: number): Promise<void> {
@@ -154,7 +161,7 @@ export class Listener implements Listens {
 
   destroy(): void {
     this.close();
-    for (const socket of this.#raw) socket.destroy();
+    for (const { socket } of this.#raw) socket.destroy();
   }
 }
 

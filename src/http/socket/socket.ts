@@ -19,7 +19,7 @@ interface ListeningHandle {
 /** A connection that is not read yet: its handle, or a paused socket if the handle is of another kind. */
 export type Accepted = Socket | StreamHandle;
 
-/** Receives a connection's bytes. */
+/** Receives a connection's bytes, and its end. */
 export interface Reader {
   /**
    * Where the next read goes; called before the first read and after each. Undefined to reuse the last buffer. Bytes are parsed before the
@@ -30,7 +30,49 @@ export interface Reader {
   onRead(bytes: number): void;
   /** Bytes that were not read into the buffer. */
   onBytes(chunk: Buffer): void;
+  /** The client has sent its last byte. */
+  onEnd(): void;
+  /** The connection is closed, in order or after an error. */
+  onClosed(): void;
 }
+
+/**
+ * The reader of a socket. Its listeners and callbacks are the same functions for all sockets, and look it up: closures would cost more, and keep
+ * ended connections alive until the next major garbage collection (docs/internals.md).
+ */
+const READER = Symbol('reader');
+type ReadSocket = Socket & { [READER]: Reader };
+
+/** Whose next buffer `net` asks for: it calls that function without the socket, in its constructor and immediately after `onRead`. */
+let reading: Reader;
+
+function nextBuffer(): Uint8Array | undefined {
+  return reading.nextBuffer();
+}
+
+function onRead(this: ReadSocket, bytes: number): boolean {
+  const reader = this[READER];
+  reader.onRead(bytes);
+  reading = reader;
+  return true;
+}
+
+function onBytes(this: ReadSocket, chunk: Buffer): void {
+  this[READER].onBytes(chunk);
+}
+
+function onEnd(this: ReadSocket): void {
+  this[READER].onEnd();
+}
+
+function onClosed(this: ReadSocket): void {
+  this[READER].onClosed();
+}
+
+/** Errors are handled in 'close', which always follows. */
+function onError(): void {}
+
+const ONREAD = { buffer: nextBuffer, callback: onRead };
 
 /** Diagnostics channel for sockets that `net` creates for accepted connections. */
 const accepts = channel('net.server.socket');
@@ -69,21 +111,16 @@ export function dismiss(accepted: Accepted): void {
  * ArrayBuffer for each read, a quarter of the whole server's time (docs/internals.md). Without such a handle, 'data' events are used.
  */
 export function readFrom(accepted: Accepted, reader: Reader): Socket {
-  if (accepted instanceof Duplex) {
-    accepted.on('data', (chunk) => reader.onBytes(chunk));
-    accepted.resume();
-    return accepted;
-  }
-  const onread = {
-    buffer: () => reader.nextBuffer(),
-    callback: (bytes: number): boolean => {
-      reader.onRead(bytes);
-      return true;
-    },
-  };
+  const isSocket = accepted instanceof Duplex;
+  reading = reader;
   // `handle` is what net itself passes for an accepted connection.
-  const socket = new Socket({ handle: accepted, allowHalfOpen: true, onread } as never);
-  if (accepts.hasSubscribers) accepts.publish({ socket });
+  const socket = isSocket ? accepted : new Socket({ handle: accepted, allowHalfOpen: true, onread: ONREAD } as never);
+  (socket as ReadSocket)[READER] = reader;
+  if (isSocket) socket.on('data', onBytes);
+  else if (accepts.hasSubscribers) accepts.publish({ socket });
+  socket.on('end', onEnd);
+  socket.on('error', onError);
+  socket.on('close', onClosed);
   socket.resume();
   return socket;
 }

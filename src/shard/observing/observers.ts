@@ -8,6 +8,7 @@ import { httpOf } from '../../contract/memory-map.js';
 import { type FailureReport, requestKey, type UnhandledRequest } from '../../contract/messages.js';
 import { readReports, type SentReport } from '../../contract/sent-reports.js';
 import { elapsedUs } from '../../core/clock.js';
+import { NumberedRoster } from '../../core/roster.js';
 import type { ShardContext } from '../context.js';
 import type { Task } from '../tasks.js';
 import { END, ERROR, haveSubscribers, SETTLED, START } from './channels.js';
@@ -32,7 +33,7 @@ export class Observers {
   readonly #newScope: () => AsyncResource;
   #tracer: RequestTracer | undefined;
   /** Requests whose ends were not reported yet, by `requestKey`. */
-  readonly #open = new Map<number, ObservedRequest>();
+  readonly #open = new NumberedRoster<ObservedRequest>();
   #onNoneOpen: (() => void) | undefined;
   #hasFailed = false;
 
@@ -207,7 +208,7 @@ export class Observers {
    * @param isLive whether the request is one of the thread that replaces it
    */
   onHttpThreadGone(http: number, isLive: (observed: ObservedRequest) => boolean): void {
-    for (const observed of this.#open.values()) {
+    for (const observed of this.#open) {
       if (httpOf(this.#context.map, observed.slot) === http && !isLive(observed)) this.#lose(observed);
     }
   }
@@ -223,7 +224,7 @@ export class Observers {
         };
       });
     }
-    for (const observed of this.#open.values()) this.#lose(observed);
+    for (const observed of this.#open) this.#lose(observed);
   }
 
   /** Ends a request of which nothing more will be known. */

@@ -59,7 +59,7 @@ export class StreamedResponses implements StreamEvents {
     onEnded: (task) => this.onEnded(task),
   };
   /** Streams whose heads were built and that are not over. */
-  readonly #open = new Set<Task>();
+  #streaming = 0;
   /** How many of them are upgraded connections. */
   #upgrades = 0;
   /** `streamsFull` was reported. */
@@ -90,7 +90,7 @@ export class StreamedResponses implements StreamEvents {
   }
 
   #openRaw(task: Task): void {
-    if (this.#open.size >= this.#context.maxStreams) throw this.#full();
+    if (this.#streaming >= this.#context.maxStreams) throw this.#full();
     this.#responder.describeRaw(task, task.raw!);
     if (task.raw!.isUpgrade) this.#upgrades++;
     this.#noteOpen(task);
@@ -102,7 +102,7 @@ export class StreamedResponses implements StreamEvents {
     first: FirstChunk | undefined,
     source: AsyncIterator<unknown>,
   ): OpenedStream | Bodiless {
-    if (this.#open.size >= this.#context.maxStreams) throw this.#full();
+    if (this.#streaming >= this.#context.maxStreams) throw this.#full();
     const type = first?.isText === false ? BYTES : TEXT;
     const head = this.#responder.streamHead(task, type, first !== undefined, length);
     if (head === WRITTEN || head === NO_ROOM) return head;
@@ -122,7 +122,8 @@ export class StreamedResponses implements StreamEvents {
 
   #noteOpen(task: Task): void {
     this.#events.onOpened(task);
-    this.#open.add(task);
+    task.isStreaming = true;
+    this.#streaming++;
     this.#count();
   }
 
@@ -148,7 +149,7 @@ export class StreamedResponses implements StreamEvents {
   }
 
   onHeld(task: Task): void {
-    this.#open.delete(task);
+    this.#close(task);
     this.#count();
     this.#events.onHeld(task);
   }
@@ -159,7 +160,7 @@ export class StreamedResponses implements StreamEvents {
 
   /** Removes a stream that is over. Returns `false` if its request was already finished. */
   #isOver(task: Task): boolean {
-    if (this.#open.delete(task)) {
+    if (this.#close(task)) {
       if (task.raw?.isUpgrade === true) this.#upgrades--;
       this.#count();
     }
@@ -169,11 +170,17 @@ export class StreamedResponses implements StreamEvents {
     return false;
   }
 
+  #close(task: Task): boolean {
+    if (!task.isStreaming) return false;
+    task.isStreaming = false;
+    this.#streaming--;
+    return true;
+  }
+
   #count(): void {
-    const { size } = this.#open;
-    this.#context.counters.set(COUNTER_STREAMS_OFFSET, size);
+    this.#context.counters.set(COUNTER_STREAMS_OFFSET, this.#streaming);
     this.#context.counters.set(COUNTER_UPGRADES_OFFSET, this.#upgrades);
-    if (size < this.#context.maxStreams * QUIET) this.#isFull = false;
+    if (this.#streaming < this.#context.maxStreams * QUIET) this.#isFull = false;
   }
 
   #full(): LoopShardError {
