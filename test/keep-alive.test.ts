@@ -1,7 +1,10 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
 import { field, get, RawClient, type RawResponse } from './support/client.js';
-import { expectConserved, startServer, type TestServer, until } from './support/server.js';
+import { expectConserved, startServer, type TestServer, until, untilStarted } from './support/server.js';
 
 let running: TestServer;
 
@@ -88,6 +91,55 @@ describe('a client that announces its last request', () => {
       await client.closed();
     }
   });
+
+  test('gets its response whole, even if it goes on sending', async () => {
+    running = await startServer({ shards: 1 });
+    const pieces = Array<string>(20).fill('x'.repeat(20_000));
+    const received = await readLate(running.port, [get('/later/10/late', 'Connection: close'), ...pieces], 1);
+    expect(received).toMatch(/^HTTP\/1\.1 200 OK\r\n.*\r\n\r\nlate$/s);
+  });
+
+  test('gets its responses whole, even if it sends more while the server does not read', async () => {
+    running = await startServer({ shards: 1 });
+    const requests = get('/busy/1/a').repeat(100) + get('/sync/last', 'Connection: close');
+    for (let i = 0; i < 15; i++) {
+      const received = await readLate(running.port, [requests, 'x'.repeat(20_000)], 15);
+      expect([received.split('HTTP/1.1 200 OK').length - 1, received.slice(-4)]).toEqual([101, 'last']);
+    }
+  });
+});
+
+/** Writes pieces with pauses, and reads nothing before it has written all of them. Returns what was received. */
+async function readLate(port: number, pieces: string[], pauseMs: number): Promise<string> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true }).pause();
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  const closed = once(socket, 'close');
+  let received = '';
+  socket.on('end', () => socket.end());
+  for (const piece of pieces) {
+    await new Promise((resolve) => socket.write(piece, resolve));
+    await sleep(pauseMs);
+  }
+  await sleep(150);
+  socket.setEncoding('latin1').on('data', (text) => {
+    received += text;
+  });
+  socket.resume();
+  await closed;
+  return received;
+}
+
+test('a rejection that several clients get is the same for each of them', async () => {
+  const options = { shards: 1, httpThreads: 1, scheduling: { permits: 1 }, timeouts: { queueTimeoutMs: 50 } };
+  running = await startServer(options);
+  const busy = ask(get('/later/400/busy'));
+  await untilStarted(running, 1);
+  const last = get('/json', 'Connection: close');
+  const responses = await Promise.all([last, last, get('/json'), last].map(ask));
+  await busy;
+  expect(responses.map(({ statusLine }) => statusLine)).toEqual(Array(4).fill('HTTP/1.1 503 Service Unavailable'));
+  expect(responses.map(said)).toEqual([['close'], ['close'], ['keep-alive', 'timeout=65'], ['close']]);
 });
 
 test('only the connection field is replaced when the connection closes', async () => {

@@ -2,9 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import http from 'node:http';
 import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { threadId } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { createApp, eventStream, HttpError, type Server, serve } from 'loopshard';
+import { fromNode } from 'loopshard/adapters';
 import { close, createTestServer, inject } from 'loopshard/testing';
 import { root } from './support/process.js';
 
@@ -124,6 +126,20 @@ describe('inject', () => {
     expect((await inject(app, '/events')).body).toBe('data: 1\n\ndata: 2\n\n');
     const head = await inject(app, { method: 'HEAD', url: '/bytes' });
     expect([head.headers['content-length'], head.body]).toEqual(['3', '']);
+  });
+
+  test('reads a response that ends with the connection', async () => {
+    const handler = fromNode(async (_req: http.IncomingMessage, res: http.ServerResponse) => {
+      res.useChunkedEncodingByDefault = false;
+      res.write('begun, ');
+      await sleep(5);
+      res.write('and ended');
+      await sleep(5);
+      res.end();
+    });
+    await using server = await createTestServer(createApp().mount('/', handler));
+    const response = await server.inject({ url: '/', headers: { connection: 'close' } });
+    expect([response.headers['content-length'], response.body]).toEqual([undefined, 'begun, and ended']);
   });
 
   test('fails if the app closes the connection, and when its signal aborts', async () => {

@@ -12,7 +12,7 @@ import type { RequestSink } from '../parser/request-sink.js';
 import type { ConnectionHost } from './host.js';
 import { CLOSING_PHASE, type Looks, Patience, phaseOf, STREAM_PHASE } from './patience.js';
 import type { RequestStream } from './request-stream.js';
-import { type Accepted, breakOff, type Reader, readFrom, unsentBytes } from './socket.js';
+import { type Accepted, breakOff, endsInOrder, type Reader, readFrom, unsentBytes } from './socket.js';
 import { Handover } from './upgrade.js';
 import { Uploads } from './uploads.js';
 
@@ -38,7 +38,7 @@ export class Connection implements RequestSink, Receiver, Reader, FlushReceiver,
   #requests = 0;
   /** Whether no further request is read: the last one closes the connection, or was invalid. */
   #inputOver = false;
-  /** Whether the client has said that its last request was the last one. */
+  /** Whether the client has said that its last request was the last one, and has sent nothing since. */
   #saidClose = false;
   #ended = false;
   /** Whether the socket reads into the parser's chunk, and not into the record of a large request. */
@@ -162,6 +162,7 @@ export class Connection implements RequestSink, Receiver, Reader, FlushReceiver,
 
   /** Discards what follows the last request. */
   #drop(bytes: number): void {
+    this.#saidClose = false;
     if (!this.#ended) return;
     this.#dropped += bytes;
     if (this.#dropped > MAX_DROPPED_BYTES) this.#socket.destroy();
@@ -482,7 +483,7 @@ export class Connection implements RequestSink, Receiver, Reader, FlushReceiver,
     this.#socket.resume();
   }
 
-  /** Whether all input was parsed, and the kernel has all output. */
+  /** Whether all input was read and parsed, and the kernel has all output. */
   get #isDone(): boolean {
     const { failure, midMessage, rest } = this.#parser;
     const isRead = failure === undefined && !midMessage && (rest?.length ?? 0) === 0;
@@ -491,7 +492,8 @@ export class Connection implements RequestSink, Receiver, Reader, FlushReceiver,
       this.uploads.current === undefined &&
       this.#output.outstanding === 0 &&
       this.#socket.writableLength === 0 &&
-      !this.#host.isSecure
+      !this.#socket.isPaused() &&
+      endsInOrder(this.#socket)
     );
   }
 

@@ -132,6 +132,14 @@ export function breakOff(socket: Socket): void {
   else socket.resetAndDestroy();
 }
 
+/**
+ * Whether destroying the socket, once the kernel has all output, ends the connection in order. TLS announces its end, and a connection inside
+ * the process would end before its client has read the rest.
+ */
+export function endsInOrder(socket: Socket): boolean {
+  return socket instanceof Socket && !('encrypted' in socket);
+}
+
 /** Bytes written to the socket that were not sent. */
 export function unsentBytes(socket: Socket): number {
   const { writableLength } = socket;
