@@ -90,6 +90,12 @@ describe('inject', () => {
     });
   });
 
+  test('cuts an address that no slot has room for', async () => {
+    const headers = { A: 'agent', host: 'shop.test' };
+    const response = await inject(app, { url: '/seen', headers, remoteAddress: 'a'.repeat(300) });
+    expect(response.json()).toMatchObject({ ip: 'a'.repeat(48), host: 'shop.test', agent: 'agent' });
+  });
+
   test('accepts a complete URL', async () => {
     const response = await inject(app, 'https://shop.test:8443/seen?x=%20');
     expect(response.json()).toMatchObject({ host: 'shop.test:8443', query: { x: ' ' } });

@@ -23,7 +23,7 @@ const encodedAddress = new Uint8Array(encoded.buffer, Int32Array.BYTES_PER_ELEME
 /** Encodes a peer for slots. HTTP thread, once per connection. */
 export function peerWords({ address = '', port, isSecure }: Peer): Int32Array {
   // The zone of a link-local address has no maximum length.
-  const text = address.length > PEER_ADDRESS_BYTES ? address.split('%', 1)[0] : address;
+  const text = address.length > PEER_ADDRESS_BYTES ? address.split('%', 1)[0].slice(0, PEER_ADDRESS_BYTES) : address;
   encoded.fill(0);
   encoded[0] = port | (text.length << LENGTH_SHIFT) | (isSecure ? SECURE_FLAG : 0);
   for (let i = 0; i < text.length; i++) encodedAddress[i] = text.charCodeAt(i);

@@ -38,7 +38,7 @@ export class Connection implements RequestSink, Receiver, Reader, FlushReceiver,
   #requests = 0;
   /** Whether no further request is read: the last one closes the connection, or was invalid. */
   #inputOver = false;
-  /** Whether the client has said that its last request was the last one, and has sent nothing since. */
+  /** Whether the client has said that its last request was the last one, which had no body, and has sent nothing since. */
   #saidClose = false;
   #ended = false;
   /** Whether the socket reads into the parser's chunk, and not into the record of a large request. */
@@ -219,7 +219,8 @@ export class Connection implements RequestSink, Receiver, Reader, FlushReceiver,
   #admit(request: RequestInHand): Exchange {
     const exchange = this.#host.admit(request, this);
     if (this.#host.accessLog !== undefined) exchange.entry = this.#host.accessLog.entry(request, this.#remote);
-    this.#saidClose = !request.keepAlive;
+    // Behind a body, some clients send an empty line (RFC 9112 section 2.2).
+    this.#saidClose = !request.keepAlive && !request.isStreamed && request.bodyBytes === 0;
     if (++this.#requests === this.#host.limits.maxRequestsPerConnection || this.#isLeaving) exchange.close = true;
     this.#output.append(exchange);
     return exchange;
