@@ -9,12 +9,15 @@ import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { compileFunction } from 'node:vm';
 import { TEST_TIMEOUT_MS } from './limits.js';
 
-/** Enough to write the results. */
-const GRACE_MS = 2_000;
+/** Enough to write the results, and for the next tests of a file that adds some later, such as when its server listens. */
+const GRACE_MS = 5_000;
+
+let running = 0;
+/** @type {NodeJS.Timeout | undefined} */
+let end;
 
 if (process.env.NODE_TEST_CONTEXT !== undefined) {
   const nodeTest = createRequire(import.meta.url)('node:test');
-  nodeTest.after(() => void setTimeout(() => process.exit(), GRACE_MS).unref());
   nodeTest.test = limited(nodeTest.test);
   nodeTest.it = limited(nodeTest.it);
   syncBuiltinESMExports();
@@ -29,7 +32,15 @@ function limited(test) {
     const at = args.findIndex((one) => typeof one === 'object' && one !== null);
     if (at !== -1) args[at] = { timeout: TEST_TIMEOUT_MS, ...args[at] };
     else args.splice(typeof args[0] === 'string' ? 1 : 0, 0, { timeout: TEST_TIMEOUT_MS });
-    return call(test, args);
+    running++;
+    clearTimeout(end);
+    const ended = Promise.resolve(call(test, args));
+    void ended.finally(noteEnd);
+    return ended;
   };
   return Object.assign(run, test);
+}
+
+function noteEnd() {
+  if (--running === 0) end = setTimeout(() => process.exit(), GRACE_MS).unref();
 }
