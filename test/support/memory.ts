@@ -8,7 +8,7 @@ const REST_MS = 10;
 
 /** A server in its own process, and how much its memory grows. */
 export async function grownBytes(use: (port: number) => Promise<void>, fixture = 'streams.js'): Promise<number> {
-  const program = new Program(process.execPath, ['test/fixtures/watched-server.js', fixture]);
+  const program = new Program(process.execPath, ['--expose-gc', 'test/fixtures/watched-server.js', fixture]);
   try {
     const [, port] = await program.printed(/port (\d+)/);
     await use(Number(port));
