@@ -60,10 +60,10 @@ export interface Task extends Reply {
   observed: ObservedRequest | undefined;
   /** The response, if it is streamed. */
   stream: TaskStream | undefined;
-  /** The response, if the app forms its bytes. */
-  raw: RawReply | undefined;
   /** Its response is streamed, and the stream is not over. */
   isStreaming: boolean;
+  /** The response, if the app forms its bytes. */
+  raw: RawReply | undefined;
   /** Its stream: the same as `stream`. */
   rawStream: RawTaskStream | undefined;
   /** How many of the handler and its error handlers have failed. Each is called at most once. */
@@ -119,9 +119,7 @@ export class Tasks {
     if (task.hasSlot) {
       this.#bySlot[task.slot] = undefined;
       this.#withSlot--;
-    } else {
-      if (this.#detached.delete(requestKey(task)) && isUpgrade(task)) this.#upgraded--;
-    }
+    } else if (this.#detached.delete(requestKey(task)) && isUpgrade(task)) this.#upgraded--;
   }
 
   /** Separates a task from its slot, which is about to carry another request. */

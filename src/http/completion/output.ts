@@ -239,8 +239,8 @@ export class Output {
     const end = said >= 0 ? bytes.indexOf(LINE_END, said + KEEP_ALIVE_LINE.length) + LINE_END.length : start;
     const line = exchange.close ? CLOSE_LINE : KEEP_ALIVE_LINE;
     const surplus = end - start - line.length;
-    // Without a copy, which the fixed answers of the HTTP thread need, since they are sent to others too, also instead of a shard's response.
-    // The status stays in its old place as well.
+    // In place, unless the bytes are shared: a fixed answer of the HTTP thread goes to several clients, sometimes instead of a shard's response.
+    // The status can still be read where it was.
     if (surplus >= 0 && exchange.slot >= 0 && !exchange.isPrivate) {
       bytes.copyWithin(surplus, 0, start);
       bytes.set(line, surplus + start);

@@ -121,7 +121,7 @@ export class StreamReceiver {
   readonly #events: StreamEvents;
   /** Streams that continue without a slot, by `requestKey`; and what releases the permits that some of them hold. */
   readonly #detached = new NumberedRoster<Exchange>();
-  readonly #held = new Map<number, () => void>();
+  readonly #held = new NumberedRoster<() => void>();
   /** How many of them are upgraded connections. */
   #upgrades = 0;
 

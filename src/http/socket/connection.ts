@@ -38,7 +38,7 @@ export class Connection implements RequestSink, Receiver, Reader, FlushReceiver,
   #requests = 0;
   /** Whether no further request is read: the last one closes the connection, or was invalid. */
   #inputOver = false;
-  /** Whether the client has said that its last request was the last one, which had no body, and has sent nothing since. */
+  /** Whether the client has announced its last request, which had no body, and has sent nothing since. */
   #saidClose = false;
   #ended = false;
   /** Whether the socket reads into the parser's chunk, and not into the record of a large request. */

@@ -58,7 +58,7 @@ export class StreamedResponses implements StreamEvents {
     onCancelled: (task) => this.onCancelled(task),
     onEnded: (task) => this.onEnded(task),
   };
-  /** Streams whose heads were built and that are not over. */
+  /** Number of streams whose heads were built and that are not over. */
   #streaming = 0;
   /** How many of them are upgraded connections. */
   #upgrades = 0;
