@@ -3,12 +3,15 @@ import type { NodeRequest } from '../../app/upgrades/incoming-message.js';
 import { HttpError } from '../../errors.js';
 import { isHttpServer, type NodeServer } from './http-server.js';
 import type { LeanSocket } from './lean-socket.js';
+import { type MessageTypes, messageTypesOf, PLAIN_TYPES } from './message-types.js';
 import type { NodeResponse } from './messages.js';
 
 /** Handles a request of node:http. A promise that it returns may reject. */
 export interface NodeListener {
   /** Servers of the app: their listeners of `upgrade` may take over connections, and the first one's `timeout` is that of sockets. */
   readonly servers: readonly NodeServer[];
+  /** Types of the messages that it gets. */
+  readonly types: MessageTypes;
   call(request: NodeRequest, response: NodeResponse): unknown;
 }
 
@@ -59,15 +62,15 @@ export function kindOf(value: unknown): NodeKind | undefined {
 /** @param hasOwnErrors it never throws and never returns a promise that rejects */
 export function ofListener(listener: Listener, hasOwnErrors = false): NodeKind {
   const servers: readonly NodeServer[] = [];
-  if (hasOwnErrors)
-    return { start: () => ({ servers, call: (request, response) => void listener(request, response) }) };
+  const start = (call: NodeListener['call']) => () => ({ servers, types: messageTypesOf(listener), call });
+  if (hasOwnErrors) return { start: start((request, response) => void listener(request, response)) };
   const call: NodeListener['call'] = (request, response) =>
     listener(request, response, (error?: unknown) => {
       const socket = response.socket as LeanSocket | null;
       socket?.fail(error ?? new HttpError(404, 'No route matches this path.'));
     });
   const callPlainly: NodeListener['call'] = (request, response) => listener(request, response);
-  return { start: () => ({ servers, call: listener.length < 3 ? callPlainly : call }) };
+  return { start: start(listener.length < 3 ? callPlainly : call) };
 }
 
 function ofServer(server: Server): NodeKind {
@@ -76,7 +79,13 @@ function ofServer(server: Server): NodeKind {
     response._expect_continue = expects;
     server.emit(expects ? 'checkContinue' : 'request', request, response);
   };
-  return { start: () => ({ servers: [server], call }) };
+  return {
+    start() {
+      const [listener, ...others] = server.listeners('request');
+      const types = listener === undefined || others.length > 0 ? PLAIN_TYPES : messageTypesOf(listener);
+      return { servers: [server], types, call };
+    },
+  };
 }
 
 function ofNest(nest: Nest): NodeKind {
@@ -97,7 +106,8 @@ function ofFastify(fastify: Fastify): NodeKind {
     async start() {
       await fastify.ready();
       const { routing } = fastify;
-      return { servers: [fastify.server], call: (request, response) => void routing(request, response) };
+      const call: NodeListener['call'] = (request, response) => void routing(request, response);
+      return { servers: [fastify.server], types: PLAIN_TYPES, call };
     },
     close: () => fastify.close(),
   };
@@ -107,7 +117,8 @@ function ofKoa(koa: Koa): NodeKind {
   return {
     start() {
       const callback = koa.callback();
-      return { servers: [], call: (request, response) => void callback(request, response) };
+      const call: NodeListener['call'] = (request, response) => void callback(request, response);
+      return { servers: [], types: PLAIN_TYPES, call };
     },
   };
 }

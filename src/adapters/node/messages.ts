@@ -1,6 +1,5 @@
 /* Members of the responses of node:http that its own server uses, and that its types leave out. */
-import { OutgoingMessage, ServerResponse } from 'node:http';
-import type { NodeRequest } from '../../app/upgrades/incoming-message.js';
+import { OutgoingMessage, type ServerResponse } from 'node:http';
 
 /** @internal */
 export interface NodeResponse extends Omit<ServerResponse, 'socket'> {
@@ -17,13 +16,6 @@ export interface NodeResponse extends Omit<ServerResponse, 'socket'> {
   /** Announced in the head, in milliseconds; 0 to announce nothing. */
   _keepAliveTimeout: number;
   _maxRequestsPerSocket: number;
-}
-
-export function createResponse(request: NodeRequest, options: object): NodeResponse {
-  return new (ServerResponse as unknown as new (request: NodeRequest, options: object) => NodeResponse)(
-    request,
-    options,
-  );
 }
 
 /** Where node:http notes that `write()` has returned false. It resets it only when it emits `drain` itself. */

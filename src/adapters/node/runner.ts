@@ -11,7 +11,7 @@ import { announcedKeepAlive } from '../../options/keep-alive.js';
 import type { NodeServer } from './http-server.js';
 import type { NodeListener } from './kinds.js';
 import { LeanSocket, type SocketOwner } from './lean-socket.js';
-import { createResponse, type NodeResponse } from './messages.js';
+import type { NodeResponse } from './messages.js';
 import { emitUpgrade, wantsUpgrade } from './upgrades.js';
 
 /** What Express and Connect remember of a target before they remove a prefix. */
@@ -69,9 +69,10 @@ export class NodeRunner implements SocketOwner {
     if (upgraded !== undefined) return upgraded;
     const state = res[STATE];
     const socket = new LeanSocket(source, state, this);
-    const request = createRequest(source, socket);
+    const { types } = this.listener!;
+    const request = createRequest(source, socket, types.Request);
     if (segments > 0) strip(request, segments);
-    const response = createResponse(request, this.#options);
+    const response = new types.Response(request, this.#options);
     response.shouldKeepAlive = !source.isLast;
     this.#keepAlive ??= announcedKeepAlive(source.keepAliveLines);
     response._keepAliveTimeout = this.#keepAlive.timeoutMs;

@@ -18,10 +18,12 @@ export interface NodeRequest extends IncomingMessage {
   _dump(): void;
 }
 
+/** Constructor of requests. */
+export type RequestType = new (socket: object) => NodeRequest;
+
 /** Creates the message of a request, without its body. */
-export function createRequest(source: RequestSource, socket: object): NodeRequest {
-  const { IncomingMessage: Message } = http();
-  const request = new Message(socket as never) as NodeRequest;
+export function createRequest(source: RequestSource, socket: object, Request: RequestType): NodeRequest {
+  const request = new Request(socket);
   const pairs = source.pairs();
   request._addHeaderLines(pairs, pairs.length);
   request.httpVersionMajor = 1;
@@ -35,7 +37,7 @@ export function createRequest(source: RequestSource, socket: object): NodeReques
 
 /** Creates the message of a request whose connection changes to another protocol: it has no body. */
 export function createUpgradeRequest(source: RequestSource, socket: object): NodeRequest {
-  const request = createRequest(source, socket);
+  const request = createRequest(source, socket, http().IncomingMessage as unknown as RequestType);
   request.upgrade = true;
   request.complete = true;
   request.push(null);
