@@ -1,10 +1,14 @@
-import { createServer, IncomingMessage, type RequestListener, ServerResponse } from 'node:http';
+import { createServer, IncomingMessage, type RequestListener, type Server, ServerResponse } from 'node:http';
+import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import express, { type Express } from 'express';
+import express, { type Express, type Request, type Response } from 'express';
 import { createApp } from 'loopshard';
 import { fromNode } from 'loopshard/adapters';
 import { Apps } from '../support/apps.js';
+
+// It has no types of its own.
+const express4 = createRequire(import.meta.url)('express-4') as typeof express;
 
 setFlagsFromString('--allow-natives-syntax');
 const haveSameClass = new Function('a', 'b', 'return %HaveSameMap(a, b)') as (a: object, b: object) => boolean;
@@ -14,23 +18,59 @@ const apps = new Apps();
 afterAll(apps.close);
 
 /** Sends requests to an app of Express, and returns the messages of each. */
-async function messagesOf(app: Express, exported: object = app): Promise<[IncomingMessage, ServerResponse][]> {
-  const messages: [IncomingMessage, ServerResponse][] = [];
+async function messagesOf(app: Express, exported: object = app): Promise<[Request, Response][]> {
+  const messages: [Request, Response][] = [];
   app.get('/', (req, res) => {
     messages.push([req, res]);
     res.json({ address: req.socket.remoteAddress });
   });
   const { ask } = await apps.run(createApp().mount('/', fromNode(exported)));
-  for (let i = 0; i < 30; i++) expect((await ask('/')).json()).toEqual({ address: '127.0.0.1' });
+  for (let i = 0; i < 30; i++) expect((await ask('/?a=1')).json()).toEqual({ address: '127.0.0.1' });
   return messages;
+}
+
+/** Wraps a method of responses that uses what Express adds to them. */
+function needsLocals<T extends (this: Response, ...args: never[]) => unknown>(method: T) {
+  return function (this: Response, ...args: Parameters<T>) {
+    expect(Object.getPrototypeOf(this.locals)).toBe(null);
+    return method.apply(this, args);
+  };
+}
+
+/** Gives a request a property for which the prototype of Express has only a getter. */
+function claims(req: object) {
+  Object.assign(req, { protocol: 'gopher' });
+}
+
+function swallowsSocket(target: object, key: PropertyKey, value: unknown, receiver: unknown) {
+  return key === 'socket' || Reflect.set(target, key, value, receiver);
+}
+
+/** An app, with a method that its types leave out. */
+type Handling = Express & { handle: RequestListener };
+
+function handlesLater(app: Express) {
+  const { handle } = app as Handling;
+  (app as Handling).handle = (req, ...rest) => {
+    claims(req);
+    handle.call(app, req, ...rest);
+  };
+}
+
+function emitsLater(server: Server) {
+  const { emit } = server;
+  server.emit = (event: string, ...args: object[]) => {
+    if (event === 'request') claims(args[0]);
+    return Reflect.apply(emit, server, [event, ...args]);
+  };
 }
 
 describe('messages of an app of Express', () => {
   test.each([
-    ['exported', (app: Express) => app],
-    ['in a server', (app: Express) => createServer(app as RequestListener)],
-  ])('have a hidden class in common: %s', async (_, exported) => {
-    const app = express();
+    ['exported', express(), (app: Express) => app],
+    ['in a server', express(), (app: Express) => createServer(app as RequestListener)],
+    ['of Express 4', express4(), (app: Express) => app],
+  ])('have a hidden class in common: %s', async (_, app, exported) => {
     const messages = await messagesOf(app, exported(app));
     const [req, res] = messages.at(-1)!;
     expect(Object.getPrototypeOf(req)).toBe(app.request);
@@ -42,13 +82,80 @@ describe('messages of an app of Express', () => {
     }
   });
 
-  test('are those of node:http if a prototype has a setter for one of their properties, or forbids to assign it', async () => {
-    for (const descriptor of [{ set() {} }, { value: 'mine', writable: false }]) {
-      const app = express();
-      Object.defineProperty(app.request, 'socket', descriptor);
-      const [[req]] = await messagesOf(app);
+  test.each<[string, (app: Express) => unknown]>([
+    ['a setter', (app) => Object.defineProperty(app.request, 'socket', { set() {} })],
+    ['a property that cannot be assigned', (app) => Object.defineProperty(app.request, 'res', { value: 'mine' })],
+    ['a method of node:http', (app) => Object.assign(app.response, { setHeader: needsLocals(app.response.setHeader) })],
+    ['a method of events', (app) => Object.assign(app.response, { on: needsLocals(app.response.on) })],
+    ['listeners', (app) => void app.request.on('error', () => {})],
+    ['a method around `handle`', handlesLater],
+    ['a proxy', (app) => Object.assign(app, { request: new Proxy(app.request, { set: swallowsSocket }) })],
+  ])('are those of node:http until Express replaces their prototypes, if one has %s', async (_, change) => {
+    const app = express();
+    change(app);
+    for (const [req, res] of await messagesOf(app)) {
       expect(Object.hasOwn(req, 'socket')).toBe(true);
+      expect(req.res).toBe(res);
+      expect(res.locals).toEqual({});
     }
+  });
+
+  test.each([
+    ['5', express],
+    ['4', express4],
+  ])('have the query of Express %s, or that of the app', async (_, create) => {
+    const [[req]] = await messagesOf(create());
+    expect(req.query).toEqual({ a: '1' });
+    const own = create();
+    // Express 4 assigns the query before it sets the prototypes.
+    Object.defineProperty(own.request, 'query', { value: { own: '1' }, configurable: true });
+    const [[ownReq]] = await messagesOf(own);
+    expect(ownReq.query).toEqual(create === express4 ? { a: '1' } : { own: '1' });
+  });
+
+  test.each<[string, (server: Server) => unknown]>([
+    ['another listener of requests', (server) => server.prependListener('request', claims)],
+    [
+      'a listener of checkContinue',
+      (server) =>
+        server.on('checkContinue', (req, res) => {
+          claims(req);
+          server.emit('request', req, res);
+        }),
+    ],
+    ['another `emit`', emitsLater],
+  ])('are those of node:http if the server has %s', async (_, change) => {
+    const server = createServer(express().get('/', (req, res) => void res.json(req.protocol)) as RequestListener);
+    const { ask } = await apps.run(createApp().mount('/', fromNode(server)));
+    expect((await ask('/')).json()).toBe('http');
+    change(server);
+    expect((await ask('/', { headers: { expect: '100-continue' } })).json()).toBe('gopher');
+  });
+
+  test('are those of node:http if the server gets another listener instead', async () => {
+    const server = createServer(express() as RequestListener);
+    const { ask } = await apps.run(createApp().mount('/', fromNode(server)));
+    expect((await ask('/')).statusCode).toBe(404);
+    server.removeAllListeners('request').on('request', (req, res) => {
+      res.end(String(Object.getPrototypeOf(req) === IncomingMessage.prototype));
+    });
+    expect((await ask('/')).body).toBe('true');
+  });
+
+  test('are those of node:http for functions whose accessors throw', async () => {
+    const throws = {
+      get: () => {
+        throw new Error('outside of a request');
+      },
+    };
+    const listener: RequestListener = (_req, res) => void res.end('here');
+    const strange = Object.defineProperties((req: never, res: never, _next: never) => listener(req, res), {
+      request: throws,
+      response: throws,
+      handle: throws,
+    });
+    const { ask } = await apps.run(createApp().mount('/', fromNode(strange)));
+    expect((await ask('/')).body).toBe('here');
   });
 
   test('are instances of the classes of node:http, with the same properties', async () => {

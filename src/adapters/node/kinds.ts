@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import type { Server } from 'node:net';
 import type { NodeRequest } from '../../app/upgrades/incoming-message.js';
 import { HttpError } from '../../errors.js';
@@ -81,11 +82,31 @@ function ofServer(server: Server): NodeKind {
   };
   return {
     start() {
-      const [listener, ...others] = server.listeners('request');
-      const types = listener === undefined || others.length > 0 ? PLAIN_TYPES : messageTypesOf(listener);
-      return { servers: [server], types, call };
+      let app: unknown;
+      let types = PLAIN_TYPES;
+      return {
+        servers: [server],
+        // Listeners may come and go.
+        get types() {
+          const listener = onlyListenerOf(server);
+          if (listener !== app) types = messageTypesOf(listener);
+          app = listener;
+          return types;
+        },
+        call,
+      };
     },
   };
+}
+
+/** The listener that gets all requests of the server, if no other code gets them first. */
+function onlyListenerOf(server: Server): unknown {
+  const isOnly =
+    server.listenerCount('request') === 1 &&
+    server.listenerCount('checkContinue') === 0 &&
+    // Instrumentation replaces it.
+    server.emit === EventEmitter.prototype.emit;
+  return isOnly ? server.rawListeners('request')[0] : undefined;
 }
 
 function ofNest(nest: Nest): NodeKind {

@@ -1,11 +1,11 @@
 /*
  * Constructors of the messages that an app gets. Express gives each message a prototype of its own. Up to Node.js 22, V8 gives a message
  * whose prototype was replaced a hidden class that no other one has, once a property is added. Code that remembers hidden classes never
- * meets one again, and old garbage keeps new garbage alive: a request takes four times as much CPU time (docs/internals.md). So the messages
- * of an app that says which prototypes it gives them have these from the beginning. Shard only.
+ * meets one again, and old garbage keeps new garbage alive: a request takes four times as much CPU time (docs/internals.md). So messages
+ * for Express have its prototypes from the beginning, if nothing can notice that before Express itself replaces them. Shard only.
  */
 import { IncomingMessage, ServerResponse } from 'node:http';
-import { isDeepStrictEqual } from 'node:util';
+import { types } from 'node:util';
 import type { NodeRequest, RequestType } from '../../app/upgrades/incoming-message.js';
 import type { NodeResponse } from './messages.js';
 
@@ -22,16 +22,58 @@ export const PLAIN_TYPES = { Request: IncomingMessage, Response: ServerResponse 
 type Initialize = (this: object, ...args: unknown[]) => void;
 
 const NEVER: unknown = Symbol('never');
+const EXPRESS_PARAMETERS = 3;
+/** In the source of the method `handle` of Express 5 and 4. A method around it would see the messages before Express. */
+const OWN_HANDLE = /\.setPrototypeOf\(\w+, ?this\.request\)|\bfinalhandler\(/;
+/** What Express assigns before it replaces prototypes. Express 4, which has `lazyrouter`, also assigns `query`. */
+const ASSIGNED = ['req', 'res', 'next', 'params', 'baseUrl', 'originalUrl', '_parsedUrl', 'route'];
 
 /**
- * Returns types with the prototypes that the app has in `request` and `response`, if it is one of Express; otherwise those of node:http.
+ * Returns types with the prototypes that the app gives its messages, if it is one of Express. They are those of node:http if the app has
+ * changed anything in its prototypes that is used before Express sets them, such as `setHeader`.
  */
-export function messageTypesOf(app: object): MessageTypes {
-  if (!('request' in app && 'response' in app)) return PLAIN_TYPES;
-  const { request, response } = app;
-  if (!(request instanceof IncomingMessage && response instanceof ServerResponse)) return PLAIN_TYPES;
-  const types = { Request: typeWith(request, IncomingMessage), Response: typeWith(response, ServerResponse) };
-  return haveSameProperties(types as unknown as MessageTypes) ? (types as unknown as MessageTypes) : PLAIN_TYPES;
+export function messageTypesOf(app: unknown): MessageTypes {
+  try {
+    return typeof app === 'function' && app.length === EXPRESS_PARAMETERS
+      ? (typesFor(app) ?? PLAIN_TYPES)
+      : PLAIN_TYPES;
+  } catch {
+    // The app has accessors that throw.
+    return PLAIN_TYPES;
+  }
+}
+
+function typesFor(app: object): MessageTypes | undefined {
+  if (!('request' in app && 'response' in app && 'handle' in app)) return undefined;
+  const { request, response, handle } = app;
+  if (!OWN_HANDLE.test(Function.prototype.toString.call(handle))) return undefined;
+  if (!(request instanceof IncomingMessage && response instanceof ServerResponse)) return undefined;
+  const assigned = 'lazyrouter' in app ? [...ASSIGNED, 'query'] : ASSIGNED;
+  const plainRequest = new PLAIN_TYPES.Request({});
+  const plainResponse = new PLAIN_TYPES.Response(plainRequest, {});
+  if (!isInert(request, plainRequest, assigned) || !isInert(response, plainResponse, assigned)) return undefined;
+  const own = { Request: typeWith(request, IncomingMessage), Response: typeWith(response, ServerResponse) };
+  const { Request, Response } = own as unknown as MessageTypes;
+  // Throws if node:http makes classes of its constructors.
+  new Response(new Request({}), {});
+  return { Request, Response };
+}
+
+/** Whether the prototype adds nothing to a message of node:http that the message has, or that is assigned to it. */
+function isInert(prototype: object, plain: object, assigned: readonly string[]): boolean {
+  const names = new Set<PropertyKey>(assigned);
+  for (const object of chainOf(plain)) for (const key of Reflect.ownKeys(object)) names.add(key);
+  const original = Object.getPrototypeOf(plain);
+  for (const object of chainOf(prototype)) {
+    if (object === original) return true;
+    if (types.isProxy(object) || Reflect.ownKeys(object).some((key) => names.has(key))) return false;
+  }
+  return false;
+}
+
+/** An object and its prototypes. */
+function* chainOf(object: object): Generator<object> {
+  for (let next: object | null = object; next !== null; next = Object.getPrototypeOf(next)) yield next;
 }
 
 function typeWith(prototype: object, original: unknown): unknown {
@@ -46,18 +88,4 @@ function typeWith(prototype: object, original: unknown): unknown {
   }
   Message.prototype = prototype;
   return Message;
-}
-
-/** Whether the constructors assign the same properties as those of node:http: a prototype may have setters, or forbid to assign them. */
-function haveSameProperties(types: MessageTypes): boolean {
-  try {
-    return isDeepStrictEqual(properties(types), properties(PLAIN_TYPES));
-  } catch {
-    return false;
-  }
-}
-
-function properties({ Request, Response }: MessageTypes): PropertyKey[][] {
-  const request = new Request({});
-  return [Reflect.ownKeys(request), Reflect.ownKeys(new Response(request, {}))];
 }
