@@ -57,6 +57,11 @@ function handlesLater(app: Express) {
   };
 }
 
+function calls(app: Express, ...args: unknown[]) {
+  claims(args[0] as object);
+  Reflect.apply(app, undefined, args);
+}
+
 function emitsLater(server: Server) {
   const { emit } = server;
   server.emit = (event: string, ...args: object[]) => {
@@ -69,7 +74,6 @@ describe('messages of an app of Express', () => {
   test.each([
     ['exported', express(), (app: Express) => app],
     ['in a server', express(), (app: Express) => createServer(app as RequestListener)],
-    ['of Express 4', express4(), (app: Express) => app],
   ])('have a hidden class in common: %s', async (_, app, exported) => {
     const messages = await messagesOf(app, exported(app));
     const [req, res] = messages.at(-1)!;
@@ -100,17 +104,53 @@ describe('messages of an app of Express', () => {
     }
   });
 
-  test.each([
-    ['5', express],
-    ['4', express4],
-  ])('have the query of Express %s, or that of the app', async (_, create) => {
-    const [[req]] = await messagesOf(create());
-    expect(req.query).toEqual({ a: '1' });
-    const own = create();
-    // Express 4 assigns the query before it sets the prototypes.
-    Object.defineProperty(own.request, 'query', { value: { own: '1' }, configurable: true });
-    const [[ownReq]] = await messagesOf(own);
-    expect(ownReq.query).toEqual(create === express4 ? { a: '1' } : { own: '1' });
+  test.each<[string, (app: Express) => unknown]>([
+    [
+      'a function',
+      (app) => Object.assign((req: unknown, res: unknown, next: unknown) => calls(app, req, res, next), app),
+    ],
+    ['a proxy', (app) => new Proxy(app, { apply: (_target, _this, [req, res, next]) => calls(app, req, res, next) })],
+    [
+      'a function that inherits from it',
+      (app) => Object.setPrototypeOf((req: unknown, res: unknown, next: unknown) => calls(app, req, res, next), app),
+    ],
+  ])('are those of node:http if the app is in %s', async (_, wrap) => {
+    const app = express().get('/', (req, res) => void res.json(req.protocol));
+    const { ask } = await apps.run(createApp().mount('/', fromNode(wrap(app) as RequestListener)));
+    expect((await ask('/')).json()).toBe('gopher');
+  });
+
+  test.each<[string, (app: Express) => void, object]>([
+    ['`handle` is wrapped', handlesLater, { protocol: 'gopher' }],
+    [
+      '`setHeader` is replaced',
+      (app) => Object.assign(app.response, { setHeader: needsLocals(app.response.setHeader) }),
+      { protocol: 'http' },
+    ],
+    [
+      'there are other prototypes',
+      (app) => Object.assign(app, { request: Object.create(app.request, { mine: { value: 1 } }) }),
+      { protocol: 'http', mine: 1 },
+    ],
+  ])('are other ones once %s', async (_, change, expected) => {
+    const app = express().get('/', (req, res) => {
+      res.json({ protocol: req.protocol, mine: (req as { mine?: number }).mine });
+    });
+    const { ask } = await apps.run(createApp().mount('/', fromNode(app)));
+    expect((await ask('/')).json()).toEqual({ protocol: 'http' });
+    change(app);
+    expect((await ask('/')).json()).toEqual(expected);
+  });
+
+  test('are those of node:http in Express 4, where middleware can be put before the prototypes are set', async () => {
+    const app = express4();
+    app.use((req, _res, next) => {
+      claims(req);
+      next();
+    });
+    const { stack } = (app as Express & { _router: { stack: unknown[] } })._router;
+    stack.unshift(stack.pop());
+    for (const [req] of await messagesOf(app)) expect(req.protocol).toBe('gopher');
   });
 
   test.each<[string, (server: Server) => unknown]>([

@@ -11,8 +11,8 @@ import type { NodeResponse } from './messages.js';
 export interface NodeListener {
   /** Servers of the app: their listeners of `upgrade` may take over connections, and the first one's `timeout` is that of sockets. */
   readonly servers: readonly NodeServer[];
-  /** Types of the messages that it gets. */
-  readonly types: MessageTypes;
+  /** Types for its next request. */
+  types(): MessageTypes;
   call(request: NodeRequest, response: NodeResponse): unknown;
 }
 
@@ -23,6 +23,8 @@ export interface NodeKind {
   /** Called when the shard ends. Without it, the servers are closed. */
   close?(): unknown;
 }
+
+const { emit } = EventEmitter.prototype;
 
 type Listener = (request: unknown, response: unknown, next?: (error?: unknown) => void) => unknown;
 
@@ -63,7 +65,7 @@ export function kindOf(value: unknown): NodeKind | undefined {
 /** @param hasOwnErrors it never throws and never returns a promise that rejects */
 export function ofListener(listener: Listener, hasOwnErrors = false): NodeKind {
   const servers: readonly NodeServer[] = [];
-  const start = (call: NodeListener['call']) => () => ({ servers, types: messageTypesOf(listener), call });
+  const start = (call: NodeListener['call']) => () => ({ servers, types: () => messageTypesOf(listener), call });
   if (hasOwnErrors) return { start: start((request, response) => void listener(request, response)) };
   const call: NodeListener['call'] = (request, response) =>
     listener(request, response, (error?: unknown) => {
@@ -80,23 +82,7 @@ function ofServer(server: Server): NodeKind {
     response._expect_continue = expects;
     server.emit(expects ? 'checkContinue' : 'request', request, response);
   };
-  return {
-    start() {
-      let app: unknown;
-      let types = PLAIN_TYPES;
-      return {
-        servers: [server],
-        // Listeners may come and go.
-        get types() {
-          const listener = onlyListenerOf(server);
-          if (listener !== app) types = messageTypesOf(listener);
-          app = listener;
-          return types;
-        },
-        call,
-      };
-    },
-  };
+  return { start: () => ({ servers: [server], types: () => messageTypesOf(onlyListenerOf(server)), call }) };
 }
 
 /** The listener that gets all requests of the server, if no other code gets them first. */
@@ -105,7 +91,7 @@ function onlyListenerOf(server: Server): unknown {
     server.listenerCount('request') === 1 &&
     server.listenerCount('checkContinue') === 0 &&
     // Instrumentation replaces it.
-    server.emit === EventEmitter.prototype.emit;
+    server.emit === emit;
   return isOnly ? server.rawListeners('request')[0] : undefined;
 }
 
@@ -128,7 +114,7 @@ function ofFastify(fastify: Fastify): NodeKind {
       await fastify.ready();
       const { routing } = fastify;
       const call: NodeListener['call'] = (request, response) => void routing(request, response);
-      return { servers: [fastify.server], types: PLAIN_TYPES, call };
+      return { servers: [fastify.server], types: () => PLAIN_TYPES, call };
     },
     close: () => fastify.close(),
   };
@@ -139,7 +125,7 @@ function ofKoa(koa: Koa): NodeKind {
     start() {
       const callback = koa.callback();
       const call: NodeListener['call'] = (request, response) => void callback(request, response);
-      return { servers: [], types: PLAIN_TYPES, call };
+      return { servers: [], types: () => PLAIN_TYPES, call };
     },
   };
 }

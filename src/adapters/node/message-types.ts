@@ -22,46 +22,83 @@ export const PLAIN_TYPES = { Request: IncomingMessage, Response: ServerResponse 
 type Initialize = (this: object, ...args: unknown[]) => void;
 
 const NEVER: unknown = Symbol('never');
-const EXPRESS_PARAMETERS = 3;
-/** In the source of the method `handle` of Express 5 and 4. A method around it would see the messages before Express. */
-const OWN_HANDLE = /\.setPrototypeOf\(\w+, ?this\.request\)|\bfinalhandler\(/;
-/** What Express assigns before it replaces prototypes. Express 4, which has `lazyrouter`, also assigns `query`. */
-const ASSIGNED = ['req', 'res', 'next', 'params', 'baseUrl', 'originalUrl', '_parsedUrl', 'route'];
+/** The source of an app of Express. A function around it would see the messages first. */
+const OWN_SOURCE = /^function ?\((\w+), ?(\w+), ?(\w+)\) ?\{\s*\w+\.handle\(\1, ?\2, ?\3\);?\s*\}$/;
+/** In the source of the method `handle` of Express 5. In Express 4, middleware may run before the prototypes are set. */
+const OWN_HANDLE = /\.setPrototypeOf\(\w+, ?this\.request\)/;
+/** What is assigned before Express sets the prototypes: by Express itself, and by mounting the app. */
+const ASSIGNED = ['req', 'res', 'originalUrl', 'baseUrl'];
+/** What it calls before that. */
+const { setHeader } = ServerResponse.prototype;
+const sourceOf = Function.prototype.toString;
+
+/** An app of Express, as it is defined. */
+interface ExpressApp {
+  handle(): void;
+  request: IncomingMessage;
+  response: ServerResponse;
+}
+
+/** What the types of an app depend on. */
+interface Known extends Partial<ExpressApp> {
+  types: MessageTypes;
+}
+
+const PLAIN: Known = { types: PLAIN_TYPES };
+const KNOWN = new WeakMap<object, Known>();
 
 /**
- * Returns types with the prototypes that the app gives its messages, if it is one of Express. They are those of node:http if the app has
- * changed anything in its prototypes that is used before Express sets them, such as `setHeader`.
+ * Returns types for the next message of a listener. If it is an app of Express 5, they have the prototypes that the app gives its messages,
+ * unless the app has changed anything that is used before Express sets them, such as `setHeader`.
  */
-export function messageTypesOf(app: unknown): MessageTypes {
+export function messageTypesOf(listener: unknown): MessageTypes {
+  if (typeof listener !== 'function') return PLAIN_TYPES;
+  let known = KNOWN.get(listener);
+  if (known === undefined || (known !== PLAIN && hasChanged(listener as unknown as ExpressApp, known))) {
+    known = examine(listener);
+    KNOWN.set(listener, known);
+  }
+  return known.types;
+}
+
+function hasChanged(app: ExpressApp, { handle, request, response }: Known): boolean {
+  const { handle: now } = app;
+  return now !== handle || app.request !== request || app.response !== response || app.response.setHeader !== setHeader;
+}
+
+function examine(listener: object): Known {
   try {
-    return typeof app === 'function' && app.length === EXPRESS_PARAMETERS
-      ? (typesFor(app) ?? PLAIN_TYPES)
-      : PLAIN_TYPES;
+    return isExpress(listener) ? typesOf(listener) : PLAIN;
   } catch {
-    // The app has accessors that throw.
-    return PLAIN_TYPES;
+    // Accessors of the function throw, or node:http has made classes of its constructors.
+    return PLAIN;
   }
 }
 
-function typesFor(app: object): MessageTypes | undefined {
-  if (!('request' in app && 'response' in app && 'handle' in app)) return undefined;
-  const { request, response, handle } = app;
-  if (!OWN_HANDLE.test(Function.prototype.toString.call(handle))) return undefined;
-  if (!(request instanceof IncomingMessage && response instanceof ServerResponse)) return undefined;
-  const assigned = 'lazyrouter' in app ? [...ASSIGNED, 'query'] : ASSIGNED;
+function isExpress(listener: object): listener is ExpressApp {
+  if (types.isProxy(listener) || !OWN_SOURCE.test(sourceOf.call(listener))) return false;
+  if (!['handle', 'request', 'response'].every((key) => Object.hasOwn(listener, key))) return false;
+  const { handle, request, response } = listener as ExpressApp;
+  return (
+    OWN_HANDLE.test(sourceOf.call(handle)) && request instanceof IncomingMessage && response instanceof ServerResponse
+  );
+}
+
+function typesOf({ handle, request, response }: ExpressApp): Known {
   const plainRequest = new PLAIN_TYPES.Request({});
   const plainResponse = new PLAIN_TYPES.Response(plainRequest, {});
-  if (!isInert(request, plainRequest, assigned) || !isInert(response, plainResponse, assigned)) return undefined;
-  const own = { Request: typeWith(request, IncomingMessage), Response: typeWith(response, ServerResponse) };
-  const { Request, Response } = own as unknown as MessageTypes;
-  // Throws if node:http makes classes of its constructors.
+  if (!isInert(request, plainRequest) || !isInert(response, plainResponse)) return PLAIN;
+  const { Request, Response } = {
+    Request: typeWith(request, IncomingMessage),
+    Response: typeWith(response, ServerResponse),
+  } as unknown as MessageTypes;
   new Response(new Request({}), {});
-  return { Request, Response };
+  return { handle, request, response, types: { Request, Response } };
 }
 
 /** Whether the prototype adds nothing to a message of node:http that the message has, or that is assigned to it. */
-function isInert(prototype: object, plain: object, assigned: readonly string[]): boolean {
-  const names = new Set<PropertyKey>(assigned);
+function isInert(prototype: object, plain: object): boolean {
+  const names = new Set<PropertyKey>(ASSIGNED);
   for (const object of chainOf(plain)) for (const key of Reflect.ownKeys(object)) names.add(key);
   const original = Object.getPrototypeOf(plain);
   for (const object of chainOf(prototype)) {
@@ -78,14 +115,14 @@ function* chainOf(object: object): Generator<object> {
 
 function typeWith(prototype: object, original: unknown): unknown {
   const initialize = original as Initialize;
-  function Message(this: Record<string, unknown>, first: unknown, second: unknown) {
+  const assign = (type: object) => Object.assign(type, { prototype });
+  // Without a name, so that stack traces have that of the constructor which the prototype names.
+  return assign(function (this: Record<string, unknown>, first: unknown, second: unknown) {
     initialize.call(this, first, second);
     if (first !== NEVER) return;
     // V8 reserves room in an object for as many properties as its constructor seems to assign. Without it, messages would become dictionaries.
     // biome-ignore format: a line for each property says no more
     this.a = this.b = this.c = this.d = this.e = this.f = this.g = this.h = this.i = this.j = this.k = this.l = this.m =
     this.n = this.o = this.p = this.q = this.r = this.s = this.t = this.u = this.v = this.w = this.x = this.y = this.z = NEVER;
-  }
-  Message.prototype = prototype;
-  return Message;
+  });
 }

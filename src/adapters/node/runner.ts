@@ -69,7 +69,7 @@ export class NodeRunner implements SocketOwner {
     if (upgraded !== undefined) return upgraded;
     const state = res[STATE];
     const socket = new LeanSocket(source, state, this);
-    const { types } = this.listener!;
+    const types = this.listener!.types();
     const request = createRequest(source, socket, types.Request);
     if (segments > 0) strip(request, segments);
     const response = new types.Response(request, this.#options);
