@@ -74,7 +74,7 @@ async function openReady(options?: PageOptions): Promise<Page> {
     client.destroy();
     await until(async () => (await laneOf(page, 0))[1] === 'Idle', 'an idle shard');
     // The table of routes says who has waited because of whom.
-    await page.waitForFunction(() => document.querySelector('#route-rows tr .hint')?.textContent !== '');
+    await page.waitForFunction(() => Boolean(document.querySelector('#route-rows tr .hint')?.textContent));
     const [first] = await page.locator('#route-rows tr').allInnerTexts();
     expect(first).toMatch(/^GET \/hold\/:id\s+Give it a group of its own/);
     expect(first).toMatch(/\d\.\d\d s/);
