@@ -142,6 +142,22 @@ describe('messages of an app of Express', () => {
     expect((await ask('/')).json()).toEqual(expected);
   });
 
+  test('are those of node:http once `setHeader` is replaced for all responses', async () => {
+    const app = express();
+    const { setHeader } = ServerResponse.prototype;
+    const prototypes: unknown[] = [];
+    ServerResponse.prototype.setHeader = function (...args) {
+      prototypes.push(Object.getPrototypeOf(this));
+      return setHeader.apply(this, args);
+    };
+    try {
+      await messagesOf(app);
+      expect(prototypes[0]).toBe(ServerResponse.prototype);
+    } finally {
+      ServerResponse.prototype.setHeader = setHeader;
+    }
+  });
+
   test('are those of node:http in Express 4, where middleware can be put before the prototypes are set', async () => {
     const app = express4();
     app.use((req, _res, next) => {

@@ -28,7 +28,7 @@ const OWN_SOURCE = /^function ?\((\w+), ?(\w+), ?(\w+)\) ?\{\s*\w+\.handle\(\1, 
 const OWN_HANDLE = /\.setPrototypeOf\(\w+, ?this\.request\)/;
 /** What is assigned before Express sets the prototypes: by Express itself, and by mounting the app. */
 const ASSIGNED = ['req', 'res', 'originalUrl', 'baseUrl'];
-/** What it calls before that. */
+/** What Express calls before that. */
 const { setHeader } = ServerResponse.prototype;
 const sourceOf = Function.prototype.toString;
 
@@ -62,8 +62,8 @@ export function messageTypesOf(listener: unknown): MessageTypes {
 }
 
 function hasChanged(app: ExpressApp, { handle, request, response }: Known): boolean {
-  const { handle: now } = app;
-  return now !== handle || app.request !== request || app.response !== response || app.response.setHeader !== setHeader;
+  const isSame = app.handle === handle && app.request === request && app.response === response;
+  return !isSame || app.response.setHeader !== setHeader;
 }
 
 function examine(listener: object): Known {
@@ -88,6 +88,8 @@ function typesOf({ handle, request, response }: ExpressApp): Known {
   const plainRequest = new PLAIN_TYPES.Request({});
   const plainResponse = new PLAIN_TYPES.Response(plainRequest, {});
   if (!isInert(request, plainRequest) || !isInert(response, plainResponse)) return PLAIN;
+  // Replaced for all responses of the process.
+  if (response.setHeader !== setHeader) return PLAIN;
   const { Request, Response } = {
     Request: typeWith(request, IncomingMessage),
     Response: typeWith(response, ServerResponse),
