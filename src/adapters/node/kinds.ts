@@ -24,6 +24,7 @@ export interface NodeKind {
   close?(): unknown;
 }
 
+/** Instrumentation replaces that of servers. */
 const { emit } = EventEmitter.prototype;
 
 type Listener = (request: unknown, response: unknown, next?: (error?: unknown) => void) => unknown;
@@ -88,10 +89,7 @@ function ofServer(server: Server): NodeKind {
 /** The listener that gets all requests of the server, if no other code gets them first. */
 function onlyListenerOf(server: Server): unknown {
   const isOnly =
-    server.listenerCount('request') === 1 &&
-    server.listenerCount('checkContinue') === 0 &&
-    // Instrumentation replaces it.
-    server.emit === emit;
+    server.listenerCount('request') === 1 && server.listenerCount('checkContinue') === 0 && server.emit === emit;
   return isOnly ? server.rawListeners('request')[0] : undefined;
 }
 

@@ -117,14 +117,16 @@ function* chainOf(object: object): Generator<object> {
 
 function typeWith(prototype: object, original: unknown): unknown {
   const initialize = original as Initialize;
-  const assign = (type: object) => Object.assign(type, { prototype });
   // Without a name, so that stack traces have that of the constructor which the prototype names.
-  return assign(function (this: Record<string, unknown>, first: unknown, second: unknown) {
-    initialize.call(this, first, second);
-    if (first !== NEVER) return;
-    // V8 reserves room in an object for as many properties as its constructor seems to assign. Without it, messages would become dictionaries.
-    // biome-ignore format: a line for each property says no more
-    this.a = this.b = this.c = this.d = this.e = this.f = this.g = this.h = this.i = this.j = this.k = this.l = this.m =
-    this.n = this.o = this.p = this.q = this.r = this.s = this.t = this.u = this.v = this.w = this.x = this.y = this.z = NEVER;
-  });
+  return Object.assign(
+    function (this: Record<string, unknown>, first: unknown, second: unknown) {
+      initialize.call(this, first, second);
+      if (first !== NEVER) return;
+      // V8 reserves room for as many properties as a constructor seems to assign. Without it, messages would become dictionaries.
+      // biome-ignore format: a line for each property says no more
+      this.a = this.b = this.c = this.d = this.e = this.f = this.g = this.h = this.i = this.j = this.k = this.l = this.m =
+      this.n = this.o = this.p = this.q = this.r = this.s = this.t = this.u = this.v = this.w = this.x = this.y = this.z = NEVER;
+    },
+    { prototype },
+  );
 }
