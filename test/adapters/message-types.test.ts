@@ -224,5 +224,11 @@ describe('messages of an app of Express', () => {
     expect(Reflect.ownKeys(req)).toEqual(expect.arrayContaining(Reflect.ownKeys(plain)));
     expect(Reflect.ownKeys(res)).toEqual(expect.arrayContaining(Reflect.ownKeys(new ServerResponse(plain))));
     expect(req).not.toHaveProperty('a');
+    let stack: string | undefined;
+    req.once('traced', () => {
+      ({ stack } = new Error('here'));
+    });
+    req.emit('traced');
+    expect(stack).toContain('at IncomingMessage.emit');
   });
 });

@@ -116,17 +116,17 @@ function* chainOf(object: object): Generator<object> {
 }
 
 function typeWith(prototype: object, original: unknown): unknown {
-  const initialize = original as Initialize;
-  // Without a name, so that stack traces have that of the constructor which the prototype names.
-  return Object.assign(
-    function (this: Record<string, unknown>, first: unknown, second: unknown) {
-      initialize.call(this, first, second);
-      if (first !== NEVER) return;
-      // V8 reserves room for as many properties as a constructor seems to assign. Without it, messages would become dictionaries.
-      // biome-ignore format: a line for each property says no more
-      this.a = this.b = this.c = this.d = this.e = this.f = this.g = this.h = this.i = this.j = this.k = this.l = this.m =
-      this.n = this.o = this.p = this.q = this.r = this.s = this.t = this.u = this.v = this.w = this.x = this.y = this.z = NEVER;
-    },
-    { prototype },
-  );
+  return Object.assign(initializing(original as Initialize), { prototype });
+}
+
+/** Creates a constructor without a name, so that stack traces have that of the constructor which its prototype names. */
+function initializing(initialize: Initialize) {
+  return function (this: Record<string, unknown>, first: unknown, second: unknown) {
+    initialize.call(this, first, second);
+    if (first !== NEVER) return;
+    // V8 reserves room for as many properties as a constructor seems to assign. Without it, messages would become dictionaries.
+    // biome-ignore format: a line for each property says no more
+    this.a = this.b = this.c = this.d = this.e = this.f = this.g = this.h = this.i = this.j = this.k = this.l = this.m =
+    this.n = this.o = this.p = this.q = this.r = this.s = this.t = this.u = this.v = this.w = this.x = this.y = this.z = NEVER;
+  };
 }
