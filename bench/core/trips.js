@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { CoreMemory, Doorbell, Ring } from 'loopshard/core';
 import { Piscina } from 'piscina';
-import { ANSWER_INDEX, QUESTION_INDEX, SLOT_SHIFT, SLOTS, STOP } from './echo.js';
+import { ANSWER_INDEX, BATCH, QUESTION_INDEX, SLOT_SHIFT, SLOTS, STOP } from './echo.js';
 
 /**
  * A way to make another thread add one.
@@ -40,7 +40,7 @@ function startSlots(blocks, spins = 0) {
   const addresses = { there: there.address, back: back.address, bell: bell.address, theirs: ours.address };
   const thread = worker('echo', { shared: core.share(), slots, blocks, spins, ...addresses });
   const word = (/** @type {number} */ slot) => (slots + (slot << SLOT_SHIFT)) >> 2;
-  const into = new Int32Array(SLOTS);
+  const into = new Int32Array(BATCH);
 
   /** @returns {number | Promise<number>} how many came back, at least one */
   function take() {
@@ -62,32 +62,34 @@ function startSlots(blocks, spins = 0) {
     return take();
   }
 
-  function send(/** @type {number} */ slot, /** @type {number} */ value) {
-    core.i32[word(slot)] = value;
-    there.publish(slot);
-  }
-
   return {
     one: (value) => {
-      send(0, value);
+      core.i32[word(0)] = value;
+      there.publish(0);
       bell.ring();
       const count = take();
       return typeof count === 'number' ? core.i32[word(0)] : count.then(() => core.i32[word(0)]);
     },
     many: async (count) => {
       let [sent, received, sum] = [0, 0, 0];
-      for (; sent < Math.min(count, SLOTS); sent++) send(sent, sent);
-      bell.ring();
+      /** Sends the first of the slots in `into` again, at most `most`. */
+      const send = (/** @type {number} */ most) => {
+        const some = into.subarray(0, Math.min(most, count - sent));
+        for (const slot of some) core.i32[word(slot)] = sent++;
+        there.publishBatch(some);
+        bell.ring();
+      };
+      for (let first = 0; first < SLOTS; first += BATCH) {
+        for (let i = 0; i < BATCH; i++) into[i] = first + i;
+        send(BATCH);
+      }
       while (received < count) {
         const taken = take();
         // Awaited only if necessary, because that would cost a turn.
         const some = typeof taken === 'number' ? taken : await taken;
         received += some;
-        for (const slot of into.subarray(0, some)) {
-          sum += core.i32[word(slot)];
-          if (sent < count) send(slot, sent++);
-        }
-        bell.ring();
+        for (const slot of into.subarray(0, some)) sum += core.i32[word(slot)];
+        send(some);
       }
       return sum;
     },

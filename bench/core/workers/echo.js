@@ -1,14 +1,14 @@
 // Adds one to the value in each slot that arrives through a ring, and sends the slot back through another ring.
 import { parentPort, workerData } from 'node:worker_threads';
 import { CoreMemory, Doorbell, Ring } from 'loopshard/core';
-import { SLOT_SHIFT, STOP } from '../echo.js';
+import { BATCH, SLOT_SHIFT, STOP } from '../echo.js';
 
 const core = CoreMemory.attach(workerData.shared);
 const there = Ring.attach(core, workerData.there);
 const back = Ring.attach(core, workerData.back);
 const bell = Doorbell.attach(core, workerData.bell);
 const theirs = Doorbell.attach(core, workerData.theirs);
-const into = new Int32Array(256);
+const into = new Int32Array(BATCH);
 let isStopped = false;
 
 function echo() {
