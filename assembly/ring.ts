@@ -12,6 +12,46 @@ export function entryAddress(ring: usize, position: i32): usize {
   return ring + RING_ENTRIES_OFFSET + ((<usize>(<u32>(position & mask))) << RING_ENTRY_SHIFT);
 }
 
+/** From this many entries on, `memory.copy` is faster than a loop. */
+const LONG = 32;
+
+/** Copies the entries from `position` on to `destination`. */
+function copyOut(ring: usize, position: i32, destination: usize, count: i32): void {
+  if (count < LONG) {
+    for (let i = 0; i < count; i++)
+      store<i32>(afterEntries(destination, i), load<i32>(entryAddress(ring, position + i)));
+    return;
+  }
+  const first = beforeEnd(ring, position, count);
+  memory.copy(destination, entryAddress(ring, position), (<usize>first) << RING_ENTRY_SHIFT);
+  memory.copy(
+    afterEntries(destination, first),
+    ring + RING_ENTRIES_OFFSET,
+    (<usize>(count - first)) << RING_ENTRY_SHIFT,
+  );
+}
+
+/** Copies values from `source` into the entries from `position` on. */
+function copyIn(ring: usize, position: i32, source: usize, count: i32): void {
+  if (count < LONG) {
+    for (let i = 0; i < count; i++) store<i32>(entryAddress(ring, position + i), load<i32>(afterEntries(source, i)));
+    return;
+  }
+  const first = beforeEnd(ring, position, count);
+  memory.copy(entryAddress(ring, position), source, (<usize>first) << RING_ENTRY_SHIFT);
+  memory.copy(ring + RING_ENTRIES_OFFSET, afterEntries(source, first), (<usize>(count - first)) << RING_ENTRY_SHIFT);
+}
+
+function afterEntries(start: usize, count: i32): usize {
+  return start + ((<usize>count) << RING_ENTRY_SHIFT);
+}
+
+/** How many of `count` entries from `position` on lie before the end of the ring's memory. */
+function beforeEnd(ring: usize, position: i32, count: i32): i32 {
+  const mask = load<i32>(ring + RING_MASK_OFFSET);
+  return min(count, mask + 1 - (position & mask));
+}
+
 /** Initializes a ring before it is shared. `capacity` is a power of two. */
 export function ringInitialize(ring: usize, capacity: i32): void {
   store<i32>(ring + RING_MASK_OFFSET, capacity - 1);
@@ -54,9 +94,7 @@ export function ringPublishBatch(ring: usize, source: usize, count: i32): i32 {
   const tail = load<i32>(ring + RING_TAIL_OFFSET);
   const taken = min(count, ringRoom(ring));
   if (taken <= 0) return 0;
-  for (let i = 0; i < taken; i++) {
-    store<i32>(entryAddress(ring, tail + i), load<i32>(source + ((<usize>i) << RING_ENTRY_SHIFT)));
-  }
+  copyIn(ring, tail, source, taken);
   atomic.store<i32>(ring + RING_TAIL_OFFSET, tail + taken);
   return taken;
 }
@@ -69,9 +107,7 @@ export function ringPoll(ring: usize, destination: usize, max: i32): i32 {
   const head = load<i32>(ring + RING_HEAD_OFFSET);
   const count = min(atomic.load<i32>(ring + RING_TAIL_OFFSET) - head, max);
   if (count <= 0) return 0;
-  for (let i = 0; i < count; i++) {
-    store<i32>(destination + ((<usize>i) << RING_ENTRY_SHIFT), load<i32>(entryAddress(ring, head + i)));
-  }
+  copyOut(ring, head, destination, count);
   // The producer loads the head before it overwrites an entry.
   atomic.store<i32>(ring + RING_HEAD_OFFSET, head + count);
   return count;
@@ -86,12 +122,12 @@ export function ringPoll(ring: usize, destination: usize, max: i32): i32 {
 export function ringClaim(ring: usize, destination: usize, max: i32): i32 {
   while (true) {
     const head = atomic.load<i32>(ring + RING_HEAD_OFFSET);
-    const count = min(atomic.load<i32>(ring + RING_TAIL_OFFSET) - head, max);
-    if (count <= 0) return 0;
-    for (let i = 0; i < count; i++) {
-      // May read an entry that is being overwritten, if another consumer was faster: then the exchange fails.
-      store<i32>(destination + ((<usize>i) << RING_ENTRY_SHIFT), load<i32>(entryAddress(ring, head + i)));
-    }
+    const queued = atomic.load<i32>(ring + RING_TAIL_OFFSET) - head;
+    if (min(queued, max) <= 0) return 0;
+    // If other consumers were faster, `queued` may be more than the ring holds.
+    const count = min(min(queued, max), load<i32>(ring + RING_MASK_OFFSET) + 1);
+    // May read entries that are being overwritten, if another consumer was faster: then the exchange fails.
+    copyOut(ring, head, destination, count);
     if (atomic.cmpxchg<i32>(ring + RING_HEAD_OFFSET, head, head + count) == head) return count;
   }
 }
