@@ -248,6 +248,10 @@ export class HttpThread implements ConnectionHost<Connection> {
     return [...this.#schedulers].find(({ records }) => records === room) ?? this.scheduler;
   }
 
+  afterRead(): void {
+    this.scheduler.catchUp();
+  }
+
   get refusals(): Refusals {
     return this.scheduler.refusals;
   }

@@ -32,7 +32,7 @@ const WORTH_OF_SEVERAL_MS = 0.06;
 const GATHER_TURNS = 2;
 /** The same while connections are accepted: few in a turn of the loop, so more may be waiting, and their requests come one by one. */
 const ACCEPTING_TURNS = 8;
-/** Number of requests that justify a wake-up. */
+/** Number of requests that justify a wake-up, and, in a long turn, taking completions before its end. */
 const GATHER_REQUESTS = 32;
 /** Flags of a slot that is given back without a response for the socket. */
 const WITHOUT_RESPONSE = SLOT_EXPIRED_FLAG | SLOT_ABANDONED_FLAG | SLOT_STREAM_FLAG;
@@ -127,6 +127,16 @@ export class Completions {
     this.#gathered++;
     this.#waiting.restart();
     this.schedule();
+  }
+
+  /**
+   * Called after each read. Many sockets may be read in one turn: the shards should not wait for its end with their first requests, nor the
+   * clients with their responses, while their connections are still in the caches.
+   */
+  catchUp(): void {
+    if (this.#gathered < GATHER_REQUESTS || this.#stopped) return;
+    this.#ring();
+    this.#reapAll();
   }
 
   /** The response to an outstanding request has begun, and is a stream. */

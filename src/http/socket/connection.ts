@@ -141,6 +141,7 @@ export class Connection implements RequestSink, Receiver, Reader, FlushReceiver,
     } catch (error) {
       this.#fail(error);
     }
+    this.#host.afterRead();
   }
 
   onBytes(chunk: Buffer): void {
@@ -149,6 +150,7 @@ export class Connection implements RequestSink, Receiver, Reader, FlushReceiver,
     } catch (error) {
       this.#fail(error);
     }
+    this.#host.afterRead();
   }
 
   #receive(chunk: Buffer): void {
