@@ -32,8 +32,10 @@ const WORTH_OF_SEVERAL_MS = 0.06;
 const GATHER_TURNS = 2;
 /** The same while connections are accepted: few in a turn of the loop, so more may be waiting, and their requests come one by one. */
 const ACCEPTING_TURNS = 8;
-/** Number of requests that justify a wake-up, and, in a long turn, taking completions before its end. */
+/** Number of requests that justify a wake-up. */
 const GATHER_REQUESTS = 32;
+/** Number of requests after which completions are taken before the end of a turn: with more, connections leave the caches (docs/internals.md). */
+const CATCH_UP_REQUESTS = 64;
 /** Flags of a slot that is given back without a response for the socket. */
 const WITHOUT_RESPONSE = SLOT_EXPIRED_FLAG | SLOT_ABANDONED_FLAG | SLOT_STREAM_FLAG;
 /** Flags of some responses that apps of other frameworks form. */
@@ -134,7 +136,7 @@ export class Completions {
    * clients with their responses, while their connections are still in the caches.
    */
   catchUp(): void {
-    if (this.#gathered < GATHER_REQUESTS || this.#stopped) return;
+    if (this.#gathered < CATCH_UP_REQUESTS || this.#stopped) return;
     this.#ring();
     this.#reapAll();
   }
