@@ -248,10 +248,6 @@ export class HttpThread implements ConnectionHost<Connection> {
     return [...this.#schedulers].find(({ records }) => records === room) ?? this.scheduler;
   }
 
-  afterRead(): void {
-    this.scheduler.catchUp();
-  }
-
   get refusals(): Refusals {
     return this.scheduler.refusals;
   }

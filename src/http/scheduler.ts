@@ -192,11 +192,6 @@ export class Scheduler implements ExchangeOwner {
     return exchange;
   }
 
-  /** Called after each read: the turn may be long. */
-  catchUp(): void {
-    this.#completions.catchUp();
-  }
-
   runner({ slot, ranOn }: Exchange): number {
     if (slot < 0) return -1;
     const { side } = this.#shards;

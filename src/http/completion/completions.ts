@@ -21,6 +21,8 @@ import type { Shards } from '../shards.js';
 import type { Moderation } from './moderation.js';
 import type { Observation } from './observation.js';
 
+const enqueue = globalThis.queueMicrotask;
+
 /** Maximum number of turns without a completion for which the HTTP thread waits awake while responses are outstanding. */
 const IDLE_TURNS = 50;
 /** The longest average wait for which one of several HTTP threads waits awake: it takes a core from shards (docs/scaling.md). */
@@ -34,8 +36,8 @@ const GATHER_TURNS = 2;
 const ACCEPTING_TURNS = 8;
 /** Number of requests that justify a wake-up. */
 const GATHER_REQUESTS = 32;
-/** Number of requests after which completions are taken before the end of a turn: with more, connections leave the caches (docs/internals.md). */
-const CATCH_UP_REQUESTS = 64;
+/** Number of requests after which completions are taken before the end of a turn (docs/internals.md). */
+const CATCH_UP_REQUESTS = 48;
 /** Flags of a slot that is given back without a response for the socket. */
 const WITHOUT_RESPONSE = SLOT_EXPIRED_FLAG | SLOT_ABANDONED_FLAG | SLOT_STREAM_FLAG;
 /** Flags of some responses that apps of other frameworks form. */
@@ -81,6 +83,17 @@ export class Completions {
   #isAccepting = false;
   #stopped = false;
   readonly #turn = new Turn(() => this.#runTurn());
+  /** Requests published since completions were last taken. */
+  #unreaped = 0;
+  /**
+   * Many sockets may be read in one turn. The shards should not wait for its end with their first requests, nor the clients with their
+   * responses, while their connections are still in the caches. A microtask, so that the read that has published the last one is over.
+   */
+  readonly #catchUp = () => {
+    if (this.#stopped || this.#unreaped < CATCH_UP_REQUESTS) return;
+    this.#ringSleeping();
+    this.#reapAll();
+  };
 
   /** @param moderation if shards have threads of their own */
   constructor(
@@ -124,21 +137,12 @@ export class Completions {
 
   /** A request was published to `shard`: the doorbell is rung at the end of this turn, or of one soon after. */
   published(shard: number): void {
+    if (++this.#unreaped === CATCH_UP_REQUESTS) enqueue(this.#catchUp);
     // The shard is awake and this thread is parked: the shard checks its rings itself, and nothing needs to be taken here.
     if (this.#parking.isParked && !this.#shards.side.words.isParked(shard)) return;
     this.#gathered++;
     this.#waiting.restart();
     this.schedule();
-  }
-
-  /**
-   * Called after each read. Many sockets may be read in one turn: the shards should not wait for its end with their first requests, nor the
-   * clients with their responses, while their connections are still in the caches.
-   */
-  catchUp(): void {
-    if (this.#gathered < CATCH_UP_REQUESTS || this.#stopped) return;
-    this.#ring();
-    this.#reapAll();
   }
 
   /** The response to an outstanding request has begun, and is a stream. */
@@ -179,17 +183,20 @@ export class Completions {
     this.#isAccepting = false;
     if (this.#gathered === 0) return;
     const isLoaded = isAccepting || this.#outstanding - this.#streaming >= LOAD;
-    const worthWaiting = isLoaded && this.#gathered < GATHER_REQUESTS;
-    if (this.#shards.side.someSleep) {
-      if (worthWaiting && this.#postponed++ < (isAccepting ? ACCEPTING_TURNS : GATHER_TURNS)) return;
-      this.#shards.side.ringDoorbells();
-    }
+    const worthWaiting = isLoaded && this.#gathered < GATHER_REQUESTS && this.#shards.side.someSleep;
+    if (worthWaiting && this.#postponed++ < (isAccepting ? ACCEPTING_TURNS : GATHER_TURNS)) return;
+    this.#ringSleeping();
+  }
+
+  #ringSleeping(): void {
+    if (this.#shards.side.someSleep) this.#shards.side.ringDoorbells();
     this.#gathered = 0;
     this.#postponed = 0;
   }
 
   /** Takes all completions. Returns how many. */
   #reapAll(): number {
+    this.#unreaped = 0;
     let total = 0;
     for (const shard of this.#shards.attached) total += this.reap(shard);
     this.#flush();

@@ -141,7 +141,6 @@ export class Connection implements RequestSink, Receiver, Reader, FlushReceiver,
     } catch (error) {
       this.#fail(error);
     }
-    this.#host.afterRead();
   }
 
   onBytes(chunk: Buffer): void {
@@ -150,7 +149,6 @@ export class Connection implements RequestSink, Receiver, Reader, FlushReceiver,
     } catch (error) {
       this.#fail(error);
     }
-    this.#host.afterRead();
   }
 
   #receive(chunk: Buffer): void {

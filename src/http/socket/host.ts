@@ -20,8 +20,6 @@ export interface ConnectionHost<Connection extends Receiver> extends OutputHost,
   readonly refusals: Refusals;
   /** Routes a request and submits it, or responds immediately. */
   admit(request: RequestInHand, connection: Connection): Exchange;
-  /** A connection has handled what it has read. Other connections may be flushed. */
-  afterRead(): void;
   /** Registers a connection with a request that waits for an extent. */
   waitForRoom(connection: Connection): void;
   onConnectionClosed(connection: Connection): void;
