@@ -15,7 +15,7 @@ export function entryAddress(ring: usize, position: i32): usize {
 /** From this many entries on, `memory.copy` is faster than a loop. */
 const LONG = 32;
 
-/** Copies the entries from `position` on to `destination`. */
+/** Copies `count` entries, from `position` on, to `destination`. */
 function copyOut(ring: usize, position: i32, destination: usize, count: i32): void {
   if (count < LONG) {
     for (let i = 0; i < count; i++)
@@ -31,7 +31,7 @@ function copyOut(ring: usize, position: i32, destination: usize, count: i32): vo
   );
 }
 
-/** Copies values from `source` into the entries from `position` on. */
+/** Copies `count` values from `source` into the entries from `position` on. */
 function copyIn(ring: usize, position: i32, source: usize, count: i32): void {
   if (count < LONG) {
     for (let i = 0; i < count; i++) store<i32>(entryAddress(ring, position + i), load<i32>(afterEntries(source, i)));
@@ -42,14 +42,18 @@ function copyIn(ring: usize, position: i32, source: usize, count: i32): void {
   memory.copy(ring + RING_ENTRIES_OFFSET, afterEntries(source, first), (<usize>(count - first)) << RING_ENTRY_SHIFT);
 }
 
+function capacityOf(ring: usize): i32 {
+  return load<i32>(ring + RING_MASK_OFFSET) + 1;
+}
+
 function afterEntries(start: usize, count: i32): usize {
   return start + ((<usize>count) << RING_ENTRY_SHIFT);
 }
 
 /** How many of `count` entries from `position` on lie before the end of the ring's memory. */
 function beforeEnd(ring: usize, position: i32, count: i32): i32 {
-  const mask = load<i32>(ring + RING_MASK_OFFSET);
-  return min(count, mask + 1 - (position & mask));
+  const capacity = capacityOf(ring);
+  return min(count, capacity - (position & (capacity - 1)));
 }
 
 /** Initializes a ring before it is shared. `capacity` is a power of two. */
@@ -70,7 +74,7 @@ export function ringLength(ring: usize): i32 {
 export function ringRoom(ring: usize): i32 {
   // Only this thread writes the tail: a plain load sees its own last store.
   const tail = load<i32>(ring + RING_TAIL_OFFSET);
-  return load<i32>(ring + RING_MASK_OFFSET) + 1 - (tail - atomic.load<i32>(ring + RING_HEAD_OFFSET));
+  return capacityOf(ring) - (tail - atomic.load<i32>(ring + RING_HEAD_OFFSET));
 }
 
 /**
@@ -122,10 +126,10 @@ export function ringPoll(ring: usize, destination: usize, max: i32): i32 {
 export function ringClaim(ring: usize, destination: usize, max: i32): i32 {
   while (true) {
     const head = atomic.load<i32>(ring + RING_HEAD_OFFSET);
-    const queued = atomic.load<i32>(ring + RING_TAIL_OFFSET) - head;
-    if (min(queued, max) <= 0) return 0;
-    // If other consumers were faster, `queued` may be more than the ring holds.
-    const count = min(min(queued, max), load<i32>(ring + RING_MASK_OFFSET) + 1);
+    // If other consumers were faster, the difference may be more than the ring holds.
+    const queued = min(atomic.load<i32>(ring + RING_TAIL_OFFSET) - head, capacityOf(ring));
+    const count = min(queued, max);
+    if (count <= 0) return 0;
     // May read entries that are being overwritten, if another consumer was faster: then the exchange fails.
     copyOut(ring, head, destination, count);
     if (atomic.cmpxchg<i32>(ring + RING_HEAD_OFFSET, head, head + count) == head) return count;

@@ -72,7 +72,7 @@ function startSlots(blocks, spins = 0) {
     },
     many: async (count) => {
       let [sent, received, sum] = [0, 0, 0];
-      /** Sends the first of the slots in `into` again, at most `most`. */
+      /** Sends up to `most` of the slots in `into`, each with the next value. */
       const send = (/** @type {number} */ most) => {
         const some = into.subarray(0, Math.min(most, count - sent));
         for (const slot of some) core.i32[word(slot)] = sent++;

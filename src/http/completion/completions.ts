@@ -86,12 +86,12 @@ export class Completions {
   /** Requests published since completions were last taken. */
   #unreaped = 0;
   /**
-   * Many sockets may be read in one turn. The shards should not wait for its end with their first requests, nor the clients with their
-   * responses, while their connections are still in the caches. A microtask, so that the read that has published the last one is over.
+   * Rings doorbells and takes completions before the end of a turn in which many sockets are read: the first shards and clients need not
+   * wait for it, and their connections are still in the caches. A microtask, which begins when the current read is over.
    */
   readonly #catchUp = () => {
     if (this.#stopped || this.#unreaped < CATCH_UP_REQUESTS) return;
-    this.#ringSleeping();
+    this.#ringDoorbells();
     this.#reapAll();
   };
 
@@ -185,11 +185,11 @@ export class Completions {
     const isLoaded = isAccepting || this.#outstanding - this.#streaming >= LOAD;
     const worthWaiting = isLoaded && this.#gathered < GATHER_REQUESTS && this.#shards.side.someSleep;
     if (worthWaiting && this.#postponed++ < (isAccepting ? ACCEPTING_TURNS : GATHER_TURNS)) return;
-    this.#ringSleeping();
+    this.#ringDoorbells();
   }
 
-  #ringSleeping(): void {
-    if (this.#shards.side.someSleep) this.#shards.side.ringDoorbells();
+  #ringDoorbells(): void {
+    this.#shards.side.ringDoorbells();
     this.#gathered = 0;
     this.#postponed = 0;
   }
