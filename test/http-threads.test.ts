@@ -6,7 +6,7 @@ import type { ServeOptions } from 'loopshard';
 import { serve } from 'loopshard';
 import { canReusePort } from '../build/src/options/http-threads.js';
 import { exchange, get, post, RawClient } from './support/client.js';
-import { Handlers, type ServerWithThreads, startHttpThreads } from './support/http-threads.js';
+import { Handlers, HeldModule, type ServerWithThreads, startHttpThreads } from './support/http-threads.js';
 import { expectConserved, startServer, until } from './support/server.js';
 
 /*
@@ -224,6 +224,14 @@ describe('a shard that ends', () => {
 });
 
 describe('an HTTP thread that ends', () => {
+  let held: HeldModule;
+
+  beforeEach(() => {
+    held = new HeldModule();
+  });
+
+  afterEach(() => held.release());
+
   const end = async (http: number, how = '/exit') => {
     const client = await open(http);
     client.write(get(how, 'Connection: Upgrade', 'Upgrade: shout'));
@@ -381,13 +389,15 @@ describe('an HTTP thread that ends', () => {
   });
 
   test('loses nothing else if a shard ends before the replacement has started', async () => {
-    const slow = new URL('./fixtures/http-modules/slow.js', import.meta.url);
-    await start({ httpModule: slow, shards: 1 });
+    await start({ httpModule: held.url, shards: 1 });
     await send(0, '/hold/a');
     await handlers.until('started a');
+    held.hold();
     await end(0);
     await until(() => running.server.stats().httpThreads === 1, 'the end of the thread');
     expect((await exchange(running.ports[1], get('/exit'))).status).toBe(502);
+    expect(running.server.stats().httpThreads).toBe(1);
+    held.release();
     await untilBack(0);
     await expectConserved(running);
   });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { ServeOptions } from 'loopshard';
 import { exchange, get, post, RawClient } from './support/client.js';
-import { type ServerWithThreads, startHttpThreads } from './support/http-threads.js';
+import { HeldModule, type ServerWithThreads, startHttpThreads } from './support/http-threads.js';
 import { ofName, parseMetrics } from './support/metrics.js';
 import { Program } from './support/process.js';
 import { expectConserved, startServer, until, untilStarted } from './support/server.js';
@@ -549,10 +549,14 @@ describe.each([1, 2])('HTTP threads: %i', (count) => {
 
 describe('an HTTP thread that ends', () => {
   const httpModule = new URL('./fixtures/http-module.js', import.meta.url);
+  let held: HeldModule;
 
   beforeEach(() => {
     httpThreads = 2;
+    held = new HeldModule();
   });
+
+  afterEach(() => held.release());
 
   /** Has the listener of upgrades end the thread, or block it. */
   const end = async (http: number, how = '/exit') => {
@@ -597,16 +601,17 @@ describe('an HTTP thread that ends', () => {
   });
 
   test('during a reload is not waited for, and its replacement continues the request ids', async () => {
-    const slow = new URL('./fixtures/http-modules/slow.js', import.meta.url);
-    const { server } = await start({ httpModule: slow });
+    const { server } = await start({ httpModule: held.url });
     const ids = [await idOf(0), await idOf(0), await idOf(0)];
+    held.hold();
     await end(0);
     await until(() => server.stats().httpThreads === 1, 'the end of the thread');
     await reload({ version: 2 });
     expect(server.stats().httpThreads).toBe(1);
     expect((await ask('/nonce/x', 1)).version).toBe(2);
-    await retired();
+    held.release();
     await untilBack(0);
+    await retired();
     expect(await versions()).toEqual([2, 2]);
     ids.push(await idOf(0));
     expect(new Set(ids).size).toBe(4);

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { BroadcastChannel } from 'node:worker_threads';
 import type { ServeOptions } from 'loopshard';
 import { resolveOptions } from '../../build/src/options/resolve.js';
@@ -52,5 +55,24 @@ export class Handlers {
 
   close(): void {
     this.#channel.close();
+  }
+}
+
+/** An `httpModule` like http-module.js. While it is held, it does not finish loading: a thread that has ended stays away. */
+export class HeldModule {
+  readonly url: URL;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'loopshard-'));
+  readonly #file = join(this.#folder, 'held');
+
+  constructor() {
+    this.url = new URL(`../fixtures/http-modules/held.js?${encodeURIComponent(this.#file)}`, import.meta.url);
+  }
+
+  hold(): void {
+    writeFileSync(this.#file, '');
+  }
+
+  release(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 }
