@@ -118,8 +118,7 @@ export class HttpThread implements ConnectionHost<Connection> {
     events: HttpThreadEvents,
   ) {
     this.core = core;
-    this.parsers = new Parsers(core, httpAddresses(map, side.http).headIndex);
-    this.parsers.index.limit(options);
+    this.parsers = new Parsers(core, httpAddresses(map, side.http).headIndex, options);
     this.limits = options;
     this.isSecure = options.listening.tls !== undefined;
     this.accessLog = accessLog;

@@ -10,6 +10,7 @@ import {
   HEAD_FIELD_COUNT_OFFSET,
   HEAD_FIELD_LIMIT_OFFSET,
   HEAD_FIELDS_OFFSET,
+  HEAD_INDEX_BYTES,
   HEAD_KEEP_ALIVE_OFFSET,
   HEAD_STATE_OFFSET,
   HEAD_TARGET_BYTES_OFFSET,
@@ -45,7 +46,6 @@ export interface HeadLimits {
 
 /** The head index of assembly/head.ts: the positions of the parts of the current head. HTTP thread only. */
 export class HeadIndex {
-  readonly #start: number;
   readonly #fields: number;
   readonly #i32: Int32Array;
   readonly #fieldU16: Uint16Array;
@@ -53,26 +53,21 @@ export class HeadIndex {
   readonly #wasm: CoreFunctions;
 
   /** @param address of the HTTP thread's head index */
-  constructor(core: CoreMemory, address: number) {
-    this.#start = address;
+  constructor(core: CoreMemory, address: number, limits: HeadLimits) {
     this.#fields = address + HEAD_FIELDS_OFFSET;
     this.#wasm = core.wasm;
-    this.#i32 = new Int32Array(core.buffer, address, HEAD_FIELDS_OFFSET >> 2);
+    this.#i32 = new Int32Array(core.buffer, address, HEAD_INDEX_BYTES >> 2);
     this.#fieldU16 = new Uint16Array(core.buffer, this.#fields, (MAX_FIELDS * FIELD_BYTES) >> 1);
     this.#u8 = core.u8;
+    this.#i32[TARGET_LIMIT] = limits.maxTargetBytes;
+    this.#i32[TOTAL_LIMIT] = limits.maxHeadBytes;
+    this.#i32[FIELD_LIMIT] = limits.maxHeaderFields;
     core.wasm.headUse(address);
   }
 
   /** Whether it lies in the memory of `core`. */
   isIn(core: CoreMemory): boolean {
     return this.#u8.buffer === core.buffer;
-  }
-
-  /** Sets the limits of further heads. */
-  limit({ maxTargetBytes, maxHeadBytes, maxHeaderFields }: HeadLimits): void {
-    this.#i32[TARGET_LIMIT] = maxTargetBytes;
-    this.#i32[TOTAL_LIMIT] = maxHeadBytes;
-    this.#i32[FIELD_LIMIT] = maxHeaderFields;
   }
 
   /** Address of the first byte of the target in the parser's memory. */
@@ -174,12 +169,20 @@ export class HeadIndex {
     return this.#u8.subarray(this.#fields, this.#fields + this.fieldCount * FIELD_BYTES);
   }
 
-  /** Copies the entries, which another connection's head would overwrite. */
-  save(): Uint8Array {
-    return this.#u8.slice(this.#start, this.#fields + this.fieldCount * FIELD_BYTES);
+  /**
+   * Copies it, because another connection's head would overwrite it.
+   * @param into is used again if it is large enough
+   */
+  save(into: Int32Array): Int32Array {
+    const words = (HEAD_FIELDS_OFFSET + this.fieldCount * FIELD_BYTES) >> 2;
+    const saved = into.length >= words ? into : new Int32Array(words);
+    for (let word = 0; word < words; word++) saved[word] = this.#i32[word];
+    return saved;
   }
 
-  restore(saved: Uint8Array): void {
-    this.#u8.set(saved, this.#start);
+  restore(saved: Int32Array): void {
+    // `set` takes several times as long to copy into shared memory.
+    const words = (HEAD_FIELDS_OFFSET + saved[FIELD_COUNT] * FIELD_BYTES) >> 2;
+    for (let word = 0; word < words; word++) this.#i32[word] = saved[word];
   }
 }

@@ -6,8 +6,9 @@ import { createRequire } from 'node:module';
 import type { CoreMemory } from '../../core/memory.js';
 import { LoopShardError } from '../../errors.js';
 import { ALL_METHODS } from '../../options/methods.js';
-import { HeadIndex } from './head-index.js';
+import { HeadIndex, type HeadLimits } from './head-index.js';
 import { HeadRules } from './head-rules.js';
+import { KnownHeads } from './known-heads.js';
 
 const require = createRequire(import.meta.url);
 
@@ -174,6 +175,7 @@ export type { Llhttp };
 export class Parsers {
   readonly index: HeadIndex;
   readonly rules: HeadRules;
+  readonly heads = new KnownHeads();
   readonly #core: CoreMemory;
   readonly #instances: Llhttp[] = [];
 
@@ -181,9 +183,9 @@ export class Parsers {
    * @param headIndex address of the HTTP thread's head index
    * @throws LoopShardError MEMORY_EXHAUSTED
    */
-  constructor(core: CoreMemory, headIndex: number) {
+  constructor(core: CoreMemory, headIndex: number, limits: HeadLimits) {
     this.#core = core;
-    this.index = new HeadIndex(core, headIndex);
+    this.index = new HeadIndex(core, headIndex, limits);
     this.rules = new HeadRules(this.index);
     try {
       // Now, so that a failure ends the start and not the first connection.

@@ -14,11 +14,11 @@ export class PartialMessage {
   head: Buffer = Buffer.alloc(0);
   headComplete = false;
   readonly body = new GrowingBytes();
-  #index: Uint8Array = new Uint8Array(0);
+  #index: Int32Array = new Int32Array(0);
 
   /** Saves the head index, which another connection is about to use. */
   saveIndex(index: HeadIndex): void {
-    this.#index = index.save();
+    this.#index = index.save(this.#index);
   }
 
   restoreIndex(index: HeadIndex): void {

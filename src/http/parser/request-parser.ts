@@ -11,6 +11,7 @@ import type { Reason } from '../answers.js';
 import { ChunkedBody } from './chunked-body.js';
 import { EmptyLines } from './empty-lines.js';
 import type { HeadRules } from './head-rules.js';
+import type { KnownHeads } from './known-heads.js';
 import { LargeRecord } from './large-record.js';
 import {
   CHUNK_BYTES,
@@ -49,6 +50,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   rest: Buffer | undefined;
   declare protected large: LargeRecord | undefined;
   readonly #rules: HeadRules;
+  readonly #heads: KnownHeads;
   readonly #sink: RequestSink;
   readonly #host: ParserHost;
   readonly #parser: number;
@@ -63,9 +65,10 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   #streamedBytes = 0;
   /** Whether the client waits for `100 Continue` before it sends a body that has no extent yet. */
   #owesContinue = false;
+  /** Whether the last request that llhttp has parsed ends the connection: it rejects what follows. */
+  #isOver = false;
   /** Whether the head of a rejected request is complete. */
   #isFailedKnown = false;
-  #stoppedAs = PARSED;
   /** Address of the bytes being parsed. */
   #runStart = 0;
   #runEnd = 0;
@@ -73,6 +76,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   constructor(parsers: Parsers, sink: RequestSink, host: ParserHost) {
     super(parsers.instance(), parsers.index);
     this.#rules = parsers.rules;
+    this.#heads = parsers.heads;
     this.#sink = sink;
     this.#host = host;
     this.#parser = this.llhttp.open();
@@ -111,7 +115,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     const rest = this.rest;
     if (rest === undefined) return;
     this.rest = undefined;
-    if (this.large === undefined) this.llhttp.resume(this.#parser, this.#stoppedAs);
+    if (this.large === undefined) this.llhttp.resume(this.#parser, PAUSED);
     if (rest.length > 0) this.feed(rest);
     else if (this.large !== undefined) this.feedInPlace(0);
   }
@@ -166,6 +170,8 @@ export class RequestParser extends RequestInHand implements ParserEvents {
       this.#runStart = start;
     }
     if (!this.#mayParse(start, end)) return;
+    const isBetween = !this.midMessage && !this.#isOver;
+    if (isBetween && this.#takeKnown(start, end)) return;
     if (this.partial !== undefined) this.#restorePartial(start);
     else this.index.state = this.isStreamed ? HEAD_COMPLETE_STATE : HEAD_IDLE_STATE;
     let at = start;
@@ -183,7 +189,6 @@ export class RequestParser extends RequestInHand implements ParserEvents {
         continue;
       }
       if (result === PAUSED) {
-        this.#stoppedAs = result;
         this.rest = Buffer.from(this.llhttp.bytes.subarray(at, end));
         return;
       }
@@ -192,9 +197,37 @@ export class RequestParser extends RequestInHand implements ParserEvents {
       if (at === end) break;
     }
     if (this.isStreamed) return;
+    if (isBetween && this.#heads.wantsLast) this.#remember(start, end);
     const isInBody = this.index.state === HEAD_COMPLETE_STATE;
     if (!this.midMessage && !isInBody && !this.#areEmptyLinesValid(end)) this.failure = 'BAD_REQUEST';
     else if (this.index.state !== HEAD_IDLE_STATE) this.#savePartial(end);
+  }
+
+  /**
+   * Completes a request that consists of the same bytes as an earlier one, without parsing them.
+   * @returns `false` if there was none
+   */
+  #takeKnown(start: number, end: number): boolean {
+    const known = this.#heads.find(this.llhttp.words, start, end - start);
+    // A reload may have removed the last route of its method.
+    if (known === undefined || known.method >= this.#host.methods) return false;
+    known.restoreIndex(this.index, start);
+    this.method = known.method;
+    this.isHttp10 = false;
+    if (this.#sink.onRequest(this)) this.rest = Buffer.alloc(0);
+    return true;
+  }
+
+  /** Remembers the last head, if it is all there is from `start` to `end`, and its request is like most. */
+  #remember(start: number, end: number): void {
+    const { index, method } = this;
+    if (index.state !== HEAD_IDLE_STATE || this.isHttp10 || !index.keepAlive || index.upgrade) return;
+    if (index.base !== start + ALL_METHODS[method].length + 1) return;
+    const { bytes, words } = this.llhttp;
+    // A head that was rewritten has another length.
+    const headEnd = index.base + index.totalBytes;
+    if (headEnd + HEAD_END.length !== end || bytes.indexOf(HEAD_END, headEnd) !== headEnd) return;
+    this.#heads.remember(words, start, end - start, index, method);
   }
 
   /**
@@ -229,8 +262,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     this.large = undefined;
     this.partial = undefined;
     this.index.state = HEAD_IDLE_STATE;
-    if (pause) this.#stoppedAs = PAUSED;
-    else this.llhttp.resume(this.#parser, PAUSED);
+    if (!pause) this.llhttp.resume(this.#parser, PAUSED);
     return pause;
   }
 
@@ -337,6 +369,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     const rules = this.#rules;
     const reason = rules.check(this.headSource, this.headStart, found);
     this.isHttp10 = rules.isHttp10;
+    this.#isOver = !this.keepAlive;
     if (reason !== undefined) return this.#refuse(reason);
     if (broken || hasBareReturn) return this.#refuse('BAD_REQUEST');
     if (this.method < 0 || this.method >= this.#host.methods) return this.#refuse('METHOD_NOT_IMPLEMENTED');
