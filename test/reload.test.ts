@@ -88,6 +88,31 @@ describe.each([1, 2])('HTTP threads: %i', (count) => {
     client.destroy();
   });
 
+  test('a request that was sent often before gets the response of the new code', async () => {
+    const { port } = await start({}, { version: 1, webdav: true });
+    const client = await RawClient.open(port);
+    const answersTo = async (request: string) => {
+      const answers = new Set<string>();
+      for (let i = 0; i < 50; i++) {
+        client.write(request);
+        const { status, body } = await client.response();
+        answers.add(`${status} ${status === 200 ? body : ''}`);
+      }
+      return [...answers];
+    };
+    const search = 'PROPFIND /files/a HTTP/1.1\r\nHost: localhost\r\nDepth: 1\r\n\r\n';
+    expect(await answersTo(search)).toEqual(['200 {"version":1,"method":"PROPFIND"}']);
+    expect(await answersTo(get('/nonce/x'))).toEqual(['200 {"version":1,"nonce":"x"}']);
+    await reload({ version: 2, webdav: true });
+    expect(await answersTo(search)).toEqual(['200 {"version":2,"method":"PROPFIND"}']);
+    // Without these routes, the method is unknown.
+    await reload({ version: 3 });
+    expect(await answersTo(get('/nonce/x'))).toEqual(['200 {"version":3,"nonce":"x"}']);
+    client.write(search);
+    expect((await client.response()).status).toBe(501);
+    client.destroy();
+  });
+
   test('under load no request fails, and no client sees an older version after a newer one', async () => {
     const { ports, server } = await start({ shards: 2 });
     let isOver = false;

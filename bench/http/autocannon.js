@@ -4,11 +4,19 @@ import autocannon from 'autocannon';
 import { headersFor } from './peers.js';
 import { CONTENT_TYPE } from './servers/workload.js';
 
+let id = 0;
+
+/** @param {autocannon.Request} request */
+function vary(request) {
+  id = (id + 0x9e3779b1) >>> 0;
+  return { ...request, headers: { ...request.headers, 'x-request-id': id.toString(16).padStart(8, '0') } };
+}
+
 /** @type {import('./load.js').Generator['run']} */
 export async function runAutocannon({ url, peer }, connections, seconds) {
   // autocannon's own latencies are whole milliseconds.
   const latenciesUs = createHistogram();
-  const { body, post } = peer;
+  const { body, post, isVaried } = peer;
   const options = {
     url,
     connections,
@@ -20,6 +28,7 @@ export async function runAutocannon({ url, peer }, connections, seconds) {
           headers: { ...headersFor(peer), 'content-type': CONTENT_TYPE },
           body: readFileSync(post),
         }),
+    ...(isVaried && { requests: [{ setupRequest: vary }] }),
     // autocannon compares bodies as text only.
     ...(typeof body === 'string' && { expectBody: body }),
   };

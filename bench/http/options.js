@@ -60,6 +60,7 @@ ${Object.entries(WORKLOADS).map(formatChoices).join('\n')}
   --bun PATH           with message: also measures Bun.serve, run with this Bun
   --json FILE          file for the raw results
   --svg FILE           with sizes: file for a chart of requests/s by size    (build/bench-http-sizes/sizes.svg)
+  --vary               with message: gives each request an ID of its own (x-request-id)
   --profile            with message: loads LoopShard once more and shows where its two threads spend their time
   --help`;
 
@@ -90,6 +91,7 @@ const DEFINITIONS = /** @type {const} */ ({
   bun: { type: 'string' },
   json: { type: 'string' },
   svg: { type: 'string', default: SVG },
+  vary: { type: 'boolean', default: false },
   profile: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 });
@@ -106,6 +108,7 @@ const DEFINITIONS = /** @type {const} */ ({
  * @property {string | undefined} bun
  * @property {string | undefined} json
  * @property {string} svg
+ * @property {boolean} vary
  * @property {boolean} profile
  * @property {boolean} help
  */
@@ -116,7 +119,7 @@ const DEFINITIONS = /** @type {const} */ ({
  * @throws BenchError
  */
 export function readOptions(args) {
-  const { rounds, seconds, connections, workload, only, node, bun, json, svg, profile, help } = parse(args);
+  const { rounds, seconds, connections, workload, only, node, bun, json, svg, vary, profile, help } = parse(args);
   if (!Object.hasOwn(WORKLOADS, workload)) {
     throw new BenchError(
       `Unknown value "${workload}" of --workload. Expected one of ${Object.keys(WORKLOADS).join(', ')}.`,
@@ -129,17 +132,20 @@ export function readOptions(args) {
     throw new BenchError(`--workload sizes accepts one number of --connections, got ${counts.length}.`);
   }
   if (profile && workload !== 'message') throw new BenchError('--profile works with --workload message only.');
+  if (vary && workload !== 'message') throw new BenchError('--vary works with --workload message only.');
+  const peers = (PEERS[workload] ?? []).filter(({ id }) => ids.includes(id));
   return {
     rounds: integer('rounds', rounds ?? defaults.rounds),
     seconds: integer('seconds', seconds ?? defaults.seconds),
     connections: [...new Set(counts)],
     workload,
-    peers: (PEERS[workload] ?? []).filter(({ id }) => ids.includes(id)),
+    peers: vary ? peers.map((peer) => ({ ...peer, isVaried: true })) : peers,
     exchanges: workload === 'sizes' ? EXCHANGES.filter(({ id }) => ids.includes(id)) : [],
     node,
     bun,
     json,
     svg,
+    vary,
     profile,
     help,
   };

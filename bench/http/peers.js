@@ -13,6 +13,7 @@ import { BODY, BROWSER_HEADERS } from './servers/workload.js';
  * @property {string} [type] expected content type. Default: JSON
  * @property {string} [post] file with the JSON that each request posts. Default: GET
  * @property {boolean} [closes] whether each request asks for the end of its connection
+ * @property {boolean} [isVaried] whether each request has an ID of its own
  * @property {boolean} [isSecure] whether it speaks TLS
  * @property {number[]} skips connection counts to skip, because they would show nothing new
  */

@@ -1,11 +1,31 @@
--- Posts the JSON in a file if one is given: wrk [options] url -- file.
-function init(args)
-  if not args[1] then return end
-  local file = assert(io.open(args[1], "rb"))
+-- wrk [options] url -- [--post file] [--vary]
+
+-- Posts the JSON in a file.
+local function post(path)
+  local file = assert(io.open(path, "rb"))
   wrk.method = "POST"
   wrk.body = file:read("*a")
   wrk.headers["Content-Type"] = "application/json"
   file:close()
+end
+
+-- Gives each request an ID of its own. They are made before the load, because formatting one takes as long as sending it.
+local function vary()
+  local COUNT = 65536
+  local requests, last = {}, 0
+  for i = 1, COUNT do
+    wrk.headers["X-Request-Id"] = string.format("%08x", i * 2654435761 % 4294967296)
+    requests[i] = wrk.format()
+  end
+  request = function()
+    last = last % COUNT + 1
+    return requests[last]
+  end
+end
+
+function init(args)
+  if args[1] == "--post" then post(args[2]) end
+  if args[1] == "--vary" then vary() end
 end
 
 -- Prints wrk's counts as one line of JSON, with latencies in microseconds, which wrk's own output rounds.

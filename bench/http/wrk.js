@@ -30,7 +30,8 @@ export async function runWrk({ url, peer }, connections, seconds) {
     ...Object.entries(headersFor(peer)).flatMap(([name, value]) => ['-H', `${name}: ${value}`]),
     url,
   ];
-  if (peer.post !== undefined) args.push('--', peer.post);
+  if (peer.post !== undefined) args.push('--', '--post', peer.post);
+  if (peer.isVaried) args.push('--', '--vary');
   const wrk = startChild('wrk', args);
   const [output, [code]] = await Promise.all([text(wrk.stdout), once(wrk, 'close')]);
   const summary = output.split('\n').find((line) => line.startsWith('{'));
