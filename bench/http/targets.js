@@ -28,7 +28,7 @@ function judgeMessage(measurements) {
     atLeast('c=50: requests/s vs. bare net', 0.85, against('net')),
     atLeast('c=50: requests/s vs. bare onread', 0.75, against('onread')),
     atMost('c=50: CPU per request vs. bare onread', 1.54, loopShardCpuRatio(measurements, 'onread', 50)),
-    atLeast('c=50: requests/s vs. Bun.serve', 0.75, against('bun')),
+    atLeast('c=50: requests/s vs. Bun.serve', 1, against('bun')),
     manyConnections(measurements),
     addedLatency(measurements),
   ];
