@@ -9,13 +9,14 @@ const OFTEN = 40;
 const HEAD =
   'GET /path/of/a/resource?with=a&query HTTP/1.1\r\nHost: example.org\r\nAccept: */*\r\nCookie: a=b; c=d\r\n\r\n';
 const { heads } = parsers;
+const original = heads.find.bind(heads);
 const find = jest.spyOn(heads, 'find');
 let hits = 0;
 
 beforeEach(() => {
   hits = 0;
   find.mockImplementation((...about) => {
-    const known = Object.getPrototypeOf(heads).find.apply(heads, about);
+    const known = original(...about);
     if (known !== undefined) hits++;
     return known;
   });
@@ -28,7 +29,7 @@ afterEach(() => {
 /** The same, by a parser that knows no heads. */
 function parseUnknown(...of: Parameters<typeof parse>): string[] {
   const usual = find.getMockImplementation()!;
-  find.mockReturnValue(undefined);
+  find.mockImplementation((words, start) => original(words, start, 0));
   try {
     return parse(...of);
   } finally {
