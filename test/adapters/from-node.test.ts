@@ -171,6 +171,22 @@ describe('connections', () => {
     expect((await get('/server/plain')).text).toBe('server /plain');
   });
 
+  test('trailers of a request that another route has buffered are dropped', async () => {
+    const client = await RawClient.open(running.port);
+    const responseTo = async (sent: string) => {
+      client.socket.write(sent);
+      return (await client.response()).body.toString();
+    };
+    const chunks = 'HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n';
+    const large = 'x'.repeat(100_000);
+    expect(await responseTo(`POST /trailers ${chunks}`)).toBe('{"x-sum":"1"}');
+    expect(await responseTo(`POST /own ${chunks}`)).toBe('a');
+    expect(
+      await responseTo(`POST /trailers HTTP/1.1\r\nHost: x\r\nContent-Length: ${large.length}\r\n\r\n${large}`),
+    ).toBe('{}');
+    client.destroy();
+  });
+
   test('an app may write the response to the socket', async () => {
     const client = await RawClient.open(running.port);
     client.socket.write('GET /hijacked HTTP/1.1\r\nHost: x\r\n\r\n');

@@ -11,12 +11,15 @@ const limits = { maxTargetBytes: 8_192, maxHeadBytes: 24_576, maxHeaderFields: 1
 export const parsers = new Parsers(core, core.allocate(HEAD_INDEX_BYTES), limits);
 const extent = core.allocate(BODY_BYTES);
 
-/** How bodies are read: from the parser's memory, as streams, or in records outside the parser. */
-export type Way = 'small' | 'streamed' | 'large';
+/**
+ * How bodies are read: from the parser's memory, as streams, or in records outside the parser, which may be those of requests without a body
+ * too.
+ */
+export type Way = 'small' | 'streamed' | 'large body' | 'large';
 
 /** Room for one record; only its body is written. */
-const records = (way: Way): RecordRoom => ({
-  fitsSlot: () => way !== 'large',
+const records = (way: Way, hasBody: () => boolean): RecordRoom => ({
+  fitsSlot: () => way !== 'large' && !(way === 'large body' && hasBody()),
   mostBytes: BODY_BYTES,
   take: () => extent,
   give: () => {},
@@ -51,9 +54,11 @@ function describe(request: RequestParser): string {
 export function parse(pieces: Buffer[], way: Way = 'small', pauses: () => boolean = () => false): string[] {
   const seen: string[] = [];
   let streamed = '';
+  let hasBody = false;
   const sink = {
     onRequest: (request: RequestParser) => {
       seen.push(describe(request));
+      hasBody = false;
       return pauses();
     },
     onNoRoom: () => void seen.push('no room'),
@@ -75,8 +80,11 @@ export function parse(pieces: Buffer[], way: Way = 'small', pauses: () => boolea
   const parser = new RequestParser(parsers, sink, {
     isSecure: false,
     methods: METHODS.length,
-    bodyRules: () => rules,
-    records: records(way),
+    bodyRules: () => {
+      hasBody = true;
+      return rules;
+    },
+    records: records(way, () => hasBody),
   });
   for (const piece of pieces) {
     if (parser.failure === undefined) parser.feed(piece);

@@ -23,6 +23,7 @@ interface LlhttpExports {
   llhttp_resume(parser: number): void;
   llhttp_resume_after_upgrade(parser: number): void;
   llhttp_get_method(parser: number): number;
+  llhttp_should_keep_alive(parser: number): number;
   llhttp_get_error_pos(parser: number): number;
   llhttp_get_error_reason(parser: number): number;
 }
@@ -161,6 +162,11 @@ class Llhttp {
   resume(parser: number, reason: number): void {
     if (reason === PAUSED_FOR_UPGRADE) this.#exports.llhttp_resume_after_upgrade(parser);
     else this.#exports.llhttp_resume(parser);
+  }
+
+  /** Within `onMessageComplete`: whether it parses what follows. Otherwise it rejects it. */
+  goesOn(parser: number): boolean {
+    return this.#exports.llhttp_should_keep_alive(parser) === 1;
   }
 
   /** Index in ALL_METHODS of the request's method, or -1 for one that LoopShard does not route. */

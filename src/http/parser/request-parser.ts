@@ -65,7 +65,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   #streamedBytes = 0;
   /** Whether the client waits for `100 Continue` before it sends a body that has no extent yet. */
   #owesContinue = false;
-  /** Whether the last request that llhttp has parsed ends the connection: it rejects what follows. */
+  /** Whether llhttp rejects what follows the last request that it has parsed. */
   #isOver = false;
   /** Whether the head of a rejected request is complete. */
   #isFailedKnown = false;
@@ -222,11 +222,12 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   #remember(start: number, end: number): void {
     const { index, method } = this;
     if (index.state !== HEAD_IDLE_STATE || this.isHttp10 || !index.keepAlive || index.upgrade) return;
-    if (index.base !== start + ALL_METHODS[method].length + 1) return;
     const { bytes, words } = this.llhttp;
-    // A head that was rewritten has another length.
     const headEnd = index.base + index.totalBytes;
-    if (headEnd + HEAD_END.length !== end || bytes.indexOf(HEAD_END, headEnd) !== headEnd) return;
+    // A head that was rewritten is shorter than the bytes.
+    if (index.base !== start + ALL_METHODS[method].length + 1 || headEnd + HEAD_END.length !== end) return;
+    // For a field without a value, llhttp reports an end on the next line.
+    if (bytes[headEnd - 1] === LINE_FEED || HEAD_END.compare(bytes, headEnd, end) !== 0) return;
     this.#heads.remember(words, start, end - start, index, method);
   }
 
@@ -369,7 +370,6 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     const rules = this.#rules;
     const reason = rules.check(this.headSource, this.headStart, found);
     this.isHttp10 = rules.isHttp10;
-    this.#isOver = !this.keepAlive;
     if (reason !== undefined) return this.#refuse(reason);
     if (broken || hasBareReturn) return this.#refuse('BAD_REQUEST');
     if (this.method < 0 || this.method >= this.#host.methods) return this.#refuse('METHOD_NOT_IMPLEMENTED');
@@ -532,8 +532,11 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   }
 
   onMessageComplete(): number {
+    this.#isOver = !this.llhttp.goesOn(this.#parser);
     const chunkedEnd = this.#chunked.takeEnd();
     if (chunkedEnd > 0) this.#messageEnd = chunkedEnd;
+    // Those of a body that is not streamed are dropped.
+    const trailers = this.#chunked.takeTrailers();
     // The length of a chunked body is known only now.
     if (
       this.large === undefined &&
@@ -544,7 +547,7 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     }
     // Its record is filled outside the parser.
     if (this.large !== undefined) return PAUSED;
-    const pause = this.isStreamed ? this.#sink.onStreamedEnd(this.#chunked.takeTrailers()) : this.#sink.onRequest(this);
+    const pause = this.isStreamed ? this.#sink.onStreamedEnd(trailers) : this.#sink.onRequest(this);
     this.isStreamed = false;
     this.partial = undefined;
     this.index.state = HEAD_IDLE_STATE;
