@@ -222,12 +222,12 @@ export class RequestParser extends RequestInHand implements ParserEvents {
   #remember(start: number, end: number): void {
     const { index, method } = this;
     if (index.state !== HEAD_IDLE_STATE || this.isHttp10 || !index.keepAlive || index.upgrade) return;
+    if (index.base !== start + ALL_METHODS[method].length + 1) return;
     const { bytes, words } = this.llhttp;
     const headEnd = index.base + index.totalBytes;
-    // A head that was rewritten is shorter than the bytes.
-    if (index.base !== start + ALL_METHODS[method].length + 1 || headEnd + HEAD_END.length !== end) return;
-    // For a field without a value, llhttp reports an end on the next line.
-    if (bytes[headEnd - 1] === LINE_FEED || HEAD_END.compare(bytes, headEnd, end) !== 0) return;
+    // Two line ends follow, unless the head was rewritten and is shorter than the bytes. For a field without a value, llhttp reports an end on
+    // the next line.
+    if (headEnd + HEAD_END.length !== end || bytes[headEnd - 1] === LINE_FEED) return;
     this.#heads.remember(words, start, end - start, index, method);
   }
 
