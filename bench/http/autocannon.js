@@ -32,7 +32,7 @@ export async function runAutocannon({ url, peer }, connections, seconds) {
           headers: { ...headersFor(peer), 'content-type': CONTENT_TYPE },
           body: readFileSync(post),
         }),
-    // autocannon compares bodies as text only, and not those of varied requests.
+    // autocannon compares bodies as text only, and `expectBody` excludes `requests`.
     ...(typeof body === 'string' && !isVaried && { expectBody: body }),
     ...(isVaried && { requests: [{ setupRequest: vary, onResponse: compare }] }),
   };

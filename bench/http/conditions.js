@@ -6,10 +6,10 @@ import os from 'node:os';
  * The conditions that results depend on.
  * @param {import('./server-process.js').RunningServer[]} servers
  * @param {Pick<import('./load.js').Generator, 'title' | 'isBottleneck'>} generator
- * @param {Pick<import('./options.js').Options, 'rounds' | 'seconds' | 'connections'> & { vary?: boolean }} options
+ * @param {Pick<import('./options.js').Options, 'rounds' | 'seconds' | 'connections'>} options
  * @param {number} busyCores before the first load
  */
-export function readConditions(servers, generator, { rounds, seconds, connections, vary }, busyCores) {
+export function readConditions(servers, generator, { rounds, seconds, connections }, busyCores) {
   return {
     date: new Date().toISOString(),
     cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
@@ -28,7 +28,7 @@ export function readConditions(servers, generator, { rounds, seconds, connection
     rounds,
     seconds,
     connections,
-    vary,
+    isVaried: servers.some(({ peer }) => peer.isVaried === true),
   };
 }
 
@@ -43,7 +43,7 @@ export function formatConditions({ servers, ...conditions }) {
     `machine     ${conditions.cpu}, ${conditions.cores} cores, ${conditions.system}`,
     `            ${conditions.busyCores.toFixed(2)} cores busy before the first load`,
     `servers     ${[...runtimes, ...versions].join(', ')}`,
-    `load        ${conditions.generator}, 8 browser-like headers${conditions.vary ? ' and an ID of its own for each request' : ''}, no pipelining, over loopback`,
+    `load        ${conditions.generator}, 8 browser-like headers${conditions.isVaried ? ' and an ID of its own for each request' : ''}, no pipelining, over loopback`,
     `rounds      ${conditions.rounds} × ${conditions.seconds} s for each server at c=${conditions.connections.join(', ')}`,
     ...(conditions.generatorIsBottleneck ? ['', BOTTLENECK] : []),
   ].join('\n');

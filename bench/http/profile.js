@@ -27,10 +27,11 @@ and that of plain code too low. For shares of CPU time, use: perf record -e cpu-
  * @param {import('./options.js').Options} options
  * @returns {Promise<string>} the report
  */
-export async function profileLoopShard(generator, { node, seconds }) {
+export async function profileLoopShard(generator, { node, seconds, vary }) {
   const directory = fileURLToPath(DIRECTORY);
   rmSync(directory, { recursive: true, force: true });
-  const peer = /** @type {import('./peers.js').Peer} */ (PEERS.message.find(({ id }) => id === LOOPSHARD));
+  const loopshard = /** @type {import('./peers.js').Peer} */ (PEERS.message.find(({ id }) => id === LOOPSHARD));
+  const peer = { ...loopshard, isVaried: vary };
   const flags = ['--cpu-prof', `--cpu-prof-dir=${directory}`, `--cpu-prof-interval=${SAMPLE_INTERVAL_US}`];
   const server = await startServer(peer, node, flags);
   const answerBytes = await checkServer(server);

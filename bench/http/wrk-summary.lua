@@ -9,7 +9,7 @@ local function post(path)
   file:close()
 end
 
--- Gives each request an ID of its own. They are made before the load, because formatting one takes as long as sending it.
+-- Gives each request an ID of its own. The requests are formatted before the load, because that takes as long as sending them.
 local function vary()
   local COUNT = 65536
   local requests, last = {}, 0

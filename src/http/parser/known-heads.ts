@@ -5,7 +5,7 @@ const PLACES = 256;
 const MAX_BYTES = 2_048;
 /** Shorter ones are never valid. */
 const MIN_BYTES = 16;
-/** How often a place is asked in vain before it takes a head, because remembering takes time too. */
+/** Number of failed searches after which a place takes a new head: remembering takes time too. */
 const MAX_MISSES = 32;
 const NO_PLACE = -1;
 
@@ -61,7 +61,7 @@ export type { KnownHead };
  */
 export class KnownHeads {
   readonly #heads: (KnownHead | undefined)[] = new Array(PLACES).fill(undefined);
-  /** How often each place has been asked in vain since it was last of use, up to MAX_MISSES. */
+  /** Failed searches of each place since it last had a head that was found, up to MAX_MISSES. */
   readonly #misses = new Int32Array(PLACES);
   /** The place that is to take the head that was not found last, or NO_PLACE. */
   #wanted = NO_PLACE;

@@ -164,7 +164,7 @@ class Llhttp {
     else this.#exports.llhttp_resume(parser);
   }
 
-  /** Within `onMessageComplete`: whether it parses what follows. Otherwise it rejects it. */
+  /** Whether it will parse what follows the current message, and not reject it. Within `onMessageComplete`. */
   goesOn(parser: number): boolean {
     return this.#exports.llhttp_should_keep_alive(parser) === 1;
   }

@@ -218,7 +218,10 @@ export class RequestParser extends RequestInHand implements ParserEvents {
     return true;
   }
 
-  /** Remembers the last head, if it is all there is from `start` to `end`, and its request is like most. */
+  /**
+   * Remembers the last head if nothing else lies between `start` and `end`. HTTP/1.0, last requests, and offers of another protocol are left
+   * to llhttp.
+   */
   #remember(start: number, end: number): void {
     const { index, method } = this;
     if (index.state !== HEAD_IDLE_STATE || this.isHttp10 || !index.keepAlive || index.upgrade) return;
